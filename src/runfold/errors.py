@@ -1,0 +1,196 @@
+"""Every error runfold raises, under one root.
+
+A class's docstring is its default message. Errors carry their facts as attributes and say what to do. Errors of
+PostgreSQL are mapped by SQLSTATE, never by message text: the SQL functions raise class ``RF`` with the facts as a
+JSON object in DETAIL (`code`, `pointer`, `limit`, `found`, and what the class adds), so that a caller of SQL and a
+caller of Python read the same answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class RunfoldError(Exception):
+    """runfold could not do this."""
+
+    code: str = "runfold_error"
+    sqlstate: ClassVar[str | None] = None
+    retryable: bool = False
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, **facts: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.hint = hint
+        if (code := facts.pop("code", None)) is not None:
+            self.code = str(code)
+        if (retryable := facts.pop("retryable", None)) is not None:
+            self.retryable = bool(retryable)
+        self.facts: dict[str, Any] = facts
+        for name, value in facts.items():
+            setattr(self, name, value)
+        super().__init__(self.message if hint is None else f"{self.message}: {hint}")
+
+
+class InvalidInput(RunfoldError):
+    """What was given can not be recorded; nothing was written."""
+
+    code = "invalid_input"
+    sqlstate = "RF001"
+    pointer: str | None = None
+    limit: Any = None
+    found: Any = None
+
+
+class VersionConflict(RunfoldError):
+    """The stream is at another version than expected: reload and retry."""
+
+    code = "version_conflict"
+    sqlstate = "RF002"
+    stream_id: str
+    version: int
+    expected_version: int
+
+
+class StreamUnavailable(RunfoldError):
+    """The stream can not be used by this tenant."""
+
+    code = "stream_unavailable"
+    sqlstate = "RF003"
+
+
+class EventIdConflict(RunfoldError):
+    """Event ids of this call are stored already, with another body or only in part."""
+
+    code = "event_id_conflict"
+    sqlstate = "RF004"
+
+
+class ClaimTaken(RunfoldError):
+    """Another stream holds this claim."""
+
+    code = "claim_taken"
+    sqlstate = "RF005"
+
+
+class UnsupportedIsolation(RunfoldError):
+    """The log is read under READ COMMITTED only: one snapshot for head and events would skip events."""
+
+    code = "unsupported_isolation"
+    sqlstate = "RF006"
+
+
+class LogFull(RunfoldError):
+    """The log has no partition for the next position: run a worker, or `runfold migrate`."""
+
+    code = "log_full"
+    sqlstate = "RF007"
+    retryable = True
+
+
+class LogImmutable(RunfoldError):
+    """The log is append-only: events are never changed or removed."""
+
+    code = "log_immutable"
+    sqlstate = "RF008"
+
+
+class LeadershipLost(RunfoldError):
+    """Another worker leads: this one changed nothing."""
+
+    code = "leadership_lost"
+    sqlstate = "RF009"
+
+
+class SchemaOutdated(RunfoldError):
+    """The database is not migrated: run `runfold migrate`."""
+
+    code = "schema_outdated"
+
+
+class SchemaNewer(RunfoldError):
+    """The database was migrated by a newer runfold: upgrade this one."""
+
+    code = "schema_newer"
+
+
+class MigrationFailed(RunfoldError):
+    """A migration failed; what it began was rolled back."""
+
+    code = "migration_failed"
+
+
+class ServerFailed(RunfoldError):
+    """The embedded PostgreSQL could not do this."""
+
+    code = "server_failed"
+
+
+class DatabaseUnavailable(RunfoldError):
+    """The database can not be reached."""
+
+    code = "database_unavailable"
+    retryable = True
+
+
+class PoolExhausted(RunfoldError):
+    """No connection became free in time."""
+
+    code = "pool_exhausted"
+    retryable = True
+
+
+class DatabaseReadOnly(RunfoldError):
+    """The database is read-only, a standby for instance: write to the primary."""
+
+    code = "database_read_only"
+
+
+class DiskFull(RunfoldError):
+    """The database's disk is full; nothing was written."""
+
+    code = "disk_full"
+    retryable = True
+
+
+class TransactionFailed(RunfoldError):
+    """A deadlock or a serialization failure, after all retries, or in a transaction that only its owner can retry."""
+
+    code = "transaction_failed"
+    retryable = True
+
+
+class PermissionDenied(RunfoldError):
+    """This role may not do that."""
+
+    code = "permission_denied"
+
+
+class WaitTimeout(RunfoldError):
+    """The projections did not reach the position in time."""
+
+    code = "wait_timeout"
+    retryable = True
+
+
+class StreamParked(RunfoldError):
+    """The stream is parked: one of its events could not be folded. See `runfold status`."""
+
+    code = "stream_parked"
+
+
+class ProjectionInvalid(RunfoldError):
+    """A projection file breaks its contract."""
+
+    code = "projection_invalid"
+
+
+class UnknownProjection(RunfoldError):
+    """There is no projection of that name."""
+
+    code = "unknown_projection"
+
+
+class ImportFailed(RunfoldError):
+    """The file can not be imported."""
+
+    code = "import_failed"

@@ -1,0 +1,92 @@
+"""The shapes that go into the log and come out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from runfold.events import Event
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event to append, in its envelope.
+
+    `data` is a JSON object, or `payload` opaque bytes that come back byte for byte: one of the two. `event_id` makes
+    resending safe; it and `occurred_at` (the producer's clock, with a zone) are made here when not given.
+    """
+
+    type: str
+    data: Mapping[str, Any] | None = None
+    payload: bytes | None = None
+    schema_version: int = 1
+    event_id: UUID = field(default_factory=uuid4)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    occurred_at: datetime = field(default_factory=_now)
+
+    @classmethod
+    def of(
+        cls,
+        event: Event,
+        *,
+        event_id: UUID | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        occurred_at: datetime | None = None,
+    ) -> NewEvent:
+        """Put an event of the vocabulary into its envelope."""
+        return cls(
+            type=event.event_type(),
+            data=event.to_data(),
+            schema_version=event.schema_version(),
+            event_id=event_id or uuid4(),
+            metadata=metadata or {},
+            occurred_at=occurred_at or _now(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """Events for one stream. `expected_version`: a number, 0 for "no stream", None for any."""
+
+    stream_id: str
+    events: Sequence[Event | NewEvent]
+    expected_version: int | None = None
+    user_id: UUID | None = None
+    claims: Iterable[tuple[str, str]] = ()
+    releases: Iterable[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where an append went. `version` is the stream's after it; `repeated` says that it had been recorded before."""
+
+    stream_id: str
+    version: int
+    first_position: int
+    last_position: int
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as the log holds it, upcast to its current shape."""
+
+    position: int
+    stream_id: str
+    stream_version: int
+    event_id: UUID
+    type: str
+    schema_version: int
+    user_id: UUID | None
+    data: Mapping[str, Any] | None
+    payload: bytes | None
+    metadata: Mapping[str, Any]
+    occurred_at: datetime
+    recorded_at: datetime
