@@ -194,3 +194,21 @@ class ImportFailed(RunfoldError):
     """The file can not be imported."""
 
     code = "import_failed"
+
+
+class UnknownExecution(RunfoldError):
+    """There is no execution of that id."""
+
+    code = "unknown_execution"
+
+
+class GroupWaits(RunfoldError):
+    """A group of projections waits for an operator."""
+
+    code = "group_waits"
+
+
+class RetryFailed(RunfoldError):
+    """A parked stream still can not be folded."""
+
+    code = "retry_failed"

@@ -1,0 +1,28 @@
+"""The command `runfold`: `runfold <noun> <verb>`.
+
+Exit codes: 0 done; 1 an error (one line on stderr, which says what to do), a difference that was found, or an
+interruption; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    from runfold.cli.app import build
+    from runfold.cli.invocation import current
+    from runfold.database.connections import map_error
+    from runfold.errors import RunfoldError
+
+    try:
+        build()(prog_name="runfold")
+    except Exception as exc:
+        error = exc if isinstance(exc, RunfoldError) else map_error(exc)
+        if current().debug or error is None:
+            traceback.print_exception(exc)
+        said = f"{type(exc).__name__}: {exc}" if error is None else str(error)
+        print(f"error: {' '.join(said.split())}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,46 @@
+# Everything happens in .venv, which the first target that needs it makes. Needs Python 3.11 or newer, and make.
+#
+#   make test                                              on the embedded PostgreSQL 18
+#   RUNFOLD_POSTGRES_BIN=/usr/lib/postgresql/15/bin make test    on those binaries
+#   RUNFOLD_TEST_DATABASE_URL=postgresql://... make test   on that server
+#   make test TESTS=tests/database ARGS='-x -k kill'
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+TESTS ?=
+ARGS ?=
+
+.PHONY: venv test lint format bench checksums clean
+
+venv: $(VENV)/.installed
+
+# Keyed on pyproject.toml: installed once, and again when the dependencies may have changed.
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+test: venv
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv
+	$(BIN)/python -m bench $(ARGS)
+
+# Renews schema/checksums.sha256 after a migration was written; a released migration is never edited.
+checksums: venv
+	$(BIN)/python -m runfold.database.migrations --write-checksums
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,84 @@
+"""Appending: against the eventsourcing library's default recorder, and against a bare multi-row INSERT.
+
+Writers are processes with a connection each; every append goes to a stream of the writer's own with its expected
+version, and is one durable transaction. The library's side is insert_events of the recorder that an application gets by
+default, in the same server; the bare side is one INSERT … VALUES into a table like runfold.events, with no stream, no
+event ids, no checks and no order.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from functools import partial
+from pathlib import Path
+
+import psycopg
+
+from bench.rounds import Ratio, interleaved, report
+from bench.servers import options, server
+from bench.writers import SIDES, write
+
+BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
+
+# Writers, events an append, appends a writer and round, and the least ratio over the library that is promised.
+SHAPES = ((1, 1, 300, 2.0), (8, 1, 100, 3.0), (8, 10, 50, 2.5), (4, 100, 20, 1.5))
+
+
+class Writers:
+    """Processes that write when told to."""
+
+    def __init__(self, url: str, count: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        ready = spawn.Barrier(count)
+        self._turn = 0
+        self._pipes = []
+        self._processes = []
+        for number in range(count):
+            ours, theirs = spawn.Pipe()
+            process = spawn.Process(target=write, args=(url, number, ready, theirs), daemon=True)
+            process.start()
+            self._pipes.append(ours)
+            self._processes.append(process)
+            ours.recv()  # one after the other: the library's tables are made by the first
+
+    def events_per_second(self, side: str, appends: int, events: int) -> float:
+        """All writers at once, from the first one's beginning to the last one's end."""
+        self._turn += 1
+        for pipe in self._pipes:
+            pipe.send((side, f"{side}{len(self._pipes)}x{events}-{self._turn}", appends, events))
+        times = [pipe.recv() for pipe in self._pipes]
+        took = max(ended for _, ended in times) - min(began for began, _ in times)
+        return len(self._pipes) * appends * events / took
+
+    def end(self) -> None:
+        for pipe in self._pipes:
+            pipe.send(None)
+        for process in self._processes:
+            process.join()
+
+
+def main() -> None:
+    arguments = options(__doc__, rounds=9).parse_args()
+    ratios: list[Ratio] = []
+    facts: dict[str, object] = {}
+    with server(arguments.url) as on:
+        url = on.create(migrated=True)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(BARE_LOG.read_bytes())
+            facts["server"] = connection.info.server_version
+        for count, events, appends, expected in SHAPES:
+            shape = f"{count}x{events}"
+            writers = Writers(url, count)
+            turns = max(2, appends // 10) if arguments.quick else appends
+            sides = {side: partial(writers.events_per_second, side, turns, events) for side in SIDES}
+            interleaved(sides, 1)  # plans, caches, the relations' first pages
+            rates = interleaved(sides, arguments.rounds)
+            writers.end()
+            ratios.append(Ratio.of(f"{shape} over the library", rates["runfold"], rates["library"], expected=expected))
+            ratios.append(Ratio.of(f"{shape} over a bare insert", rates["runfold"], rates["bare"]))
+            facts |= {f"{shape} {side}, events/s": sorted(rate)[len(rate) // 2] for side, rate in rates.items()}
+    report("append", ratios, facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+-- name: workflow_execution_logs
+-- version: 1
+-- group: log
+-- table: public.workflow_execution_logs
+-- key: created_at, id
+-- stream_key: execution_id
+-- events: LogAppended
+
+-- One row an event.
+INSERT INTO workflow_execution_logs
+    (id, execution_id, user_id, log_category, event_type, level, message, data, node_id, node_name, node_type, step_number,
+     total_steps, progress_percentage, duration_seconds, user_friendly_message, display_priority, is_milestone,
+     technical_details, stack_trace, performance_metrics, last_event_position, created_at)
+SELECT runfold.row_id(b.stream_id, 'log', b.event_id::text), substr(b.stream_id, 5), b.user_id,
+       coalesce(b.data ->> 'log_category', 'TECHNICAL'), b.data ->> 'event_type', b.data ->> 'level', b.data ->> 'message',
+       coalesce(runfold.value_of(b.data, 'data'), '{}'), b.data ->> 'node_id', b.data ->> 'node_name', b.data ->> 'node_type',
+       (b.data ->> 'step_number')::integer, (b.data ->> 'total_steps')::integer, (b.data ->> 'progress_percentage')::numeric,
+       (b.data ->> 'duration_seconds')::integer, b.data ->> 'user_friendly_message',
+       coalesce((b.data ->> 'display_priority')::integer, 5), coalesce((b.data ->> 'is_milestone')::boolean, false),
+       coalesce(runfold.value_of(b.data, 'technical_details'), '{}'), b.data ->> 'stack_trace',
+       coalesce(runfold.value_of(b.data, 'performance_metrics'), '{}'), b.position, b.occurred_at
+  FROM batch b;

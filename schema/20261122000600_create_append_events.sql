@@ -1,0 +1,335 @@
+-- migrate:up
+
+-- The one way into the log. Why each step stands where it does: docs/decisions/003-append.md.
+--
+--   appends     JSON array of {stream_id, expected_version, user_id, events: [{event_id, type, schema_version, data | payload,
+--               metadata, occurred_at}], claims: [[kind, key]], releases: [[kind, key]]}
+--   command_id  makes the whole call repeatable under one id
+--
+-- Returns one row an append, in the order given. All or nothing. Sent again with the same event ids (or command id) it
+-- returns what it returned at first, with repeated = true.
+CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    call constant jsonb := runfold.validate_appends(appends);
+    count constant integer := jsonb_array_length(call);
+    fence_tag constant integer := 'runfold.events_position'::regclass::oid::bigint::bit(32)::integer;
+    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
+    lock_order integer[] := '{1}';
+    names text[];            -- stream ids, as given
+    ends integer[];          -- events up to and including each append
+    tenants uuid[];
+    versions bigint[];       -- of each stream before this call
+    total integer := 0;
+    i integer;
+    expected bigint;
+    stood record;
+    conflict integer;        -- the first append whose expected_version does not match
+    conflict_expected bigint;
+    inserted bigint;
+    digest bytea;
+    issued bigint;
+    fence bigint;
+    last bigint;
+    base bigint;             -- the last position before this call's first
+BEGIN
+    FOR i IN 1 .. count LOOP
+        names[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+        tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
+        total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
+        ends[i] := total;
+    END LOOP;
+    IF count > 1 THEN
+        lock_order := ARRAY(SELECT s.n FROM unnest(names) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
+    END IF;
+
+    -- 1. The streams' rows, in one order for everybody, so that two calls can not deadlock.
+    FOREACH i IN ARRAY lock_order LOOP
+        expected := (call #>> ARRAY[(i - 1)::text, 'expected_version'])::bigint;
+        stood := NULL;
+        IF expected = 0 THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
+        END IF;
+        IF stood IS NULL THEN
+            SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
+        END IF;
+        IF stood IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
+            IF stood IS NULL THEN
+                SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
+            END IF;
+        END IF;
+        IF tenants[i] IS DISTINCT FROM stood.user_id THEN
+            IF tenants[i] IS NOT NULL THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'RF003',
+                    MESSAGE = format('the stream %s can not be used by this tenant', names[i]),
+                    DETAIL = jsonb_build_object('code', 'stream_unavailable', 'pointer', format('/%s/user_id', i - 1),
+                                                'stream_id', names[i]),
+                    HINT = 'choose another stream id: each stream has one tenant';
+            END IF;
+            tenants[i] := stood.user_id;
+        END IF;
+        versions[i] := stood.version;
+        IF expected <> stood.version AND (conflict IS NULL OR i < conflict) THEN
+            conflict := i;
+            conflict_expected := expected;
+        END IF;
+    END LOOP;
+
+    -- 2. The command id, then the event ids: all new, all known (a repeat), or a mix (refused).
+    IF command_id IS NOT NULL THEN
+        digest := runfold.command_digest(call);
+        SELECT c.digest, c.result INTO stood FROM runfold.commands c WHERE c.command_id = append_events.command_id;
+        IF FOUND THEN
+            IF stood.digest <> digest THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'RF004',
+                    MESSAGE = format('command %s was recorded with another body', command_id),
+                    DETAIL = jsonb_build_object('code', 'command_id_conflict', 'command_id', command_id),
+                    HINT = 'give another command its own command_id';
+            END IF;
+            RETURN QUERY
+            SELECT r.stream_id, r.version, r.first_position, r.last_position, true
+              FROM ROWS FROM (jsonb_to_recordset(stood.result)
+                              AS (stream_id text, version bigint, first_position bigint, last_position bigint))
+                   WITH ORDINALITY AS r (stream_id, version, first_position, last_position, n) ORDER BY r.n;
+            RETURN;
+        END IF;
+    END IF;
+    INSERT INTO runfold.event_ids (event_id, stream_version)
+    SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+           jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
+        ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF inserted < total THEN
+        RETURN QUERY SELECT r.*, true FROM runfold.recorded_appends(call, inserted > 0) AS r;
+        RETURN;
+    END IF;
+    IF conflict IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'RF002',
+            MESSAGE = format('%s is at version %s, expected %s', names[conflict], versions[conflict], conflict_expected),
+            DETAIL = jsonb_build_object('code', 'version_conflict', 'pointer', format('/%s/expected_version', conflict - 1),
+                                        'stream_id', names[conflict], 'version', versions[conflict],
+                                        'expected_version', conflict_expected),
+            HINT = 'reload and retry';
+    END IF;
+    IF appends LIKE '%"claims"%' OR appends LIKE '%"releases"%' THEN
+        PERFORM runfold.take_claims(call);
+    END IF;
+
+    -- 3. The fence: a lower bound of the positions to come, held to the end of the transaction. A later append of the
+    -- transaction takes the same key again, so that ten thousand appends hold one lock.
+    issued := pg_sequence_last_value('runfold.events_position');
+    IF issued IS NULL THEN
+        SELECT q.last_value - 1 INTO issued FROM runfold.events_position q;
+    END IF;
+    fence := nullif(current_setting('runfold.fence', true), '')::bigint;
+    IF fence IS NULL OR fence > issued THEN
+        fence := set_config('runfold.fence', issued::text, true)::bigint;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
+
+    -- 4. The positions, dense and adjacent. The lock is of the session, so that it is held for microseconds, not to the
+    -- end of the transaction; WHEN OTHERS does not catch query_canceled.
+    BEGIN
+        PERFORM pg_advisory_lock(log_tag, 0);
+        FOR i IN 1 .. total LOOP
+            last := nextval('runfold.events_position');
+        END LOOP;
+        PERFORM pg_advisory_unlock(log_tag, 0);
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+        IF EXISTS (SELECT FROM pg_locks l
+                    WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.granted AND l.mode = 'ExclusiveLock'
+                      AND l.classid = 'runfold.events'::regclass::oid AND l.objid = 0 AND l.objsubid = 2) THEN
+            PERFORM pg_advisory_unlock(log_tag, 0);
+        END IF;
+        RAISE;
+    END;
+    base := last - total;
+
+    -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                user_id, data, payload, metadata, occurred_at, recorded_at)
+    SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, names[a.n], versions[a.n] + e.n, e.event_id,
+           split_part(names[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
+           decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+           ROWS FROM (jsonb_to_recordset(a.append -> 'events')
+                      AS (event_id uuid, type text, schema_version integer, data jsonb, payload text, metadata jsonb,
+                          occurred_at timestamptz))
+           WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
+    FOR i IN 1 .. count LOOP
+        stream_id := names[i];
+        version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);
+        first_position := base + coalesce(ends[i - 1], 0) + 1;
+        last_position := base + ends[i];
+        repeated := false;
+        UPDATE runfold.streams s
+           SET version = append_events.version,
+               first_position = coalesce(s.first_position, append_events.first_position),
+               last_position = append_events.last_position
+         WHERE s.stream_id = names[i];
+        RETURN NEXT;
+    END LOOP;
+    IF command_id IS NOT NULL THEN
+        INSERT INTO runfold.commands (command_id, digest, result, recorded_at)
+        SELECT append_events.command_id, digest,
+               jsonb_agg(jsonb_build_object('stream_id', names[n],
+                                            'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
+                                            'first_position', base + coalesce(ends[n - 1], 0) + 1,
+                                            'last_position', base + ends[n]) ORDER BY n), clock_timestamp()
+          FROM generate_subscripts(names, 1) AS n;
+    END IF;
+
+    -- An idle worker holds this lock and sleeps; a busy one will look again by itself. NOTIFY in every append would cost a
+    -- third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off' AND NOT pg_try_advisory_xact_lock_shared(log_tag, 1) THEN
+        PERFORM pg_notify('runfold_events', '');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_events(text, uuid) IS
+    'Appends events to one or several streams, all or nothing; safe to send again with the same event ids.';
+
+-- What makes two calls the same command: streams, types and bodies; event ids and clocks may differ.
+CREATE FUNCTION runfold.command_digest(call jsonb) RETURNS bytea
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(convert_to(jsonb_agg(jsonb_build_array(
+               a.append -> 'stream_id', e.event -> 'type', coalesce(e.event -> 'schema_version', '1'),
+               e.event -> 'data', e.event -> 'payload') ORDER BY a.n, e.n)::text, 'UTF8'))
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+           jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+$$;
+
+-- The original result of a call whose event ids are all stored with the same types and bodies, in the same streams and
+-- order; anything else is refused.
+CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    differing record;
+BEGIN
+    SELECT a.n AS append, x.n AS event, x.e ->> 'event_id' AS event_id, s.event_id IS NOT NULL AS stored
+      INTO differing
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
+      LEFT JOIN runfold.event_ids i ON i.event_id = (x.e ->> 'event_id')::uuid
+      LEFT JOIN runfold.event_ids f ON f.event_id = (a.append #>> '{events,0,event_id}')::uuid
+      LEFT JOIN runfold.events s
+        ON s.stream_id = a.append ->> 'stream_id' AND s.stream_version = i.stream_version AND s.event_id = i.event_id
+     WHERE some_are_new
+        OR s.event_id IS NULL OR s.stream_version <> f.stream_version + x.n - 1
+        OR s.type <> x.e ->> 'type' OR s.schema_version <> coalesce((x.e ->> 'schema_version')::integer, 1)
+        OR s.data::text IS DISTINCT FROM nullif(x.e -> 'data', 'null')::text
+        OR s.payload IS DISTINCT FROM decode(x.e ->> 'payload', 'base64')
+     ORDER BY (s.event_id IS NULL) DESC, a.n, x.n LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'RF004',
+            MESSAGE = CASE WHEN some_are_new THEN 'some event ids of this call are stored already, others are new'
+                           ELSE format('event %s is stored already with another body, place or stream', differing.event_id) END,
+            DETAIL = jsonb_build_object(
+                'code', CASE WHEN some_are_new THEN 'event_ids_mixed' ELSE 'event_id_conflict' END,
+                'pointer', format('/%s/events/%s/event_id', differing.append - 1, differing.event - 1),
+                'found', differing.event_id),
+            HINT = 'send a call again exactly as it was, and give new events new ids';
+    END IF;
+    RETURN QUERY
+    SELECT l.stream_id, l.stream_version, f.position, l.position
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+      JOIN runfold.event_ids fi ON fi.event_id = (a.append #>> '{events,0,event_id}')::uuid
+      JOIN runfold.events f ON f.stream_id = a.append ->> 'stream_id' AND f.stream_version = fi.stream_version
+      JOIN runfold.event_ids li ON li.event_id = (a.append #>> '{events,-1,event_id}')::uuid
+      JOIN runfold.events l ON l.stream_id = a.append ->> 'stream_id' AND l.stream_version = li.stream_version
+     ORDER BY a.n;
+END
+$$;
+
+-- Releases first, then claims, in one order for everybody. A claim that the stream holds already is held.
+CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted record;
+    holder text;
+BEGIN
+    DELETE FROM runfold.claims c
+     USING jsonb_array_elements(call) AS a (append), jsonb_array_elements(nullif(a.append -> 'releases', 'null')) AS r (pair)
+     WHERE c.kind = r.pair ->> 0 AND c.key = r.pair ->> 1 AND c.stream_id = a.append ->> 'stream_id';
+    FOR wanted IN
+        SELECT a.append ->> 'stream_id' AS stream_id, c.pair ->> 0 AS kind, c.pair ->> 1 AS key, a.n AS append, c.n AS claim
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(nullif(a.append -> 'claims', 'null')) WITH ORDINALITY AS c (pair, n)
+         ORDER BY (c.pair ->> 0) COLLATE "C", (c.pair ->> 1) COLLATE "C"
+    LOOP
+        INSERT INTO runfold.claims (kind, key, stream_id, claimed_at)
+        VALUES (wanted.kind, wanted.key, wanted.stream_id, clock_timestamp()) ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            SELECT c.stream_id INTO holder FROM runfold.claims c WHERE c.kind = wanted.kind AND c.key = wanted.key;
+            IF holder IS DISTINCT FROM wanted.stream_id THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'RF005',
+                    MESSAGE = format('the claim %s %s is taken', wanted.kind, wanted.key),
+                    DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', wanted.kind, 'key', wanted.key, 'pointer',
+                                                format('/%s/claims/%s', wanted.append - 1, wanted.claim - 1)),
+                    HINT = 'release it in its own stream first, or choose another key';
+            END IF;
+        END IF;
+    END LOOP;
+END
+$$;
+
+REVOKE ALL ON FUNCTION runfold.append_events(text, uuid), runfold.command_digest(jsonb),
+    runfold.recorded_appends(jsonb, boolean), runfold.take_claims(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_events(text, uuid) TO runfold_engine, runfold_operator, service_role;
+
+-- The log to read: after a position, never past the safe head, upcast.
+CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
+               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
+               occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head constant bigint := runfold.safe_head();
+BEGIN
+    RETURN QUERY
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.events e
+     WHERE e.position > after AND e.position <= head AND (types IS NULL OR e.type = ANY (types))
+     ORDER BY e.position
+     LIMIT max_count;
+END
+$$;
+COMMENT ON FUNCTION runfold.read_all(bigint, integer, text[]) IS 'Events after a position, in order, never past the safe head.';
+
+-- A stream's committed events after a version, upcast; the stream's row bounds the partitions to look at.
+CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
+RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
+               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
+               occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.streams s
+      JOIN runfold.events e
+        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     WHERE s.stream_id = $1 AND e.stream_version > $2
+     ORDER BY e.stream_version
+     LIMIT $3
+$$;
+COMMENT ON FUNCTION runfold.read_stream(text, bigint, integer) IS 'Events of a stream after a version, in order.';
+REVOKE ALL ON FUNCTION runfold.read_all(bigint, integer, text[]), runfold.read_stream(text, bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.read_all(bigint, integer, text[]), runfold.read_stream(text, bigint, integer)
+    TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000600';
+
+-- migrate:down

@@ -1,0 +1,5 @@
+"""`python -m runfold` is `runfold`."""
+
+from runfold.cli import main
+
+main()

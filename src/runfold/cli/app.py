@@ -1,0 +1,75 @@
+"""The root of the command line, and how a noun gets into it.
+
+A noun is one module of this package with a function `register`, which is found by being there:
+
+    # cli/execution.py
+    app = typer.Typer(help="Executions: list and show.", no_args_is_help=True)
+
+    @app.command("list", epilog="Example: runfold execution list --json")
+    def list_(as_json: Json = False) -> None: ...
+
+    def register(root: typer.Typer) -> None:
+        root.add_typer(app, name="execution")
+
+A verb without a noun (`runfold migrate`) is `root.command("migrate", epilog="Example: …")(migrate)`. Settings come from
+`runfold.cli.invocation.settings()`, a URL from `runfold.database.connections.resolve_url(settings())`; output goes
+through `runfold.cli.output`. Raise RunfoldError for `error: …` and exit code 1, `typer.Exit(1)` after a difference was
+printed. Every help carries an example (`epilog`), and what a script may read has `--json`. Import what is slow to import
+inside the command: every call imports every noun.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import pkgutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import runfold.cli
+from runfold.cli.invocation import Invocation, set_current
+from runfold.settings import load_settings
+
+
+def build() -> typer.Typer:
+    """The whole command line, every noun in it."""
+    root = typer.Typer(
+        name="runfold",
+        help="The event-sourced execution store for AI-workflow engines, on plain PostgreSQL.",
+        epilog="Example: runfold migrate",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    root.callback()(_options)
+    for module in sorted(pkgutil.iter_modules(runfold.cli.__path__), key=lambda found: found.name):
+        noun = importlib.import_module(f"runfold.cli.{module.name}")
+        if hasattr(noun, "register"):
+            noun.register(root)
+    return root
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"runfold {importlib.metadata.version('runfold')}")
+        raise typer.Exit
+
+
+def _options(
+    url: Annotated[
+        str | None, typer.Option("--url", help="The database, in place of RUNFOLD_DATABASE_URL.", metavar="URL")
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="The embedded server's folder, in place of RUNFOLD_HOME.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    set_current(Invocation(debug=debug))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
+    set_current(Invocation(settings=load_settings(database_url=url, home=home), debug=debug))

@@ -1,0 +1,45 @@
+"""`runfold migrate`: bring the database to this runfold's version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runfold.cli.invocation import settings
+from runfold.cli.output import Json, print_json
+from runfold.database import migrations
+from runfold.database.connections import resolve_url
+
+
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 unless the database is at our version.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Apply the pending migrations.
+
+    Safe to run again after an interruption, and by several at once. What a failed migration began is rolled back.
+    """
+    chosen = settings()
+    url = resolve_url(chosen)
+    before = migrations.check(url, chosen)
+    state = before if check else migrations.migrate(url, chosen)
+    applied = [version for version in state.applied if version not in before.applied]
+    if as_json:
+        print_json({"current": state.current, "applied": state.applied, "pending": state.pending,
+                    "newer": state.newer, "applied_now": applied})  # fmt: skip
+    elif state.newer:
+        typer.echo(f"newer than this runfold: at version {state.newer[-1]}; upgrade runfold")
+    elif state.pending:
+        typer.echo(f"{len(state.pending)} migrations pending: {', '.join(state.pending)}; run `runfold migrate`")
+    else:
+        typer.echo(f"at version {state.applied[-1]}, {len(applied)} migrations applied now")
+    if check and not state.current:
+        raise typer.Exit(1)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold migrate`."""
+    root.command("migrate", epilog="Example: runfold migrate --check --json")(migrate)

@@ -1,0 +1,64 @@
+"""What commands print: JSON for scripts, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+"""The type of every command's `as_json` parameter."""
+
+
+def print_json(value: Any) -> None:
+    """Print the value as JSON on stdout: dataclasses, mappings, lists, dates, UUIDs and decimals."""
+    text = orjson.dumps(value, default=_encode, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
+    typer.echo(text.decode())
+
+
+def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:
+    """Print the rows as a table of the named columns, or the sentence `empty` where there is no row."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    if table.row_count:
+        Console().print(table)
+    else:
+        Console().print(empty)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print names and values, one a line."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(escape(name), _cell(value))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_cell(part) for part in value) or "-"
+    return escape(str(value))
+
+
+def _encode(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

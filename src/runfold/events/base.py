@@ -1,0 +1,103 @@
+"""What every event of the vocabulary is: an immutable pydantic model that can only be made from storable values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from runfold.errors import InvalidInput
+from runfold.events.faults import fault
+from runfold.events.rules import FieldRule, Rule, fault_of, format_timestamp
+
+
+class Event(BaseModel):
+    """One event of the vocabulary.
+
+    Raises `InvalidInput` when it is made from anything that a read table's column could not take, with the code,
+    the JSON pointer below the event's data, the limit and what was found. Fields that are None are not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    stream_category: ClassVar[str]
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except (ValidationError, UnicodeEncodeError, OverflowError) as error:
+            raise fault_of(self.rules(), data) or _unforeseen(error) from None
+
+    @classmethod
+    def event_type(cls) -> str:
+        """Name the type as the log stores it."""
+        return cls.__name__
+
+    @classmethod
+    def schema_version(cls) -> int:
+        """Return the current version of the type's shape."""
+        return 1
+
+    @classmethod
+    def category(cls) -> str:
+        """Name the category of the streams that hold this type."""
+        return cls.stream_category
+
+    @classmethod
+    def rules(cls) -> tuple[FieldRule, ...]:
+        """Return the rule of each field, in their order."""
+        return _rules(cls)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Make the event from its JSON object; raises InvalidInput."""
+        return cls(**data)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the JSON object that the log stores, without the fields that are not given."""
+        data = {}
+        fields = self.__dict__
+        for attribute, field, convert in _writers(type(self)):
+            value = fields[attribute]
+            if value is not None:
+                data[field] = value if convert is None else convert(value)
+        return data
+
+
+def _unforeseen(error: Exception) -> InvalidInput:
+    return fault("not_json", "", found=type(error).__name__)
+
+
+def _rule_of(annotation: Any, metadata: list[Any]) -> Rule:
+    for item in metadata:
+        if isinstance(item, Rule):
+            return item
+    if get_origin(annotation) is Literal:
+        return Rule("enum", allowed=get_args(annotation))
+    for part in get_args(annotation):
+        if part is not type(None):
+            return _rule_of(part, list(getattr(part, "__metadata__", ())))
+    raise TypeError(f"no rule for a field of type {annotation}")
+
+
+@cache
+def _rules(event: type[Event]) -> tuple[FieldRule, ...]:
+    return tuple(
+        FieldRule(field.alias or name, _rule_of(field.annotation, field.metadata), field.is_required())
+        for name, field in event.model_fields.items()
+    )
+
+
+@cache
+def _writers(event: type[Event]) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
+    def write(value: UUID | datetime) -> str:
+        return format_timestamp(value) if isinstance(value, datetime) else str(value)
+
+    return tuple(
+        (attribute, at.field, write if at.rule.kind in ("uuid", "timestamp") else None)
+        for attribute, at in zip(event.model_fields, event.rules(), strict=True)
+    )

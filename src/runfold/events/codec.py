@@ -1,0 +1,157 @@
+"""Appends as the JSON text that `runfold.append_events` takes.
+
+What JSON would lose is refused before it is encoded: NaN and infinity (orjson writes null, silently), integers beyond
+64 bits, keys that are not strings, half surrogate pairs, U+0000, times without a zone, more than 100 levels. Everything
+else is PostgreSQL's to judge (`runfold.validate_appends`), so that a caller of SQL gets the same answer.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import orjson
+
+from runfold.events.base import Event
+from runfold.events.faults import fault
+from runfold.events.json_values import check, is_plain, json_type
+from runfold.events.rules import format_timestamp
+
+
+class EnvelopeLike(Protocol):
+    """An event in its envelope, as the log's NewEvent has it."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def data(self) -> Mapping[str, Any] | None: ...
+    @property
+    def payload(self) -> bytes | None: ...
+    @property
+    def schema_version(self) -> int: ...
+    @property
+    def event_id(self) -> UUID: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+
+
+class AppendLike(Protocol):
+    """Events for one stream, as the log's Append has them."""
+
+    @property
+    def stream_id(self) -> str: ...
+    @property
+    def events(self) -> Sequence[Event | EnvelopeLike]: ...
+    @property
+    def expected_version(self) -> int | None: ...
+    @property
+    def user_id(self) -> UUID | None: ...
+    @property
+    def claims(self) -> Iterable[tuple[str, str]]: ...
+    @property
+    def releases(self) -> Iterable[tuple[str, str]]: ...
+
+
+def encode_appends(appends: Iterable[AppendLike]) -> str:
+    """Encode a call of `runfold.append_events`.
+
+    An event of the vocabulary that comes without envelope gets an id and the present time. Raises InvalidInput with
+    code, JSON pointer, limit and what was found.
+    """
+    call = [_append(append, f"/{n}") for n, append in enumerate(appends)]
+    try:
+        text = orjson.dumps(call)
+    except TypeError as error:
+        _raise_fault(call)
+        raise fault("not_json", "", found=str(error)) from None
+    if b"\\u0000" in text:
+        _raise_fault(call)
+    return text.decode()
+
+
+def _append(append: AppendLike, pointer: str) -> dict[str, Any]:
+    encoded: dict[str, Any] = {
+        "stream_id": append.stream_id,
+        "expected_version": append.expected_version,
+        "user_id": _identifier(append.user_id),
+        "events": [_event(event, f"{pointer}/events/{n}") for n, event in enumerate(append.events)],
+    }
+    if claims := _pairs(append.claims):
+        encoded["claims"] = claims
+    if releases := _pairs(append.releases):
+        encoded["releases"] = releases
+    return encoded
+
+
+def _event(event: Event | EnvelopeLike, pointer: str) -> dict[str, Any]:
+    if isinstance(event, Event):
+        return {
+            "event_id": str(uuid4()),
+            "type": event.event_type(),
+            "schema_version": event.schema_version(),
+            "data": _object(event.to_data(), f"{pointer}/data"),
+            "metadata": {},
+            "occurred_at": format_timestamp(datetime.now(UTC)),
+        }
+    encoded: dict[str, Any] = {
+        "event_id": _identifier(event.event_id),
+        "type": event.type,
+        "schema_version": event.schema_version,
+        "metadata": _object(event.metadata, f"{pointer}/metadata"),
+        "occurred_at": _time(event.occurred_at, f"{pointer}/occurred_at"),
+    }
+    if event.data is not None:
+        encoded["data"] = _object(event.data, f"{pointer}/data")
+    if event.payload is not None:
+        encoded["payload"] = b64encode(event.payload).decode()
+    return encoded
+
+
+def _object(value: Any, pointer: str) -> Any:
+    """Return an object that orjson writes as it is, or raise its first fault."""
+    if type(value) is not dict:
+        if not isinstance(value, Mapping):
+            raise fault("wrong_type", pointer, limit="object", found=json_type(value))
+        value = dict(value)
+    if not is_plain(value):
+        check(value, pointer)
+    return value
+
+
+def _time(value: Any, pointer: str) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    try:
+        if value.utcoffset() is not None:
+            return format_timestamp(value)
+    except OverflowError:
+        pass
+    raise fault("not_a_timestamp", pointer, found=value.isoformat())
+
+
+def _identifier(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _pairs(claims: Iterable[tuple[str, str]]) -> list[list[str]]:
+    return [list(pair) for pair in claims]
+
+
+def _raise_fault(call: list[dict[str, Any]]) -> None:
+    """Find what orjson refused, or a U+0000 that it wrote as an escape."""
+    for n, append in enumerate(call):
+        for field, value in append.items():
+            if field != "events":
+                check(value, f"/{n}/{field}")
+                continue
+            for m, event in enumerate(value):
+                for part, content in event.items():
+                    check(content, f"/{n}/events/{m}/{part}")
+
+
+__all__ = ["AppendLike", "EnvelopeLike", "encode_appends"]

@@ -1,0 +1,224 @@
+"""The execution stream `execution-<execution_id>`: executions, their nodes and their pauses."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from runfold.events.base import Event
+from runfold.events.fields import (
+    Attempt,
+    Count,
+    EpochMs,
+    Flag,
+    Json,
+    Mode,
+    Name,
+    Object,
+    PauseReason,
+    Text,
+    Text50,
+    Text100,
+    Text255,
+    Timestamp,
+    Uuid,
+)
+
+
+class ExecutionEvent(Event):
+    """An event of an execution's stream."""
+
+    stream_category: ClassVar[str] = "execution"
+
+
+class ExecutionCreated(ExecutionEvent):
+    """An execution exists. Its stream is named after it."""
+
+    execution_id: Name
+    workflow_id: Uuid
+    mode: Mode
+    workflow_version: Text50 | None = None
+    deployment_version: Count | None = None
+    trigger_subtype: Text100 | None = None
+    trigger_data: Object | None = None
+    triggered_by: Text255 | None = None
+    parent_execution_id: Name | None = None
+    retry_of: Name | None = None
+    metadata: Object | None = None
+
+
+class ExecutionStarted(ExecutionEvent):
+    """The execution runs; the first start_time stays."""
+
+    start_time: EpochMs
+
+
+class ExecutionPaused(ExecutionEvent):
+    """Somebody paused the execution."""
+
+    by: Text | None = None
+    reason: Text | None = None
+
+
+class ExecutionResumed(ExecutionEvent):
+    """Somebody resumed the execution."""
+
+    by: Text | None = None
+    reason: Text | None = None
+
+
+class ExecutionSucceeded(ExecutionEvent):
+    """The execution ended well."""
+
+    end_time: EpochMs
+    run_data: Json | None = None
+
+
+class ExecutionFailed(ExecutionEvent):
+    """The execution ended with an error."""
+
+    end_time: EpochMs
+    error_message: Text
+    error_details: Json | None = None
+    node_id: Name | None = None
+
+
+class ExecutionCanceled(ExecutionEvent):
+    """Somebody ended the execution."""
+
+    end_time: EpochMs
+    by: Text | None = None
+    reason: Text | None = None
+
+
+class ExecutionTimedOut(ExecutionEvent):
+    """The execution ran out of time."""
+
+    end_time: EpochMs
+
+
+class ExecutionDeclaredLost(ExecutionEvent):
+    """A detector gave the execution up: its engine was last seen at last_seen."""
+
+    end_time: EpochMs
+    detector: Text
+    last_seen: Timestamp
+
+
+class ExecutionMetadataSet(ExecutionEvent):
+    """Keys of the execution's metadata were set; the merge is shallow."""
+
+    metadata: Object
+
+
+class NodeEvent(ExecutionEvent):
+    """Something happened to one activation of a node."""
+
+    activation: Name
+    node_id: Name
+
+
+class NodeScheduled(NodeEvent):
+    """An activation waits for its turn."""
+
+    node_type: Text100
+    node_name: Text255 | None = None
+    node_subtype: Text100 | None = None
+    max_retries: Count | None = None
+    iteration: Count | None = None
+    parent_activation: Name | None = None
+
+
+class NodeStarted(NodeScheduled):
+    """An attempt of an activation runs."""
+
+    attempt: Attempt
+    start_time: EpochMs
+    input_data: Json | None = None
+
+
+class NodeAttemptFailed(NodeEvent):
+    """An attempt failed; the activation has not ended."""
+
+    attempt: Attempt
+    error_data: Json
+    will_retry: Flag
+    next_retry_at: Timestamp | None = None
+
+
+class NodeWaiting(NodeEvent):
+    """The activation waits for input."""
+
+    pause: Name | None = None
+
+
+class NodeContinued(NodeEvent):
+    """The activation goes on after waiting."""
+
+    pause: Name | None = None
+
+
+class NodeSucceeded(NodeEvent):
+    """The activation ended well."""
+
+    node_type: Text100 | None = None
+    end_time: EpochMs
+    output_data: Json | None = None
+
+
+class NodeFailed(NodeEvent):
+    """The activation ended with an error."""
+
+    end_time: EpochMs
+    error_data: Json
+
+
+class NodeSkipped(NodeEvent):
+    """The activation did not run."""
+
+    node_type: Text100 | None = None
+    end_time: EpochMs
+    reason: Text | None = None
+
+
+class NodeCanceled(NodeEvent):
+    """The activation was ended from outside."""
+
+    node_type: Text100 | None = None
+    end_time: EpochMs
+    reason: Text | None = None
+
+
+class PauseOpened(ExecutionEvent):
+    """The execution waits at a node."""
+
+    pause: Name
+    paused_node_id: Name
+    pause_reason: PauseReason
+    paused_at: Timestamp
+    resume_conditions: Object
+    interaction_id: Uuid | None = None
+    timeout_at: Timestamp | None = None
+
+
+class PauseResumed(ExecutionEvent):
+    """What the pause waited for came."""
+
+    pause: Name
+    resumed_at: Timestamp
+    resume_trigger: Text100
+    data: Json | None = None
+
+
+class PauseTimedOut(ExecutionEvent):
+    """What the pause waited for did not come in time."""
+
+    pause: Name
+    at: Timestamp
+    action: Text
+
+
+class PauseCanceled(ExecutionEvent):
+    """The pause is not waited for any more."""
+
+    pause: Name
+    at: Timestamp

@@ -1,0 +1,14 @@
+-- log_status: the last issued position, the safe head, anomalies, the leader and what was verified last by all.
+SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_position) AS head,
+       runfold.safe_head() AS safe_head,
+       (SELECT count(*) FROM runfold.anomalies) AS anomalies,
+       (SELECT min(position) FROM runfold.verifications) AS verified_position,
+       (SELECT coalesce(sum(differences), 0)::bigint FROM runfold.verifications) AS verified_differences,
+       (SELECT min(verified_at) FROM runfold.verifications) AS verified_at,
+       l.worker, l.epoch, l.led_since, l.beat_at,
+       -- A killed leader leaves its name here; its lock is gone.
+       EXISTS (SELECT FROM pg_locks k
+                WHERE k.locktype = 'advisory' AND k.classid = 'runfold.events'::regclass::oid AND k.objid = 2
+                  AND k.objsubid = 2 AND k.granted
+                  AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS leads
+  FROM runfold.leader l

@@ -1,0 +1,133 @@
+"""A projection file's contract: its header, its statements, and what makes one refused. See projections/README.md."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import sqlparse
+
+from runfold.errors import ProjectionInvalid
+
+_VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
+_FIELDS = {"name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events"}
+_REQUIRED = ("name", "version", "group", "table", "key", "events")
+_HEADER_LINE = re.compile(r"-- (?P<field>[a-z_]+): *(?P<value>.*)")
+_CONTINUATION = re.compile(r"--   (?P<value>\S.*)")
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}")
+_EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """One fold: which events, into which table, by which statements."""
+
+    name: str
+    version: int
+    group: str
+    schema: str
+    table: str
+    key: tuple[str, ...]
+    stream_key: str | None
+    reads: tuple[str, ...]
+    reads_before: tuple[str, ...]
+    events: tuple[str, ...]
+    statements: tuple[str, ...]
+    digest: str
+
+    @property
+    def cross_stream(self) -> bool:
+        """Whether a row depends on events of more than one stream."""
+        return self.stream_key is None
+
+
+def read_projection(path: Path) -> Projection:
+    """The projection that a file defines; raises ProjectionInvalid naming the file and what breaks the contract."""
+    try:
+        return parse_projection(path.read_text(encoding="utf-8"), expected_name=path.stem)
+    except ProjectionInvalid as exc:
+        raise ProjectionInvalid(f"{path.name}: {exc.message}", hint="see projections/README.md", path=str(path)) from None
+
+
+def parse_projection(text: str, *, expected_name: str) -> Projection:
+    """The projection that a text defines; raises ProjectionInvalid."""
+    header, body = _split(text)
+    if missing := [name for name in _REQUIRED if not header.get(name)]:
+        raise ProjectionInvalid(f"the header lacks {', '.join(missing)}")
+    if header["name"] != expected_name:
+        raise ProjectionInvalid(f"the header's name is {header['name']!r}, the file's {expected_name!r}")
+    if not header["version"].isdecimal() or int(header["version"]) < 1:
+        raise ProjectionInvalid(f"version is a whole number from 1, not {header['version']!r}")
+    if not _TABLE.fullmatch(header["table"]):
+        raise ProjectionInvalid(f"table is schema.table in lower-case letters, not {header['table']!r}")
+    key, reads, reads_before, events = (
+        _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events")
+    )
+    for name in (header["name"], header["group"], *key, *reads, *reads_before):
+        if not _NAME.fullmatch(name):
+            raise ProjectionInvalid(f"{name!r} is not a name: lower-case letters, digits and _, 63 at most")
+    for event in events:
+        if not _EVENT.fullmatch(event):
+            raise ProjectionInvalid(f"{event!r} is not an event type")
+    cross_stream = header.get("cross_stream", "false")
+    if cross_stream not in ("true", "false"):
+        raise ProjectionInvalid("cross_stream is true or false")
+    if (cross_stream == "true") == ("stream_key" in header):
+        raise ProjectionInvalid("a projection has either a stream_key or cross_stream: true")
+    schema, table = header["table"].split(".")
+    return Projection(
+        name=header["name"],
+        version=int(header["version"]),
+        group=header["group"],
+        schema=schema,
+        table=table,
+        key=key,
+        stream_key=header.get("stream_key"),
+        reads=reads,
+        reads_before=reads_before,
+        events=events,
+        statements=_statements(body),
+        digest=sha256(text.encode()).hexdigest(),
+    )
+
+
+def _split(text: str) -> tuple[dict[str, str], str]:
+    """The header's fields and the text below it."""
+    header: dict[str, str] = {}
+    field = ""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if (match := _HEADER_LINE.fullmatch(line.rstrip())) is not None:
+            field = match["field"]
+            if field not in _FIELDS:
+                raise ProjectionInvalid(f"the header has no field {field!r}")
+            if field in header:
+                raise ProjectionInvalid(f"the header says {field} twice")
+            header[field] = match["value"].strip()
+        elif header and (match := _CONTINUATION.fullmatch(line.rstrip())) is not None:
+            header[field] += f" {match['value'].strip()}"
+        else:
+            return header, "\n".join(lines[number:])
+    return header, ""
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _statements(body: str) -> tuple[str, ...]:
+    found = []
+    for statement in sqlparse.split(body):
+        code = sqlparse.format(statement, strip_comments=True).strip().rstrip(";").strip()
+        if not code:
+            continue
+        verb = code.split(None, 1)[0].upper()
+        if verb not in _VERBS:
+            raise ProjectionInvalid(f"a statement begins with {verb}, not with one of {', '.join(_VERBS)}")
+        found.append(statement.strip().rstrip(";").strip())
+    if not found:
+        raise ProjectionInvalid("there is no statement below the header")
+    return tuple(found)

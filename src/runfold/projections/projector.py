@@ -1,0 +1,230 @@
+"""The projector: moves a group along the log, one transaction a batch, and parks what can not be folded."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from runfold.errors import LeadershipLost
+from runfold.projections.catalogue import Group
+from runfold.projections.fold import (
+    EVERY_STREAM,
+    NO_STREAM,
+    NOT_PARKED,
+    ONE_STREAM,
+    Bounds,
+    batch_bounds,
+    bind,
+    fold_batch,
+    live_schemas,
+)
+from runfold.projections.statements import statement
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BATCH_SIZE = 20_000
+
+# Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
+_POISON_CLASSES = ("22", "23", "42")
+_POISON_STATES = ("P0001",)
+
+
+class GroupStopped(Exception):
+    """The group's statements fail whatever the events are; its checkpoint says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What one batch did."""
+
+    after: int
+    upto: int
+    events: int
+
+
+def is_poison(exc: psycopg.Error) -> bool:
+    """Whether the error is the data's or the fold's."""
+    state = exc.sqlstate or ""
+    return state[:2] in _POISON_CLASSES or state in _POISON_STATES
+
+
+class Projector:
+    """Folds for the worker that leads. The connection is its own, in autocommit, and set up by FOLD_SESSION."""
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], *, epoch: int, batch_size: int = DEFAULT_BATCH_SIZE
+    ) -> None:
+        self.connection = connection
+        self.epoch = epoch
+        self.batch_size = batch_size
+
+    def advance(self, group: Group, head: int) -> Advanced | None:
+        """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
+
+        A batch that fails on data is cut smaller until one append fails alone; then the stream that fails alone is
+        parked and the rest goes on. Raises LeadershipLost when another worker leads (nothing was changed),
+        GroupStopped when the statements themselves are wrong, and psycopg's errors for everything else.
+        """
+        size = self.batch_size
+        while True:
+            try:
+                return self._advance(group, head, size)
+            except psycopg.Error as exc:
+                if not is_poison(exc):
+                    raise
+                if size > 1:
+                    size = max(1, size // 16)
+                    continue
+                if (exc.sqlstate or "").startswith("42") and self._fails_without_events(group):
+                    self._stop(group, exc)
+                    raise GroupStopped(group.name) from exc
+                return self._park(group, head)
+
+    def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            after, parked = self._state(cursor, group)
+            if after >= head:
+                return None
+            bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
+            if bounds.events:
+                bind(cursor, live_schemas(group))
+                fold_batch(
+                    cursor,
+                    group,
+                    after=after,
+                    upto=bounds.upto,
+                    types=bounds.types,
+                    streams=NOT_PARKED if parked else EVERY_STREAM,
+                )
+            self._move(cursor, group, after, bounds.upto)
+            return Advanced(after, bounds.upto, bounds.events)
+
+    def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
+        cursor.execute(statement("group_state"), {"group": group.name})
+        row = cursor.fetchone()
+        if row is None:
+            raise LeadershipLost(f"the group {group.name} has no checkpoint")
+        return row[0], row[1]
+
+    def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
+        cursor.execute(
+            statement("move_checkpoint"), {"group": group.name, "after": after, "upto": upto, "epoch": self.epoch}
+        )
+        if cursor.rowcount != 1:
+            raise LeadershipLost
+
+    def _fails_without_events(self, group: Group) -> bool:
+        """Whether a statement fails over no events at all: then no event is to blame."""
+        try:
+            with self.connection.transaction(force_rollback=True), self.connection.cursor() as cursor:
+                bind(cursor, live_schemas(group))
+                fold_batch(cursor, group, after=0, upto=0, types=frozenset(group.events), streams=NO_STREAM)
+        except psycopg.Error as exc:
+            if not is_poison(exc):
+                raise
+            return True
+        return False
+
+    def _stop(self, group: Group, exc: psycopg.Error) -> None:
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(
+                statement("stop_group"),
+                {"group": group.name, "sqlstate": exc.sqlstate, "error": _one_line(exc), "epoch": self.epoch},
+            )
+        log.error("projection group %s stopped: %s", group.name, _one_line(exc))
+
+    def _park(self, group: Group, head: int) -> Advanced | None:
+        """Park the streams of the next append that fail alone, and fold the others of it."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            after, _ = self._state(cursor, group)
+            bounds = batch_bounds(cursor, group, after=after, head=head, size=1)
+            cursor.execute(
+                statement("batch_streams"),
+                {"group": group.name, "after": after, "upto": bounds.upto, "types": group.events},
+            )
+            suspects = cursor.fetchall()
+            bind(cursor, live_schemas(group))
+            for stream_id, first_position in suspects:
+                failure = self._fold_one(cursor, group, after, bounds, stream_id)
+                if failure is None:
+                    continue
+                cursor.execute(
+                    statement("park_stream"),
+                    {
+                        "group": group.name,
+                        "stream": stream_id,
+                        "position": first_position,
+                        "sqlstate": failure.sqlstate,
+                        "error": _one_line(failure),
+                    },
+                )
+                log.error(
+                    "stream %s is parked in group %s at position %s: %s",
+                    stream_id,
+                    group.name,
+                    first_position,
+                    _one_line(failure),
+                )
+            self._move(cursor, group, after, bounds.upto)
+            return Advanced(after, bounds.upto, bounds.events)
+
+    def _fold_one(
+        self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
+    ) -> psycopg.Error | None:
+        """Fold one stream's events of a batch; on a data error undo that and return it."""
+        try:
+            with self.connection.transaction():
+                fold_batch(
+                    cursor,
+                    group,
+                    after=after,
+                    upto=bounds.upto,
+                    types=bounds.types,
+                    streams=ONE_STREAM,
+                    stream=stream_id,
+                )
+                # Deferred constraints speak now, not at commit, where they would take the others with them.
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except psycopg.Error as exc:
+            if not is_poison(exc):
+                raise
+            return exc
+        return None
+
+    def retry_parked(self, group: Group, stream_id: str) -> psycopg.Error | None:
+        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it; the error when it fails again.
+
+        Safe beside a worker: it holds the group's checkpoint.
+        """
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            cursor.execute(statement("parked_stream"), {"group": group.name, "stream": stream_id})
+            row = cursor.fetchone()
+            if row is None:
+                return None
+            first, checkpoint = row
+            bind(cursor, live_schemas(group))
+            bounds = Bounds(checkpoint, 1, frozenset(group.events))
+            failure = self._fold_one(cursor, group, first - 1, bounds, stream_id)
+            if failure is None:
+                cursor.execute(statement("unpark_stream"), {"group": group.name, "stream": stream_id})
+            else:
+                cursor.execute(
+                    statement("park_stream"),
+                    {
+                        "group": group.name,
+                        "stream": stream_id,
+                        "position": first,
+                        "sqlstate": failure.sqlstate,
+                        "error": _one_line(failure),
+                    },
+                )
+            return failure
+
+
+def _one_line(exc: psycopg.Error) -> str:
+    return " ".join(str(exc.diag.message_primary or exc).split())
+
+

@@ -1,0 +1,9 @@
+-- batch: the relation that a projection's statements fold, put in front of them.
+-- Parameters: after, upto, types (text[]). The line on parked streams is put in by the runner.
+WITH batch AS (
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data) AS data, e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.events e
+     WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
+       AND {streams}
+)

@@ -1,0 +1,8 @@
+-- batch_streams: the streams of a batch that are not parked, each with its first position in it.
+-- Parameters: group, after, upto, types.
+SELECT e.stream_id, min(e.position)
+  FROM runfold.events e
+ WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
+   AND NOT EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id)
+ GROUP BY e.stream_id
+ ORDER BY min(e.position)

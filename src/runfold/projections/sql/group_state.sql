@@ -1,0 +1,5 @@
+-- group_state: where a group stands and whether any stream is parked in it.
+-- Parameters: group.
+SELECT c.position, EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = c.group_name)
+  FROM runfold.checkpoints c
+ WHERE c.group_name = %(group)s

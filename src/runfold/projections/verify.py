@@ -1,0 +1,194 @@
+"""Verify: fold the log again, into temporary tables, and compare them whole with the live ones.
+
+Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with the rows it stands for, so the snapshot
+holds each group's tables exactly at its checkpoint: nothing is locked, the worker goes on, and no difference is due to timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.projections.catalogue import Catalogue, Group
+from runfold.projections.contract import Projection
+from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, batch_bounds, bind, fold_batch
+from runfold.projections.statements import statement
+
+# Large batches: nobody waits for these rows, and each pays for its statements once.
+_BATCH_SIZE = 50_000
+_SHOWN = 100
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row that is not what the log says. `columns` maps each differing column to (in the table, in the log)."""
+
+    key: dict[str, Any]
+    kind: str
+    columns: dict[str, tuple[Any, Any]]
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found in one table at a position: how many rows, how many differ, the first of those in full."""
+
+    projection: str
+    group: str
+    position: int
+    rows: int
+    differing: int
+    differences: list[Difference]
+    parked_streams: list[str] = field(default_factory=list)
+
+
+def verify(
+    connection: psycopg.Connection[Any],
+    catalogue: Catalogue,
+    names: Iterable[str] = (),
+    *,
+    progress: Progress = lambda group, position, upto: None,
+) -> list[Verification]:
+    """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
+
+    The connection is in autocommit and of a role that may read the log and the tables. A group's tables are folded
+    together, since they read each other. Raises UnknownProjection.
+    """
+    wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
+    found: list[Verification] = []
+    for group in catalogue.groups.values():
+        members = [projection for projection in group.projections if projection.name in wanted]
+        if members:
+            found += _verify_group(connection, group, members, progress)
+    for verification in found:
+        connection.execute(
+            statement("record_verification"),
+            {
+                "projection": verification.projection,
+                "position": verification.position,
+                "differences": verification.differing,
+            },
+        )
+    return found
+
+
+def _verify_group(
+    connection: psycopg.Connection[Any], group: Group, members: list[Projection], progress: Progress
+) -> list[Verification]:
+    connection.execute(FOLD_SESSION)
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        try:
+            row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
+            position = row[0] if row is not None else 0
+            _make_shadows(cursor, group)
+            _fold_to(cursor, group, position, progress)
+            cursor.execute(statement("parked_in_group"), {"group": group.name})
+            parked = [stream for (stream,) in cursor.fetchall()]
+            found = []
+            for projection in members:
+                verification = _compare(cursor, projection, position)
+                verification.parked_streams = parked
+                found.append(verification)
+            return found
+        finally:
+            # The temporary tables go with the transaction, and nothing else was written.
+            cursor.execute("ROLLBACK")
+
+
+def _make_shadows(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    for projection in group.projections:
+        names = {
+            "shadow": sql.Identifier("pg_temp", projection.table),
+            "live": sql.Identifier(projection.schema, projection.table),
+        }
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {shadow} (LIKE {live} INCLUDING DEFAULTS INCLUDING INDEXES)").format(**names)
+        )
+
+
+def _fold_to(cursor: psycopg.Cursor[Any], group: Group, position: int, progress: Progress) -> None:
+    bind(cursor, ["pg_temp"])
+    after = 0
+    while after < position:
+        bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
+        if bounds.events:
+            fold_batch(cursor, group, after=after, upto=bounds.upto, types=bounds.types, streams=NOT_PARKED)
+        if after == 0:
+            for projection in group.projections:
+                # Without statistics the next batches are planned for empty tables.
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("pg_temp", projection.table)))
+        after = bounds.upto
+        progress(group.name, after, position)
+
+
+_COMPARED: LiteralString = """
+    SELECT jsonb_build_object({key_pairs}),
+           CASE WHEN live.{one} IS NULL THEN 'missing' WHEN folded.{one} IS NULL THEN 'surplus' ELSE 'different' END,
+           array_remove(ARRAY[{differing_columns}], NULL),
+           to_jsonb(live), to_jsonb(folded), count(*) OVER ()
+      FROM {live} AS live
+      FULL JOIN {shadow} AS folded ON {same_key}
+     WHERE live *<> folded OR live.{one} IS NULL OR folded.{one} IS NULL
+     ORDER BY 1
+     LIMIT {shown}
+"""
+
+
+def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int) -> Verification:
+    """Compare whole rows by their images: IS DISTINCT FROM would take jsonb 1.0 and 1.00 for equal."""
+    live = sql.Identifier(projection.schema, projection.table)
+    shadow = sql.Identifier("pg_temp", projection.table)
+    cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(live))
+    columns = [column.name for column in cursor.description or ()]
+    key = [sql.Identifier(name) for name in projection.key]
+    query = sql.SQL(_COMPARED).format(
+        live=live,
+        shadow=shadow,
+        one=key[0],
+        shown=sql.Literal(_SHOWN),
+        key_pairs=sql.SQL(", ").join(
+            sql.SQL("{}, coalesce(live.{}, folded.{})").format(sql.Literal(name), *[sql.Identifier(name)] * 2)
+            for name in projection.key
+        ),
+        same_key=sql.SQL(" AND ").join(sql.SQL("live.{} = folded.{}").format(name, name) for name in key),
+        differing_columns=sql.SQL(", ").join(
+            sql.SQL("CASE WHEN ROW(live.{})::record *<> ROW(folded.{})::record THEN {} END").format(
+                *[sql.Identifier(name)] * 2, sql.Literal(name)
+            )
+            for name in columns
+        ),
+    )
+    rows = cursor.execute(query).fetchall()
+    differences = [
+        Difference(
+            key=found_key,
+            kind=kind,
+            columns={name: ((in_table or {}).get(name), (in_log or {}).get(name)) for name in names}
+            if kind == "different"
+            else {},
+        )
+        for found_key, kind, names, in_table, in_log, _ in rows
+    ]
+    differing = rows[0][5] if rows else 0
+    if projection.name == "workflow_status":
+        copies = _compare_copies(cursor)
+        differences += copies
+        differing += len(copies)
+    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(live))
+    (count,) = cursor.fetchone() or (0,)
+    return Verification(projection.name, projection.group, position, count, differing, differences)
+
+
+def _compare_copies(cursor: psycopg.Cursor[Any]) -> list[Difference]:
+    """The columns that `workflows` keeps a copy of."""
+    found: dict[str, Difference] = {}
+    for workflow, column, copied, truth in cursor.execute(statement("workflow_copies")).fetchall():
+        difference = found.setdefault(workflow, Difference({"workflows.id": workflow}, "different", {}))
+        difference.columns[column] = (copied, truth)
+    return list(found.values())

@@ -1,0 +1,19 @@
+"""Runtime SQL lives in files beside the Python that calls it: one statement a file, its parameters in its header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import LiteralString, cast
+
+
+def runtime_sql(package: str) -> Callable[[str], LiteralString]:
+    """A function that gives the text of `sql/<name>.sql` in the package."""
+
+    @cache
+    def statement(name: str) -> LiteralString:
+        text = resources.files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+        return cast("LiteralString", text)
+
+    return statement

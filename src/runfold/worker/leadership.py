@@ -1,0 +1,106 @@
+"""One worker leads: a session lock in PostgreSQL decides, a pulse shows that the leader lives, an epoch fences the dead.
+
+A leader that was killed frees the lock with its connection. One that is frozen keeps it, but its pulse stops: whoever waits
+sees the same beat for FROZEN_AFTER seconds of its own monotonic clock (no two clocks are compared), ends the frozen leader's
+connections and takes over under a new epoch. What the frozen one had open is rolled back, and when it wakes, its checkpoint
+update finds another epoch and changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import psycopg
+
+from runfold.errors import LeadershipLost
+from runfold.worker.statements import statement
+
+log = logging.getLogger(__name__)
+
+LEADER_LOCK = 2
+BEAT_SECONDS = 0.5
+TRY_SECONDS = 0.2
+FROZEN_AFTER = 3.0
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+
+
+class Lead:
+    """The leadership of one epoch, kept alive by a thread on its own connection until it is released or lost."""
+
+    def __init__(self, connection: psycopg.Connection[Any], pids: Iterable[int]) -> None:
+        self._connection = connection
+        row = connection.execute(
+            statement("take_lead"), {"worker": worker_name(), "pids": [connection.info.backend_pid, *pids]}
+        ).fetchone()
+        if row is None:
+            raise LeadershipLost("runfold.leader has no row", hint="run `runfold migrate`")
+        self.epoch: int = row[0]
+        self.head = 0
+        self._lost = threading.Event()
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="runfold-heartbeat", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise LeadershipLost when the pulse could not be kept or another epoch has begun."""
+        if self._lost.is_set():
+            raise LeadershipLost
+
+    def release(self) -> None:
+        """Stop leading; the next worker takes over at once."""
+        self._released.set()
+        self._thread.join(timeout=5)
+        self._connection.close()
+
+    def _beat(self) -> None:
+        while not self._released.wait(BEAT_SECONDS):
+            try:
+                row = self._connection.execute(statement("beat"), {"epoch": self.epoch, "head": self.head}).fetchone()
+            except psycopg.Error as exc:
+                log.warning("the leader's pulse stopped: %s", exc)
+                row = None
+            if row is None:
+                self._lost.set()
+                return
+
+
+def acquire_lead(
+    connect: Connect, pids: Iterable[int], stop: threading.Event, give_up: Callable[[], bool] = lambda: False
+) -> Lead | None:
+    """Wait until this worker leads; None when it was told to stop, or gives up, before."""
+    connection = connect()
+    seen: tuple[int, int] | None = None
+    seen_at = time.monotonic()
+    try:
+        while not stop.is_set():
+            row = connection.execute(statement("try_lock"), {"number": LEADER_LOCK}).fetchone()
+            if row is not None and row[0]:
+                return Lead(connection, pids)
+            if give_up():
+                break
+            pulse = connection.execute(statement("watch_leader")).fetchone()
+            if pulse != seen:
+                seen, seen_at = pulse, time.monotonic()
+            elif pulse is not None and time.monotonic() - seen_at > FROZEN_AFTER:
+                log.warning("the leader of epoch %s is frozen: ending its connections", pulse[0])
+                connection.execute(statement("terminate_leader"), {"epoch": pulse[0]})
+                seen_at = time.monotonic()
+                continue
+            stop.wait(TRY_SECONDS)
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+def worker_name() -> str:
+    """Who this worker is, for people: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,202 @@
+"""The worker: leads or waits to, folds every group along the log, sleeps when there is nothing to fold."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
+
+from runfold.database.connections import connect
+from runfold.errors import DatabaseUnavailable, LeadershipLost
+from runfold.projections.catalogue import Catalogue, Group
+from runfold.projections.fold import FOLD_SESSION
+from runfold.projections.projector import DEFAULT_BATCH_SIZE, GroupStopped, Projector
+from runfold.projections.registry import register_group
+from runfold.settings import Settings
+from runfold.worker.bell import Bell
+from runfold.worker.leadership import Lead, acquire_lead
+from runfold.worker.statements import statement
+
+log = logging.getLogger(__name__)
+
+# A lost notification heals after this long; so does a workflow's row that a user had locked.
+IDLE_SECONDS = 0.5
+MAINTENANCE_SECONDS = 60.0
+LONGEST_BACK_OFF = 30.0
+# Between looks at the log while appenders keep the worker from sleeping.
+SHORTEST_PAUSE = 0.002
+LONGEST_PAUSE = 0.05
+
+# A worker that died in the middle of a statement is noticed by the server within this time, its lock freed; one that froze in a
+# transaction does not hold its rows for ever. A lost commit is folded again, so none waits for the disk.
+_WORKER_SESSION = """
+    SET client_connection_check_interval = '250ms';
+    SET idle_in_transaction_session_timeout = '10s';
+    SET synchronous_commit = off;
+    SET TimeZone = 'UTC'
+"""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A group that failed, or has to be rebuilt: why, who can mend it, and when it is tried again."""
+
+    reason: str
+    for_operator: bool
+    seconds: float = 0.0
+    until: float = math.inf
+
+
+class Worker:
+    """Folds the log into the read tables, exactly once, while it leads; any number may run."""
+
+    def __init__(
+        self, url: str, settings: Settings, catalogue: Catalogue, *, batch_size: int = DEFAULT_BATCH_SIZE
+    ) -> None:
+        self._url = url
+        self._settings = settings
+        self._catalogue = catalogue
+        self._batch_size = batch_size
+        self._stop = threading.Event()
+        self._waiting: dict[str, _Waiting] = {}
+
+    def stop(self) -> None:
+        """Finish the batch at hand and return from `run`."""
+        self._stop.set()
+
+    def stop_on_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop this worker after its batch."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+
+    def run(self) -> None:
+        """Lead, or wait to lead, until stopped. A lost database or leadership is waited for, never given up."""
+        while not self._stop.is_set():
+            self._retrying()(self._lead, lambda: False)
+
+    def drain(self, progress: Callable[[int, int], None] = lambda position, head: None) -> dict[str, str]:
+        """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
+
+        `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
+        that waits for an operator to its reason; empty when all is folded.
+        """
+        with self._session("drain") as looking:
+            head = safe_head(looking)
+            groups = list(self._catalogue.groups)
+
+            def drained() -> bool:
+                row = looking.execute(statement("least_checkpoint"), {"groups": groups}).fetchone()
+                position = row[0] if row is not None else 0
+                progress(position, head)
+                return position >= head or any(waiting.for_operator for waiting in self._waiting.values())
+
+            while not self._stop.is_set() and not drained():
+                self._retrying()(self._lead, drained)
+            looking.execute(statement("sync_workflows"))
+        return {name: waiting.reason for name, waiting in self._waiting.items() if waiting.for_operator}
+
+    def _retrying(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type((LeadershipLost, DatabaseUnavailable, psycopg.OperationalError)),
+            stop=lambda _: self._stop.is_set(),
+            reraise=True,
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            sleep=self._stop.wait,
+            before_sleep=lambda state: log.warning("not leading: %s", state.outcome and state.outcome.exception()),
+        )
+
+    def _lead(self, done: Callable[[], bool]) -> None:
+        """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
+        with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
+            lead = acquire_lead(
+                lambda: self._session("lead"), [connection.info.backend_pid, bell.pid], self._stop, give_up=done
+            )
+            if lead is None:
+                return
+            try:
+                connection.execute(FOLD_SESSION)
+                self._waiting.clear()
+                for group in self._catalogue.groups.values():
+                    if (reason := register_group(connection, group)) is not None:
+                        log.error("projection group %s waits: %s", group.name, reason)
+                        self._waiting[group.name] = _Waiting(reason, for_operator=True)
+                self._fold_until(done, lead, connection, bell)
+            finally:
+                lead.release()
+
+    def _fold_until(
+        self, done: Callable[[], bool], lead: Lead, connection: psycopg.Connection[Any], bell: Bell
+    ) -> None:
+        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
+        maintained = -MAINTENANCE_SECONDS
+        pause = SHORTEST_PAUSE
+        while not self._stop.is_set() and not done():
+            lead.check()
+            if time.monotonic() - maintained > MAINTENANCE_SECONDS:
+                connection.execute(statement("maintain"))
+                maintained = time.monotonic()
+            # The head may go back when an append that began earlier is seen later; what was settled stays settled.
+            lead.head = head = max(lead.head, safe_head(connection))
+            moved = [self._advance(projector, group, head) for group in self._catalogue.groups.values()]
+            if any(moved):
+                self._ring(bell.disarm)
+                pause = SHORTEST_PAUSE
+            elif bell.armed:
+                connection.execute(statement("sync_workflows"))
+                self._ring(lambda: bell.wait(IDLE_SECONDS))
+            elif not self._ring(bell.arm):
+                self._stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _advance(self, projector: Projector, group: Group, head: int) -> bool:
+        """Fold one batch of a group; False when there was none, or the group waits."""
+        waiting = self._waiting.get(group.name)
+        if waiting is not None and time.monotonic() < waiting.until:
+            return False
+        try:
+            advanced = projector.advance(group, head)
+        except GroupStopped as exc:
+            self._back_off(group, str(exc), for_operator=True)
+            return False
+        except psycopg.OperationalError as exc:
+            if projector.connection.closed:
+                raise
+            self._back_off(group, str(exc), for_operator=False)
+            return False
+        self._waiting.pop(group.name, None)
+        return advanced is not None
+
+    def _back_off(self, group: Group, reason: str, *, for_operator: bool) -> None:
+        before = self._waiting.get(group.name)
+        seconds = min(2 * before.seconds, LONGEST_BACK_OFF) if before is not None else 0.1
+        log.warning("projection group %s is tried again in %.1f s: %s", group.name, seconds, reason)
+        self._waiting[group.name] = _Waiting(reason, for_operator, seconds, time.monotonic() + seconds)
+
+    def _ring(self, action: Callable[[], object]) -> object:
+        """Do something with the bell; a bell that is lost is opened again the next time, and the log is polled meanwhile."""
+        try:
+            return action()
+        except psycopg.OperationalError as exc:
+            log.warning("the listening connection was lost: %s", exc)
+            return None
+
+    def _session(self, role: str) -> psycopg.Connection[Any]:
+        connection = connect(self._url, self._settings, application=f"runfold worker {role}", autocommit=True)
+        connection.prepare_threshold = None
+        connection.execute(_WORKER_SESSION)
+        return connection
+
+
+def safe_head(connection: psycopg.Connection[Any]) -> int:
+    """The position up to which the log is settled. The connection is in autocommit: events are read in a later statement."""
+    row = connection.execute(statement("safe_head")).fetchone()
+    return row[0] if row is not None else 0

@@ -1,0 +1,18 @@
+"""What all tests share: servers and databases, one family of fixtures a file in `tests/fixtures/`."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.databases"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A developer's own database is never a test's: tests name theirs.
+    os.environ.pop("RUNFOLD_DATABASE_URL", None)
+    os.environ.pop("RUNFOLD_HOME", None)
+    # Ended by SIGTERM (a time limit of CI), the fixtures still stop their servers.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

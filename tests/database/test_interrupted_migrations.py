@@ -1,0 +1,115 @@
+"""A migrator killed at any statement: the next run completes what it began, and the result is a fresh database's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pglast
+import psutil
+import psycopg
+import pytest
+
+from runfold.database.migrations import Migration, migrate, migrations, write_checksums
+from runfold.errors import MigrationFailed
+from tests.database.catalogs import catalogs
+from tests.fixtures.databases import create_database, drop_database, with_database
+
+GATE = 4711
+WAITING = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted"
+APPLIED = "SELECT count(*) FROM supabase_migrations.schema_migrations"
+CATALOG = (
+    "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_constraint), "
+    "(SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_type), (SELECT count(*) FROM pg_namespace)"
+)
+# Each statement, in turn; a stride over them where the suite should be quick. RUNFOLD_TEST_THOROUGH=1 takes them all.
+STRIDE = 1 if os.environ.get("RUNFOLD_TEST_THOROUGH") else 7
+
+
+def statements(migration: Migration) -> list[str]:
+    """The migration's statements, with what stands between them."""
+    text = migration.path.read_text().partition("-- migrate:down")[0]
+    starts = [statement.start for statement in pglast.split(text, only_slices=True)]
+    return [text[start:end] for start, end in pairwise([0, *starts[1:], len(text)])]
+
+
+def gated(folder: Path, migration: Migration, number: int) -> None:
+    """Make the migration wait at our gate before its statement of that number."""
+    parts = statements(migration)
+    parts.insert(number, f"\nSELECT pg_advisory_xact_lock({GATE});\n")
+    text = "".join(parts)
+    if number == 0:
+        text = "-- migrate:up\n" + text.replace("-- migrate:up", "", 1)
+    (folder / migration.path.name).write_text(text + "\n-- migrate:down\n")
+    write_checksums(folder)
+
+
+def kill_at_the_gate(url: str, holder: psycopg.Connection[tuple[int]], folder: Path) -> None:
+    """Run a migrator, and SIGKILL it when it waits at the gate."""
+    ended: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            migrate(url, folder=folder)
+            ended.append(None)
+        except MigrationFailed as exc:
+            ended.append(exc)
+
+    migrator = threading.Thread(target=run)
+    migrator.start()
+    while (waiting := holder.execute(WAITING).fetchone()) is None:
+        assert not ended, ended
+        time.sleep(0.002)
+    for child in psutil.Process().children():
+        if child.name().startswith("dbmate"):
+            child.send_signal(signal.SIGKILL)
+    migrator.join()
+    assert isinstance(ended[0], MigrationFailed)
+    # The server notices by itself (client_connection_check_interval, or the end of the statement): be quick.
+    holder.execute("SELECT pg_terminate_backend(%s, 5000)", [waiting[0]])
+
+
+@pytest.fixture
+def database(server_url: str) -> Iterator[str]:
+    url = create_database(server_url)
+    try:
+        yield url
+    finally:
+        drop_database(server_url, url)
+
+
+def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
+    database: str, server_url: str, template_database: str, schema_copy: Path, tmp_path: Path, postgres_bin: Path
+) -> None:
+    files = migrations(schema_copy)
+    kills = 0
+    with psycopg.connect(database, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", [GATE])
+        for done, migration in enumerate(files):
+            clean = None
+            total = len(statements(migration))
+            for number in sorted({0, *range(kills % STRIDE, total, STRIDE), total - 1}):
+                folder = Path(shutil.copytree(schema_copy, tmp_path / f"{migration.version}_{number}"))
+                gated(folder, migration, number)
+                kill_at_the_gate(database, holder, folder)
+                kills += 1
+                # The files before it stand, and nothing of this one: the catalogs are as after the first kill.
+                assert holder.execute(APPLIED).fetchone() == (done,)
+                clean = clean or holder.execute(CATALOG).fetchone()
+                assert holder.execute(CATALOG).fetchone() == clean
+    assert kills > 2 * len(files)
+    assert migrate(database, folder=schema_copy).current
+    assert catalogs(database, postgres_bin) == catalogs(with_database(server_url, template_database), postgres_bin)
+
+
+def test_the_comparison_sees_a_single_missing_grant(database_url: str, postgres_bin: Path) -> None:
+    before = catalogs(database_url, postgres_bin)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("REVOKE SELECT ON public.nodes FROM runfold_operator")
+    assert catalogs(database_url, postgres_bin) != before

@@ -1,0 +1,22 @@
+"""A connection to a migrated database, whose data these tests never change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.fixtures.databases import create_database, drop_database
+
+
+@pytest.fixture(scope="module")
+def connection(server_url: str, template_database: str) -> Iterator[psycopg.Connection[Any]]:
+    """One database for a module: its tests only ask."""
+    url = create_database(server_url, template=template_database)
+    try:
+        with psycopg.connect(url, autocommit=True) as made:
+            yield made
+    finally:
+        drop_database(server_url, url)

@@ -1,0 +1,1 @@
+"""The reference model: what a log means, in plain Python, and histories to try it on."""

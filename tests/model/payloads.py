@@ -1,0 +1,213 @@
+"""What generated events say: values for every field of the vocabulary that this model reads.
+
+Pools are small, so that events meet on the same rows and times tie, and hold what is easy to fold wrongly: names that
+sort differently by collation, numbers whose jsonb image is not their Python image, instants at the edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+Value = Callable[[Random], Any]
+"""How to choose a field's value."""
+
+
+def one_of(*values: Any) -> Value:
+    """One of these; the first is the plain one."""
+
+    def choose(random: Random) -> Any:
+        return values[0] if random is PLAIN else random.choice(values)
+
+    return choose
+
+
+PLAIN = Random()
+"""Asks a Value for its plainest."""
+
+TENANTS = (UUID("00000000-0000-4000-8000-00000000000a"), None, UUID("f0000000-0000-4000-8000-00000000000b"))
+WORKFLOWS = ("11111111-1111-4111-8111-111111111111", "EEEEEEEE-eeee-4eee-8eee-eeeeeeeeeeee")
+
+# Orders that differ between COLLATE "C" and most others: case, punctuation, accents, and one letter spelled two ways.
+EXECUTION_IDS = ("a", "B", "_", "\u00e9", "e\u0301", "a-b", "Z 1", "\U0001f680")
+PAUSES = ("p1", "P2", "_p", "\u00e9", "e\u0301")
+ACTIVATIONS = ("n1#1", "n1#2", "N2", "\u7bc0\u70b9#1")
+
+BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BASE_MS = 1_772_366_400_000
+LATEST_MS = 253_402_300_799_999
+"""The last of the year 9999: workflow_status shows a start time as a timestamp, and nothing can read a later one."""
+
+OCCURRED = (
+    BASE,
+    BASE,
+    BASE + timedelta(microseconds=1),
+    BASE + timedelta(milliseconds=1),
+    BASE - timedelta(seconds=1),
+    datetime(2026, 10, 25, 0, 30, tzinfo=UTC),  # with the next: one wall clock time in Berlin
+    datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+)
+
+NUMBERS = (1, 1.0, 0, -1, 0.1, 1e-7, 1.5e10, 1e22, -0.0, 2**53 + 1, -(2**63), 2**63 - 1)
+TEXTS = ("x", "1", "null", "\u00dcber", "line\nbreak\ttab", "quote ' \" \\ $1 %s {}", "\U0001f600", "\u2028", "y" * 300)
+SCALARS = (None, True, False, "", *NUMBERS, *TEXTS)
+OBJECTS: tuple[dict[str, Any], ...] = ({"a": 1}, {}, {"a": 1.0}, {"a": None}, {"b": {"c": [1, "x", None]}}, {"": []})
+
+
+def json_object(random: Random) -> dict[str, Any]:
+    if random is PLAIN or random.random() < 0.5:
+        return OBJECTS[0] if random is PLAIN else random.choice(OBJECTS)
+    return {random.choice(("a", "b", "A", "code", "\u00e9")): _json(random, 3) for _ in range(random.randint(1, 3))}
+
+
+def json_value(random: Random) -> Any:
+    """Any JSON but null, which means that nothing was given."""
+    if random is PLAIN or random.random() < 0.7:
+        return json_object(random)
+    value = _json(random, 2)
+    return False if value is None else value
+
+
+def _json(random: Random, depth: int) -> Any:
+    kind = random.random() if depth else 0.0
+    if kind < 0.6:
+        return random.choice(SCALARS) if kind < 0.5 else random.uniform(-1e6, 1e6)
+    if kind < 0.8:
+        return [_json(random, depth - 1) for _ in range(random.randint(0, 2))]
+    return {random.choice(("a", "b", "A")): _json(random, depth - 1) for _ in range(random.randint(0, 2))}
+
+
+def milliseconds(random: Random) -> int:
+    if random is not PLAIN and random.random() < 0.2:
+        return random.randint(0, LATEST_MS)
+    return _milliseconds(random)  # type: ignore[no-any-return]
+
+
+_milliseconds = one_of(BASE_MS, BASE_MS + 1, BASE_MS + 1_500, BASE_MS - 1, 0, 1, LATEST_MS)
+
+flag = one_of(False, True)
+label = one_of("n", "", "N 1", "\u00e9t\u00e9", "x" * 100)
+text = one_of(*TEXTS, "")
+count = one_of(1, 0, 2, 2**31 - 1)
+node_id = one_of("n1", "N2", "\u7bc0\u70b9")
+instant = one_of(
+    "2026-03-01T12:00:00Z",
+    "2026-03-01T12:00:00.123456+05:30",
+    "2026-10-25T02:30:00+01:00",
+    "2026-10-25T02:30:00+02:00",
+    "2024-02-29T23:59:59.5-08:00",
+    "1970-01-01T00:00:00Z",
+    "0001-01-01T14:00:00+14:00",
+    "9999-12-31T23:59:59.999999Z",
+)
+
+_node_context: dict[str, Value] = {
+    "node_name": label,
+    "node_subtype": label,
+    "max_retries": count,
+    "iteration": count,
+    "parent_activation": one_of(*ACTIVATIONS),
+}
+_who_and_why: dict[str, Value] = {"by": label, "reason": label}
+
+# type -> (fields that must be there, fields that may be absent or null); the row's own name is put in by the walk.
+FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
+    "ExecutionCreated": (
+        {"workflow_id": one_of(WORKFLOWS[0], *WORKFLOWS), "mode": one_of("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")},
+        {
+            "workflow_version": one_of("1.0.0", "2", "\u00e9", ""),
+            "deployment_version": count,
+            "trigger_subtype": label,
+            "trigger_data": json_object,
+            "triggered_by": label,
+            "parent_execution_id": one_of(*EXECUTION_IDS),
+            "retry_of": one_of(*EXECUTION_IDS),
+            "metadata": json_object,
+        },
+    ),
+    "ExecutionStarted": ({"start_time": milliseconds}, {}),
+    "ExecutionPaused": ({}, _who_and_why),
+    "ExecutionResumed": ({}, _who_and_why),
+    "ExecutionSucceeded": ({"end_time": milliseconds}, {"run_data": json_value}),
+    "ExecutionFailed": (
+        {"end_time": milliseconds, "error_message": text},
+        {"error_details": json_value, "node_id": node_id},
+    ),
+    "ExecutionCanceled": ({"end_time": milliseconds}, _who_and_why),
+    "ExecutionTimedOut": ({"end_time": milliseconds}, {}),
+    "ExecutionDeclaredLost": ({"end_time": milliseconds, "detector": label, "last_seen": instant}, {}),
+    "ExecutionMetadataSet": ({"metadata": json_object}, {}),
+    "NodeScheduled": ({"node_id": node_id, "node_type": label}, _node_context),
+    "NodeStarted": (
+        {"node_id": node_id, "node_type": label, "attempt": one_of(1, 2, 3, 2**31 - 1), "start_time": milliseconds},
+        {**_node_context, "input_data": json_value},
+    ),
+    "NodeAttemptFailed": (
+        {"node_id": node_id, "attempt": one_of(1, 2, 3), "error_data": json_value, "will_retry": flag},
+        {"next_retry_at": instant},
+    ),
+    "NodeWaiting": ({"node_id": node_id}, {"pause": one_of(*PAUSES)}),
+    "NodeContinued": ({"node_id": node_id}, {"pause": one_of(*PAUSES)}),
+    "NodeSucceeded": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "output_data": json_value}),
+    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {}),
+    "NodeSkipped": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "reason": label}),
+    "NodeCanceled": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "reason": label}),
+    "PauseOpened": (
+        {
+            "paused_node_id": node_id,
+            "pause_reason": one_of("human_interaction", "human_interaction", "timer", "timeout", "error", "manual"),
+            "paused_at": instant,
+            "resume_conditions": json_object,
+        },
+        {"interaction_id": one_of("22222222-2222-4222-8222-222222222222"), "timeout_at": instant},
+    ),
+    "PauseResumed": ({"resumed_at": instant, "resume_trigger": label}, {"data": json_value}),
+    "PauseTimedOut": ({"at": instant, "action": label}, {}),
+    "PauseCanceled": ({"at": instant}, {}),
+    "LogAppended": (
+        {
+            "level": one_of("INFO", "DEBUG", "WARNING", "ERROR"),
+            "event_type": one_of("workflow_started", "workflow_progress", "step_output", "step_error", "separator"),
+            "message": text,
+        },
+        {
+            "log_category": one_of("TECHNICAL", "BUSINESS"),
+            "data": json_object,
+            "node_id": node_id,
+            "node_name": label,
+            "node_type": label,
+            "step_number": count,
+            "total_steps": count,
+            "progress_percentage": one_of(0, 50, 100, 12.5, 33.333, 0.005, 0.015, 1.005, 2.675, 99.994, 99.995, 1e-7),
+            "duration_seconds": count,
+            "user_friendly_message": text,
+            "display_priority": one_of(5, 1, 10),
+            "is_milestone": flag,
+            "technical_details": json_object,
+            "stack_trace": text,
+            "performance_metrics": json_object,
+        },
+    ),
+}
+
+MOVES = tuple(kind for kind in FIELDS if kind.startswith("Execution"))
+NODES = tuple(kind for kind in FIELDS if kind.startswith("Node"))
+PAUSE_EVENTS = tuple(kind for kind in FIELDS if kind.startswith("Pause"))
+
+
+def payload(event_type: str, random: Random) -> dict[str, Any]:
+    """The event's data without its row's own name: optional fields absent, null or given. PLAIN gives the least."""
+    must, may = FIELDS[event_type]
+    data = {field: value(random) for field, value in must.items()}
+    if random is not PLAIN:
+        presence = random.random()
+        for field, value in may.items():
+            if random.random() < presence:
+                data[field] = value(random) if random.random() < 0.8 else None
+    return data

@@ -1,0 +1,48 @@
+"""The reference model: what the log means, one event at a time, in plain Python.
+
+It is written from the vocabulary and from docs/decisions/002, and from no SQL: the folds in `projections/` and this
+model agree because both say what the text says, or a property test goes red.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.model import executions, logs, nodes, pauses, workflow_status
+from tests.model.tables import Recorded, Table, Tables
+
+EVENTS = executions.EVENTS | nodes.EVENTS | pauses.EVENTS | logs.EVENTS
+"""The event types this model knows; those of other streams change nothing here."""
+
+
+def fold(events: Iterable[Recorded]) -> dict[str, Table]:
+    """Fold the events, given in position order, into the read tables they make."""
+    tables = Tables()
+    for event in events:
+        apply(tables, event)
+    return read(tables)
+
+
+def apply(tables: Tables, event: Recorded) -> None:
+    """Apply one event to everything it concerns."""
+    if event.type in executions.EVENTS:
+        if executions.apply(tables, event):
+            pauses.cancel_the_open_ones(tables, event)
+    elif event.type in pauses.EVENTS:
+        pauses.apply(tables, event)
+    elif event.type in nodes.EVENTS:
+        nodes.apply(tables, event)
+    elif event.type in logs.EVENTS:
+        logs.apply(tables, event)
+
+
+def read(tables: Tables) -> dict[str, Table]:
+    """The read tables as they stand, by name."""
+    return {
+        "workflow_executions": tables.workflow_executions,
+        "node_executions": tables.node_executions,
+        "workflow_execution_pauses": tables.workflow_execution_pauses,
+        "workflow_execution_logs": tables.workflow_execution_logs,
+        "workflow_status": workflow_status.of(tables.workflow_executions),
+        "anomalies": tables.anomalies,
+    }

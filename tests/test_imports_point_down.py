@@ -1,0 +1,76 @@
+"""Imports point down: a floor of the package imports the floors below it, never one above."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import runfold
+
+PACKAGE = Path(runfold.__file__).parent
+
+# Lower floors first; modules of one floor do not import each other, unless they are one package.
+FLOORS: list[set[str]] = [
+    {"errors"},
+    {"settings", "events"},
+    {"database"},
+    {"log"},
+    {"projections"},
+    {"history", "worker"},
+    {"interop", "writing"},
+    {"cli"},
+]
+# The package's own door (`runfold.connect`) and `python -m runfold` stand above all floors.
+DOORS = {"__init__", "__main__"}
+
+
+def _floor(room: str) -> int:
+    for number, rooms in enumerate(FLOORS):
+        if room in rooms:
+            return number
+    raise AssertionError(f"runfold.{room} stands on no floor: name it in FLOORS")
+
+
+def _imported_rooms(source: str) -> set[str]:
+    """The rooms of runfold that a module imports, imports inside functions included; type-checking ones are not."""
+    rooms: set[str] = set()
+    tree = ast.parse(source)
+    typing_only = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module] if node.module != "runfold" else [f"runfold.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "runfold" and len(parts) > 1:
+                rooms.add(parts[1])
+    return rooms
+
+
+def _breaches(room: str, imported: set[str]) -> set[str]:
+    return {other for other in imported if other != room and _floor(other) >= _floor(room)}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room in DOORS:
+        return
+    # The door's own names (`from runfold import connect`) are above every floor.
+    imported = {name for name in _imported_rooms(path.read_text()) if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()}
+    assert not _breaches(room, imported), f"{path} imports a floor above, or beside, its own"
+
+
+def test_an_import_that_points_up_is_found() -> None:
+    assert _breaches("log", _imported_rooms("def f():\n    from runfold.worker.daemon import run")) == {"worker"}
