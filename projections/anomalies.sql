@@ -44,7 +44,8 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
                 WHEN s.status IS NOT NULL THEN '?' END, '') || e.letters
        !~ '^((C|n)M*(S(M*EM*|M*))?|rM*(EM*)?|eM*)$';
 
--- Nodes: each event is judged by the status before it, which is what the event before it moves to.
+-- Nodes: each event is judged by the status before it, which is what the event before it moves to. Where the execution does
+-- not stand yet, no node of it can: then nothing is looked up.
 INSERT INTO anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'node_executions',
        CASE WHEN e.missing THEN 'missing_row' WHEN runfold.node_has_ended(e.ended_with) THEN 'after_end'
@@ -55,17 +56,16 @@ SELECT e.position, 'node_executions',
   FROM (SELECT n.*,
                coalesce(lag(n.target) OVER moves, s.status) AS status,
                CASE WHEN runfold.node_has_ended(s.status) THEN s.status
-                    ELSE (array_agg(n.target) FILTER (WHERE runfold.node_has_ended(n.target)) OVER earlier)[1] END AS ended_with
-          FROM (SELECT b.stream_id, b.data ->> 'activation' AS activation, b.position, b.user_id,
-                       runfold.node_target(b.type) AS target,
+                    ELSE (array_agg(n.target) FILTER (WHERE runfold.node_has_ended(n.target)) OVER moves)[1] END AS ended_with
+          FROM (SELECT b.stream_id, b.data ->> 'activation' COLLATE "C" AS activation, b.position, b.user_id,
+                       runfold.node_target(b.type) AS target, x.execution_id IS NOT NULL AS stands,
                        x.execution_id IS NULL AND (c.position IS NULL OR b.position < c.position) AS missing
                   FROM batch b
                   LEFT JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
                   LEFT JOIN (SELECT stream_id, min(position) AS position FROM batch
                               WHERE type = 'ExecutionCreated' GROUP BY stream_id) AS c ON c.stream_id = b.stream_id
                  WHERE b.type LIKE 'Node%') AS n
-          LEFT JOIN node_executions s ON s.id = runfold.row_id(n.stream_id, 'node', n.activation)
-        WINDOW moves AS (PARTITION BY n.stream_id, n.activation, n.missing ORDER BY n.position),
-               earlier AS (PARTITION BY n.stream_id, n.activation, n.missing ORDER BY n.position
-                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
+          LEFT JOIN node_executions s ON s.id = CASE WHEN n.stands THEN runfold.row_id(n.stream_id, 'node', n.activation) END
+        WINDOW moves AS (PARTITION BY n.stream_id, n.activation, n.missing ORDER BY n.position
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
  WHERE e.missing OR runfold.node_has_ended(e.ended_with) OR NOT runfold.node_move_is_legal(e.status, e.target);

@@ -179,7 +179,10 @@ BEGIN
                AND l.classid = 'runfold.events_position'::regclass::oid
                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS f
       LEFT JOIN pg_stat_activity a ON a.pid = f.pid
-      LEFT JOIN pg_prepared_xacts p ON f.pid IS NULL AND p.transaction::text = split_part(f.virtualtransaction, '/', 2)
+      -- A prepared transaction keeps its backend's virtual id (after a restart it has another): its lock on itself names it.
+      LEFT JOIN pg_locks x ON f.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid'
+                          AND x.virtualtransaction = f.virtualtransaction
+      LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
      WHERE f.distance < 2147483648
      ORDER BY f.distance DESC;
 END

@@ -438,23 +438,23 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_execution_id') <= 255 AND data ->> 'parent_execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'retry_of') <= 255 AND data ->> 'retry_of' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'retry_of', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionStarted' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999;
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionPaused' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string')
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string');
+                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false);
         ELSIF type = 'ExecutionResumed' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string')
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string');
+                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false);
         ELSIF type = 'ExecutionSucceeded' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999;
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionFailed' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
@@ -467,25 +467,25 @@ BEGIN
             END IF;
             RETURN coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string')
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string');
+                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false);
         ELSIF type = 'ExecutionTimedOut' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999;
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND jsonb_typeof((data -> 'detector')) = 'string'
-                AND runfold.is_timestamp((data ->> 'last_seen'));
+                AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'metadata')) = 'object';
+                AND jsonb_typeof((data -> 'metadata')) = 'object', false);
         ELSIF type = 'NodeAttemptFailed' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
@@ -674,78 +674,78 @@ BEGIN
                 AND coalesce(length(data ->> 'correlation_id') <= 255, true)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'InteractionNotified' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'));
+                AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionReminderSent' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'));
+                AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionResponded' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
                 AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
                 AND (data ->> 'response_data') IS NOT NULL
                 AND runfold.is_timestamp((data ->> 'responded_at'))
-                AND ((data ->> 'responder') IS NULL OR jsonb_typeof((data -> 'responder')) = 'string');
+                AND ((data ->> 'responder') IS NULL OR jsonb_typeof((data -> 'responder')) = 'string'), false);
         ELSIF type = 'InteractionTimedOut' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,action}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'action')) = 'string';
+                AND jsonb_typeof((data -> 'action')) = 'string', false);
         ELSIF type = 'InteractionFailed' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,error}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'error')) = 'string';
+                AND jsonb_typeof((data -> 'error')) = 'string', false);
         ELSIF type = 'InteractionReopened' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'by')) = 'string';
+                AND jsonb_typeof((data -> 'by')) = 'string', false);
         ELSIF type = 'InteractionCanceled' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string');
+                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string'), false);
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
                 AND (data ->> 'source_channel') IN ('slack', 'email', 'webhook', 'in_app')
                 AND (data ->> 'raw_payload') IS NOT NULL
                 AND ((data ->> 'headers') IS NULL OR jsonb_typeof((data -> 'headers')) = 'object')
-                AND runfold.is_timestamp((data ->> 'received_at'));
+                AND runfold.is_timestamp((data ->> 'received_at')), false);
         ELSIF type = 'ResponseMatched' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'interaction_id'))
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
                 AND jsonb_typeof((data -> 'ai_reasoning')) = 'string'
                 AND runfold.is_timestamp((data ->> 'processed_at'))
-                AND ((data ->> 'classifier') IS NULL OR jsonb_typeof((data -> 'classifier')) = 'string');
+                AND ((data ->> 'classifier') IS NULL OR jsonb_typeof((data -> 'classifier')) = 'string'), false);
         ELSIF type = 'ResponseFilteredOut' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
                 AND jsonb_typeof((data -> 'ai_reasoning')) = 'string'
-                AND runfold.is_timestamp((data ->> 'processed_at'));
+                AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseErrored' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{error,processed_at}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'error')) = 'string'
-                AND runfold.is_timestamp((data ->> 'processed_at'));
+                AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseReopened' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,at}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'by')) = 'string'
-                AND runfold.is_timestamp((data ->> 'at'));
+                AND runfold.is_timestamp((data ->> 'at')), false);
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
@@ -755,16 +755,16 @@ BEGIN
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'definition') IS NULL OR jsonb_typeof((data -> 'definition')) = 'object')
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at'));
+                AND runfold.is_timestamp((data ->> 'started_at')), false);
         ELSIF type = 'DeploymentLogAppended' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
                 AND jsonb_typeof((data -> 'message')) = 'string'
-                AND runfold.is_timestamp((data ->> 'at'));
+                AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'DeploymentCompleted' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
@@ -772,9 +772,9 @@ BEGIN
                 AND (data -> 'deployment_version')::text::integer >= 0
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'completed_at'));
+                AND runfold.is_timestamp((data ->> 'completed_at')), false);
         ELSIF type = 'DeploymentFailed' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
@@ -783,7 +783,7 @@ BEGIN
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'completed_at'))
-                AND jsonb_typeof((data -> 'error_message')) = 'string';
+                AND jsonb_typeof((data -> 'error_message')) = 'string', false);
         ELSIF type = 'TriggerRegistered' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
@@ -836,10 +836,10 @@ BEGIN
             END IF;
             RETURN coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
-            RETURN jsonb_typeof(data) = 'object'
+            RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string');
+                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string'), false);
         END IF;
     END IF;
     RETURN false;
@@ -969,7 +969,7 @@ COMMENT ON FUNCTION runfold.register_event_types(text, text[], integer, boolean)
 
 -- The exact path -------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, found jsonb DEFAULT NULL) RETURNS void
+CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     said runfold.faults;
@@ -977,13 +977,13 @@ DECLARE
         coalesce(nullif(pointer, ''), 'The call'),
         CASE jsonb_typeof("limit") WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
              ELSE coalesce("limit" #>> '{}', 'None') END,
-        coalesce(found #>> '{}', 'None')];
+        coalesce(seen #>> '{}', 'None')];
 BEGIN
     SELECT * INTO said FROM runfold.faults f WHERE f.code = raise_fault.code;
     RAISE EXCEPTION USING
         ERRCODE = 'RF001',
         MESSAGE = replace(replace(replace(said.message, '{limit}', words[2]), '{at}', words[1]), '{found}', words[3]),
-        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', found)::text,
+        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', seen)::text,
         HINT = replace(replace(said.hint, '{limit}', words[2]), '{found}', words[3]);
 END
 $$;
@@ -1179,20 +1179,20 @@ $$;
 CREATE FUNCTION runfold.raise_stream_id_fault(stream_id text, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    category constant text := substring(stream_id FROM '^([a-z][a-z0-9_]*)-');
-    name constant text := substr(stream_id, length(category) + 2);
+    stream_category constant text := substring(stream_id FROM '^([a-z][a-z0-9_]*)-');
+    name constant text := substr(stream_id, length(stream_category) + 2);
     shown constant jsonb := to_jsonb(left(stream_id, 100));
 BEGIN
     IF octet_length(stream_id) > 300 THEN
         PERFORM runfold.raise_fault('too_long', pointer, '300', to_jsonb(octet_length(stream_id)));
-    ELSIF category IS NULL THEN
+    ELSIF stream_category IS NULL THEN
         PERFORM runfold.raise_fault('invalid_stream_id', pointer, NULL, shown);
     END IF;
-    PERFORM runfold.raise_value_fault('name', 1, CASE WHEN category IN ('execution', 'log') THEN 255 ELSE 300 END, NULL,
+    PERFORM runfold.raise_value_fault('name', 1, CASE WHEN stream_category IN ('execution', 'log') THEN 255 ELSE 300 END, NULL,
                                       to_jsonb(name), pointer);
-    IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = raise_stream_id_fault.category) THEN
-        PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(category));
-    ELSIF category IN ('interaction', 'response', 'deployment') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
+        PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
+    ELSIF stream_category IN ('interaction', 'response', 'deployment') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -1201,8 +1201,8 @@ $$;
 CREATE FUNCTION runfold.raise_event_fault(stream_id text, event jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    category constant text := split_part(stream_id, '-', 1);
-    name constant text := substr(stream_id, length(category) + 2);
+    stream_category constant text := split_part(stream_id, '-', 1);
+    name constant text := substr(stream_id, length(stream_category) + 2);
     event_type constant text := event ->> 'type';
     version integer := 1;
     known runfold.event_types;
@@ -1215,7 +1215,7 @@ DECLARE
 BEGIN
     PERFORM runfold.require_value('name', 1, 255, event -> 'type', pointer || '/type');
     SELECT * INTO known FROM runfold.event_types t
-     WHERE t.category = raise_event_fault.category AND t.type IN (event_type, '*') ORDER BY t.type = '*' LIMIT 1;
+     WHERE t.category = stream_category AND t.type IN (event_type, '*') ORDER BY t.type = '*' LIMIT 1;
     IF NOT FOUND OR (known.type = '*' AND known.closed) THEN
         PERFORM runfold.raise_fault('unknown_type', pointer || '/type', NULL, to_jsonb(left(event_type, 100)));
     END IF;

@@ -174,4 +174,6 @@ GRANT SELECT ON runfold.checkpoints, runfold.projections, runfold.leader, runfol
     TO runfold_engine, service_role;
 GRANT SELECT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000900';
+
 -- migrate:down

@@ -68,7 +68,8 @@ def test_imports_point_down(path: Path) -> None:
     if room in DOORS:
         return
     # The door's own names (`from runfold import connect`) are above every floor.
-    imported = {name for name in _imported_rooms(path.read_text()) if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()}
+    rooms = _imported_rooms(path.read_text())
+    imported = {name for name in rooms if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
     assert not _breaches(room, imported), f"{path} imports a floor above, or beside, its own"
 
 

@@ -2,13 +2,14 @@
 -- them. A partitioned table becomes a plain one.
 --
 --   schema  the schema to make
-SELECT format('CREATE SCHEMA %I', %(schema)s::text)
+--   tables  the read tables
+SELECT format('CREATE SCHEMA %%I', %(schema)s::text)
 UNION ALL
-SELECT format('CREATE TABLE %1$I.%2$I (LIKE %3$I.%2$I INCLUDING ALL)', %(schema)s::text, c.relname, c.relnamespace::regnamespace)
+SELECT format('CREATE TABLE %%1$I.%%2$I (LIKE %%3$I.%%2$I INCLUDING ALL)', %(schema)s::text, c.relname, c.relnamespace::regnamespace)
   FROM pg_class c
  WHERE c.oid = ANY (%(tables)s::regclass[])
 UNION ALL
-SELECT format('ALTER TABLE %I.%I ADD CONSTRAINT %I FOREIGN KEY (%s) REFERENCES %I.%I (%s)', %(schema)s::text, c.relname, k.conname,
+SELECT format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I FOREIGN KEY (%%s) REFERENCES %%I.%%I (%%s)', %(schema)s::text, c.relname, k.conname,
               (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.n)
                  FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, n)
                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),

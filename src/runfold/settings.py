@@ -75,7 +75,7 @@ def bundled_postgres_bin() -> Path:
             return folder
     raise ServerFailed(
         "no bundled PostgreSQL for this platform",
-        hint="set RUNFOLD_POSTGRES_BIN to the folder of your PostgreSQL's binaries, or RUNFOLD_DATABASE_URL to a server",
+        hint="set RUNFOLD_POSTGRES_BIN to the folder of PostgreSQL's binaries, or RUNFOLD_DATABASE_URL to a server",
     )
 
 

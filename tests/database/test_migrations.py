@@ -20,6 +20,16 @@ from tests.database.catalogs import catalogs
 from tests.fixtures.databases import create_database, drop_database, with_database
 from tests.fixtures.servers import PrivateServerFactory
 
+MIGRATE = (
+    "import sys; from pathlib import Path; from runfold.database.migrations import migrate; "
+    "migrate(sys.argv[1], folder=Path(sys.argv[2]))"
+)
+
+
+def migrator_of(url: str, folder: Path) -> list[str]:
+    """The command of a process of its own that migrates."""
+    return [sys.executable, "-c", MIGRATE, url, str(folder)]
+
 
 @pytest.fixture
 def folder(schema_copy: Path, tmp_path: Path) -> Path:
@@ -127,7 +137,8 @@ def test_files_that_differ_from_the_manifest_are_refused_before_anything_runs(
 
 
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
-    assert subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=folder, check=False).returncode == 0
+    checked = subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=folder, check=False)
+    assert checked.returncode == 0
 
 
 def test_a_failing_statement_rolls_its_file_back_and_is_named(
@@ -147,10 +158,8 @@ def test_a_failing_statement_rolls_its_file_back_and_is_named(
 def test_three_migrators_at_once_all_succeed_and_each_migration_is_applied_once(
     empty_database_url: str, schema_copy: Path, postgres_bin: Path, fresh_catalogs: str
 ) -> None:
-    script = "import sys; from pathlib import Path; from runfold.database.migrations import migrate as m; m(sys.argv[1], folder=Path(sys.argv[2]))"
     migrators = [
-        subprocess.Popen([sys.executable, "-c", script, empty_database_url, str(schema_copy)], stderr=subprocess.PIPE)
-        for _ in range(3)
+        subprocess.Popen(migrator_of(empty_database_url, schema_copy), stderr=subprocess.PIPE) for _ in range(3)
     ]
     for migrator in migrators:
         _, complaint = migrator.communicate(timeout=120)
@@ -162,9 +171,8 @@ def test_two_databases_of_one_cluster_are_migrated_at_once(
     private_server: PrivateServerFactory, schema_copy: Path
 ) -> None:
     server_url = private_server().start()  # where no database made the roles yet
-    script = "import sys; from pathlib import Path; from runfold.database.migrations import migrate as m; m(sys.argv[1], folder=Path(sys.argv[2]))"
     migrators = [
-        subprocess.Popen([sys.executable, "-c", script, url, str(schema_copy)], stderr=subprocess.PIPE)
+        subprocess.Popen(migrator_of(url, schema_copy), stderr=subprocess.PIPE)
         for url in (create_database(server_url), create_database(server_url), create_database(server_url))
     ]
     for migrator in migrators:
@@ -172,9 +180,7 @@ def test_two_databases_of_one_cluster_are_migrated_at_once(
         assert migrator.returncode == 0, complaint.decode()
 
 
-def test_a_migrator_needs_no_superuser(
-    private_server: PrivateServerFactory, schema_copy: Path
-) -> None:
+def test_a_migrator_needs_no_superuser(private_server: PrivateServerFactory, schema_copy: Path) -> None:
     server = private_server()
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute("CREATE ROLE migrator LOGIN CREATEROLE PASSWORD 'secret'")
@@ -255,9 +261,9 @@ def test_nobody_is_granted_what_a_migration_did_not_grant(connection: psycopg.Co
     assert to_tenants == [], "tenants read only what row security guards"
 
 
-def test_an_unreachable_server_is_said_to_be_so() -> None:
+def test_an_unreachable_server_is_said_to_be_so(schema_copy: Path) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
-        migrate("postgresql://nobody@127.0.0.1:1/nothing")
+        migrate("postgresql://nobody@127.0.0.1:1/nothing", folder=schema_copy)
     assert caught.value.retryable
 
 
@@ -280,13 +286,10 @@ def test_a_migrator_killed_with_all_its_processes_leaves_what_a_rerun_completes(
     third = migrations(folder)[2].path
     third.write_text(third.read_text().replace("-- migrate:up", "-- migrate:up\nSELECT pg_advisory_xact_lock(4711);"))
     write_checksums(folder)
-    script = "import sys; from pathlib import Path; from runfold.database.migrations import migrate as m; m(sys.argv[1], folder=Path(sys.argv[2]))"
     try:
         with psycopg.connect(url, autocommit=True) as holder:
             holder.execute("SELECT pg_advisory_lock(4711)")
-            migrator = subprocess.Popen(
-                [sys.executable, "-c", script, url, str(folder)], start_new_session=True, stderr=subprocess.PIPE
-            )
+            migrator = subprocess.Popen(migrator_of(url, folder), start_new_session=True, stderr=subprocess.PIPE)
             waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted"
             while holder.execute(waiting).rowcount == 0:
                 assert migrator.poll() is None, migrator.stderr.read() if migrator.stderr else ""

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.events.judging import install
 from tests.fixtures.databases import create_database, drop_database
 
 
@@ -17,6 +18,7 @@ def connection(server_url: str, template_database: str) -> Iterator[psycopg.Conn
     url = create_database(server_url, template=template_database)
     try:
         with psycopg.connect(url, autocommit=True) as made:
+            install(made)
             yield made
     finally:
         drop_database(server_url, url)

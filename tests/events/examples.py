@@ -52,13 +52,13 @@ def stream_of(event: type[Event], data: dict[str, Any]) -> str:
     return f"{event.category()}-{UUID(int=9, version=4)}"
 
 
-def envelope(type_: str, data: Any, **changes: Any) -> dict[str, Any]:
+def envelope(name: str, body: Any, **changes: Any) -> dict[str, Any]:
     """An event in its envelope, as JSON. A change to `...` leaves the key out."""
     made = {
         "event_id": str(uuid4()),
-        "type": type_,
+        "type": name,
         "schema_version": 1,
-        "data": data,
+        "data": body,
         "metadata": {"actor": "engine"},
         "occurred_at": "2026-01-31T12:00:00.123456+00:00",
     } | changes

@@ -95,7 +95,7 @@ class Database:
         fold: Fold = fold_in_batches,
     ) -> None:
         """Append the history, fold it in these batches in such a session, and compare the tables with the model."""
-        events = self.append(isolate(history, f"{uuid4().hex[:12]} "))
+        events = self.append(isolate(history, f"{uuid4().hex[:12]}."))
         if not events:
             return
         after = events[0].position - 1

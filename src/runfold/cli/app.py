@@ -14,8 +14,8 @@ A noun is one module of this package with a function `register`, which is found 
 A verb without a noun (`runfold migrate`) is `root.command("migrate", epilog="Example: …")(migrate)`. Settings come from
 `runfold.cli.invocation.settings()`, a URL from `runfold.database.connections.resolve_url(settings())`; output goes
 through `runfold.cli.output`. Raise RunfoldError for `error: …` and exit code 1, `typer.Exit(1)` after a difference was
-printed. Every help carries an example (`epilog`), and what a script may read has `--json`. Import what is slow to import
-inside the command: every call imports every noun.
+printed. Every help carries an example (`epilog`), and what a script may read has `--json`. What is slow to import is
+imported inside the command: every call imports every noun.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _options(
         Path | None, typer.Option("--home", help="The embedded server's folder, in place of RUNFOLD_HOME.")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints and ends
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

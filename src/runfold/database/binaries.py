@@ -144,14 +144,17 @@ class Binaries:
         """Whether the system user, started that way, can enter the home and run PostgreSQL."""
         probe = ["/bin/sh", "-c", 'cd "$1" && exec "$2" --version', "sh", str(self.home), str(self.path("postgres"))]
         try:
-            return subprocess.run(
-                [*prefix, *probe],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-                **self._switch(prefix),
-            ).returncode == 0
+            return (
+                subprocess.run(
+                    [*prefix, *probe],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                    **self._switch(prefix),
+                ).returncode
+                == 0
+            )
         except (OSError, subprocess.SubprocessError):
             return False
 

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -239,8 +239,7 @@ def _run_dbmate(folder: Path, environment: dict[str, str]) -> None:
         ],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
         check=False,
@@ -279,7 +278,7 @@ def _dbmate() -> str:
 
 
 def _sql(name: str) -> LiteralString:
-    return cast(LiteralString, resources.files(__package__).joinpath(f"{name}.sql").read_text())
+    return resources.files(__package__).joinpath(f"{name}.sql").read_text()
 
 
 def _main() -> None:

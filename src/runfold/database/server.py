@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: a server of our own in a folder, shared by every runfold process that uses the folder.
 
-The folder (`.runfold/`) holds `data/`, `server.log`, `lock`, `port`, `password` and `run/` (the socket). The truth about
-whether the server runs is whether it answers, never a pid: pid files outlive a kill, and pids are given out again.
+The folder (`.runfold/`) holds `data/`, `server.log`, `lock`, `port`, `password` and `run/` (the socket). Whether the
+server runs is whether it answers, never a pid: pid files outlive a kill, and pids are given out again.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class EmbeddedServer:
                     _logger.warning("PostgreSQL in %s recovers from a crash: waiting; see %s", self.home, self.log)
                 time.sleep(min(0.02 * 1.4**rejections, 1.0))  # each question is a line in the server's log
                 continue
-            elif (pid := self.postmaster_pid()) is None:
+            if (pid := self.postmaster_pid()) is None:
                 self._launch()
                 silent_since = None
             elif silent_since is None:
@@ -211,7 +211,10 @@ class EmbeddedServer:
     def _initialize(self, binaries: Binaries) -> None:
         """Create the data folder: whole, or not at all if we are killed."""
         for remains in self.home.glob("data.new-*"):
-            shutil.rmtree(remains, ignore_errors=True)
+            if remains.is_dir():
+                shutil.rmtree(remains, ignore_errors=True)
+            else:
+                remains.unlink()
         new = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.home))
         password_file = new.with_name(new.name + ".password")
         try:
@@ -345,7 +348,7 @@ class EmbeddedServer:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.OperationalError as exc:
             raise ServerFailed(
-                f"the server in {self.home} does not let us in: {exc}", hint=f"is {self.home / 'password'} the right one?"
+                f"the server in {self.home} does not let us in: {exc}", hint=f"is {self.home}/password the right one?"
             ) from exc
 
     def _password(self, *, create: bool = False) -> str:

@@ -17,7 +17,7 @@ import orjson
 
 from runfold.events.base import Event
 from runfold.events.faults import fault
-from runfold.events.json_values import check, is_plain, json_type
+from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
 from runfold.events.rules import format_timestamp
 
 
@@ -69,7 +69,7 @@ def encode_appends(appends: Iterable[AppendLike]) -> str:
     except TypeError as error:
         _raise_fault(call)
         raise fault("not_json", "", found=str(error)) from None
-    if b"\\u0000" in text:
+    if NUL_ESCAPE in text:
         _raise_fault(call)
     return text.decode()
 

@@ -10,6 +10,7 @@ from runfold.events.fields import (
     Count,
     EpochMs,
     Flag,
+    GivenJson,
     Json,
     Mode,
     Name,
@@ -140,7 +141,7 @@ class NodeAttemptFailed(NodeEvent):
     """An attempt failed; the activation has not ended."""
 
     attempt: Attempt
-    error_data: Json
+    error_data: GivenJson
     will_retry: Flag
     next_retry_at: Timestamp | None = None
 
@@ -169,7 +170,7 @@ class NodeFailed(NodeEvent):
     """The activation ended with an error."""
 
     end_time: EpochMs
-    error_data: Json
+    error_data: GivenJson
 
 
 class NodeSkipped(NodeEvent):

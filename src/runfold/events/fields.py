@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from runfold.events.json_values import MAX_DEPTH, is_plain
+from runfold.events.json_values import MAX_DEPTH, NUL_ESCAPE, contains_nul, is_plain
 from runfold.events.rules import SPACES, UUID_SHAPE, Rule, parse_timestamp
 
 INT4 = 2_147_483_647
@@ -37,10 +38,22 @@ def _in_calendar(value: datetime) -> datetime:
     return value
 
 
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("null is not given")
+    return value
+
+
 def _plain(value: Any) -> Any:
     # The event's data is the first of the levels that are counted, and this value stands in it.
     if not is_plain(value, MAX_DEPTH - 1):
         raise ValueError("not plain JSON")
+    try:
+        text = orjson.dumps(value)
+    except TypeError:
+        raise ValueError("half a surrogate pair") from None
+    if NUL_ESCAPE in text and contains_nul(value):
+        raise ValueError("a NUL character")
     return value
 
 
@@ -58,6 +71,7 @@ Priority = Annotated[int, Field(strict=True, ge=1, le=10), Rule("integer", 1, 10
 Percentage = Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False), Rule("number", 0, 100)]
 Score = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False), Rule("number", 0, 1)]
 Flag = Annotated[bool, Field(strict=True), Rule("boolean")]
+GivenJson = Annotated[Any, AfterValidator(_given), AfterValidator(_plain), Rule("json")]
 Json = Annotated[Any, AfterValidator(_plain), Rule("json")]
 Object = Annotated[dict[str, Any], AfterValidator(_plain), Rule("object")]
 Strings = Annotated[list[Text], Rule("strings")]

@@ -7,9 +7,9 @@ from typing import ClassVar
 from runfold.events.base import Event
 from runfold.events.fields import (
     Channel,
+    GivenJson,
     InteractionPriority,
     InteractionType,
-    Json,
     Name,
     Object,
     Strings,
@@ -58,7 +58,7 @@ class InteractionResponded(InteractionEvent):
     """The answer came."""
 
     response_id: Uuid | None = None
-    response_data: Json
+    response_data: GivenJson
     responded_at: Timestamp
     responder: Text | None = None
 

@@ -11,11 +11,14 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from runfold.errors import InvalidInput
 from runfold.events.faults import escape, fault
 
 MAX_DEPTH = 100
 MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**63 - 1
+NUL_ESCAPE = b"\\u0000"
+"""How orjson writes U+0000; a text that says so in so many characters looks the same."""
 
 
 def json_type(value: Any) -> str:
@@ -68,6 +71,15 @@ def pointer_to(key: str, pointer: str = "") -> str:
     return f"{pointer}/{escape(shown)}"
 
 
+def contains_nul(value: Any) -> bool:
+    """Say whether a string somewhere in a value, or a key, holds U+0000."""
+    try:
+        check(value)
+    except InvalidInput as error:
+        return error.code == "nul_character"
+    return False
+
+
 def check_text(value: str, pointer: str) -> None:
     """Raise when a string holds U+0000 or half of a surrogate pair."""
     nul = value.find("\0")
@@ -111,4 +123,15 @@ def check(value: Any, pointer: str = "", room: int = MAX_DEPTH) -> None:
         raise fault("not_json", pointer, found=type(value).__name__)
 
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER", "MIN_INTEGER", "check", "check_text", "is_plain", "json_type", "pointer_to"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_INTEGER",
+    "MIN_INTEGER",
+    "NUL_ESCAPE",
+    "check",
+    "check_text",
+    "contains_nul",
+    "is_plain",
+    "json_type",
+    "pointer_to",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runfold.events.base import Event
-from runfold.events.fields import Channel, Json, Object, Score, Text, Timestamp, Uuid
+from runfold.events.fields import Channel, GivenJson, Object, Score, Text, Timestamp, Uuid
 
 
 class ResponseEvent(Event):
@@ -19,7 +19,7 @@ class ResponseReceived(ResponseEvent):
 
     workflow_id: Uuid
     source_channel: Channel
-    raw_payload: Json
+    raw_payload: GivenJson
     headers: Object | None = None
     received_at: Timestamp
 

@@ -130,7 +130,7 @@ def validity(event: type[Event]) -> str:
     both = "\n                AND ".join(parts)
     bounded = [at for at in rules if at.rule.kind in ("name", "text") and at.rule.maximum is not None]
     if not bounded:
-        return f"RETURN {both};"
+        return f"RETURN coalesce({both}, false);"
     shortest = min(at.rule.maximum or 0 for at in bounded)
     names = [at for at in bounded if at.rule.kind == "name"]
     quick = f"octet_length({_joined(bounded)}) <= {shortest}"

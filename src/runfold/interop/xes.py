@@ -223,7 +223,7 @@ class _Ahead:
         return self._submit
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=failed is not None)
+        self._thread.shutdown(wait=True)  # what was read before a failure is sent
         if failed is None:
             for sent in self._on_their_way:
                 sent.result()

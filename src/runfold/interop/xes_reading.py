@@ -74,7 +74,11 @@ def read_traces(path: Path, *, on_bytes: Callable[[int], None] | None = None) ->
         raw.seek(0)
         content = gzip.GzipFile(fileobj=raw) if compressed else raw
         while chunk := content.read(CHUNK):
-            document.feed(chunk)
+            try:
+                document.feed(chunk)
+            except (ImportFailed, expat.ExpatError):
+                yield from document.parts  # what came before the fault is whole
+                raise
             if on_bytes is not None:
                 on_bytes(raw.tell())
             while document.parts:

@@ -1,0 +1,25 @@
+"""Copies of our SQL functions with one protecting step edited out: the negative controls of the fault tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+APPEND_EVENTS = "runfold.append_events(text,uuid)"
+
+FENCE = "PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);"
+SAME_FENCE_AGAIN = "fence := nullif(current_setting('runfold.fence', true), '')::bigint;"
+STREAM_LOCK = "FOR NO KEY UPDATE"
+LOCK_ORDER = """ORDER BY s.name COLLATE "C")"""
+KNOWN_EVENT_IDS = "IF inserted < total THEN"
+ALLOCATION = "last := nextval('runfold.events_position');"
+
+
+def edit(connection: psycopg.Connection[Any], function: str, step: str, replacement: str = "") -> None:
+    """Make a function anew with a step replaced, in this database only; the step has to be there."""
+    row = connection.execute("SELECT pg_get_functiondef(%s::regprocedure)", (function,)).fetchone()
+    assert row is not None
+    (definition,) = row
+    assert step in definition, f"{function} has changed: {step!r} is not in it"
+    connection.execute(definition.replace(step, replacement))

@@ -1,0 +1,1 @@
+"""The worker: leading, folding exactly once, parking, verifying."""
