@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import psycopg
 
@@ -76,7 +77,7 @@ def main() -> None:
             writers.end()
             ratios.append(Ratio.of(f"{shape} over the library", rates["runfold"], rates["library"], expected=expected))
             ratios.append(Ratio.of(f"{shape} over a bare insert", rates["runfold"], rates["bare"]))
-            facts |= {f"{shape} {side}, events/s": sorted(rate)[len(rate) // 2] for side, rate in rates.items()}
+            facts |= {f"{shape} {side}, events/s": median(rate) for side, rate in rates.items()}
     report("append", ratios, facts)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -82,7 +83,7 @@ def main() -> None:
         {
             "events": events,
             "server": version,
-            **{f"median {name}": sorted(values)[len(values) // 2] for name, values in sides.items()},
+            **{f"median {name}": median(values) for name, values in sides.items()},
         },
     )
 

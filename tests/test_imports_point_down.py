@@ -13,7 +13,7 @@ PACKAGE = Path(runfold.__file__).parent
 
 # Lower floors first; modules of one floor do not import each other, unless they are one package.
 FLOORS: list[set[str]] = [
-    {"errors"},
+    {"errors", "runtime_sql"},
     {"settings", "events"},
     {"database"},
     {"log"},

