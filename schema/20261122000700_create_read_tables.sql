@@ -200,9 +200,13 @@ CREATE TABLE runfold.anomalies (
     user_id uuid,
     detail jsonb NOT NULL,
     CONSTRAINT anomalies_pkey PRIMARY KEY (position, projection)
-);
+) PARTITION BY LIST (projection);
 CREATE INDEX idx_anomalies_stream ON runfold.anomalies (stream_id, position);
 COMMENT ON TABLE runfold.anomalies IS 'Events that came where the vocabulary does not allow them: a fold of the log.';
+-- One partition a group: each group folds its own, at its own checkpoint.
+CREATE TABLE runfold.execution_anomalies PARTITION OF runfold.anomalies
+    FOR VALUES IN ('workflow_executions', 'node_executions', 'workflow_execution_pauses', 'workflow_status');
+COMMENT ON TABLE runfold.execution_anomalies IS 'The anomalies of the execution group.';
 
 -- Outputs of an execution by node: what run_data holds only when the producer sent it.
 CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
@@ -212,7 +216,7 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions, public.node_executions, public.workflow_execution_pauses,
-    public.workflow_execution_logs, public.workflow_status, runfold.anomalies TO runfold_projector;
+    public.workflow_execution_logs, public.workflow_status, runfold.anomalies, runfold.execution_anomalies TO runfold_projector;
 GRANT SELECT ON public.workflow_executions, public.node_executions, public.workflow_execution_pauses,
     public.workflow_execution_logs, public.workflow_status, public.execution_outputs
     TO runfold_engine, runfold_operator, service_role;

@@ -60,28 +60,34 @@ class Projector:
         self.connection = connection
         self.epoch = epoch
         self.batch_size = batch_size
+        # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
+        self._sizes: dict[str, int] = {}
 
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
 
         A batch that fails on data is cut smaller until one append fails alone; then the stream that fails alone is
         parked and the rest goes on. Raises LeadershipLost when another worker leads (nothing was changed),
-        GroupStopped when the statements themselves are wrong, and psycopg's errors for everything else.
+        GroupStopped when no event is to blame and trying again is of no use, and psycopg's OperationalError for what
+        may pass.
         """
-        size = self.batch_size
         while True:
+            size = self._sizes.pop(group.name, self.batch_size)
             try:
-                return self._advance(group, head, size)
+                advanced = self._advance(group, head, size)
+            except psycopg.OperationalError:
+                raise
             except psycopg.Error as exc:
-                if not is_poison(exc):
-                    raise
-                if size > 1:
-                    size = max(1, size // 16)
-                    continue
-                if (exc.sqlstate or "").startswith("42") and self._fails_without_events(group):
+                if not is_poison(exc) or self._fails_without_events(group, exc):
                     self._stop(group, exc)
-                    raise GroupStopped(group.name) from exc
-                return self._park(group, head)
+                    raise GroupStopped(_one_line(exc)) from exc
+                if size == 1:
+                    return self._park(group, head)
+                self._sizes[group.name] = max(1, size // 16)
+            else:
+                if size < self.batch_size:
+                    self._sizes[group.name] = min(2 * size, self.batch_size)
+                return advanced
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
         with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -116,8 +122,10 @@ class Projector:
         if cursor.rowcount != 1:
             raise LeadershipLost
 
-    def _fails_without_events(self, group: Group) -> bool:
-        """Whether a statement fails over no events at all: then no event is to blame."""
+    def _fails_without_events(self, group: Group, exc: psycopg.Error) -> bool:
+        """Whether a statement is wrong in itself, and so fails over no events at all: then no event is to blame."""
+        if not (exc.sqlstate or "").startswith("42"):
+            return False
         try:
             with self.connection.transaction(force_rollback=True), self.connection.cursor() as cursor:
                 bind(cursor, live_schemas(group))

@@ -48,10 +48,8 @@ _WORKER_SESSION = """
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A group that failed, or has to be rebuilt: why, who can mend it, and when it is tried again."""
+    """A group that failed, or has to be rebuilt: for how long, and until when."""
 
-    reason: str
-    for_operator: bool
     seconds: float = 0.0
     until: float = math.inf
 
@@ -75,8 +73,9 @@ class Worker:
 
     def stop_on_signals(self) -> None:
         """Let SIGTERM and SIGINT stop this worker after its batch."""
+        # From a thread: a handler runs inside whatever the main thread does, and that may hold the event's lock.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop())
+            signal.signal(number, lambda *_: threading.Thread(target=self.stop).start())
 
     def run(self) -> None:
         """Lead, or wait to lead, until stopped. A lost database or leadership is waited for, never given up."""
@@ -87,32 +86,37 @@ class Worker:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
 
         `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
-        that waits for an operator to its reason; empty when all is folded.
+        that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
         """
-        with self._session("drain") as looking:
-            head = safe_head(looking)
-            groups = list(self._catalogue.groups)
+        looking = _Looking(lambda: self._session("drain"), list(self._catalogue.groups))
+        with closing(looking):
 
-            def drained() -> bool:
-                row = looking.execute(statement("least_checkpoint"), {"groups": groups}).fetchone()
-                position = row[0] if row is not None else 0
-                progress(position, head)
-                return position >= head or any(waiting.for_operator for waiting in self._waiting.values())
+            def settled() -> bool:
+                progress(looking.least_position(), looking.head)
+                return looking.settled()
 
-            while not self._stop.is_set() and not drained():
-                self._retrying()(self._lead, drained)
-            looking.execute(statement("sync_workflows"))
-        return {name: waiting.reason for name, waiting in self._waiting.items() if waiting.for_operator}
+            def fold_all() -> bool:
+                looking.look()
+                self._lead(settled)
+                return settled()
+
+            while not self._stop.is_set() and not self._retrying()(fold_all):
+                pass
+            return looking.stopped()
 
     def _retrying(self) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type((LeadershipLost, DatabaseUnavailable, psycopg.OperationalError)),
             stop=lambda _: self._stop.is_set(),
-            reraise=True,
+            # Told to stop while the database was away: that is no failure.
+            retry_error_callback=lambda _: None,
             wait=wait_random_exponential(multiplier=0.1, max=5),
-            sleep=self._stop.wait,
+            sleep=self._pause,
             before_sleep=lambda state: log.warning("not leading: %s", state.outcome and state.outcome.exception()),
         )
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
 
     def _lead(self, done: Callable[[], bool]) -> None:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
@@ -128,7 +132,7 @@ class Worker:
                 for group in self._catalogue.groups.values():
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
-                        self._waiting[group.name] = _Waiting(reason, for_operator=True)
+                        self._waiting[group.name] = _Waiting()
                 self._fold_until(done, lead, connection, bell)
             finally:
                 lead.release()
@@ -137,13 +141,15 @@ class Worker:
         self, done: Callable[[], bool], lead: Lead, connection: psycopg.Connection[Any], bell: Bell
     ) -> None:
         projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
-        maintained = -MAINTENANCE_SECONDS
+        maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
             lead.check()
-            if time.monotonic() - maintained > MAINTENANCE_SECONDS:
-                connection.execute(statement("maintain"))
-                maintained = time.monotonic()
+            if maintenance.is_due():
+                _maintain(connection)
+            # Also while the log never rests: a row that a user had locked must not stay behind.
+            if copying.is_due():
+                connection.execute(statement("sync_workflows"))
             # The head may go back when an append that began earlier is seen later; what was settled stays settled.
             lead.head = head = max(lead.head, safe_head(connection))
             moved = [self._advance(projector, group, head) for group in self._catalogue.groups.values()]
@@ -151,7 +157,6 @@ class Worker:
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
             elif bell.armed:
-                connection.execute(statement("sync_workflows"))
                 self._ring(lambda: bell.wait(IDLE_SECONDS))
             elif not self._ring(bell.arm):
                 self._stop.wait(pause)
@@ -165,21 +170,21 @@ class Worker:
         try:
             advanced = projector.advance(group, head)
         except GroupStopped as exc:
-            self._back_off(group, str(exc), for_operator=True)
+            self._back_off(group, str(exc))
             return False
         except psycopg.OperationalError as exc:
             if projector.connection.closed:
                 raise
-            self._back_off(group, str(exc), for_operator=False)
+            self._back_off(group, str(exc))
             return False
         self._waiting.pop(group.name, None)
         return advanced is not None
 
-    def _back_off(self, group: Group, reason: str, *, for_operator: bool) -> None:
+    def _back_off(self, group: Group, reason: str) -> None:
         before = self._waiting.get(group.name)
         seconds = min(2 * before.seconds, LONGEST_BACK_OFF) if before is not None else 0.1
         log.warning("projection group %s is tried again in %.1f s: %s", group.name, seconds, reason)
-        self._waiting[group.name] = _Waiting(reason, for_operator, seconds, time.monotonic() + seconds)
+        self._waiting[group.name] = _Waiting(seconds, time.monotonic() + seconds)
 
     def _ring(self, action: Callable[[], object]) -> object:
         """Do something with the bell; a bell that is lost is opened again the next time, and the log is polled meanwhile."""
@@ -194,6 +199,70 @@ class Worker:
         connection.prepare_threshold = None
         connection.execute(_WORKER_SESSION)
         return connection
+
+
+class _Looking:
+    """How far the groups are, seen on a connection of its own: another worker may be the one that folds."""
+
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], groups: list[str]) -> None:
+        self._connect = connect
+        self._groups = groups
+        self._connection: psycopg.Connection[Any] | None = None
+        self._found: list[tuple[str, int, str | None]] = []
+        self.head = 0
+
+    def look(self) -> None:
+        """Look at the log, the first time, and at the groups; with a new connection where the last was lost."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        self.head = self.head or safe_head(self._connection)
+        self._found = self._connection.execute(statement("group_positions"), {"groups": self._groups}).fetchall()
+
+    def least_position(self) -> int:
+        """The position of the group that is furthest behind."""
+        self.look()
+        return min((position for _, position, _ in self._found), default=self.head)
+
+    def settled(self) -> bool:
+        """Whether every group is at the head, or waits for an operator."""
+        return all(position >= self.head or reason is not None for _, position, reason in self._found)
+
+    def stopped(self) -> dict[str, str]:
+        """The groups that wait for an operator, and why."""
+        return {name: reason for name, _, reason in self._found if reason is not None}
+
+    def close(self) -> None:
+        """Stop looking."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+class _Every:
+    """Something that is due at once, and again after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = -math.inf
+
+    def is_due(self) -> bool:
+        """Whether it is time; then it is done."""
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+def _maintain(connection: psycopg.Connection[Any]) -> None:
+    """Make partitions ahead of time. Somebody's lock on them does not stop the folds: a minute later is early enough."""
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '1s'")
+            connection.execute(statement("maintain"))
+    except psycopg.Error as exc:
+        if connection.closed:
+            raise
+        log.warning("partitions could not be made ahead of time: %s", exc)
 
 
 def safe_head(connection: psycopg.Connection[Any]) -> int:

@@ -1,7 +1,7 @@
--- name: anomalies
+-- name: execution_anomalies
 -- version: 1
 -- group: execution
--- table: runfold.anomalies
+-- table: runfold.execution_anomalies
 -- key: position, projection
 -- stream_key: stream_id
 -- reads_before: workflow_executions, node_executions
@@ -12,7 +12,7 @@
 
 -- Executions and their pauses. Nearly every stream is plain: its letters, behind the letter of the status that stands, spell a
 -- legal life without pauses. Only the others are walked.
-INSERT INTO anomalies (position, projection, code, stream_id, user_id, detail)
+INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
   FROM (SELECT b.stream_id,
                (array_agg(b.user_id))[1] AS user_id,
@@ -46,7 +46,7 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
 
 -- Nodes: each event is judged by the status before it, which is what the event before it moves to. Where the execution does
 -- not stand yet, no node of it can: then nothing is looked up.
-INSERT INTO anomalies (position, projection, code, stream_id, user_id, detail)
+INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'node_executions',
        CASE WHEN e.missing THEN 'missing_row' WHEN runfold.node_has_ended(e.ended_with) THEN 'after_end'
             ELSE 'illegal_transition' END,
