@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
 
-.PHONY: venv test lint format bench checksums clean
+.PHONY: venv test lint format bench sync checksums clean
 
 venv: $(VENV)/.installed
 
@@ -30,6 +30,7 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python src/runfold/log/generate_sync.py --check
 
 format: venv
 	$(BIN)/ruff check --fix .
@@ -38,9 +39,13 @@ format: venv
 bench: venv
 	$(BIN)/python -m bench $(ARGS)
 
+# Writes the synchronous store from the asynchronous one.
+sync: venv
+	$(BIN)/python src/runfold/log/generate_sync.py --write
+
 # Renews schema/checksums.sha256 after a migration was written; a released migration is never edited.
 checksums: venv
-	$(BIN)/python -m runfold.database.migrations --write-checksums
+	$(BIN)/python -W ignore::RuntimeWarning -m runfold.database.migrations --write-checksums
 
 clean:
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

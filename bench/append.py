@@ -47,7 +47,7 @@ class Writers:
         self._turn += 1
         for pipe in self._pipes:
             pipe.send((side, f"{side}{len(self._pipes)}x{events}-{self._turn}", appends, events))
-        times = [pipe.recv() for pipe in self._pipes]
+        times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]
         took = max(ended for _, ended in times) - min(began for began, _ in times)
         return len(self._pipes) * appends * events / took
 

@@ -4,14 +4,17 @@
 -- table: runfold.execution_anomalies
 -- key: position, projection
 -- stream_key: stream_id
--- reads_before: workflow_executions, node_executions
+-- reads_before: workflow_executions, node_executions, workflow_status
 -- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
 --   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
 --   PauseTimedOut, PauseCanceled, NodeScheduled, NodeStarted, NodeAttemptFailed, NodeWaiting, NodeContinued, NodeSucceeded,
---   NodeFailed, NodeSkipped, NodeCanceled
+--   NodeFailed, NodeSkipped, NodeCanceled, DeploymentStarted, DeploymentCompleted, DeploymentFailed
 
 -- Executions and their pauses. Nearly every stream is plain: its letters, behind the letter of the status that stands, spell a
 -- legal life without pauses. Only the others are walked.
+-- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
+--   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
+--   PauseTimedOut, PauseCanceled
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
   FROM (SELECT b.stream_id,
@@ -31,7 +34,6 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
                           WHEN 'ExecutionMetadataSet' THEN 'M'
                           ELSE '?' END, '' ORDER BY b.position) AS letters
           FROM batch b
-         WHERE b.type NOT LIKE 'Node%'
          GROUP BY b.stream_id) AS e
   LEFT JOIN workflow_executions s ON s.execution_id = substr(e.stream_id, 11)
  CROSS JOIN LATERAL runfold.walk_execution(
@@ -44,9 +46,29 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
                 WHEN s.status IS NOT NULL THEN '?' END, '') || e.letters
        !~ '^((C|n)M*(S(M*EM*|M*))?|rM*(EM*)?|eM*)$';
 
--- Nodes: each event is judged by the status before it, which is what the event before it moves to. Where the execution does
--- not stand yet, no node of it can: then nothing is looked up.
+-- Nodes. The life of nearly every activation, a letter a status from the one that stands, holds no forbidden pair; of the others each
+-- event is judged by the status before it. Where the execution does not stand yet, no node of it can: then nothing is looked up.
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
+WITH lives AS (
+    SELECT b.stream_id, b.data ->> 'activation' COLLATE "C" AS activation, min(b.position) AS first_position,
+           string_agg(runfold.node_letter(runfold.node_target(b.type)), '' ORDER BY b.position) AS letters
+      FROM batch b
+     WHERE b.type LIKE 'Node%'
+     GROUP BY b.stream_id, b.data ->> 'activation' COLLATE "C"
+), suspects AS MATERIALIZED (
+    SELECT l.stream_id, l.activation, s.status,
+           CASE WHEN x.execution_id IS NULL THEN coalesce(c.position, 9223372036854775807) ELSE 0 END AS stands_after
+      FROM lives l
+      LEFT JOIN workflow_executions x ON x.execution_id = substr(l.stream_id, 11)
+      LEFT JOIN node_executions s
+        ON s.id = CASE WHEN x.execution_id IS NOT NULL THEN runfold.row_id(l.stream_id, 'node', l.activation) END
+      LEFT JOIN (SELECT stream_id, min(position) AS position FROM batch
+                  WHERE type = 'ExecutionCreated' GROUP BY stream_id) AS c ON c.stream_id = l.stream_id
+     WHERE (x.execution_id IS NULL AND (c.position IS NULL OR l.first_position < c.position))
+        OR CASE WHEN coalesce(runfold.node_letter(s.status), '') || l.letters IN ('S', 'RS', 'PRS', 'R', 'PR', 'P') THEN false
+                ELSE coalesce(runfold.node_letter(s.status), '') || l.letters
+                     ~ '^[ETWC]|[SEKC].|P[PETW]|R[PK]|T[PSTWK]|W[PTWK]' END
+)
 SELECT e.position, 'node_executions',
        CASE WHEN e.missing THEN 'missing_row' WHEN runfold.node_has_ended(e.ended_with) THEN 'after_end'
             ELSE 'illegal_transition' END,
@@ -54,18 +76,26 @@ SELECT e.position, 'node_executions',
        CASE WHEN e.missing THEN '{}' WHEN runfold.node_has_ended(e.ended_with) THEN jsonb_build_object('status', e.ended_with)
             ELSE jsonb_build_object('from', e.status, 'to', e.target) END
   FROM (SELECT n.*,
-               coalesce(lag(n.target) OVER moves, s.status) AS status,
-               CASE WHEN runfold.node_has_ended(s.status) THEN s.status
+               coalesce(lag(n.target) OVER moves, n.standing) AS status,
+               CASE WHEN runfold.node_has_ended(n.standing) THEN n.standing
                     ELSE (array_agg(n.target) FILTER (WHERE runfold.node_has_ended(n.target)) OVER moves)[1] END AS ended_with
-          FROM (SELECT b.stream_id, b.data ->> 'activation' COLLATE "C" AS activation, b.position, b.user_id,
-                       runfold.node_target(b.type) AS target, x.execution_id IS NOT NULL AS stands,
-                       x.execution_id IS NULL AND (c.position IS NULL OR b.position < c.position) AS missing
-                  FROM batch b
-                  LEFT JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
-                  LEFT JOIN (SELECT stream_id, min(position) AS position FROM batch
-                              WHERE type = 'ExecutionCreated' GROUP BY stream_id) AS c ON c.stream_id = b.stream_id
+          FROM (SELECT b.stream_id, s.activation, b.position, b.user_id, runfold.node_target(b.type) AS target,
+                       s.status AS standing, b.position < s.stands_after AS missing
+                  FROM suspects s
+                  JOIN batch b ON b.stream_id = s.stream_id AND b.data ->> 'activation' COLLATE "C" = s.activation
                  WHERE b.type LIKE 'Node%') AS n
-          LEFT JOIN node_executions s ON s.id = CASE WHEN n.stands THEN runfold.row_id(n.stream_id, 'node', n.activation) END
         WINDOW moves AS (PARTITION BY n.stream_id, n.activation, n.missing ORDER BY n.position
                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
  WHERE e.missing OR runfold.node_has_ended(e.ended_with) OR NOT runfold.node_move_is_legal(e.status, e.target);
+
+-- Deployments of a workflow: each event is judged by the status that the one before it moved the workflow to.
+-- events: DeploymentStarted, DeploymentCompleted, DeploymentFailed
+INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
+SELECT e.position, 'workflow_status', 'illegal_transition', e.stream_id, e.user_id,
+       jsonb_build_object('from', e.status, 'to', e.target)
+  FROM (SELECT b.position, b.stream_id, b.user_id, b.data ->> 'to_status' AS target,
+               coalesce(lag(b.data ->> 'to_status') OVER (PARTITION BY b.stream_id ORDER BY b.position),
+                        s.deployment_status, 'IDLE') AS status
+          FROM batch b
+          LEFT JOIN workflow_status s ON s.workflow_id = substr(b.stream_id, 12)::uuid) AS e
+ WHERE NOT runfold.deployment_move_is_legal(e.status, e.target);

@@ -6,7 +6,8 @@
 -- stream_key: execution_id
 -- reads: workflow_executions
 -- events: NodeScheduled, NodeStarted, NodeAttemptFailed, NodeWaiting, NodeContinued, NodeSucceeded, NodeFailed, NodeSkipped,
---   NodeCanceled
+--   NodeCanceled, WorkflowDeleted
+-- barriers: WorkflowDeleted
 
 -- Every event moves its activation to one status, whatever the status before, until one of them ends it. So the row is what
 -- the events up to the first ending one give: of each field the last given, in event order, over what stands.
@@ -63,3 +64,11 @@ USING (
        f.given -> 'error_data', (f.given ->> 'attempt')::integer, coalesce((f.given ->> 'attempt')::integer - 1, 0),
        coalesce((f.given ->> 'max_retries')::integer, 3), (f.given ->> 'iteration')::integer,
        runfold.row_id(f.stream_id, 'node', f.given ->> 'parent_activation'), f.last_event_position, f.created_at);
+
+-- Where a foreign key deletes them with their execution, none is left.
+-- events: WorkflowDeleted
+DELETE FROM node_executions t
+ USING batch b
+ CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
+ WHERE t.execution_id = e.execution_id
+   AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.execution_id = t.execution_id);

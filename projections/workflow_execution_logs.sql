@@ -4,7 +4,8 @@
 -- table: public.workflow_execution_logs
 -- key: created_at, id
 -- stream_key: execution_id
--- events: LogAppended
+-- events: LogAppended, WorkflowDeleted
+-- barriers: WorkflowDeleted
 
 -- One row an event.
 INSERT INTO workflow_execution_logs
@@ -20,3 +21,10 @@ SELECT runfold.row_id(b.stream_id, 'log', b.event_id::text), substr(b.stream_id,
        coalesce(runfold.value_of(b.data, 'technical_details'), '{}'), b.data ->> 'stack_trace',
        coalesce(runfold.value_of(b.data, 'performance_metrics'), '{}'), b.position, b.occurred_at
   FROM batch b;
+
+-- A line needs no execution, and goes with every workflow that one of its name was ever created for.
+-- events: WorkflowDeleted
+DELETE FROM workflow_execution_logs t
+ USING batch b
+ CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
+ WHERE t.execution_id = e.execution_id AND t.last_event_position < b.position;

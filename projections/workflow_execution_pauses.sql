@@ -6,7 +6,8 @@
 -- stream_key: execution_id
 -- reads: workflow_executions
 -- events: PauseOpened, PauseResumed, PauseTimedOut, PauseCanceled, ExecutionSucceeded, ExecutionFailed, ExecutionCanceled,
---   ExecutionTimedOut, ExecutionDeclaredLost
+--   ExecutionTimedOut, ExecutionDeclaredLost, WorkflowDeleted
+-- barriers: WorkflowDeleted
 
 -- A name is used once. A pause ends by its first closing event, or with its execution: the row of the execution says where
 -- that was created and where it ended, so this needs no walk.
@@ -64,3 +65,11 @@ USING (
        f.data ->> 'pause_reason', f.data -> 'resume_conditions', f.resumed_at::timestamptz, f.resume_trigger,
        (f.data ->> 'interaction_id')::uuid, (f.data ->> 'timeout_at')::timestamptz, f.status,
        coalesce(f.closed_position, f.opened_at), f.occurred_at, coalesce(f.closed_at, f.occurred_at));
+
+-- Where a foreign key deletes them with their execution, none is left.
+-- events: WorkflowDeleted
+DELETE FROM workflow_execution_pauses t
+ USING batch b
+ CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
+ WHERE t.execution_id = runfold.row_id('execution-' || e.execution_id, 'execution', e.execution_id)
+   AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.id = t.execution_id);

@@ -6,7 +6,8 @@
 -- stream_key: execution_id
 -- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
 --   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled
+--   PauseTimedOut, PauseCanceled, WorkflowDeleted
+-- barriers: WorkflowDeleted
 
 -- Status, pauses and the end depend on the order of the events: one walk a stream, from the row that stands. The columns of
 -- ExecutionCreated come from the first one, when it makes the row.
@@ -49,3 +50,8 @@ USING (
        (f.created ->> 'deployment_version')::integer, f.start_time, f.end_time, f.end_time - f.start_time, f.run_data, f.metadata,
        f.error_message, f.error_details, f.open_pauses, f.closed_pauses, f.paused, f.first_event_position, f.end_position,
        f.last_event_position, f.created_at, f.updated_at);
+
+-- events: WorkflowDeleted
+DELETE FROM workflow_executions t
+ USING batch b
+ WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.first_event_position < b.position;

@@ -7,11 +7,15 @@
 -- reads: workflow_executions
 -- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
 --   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled
+--   PauseTimedOut, PauseCanceled, DeploymentStarted, DeploymentCompleted, DeploymentFailed, WorkflowDeleted
+-- barriers: WorkflowDeleted
 
 -- The latest execution is the one with the greatest (start or else creation time, execution_id), not the last to arrive.
 -- Candidates are the batch's executions and the one that stands; only when the standing one moved back in time, as a start
 -- before its creation does, must all of the workflow's executions be looked at.
+-- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
+--   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
+--   PauseTimedOut, PauseCanceled
 MERGE INTO workflow_status AS t
 USING (
     WITH touched AS (
@@ -40,10 +44,55 @@ USING (
      ORDER BY c.workflow_id, coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) DESC, x.execution_id DESC
 ) AS f
    ON t.workflow_id = f.workflow_id
- WHEN MATCHED AND (t.latest_execution_id IS DISTINCT FROM f.execution_id
-                   OR t.last_event_position <> f.last_event_position) THEN UPDATE SET
+ WHEN MATCHED AND (t.latest_execution_id IS DISTINCT FROM f.execution_id OR t.latest_execution_status <> f.status
+                   OR t.latest_execution_time <> f.time
+                   OR t.last_event_position <> greatest(f.last_event_position, t.deployment_position)) THEN UPDATE SET
       user_id = f.user_id, latest_execution_id = f.execution_id, latest_execution_status = f.status,
-      latest_execution_time = f.time, last_event_position = f.last_event_position, updated_at = f.updated_at
+      latest_execution_time = f.time, last_event_position = greatest(f.last_event_position, t.deployment_position),
+      updated_at = CASE WHEN f.last_event_position < t.deployment_position THEN runfold.occurred_at(t.deployment_position)
+                        ELSE f.updated_at END
  WHEN NOT MATCHED THEN INSERT
       (workflow_id, user_id, latest_execution_id, latest_execution_status, latest_execution_time, last_event_position, updated_at)
       VALUES (f.workflow_id, f.user_id, f.execution_id, f.status, f.time, f.last_event_position, f.updated_at);
+
+-- The workflow's deployment moves by the last of its events, whatever the history makes of them.
+-- events: DeploymentStarted, DeploymentCompleted, DeploymentFailed
+MERGE INTO workflow_status AS t
+USING (
+    SELECT substr(b.stream_id, 12)::uuid AS workflow_id,
+           (array_agg(b.user_id))[1] AS user_id,
+           (array_agg(b.data ORDER BY b.position DESC))[1] AS last,
+           (array_agg(b.data ORDER BY b.position DESC) FILTER (WHERE b.data ->> 'to_status' = 'DEPLOYED'))[1] AS deployed,
+           (array_agg(b.data ORDER BY b.position DESC) FILTER (WHERE b.data ->> 'to_status' = 'UNDEPLOYED'))[1] AS undeployed,
+           max(b.position) AS position,
+           (array_agg(b.occurred_at ORDER BY b.position DESC))[1] AS occurred_at
+      FROM batch b
+     GROUP BY b.stream_id
+) AS f
+   ON t.workflow_id = f.workflow_id
+ WHEN MATCHED THEN UPDATE SET
+      user_id = CASE WHEN t.latest_execution_id IS NULL THEN f.user_id ELSE t.user_id END,
+      deployment_status = f.last ->> 'to_status',
+      deployment_version = (f.last ->> 'deployment_version')::integer,
+      deployment_config = f.last -> 'deployment_config',
+      deployed_at = CASE WHEN f.deployed IS NULL THEN t.deployed_at
+                         ELSE coalesce(f.deployed ->> 'completed_at', f.deployed ->> 'started_at')::timestamptz END,
+      deployed_by = CASE WHEN f.deployed IS NULL THEN t.deployed_by ELSE (f.deployed ->> 'triggered_by')::uuid END,
+      undeployed_at = coalesce(coalesce(f.undeployed ->> 'completed_at', f.undeployed ->> 'started_at')::timestamptz,
+                               t.undeployed_at),
+      deployment_position = f.position,
+      last_event_position = greatest(t.last_event_position, f.position),
+      updated_at = CASE WHEN t.last_event_position > f.position THEN t.updated_at ELSE f.occurred_at END
+ WHEN NOT MATCHED THEN INSERT
+      (workflow_id, user_id, deployment_status, deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config,
+       deployment_position, last_event_position, updated_at)
+      VALUES
+      (f.workflow_id, f.user_id, f.last ->> 'to_status',
+       coalesce(f.deployed ->> 'completed_at', f.deployed ->> 'started_at')::timestamptz, (f.deployed ->> 'triggered_by')::uuid,
+       coalesce(f.undeployed ->> 'completed_at', f.undeployed ->> 'started_at')::timestamptz,
+       (f.last ->> 'deployment_version')::integer, f.last -> 'deployment_config', f.position, f.position, f.occurred_at);
+
+-- events: WorkflowDeleted
+DELETE FROM workflow_status t
+ USING batch b
+ WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.last_event_position < b.position;

@@ -94,6 +94,16 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.event
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 
+-- The first position that has no partition yet.
+CREATE FUNCTION runfold.log_end() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint), 1)
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = 'runfold.events'::regclass
+$$;
+COMMENT ON FUNCTION runfold.log_end() IS 'The first position that has no partition yet.';
+REVOKE ALL ON FUNCTION runfold.log_end() FROM PUBLIC;
+
 -- Makes partitions until `spare` empty ones lie ahead of the last issued position; returns how many it made.
 -- CREATE LIKE + CHECK + ATTACH waits for no open append (PARTITION OF does).
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
@@ -106,10 +116,7 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 3);
     SELECT last_value INTO issued FROM runfold.events_position;
-    SELECT coalesce(max(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint), 1)
-      INTO next_from
-      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = 'runfold.events'::regclass;
+    next_from := runfold.log_end();
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
         EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
@@ -193,7 +200,7 @@ REVOKE ALL ON FUNCTION runfold.head_holders() FROM PUBLIC;
 GRANT SELECT ON runfold.events, runfold.streams, runfold.claims, runfold.published_head, runfold.events_position
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 GRANT SELECT ON runfold.commands, runfold.event_ids TO runfold_operator;
-GRANT EXECUTE ON FUNCTION runfold.safe_head(), runfold.head_holders()
+GRANT EXECUTE ON FUNCTION runfold.safe_head(), runfold.head_holders(), runfold.log_end()
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions(integer, bigint) TO runfold_projector, runfold_operator;
 

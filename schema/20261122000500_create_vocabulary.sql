@@ -46,7 +46,7 @@ COMMENT ON TABLE runfold.event_fields IS 'The fields of the closed vocabulary, a
 CREATE TABLE runfold.settings (
     name text COLLATE "C" PRIMARY KEY,
     value bigint NOT NULL,
-    CONSTRAINT setting_is_positive CHECK (value > 0)
+    CONSTRAINT limit_leaves_room CHECK (value >= CASE name WHEN 'max_event_bytes' THEN 65536 ELSE 16384 END)
 );
 COMMENT ON TABLE runfold.settings IS 'Limits of appends. Operators change them by UPDATE; engines only read them.';
 INSERT INTO runfold.settings (name, value) VALUES ('max_event_bytes', 1048576), ('max_metadata_bytes', 65536);
@@ -349,7 +349,7 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL);
 
-CREATE OR REPLACE FUNCTION runfold.event_is_valid(category text, type text, stream_name text, data jsonb)
+CREATE OR REPLACE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)
 RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$
 BEGIN
@@ -357,14 +357,14 @@ BEGIN
         IF type = 'NodeScheduled' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND jsonb_typeof((data -> 'node_type')) = 'string'
-                AND ((data ->> 'node_name') IS NULL OR jsonb_typeof((data -> 'node_name')) = 'string')
-                AND ((data ->> 'node_subtype') IS NULL OR jsonb_typeof((data -> 'node_subtype')) = 'string')
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
                 AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
-                AND ((data ->> 'parent_activation') IS NULL OR jsonb_typeof((data -> 'parent_activation')) = 'string'), false) THEN
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation')), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true) THEN
                 RETURN true;
@@ -378,14 +378,14 @@ BEGIN
         ELSIF type = 'NodeStarted' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND jsonb_typeof((data -> 'node_type')) = 'string'
-                AND ((data ->> 'node_name') IS NULL OR jsonb_typeof((data -> 'node_name')) = 'string')
-                AND ((data ->> 'node_subtype') IS NULL OR jsonb_typeof((data -> 'node_subtype')) = 'string')
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
                 AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
-                AND ((data ->> 'parent_activation') IS NULL OR jsonb_typeof((data -> 'parent_activation')) = 'string')
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
                 AND (data -> 'attempt')::text::integer >= 1
                 AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false) THEN
                 RETURN false;
@@ -401,9 +401,9 @@ BEGIN
         ELSIF type = 'NodeSucceeded' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND ((data ->> 'node_type') IS NULL OR jsonb_typeof((data -> 'node_type')) = 'string')
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' THEN
@@ -415,18 +415,18 @@ BEGIN
         ELSIF type = 'ExecutionCreated' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'execution_id')) = 'string'
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
                 AND runfold.is_uuid((data ->> 'workflow_id'))
                 AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
-                AND ((data ->> 'workflow_version') IS NULL OR jsonb_typeof((data -> 'workflow_version')) = 'string')
+                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
                 AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
-                AND ((data ->> 'trigger_subtype') IS NULL OR jsonb_typeof((data -> 'trigger_subtype')) = 'string')
+                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
                 AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
-                AND ((data ->> 'triggered_by') IS NULL OR jsonb_typeof((data -> 'triggered_by')) = 'string')
-                AND ((data ->> 'parent_execution_id') IS NULL OR jsonb_typeof((data -> 'parent_execution_id')) = 'string')
-                AND ((data ->> 'retry_of') IS NULL OR jsonb_typeof((data -> 'retry_of')) = 'string')
+                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
+                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
+                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
                 AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
-                AND data ->> 'execution_id' = stream_name, false) THEN
+                AND 'execution-' || (data ->> 'execution_id') = stream_id, false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50 AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND coalesce(data ->> 'parent_execution_id' <> '', true) AND coalesce(data ->> 'retry_of' <> '', true) THEN
                 RETURN true;
@@ -444,13 +444,13 @@ BEGIN
         ELSIF type = 'ExecutionPaused' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string')
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionResumed' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string')
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionSucceeded' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
@@ -459,8 +459,8 @@ BEGIN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND jsonb_typeof((data -> 'error_message')) = 'string'
-                AND ((data ->> 'node_id') IS NULL OR jsonb_typeof((data -> 'node_id')) = 'string'), false) THEN
+                AND (data -> 'error_message') ? (data ->> 'error_message')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true) THEN
                 RETURN true;
@@ -470,8 +470,8 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string')
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
@@ -480,7 +480,7 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND jsonb_typeof((data -> 'detector')) = 'string'
+                AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -489,8 +489,8 @@ BEGIN
         ELSIF type = 'NodeAttemptFailed' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND (data -> 'attempt')::text::integer >= 1
                 AND (data ->> 'error_data') IS NOT NULL
                 AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
@@ -504,9 +504,9 @@ BEGIN
         ELSIF type = 'NodeWaiting' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND ((data ->> 'pause') IS NULL OR jsonb_typeof((data -> 'pause')) = 'string'), false) THEN
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true) THEN
                 RETURN true;
@@ -517,9 +517,9 @@ BEGIN
         ELSIF type = 'NodeContinued' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND ((data ->> 'pause') IS NULL OR jsonb_typeof((data -> 'pause')) = 'string'), false) THEN
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true) THEN
                 RETURN true;
@@ -530,8 +530,8 @@ BEGIN
         ELSIF type = 'NodeFailed' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND (data ->> 'error_data') IS NOT NULL, false) THEN
                 RETURN false;
@@ -543,11 +543,11 @@ BEGIN
         ELSIF type = 'NodeSkipped' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND ((data ->> 'node_type') IS NULL OR jsonb_typeof((data -> 'node_type')) = 'string')
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false) THEN
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' THEN
                 RETURN true;
@@ -558,11 +558,11 @@ BEGIN
         ELSIF type = 'NodeCanceled' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'activation')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
-                AND ((data ->> 'node_type') IS NULL OR jsonb_typeof((data -> 'node_type')) = 'string')
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND ((data ->> 'reason') IS NULL OR jsonb_typeof((data -> 'reason')) = 'string'), false) THEN
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' THEN
                 RETURN true;
@@ -573,8 +573,8 @@ BEGIN
         ELSIF type = 'PauseOpened' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'pause')) = 'string'
-                AND jsonb_typeof((data -> 'paused_node_id')) = 'string'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
@@ -589,9 +589,9 @@ BEGIN
         ELSIF type = 'PauseResumed' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'pause')) = 'string'
+                AND (data -> 'pause') ? (data ->> 'pause')
                 AND runfold.is_timestamp((data ->> 'resumed_at'))
-                AND jsonb_typeof((data -> 'resume_trigger')) = 'string', false) THEN
+                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger'), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '' THEN
                 RETURN true;
@@ -601,9 +601,9 @@ BEGIN
         ELSIF type = 'PauseTimedOut' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,at,action}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'pause')) = 'string'
+                AND (data -> 'pause') ? (data ->> 'pause')
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'action')) = 'string', false) THEN
+                AND (data -> 'action') ? (data ->> 'action'), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '' THEN
                 RETURN true;
@@ -612,7 +612,7 @@ BEGIN
         ELSIF type = 'PauseCanceled' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,at}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'pause')) = 'string'
+                AND (data -> 'pause') ? (data ->> 'pause')
                 AND runfold.is_timestamp((data ->> 'at')), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '' THEN
@@ -626,21 +626,21 @@ BEGIN
                 AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
                 AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
                 AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
-                AND jsonb_typeof((data -> 'message')) = 'string'
+                AND (data -> 'message') ? (data ->> 'message')
                 AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
                 AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
-                AND ((data ->> 'node_id') IS NULL OR jsonb_typeof((data -> 'node_id')) = 'string')
-                AND ((data ->> 'node_name') IS NULL OR jsonb_typeof((data -> 'node_name')) = 'string')
-                AND ((data ->> 'node_type') IS NULL OR jsonb_typeof((data -> 'node_type')) = 'string')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
                 AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
                 AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
                 AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
                 AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
-                AND ((data ->> 'user_friendly_message') IS NULL OR jsonb_typeof((data -> 'user_friendly_message')) = 'string')
+                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
                 AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
                 AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
                 AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
-                AND ((data ->> 'stack_trace') IS NULL OR jsonb_typeof((data -> 'stack_trace')) = 'string')
+                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
                 AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object'), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true) THEN
@@ -655,16 +655,16 @@ BEGIN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND jsonb_typeof((data -> 'execution_id')) = 'string'
-                AND jsonb_typeof((data -> 'node_id')) = 'string'
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
                 AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
                 AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
                 AND jsonb_typeof((data -> 'request_data')) = 'object'
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND ((data ->> 'correlation_id') IS NULL OR jsonb_typeof((data -> 'correlation_id')) = 'string')
+                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
                 AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
-                AND ((data ->> 'pause') IS NULL OR jsonb_typeof((data -> 'pause')) = 'string'), false) THEN
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255 AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true) THEN
                 RETURN true;
@@ -687,27 +687,27 @@ BEGIN
                 AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
                 AND (data ->> 'response_data') IS NOT NULL
                 AND runfold.is_timestamp((data ->> 'responded_at'))
-                AND ((data ->> 'responder') IS NULL OR jsonb_typeof((data -> 'responder')) = 'string'), false);
+                AND ((data ->> 'responder') IS NULL OR (data -> 'responder') ? (data ->> 'responder')), false);
         ELSIF type = 'InteractionTimedOut' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,action}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'action')) = 'string', false);
+                AND (data -> 'action') ? (data ->> 'action'), false);
         ELSIF type = 'InteractionFailed' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,error}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'error')) = 'string', false);
+                AND (data -> 'error') ? (data ->> 'error'), false);
         ELSIF type = 'InteractionReopened' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND jsonb_typeof((data -> 'by')) = 'string', false);
+                AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string'), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
@@ -723,24 +723,24 @@ BEGIN
                 AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'interaction_id'))
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
-                AND jsonb_typeof((data -> 'ai_reasoning')) = 'string'
+                AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
                 AND runfold.is_timestamp((data ->> 'processed_at'))
-                AND ((data ->> 'classifier') IS NULL OR jsonb_typeof((data -> 'classifier')) = 'string'), false);
+                AND ((data ->> 'classifier') IS NULL OR (data -> 'classifier') ? (data ->> 'classifier')), false);
         ELSIF type = 'ResponseFilteredOut' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
-                AND jsonb_typeof((data -> 'ai_reasoning')) = 'string'
+                AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseErrored' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{error,processed_at}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'error')) = 'string'
+                AND (data -> 'error') ? (data ->> 'error')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseReopened' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,at}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'by')) = 'string'
+                AND (data -> 'by') ? (data ->> 'by')
                 AND runfold.is_timestamp((data ->> 'at')), false);
         END IF;
     ELSIF category = 'deployment' THEN
@@ -761,7 +761,7 @@ BEGIN
                 AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
-                AND jsonb_typeof((data -> 'message')) = 'string'
+                AND (data -> 'message') ? (data ->> 'message')
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'DeploymentCompleted' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -783,15 +783,15 @@ BEGIN
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'completed_at'))
-                AND jsonb_typeof((data -> 'error_message')) = 'string', false);
+                AND (data -> 'error_message') ? (data ->> 'error_message'), false);
         ELSIF type = 'TriggerRegistered' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'trigger')) = 'string'
-                AND ((data ->> 'node_id') IS NULL OR jsonb_typeof((data -> 'node_id')) = 'string')
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
                 AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
                 AND jsonb_typeof((data -> 'trigger_config')) = 'object'
-                AND jsonb_typeof((data -> 'index_key')) = 'string', false) THEN
+                AND (data -> 'index_key') ? (data ->> 'index_key'), false) THEN
                 RETURN false;
             ELSIF octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255 AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'trigger' <> '' AND coalesce(data ->> 'node_id' <> '', true) THEN
                 RETURN true;
@@ -802,7 +802,7 @@ BEGIN
         ELSIF type = 'TriggerActivated' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{trigger}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'trigger')) = 'string', false) THEN
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '' THEN
                 RETURN true;
@@ -811,7 +811,7 @@ BEGIN
         ELSIF type = 'TriggerDeactivated' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{trigger}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'trigger')) = 'string', false) THEN
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '' THEN
                 RETURN true;
@@ -820,7 +820,7 @@ BEGIN
         ELSIF type = 'TriggerFailed' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{trigger}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'trigger')) = 'string', false) THEN
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '' THEN
                 RETURN true;
@@ -829,7 +829,7 @@ BEGIN
         ELSIF type = 'TriggerRemoved' THEN
             IF NOT coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{trigger}'::text[]) = '{}'
-                AND jsonb_typeof((data -> 'trigger')) = 'string', false) THEN
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false) THEN
                 RETURN false;
             ELSIF octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '' THEN
                 RETURN true;
@@ -839,7 +839,7 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR jsonb_typeof((data -> 'by')) = 'string'), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
     END IF;
     RETURN false;
@@ -1395,152 +1395,135 @@ BEGIN
 END
 $$;
 
--- Whether an event's envelope is certainly valid; may raise a data_exception when it is not.
-CREATE FUNCTION runfold.envelope_is_valid(
-    category text, stream_name text, event jsonb, max_event_bytes integer, max_metadata_bytes integer
-) RETURNS boolean
+-- Whether an event of ours that is not of the current version is certainly valid in its current shape.
+CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    data constant jsonb := event -> 'data';
-    metadata constant jsonb := event -> 'metadata';
     type constant text := event ->> 'type';
-    event_id constant text := event ->> 'event_id';
-    occurred_at constant text := event ->> 'occurred_at';
-    version integer := 1;
-    octets constant integer := pg_column_size(event);
+    version constant integer := coalesce(nullif(event -> 'schema_version', 'null')::text, '1');
 BEGIN
-    IF NOT coalesce(event_id LIKE '________-____-____-____-____________' AND event_id::uuid IS NOT NULL
-                    -- What most producers write, microseconds in UTC, reads back as it was.
-                    AND (octet_length(occurred_at) = 32
-                         AND replace((occurred_at::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00' = occurred_at
-                         OR runfold.is_timestamp(occurred_at))
-                    AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}', false)
-       OR jsonb_typeof(metadata) NOT IN ('object', 'null') THEN
-        RETURN runfold.opaque_envelope_is_valid(category, event, max_event_bytes, max_metadata_bytes);
-    END IF;
-    -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300, U+0001).
-    IF octets >= 800 AND jsonb_path_exists(event, 'strict $.**{101}')
-       OR octets > max_event_bytes / 40 AND octet_length(data::text) > max_event_bytes
-       OR octets > max_metadata_bytes / 40 AND octet_length(metadata::text) > max_metadata_bytes THEN
-        RETURN false;
-    END IF;
-    IF category IN ('execution', 'log', 'interaction', 'response', 'deployment') THEN
-        IF event ? 'schema_version' THEN
-            version := (event -> 'schema_version')::text;
-            IF version <> runfold.current_schema_version(type) THEN
-                RETURN version BETWEEN 1 AND runfold.current_schema_version(type)
-                   AND runfold.event_is_valid(category, type, stream_name, runfold.upcast(type, version, data));
-            END IF;
-        END IF;
-        RETURN runfold.event_is_valid(category, type, stream_name, data);
-    END IF;
-    RETURN runfold.registered_event_is_valid(category, event) AND jsonb_typeof(data) = 'object';
+    RETURN version BETWEEN 1 AND runfold.current_schema_version(type)
+       AND runfold.event_is_valid(category, type, stream_name, runfold.upcast(type, version, event -> 'data'));
 END
 $$;
 
--- The same for an event with a payload of bytes in place of data.
-CREATE FUNCTION runfold.opaque_envelope_is_valid(
-    category text, event jsonb, max_event_bytes integer, max_metadata_bytes integer
-) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-BEGIN
-    RETURN coalesce(
-        event ? 'payload' AND jsonb_typeof(event -> 'payload') = 'string' AND event ->> 'data' IS NULL
-        AND (event ->> 'event_id')::uuid::text = lower(event ->> 'event_id')
-        AND runfold.is_timestamp(event ->> 'occurred_at')
-        AND (event - '{event_id,type,schema_version,data,payload,metadata,occurred_at}'::text[]) = '{}'
-        AND coalesce(jsonb_typeof(event -> 'metadata') IN ('object', 'null'), true)
-        AND pg_column_size(event -> 'metadata') < 800
-        AND octet_length((event -> 'metadata')::text) <= max_metadata_bytes
-        AND runfold.is_base64(event ->> 'payload')
-        AND runfold.base64_octets(event ->> 'payload') <= max_event_bytes
-        AND runfold.registered_event_is_valid(category, event), false);
-END
-$$;
-
--- Whether a category that others registered takes an event's type and version, and its payload if it has one.
+-- Whether an event of a category that others registered is certainly valid.
 CREATE FUNCTION runfold.registered_event_is_valid(category text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 #variable_conflict use_column
 DECLARE
     known runfold.event_types;
     wanted constant text := event ->> 'type';
+    payload constant text := event ->> 'payload';
 BEGIN
     SELECT * INTO known FROM runfold.event_types t
      WHERE t.category = registered_event_is_valid.category AND t.type IN (wanted, '*') AND NOT t.closed
      ORDER BY t.type = '*' LIMIT 1;
     RETURN FOUND AND jsonb_typeof(event -> 'type') = 'string' AND wanted ~ '^[!-~]+$' AND octet_length(wanted) <= 255
-       AND coalesce((event -> 'schema_version')::text::integer, 1) BETWEEN 1 AND known.schema_version
-       AND (NOT event ? 'payload' OR known.opaque OR known.type = '*');
+       AND coalesce(nullif(event -> 'schema_version', 'null')::text::integer, 1) BETWEEN 1 AND known.schema_version
+       AND (event - '{event_id,type,schema_version,data,payload,metadata,occurred_at}'::text[]) = '{}'
+       AND CASE WHEN payload IS NULL THEN jsonb_typeof(event -> 'data') = 'object'
+                ELSE (known.opaque OR known.type = '*') AND event ->> 'data' IS NULL
+                     AND jsonb_typeof(event -> 'payload') = 'string' AND runfold.is_base64(payload) END;
+END
+$$;
+
+-- Whether a large event is certainly within the limits; they are at least 65,536 bytes of data and 16,384 of metadata.
+CREATE FUNCTION runfold.large_event_is_valid(event jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce(octet_length((event -> 'data')::text), 0) <= (SELECT value FROM runfold.settings WHERE name = 'max_event_bytes')
+       AND coalesce(runfold.base64_octets(event ->> 'payload'), 0)
+           <= (SELECT value FROM runfold.settings WHERE name = 'max_event_bytes')
+       AND coalesce(octet_length((event -> 'metadata')::text), 0)
+           <= (SELECT value FROM runfold.settings WHERE name = 'max_metadata_bytes');
 END
 $$;
 
 -- Whether the part of an append that is not its events is certainly valid.
-CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text, stream_name text) RETURNS boolean
+CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    stream_name constant text := substr(stream_id, length(category) + 2);
 BEGIN
-    RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 300
-       AND (stream_name !~ '[^!-~]' AND stream_name <> '' AND octet_length(stream_name) <= 255)
+    RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 264
+       AND stream_id !~ '[^!-~]' AND stream_name <> ''
        AND CASE WHEN category IN ('execution', 'log') THEN true
                 WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
-       AND (append -> 'expected_version' IS NULL OR append ->> 'expected_version' IS NULL
-            OR (append -> 'expected_version')::text::bigint >= 0)
-       AND (append ->> 'user_id' IS NULL OR (append ->> 'user_id')::uuid::text = lower(append ->> 'user_id'))
-       AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}';
+       AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+       AND (append ->> 'user_id' IS NULL
+            OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
+       AND (NOT append ?| '{claims,releases}'
+            OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
+END
+$$;
+
+CREATE FUNCTION runfold.claims_are_valid(claims jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN claims IS NULL OR jsonb_typeof(claims) = 'array' AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(claims) AS c (pair)
+         WHERE NOT coalesce(jsonb_typeof(pair) = 'array' AND jsonb_array_length(pair) = 2
+                            AND jsonb_typeof(pair -> 0) = 'string' AND jsonb_typeof(pair -> 1) = 'string'
+                            AND length(pair ->> 0) <= 255 AND length(pair ->> 1) <= 255
+                            AND pair ->> 0 ~ '^[!-~]+$' AND pair ->> 1 ~ '^[!-~]+$', false));
 END
 $$;
 
 -- Parses and validates a call of append_events; returns its appends, or raises RF001 with its first fault. `exact` is the
 -- caller's word that the text was encoded from maps, so that no key comes twice, and that its numbers are within 64 bits:
 -- then the text is not searched for what jsonb drops or changes.
+--
+-- One statement over all events, whose plan is made once a session: it reads no table.
 CREATE FUNCTION runfold.validate_appends(appends text, exact boolean DEFAULT false) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     parsed jsonb;
-    append jsonb;
-    events jsonb;
-    event jsonb;
-    ids uuid[];
-    streams text[];
-    stream_id text;
-    category text;
-    stream_name text;
-    total integer := 0;
-    max_event_bytes integer;
-    max_metadata_bytes integer;
+    event_ids uuid[];
+    stream_ids text[];
     valid boolean;
 BEGIN
     BEGIN
         parsed := appends::jsonb;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed::text));
         IF valid THEN
-            SELECT max(s.value) FILTER (WHERE s.name = 'max_event_bytes'), max(s.value) FILTER (WHERE s.name = 'max_metadata_bytes')
-              INTO max_event_bytes, max_metadata_bytes FROM runfold.settings s;
-            <<appends>>
-            FOR i IN 0 .. jsonb_array_length(parsed) - 1 LOOP
-                append := parsed -> i;
-                stream_id := append ->> 'stream_id';
-                category := split_part(stream_id, '-', 1);
-                stream_name := substr(stream_id, length(category) + 2);
-                events := append -> 'events';
-                total := total + jsonb_array_length(events);
-                valid := total <= 10000 AND jsonb_array_length(events) > 0
-                         AND runfold.append_is_valid(append, stream_id, category, stream_name);
-                EXIT appends WHEN valid IS NOT TRUE;
-                streams := streams || stream_id;
-                FOR j IN 0 .. jsonb_array_length(events) - 1 LOOP
-                    event := events -> j;
-                    valid := runfold.envelope_is_valid(category, stream_name, event, max_event_bytes, max_metadata_bytes);
-                    EXIT appends WHEN valid IS NOT TRUE;
-                    ids := ids || (event ->> 'event_id')::uuid;
-                END LOOP;
-            END LOOP;
+            SELECT count(*) <= 10000
+                   AND count(*) FILTER (WHERE e.n = 1) = jsonb_array_length(parsed)
+                   AND bool_and(coalesce(
+                       e.event ->> 'event_id' LIKE '________-____-____-____-____________'
+                       -- What most producers write, microseconds in UTC, reads back as it was.
+                       AND (octet_length(e.event ->> 'occurred_at') = 32
+                            AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                                = e.event ->> 'occurred_at'
+                            OR runfold.is_timestamp(e.event ->> 'occurred_at'))
+                       AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
+                       -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300).
+                       AND (pg_column_size(e.event) < 800
+                            OR NOT jsonb_path_exists(e.event, 'strict $.**{101}')
+                               AND (pg_column_size(e.event) < 1600 AND pg_column_size(e.event -> 'metadata') < 400
+                                    OR runfold.large_event_is_valid(e.event)))
+                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment')
+                                THEN runfold.registered_event_is_valid(a.category, e.event)
+                                WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
+                                THEN false
+                                WHEN coalesce(e.event ->> 'schema_version', '1')
+                                     = runfold.current_schema_version(e.event ->> 'type')::text AND e.event -> 'schema_version' ? '1' IS NOT TRUE
+                                THEN runfold.event_is_valid(a.category, e.event ->> 'type', a.stream_id, e.event -> 'data')
+                                ELSE runfold.older_event_is_valid(a.category, a.stream_id, e.event) END
+                       AND (e.n > 1 OR runfold.append_is_valid(a.append, a.stream_id, a.category)), false)),
+                   array_agg((e.event ->> 'event_id')::uuid), array_agg(a.stream_id) FILTER (WHERE e.n = 1)
+              INTO valid, event_ids, stream_ids
+              FROM (SELECT x.append, x.append ->> 'stream_id' AS stream_id, split_part(x.append ->> 'stream_id', '-', 1) AS category
+                      FROM jsonb_array_elements(parsed) AS x (append) OFFSET 0) AS a,
+                   jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n);
         END IF;
-        IF valid AND total > 1 THEN
-            valid := (SELECT count(DISTINCT id) = total FROM unnest(ids) AS id)
-                     AND (cardinality(streams) = 1
-                          OR (SELECT count(DISTINCT s COLLATE "C") FROM unnest(streams) AS s) = cardinality(streams));
+        -- Not as count(DISTINCT) above, for which PostgreSQL 16 and later sort the appends.
+        IF valid AND cardinality(event_ids) > 1 THEN
+            valid := (SELECT count(DISTINCT id) FROM unnest(event_ids) AS id) = cardinality(event_ids)
+                     AND (cardinality(stream_ids) = 1 OR (SELECT count(DISTINCT id COLLATE "C") FROM unnest(stream_ids) AS id)
+                                                         = cardinality(stream_ids));
         END IF;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         valid := false;
@@ -1565,7 +1548,8 @@ BEGIN
                                   'number_fault', 'raise_json_fault', 'raise_value_fault', 'require_value',
                                   'raise_unknown_field', 'raise_stream_id_fault', 'raise_event_fault', 'raise_claims_fault',
                                   'raise_append_fault', 'json_is_exact', 'validate_appends', 'event_is_valid',
-                                  'envelope_is_valid', 'opaque_envelope_is_valid', 'registered_event_is_valid', 'append_is_valid') LOOP
+                                  'older_event_is_valid', 'registered_event_is_valid', 'large_event_is_valid', 'append_is_valid',
+                                  'claims_are_valid') LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO runfold_operator', f);
         IF f::text !~ '^runfold\.register_' THEN

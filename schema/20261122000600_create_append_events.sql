@@ -120,7 +120,7 @@ BEGIN
                                         'expected_version', conflict_expected),
             HINT = 'reload and retry';
     END IF;
-    IF appends LIKE '%"claims"%' OR appends LIKE '%"releases"%' THEN
+    IF jsonb_path_exists(call, '$[*].claims') OR jsonb_path_exists(call, '$[*].releases') THEN
         PERFORM runfold.take_claims(call);
     END IF;
 
@@ -152,6 +152,15 @@ BEGIN
         END IF;
         RAISE;
     END;
+    -- The session remembers the end of the log: partitions are only added.
+    IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
+       AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'RF007',
+            MESSAGE = format('the log has no partition for position %s', last),
+            DETAIL = jsonb_build_object('code', 'log_full', 'position', last),
+            HINT = 'run a worker, or SELECT runfold.ensure_partitions()';
+    END IF;
     base := last - total;
 
     -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
@@ -185,7 +194,16 @@ BEGIN
                                             'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
                                             'first_position', base + coalesce(ends[n - 1], 0) + 1,
                                             'last_position', base + ends[n]) ORDER BY n), clock_timestamp()
-          FROM generate_subscripts(names, 1) AS n;
+          FROM generate_subscripts(names, 1) AS n
+            ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            -- Recorded meanwhile by a call to other streams: the same streams would have waited for each other above.
+            RAISE EXCEPTION USING
+                ERRCODE = 'RF004',
+                MESSAGE = format('command %s was recorded with another body', command_id),
+                DETAIL = jsonb_build_object('code', 'command_id_conflict', 'command_id', command_id),
+                HINT = 'give another command its own command_id';
+        END IF;
     END IF;
 
     -- An idle worker holds this lock and sleeps; a busy one will look again by itself. NOTIFY in every append would cost a
@@ -212,7 +230,9 @@ $$;
 -- order; anything else is refused.
 CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- The planner can not know how few rows a call holds, and would read the whole log instead of looking each event up.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     differing record;
@@ -223,8 +243,10 @@ BEGIN
      CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
       LEFT JOIN runfold.event_ids i ON i.event_id = (x.e ->> 'event_id')::uuid
       LEFT JOIN runfold.event_ids f ON f.event_id = (a.append #>> '{events,0,event_id}')::uuid
+      LEFT JOIN runfold.streams t ON t.stream_id = a.append ->> 'stream_id'
       LEFT JOIN runfold.events s
-        ON s.stream_id = a.append ->> 'stream_id' AND s.stream_version = i.stream_version AND s.event_id = i.event_id
+        ON s.stream_id = t.stream_id AND s.stream_version = i.stream_version AND s.event_id = i.event_id
+       AND s.position BETWEEN t.first_position AND t.last_position
      WHERE some_are_new
         OR s.event_id IS NULL OR s.stream_version <> f.stream_version + x.n - 1
         OR s.type <> x.e ->> 'type' OR s.schema_version <> coalesce((x.e ->> 'schema_version')::integer, 1)
@@ -242,13 +264,16 @@ BEGIN
                 'found', differing.event_id),
             HINT = 'send a call again exactly as it was, and give new events new ids';
     END IF;
+    -- An append's positions and versions are adjacent: its first event tells where it ended.
     RETURN QUERY
-    SELECT l.stream_id, l.stream_version, f.position, l.position
+    SELECT f.stream_id, f.stream_version + s.size - 1, f.position, f.position + s.size - 1
       FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-      JOIN runfold.event_ids fi ON fi.event_id = (a.append #>> '{events,0,event_id}')::uuid
-      JOIN runfold.events f ON f.stream_id = a.append ->> 'stream_id' AND f.stream_version = fi.stream_version
-      JOIN runfold.event_ids li ON li.event_id = (a.append #>> '{events,-1,event_id}')::uuid
-      JOIN runfold.events l ON l.stream_id = a.append ->> 'stream_id' AND l.stream_version = li.stream_version
+     CROSS JOIN LATERAL (SELECT jsonb_array_length(a.append -> 'events') AS size) AS s
+      JOIN runfold.event_ids i ON i.event_id = (a.append #>> '{events,0,event_id}')::uuid
+      JOIN runfold.streams t ON t.stream_id = a.append ->> 'stream_id'
+      JOIN runfold.events f
+        ON f.stream_id = t.stream_id AND f.stream_version = i.stream_version
+       AND f.position BETWEEN t.first_position AND t.last_position
      ORDER BY a.n;
 END
 $$;

@@ -7,11 +7,12 @@
 -- gives the same ids. One expression, so that it is inlined into folds (STABLE, as convert_to is: IMMUTABLE would not be inlined).
 CREATE FUNCTION runfold.row_id(stream_id text, kind text, name text) RETURNS uuid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
-    SELECT pg_catalog.encode(pg_catalog.set_byte(pg_catalog.set_byte(
-               pg_catalog.substring(pg_catalog.sha256(pg_catalog.convert_to($1 || E'\x1f' || $2 || E'\x1f' || $3, 'UTF8')), 1, 16),
-               6, 128 | (15 & pg_catalog.get_byte(pg_catalog.sha256(pg_catalog.convert_to($1 || E'\x1f' || $2 || E'\x1f' || $3, 'UTF8')), 6))),
-               8, 128 | (63 & pg_catalog.get_byte(pg_catalog.sha256(pg_catalog.convert_to($1 || E'\x1f' || $2 || E'\x1f' || $3, 'UTF8')), 8))),
-               'hex')::uuid
+    -- Bits 52 to 55 are the version, 70 and 71 the variant; single bits, so that the hash is computed once.
+    SELECT pg_catalog.encode(pg_catalog.substring(
+               pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(
+               pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(
+               pg_catalog.sha256(pg_catalog.convert_to($1 || E'\x1f' || $2 || E'\x1f' || $3, 'UTF8')),
+               55, 1), 54, 0), 53, 0), 52, 0), 71, 1), 70, 0), 1, 16), 'hex')::uuid
 $$;
 COMMENT ON FUNCTION runfold.row_id(text, text, text) IS 'The UUID of the row that a stream names so.';
 
@@ -184,6 +185,7 @@ CREATE TABLE public.workflow_status (
     undeployed_at timestamptz,
     deployment_version integer NOT NULL DEFAULT 1,
     deployment_config jsonb NOT NULL DEFAULT '{}',
+    deployment_position bigint,
     last_event_position bigint NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT workflow_status_pkey PRIMARY KEY (workflow_id)
@@ -191,6 +193,7 @@ CREATE TABLE public.workflow_status (
 CREATE INDEX idx_workflow_status_user_id ON public.workflow_status (user_id);
 COMMENT ON TABLE public.workflow_status IS
     'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are kept equal.';
+COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
 CREATE TABLE runfold.anomalies (
     position bigint NOT NULL,

@@ -53,6 +53,21 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION runfold.node_target(text) IS 'The status an event moves its node to.';
 
+-- A letter a status, so that the life of a node is a short text.
+CREATE FUNCTION runfold.node_letter(status text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'SUCCESS' THEN 'S'
+           WHEN 'RUNNING' THEN 'R'
+           WHEN 'PENDING' THEN 'P'
+           WHEN 'RETRYING' THEN 'T'
+           WHEN 'ERROR' THEN 'E'
+           WHEN 'WAITING_INPUT' THEN 'W'
+           WHEN 'SKIPPED' THEN 'K'
+           WHEN 'CANCELED' THEN 'C' END
+$$;
+COMMENT ON FUNCTION runfold.node_letter(text) IS 'The status of a node in a letter.';
+
 CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'), false)
@@ -249,12 +264,115 @@ COMMENT ON FUNCTION runfold.note_anomaly(jsonb, bigint, text, text, jsonb) IS 'O
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA runfold FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.row_id(text, text, text), runfold.merge(jsonb), runfold.given(jsonb), runfold.drop_nulls(jsonb),
-    runfold.value_of(jsonb, text), runfold.from_epoch_ms(bigint), runfold.node_target(text), runfold.node_has_ended(text),
+    runfold.value_of(jsonb, text), runfold.from_epoch_ms(bigint), runfold.node_target(text), runfold.node_letter(text), runfold.node_has_ended(text),
     runfold.node_move_is_legal(text, text), runfold.execution_move_is_legal(text, text),
     runfold.walk_execution(runfold.execution_state, bigint[], text[], jsonb[], timestamptz[]), runfold.pause_target(text),
     runfold.open_status(jsonb, boolean), runfold.note_anomaly(jsonb, bigint, text, text, jsonb)
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
+
+-- Interactions, responses, deployments and triggers, as docs/decisions/007 has them. An event that moves nothing has no target.
+CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'InteractionRequested' THEN 'pending'
+           WHEN 'InteractionResponded' THEN 'responded'
+           WHEN 'InteractionTimedOut' THEN 'timeout'
+           WHEN 'InteractionCanceled' THEN 'cancelled'
+           WHEN 'InteractionFailed' THEN 'error'
+           WHEN 'InteractionReopened' THEN 'pending' END
+$$;
+COMMENT ON FUNCTION runfold.interaction_target(text) IS 'The status an event moves its interaction to.';
+
+CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
+$$;
+COMMENT ON FUNCTION runfold.interaction_has_ended(text) IS 'Whether an interaction of this status has ended.';
+
+CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'pending' THEN target IN ('responded', 'timeout', 'error', 'cancelled')
+           WHEN 'error' THEN target IN ('pending')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.interaction_move_is_legal(text, text) IS 'Whether the vocabulary lets an interaction move so.';
+
+CREATE FUNCTION runfold.response_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ResponseReceived' THEN 'unprocessed'
+           WHEN 'ResponseMatched' THEN 'matched'
+           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
+           WHEN 'ResponseErrored' THEN 'error'
+           WHEN 'ResponseReopened' THEN 'unprocessed' END
+$$;
+COMMENT ON FUNCTION runfold.response_target(text) IS 'The status an event moves its response to.';
+
+CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'unprocessed' THEN target IN ('matched', 'filtered_out', 'error')
+           WHEN 'error' THEN target IN ('unprocessed')
+           WHEN 'filtered_out' THEN target IN ('unprocessed')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.response_move_is_legal(text, text) IS 'Whether the vocabulary lets a response move so.';
+
+CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'IDLE' THEN target IN ('DEPLOYING')
+           WHEN 'UNDEPLOYED' THEN target IN ('DEPLOYING')
+           WHEN 'DEPLOYMENT_FAILED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
+           WHEN 'DEPLOYING' THEN target IN ('DEPLOYED', 'DEPLOYMENT_FAILED')
+           WHEN 'DEPLOYED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
+           WHEN 'UNDEPLOYING' THEN target IN ('UNDEPLOYED', 'DEPLOYMENT_FAILED')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.deployment_move_is_legal(text, text) IS 'Whether the vocabulary lets a workflow''s deployment move so.';
+
+CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'TriggerRegistered' THEN 'pending'
+           WHEN 'TriggerActivated' THEN 'active'
+           WHEN 'TriggerDeactivated' THEN 'inactive'
+           WHEN 'TriggerFailed' THEN 'failed' END
+$$;
+COMMENT ON FUNCTION runfold.trigger_target(text) IS 'The status an event moves its trigger to.';
+
+CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE coalesce(status, 'none')
+           WHEN 'none' THEN target IN ('pending')
+           WHEN 'pending' THEN target IN ('active', 'failed')
+           WHEN 'active' THEN target IN ('inactive')
+           WHEN 'inactive' THEN target IN ('active')
+           WHEN 'failed' THEN target IN ('pending')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.trigger_move_is_legal(text, text) IS 'Whether the vocabulary lets a trigger move so.';
+
+-- Not inlined, so that a fold that hardly ever asks does not plan the look into the partitions.
+CREATE FUNCTION runfold.occurred_at("position" bigint) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT e.occurred_at FROM runfold.events e WHERE e.position = $1);
+END
+$$;
+COMMENT ON FUNCTION runfold.occurred_at(bigint) IS 'When the event at a position occurred.';
+
+REVOKE ALL ON FUNCTION runfold.interaction_target(text), runfold.interaction_has_ended(text),
+    runfold.interaction_move_is_legal(text, text), runfold.response_target(text), runfold.response_move_is_legal(text, text),
+    runfold.deployment_move_is_legal(text, text), runfold.trigger_target(text), runfold.trigger_move_is_legal(text, text),
+    runfold.occurred_at(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target(text), runfold.interaction_has_ended(text),
+    runfold.interaction_move_is_legal(text, text), runfold.response_target(text), runfold.response_move_is_legal(text, text),
+    runfold.deployment_move_is_legal(text, text), runfold.trigger_target(text), runfold.trigger_move_is_legal(text, text),
+    runfold.occurred_at(bigint)
+    TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000800';
 

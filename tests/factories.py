@@ -26,14 +26,14 @@ def lines(count: int, **envelope: Any) -> list[NewEvent]:
     return [line(f"line {n}", **envelope) for n in range(1, count + 1)]
 
 
-def happening(type: str = EVENT_TYPE, **changes: Any) -> NewEvent:
+def happening(event_type: str = EVENT_TYPE, **changes: Any) -> NewEvent:
     """An event of the tests' own category."""
-    return NewEvent(**{"type": type, "data": {"n": 1}} | changes)
+    return NewEvent(**{"type": event_type, "data": {"n": 1}} | changes)
 
 
-def opaque(payload: bytes, type: str = EVENT_TYPE) -> NewEvent:
+def opaque(payload: bytes, event_type: str = EVENT_TYPE) -> NewEvent:
     """An event of the tests' own category that carries bytes."""
-    return NewEvent(type=type, payload=payload)
+    return NewEvent(type=event_type, payload=payload)
 
 
 def a_stream(category: str = "log") -> str:

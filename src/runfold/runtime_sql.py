@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
-from typing import LiteralString, cast
+from typing import LiteralString
 
 
 def runtime_sql(package: str) -> Callable[[str], LiteralString]:
@@ -14,6 +14,6 @@ def runtime_sql(package: str) -> Callable[[str], LiteralString]:
     @cache
     def statement(name: str) -> LiteralString:
         text = resources.files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-        return cast("LiteralString", text)
+        return text
 
     return statement

@@ -262,6 +262,24 @@ def test_postgres_settings_of_the_caller_do_not_steer_the_server(
     assert value(private_server().url, "SELECT 1") == 1
 
 
+# Requested before private_server, these outlive its servers.
+@pytest.fixture
+def plain_home() -> Iterator[Path]:
+    """A folder of the plain user `nobody`."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        account = pwd.getpwnam("nobody")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        yield Path(folder) / "home"
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that every user can read, which pytest's own are not."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @AS_ROOT
 def test_root_runs_the_server_as_another_user_and_opens_no_folder_for_it(
     private_server: PrivateServerFactory, tmp_path: Path
@@ -278,35 +296,26 @@ def test_root_runs_the_server_as_another_user_and_opens_no_folder_for_it(
 
 @AS_ROOT
 def test_root_without_setpriv_is_served_where_the_other_user_can_read_and_told_where_not(
-    private_server: PrivateServerFactory, postgres_bin: Path, monkeypatch: pytest.MonkeyPatch
+    public_folder: Path, private_server: PrivateServerFactory, postgres_bin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with TemporaryDirectory(dir="/var/tmp") as public:
-        Path(public).chmod(0o755)
-        closed = Path(public) / "closed"
-        closed.mkdir(mode=0o700)
-        with pytest.raises(ServerFailed, match=r"can not reach .*setpriv"):
-            private_server(home=closed / "home")
-        account = pwd.getpwnam("nobody")
-        if subprocess.run([postgres_bin / "postgres", "--version"], user=account.pw_uid, check=False).returncode != 0:
-            pytest.skip("the binaries are closed to other users here")
-        server = private_server(home=Path(public) / "open", start=False)
-        server.start()
-        assert value(server.url, "SELECT 1") == 1
-
-
-@pytest.fixture
-def plain_home() -> Iterator[Path]:
-    """A folder of the plain user `nobody`."""
-    with TemporaryDirectory(dir="/var/tmp") as folder:
-        account = pwd.getpwnam("nobody")
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        yield Path(folder) / "home"
+    closed = public_folder / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(ServerFailed, match=r"can not reach .*setpriv"):
+        private_server(home=closed / "home")
+    account = pwd.getpwnam("nobody")
+    try:
+        subprocess.run([postgres_bin / "postgres", "--version"], user=account.pw_uid, check=True)
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip("the binaries are closed to other users here")
+    server = private_server(home=public_folder / "open", start=False)
+    server.start()
+    assert value(server.url, "SELECT 1") == 1
 
 
 @AS_ROOT
 def test_a_plain_user_runs_the_server_and_root_shares_it(
-    private_server: PrivateServerFactory, postgres_bin: Path, plain_home: Path
+    plain_home: Path, private_server: PrivateServerFactory, postgres_bin: Path
 ) -> None:
     account = pwd.getpwnam("nobody")
     # The capability to read lets that user reach this Python and these binaries, wherever they are; it is no root.

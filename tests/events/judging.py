@@ -26,9 +26,10 @@ EXCEPTION WHEN SQLSTATE 'RF001' THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
     RETURN detail::jsonb || jsonb_build_object('message', message, 'hint', hint);
 END $$;
-CREATE FUNCTION judges.quick(category text, type text, name text, data jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION judges.quick(category text, type text, stream_id text, data jsonb) RETURNS boolean
+LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN runfold.event_is_valid(category, type, name, data);
+    RETURN runfold.event_is_valid(category, type, stream_id, data);
 EXCEPTION WHEN data_exception THEN
     RETURN false;
 END $$;
@@ -77,13 +78,13 @@ def quick_verdicts(
 ) -> list[bool | None]:
     """Whether the quick path takes data: of each event type, in the stream of that id; what raises is not taken."""
     rows = connection.execute(
-        "SELECT judges.quick(q.category, q.type, q.name, q.data::jsonb)"
+        "SELECT judges.quick(q.category, q.type, q.stream_id, q.data::jsonb)"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
-        " WITH ORDINALITY AS q (category, type, name, data, n) ORDER BY n",
+        " WITH ORDINALITY AS q (category, type, stream_id, data, n) ORDER BY n",
         (
             [event.category() for event, _, _ in cases],
             [event.event_type() for event, _, _ in cases],
-            [stream_id.partition("-")[2] for _, stream_id, _ in cases],
+            [stream_id for _, stream_id, _ in cases],
             [json.dumps(data) for _, _, data in cases],
         ),
     )

@@ -287,17 +287,17 @@ def test_our_own_categories_are_closed(connection: Connection, category: str) ->
 
 
 def test_the_size_limit_is_a_setting_that_engines_can_not_change(connection: Connection) -> None:
-    call = [append(envelope("X", {"a": "x" * 2000}), stream_id="anything-1")]
+    call = [append(envelope("X", {"a": "x" * 70_000}), stream_id="anything-1")]
     with connection.transaction(force_rollback=True):
-        connection.execute("UPDATE runfold.settings SET value = 1000 WHERE name = 'max_event_bytes'")
+        connection.execute("UPDATE runfold.settings SET value = 65536 WHERE name = 'max_event_bytes'")
         assert database_verdict(connection, call) == Verdict("event_too_large", DATA)
     assert database_verdict(connection, call) is None
     with connection.transaction(force_rollback=True):
         connection.execute("SET LOCAL ROLE runfold_engine")
         connection.execute("SET LOCAL runfold.max_event_bytes = 1")
-        assert database_verdict(connection, call) is None
+        connection.execute("SELECT runfold.validate_appends(%s)", (json.dumps(call),))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("UPDATE runfold.settings SET value = 10")
+            connection.execute("UPDATE runfold.settings SET value = 100000")
 
 
 NEW = NewEvent(type="X", data={"a": 1})

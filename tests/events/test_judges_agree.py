@@ -79,7 +79,7 @@ def test_a_quick_path_that_takes_everything_is_found_out(connection: Connection)
     """Negative control: the comparison is able to fail."""
     with connection.transaction(force_rollback=True):
         connection.execute(
-            "CREATE OR REPLACE FUNCTION runfold.event_is_valid(category text, type text, stream_name text, data jsonb)"
+            "CREATE OR REPLACE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)"
             " RETURNS boolean LANGUAGE sql AS 'SELECT true'"
         )
         strict = [event for event in ALL_EVENTS if any(at.required for at in event.rules())]

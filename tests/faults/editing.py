@@ -23,3 +23,18 @@ def edit(connection: psycopg.Connection[Any], function: str, step: str, replacem
     (definition,) = row
     assert step in definition, f"{function} has changed: {step!r} is not in it"
     connection.execute(definition.replace(step, replacement))
+
+
+STEPS = {
+    "the streams are locked": "-- 2. The command id",
+    "the event ids are in": "-- 3. The fence",
+    "the fence is up": "-- 4. The positions",
+    "the positions are allocated": "-- 5. Events at offsets",
+    "the events are in": "-- An idle worker holds",
+}
+"""Where append_events may be stopped: what has happened by then, and what comes next."""
+
+
+def stop_at(connection: psycopg.Connection[Any], next_step: str) -> None:
+    """Let append_events sleep before a step."""
+    edit(connection, APPEND_EVENTS, next_step, f"PERFORM pg_sleep(60);\n    {next_step}")

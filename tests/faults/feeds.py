@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,7 +38,7 @@ def naive(connection: psycopg.Connection[Any], checkpoint: int) -> list[Row]:
 def one_statement(connection: psycopg.Connection[Any], checkpoint: int) -> list[Row]:
     # The pause stands for a busy machine: it lies between the statement's snapshot and its look at the safe head.
     return connection.execute(
-        """WITH pause AS MATERIALIZED (SELECT pg_sleep(0.005)),
+        """WITH pause AS MATERIALIZED (SELECT pg_sleep(0.02)),
                 head AS MATERIALIZED (SELECT runfold.safe_head() AS head FROM pause)
            SELECT position, stream_id, stream_version FROM runfold.events, head
             WHERE position > %s AND position <= head ORDER BY position LIMIT %s""",
@@ -107,7 +108,7 @@ class Judgement:
     @classmethod
     def of(cls, seen: list[Row], log: list[Row]) -> Judgement:
         versions: dict[str, int] = {}
-        out_of_order = sum(later[0] <= earlier[0] for earlier, later in zip(seen, seen[1:], strict=False))
+        out_of_order = sum(later[0] <= earlier[0] for earlier, later in pairwise(seen))
         for _, stream, version in seen:
             out_of_order += version != versions.get(stream, 0) + 1
             versions[stream] = version

@@ -107,7 +107,11 @@ def test_an_append_before_a_rolled_back_savepoint_keeps_its_fence(database_url: 
 def test_an_append_canceled_while_it_waits_for_positions_leaves_no_lock(
     database_url: str, connection: Connection, by: str
 ) -> None:
-    with psycopg.connect(database_url) as holder, psycopg.connect(database_url) as writer, ThreadPoolExecutor(1) as thread:
+    with (
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url) as writer,
+        ThreadPoolExecutor(1) as thread,
+    ):
         holder.execute("SELECT pg_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::int, 0)")
         if by == "statement_timeout":
             writer.execute("SET statement_timeout = '50ms'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -53,16 +54,16 @@ def test_ten_thousand_rollbacks_neither_stall_nor_skip(
 
 
 def test_positions_issued_again_after_a_crash_are_neither_skipped_nor_doubled(
-    private_server: PrivateServerFactory, evidence: Evidence
+    private_server: PrivateServerFactory, schema_copy: Path, evidence: Evidence
 ) -> None:
     """A rolled-back append leaves nothing that had to reach the disk: killed then, the sequence goes back."""
     # Nothing is written out by itself, so that the holes are still in memory only when the server is killed.
     server = private_server(settings={"wal_writer_delay": "10s", "wal_writer_flush_after": "1GB", "autovacuum": "off"})
-    migrate(server.url)
+    migrate(server.url, folder=schema_copy)
     seen: list[tuple[int, str, int]] = []
-    reissued = rounds = 0
-    skipped_by_head = 0
-    for rounds in range(1, evidence.scaled(5) + 1):
+    reissued = skipped_by_head = 0
+    rounds = evidence.scaled(5)
+    for _ in range(rounds):
         with psycopg.connect(server.url, autocommit=True) as connection:
             connection.execute("SELECT FROM runfold.append_events(%s)", (call(append(events=3)),))
             connection.execute("CHECKPOINT")
@@ -87,9 +88,11 @@ def test_positions_issued_again_after_a_crash_are_neither_skipped_nor_doubled(
     assert skipped_by_head > 0  # the control: a checkpoint that is the head skips what is issued again
 
 
-def test_a_prepared_append_holds_readers_back_over_a_crash(private_server: PrivateServerFactory) -> None:
+def test_a_prepared_append_holds_readers_back_over_a_crash(
+    private_server: PrivateServerFactory, schema_copy: Path
+) -> None:
     server = private_server()
-    migrate(server.url)
+    migrate(server.url, folder=schema_copy)
     with psycopg.connect(server.url, autocommit=True) as engine:
         (allowed,) = engine.execute("SELECT current_setting('max_prepared_transactions')::int").fetchone() or (0,)
         if not allowed:

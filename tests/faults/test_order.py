@@ -1,4 +1,4 @@
-"""The one order of the log: a tailing reader misses nothing, doubles nothing, and sees every stream in version order."""
+"""The one order of the log: a tailing reader misses nothing, doubles nothing, sees streams in version order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_tailing_reader_misses_nothing_while_sixteen_writers_do_their_worst(
     database_url: str, evidence: Evidence
 ) -> None:
     found = torture(database_url, evidence, safe=safe, naive=naive, one_statement=one_statement)
-    assert found["safe"].events > 500
+    assert found["safe"].events > 100
     assert found["safe"].is_faultless
     assert found["naive"].missed > 0  # the controls: the load was hard enough
     assert found["one_statement"].missed > 0

@@ -22,6 +22,10 @@ _WHERE: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "workflow_execution_pauses": ("public", ("id",), "last_event_position"),
     "workflow_execution_logs": ("public", ("id",), "last_event_position"),
     "workflow_status": ("public", ("workflow_id",), "last_event_position"),
+    "human_interactions": ("public", ("id",), "last_event_position"),
+    "hil_responses": ("public", ("id",), "last_event_position"),
+    "workflow_deployment_history": ("public", ("id",), "last_event_position"),
+    "trigger_index": ("public", ("id",), "last_event_position"),
     "anomalies": ("runfold", ("position", "projection"), "position"),
 }
 """Each table's schema, key, and the column that says which event wrote the row last."""
@@ -77,8 +81,15 @@ def read_tables(connection: psycopg.Connection[Any], after: int = 0) -> dict[str
         set_json_loads(_loads, cursor)
         for name, (schema, key, position) in _WHERE.items():
             cursor.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0",
+                (f"{schema}.{name}",),
+            )
+            present = {row["attname"] for row in cursor}
+            if not present:
+                continue
+            cursor.execute(
                 sql.SQL("SELECT {} FROM {} WHERE {} > %s").format(
-                    sql.SQL(", ").join(map(sql.Identifier, COLUMNS[name])),
+                    sql.SQL(", ").join(sql.Identifier(column) for column in COLUMNS[name] if column in present),
                     sql.Identifier(schema, name),
                     sql.Identifier(position),
                 ),
@@ -136,4 +147,4 @@ def _row(row: Row) -> str:
 
 
 def _show(value: Any) -> str:
-    return jsonb_image(value) if isinstance(value, dict) else repr(value)
+    return jsonb_image(value) if isinstance(value, dict | list) else repr(value)

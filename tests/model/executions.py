@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.model.tables import Recorded, Row, Tables, row_id, uuid_of
+from tests.model.tables import Recorded, Row, Tables, row_id, touch, uuid_of
 
 PROJECTION = "workflow_executions"
 
@@ -98,6 +98,7 @@ def create(tables: Tables, event: Recorded) -> None:
     touch(row, event)
     tables.workflow_executions[row["id"]] = row
     tables.execution_of[event.stream_id] = row["id"]
+    tables.created_for.setdefault(row["workflow_id"], set()).add(row["execution_id"])
 
 
 def end(row: Row, event: Recorded, status: str) -> None:
@@ -155,8 +156,3 @@ def status_by_pauses(row: Row) -> str:
 def judge(tables: Tables, event: Recorded, status: str, target: str) -> None:
     if target not in LEGAL[status]:
         tables.anomaly(event, PROJECTION, "illegal_transition", {"from": status, "to": target})
-
-
-def touch(row: Row, event: Recorded) -> None:
-    row["updated_at"] = event.occurred_at
-    row["last_event_position"] = event.position

@@ -22,18 +22,27 @@ from uuid import UUID, uuid5
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from tests.model import executions, nodes, reference
+from tests.model import executions, interactions, nodes, reference, responses, triggers, workflow_status
 from tests.model.payloads import (
     ACTIVATIONS,
     BASE,
+    DEPLOYMENT_EVENTS,
+    DEPLOYMENTS,
     EXECUTION_IDS,
+    INTERACTION_EVENTS,
+    INTERACTIONS,
     MOVES,
     NODES,
     OCCURRED,
     PAUSE_EVENTS,
     PAUSES,
     PLAIN,
+    RESPONSE_EVENTS,
+    RESPONSES,
     TENANTS,
+    TRIGGER_EVENTS,
+    TRIGGERS,
+    WORKFLOWS,
     payload,
 )
 from tests.model.tables import Recorded, Row, Tables, row_id
@@ -52,7 +61,8 @@ FATES = (DROPPED, PLAINLY, *[AS_WALKED] * 14)
 def histories(draw: DrawFn, *, max_executions: int = 3, max_events: int = 40, names: int = 2) -> History:
     """Interleave up to so many executions, and some of their logs, of a few workflows and tenants.
 
-    `names` is how many pauses, and how many activations, an execution names at most.
+    With them, or without them, go interactions and the responses to them, and deployments, triggers and deletions of
+    the workflows. `names` is how many pauses, activations, triggers, interactions and responses there are at most.
     """
     # Up to 24 bits Hypothesis draws evenly; from wider ranges it mostly takes small numbers, the same walks again.
     walk = _Walk(Random(draw(st.integers(0, 2**24 - 1))), max_executions, names)
@@ -123,26 +133,38 @@ def isolate(history: History, tag: str) -> History:
 
 def _tagged_stream(stream_id: str, tag: str) -> str:
     category, _, name = stream_id.partition("-")
-    return f"{category}-{tag}{name}"
+    return f"{category}-{tag}{name}" if category in {"execution", "log"} else f"{category}-{_tagged_uuid(name, tag)}"
 
 
 def _tagged_event(event: Mapping[str, Any], tag: str) -> dict[str, Any]:
     data = dict(event["data"])
     if "execution_id" in data:
         data["execution_id"] = tag + data["execution_id"]
-    if "workflow_id" in data:
-        written = data["workflow_id"]
-        workflow_id = str(uuid5(UUID(written), tag))
-        data["workflow_id"] = workflow_id if written == written.lower() else workflow_id.upper()
+    for name in ("workflow_id", "interaction_id", "response_id"):
+        if data.get(name) is not None:
+            data[name] = _tagged_uuid(data[name], tag)
     return {"type": event["type"], "data": data}
+
+
+def _tagged_uuid(written: str, tag: str) -> str:
+    """Another UUID for the tag, whatever the case it is written in, in the same case."""
+    tagged = str(uuid5(UUID(written), tag))
+    return tagged if written == written.lower() else tagged.upper()
 
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
     stream_id: str
     user_id: UUID | None
-    execution_id: str
     opening: list[Choice] = field(default_factory=list, compare=False)
+
+    @property
+    def category(self) -> str:
+        return self.stream_id.partition("-")[0]
+
+    @property
+    def name(self) -> str:
+        return self.stream_id.partition("-")[2]
 
 
 class _Walk:
@@ -155,17 +177,45 @@ class _Walk:
         self.random = random
         self.pauses = random.sample(PAUSES, random.randint(1, names))
         self.activations = random.sample(ACTIVATIONS, random.randint(1, names))
+        self.triggers = random.sample(TRIGGERS, random.randint(1, names))
+        self.deployments = random.sample(DEPLOYMENTS, random.randint(1, len(DEPLOYMENTS)))
+        self.deleting = random.choice((0.0, 0.03, 0.12))
         self.history: History = []
         self.tables = Tables()
         self.positions = 0
-        self.streams = []
-        ids = random.sample(EXECUTION_IDS, random.randint(1, max_executions))
-        for execution_id in ids:
-            opening = self.opening(execution_id)
-            self.streams.append(_Stream(f"execution-{execution_id}", random.choice(TENANTS), execution_id, opening))
-        if random.random() < 0.4:
-            self.streams = [*self.streams * 3, _Stream(f"log-{ids[0]}", random.choice(TENANTS), ids[0])]
+        self.streams: list[_Stream] = []
+        self.workflows = [self.stream_of(f"deployment-{name.lower()}") for name in WORKFLOWS]
+        self.next_of = {
+            "execution": self.next_of_execution,
+            "log": self.next_of_log,
+            "interaction": self.next_of_interaction,
+            "response": self.next_of_response,
+            "deployment": self.next_of_deployment,
+        }
+        asked, deployed = random.random() < 0.35, random.random() < 0.5
+        if not (asked or deployed) or random.random() < 0.7:
+            self.add_executions(max_executions)
+        if asked:
+            for category, ids in (("interaction", INTERACTIONS), ("response", RESPONSES)):
+                self.add(*(f"{category}-{name.lower()}" for name in random.sample(ids, random.randint(1, names))))
+        if deployed:
+            self.streams += self.workflows[: random.randint(1, len(WORKFLOWS))]
         self.stream = self.streams[0]
+
+    def stream_of(self, stream_id: str) -> _Stream:
+        category, _, name = stream_id.partition("-")
+        return _Stream(stream_id, self.random.choice(TENANTS), self.opening(category, name))
+
+    def add(self, *stream_ids: str) -> None:
+        self.streams += map(self.stream_of, stream_ids)
+
+    def add_executions(self, max_executions: int) -> None:
+        random = self.random
+        ids = random.sample(EXECUTION_IDS, random.randint(1, max_executions))
+        self.add(*(f"execution-{execution_id}" for execution_id in ids))
+        if random.random() < 0.4:
+            self.streams *= 3
+            self.add(f"log-{ids[0]}")
 
     def step(self, fate: int) -> None:
         """Take one step, and record it unless it is dropped."""
@@ -173,7 +223,12 @@ class _Walk:
         if random.random() < 0.4:
             self.stream = random.choice(self.streams)
         stream = self.stream
-        event_type, about = self.next(stream)
+        if random.random() < self.deleting:
+            # A deletion is nobody's next step: what was going on goes on after it.
+            stream = random.choice(self.workflows)
+            event_type, about = "WorkflowDeleted", dict[str, Any]()
+        else:
+            event_type, about = stream.opening.pop(0) if stream.opening else self.next_of[stream.category](stream)
         walked = payload(event_type, random), random.choice(OCCURRED)
         goes_on = random.random() < 0.7
         if fate == DROPPED:
@@ -187,35 +242,53 @@ class _Walk:
         last = [(stream.stream_id, stream.user_id, [(event, occurred_at)])]
         reference.apply(self.tables, record(last, [self.positions])[0])
 
-    def opening(self, execution_id: str) -> list[Choice]:
+    def opening(self, category: str, name: str) -> list[Choice]:
         """How a stream begins: often with what brings it where the rarer moves start."""
-        created: Choice = ("ExecutionCreated", {"execution_id": execution_id})
+        created: Choice = ("ExecutionCreated", {"execution_id": name})
         started: Choice = ("ExecutionStarted", {})
         pause = {"pause": self.pauses[0]}
         node = {"activation": self.activations[0]}
-        openings: list[list[Choice]] = [
-            [],
-            [created],
-            [created, started],
-            [created, started, ("ExecutionPaused", {})],
-            [created, started, ("PauseOpened", {**pause, "pause_reason": "human_interaction"})],
-            [created, started, ("PauseOpened", {**pause, "pause_reason": "timer"})],
-            [created, ("NodeStarted", node), ("NodeAttemptFailed", node)],
-            [created, ("NodeStarted", node), ("NodeWaiting", node)],
+        trigger = {"trigger": self.triggers[0]}
+        begun: list[Choice] = [
+            ("DeploymentStarted", {"deployment_id": deployment, "to_status": "DEPLOYING"})
+            for deployment in self.deployments
         ]
-        return list(self.random.choice(openings))
+        deployed: Choice = ("DeploymentCompleted", {**begun[0][1], "to_status": "DEPLOYED"})
+        openings: dict[str, list[list[Choice]]] = {
+            "execution": [
+                [],
+                [created],
+                [created, started],
+                [created, started, ("ExecutionPaused", {})],
+                [created, started, ("PauseOpened", {**pause, "pause_reason": "human_interaction"})],
+                [created, started, ("PauseOpened", {**pause, "pause_reason": "timer"})],
+                [created, ("NodeScheduled", node)],
+                [created, ("NodeStarted", node), ("NodeAttemptFailed", node)],
+                [created, ("NodeStarted", node), ("NodeWaiting", node)],
+            ],
+            "log": [[]],
+            "interaction": [[], [("InteractionRequested", {}), ("InteractionFailed", {})]],
+            "response": [[], [("ResponseReceived", {}), ("ResponseFilteredOut", {})]],
+            "deployment": [
+                [],
+                begun,
+                [begun[0], deployed],
+                [begun[0], deployed, ("DeploymentStarted", {**begun[-1][1], "to_status": "UNDEPLOYING"})],
+                [("TriggerRegistered", trigger), ("TriggerActivated", trigger)],
+            ],
+        }
+        return list(self.random.choice(openings[category]))
 
-    def next(self, stream: _Stream) -> Choice:
+    def next_of_log(self, stream: _Stream) -> Choice:
+        return "LogAppended", {}
+
+    def next_of_execution(self, stream: _Stream) -> Choice:
         """Which event comes next in the stream, and about what."""
-        if stream.stream_id.startswith("log-"):
-            return "LogAppended", {}
-        if stream.opening:
-            return stream.opening.pop(0)
         row = self.tables.execution_of.get(stream.stream_id)
         execution = None if row is None else self.tables.workflow_executions[row]
         if execution is None:
-            created: Choice = ("ExecutionCreated", {"execution_id": stream.execution_id})
-            return created if self.random.random() < 0.5 else self.any(stream)
+            created: Choice = ("ExecutionCreated", {"execution_id": stream.name})
+            return created if self.random.random() < 0.4 else self.any(stream)
         legally = 0.4 if execution["status"] in executions.ENDED else 0.8
         return self.legal(stream, execution) if self.random.random() < legally else self.any(stream)
 
@@ -231,7 +304,7 @@ class _Walk:
     def any(self, stream: _Stream) -> Choice:
         event_type = self.random.choice(self.random.choice((MOVES, NODES, PAUSE_EVENTS)))
         if event_type == "ExecutionCreated":
-            return event_type, {"execution_id": stream.execution_id}
+            return event_type, {"execution_id": stream.name}
         if event_type in NODES:
             return event_type, {"activation": self.random.choice(self.activations)}
         if event_type in PAUSE_EVENTS:
@@ -264,3 +337,65 @@ class _Walk:
             elif row["status"] == "active":
                 options += [(kind, {"pause": pause}) for kind in ("PauseResumed", "PauseTimedOut", "PauseCanceled")]
         return options
+
+    def next_of_interaction(self, stream: _Stream) -> Choice:
+        row = self.tables.human_interactions.get(UUID(stream.name))
+        if row is None and self.random.random() < 0.6:
+            return "InteractionRequested", {}
+        legal = interactions.LEGAL.get(row["status"], set()) if row else set()
+        moves = [kind for kind, target in interactions.TARGETS.items() if target in legal]
+        if not moves or self.random.random() < 0.3:
+            return self.random.choice(INTERACTION_EVENTS), {}
+        # Few failures would be reopened if most requests ended first.
+        return self.random.choice([*moves, "InteractionFailed", "InteractionNotified"]), {}
+
+    def next_of_response(self, stream: _Stream) -> Choice:
+        row = self.tables.hil_responses.get(UUID(stream.name))
+        if row is None and self.random.random() < 0.6:
+            return "ResponseReceived", {}
+        legal = responses.LEGAL.get(row["status"], set()) if row else set()
+        moves = [kind for kind, target in responses.TARGETS.items() if target in legal and kind != "ResponseReceived"]
+        event_type = self.random.choice(moves if moves and self.random.random() < 0.7 else RESPONSE_EVENTS)
+        return event_type, self.match(row) if event_type == "ResponseMatched" else {}
+
+    def match(self, response: Row | None) -> dict[str, Any]:
+        """An interaction for the response, more often than not one that stands in its workflow."""
+        standing = [
+            str(row["id"])
+            for row in self.tables.human_interactions.values()
+            if response is not None and row["workflow_id"] == response["workflow_id"]
+        ]
+        name = self.random.choice(standing if standing and self.random.random() < 0.7 else INTERACTIONS)
+        return {"interaction_id": self.random.choice((name, name.upper()))}
+
+    def next_of_deployment(self, stream: _Stream) -> Choice:
+        random = self.random
+        if random.random() < 0.5:
+            return self.next_of_trigger(stream)
+        deployment = {"deployment_id": random.choice(self.deployments)}
+        if random.random() < 0.3:
+            return random.choice(DEPLOYMENT_EVENTS), deployment
+        status = workflow_status.deployment_status(self.tables.deployed.get(UUID(stream.name)))
+        target = random.choice(sorted(workflow_status.LEGAL[status]))
+        if target in {"DEPLOYING", "UNDEPLOYING"}:
+            return "DeploymentStarted", {**deployment, "from_status": status, "to_status": target}
+        kind = "DeploymentFailed" if target == "DEPLOYMENT_FAILED" else "DeploymentCompleted"
+        return kind, {**self.going_on(stream, deployment), "to_status": target}
+
+    def going_on(self, stream: _Stream, otherwise: dict[str, Any]) -> dict[str, Any]:
+        """A deployment of the workflow that has not ended, if there is one."""
+        deployments = [
+            str(row["deployment_id"])
+            for row in self.tables.workflow_deployment_history.values()
+            if row["workflow_id"] == UUID(stream.name) and row["completed_at"] is None
+        ]
+        return {"deployment_id": self.random.choice(deployments)} if deployments else otherwise
+
+    def next_of_trigger(self, stream: _Stream) -> Choice:
+        trigger = self.random.choice(self.triggers)
+        row = self.tables.trigger_index.get(row_id(stream.stream_id, "trigger", trigger))
+        if self.random.random() < 0.3:
+            return self.random.choice(TRIGGER_EVENTS), {"trigger": trigger}
+        legal = triggers.LEGAL[row["deployment_status"] if row else None]
+        moves = [kind for kind, target in triggers.TARGETS.items() if target in legal]
+        return self.random.choice(moves), {"trigger": trigger}

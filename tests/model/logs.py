@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from tests.model.tables import Recorded, Row, Tables, given, row_id
+from tests.model.tables import Recorded, Row, Tables, given, row_id, two_places
 
 EVENTS = frozenset({"LogAppended"})
 
@@ -46,8 +44,3 @@ def apply(tables: Tables, event: Recorded) -> None:
         row[column] = event.data[column] if given(event, column) else default
     row["progress_percentage"] = two_places(row["progress_percentage"])
     tables.workflow_execution_logs[log_id] = row
-
-
-def two_places(value: float | None) -> Decimal | None:
-    """What NUMERIC(5,2) keeps of a JSON number: two places, half away from zero."""
-    return None if value is None else Decimal(json.dumps(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)

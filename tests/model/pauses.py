@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.model import executions
-from tests.model.tables import Recorded, Row, Tables, instant_of, row_id, uuid_of
+from tests.model.tables import Recorded, Row, Tables, instant_of, row_id, touch, uuid_of
 
 PROJECTION = "workflow_execution_pauses"
 
@@ -74,8 +74,3 @@ def cancel_the_open_ones(tables: Tables, event: Recorded) -> None:
         if row["execution_id"] == execution["id"] and row["status"] == "active":
             row["status"] = "cancelled"
             touch(row, event)
-
-
-def touch(row: Row, event: Recorded) -> None:
-    row["updated_at"] = event.occurred_at
-    row["last_event_position"] = event.position

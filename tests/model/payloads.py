@@ -31,9 +31,21 @@ PLAIN = Random()
 TENANTS = (UUID("00000000-0000-4000-8000-00000000000a"), None, UUID("f0000000-0000-4000-8000-00000000000b"))
 WORKFLOWS = ("11111111-1111-4111-8111-111111111111", "EEEEEEEE-eeee-4eee-8eee-eeeeeeeeeeee")
 
+# A UUID may be written in either case, but not in a stream's name. Of the deployments two are one, spelled differently.
+INTERACTIONS = ("22222222-2222-4222-8222-222222222222", "AAAAAAAA-2222-4222-8222-AAAAAAAAAAAA")
+RESPONSES = ("33333333-3333-4333-8333-333333333333", "bbbbbbbb-3333-4333-8333-bbbbbbbbbbbb")
+DEPLOYMENTS = (
+    "44444444-4444-4444-8444-444444444444",
+    "CCCCCCCC-4444-4444-8444-CCCCCCCCCCCC",
+    "cccccccc-4444-4444-8444-cccccccccccc",
+    "dddddddd-4444-4444-8444-dddddddddddd",
+)
+PEOPLE = ("55555555-5555-4555-8555-555555555555", "EEEEEEEE-5555-4555-8555-EEEEEEEEEEEE")
+
 # Orders that differ between COLLATE "C" and most others: case, punctuation, accents, and one letter spelled two ways.
 EXECUTION_IDS = ("a", "B", "_", "\u00e9", "e\u0301", "a-b", "Z 1", "\U0001f680")
 PAUSES = ("p1", "P2", "_p", "\u00e9", "e\u0301")
+TRIGGERS = ("t1", "T1", "\u00e9", "e\u0301")
 ACTIVATIONS = ("n1#1", "n1#2", "N2", "\u7bc0\u70b9#1")
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -106,6 +118,10 @@ instant = one_of(
     "0001-01-01T14:00:00+14:00",
     "9999-12-31T23:59:59.999999Z",
 )
+workflow = one_of(WORKFLOWS[0], *WORKFLOWS)
+score = one_of(0.5, 0, 1, 0.005, 0.015, 0.125, 0.285, 0.994, 0.995, 1e-7)
+tags = one_of(["a"], [], ["b", "a", "a"], ["", "NULL", "null", '"', "\\", ",", "{}", "{a,b}", " x "], [*TEXTS])
+deployment_status = one_of("DEPLOYING", "DEPLOYED", "DEPLOYMENT_FAILED", "UNDEPLOYING", "UNDEPLOYED", "IDLE")
 
 _node_context: dict[str, Value] = {
     "node_name": label,
@@ -115,11 +131,18 @@ _node_context: dict[str, Value] = {
     "parent_activation": one_of(*ACTIVATIONS),
 }
 _who_and_why: dict[str, Value] = {"by": label, "reason": label}
+_deployed: dict[str, Value] = {
+    "deployment_action": one_of("DEPLOY", "UPDATE", "ROLLBACK", "UNDEPLOY"),
+    "to_status": deployment_status,
+    "deployment_version": count,
+    "deployment_config": json_object,
+}
+_judged: dict[str, Value] = {"ai_relevance_score": score, "ai_reasoning": text, "processed_at": instant}
 
 # type -> (fields that must be there, fields that may be absent or null); the row's own name is put in by the walk.
 FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "ExecutionCreated": (
-        {"workflow_id": one_of(WORKFLOWS[0], *WORKFLOWS), "mode": one_of("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")},
+        {"workflow_id": workflow, "mode": one_of("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")},
         {
             "workflow_version": one_of("1.0.0", "2", "\u00e9", ""),
             "deployment_version": count,
@@ -165,7 +188,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
             "paused_at": instant,
             "resume_conditions": json_object,
         },
-        {"interaction_id": one_of("22222222-2222-4222-8222-222222222222"), "timeout_at": instant},
+        {"interaction_id": one_of(*INTERACTIONS), "timeout_at": instant},
     ),
     "PauseResumed": ({"resumed_at": instant, "resume_trigger": label}, {"data": json_value}),
     "PauseTimedOut": ({"at": instant, "action": label}, {}),
@@ -194,11 +217,90 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
             "performance_metrics": json_object,
         },
     ),
+    "InteractionRequested": (
+        {
+            "workflow_id": workflow,
+            "execution_id": one_of(*EXECUTION_IDS),
+            "node_id": node_id,
+            "interaction_type": one_of("approval", "input", "selection", "review"),
+            "channel_type": one_of("slack", "email", "webhook", "in_app"),
+            "priority": one_of("normal", "low", "high", "critical"),
+            "request_data": json_object,
+        },
+        {"timeout_at": instant, "correlation_id": label, "tags": tags, "pause": one_of(*PAUSES)},
+    ),
+    "InteractionNotified": ({"at": instant}, {}),
+    "InteractionReminderSent": ({"at": instant}, {}),
+    "InteractionResponded": (
+        {"response_data": json_value, "responded_at": instant},
+        {"response_id": one_of(*RESPONSES), "responder": text},
+    ),
+    "InteractionTimedOut": ({"at": instant, "action": text}, {}),
+    "InteractionFailed": ({"at": instant, "error": text}, {}),
+    "InteractionReopened": ({"at": instant, "by": text}, {}),
+    "InteractionCanceled": ({"at": instant}, {"by": text}),
+    "ResponseReceived": (
+        {
+            "workflow_id": workflow,
+            "source_channel": one_of("slack", "email", "webhook", "in_app"),
+            "raw_payload": json_value,
+            "received_at": instant,
+        },
+        {"headers": json_object},
+    ),
+    "ResponseMatched": ({"interaction_id": one_of(*INTERACTIONS), **_judged}, {"classifier": text}),
+    "ResponseFilteredOut": (_judged, {}),
+    "ResponseErrored": ({"error": text, "processed_at": instant}, {}),
+    "ResponseReopened": ({"by": text, "at": instant}, {}),
+    "DeploymentStarted": (
+        {**_deployed, "from_status": deployment_status, "started_at": instant},
+        {"definition": json_object, "triggered_by": one_of(*PEOPLE)},
+    ),
+    "DeploymentLogAppended": (
+        {"level": one_of("INFO", "DEBUG", "WARNING", "ERROR"), "message": text, "at": instant},
+        {},
+    ),
+    "DeploymentCompleted": ({**_deployed, "completed_at": instant}, {"triggered_by": one_of(*PEOPLE)}),
+    "DeploymentFailed": (
+        {**_deployed, "completed_at": instant, "error_message": text},
+        {"triggered_by": one_of(*PEOPLE)},
+    ),
+    "TriggerRegistered": (
+        {
+            "trigger_subtype": one_of("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK"),
+            "trigger_config": json_object,
+            "index_key": one_of("* * * * *", "", "/Path", "\u00e9" * 255),
+        },
+        {"node_id": node_id},
+    ),
+    "TriggerActivated": ({}, {}),
+    "TriggerDeactivated": ({}, {}),
+    "TriggerFailed": ({}, {}),
+    "TriggerRemoved": ({}, {}),
+    "WorkflowDeleted": ({"at": instant}, {"by": text}),
 }
 
-MOVES = tuple(kind for kind in FIELDS if kind.startswith("Execution"))
-NODES = tuple(kind for kind in FIELDS if kind.startswith("Node"))
-PAUSE_EVENTS = tuple(kind for kind in FIELDS if kind.startswith("Pause"))
+
+def _kinds(prefix: str) -> tuple[str, ...]:
+    return tuple(kind for kind in FIELDS if kind.startswith(prefix))
+
+
+MOVES = _kinds("Execution")
+NODES = _kinds("Node")
+PAUSE_EVENTS = _kinds("Pause")
+INTERACTION_EVENTS = _kinds("Interaction")
+RESPONSE_EVENTS = _kinds("Response")
+DEPLOYMENT_EVENTS = _kinds("Deployment")
+TRIGGER_EVENTS = _kinds("Trigger")
+
+NAMED_BY = {
+    "ExecutionCreated": "execution_id",
+    **dict.fromkeys(NODES, "activation"),
+    **dict.fromkeys(PAUSE_EVENTS, "pause"),
+    **dict.fromkeys(DEPLOYMENT_EVENTS, "deployment_id"),
+    **dict.fromkeys(TRIGGER_EVENTS, "trigger"),
+}
+"""The field that names the row, of the types that say it."""
 
 
 def payload(event_type: str, random: Random) -> dict[str, Any]:

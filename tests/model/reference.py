@@ -1,17 +1,38 @@
 """The reference model: what the log means, one event at a time, in plain Python.
 
-It is written from the vocabulary and from docs/decisions/002, and from no SQL: the folds in `projections/` and this
-model agree because both say what the text says, or a property test goes red.
+It is written from the vocabulary and from docs/decisions/002 and 007, and from no SQL: the folds in `projections/`
+and this model agree because both say what the text says, or a property test goes red.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.model import executions, logs, nodes, pauses, workflow_status
+from tests.model import (
+    deletion,
+    deployments,
+    executions,
+    interactions,
+    logs,
+    nodes,
+    pauses,
+    responses,
+    triggers,
+    workflow_status,
+)
 from tests.model.tables import Recorded, Table, Tables
 
-EVENTS = executions.EVENTS | nodes.EVENTS | pauses.EVENTS | logs.EVENTS
+EVENTS = (
+    executions.EVENTS
+    | nodes.EVENTS
+    | pauses.EVENTS
+    | logs.EVENTS
+    | interactions.EVENTS
+    | responses.EVENTS
+    | deployments.EVENTS
+    | triggers.EVENTS
+    | deletion.EVENTS
+)
 """The event types this model knows; those of other streams change nothing here."""
 
 
@@ -34,6 +55,18 @@ def apply(tables: Tables, event: Recorded) -> None:
         nodes.apply(tables, event)
     elif event.type in logs.EVENTS:
         logs.apply(tables, event)
+    elif event.type in interactions.EVENTS:
+        interactions.apply(tables, event)
+    elif event.type in responses.EVENTS:
+        responses.apply(tables, event)
+    elif event.type in deployments.EVENTS:
+        deployments.apply(tables, event)
+    elif event.type in triggers.EVENTS:
+        triggers.apply(tables, event)
+    elif event.type in deletion.EVENTS:
+        deletion.apply(tables, event)
+    if event.type in workflow_status.EVENTS:
+        workflow_status.apply(tables, event)
 
 
 def read(tables: Tables) -> dict[str, Table]:
@@ -43,6 +76,10 @@ def read(tables: Tables) -> dict[str, Table]:
         "node_executions": tables.node_executions,
         "workflow_execution_pauses": tables.workflow_execution_pauses,
         "workflow_execution_logs": tables.workflow_execution_logs,
-        "workflow_status": workflow_status.of(tables.workflow_executions),
+        "workflow_status": workflow_status.of(tables),
+        "human_interactions": tables.human_interactions,
+        "hil_responses": tables.hil_responses,
+        "workflow_deployment_history": tables.workflow_deployment_history,
+        "trigger_index": tables.trigger_index,
         "anomalies": tables.anomalies,
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -38,7 +40,27 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "workflow_status": (
         "workflow_id", "user_id", "latest_execution_id", "latest_execution_status", "latest_execution_time",
-        "last_event_position", "updated_at",
+        "deployment_status", "deployed_at", "deployed_by", "undeployed_at", "deployment_version", "deployment_config",
+        "deployment_position", "last_event_position", "updated_at",
+    ),
+    "human_interactions": (
+        "id", "workflow_id", "execution_id", "user_id", "node_id", "interaction_type", "channel_type", "status",
+        "priority", "request_data", "response_data", "responder", "error", "responded_at", "timeout_at",
+        "correlation_id", "tags", "first_event_position", "last_event_position", "created_at", "updated_at",
+    ),
+    "hil_responses": (
+        "id", "workflow_id", "user_id", "source_channel", "raw_payload", "headers", "status", "processed_at",
+        "matched_interaction_id", "ai_relevance_score", "ai_reasoning", "error", "received_at", "last_event_position",
+        "created_at", "updated_at",
+    ),
+    "workflow_deployment_history": (
+        "id", "workflow_id", "user_id", "deployment_id", "deployment_action", "from_status", "to_status",
+        "deployment_version", "deployment_config", "triggered_by", "started_at", "completed_at", "error_message",
+        "deployment_logs", "last_event_position", "created_at", "updated_at",
+    ),
+    "trigger_index": (
+        "id", "workflow_id", "user_id", "name", "node_id", "trigger_type", "trigger_subtype", "trigger_config",
+        "index_key", "deployment_status", "is_active", "last_event_position", "created_at", "updated_at",
     ),
     "anomalies": ("position", "projection", "code", "stream_id", "user_id", "detail"),
 }  # fmt: skip
@@ -47,6 +69,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 JSON_COLUMNS = frozenset({
     "run_data", "metadata", "error_details", "trigger_data", "open_pauses", "closed_pauses", "input_data",
     "output_data", "error_data", "resume_conditions", "data", "technical_details", "performance_metrics", "detail",
+    "request_data", "response_data", "raw_payload", "headers", "deployment_config", "deployment_logs",
+    "trigger_config",
 })  # fmt: skip
 """The columns that hold JSON, which is compared as JSON (1 is not 1.0)."""
 
@@ -69,14 +93,24 @@ class Recorded:
 
 @dataclass(slots=True)
 class Tables:
-    """The read tables so far. `execution_of` names each stream's execution row."""
+    """The read tables so far.
+
+    `execution_of` names each stream's execution row, `created_for` the executions that were ever created for a
+    workflow, and `deployed` holds what each workflow's deployments make of its status.
+    """
 
     workflow_executions: Table = field(default_factory=dict)
     node_executions: Table = field(default_factory=dict)
     workflow_execution_pauses: Table = field(default_factory=dict)
     workflow_execution_logs: Table = field(default_factory=dict)
+    human_interactions: Table = field(default_factory=dict)
+    hil_responses: Table = field(default_factory=dict)
+    workflow_deployment_history: Table = field(default_factory=dict)
+    trigger_index: Table = field(default_factory=dict)
     anomalies: Table = field(default_factory=dict)
     execution_of: dict[str, UUID] = field(default_factory=dict)
+    created_for: dict[UUID, set[str]] = field(default_factory=dict)
+    deployed: Table = field(default_factory=dict)
 
     def execution(self, event: Recorded) -> Row | None:
         """The execution row of the event's stream, None when there is none yet."""
@@ -103,6 +137,17 @@ def row_id(stream_id: str, kind: str, name: str) -> UUID:
     return UUID(digest[:12] + version_nibble + digest[13:16] + variant_nibble + digest[17:])
 
 
+def stream_uuid(event: Recorded) -> UUID:
+    """The UUID that the event's stream is named by: an interaction's, a response's, or a workflow's."""
+    return UUID(event.stream_id.partition("-")[2])
+
+
+def touch(row: Row, event: Recorded) -> None:
+    """Note that the event applied to the row."""
+    row["updated_at"] = event.occurred_at
+    row["last_event_position"] = event.position
+
+
 def given(event: Recorded, field_name: str) -> bool:
     """Whether the field is present and not null."""
     return event.data.get(field_name) is not None
@@ -110,6 +155,11 @@ def given(event: Recorded, field_name: str) -> bool:
 
 def uuid_of(value: str | None) -> UUID | None:
     return None if value is None else UUID(value)
+
+
+def two_places(value: float | None) -> Decimal | None:
+    """What a NUMERIC with two places keeps of a JSON number: rounded half away from zero."""
+    return None if value is None else Decimal(json.dumps(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def instant_of(value: str | None) -> datetime | None:

@@ -11,60 +11,10 @@ from uuid import UUID
 import pytest
 
 from runfold.events.row_id import row_id as production_row_id
-from tests.model import executions, nodes, pauses, reference
-from tests.model.payloads import BASE, BASE_MS, FIELDS, PLAIN, WORKFLOWS, payload
-from tests.model.tables import COLUMNS, Recorded, Row, row_id
-
-STREAM = "execution-1"
-TENANT = UUID("00000000-0000-4000-8000-00000000000a")
-
-
-class Log:
-    """A log under construction: each call records one event, a second after the one before."""
-
-    def __init__(self) -> None:
-        self.events: list[Recorded] = []
-
-    def __call__(self, event_type: str, stream_id: str = STREAM, /, at: datetime | None = None, **data: Any) -> Log:
-        position = len(self.events) + 1
-        if event_type == "ExecutionCreated":
-            data.setdefault("execution_id", stream_id.removeprefix("execution-"))
-        self.events.append(
-            Recorded(
-                position=position,
-                stream_id=stream_id,
-                stream_version=1 + sum(event.stream_id == stream_id for event in self.events),
-                event_id=UUID(int=position),
-                type=event_type,
-                user_id=TENANT,
-                data={**payload(event_type, PLAIN), **data},
-                occurred_at=at or BASE + timedelta(seconds=position),
-            )
-        )
-        return self
-
-    def started(self, stream_id: str = STREAM, /, **data: Any) -> Log:
-        return self("ExecutionCreated", stream_id, **data)("ExecutionStarted", stream_id)
-
-    def execution(self, stream_id: str = STREAM) -> Row:
-        name = stream_id.removeprefix("execution-")
-        return reference.fold(self.events)["workflow_executions"][row_id(stream_id, "execution", name)]
-
-    def node(self, activation: str = "a") -> Row:
-        return reference.fold(self.events)["node_executions"][row_id(STREAM, "node", activation)]
-
-    def pause(self, name: str = "p") -> Row:
-        return reference.fold(self.events)["workflow_execution_pauses"][row_id(STREAM, "pause", name)]
-
-    def anomalies(self) -> list[tuple[int, str, str, Row]]:
-        rows = reference.fold(self.events)["anomalies"].values()
-        return [(row["position"], row["projection"], row["code"], row["detail"]) for row in rows]
-
-
-@pytest.fixture
-def log() -> Log:
-    return Log()
-
+from tests.model import executions, interactions, nodes, pauses, reference, responses, triggers, workflow_status
+from tests.model.payloads import BASE, BASE_MS, FIELDS, WORKFLOWS
+from tests.model.tables import COLUMNS, Recorded, row_id
+from tests.model.writing import STREAM, TENANT, Log
 
 # Row ids
 
@@ -174,7 +124,7 @@ def test_events_before_creation_change_nothing(log: Log) -> None:
         (3, "node_executions", "missing_row", {}),
         (4, "workflow_execution_pauses", "missing_row", {}),
     ]
-    assert reference.fold(log.events)["node_executions"] == {}
+    assert log.tables()["node_executions"] == {}
 
 
 def test_a_second_creation_changes_nothing_ended_or_not(log: Log) -> None:
@@ -357,7 +307,7 @@ def test_the_first_node_id_stays_and_the_last_node_type_counts(log: Log) -> None
 
 def test_a_log_line_has_the_defaults_of_the_table(log: Log) -> None:
     log("LogAppended", "log-1", message="m", event_type="separator", level="DEBUG", display_priority=None)
-    (row,) = reference.fold(log.events)["workflow_execution_logs"].values()
+    (row,) = log.tables()["workflow_execution_logs"].values()
     assert row["id"] == row_id("log-1", "log", "00000000-0000-0000-0000-000000000001")
     assert (row["execution_id"], row["log_category"], row["level"]) == ("1", "TECHNICAL", "DEBUG")
     assert (row["display_priority"], row["is_milestone"], row["data"]) == (5, False, {})
@@ -378,22 +328,18 @@ def test_a_log_line_has_the_defaults_of_the_table(log: Log) -> None:
 )
 def test_progress_keeps_two_places_rounded_half_away_from_zero(log: Log, progress: float, kept: str) -> None:
     log("LogAppended", "log-1", progress_percentage=progress)
-    (row,) = reference.fold(log.events)["workflow_execution_logs"].values()
+    (row,) = log.tables()["workflow_execution_logs"].values()
     assert str(row["progress_percentage"]) == str(Decimal(kept))
 
 
 # workflow_status
 
 
-def latest(log: Log) -> Row:
-    return reference.fold(log.events)["workflow_status"][UUID(WORKFLOWS[0])]
-
-
 def test_an_old_run_that_ends_late_does_not_hide_a_newer_one(log: Log) -> None:
     log("ExecutionCreated", "execution-new")("ExecutionStarted", "execution-new", start_time=BASE_MS + 5)
     log("ExecutionCreated", "execution-old")("ExecutionStarted", "execution-old", start_time=BASE_MS)
     log("ExecutionSucceeded", "execution-old")
-    row = latest(log)
+    row = log.workflow()
     assert (row["latest_execution_id"], row["latest_execution_status"]) == ("new", "RUNNING")
     assert row["latest_execution_time"] == BASE + timedelta(milliseconds=5)
     assert row["last_event_position"] == 2
@@ -403,15 +349,15 @@ def test_an_execution_that_starts_earlier_than_it_was_created_gives_way(log: Log
     log("ExecutionCreated", "execution-a", at=BASE)(
         "ExecutionCreated", "execution-b", at=BASE + timedelta(microseconds=1)
     )
-    assert latest(log)["latest_execution_id"] == "b"
+    assert log.workflow()["latest_execution_id"] == "b"
     log("ExecutionStarted", "execution-b", start_time=BASE_MS - 1)
-    assert latest(log)["latest_execution_id"] == "a"
+    assert log.workflow()["latest_execution_id"] == "a"
 
 
 def test_executions_of_one_time_are_told_apart_by_the_bytes_of_their_ids(log: Log) -> None:
     for name in ("b", "_", "B", "é", "e\u0301"):
         log("ExecutionCreated", f"execution-{name}")("ExecutionStarted", f"execution-{name}")
-    assert latest(log)["latest_execution_id"] == "é"
+    assert log.workflow()["latest_execution_id"] == "é"
 
 
 # The tables of transitions, as the vocabulary writes them
@@ -426,15 +372,34 @@ LEGAL_MOVES = {
         none -> PENDING, RUNNING, SUCCESS, SKIPPED; PENDING -> RUNNING, SKIPPED, CANCELED, SUCCESS;
         RUNNING -> RUNNING, SUCCESS, ERROR, RETRYING, WAITING_INPUT, CANCELED; RETRYING -> RUNNING, ERROR, CANCELED;
         WAITING_INPUT -> RUNNING, SUCCESS, ERROR, CANCELED""",
+    "interaction": "pending -> responded, timeout, error, cancelled; error -> pending",
+    "response": "unprocessed -> matched, filtered_out, error; error, filtered_out -> unprocessed",
+    "workflow": """
+        IDLE, UNDEPLOYED, DEPLOYMENT_FAILED -> DEPLOYING; DEPLOYING -> DEPLOYED, DEPLOYMENT_FAILED;
+        DEPLOYED -> DEPLOYING, UNDEPLOYING; DEPLOYMENT_FAILED -> UNDEPLOYING;
+        UNDEPLOYING -> UNDEPLOYED, DEPLOYMENT_FAILED""",
+    "trigger": """
+        none -> pending; pending -> active, failed; active -> inactive; inactive -> active; failed -> pending""",
 }
 
 
-@pytest.mark.parametrize(("machine", "legal"), [("execution", executions.LEGAL), ("node", nodes.LEGAL)])
+@pytest.mark.parametrize(
+    ("machine", "legal"),
+    [
+        ("execution", executions.LEGAL),
+        ("node", nodes.LEGAL),
+        ("interaction", interactions.LEGAL),
+        ("response", responses.LEGAL),
+        ("workflow", workflow_status.LEGAL),
+        ("trigger", triggers.LEGAL),
+    ],
+)
 def test_the_legal_moves_are_the_vocabulary_s(machine: str, legal: dict[str | None, set[str]]) -> None:
-    written = {}
+    written: dict[str | None, set[str]] = {}
     for line in LEGAL_MOVES[machine].split(";"):
-        before, afters = line.split("->")
-        written[None if before.strip() == "none" else before.strip()] = {after.strip() for after in afters.split(",")}
+        befores, afters = ([status.strip() for status in side.split(",")] for side in line.split("->"))
+        for before in befores:
+            written.setdefault(None if before == "none" else before, set()).update(afters)
     assert written == legal
 
 
@@ -444,6 +409,11 @@ def test_every_target_has_moves_or_is_an_end() -> None:
     assert executions.ENDED.isdisjoint(executions.LEGAL)
     assert nodes.ENDED.isdisjoint(nodes.LEGAL)
     assert set(pauses.TARGETS.values()) == {"active", "resumed", "timeout", "cancelled"}
+    assert set(interactions.TARGETS.values()) == set(interactions.LEGAL) | interactions.ENDED
+    assert interactions.ENDED.isdisjoint(interactions.LEGAL)
+    assert set(responses.TARGETS.values()) == set(responses.LEGAL) | responses.ENDED
+    assert responses.ENDED.isdisjoint(responses.LEGAL)
+    assert set(triggers.TARGETS.values()) == {status for status in triggers.LEGAL if status}
 
 
 @pytest.mark.parametrize("target", list(executions.TARGETS))
@@ -474,7 +444,10 @@ def test_the_model_knows_every_event_type_it_is_asked_about() -> None:
 
 def test_the_model_s_rows_have_exactly_the_columns_of_the_tables(log: Log) -> None:
     log.started()("NodeStarted", activation="a")("PauseOpened", pause="p")("LogAppended", "log-1")("ExecutionCreated")
-    tables = reference.fold(log.events)
+    log.asked("InteractionRequested").answered("ResponseReceived").deployed("TriggerRegistered", trigger="t")
+    log("ExecutionCreated", "execution-2", workflow_id=WORKFLOWS[1]).deployed("DeploymentStarted")
+    log.deployed("DeploymentStarted", "deployment-99999999-9999-4999-8999-999999999999")
+    tables = log.tables()
     assert set(tables) == set(COLUMNS)
     for name, table in tables.items():
         assert table, name
@@ -487,10 +460,10 @@ def test_events_of_other_streams_change_nothing(log: Log) -> None:
     before = reference.fold(log.events)
     other = Recorded(
         position=9,
-        stream_id="interaction-1",
+        stream_id="order-1",
         stream_version=1,
         event_id=UUID(int=9),
-        type="InteractionRequested",
+        type="OrderPlaced",
         data={},
         occurred_at=BASE,
     )

@@ -24,15 +24,25 @@ from runfold.database.server import EmbeddedServer
 from runfold.projections.catalogue import load_catalogue
 from runfold.projections.fold import bind, fold_batch, live_schemas
 from tests.fixtures.databases import drop_database, with_database
-from tests.model import executions, reference
+from tests.model import deletion, executions, reference
 from tests.model.compare import assert_tables_equal, read_tables
 from tests.model.histories import History, crowded_histories, cut_histories, histories, isolate, record, size
-from tests.model.payloads import BASE, BASE_MS, PLAIN, TENANTS, payload
+from tests.model.payloads import (
+    BASE,
+    BASE_MS,
+    DEPLOYMENTS,
+    INTERACTIONS,
+    PLAIN,
+    RESPONSES,
+    TENANTS,
+    WORKFLOWS,
+    payload,
+)
 from tests.model.tables import Recorded
 
 Fold = Callable[[psycopg.Connection[Any], int, Sequence[int]], None]
 
-GROUPS = tuple(load_catalogue().groups[name] for name in ("execution", "log"))
+GROUPS = tuple(load_catalogue().groups.values())
 PLAIN_SESSION: dict[str, str] = {}
 
 # The database is one for all examples (see above), and each example's time is the server's.
@@ -170,12 +180,72 @@ EXCHANGE = written(
 )
 """Two rows that take each other's place: a workflow's latest execution, statuses, each other's parents."""
 
+INTERACTION = f"interaction-{INTERACTIONS[0]}"
+RESPONSE, OTHER_RESPONSE = (f"response-{name}" for name in RESPONSES)
+DEPLOYMENT = f"deployment-{WORKFLOWS[0]}"
+
+MATCHES = written(
+    (RESPONSE, "ResponseReceived", {}),
+    (OTHER_RESPONSE, "ResponseReceived", {}),
+    (RESPONSE, "ResponseMatched", {}),
+    (INTERACTION, "InteractionRequested", {}),
+    (OTHER_RESPONSE, "ResponseMatched", {}),
+    (INTERACTION, "InteractionResponded", {}),
+    (RESPONSE, "ResponseMatched", {}),
+)
+"""A response that is matched before its interaction was requested, and one that is matched after."""
+
+REGISTERED = written(
+    (DEPLOYMENT, "TriggerRegistered", {"trigger": "t", "node_id": "n"}),
+    (DEPLOYMENT, "TriggerActivated", {"trigger": "t"}),
+    (DEPLOYMENT, "TriggerRegistered", {"trigger": "t"}),
+    (DEPLOYMENT, "TriggerRemoved", {"trigger": "t"}),
+    (DEPLOYMENT, "TriggerActivated", {"trigger": "t"}),
+    (DEPLOYMENT, "TriggerRegistered", {"trigger": "t", "index_key": "anew"}),
+    (DEPLOYMENT, "DeploymentStarted", {"deployment_id": DEPLOYMENTS[0]}),
+    (DEPLOYMENT, "DeploymentStarted", {"deployment_id": DEPLOYMENTS[1]}),
+    (DEPLOYMENT, "DeploymentLogAppended", {"deployment_id": DEPLOYMENTS[0]}),
+    (DEPLOYMENT, "DeploymentCompleted", {"deployment_id": DEPLOYMENTS[2], "to_status": "DEPLOYED"}),
+    (DEPLOYMENT, "DeploymentLogAppended", {"deployment_id": DEPLOYMENTS[0], "message": "second"}),
+    (DEPLOYMENT, "DeploymentFailed", {"deployment_id": DEPLOYMENTS[0], "to_status": "DEPLOYMENT_FAILED"}),
+)
+"""A trigger that goes and comes again, and two deployments at once."""
+
+A_WORKFLOW_S_LIFE = written(
+    ("log-1", "LogAppended", {"message": "before its execution"}),
+    ("execution-1", "ExecutionCreated", {}),
+    ("execution-1", "NodeStarted", {"activation": "a"}),
+    ("execution-1", "PauseOpened", {"pause": "p"}),
+    (INTERACTION, "InteractionRequested", {}),
+    (RESPONSE, "ResponseReceived", {}),
+    (RESPONSE, "ResponseMatched", {}),
+    (DEPLOYMENT, "DeploymentStarted", {"deployment_id": DEPLOYMENTS[0]}),
+    (DEPLOYMENT, "TriggerRegistered", {"trigger": "t"}),
+)
+AFTER_IT = written(
+    ("log-1", "LogAppended", {"message": "after the deletion"}),
+    ("execution-1", "ExecutionStarted", {}),
+    ("execution-1", "NodeStarted", {"activation": "a"}),
+    ("execution-1", "PauseResumed", {"pause": "p"}),
+    (RESPONSE, "ResponseReopened", {}),
+    (RESPONSE, "ResponseReceived", {}),
+    (RESPONSE, "ResponseMatched", {}),
+    (DEPLOYMENT, "DeploymentCompleted", {"deployment_id": DEPLOYMENTS[0], "to_status": "DEPLOYED"}),
+    (DEPLOYMENT, "TriggerActivated", {"trigger": "t"}),
+)
+DELETED = written((DEPLOYMENT, "WorkflowDeleted", {}))
+DELETION = [*A_WORKFLOW_S_LIFE, *DELETED, *AFTER_IT, *A_WORKFLOW_S_LIFE, *DELETED, *DELETED, *AFTER_IT[:3]]
+"""A workflow with a row of every kind that is deleted, goes on, begins anew and is deleted again."""
+
 
 # Batches may be cut anywhere
 
 
 @in_one_database
 @example((LATE, list(range(1, size(LATE) + 1))))
+@example((MATCHES, list(range(1, size(MATCHES) + 1))))
+@example((REGISTERED, list(range(1, size(REGISTERED) + 1))))
+@example((DELETION, list(range(1, size(DELETION) + 1))))
 @given(cut_histories())
 def test_any_cut_of_a_log_gives_the_model_s_tables(database: Database, cut: tuple[History, list[int]]) -> None:
     history, cuts = cut
@@ -205,11 +275,29 @@ def test_control_a_model_whose_ends_do_not_hold_is_found(database: Database, mon
         database.check(LATE, [size(LATE)])
 
 
+@pytest.mark.parametrize("cut", range(1, size(DELETION)))
+def test_a_deletion_may_come_anywhere_in_a_batch(database: Database, cut: int) -> None:
+    database.check(DELETION, [cut, size(DELETION)])
+
+
+@pytest.mark.parametrize("cut", range(1, size(MATCHES)))
+def test_a_match_sees_only_the_interactions_that_stand(database: Database, cut: int) -> None:
+    database.check(MATCHES, [cut, size(MATCHES)])
+
+
+def test_control_a_model_that_deletes_nothing_is_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion, "removed", lambda table, goes: [])
+    with pytest.raises(AssertionError, match="there is no such row"):
+        database.check([*A_WORKFLOW_S_LIFE, *DELETED], [size(A_WORKFLOW_S_LIFE) + 1])
+
+
 # One key many times in a batch
 
 
 @in_one_database
 @example(EXCHANGE)
+@example(REGISTERED)
+@example(DELETION)
 @given(crowded_histories())
 def test_a_key_may_come_many_times_in_a_batch(database: Database, history: History) -> None:
     database.check(history, [size(history)])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,8 +16,6 @@ from typing import Any
 from runfold.projections import fold
 from runfold.projections.projector import Projector
 from tests.worker.processes import Process, drain, forked
-
-MID_STATEMENT_SECONDS = 0.15
 
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -60,27 +57,10 @@ def after(nth: int) -> Wrap:
     return wrap
 
 
-def during(nth: int) -> Wrap:
-    """Die a moment after the nth call began, wherever it is then."""
-
-    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-        calls = itertools.count(1)
-
-        def wrapped(*args: Any, **options: Any) -> Any:
-            if next(calls) == nth:
-                threading.Timer(MID_STATEMENT_SECONDS, die).start()
-            return function(*args, **options)
-
-        return wrapped
-
-    return wrap
-
-
 # Each step: where it is, which function it is about, and how to die there.
 STEPS: dict[str, tuple[Any, str, Callable[[int], Wrap]]] = {
     "before the first statement": (Projector, "_advance", before),
     "between two folds": (fold, "_with_batch", before),
-    "in the middle of a statement": (Projector, "_advance", during),
     "before the checkpoint moves": (Projector, "_move", before),
     "before the commit": (Projector, "_move", after),
     "after the commit": (Projector, "_advance", after),

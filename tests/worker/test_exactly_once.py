@@ -5,9 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from random import Random
-from typing import Any
 
-import psycopg
 import pytest
 
 from tests.model import reference
@@ -15,19 +13,14 @@ from tests.model.compare import differences, read_tables
 from tests.worker.dying_worker import NO_STEP, STEPS, dying_worker
 from tests.worker.log import Log, run
 from tests.worker.processes import assert_nothing_differs, checkpoint, drain, eventually, folded, leader, worker
+from tests.worker.slowness import Slowness
 
 KILLED = -signal.SIGKILL
 # Small, so that there is much to interrupt: about ten batches of each group.
 BATCH_SIZE = 16
 
-SLOW_FOLD = """
-    CREATE FUNCTION public.be_slow() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.6); RETURN NULL; END $$;
-    CREATE TRIGGER slow AFTER INSERT OR UPDATE ON public.node_executions FOR EACH STATEMENT EXECUTE FUNCTION public.be_slow()
-"""
 
-
-@pytest.mark.parametrize("step", [step for step in STEPS if step != "in the middle of a statement"])
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("nth", [1, 7])
 def test_a_worker_killed_at_a_step_never_applies_a_batch_twice_or_not_at_all(
     log: Log, database_url: str, step: str, nth: int
@@ -41,15 +34,19 @@ def test_a_worker_killed_at_a_step_never_applies_a_batch_twice_or_not_at_all(
 
 
 def test_a_worker_killed_in_the_middle_of_a_statement_leaves_nothing_of_it(log: Log, database_url: str) -> None:
+    slowness = Slowness(log.connection)
+    slowness.set(20)
     log.wander(seed=3, appends=80)
-    log.connection.execute(SLOW_FOLD)
-    with dying_worker(database_url, "in the middle of a statement", 1, BATCH_SIZE) as killed:
-        assert killed.wait() == KILLED, killed.output
-    # The statement runs on for a while without its client; the server notices within client_connection_check_interval.
-    eventually(lambda: not _folding(log.connection), within=5)
+    with dying_worker(database_url, NO_STEP, 0, BATCH_SIZE) as killed:
+        eventually(slowness.sleeping)
+        killed.send(signal.SIGKILL)
+        killed.wait()
+    assert slowness.sleeping(), "the statement was over already"
+    slowness.set(0)
+    # The server notices within client_connection_check_interval that nobody waits for the statement.
+    eventually(lambda: not slowness.sleeping(), within=5)
     assert checkpoint(log.connection) == 0
     assert not any(read_tables(log.connection).values())
-    log.connection.execute("DROP TRIGGER slow ON public.node_executions")
     drain(database_url)
     log.assert_folded()
     assert_nothing_differs(database_url)
@@ -99,11 +96,3 @@ def test_control_a_checkpoint_in_its_own_transaction_loses_or_doubles_events(
     parked = log.connection.execute("SELECT count(*) FROM runfold.parked_streams").fetchone()
     wrong = differences(reference.fold(log.events), read_tables(log.connection))
     assert wrong or parked != (0,), "nothing was lost or doubled: these tests can not tell"
-
-
-def _folding(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name = 'runfold worker fold'"
-    ).fetchone()
-    return row is not None and row[0] > 0

@@ -1,3 +1,4 @@
+# Generated from async_store.py by `make sync`: edit that file, never this one.
 """The store: what an engine holds to write to the log and to read it."""
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from types import TracebackType
 from typing import Any, LiteralString, Self
 from uuid import UUID
 
+import orjson
 import psycopg
-from psycopg_pool import ConnectionPool
+from psycopg.types.json import set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
-from runfold.database.migrations import ensure_migrated
+from runfold.database.migrations import check_stamp
 from runfold.errors import RunfoldError, StreamParked, UnknownProjection, WaitTimeout
 from runfold.events import Event
 from runfold.events.codec import encode_appends
@@ -24,8 +27,12 @@ from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
 statement = runtime_sql("runfold.log")
+database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.Connection[Any]
+
+# The pool doubles its pauses between attempts up to this long, then begins anew: so a returning server is found soon.
+_RECONNECT_SECONDS = 8.0
 
 
 def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
@@ -35,7 +42,11 @@ def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Se
     is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
     """
     settings = settings or load_settings()
-    return Store(url or resolve_url(settings), settings, user_id=user_id)
+    if not url:
+        url = resolve_url(settings)  # a server that starts blocks for seconds
+    store = Store(url, settings, user_id=user_id)
+    store._open()
+    return store
 
 
 class Store:
@@ -48,15 +59,22 @@ class Store:
         self._pool: ConnectionPool[_Connection] = ConnectionPool(
             url,
             kwargs={**connection_options(settings), "autocommit": True},
+            configure=_read_json_exactly,
             min_size=settings.pool_min_size,
             max_size=settings.pool_max_size,
             timeout=settings.pool_timeout,
+            reconnect_timeout=_RECONNECT_SECONDS,
             open=False,
             name="runfold",
         )
+
+    def _open(self) -> None:
+        """Open the pool, once the database is reached and at our version: a pool alone would try and try again."""
         with mapped_errors():
-            with psycopg.connect(url, autocommit=True, **connection_options(settings)) as connection:
-                ensure_migrated(connection)
+            with self._new_connection() as connection:
+                cursor = connection.execute(database_statement("migrations_state"))
+                row = cursor.fetchone()
+            check_stamp(row[0] if row else None)
             self._pool.open()
 
     def __enter__(self) -> Self:
@@ -85,14 +103,16 @@ class Store:
         """Record events at the end of a stream, durably and all or nothing, and return where they went.
 
         `expected_version`: the version the stream must be at, 0 for "no stream", None for any. `metadata` is put under
-        each event's own. Sent again with the same event ids, or the same `command_id`, it returns the original result.
+        each event's own. Sent again with the same event ids, or the same `command_id`, it returns the original result:
+        so it may be after an interruption, which leaves it unknown whether it was recorded.
         `connection` joins the caller's transaction: then nothing is retried, and nothing is durable before its commit.
 
         Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, and DatabaseUnavailable or
         TransactionFailed when retrying did not help.
         """
         append = Append(stream_id=stream_id, events=events, expected_version=expected_version, user_id=user_id)
-        return self.append_many([append], metadata=metadata, command_id=command_id, connection=connection)[0]
+        (appended,) = self.append_many([append], metadata=metadata, command_id=command_id, connection=connection)
+        return appended
 
     def append_many(
         self,
@@ -109,27 +129,22 @@ class Store:
         }
         if connection is not None:
             with mapped_errors():
-                rows = connection.cursor(row_factory=psycopg.rows.tuple_row).execute(
-                    statement("append_events"), parameters
-                )
-                return [Appended(*row) for row in rows]
+                cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+                cursor.execute(statement("append_events"), parameters)
+                return [Appended(*row) for row in cursor.fetchall()]
         return [Appended(*row) for row in self._retried(statement("append_events"), parameters)]
 
-    def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> Iterator[RecordedEvent]:
+    def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
         """A stream's events after a version, in order, upcast; nothing for a stream that does not exist."""
-        rows = self._retried(statement("read_stream"), {"stream": stream_id, "after": after, "limit": limit})
-        return (RecordedEvent(*row) for row in rows)
+        parameters = {"stream": stream_id, "after": after, "limit": limit}
+        return [RecordedEvent(*row) for row in self._retried(statement("read_stream"), parameters)]
 
-    def read_all(
-        self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None
-    ) -> Iterator[RecordedEvent]:
+    def read_all(self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None) -> list[RecordedEvent]:
         """Events after a position, in order, upcast; `limit` of them at most, and never past the safe head."""
         parameters = {"after": after, "limit": limit, "types": None if types is None else list(types)}
-        return (RecordedEvent(*row) for row in self._retried(statement("read_all"), parameters))
+        return [RecordedEvent(*row) for row in self._retried(statement("read_all"), parameters)]
 
-    def wait_for(
-        self, position: int, projections: Sequence[str] | None = None, *, timeout: float = 10.0
-    ) -> None:
+    def wait_for(self, position: int, projections: Sequence[str] | None = None, *, timeout: float = 10.0) -> None:
         """Return when the named projections, or all, have folded the log up to a position.
 
         Raises WaitTimeout after `timeout` seconds, StreamParked when the event at that position belongs to a stream
@@ -143,19 +158,21 @@ class Store:
             if unknown is not None and time.monotonic() >= deadline:
                 raise UnknownProjection(f"there is no projection {unknown!r}, or no worker has run with it yet")
             if parked is not None:
-                raise StreamParked(f"{parked} is parked", hint="see `runfold status`", stream_id=parked, position=position)
+                raise StreamParked(
+                    f"{parked} is parked", hint="see `runfold status`", stream_id=parked, position=position
+                )
             if reached and unknown is None:
                 return
             if time.monotonic() >= deadline:
                 raise WaitTimeout(
-                    f"position {position} was not reached in {timeout:g} s", hint="is a worker running?", position=position
+                    f"position {position} was not reached in {timeout:g} s",
+                    hint="is a worker running?",
+                    position=position,
                 )
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
 
-    def register_event_types(
-        self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1
-    ) -> None:
+    def register_event_types(self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1) -> None:
         """Let streams of a category of your own, `<category>-<name>`, take these event types; '*' for any."""
         self._retried(
             statement("register_event_types"),
@@ -165,7 +182,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
         """A connection of the pool in a transaction, to pass as `connection` and to write one's own tables beside."""
-        with mapped_errors(), self._pool.connection() as connection, connection.transaction():
+        with self._connection() as connection, connection.transaction():
             yield connection
 
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
@@ -191,11 +208,33 @@ class Store:
         return retrying(self._once, query, parameters)
 
     def _once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with mapped_errors(), self._pool.connection() as connection:
-            return connection.execute(query, parameters).fetchall()
+        with self._connection() as connection:
+            cursor = connection.execute(query, parameters)
+            return cursor.fetchall()
+
+    @contextmanager
+    def _connection(self) -> Iterator[_Connection]:
+        """A connection of the pool; psycopg's errors become ours."""
+        patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
+        with mapped_errors():
+            try:
+                with self._pool.connection(timeout=patience) as connection:
+                    yield connection
+            except PoolTimeout:
+                # A pool whose server is away has no free connection either: ask the server itself.
+                connection = self._new_connection()
+                connection.close()
+                raise
+
+    def _new_connection(self) -> _Connection:
+        """A connection beside the pool."""
+        return psycopg.Connection.connect(self.url, autocommit=True, **connection_options(self._settings))
+
+
+def _read_json_exactly(connection: _Connection) -> None:
+    """jsonb keeps 1e30 as digits: a double again here, not an integer, beyond 64 bits."""
+    set_json_loads(orjson.loads, connection)
 
 
 def _is_worth_another_try(exc: BaseException) -> bool:
     return isinstance(exc, RunfoldError) and exc.retryable and exc.code != "pool_exhausted"
-
-

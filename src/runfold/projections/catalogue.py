@@ -25,6 +25,11 @@ class Group:
         """Every event type that one of them folds, sorted."""
         return sorted({event for projection in self.projections for event in projection.events})
 
+    @cached_property
+    def barriers(self) -> frozenset[str]:
+        """The event types that a batch of the group is cut before and after."""
+        return frozenset(barrier for projection in self.projections for barrier in projection.barriers)
+
 
 @dataclass(frozen=True)
 class Catalogue:

@@ -12,13 +12,23 @@ import sqlparse
 from runfold.errors import ProjectionInvalid
 
 _VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
-_FIELDS = {"name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events"}
+_FIELDS = {
+    "name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events", "barriers",
+}  # fmt: skip
 _REQUIRED = ("name", "version", "group", "table", "key", "events")
 _HEADER_LINE = re.compile(r"-- (?P<field>[a-z_]+): *(?P<value>.*)")
 _CONTINUATION = re.compile(r"--   (?P<value>\S.*)")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}")
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a fold, and the event types that its batch holds: without any of them it is not run."""
+
+    text: str
+    events: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,8 @@ class Projection:
     reads: tuple[str, ...]
     reads_before: tuple[str, ...]
     events: tuple[str, ...]
-    statements: tuple[str, ...]
+    barriers: tuple[str, ...]
+    statements: tuple[Statement, ...]
     digest: str
 
     @property
@@ -63,8 +74,8 @@ def parse_projection(text: str, *, expected_name: str) -> Projection:
         raise ProjectionInvalid(f"version is a whole number from 1, not {header['version']!r}")
     if not _TABLE.fullmatch(header["table"]):
         raise ProjectionInvalid(f"table is schema.table in lower-case letters, not {header['table']!r}")
-    key, reads, reads_before, events = (
-        _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events")
+    key, reads, reads_before, events, barriers = (
+        _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events", "barriers")
     )
     for name in (header["name"], header["group"], *key, *reads, *reads_before):
         if not _NAME.fullmatch(name):
@@ -72,6 +83,9 @@ def parse_projection(text: str, *, expected_name: str) -> Projection:
     for event in events:
         if not _EVENT.fullmatch(event):
             raise ProjectionInvalid(f"{event!r} is not an event type")
+    for barrier in barriers:
+        if barrier not in events:
+            raise ProjectionInvalid(f"the barrier {barrier} is not one of the events")
     cross_stream = header.get("cross_stream", "false")
     if cross_stream not in ("true", "false"):
         raise ProjectionInvalid("cross_stream is true or false")
@@ -89,7 +103,8 @@ def parse_projection(text: str, *, expected_name: str) -> Projection:
         reads=reads,
         reads_before=reads_before,
         events=events,
-        statements=_statements(body),
+        barriers=barriers,
+        statements=_statements(body, events, barriers),
         digest=sha256(text.encode()).hexdigest(),
     )
 
@@ -118,7 +133,8 @@ def _listed(value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-def _statements(body: str) -> tuple[str, ...]:
+def _statements(body: str, events: tuple[str, ...], barriers: tuple[str, ...]) -> tuple[Statement, ...]:
+    unnamed = tuple(event for event in events if event not in barriers)
     found = []
     for statement in sqlparse.split(body):
         code = sqlparse.format(statement, strip_comments=True).strip().rstrip(";").strip()
@@ -127,7 +143,29 @@ def _statements(body: str) -> tuple[str, ...]:
         verb = code.split(None, 1)[0].upper()
         if verb not in _VERBS:
             raise ProjectionInvalid(f"a statement begins with {verb}, not with one of {', '.join(_VERBS)}")
-        found.append(statement.strip().rstrip(";").strip())
+        own = _own_events(statement)
+        for event in own:
+            if event not in events:
+                raise ProjectionInvalid(f"a statement folds {event}, which is not one of the header's events")
+        found.append(Statement(statement.strip().rstrip(";").strip(), own or unnamed))
     if not found:
         raise ProjectionInvalid("there is no statement below the header")
+    for event in events:
+        if not any(event in statement.events for statement in found):
+            raise ProjectionInvalid(f"no statement folds {event}")
     return tuple(found)
+
+
+def _own_events(statement: str) -> tuple[str, ...]:
+    """The event types that the comment above a statement lists."""
+    listed = ""
+    for line in statement.strip().splitlines():
+        if not line.startswith("--"):
+            break
+        if (match := _HEADER_LINE.fullmatch(line.rstrip())) is not None and match["field"] == "events":
+            if listed:
+                raise ProjectionInvalid("the comment above a statement lists its events twice")
+            listed = match["value"].strip() + " "
+        elif listed and (match := _CONTINUATION.fullmatch(line.rstrip())) is not None:
+            listed += f"{match['value'].strip()} "
+    return _listed(listed)

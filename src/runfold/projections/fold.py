@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString, cast
+from functools import cache
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
 from runfold.projections.catalogue import Group
-from runfold.projections.contract import Projection
+from runfold.projections.contract import Statement
 from runfold.projections.statements import statement
 
 EVERY_STREAM: LiteralString = "true"
@@ -22,8 +23,8 @@ ONE_STREAM: LiteralString = "e.stream_id = %(stream)s"
 NO_STREAM: LiteralString = "false"
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT costs more
-# than it saves here. Folds are sent unprepared, so that each is planned for its batch (a generic plan took 650 ms for one event);
-# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
+# than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch; plan_cache_mode stays
+# auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
 FOLD_SESSION: LiteralString = """
     SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
@@ -33,6 +34,19 @@ FOLD_SESSION: LiteralString = """
     SET jit = off;
     SET work_mem = '32MB';
     SET client_min_messages = 'warning'
+"""
+
+
+# To plan a fold takes longer than to fold a few events, so a small batch takes a kept, generic plan. Left to itself that would be
+# made for half a percent of the log (650 ms for one event); with nothing but nested loops over indexes to choose, it is made for
+# few rows.
+SMALL_BATCH = 200
+_SMALL_BATCH_PLANS: LiteralString = """;
+    SET LOCAL plan_cache_mode = 'force_generic_plan';
+    SET LOCAL enable_hashjoin = off;
+    SET LOCAL enable_mergejoin = off;
+    SET LOCAL enable_seqscan = off;
+    SET LOCAL enable_bitmapscan = off
 """
 
 
@@ -48,22 +62,28 @@ class Bounds:
 def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
     """Where the next batch ends: after about `size` events of the group, at the end of an append, at the head at most."""
     cursor.execute(statement("batch_bounds"), {"after": after, "head": head, "types": group.events, "size": size})
-    events, last, types = cursor.fetchone() or (0, None, None)
-    if events >= size and last is not None:
+    events, seen, last, types = cursor.fetchone() or (0, None, None, None)
+    found = frozenset(types or ())
+    if events < size or last is None:
+        return Bounds(head, events, found)
+    if seen < last:
         # The rest of the last append was not looked at: it may hold any type.
-        return Bounds(last, events, frozenset(group.events))
-    return Bounds(head, events, frozenset(types or ()))
+        cursor.execute(statement("types_between"), {"after": seen, "upto": last, "types": group.events})
+        found |= {type_ for (type_,) in cursor.fetchall()}
+    return Bounds(last, events, found)
 
 
-def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str]) -> None:
+def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False) -> None:
     """Bind the bare table names of the folds to these schemas, to the end of the transaction.
 
+    `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans.
     pg_temp comes last unless it is the target: otherwise a temporary table would capture the write.
     """
     path = ["pg_catalog", *dict.fromkeys(schemas), "runfold"]
     if "pg_temp" not in path:
         path.append("pg_temp")
-    cursor.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path))))
+    setting = sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
+    cursor.execute(setting + sql.SQL(_SMALL_BATCH_PLANS) if small else setting)
 
 
 def live_schemas(group: Group) -> list[str]:
@@ -80,22 +100,47 @@ def fold_batch(
     types: frozenset[str],
     streams: LiteralString = EVERY_STREAM,
     stream: str | None = None,
+    small: bool = False,
 ) -> None:
-    """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order."""
+    """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
+
+    Barrier events are folded apart: the range is cut before and after them. Where one stream is folded, so are the barriers
+    of the others, since they may concern its rows. `small` keeps the plans, as the caller has told `bind`.
+    """
+    parameters: dict[str, Any] = {"group": group.name, "stream": stream}
+    if group.barriers.isdisjoint(types):
+        parameters |= {"after": after, "upto": upto}
+        _fold_range(cursor, group, types, streams, parameters, small=small)
+        return
+    parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
+    cuts: LiteralString = statement("barrier_cuts")
+    if stream is not None:
+        cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {NOT_PARKED})")
+    cursor.execute(cuts.replace("{streams}", streams), parameters, prepare=small)
+    # Where there is no event at all, each statement runs once: whoever folds nothing wants to know whether they can run.
+    for last, found in cursor.fetchall() or [(upto, types)]:
+        present = frozenset(found)
+        apart = stream is not None and not group.barriers.isdisjoint(present)
+        parameters |= {"after": after, "upto": last}
+        _fold_range(cursor, group, present, NOT_PARKED if apart else streams, parameters, small=small)
+        after = last
+
+
+def _fold_range(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    types: frozenset[str],
+    streams: LiteralString,
+    parameters: Mapping[str, Any],
+    *,
+    small: bool,
+) -> None:
     for projection in group.projections:
-        if types.isdisjoint(projection.events):
-            continue
-        parameters = {
-            "after": after,
-            "upto": upto,
-            "types": list(projection.events),
-            "group": group.name,
-            "stream": stream,
-        }
-        for text in _with_batch(projection, streams):
-            cursor.execute(text, parameters)
+        for part in projection.statements:
+            if not types.isdisjoint(part.events):
+                cursor.execute(_with_batch(part, streams), {**parameters, "types": list(part.events)}, prepare=small)
 
 
-def _with_batch(projection: Projection, streams: LiteralString) -> list[LiteralString]:
-    batch = statement("batch").replace("{streams}", streams)
-    return [batch + cast("LiteralString", text.replace("%", "%%")) for text in projection.statements]
+@cache
+def _with_batch(part: Statement, streams: LiteralString) -> LiteralString:
+    return statement("batch").replace("{streams}", streams) + part.text.replace("%", "%%")

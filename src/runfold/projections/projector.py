@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from runfold.errors import LeadershipLost
 from runfold.projections.catalogue import Group
@@ -15,6 +17,7 @@ from runfold.projections.fold import (
     NO_STREAM,
     NOT_PARKED,
     ONE_STREAM,
+    SMALL_BATCH,
     Bounds,
     batch_bounds,
     bind,
@@ -89,6 +92,14 @@ class Projector:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
                 return advanced
 
+    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
+        """Move on, to a head and in one statement, the groups that have nothing to fold up to it; returns their names."""
+        rows = self.connection.execute(
+            statement("pass_by"),
+            {"head": head, "epoch": self.epoch, "groups": Jsonb({group.name: group.events for group in groups})},
+        ).fetchall()
+        return {name for (name,) in rows}
+
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             after, parked = self._state(cursor, group)
@@ -96,7 +107,8 @@ class Projector:
                 return None
             bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
             if bounds.events:
-                bind(cursor, live_schemas(group))
+                small = bounds.events <= min(size - 1, SMALL_BATCH)
+                bind(cursor, live_schemas(group), small=small)
                 fold_batch(
                     cursor,
                     group,
@@ -104,6 +116,7 @@ class Projector:
                     upto=bounds.upto,
                     types=bounds.types,
                     streams=NOT_PARKED if parked else EVERY_STREAM,
+                    small=small,
                 )
             self._move(cursor, group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)

@@ -24,7 +24,12 @@ class Bell:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._connection: psycopg.Connection[Any] | None = None
-        self.armed = False
+        self._armed = False
+
+    @property
+    def armed(self) -> bool:
+        """Whether appenders ring: the lock is held, and was not lost with its connection."""
+        return self._armed and self._connection is not None and not self._connection.closed
 
     @property
     def pid(self) -> int:
@@ -34,30 +39,30 @@ class Bell:
     def arm(self) -> bool:
         """Become idle; False while appenders are about to commit: look at the log again soon."""
         row = self._open().execute(statement("try_lock"), {"number": IDLE_LOCK}).fetchone()
-        self.armed = row is not None and bool(row[0])
-        return self.armed
+        self._armed = row is not None and bool(row[0])
+        return self._armed
 
     def disarm(self) -> None:
         """Stop being idle: appenders need not notify."""
         if self.armed:
-            self.armed = False
+            self._armed = False
             self._open().execute(statement("unlock"), {"number": IDLE_LOCK})
 
     def wait(self, seconds: float) -> None:
-        """Sleep until an appender rings, for this long at most."""
+        """Sleep, armed, until an appender rings, for this long at most."""
         for _ in self._open().notifies(timeout=seconds, stop_after=1):
             pass
 
     def close(self) -> None:
         """Stop listening."""
-        self.armed = False
+        self._armed = False
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self.armed = False
+            self._armed = False
             self._connection = self._connect()
             self._connection.execute(f"LISTEN {CHANNEL}")
         return self._connection

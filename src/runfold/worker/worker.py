@@ -152,7 +152,9 @@ class Worker:
                 connection.execute(statement("sync_workflows"))
             # The head may go back when an append that began earlier is seen later; what was settled stays settled.
             lead.head = head = max(lead.head, safe_head(connection))
-            moved = [self._advance(projector, group, head) for group in self._catalogue.groups.values()]
+            groups = self._catalogue.groups.values()
+            passed = projector.pass_by([group for group in groups if group.name not in self._waiting], head)
+            moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
@@ -196,7 +198,6 @@ class Worker:
 
     def _session(self, role: str) -> psycopg.Connection[Any]:
         connection = connect(self._url, self._settings, application=f"runfold worker {role}", autocommit=True)
-        connection.prepare_threshold = None
         connection.execute(_WORKER_SESSION)
         return connection
 

@@ -1,0 +1,92 @@
+-- name: interaction_anomalies
+-- version: 1
+-- group: interaction
+-- table: runfold.interaction_anomalies
+-- key: position, projection
+-- stream_key: stream_id
+-- reads_before: human_interactions, hil_responses
+-- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
+--   InteractionFailed, InteractionReopened, InteractionCanceled, ResponseReceived, ResponseMatched, ResponseFilteredOut,
+--   ResponseErrored, ResponseReopened
+
+-- Each event is judged by the status before it: the target of the last event that had one, behind the one that stands.
+-- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
+--   InteractionFailed, InteractionReopened, InteractionCanceled
+INSERT INTO interaction_anomalies (position, projection, code, stream_id, user_id, detail)
+SELECT e.position, 'human_interactions', e.code, e.stream_id, e.user_id,
+       CASE e.code WHEN 'after_end' THEN jsonb_build_object('status', e.ended_with)
+                   WHEN 'illegal_transition' THEN jsonb_build_object('from', e.status, 'to', e.target) ELSE '{}' END
+  FROM (SELECT n.*,
+               CASE WHEN n.made_at IS NULL OR n.position < n.made_at THEN 'missing_row'
+                    WHEN n.position = n.made_at THEN NULL
+                    WHEN n.type = 'InteractionRequested' THEN 'already_exists'
+                    WHEN n.ended_with IS NOT NULL THEN 'after_end'
+                    WHEN n.target IS NOT NULL AND NOT runfold.interaction_move_is_legal(n.status, n.target)
+                        THEN 'illegal_transition' END AS code
+          FROM (SELECT m.*,
+                       coalesce((array_agg(m.move) FILTER (WHERE m.move IS NOT NULL) OVER before)
+                                    [count(m.move) OVER before], m.standing) AS status,
+                       CASE WHEN runfold.interaction_has_ended(m.standing) THEN m.standing
+                            ELSE (array_agg(m.move) FILTER (WHERE runfold.interaction_has_ended(m.move)) OVER before)[1] END
+                           AS ended_with
+                  FROM (SELECT k.*,
+                               -- What counts for the events after it: not what came before the row, nor a second request.
+                               CASE WHEN k.position = k.made_at
+                                      OR (k.position > k.made_at AND k.type <> 'InteractionRequested') THEN k.target END AS move
+                          FROM (SELECT b.stream_id, b.position, b.type, b.user_id, runfold.interaction_target(b.type) AS target,
+                                       s.status AS standing,
+                                       coalesce(s.first_event_position,
+                                                min(b.position) FILTER (WHERE b.type = 'InteractionRequested')
+                                                    OVER (PARTITION BY b.stream_id)) AS made_at
+                                  FROM batch b
+                                  LEFT JOIN human_interactions s ON s.id = substr(b.stream_id, 13)::uuid) AS k) AS m
+                WINDOW before AS (PARTITION BY m.stream_id ORDER BY m.position
+                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n) AS e
+ WHERE e.code IS NOT NULL;
+
+-- What a match names is looked for where it stood before the batch, and among the batch's own requests.
+-- events: InteractionRequested, ResponseReceived, ResponseMatched, ResponseFilteredOut, ResponseErrored, ResponseReopened
+INSERT INTO interaction_anomalies (position, projection, code, stream_id, user_id, detail)
+SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
+       CASE e.code WHEN 'after_end' THEN '{"status": "matched"}'
+                   WHEN 'illegal_transition' THEN jsonb_build_object('from', e.status, 'to', e.target) ELSE '{}' END
+  FROM (SELECT n.*,
+               CASE WHEN n.made_at IS NULL OR n.position < n.made_at THEN 'missing_row'
+                    WHEN n.position = n.made_at THEN NULL
+                    WHEN n.type = 'ResponseReceived' THEN 'already_exists'
+                    WHEN n.ended THEN 'after_end'
+                    WHEN n.type = 'ResponseMatched' AND i.id IS NULL AND r.id IS NULL THEN 'missing_row'
+                    WHEN NOT runfold.response_move_is_legal(n.status, n.target) THEN 'illegal_transition' END AS code
+          FROM (SELECT m.*,
+                       coalesce((array_agg(m.move) FILTER (WHERE m.move IS NOT NULL) OVER before)
+                                    [count(m.move) OVER before], m.standing) AS status,
+                       coalesce(m.standing = 'matched', false)
+                           OR count(*) FILTER (WHERE m.move = 'matched') OVER before > 0 AS ended
+                  FROM (SELECT k.*,
+                               CASE WHEN k.position = k.made_at
+                                      OR (k.position > k.made_at AND k.type <> 'ResponseReceived') THEN k.target END AS move
+                          FROM (SELECT b.stream_id, b.position, b.type, b.user_id, runfold.response_target(b.type) AS target,
+                                       b.data ->> 'interaction_id' AS interaction_id, s.status AS standing,
+                                       CASE WHEN s.id IS NOT NULL THEN 0
+                                            ELSE min(b.position) FILTER (WHERE b.type = 'ResponseReceived') OVER received END
+                                           AS made_at,
+                                       coalesce(s.workflow_id,
+                                                ((array_agg(b.data ->> 'workflow_id') FILTER (WHERE b.type = 'ResponseReceived')
+                                                    OVER received)[1])::uuid) AS workflow_id
+                                  FROM batch b
+                                  LEFT JOIN hil_responses s ON s.id = substr(b.stream_id, 10)::uuid
+                                 WHERE b.type LIKE 'Response%'
+                                WINDOW received AS (PARTITION BY b.stream_id ORDER BY b.position
+                                                    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS k) AS m
+                WINDOW before AS (PARTITION BY m.stream_id ORDER BY m.position
+                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n
+          LEFT JOIN human_interactions i
+            ON i.id = n.interaction_id::uuid AND i.workflow_id = n.workflow_id
+          LEFT JOIN (SELECT DISTINCT ON (b.stream_id) substr(b.stream_id, 13)::uuid AS id, b.position,
+                            (b.data ->> 'workflow_id')::uuid AS workflow_id
+                       FROM batch b
+                      WHERE b.type = 'InteractionRequested'
+                        AND NOT EXISTS (SELECT FROM human_interactions h WHERE h.id = substr(b.stream_id, 13)::uuid)
+                      ORDER BY b.stream_id, b.position) AS r
+            ON r.id = n.interaction_id::uuid AND r.workflow_id = n.workflow_id AND r.position < n.position) AS e
+ WHERE e.code IS NOT NULL;
