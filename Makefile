@@ -1,5 +1,6 @@
 # Everything happens in .venv, which the first target that needs it makes. Needs Python 3.11 or newer, and make.
 #
+#   make demo                                              what runfold is for, in under a minute
 #   make test                                              on the embedded PostgreSQL 18
 #   RUNFOLD_POSTGRES_BIN=/usr/lib/postgresql/15/bin make test    on those binaries
 #   RUNFOLD_TEST_DATABASE_URL=postgresql://... make test   on that server
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
 
-.PHONY: venv test lint format bench sync checksums clean
+.PHONY: venv demo test lint format bench sync checksums clean
 
 venv: $(VENV)/.installed
 
@@ -21,7 +22,17 @@ $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+# What runs, without what develops: a newcomer waits for less.
+$(VENV)/.runtime: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
+
+demo: $(VENV)/.runtime
+	@$(BIN)/python -m runfold.demo
 
 test: venv
 	$(BIN)/python -m pytest $(TESTS) $(ARGS)

@@ -20,6 +20,7 @@ DECLARE
     lock_order integer[] := '{1}';
     names text[];            -- stream ids, as given
     ends integer[];          -- events up to and including each append
+    deploys boolean := false; -- some stream is a workflow's deployments: their triggers take claims
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
     total integer := 0;
@@ -40,6 +41,7 @@ BEGIN
         tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
         total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
         ends[i] := total;
+        deploys := deploys OR starts_with(names[i], 'deployment-');
     END LOOP;
     IF count > 1 THEN
         lock_order := ARRAY(SELECT s.n FROM unnest(names) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
@@ -120,7 +122,7 @@ BEGIN
                                         'expected_version', conflict_expected),
             HINT = 'reload and retry';
     END IF;
-    IF jsonb_path_exists(call, '$[*].claims') OR jsonb_path_exists(call, '$[*].releases') THEN
+    IF deploys OR jsonb_path_exists(call, '$[*].claims') OR jsonb_path_exists(call, '$[*].releases') THEN
         PERFORM runfold.take_claims(call);
     END IF;
 
@@ -278,21 +280,73 @@ BEGIN
 END
 $$;
 
--- Releases first, then claims, in one order for everybody. A claim that the stream holds already is held.
+-- The webhook paths that a deployment stream's triggers ever had, and which of them are active after these events, too: those of
+-- the triggers whose last event is their activation, by what was registered last, since the last removal.
+CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.stream_version AS n, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = $1
+        UNION ALL
+        SELECT 9000000000000000000 + x.n, x.e ->> 'type',
+               runfold.upcast(x.e ->> 'type', coalesce((x.e ->> 'schema_version')::integer, 1), x.e -> 'data')
+          FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
+    ), marked AS (
+        SELECT h.n, h.type, h.data, h.data ->> 'trigger' COLLATE "C" AS name,
+               max(h.n) FILTER (WHERE h.type = 'WorkflowDeleted') OVER () AS deleted,
+               max(h.n) FILTER (WHERE h.type = 'TriggerRemoved') OVER (PARTITION BY h.data ->> 'trigger' COLLATE "C") AS removed
+          FROM happened h
+         WHERE h.type LIKE 'Trigger%' OR h.type = 'WorkflowDeleted'
+    ), standing AS (
+        SELECT (array_agg(m.data ORDER BY m.n DESC) FILTER (WHERE m.type = 'TriggerRegistered'))[1] AS registered,
+               (array_agg(m.type ORDER BY m.n DESC))[1] AS last
+          FROM marked m
+         WHERE m.name IS NOT NULL AND m.n > coalesce(greatest(m.deleted, m.removed), 0)
+         GROUP BY m.name
+    )
+    SELECT p.path, EXISTS (SELECT FROM standing s
+                            WHERE s.last = 'TriggerActivated' AND s.registered ->> 'trigger_subtype' = 'WEBHOOK'
+                              AND s.registered ->> 'index_key' = p.path)
+      FROM (SELECT DISTINCT m.data ->> 'index_key' COLLATE "C" AS path
+              FROM marked m
+             WHERE m.type = 'TriggerRegistered' AND m.data ->> 'trigger_subtype' = 'WEBHOOK') AS p
+$$;
+
+-- Releases first, then claims, in one order for everybody. A claim that the stream holds already is held. The active webhook
+-- paths of workflows are claims whether the caller says so or not: two workflows never answer one path.
 CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    webhooks jsonb;
     wanted record;
     holder text;
 BEGIN
+    SELECT coalesce(jsonb_agg(jsonb_build_object('stream_id', a.append -> 'stream_id', 'append', a.n, 'path', w.path,
+                                                 'active', w.active)), '[]')
+      INTO webhooks
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN LATERAL runfold.webhooks_after(a.append ->> 'stream_id', a.append -> 'events') AS w
+     WHERE starts_with(a.append ->> 'stream_id', 'deployment-')
+       AND a.append @? '$.events[*].type ? (@ starts with "Trigger" || @ == "WorkflowDeleted")';
+    DELETE FROM runfold.claims c
+     USING jsonb_to_recordset(webhooks) AS w (stream_id text, path text, active boolean)
+     WHERE NOT w.active AND c.kind = 'webhook' AND c.key = w.path AND c.stream_id = w.stream_id;
     DELETE FROM runfold.claims c
      USING jsonb_array_elements(call) AS a (append), jsonb_array_elements(nullif(a.append -> 'releases', 'null')) AS r (pair)
      WHERE c.kind = r.pair ->> 0 AND c.key = r.pair ->> 1 AND c.stream_id = a.append ->> 'stream_id';
     FOR wanted IN
-        SELECT a.append ->> 'stream_id' AS stream_id, c.pair ->> 0 AS kind, c.pair ->> 1 AS key, a.n AS append, c.n AS claim
-          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
-               jsonb_array_elements(nullif(a.append -> 'claims', 'null')) WITH ORDINALITY AS c (pair, n)
-         ORDER BY (c.pair ->> 0) COLLATE "C", (c.pair ->> 1) COLLATE "C"
+        SELECT *
+          FROM (SELECT a.append ->> 'stream_id' AS stream_id, c.pair ->> 0 AS kind, c.pair ->> 1 AS key,
+                       format('/%s/claims/%s', a.n - 1, c.n - 1) AS pointer
+                  FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+                       jsonb_array_elements(nullif(a.append -> 'claims', 'null')) WITH ORDINALITY AS c (pair, n)
+                UNION ALL
+                SELECT w.stream_id, 'webhook', w.path, format('/%s/events', w.append - 1)
+                  FROM jsonb_to_recordset(webhooks) AS w (stream_id text, append bigint, path text, active boolean)
+                 WHERE w.active) AS c
+         ORDER BY c.kind COLLATE "C", c.key COLLATE "C"
     LOOP
         INSERT INTO runfold.claims (kind, key, stream_id, claimed_at)
         VALUES (wanted.kind, wanted.key, wanted.stream_id, clock_timestamp()) ON CONFLICT DO NOTHING;
@@ -302,8 +356,8 @@ BEGIN
                 RAISE EXCEPTION USING
                     ERRCODE = 'RF005',
                     MESSAGE = format('the claim %s %s is taken', wanted.kind, wanted.key),
-                    DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', wanted.kind, 'key', wanted.key, 'pointer',
-                                                format('/%s/claims/%s', wanted.append - 1, wanted.claim - 1)),
+                    DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', wanted.kind, 'key', wanted.key,
+                                                'pointer', wanted.pointer),
                     HINT = 'release it in its own stream first, or choose another key';
             END IF;
         END IF;
@@ -312,7 +366,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION runfold.append_events(text, uuid), runfold.command_digest(jsonb),
-    runfold.recorded_appends(jsonb, boolean), runfold.take_claims(jsonb) FROM PUBLIC;
+    runfold.recorded_appends(jsonb, boolean), runfold.webhooks_after(text, jsonb), runfold.take_claims(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events(text, uuid) TO runfold_engine, runfold_operator, service_role;
 
 -- The log to read: after a position, never past the safe head, upcast.

@@ -146,8 +146,8 @@ CREATE TABLE runfold.deployment_anomalies PARTITION OF runfold.anomalies
     FOR VALUES IN ('workflow_deployment_history', 'trigger_index');
 COMMENT ON TABLE runfold.deployment_anomalies IS 'The anomalies of the deployment group.';
 
--- The executions of a workflow as the log has them, whatever became of their rows.
-CREATE INDEX idx_events_execution_created ON runfold.events (((data ->> 'workflow_id')::uuid), position)
+-- The executions of a workflow as the log has them, whatever became of their rows. Text, so that nothing keeps an event out.
+CREATE INDEX idx_events_execution_created ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
     WHERE category = 'execution' AND type = 'ExecutionCreated';
 
 -- Whether the ExecutionCreated at this position made a row: it did unless one stood, and one stands from the first until its
@@ -157,11 +157,11 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     creation record;
-    workflow uuid;
+    workflow text;
     made_at bigint;
 BEGIN
     FOR creation IN
-        SELECT e.position, (e.data ->> 'workflow_id')::uuid AS workflow
+        SELECT e.position, lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow
           FROM runfold.events e
          WHERE e.stream_id = stream_id AND e.type = 'ExecutionCreated' AND e.position <= position
          ORDER BY e.position
@@ -184,8 +184,9 @@ CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETO
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT substr(c.stream_id, 11)
       FROM runfold.events c
-     WHERE c.category = 'execution' AND c.type = 'ExecutionCreated' AND (c.data ->> 'workflow_id')::uuid = workflow
-       AND c.position < before AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
+     WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
+       AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
+       AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
 $$;
 COMMENT ON FUNCTION runfold.executions_of(uuid, bigint) IS
     'The execution_ids that were ever created for a workflow before a position.';

@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [
     {"history", "worker"},
     {"interop", "writing"},
     {"cli"},
+    {"demo"},
 ]
 # The package's own door (`runfold.connect`) and `python -m runfold` stand above all floors.
 DOORS = {"__init__", "__main__"}

@@ -19,9 +19,10 @@ def upcasting(connection: Connection) -> Iterator[Connection]:
     """ExecutionTimedOut at version 3: `ended` became `end` became `end_time`."""
     with connection.transaction(force_rollback=True):
         for version, (old, new) in enumerate([("ended", "end"), ("end", "end_time")], start=1):
+            body = f"SELECT data - '{old}' || jsonb_build_object('{new}', data -> '{old}')"
             connection.execute(
-                f"CREATE FUNCTION runfold.upcast_timed_out_v{version}(data jsonb) RETURNS jsonb"
-                f" LANGUAGE sql IMMUTABLE AS $$ SELECT data - '{old}' || jsonb_build_object('{new}', data -> '{old}') $$"  # type: ignore[arg-type]
+                f"CREATE FUNCTION runfold.upcast_timed_out_v{version}(data jsonb) RETURNS jsonb"  # type: ignore[arg-type]
+                f" LANGUAGE sql IMMUTABLE AS $$ {body} $$"
             )
             connection.execute(
                 "SELECT runfold.register_upcaster('ExecutionTimedOut', %s, %s)",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -53,43 +55,57 @@ def test_producers_whose_clocks_are_a_day_off_change_no_order(
     assert not Judgement.of(by_clock, log).is_faultless  # the control
 
 
+@dataclass(frozen=True)
+class FakeClock:
+    """Binaries whose `postgres` runs by a clock of our own; set to an offset like `-1d`, also while it runs."""
+
+    bin_dir: Path
+    file: Path
+
+    def set_to(self, offset: str) -> None:
+        self.file.write_text(f"{offset}\n")
+
+
 @pytest.fixture
-def set_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Sets the clock of servers that are started from now on, also while they run, to an offset like `-1d`."""
-    library, clock = libfaketime(), tmp_path / "clock"
+def fake_clock(postgres_bin: Path) -> Iterator[FakeClock]:
+    """A folder of PostgreSQL's binaries, its `postgres` a script that loads libfaketime into the real one."""
+    library = libfaketime()
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the server may run as another system user
+        yield link_binaries(FakeClock(Path(folder) / "bin", Path(folder) / "clock"), postgres_bin, library)
 
-    def set_to(offset: str) -> None:
-        clock.write_text(offset + "\n")
 
-    set_to("+0")
-    os.chmod(tmp_path, 0o755)
-    for name, value in {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    return set_to
+def link_binaries(made: FakeClock, postgres_bin: Path, library: Path) -> FakeClock:
+    made.set_to("+0")
+    made.bin_dir.mkdir()
+    for program in postgres_bin.iterdir():
+        if program.name != "postgres":
+            (made.bin_dir / program.name).symlink_to(program)
+    script = made.bin_dir / "postgres"
+    script.write_text(
+        f"""#!/bin/sh
+export LD_PRELOAD="{library}" FAKETIME_TIMESTAMP_FILE="{made.file}"
+export FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+exec "{postgres_bin / "postgres"}" "$@"
+"""
+    )
+    script.chmod(0o755)
+    return made
 
 
 def test_a_server_whose_clock_jumps_by_days_keeps_order_folds_and_lease(
     private_server: PrivateServerFactory,
     schema_copy: Path,
-    set_clock: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
+    fake_clock: FakeClock,
     evidence: Evidence,
 ) -> None:
-    server = private_server(start=False)
-    server.start()
-    for name in ("LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE", "FAKETIME_CACHE_DURATION", "FAKETIME_DONT_FAKE_MONOTONIC"):
-        monkeypatch.delenv(name)
+    server = private_server(bin_dir=fake_clock.bin_dir)
     migrate(server.url, folder=schema_copy)
     offsets, epochs = ("+1d", "-1d", "+0", "+2d", "-2d"), []
     with psycopg.connect(server.url, autocommit=True) as connection, worker(server.url):
         log = Log(connection)
         for number, offset in enumerate(offsets):
-            set_clock(offset)
+            fake_clock.set_to(offset)
             time.sleep(LONGER_THAN_A_BEAT)
             last = log.append(f"execution-{number}", *run(f"{number}"))
             eventually(lambda last=last: folded(connection, last))  # type: ignore[misc]

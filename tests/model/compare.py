@@ -81,15 +81,8 @@ def read_tables(connection: psycopg.Connection[Any], after: int = 0) -> dict[str
         set_json_loads(_loads, cursor)
         for name, (schema, key, position) in _WHERE.items():
             cursor.execute(
-                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0",
-                (f"{schema}.{name}",),
-            )
-            present = {row["attname"] for row in cursor}
-            if not present:
-                continue
-            cursor.execute(
                 sql.SQL("SELECT {} FROM {} WHERE {} > %s").format(
-                    sql.SQL(", ").join(sql.Identifier(column) for column in COLUMNS[name] if column in present),
+                    sql.SQL(", ").join(map(sql.Identifier, COLUMNS[name])),
                     sql.Identifier(schema, name),
                     sql.Identifier(position),
                 ),

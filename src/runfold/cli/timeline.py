@@ -61,14 +61,19 @@ class _Line:
     begins: float = 0.0
 
 
-def render_timeline(found: Row, *, now: float, width: int) -> Text:
+def render_timeline(found: Row, *, now: float, width: int, height: int | None = None) -> Text:
     """Draw what `read_execution` found in `width` columns; `now` (epoch ms) ends the bars of what goes on.
 
     One line a node, pause and child execution: name, status, attempt, duration, and a bar: `━` worked, `×` an attempt
     failed, `░` waited for a pause; `'` on the execution's own line is a log line. Lines that have no time have no bar.
+    Where it would be higher than `height`, what lies below nodes that succeeded is left out, then the last lines.
     """
     root = _execution(found)
     lines = list(_walk(root))
+    if height is not None and len(lines) + 1 > height:
+        for line in root.children:
+            line.children = [] if line.status == "SUCCESS" else line.children
+        lines = list(_walk(root))[: max(height - 1, 1)]
     labels = [prefix + line.label for prefix, line in lines]
     fixed = _STATUS_WIDTH + _TRY_WIDTH + _TOOK_WIDTH + 4
     label_width = min(max(map(len, labels)), max(width - fixed - _LEAST_BAR, 12), max(2 * width // 5, 20))
@@ -185,7 +190,7 @@ class _Scale:
         step = next((size for size in _steps() if size / total * self.width >= 10), total)
         times = [number * step for number in range(int(total // step) + 1)]
         for time in times:
-            at, label = self.column(self.began + time), short(int(time)) or "0"
+            at, label = self.column(self.began + time), (short(int(time)) if time else "0") or ""
             if at + len(label) < self.width - len(end) - 1:
                 line[at : at + len(label)] = label
         line[self.width - len(end) :] = end

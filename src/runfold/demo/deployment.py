@@ -15,13 +15,13 @@ from runfold.demo.journal import Journal
 from runfold.demo.page import statement
 
 
-def save(store: runfold.Store, workflow: Workflow) -> None:
+async def save(store: runfold.AsyncStore, workflow: Workflow) -> None:
     """Write the workflow's row, as an editor does."""
     definition = {
         "nodes": [{"id": node.node_id, "type": node.node_type, "needs": node.needs} for node in workflow.nodes]
     }
-    with store.transaction() as connection:
-        connection.execute(
+    async with store.transaction() as connection:
+        await connection.execute(
             statement("insert_workflow"),
             {"id": workflow.workflow_id, "name": workflow.name, "definition": orjson.dumps(definition).decode()},
         )

@@ -20,7 +20,7 @@ class Journal:
     refused instead of mixed in. `written` counts the events by type: what the engine knows it did.
     """
 
-    def __init__(self, store: runfold.Store) -> None:
+    def __init__(self, store: runfold.AsyncStore) -> None:
         self.written: Counter[str] = Counter()
         self.position = 0
         self._store = store
@@ -41,7 +41,7 @@ class Journal:
                 )
                 for number, (stream_id, events) in enumerate(entries)
             ]
-            for appended in await asyncio.to_thread(self._store.append_many, appends):
+            for appended in await self._store.append_many(appends):
                 self._versions[appended.stream_id] = appended.version
                 self.position = max(self.position, appended.last_position)
             self.written.update(event.event_type() for _, events in entries for event in events)

@@ -21,6 +21,8 @@ from runfold.errors import UnknownExecution
 from runfold.history.executions import read_execution
 
 _EVERY = 0.15
+# The lines below the live tree: where log and tables are, and a question, which may need two.
+_FOOTER = 6
 
 Row = dict[str, Any]
 
@@ -93,7 +95,9 @@ class Screen:
         if self._live is None:
             self._print_changes(found)
             return
-        parts = [render_timeline(found, now=_now(), width=self.console.width)]
+        size = self.console.size
+        height = size.height - _FOOTER if footer else None
+        parts = [render_timeline(found, now=_now(), width=size.width, height=height)]
         if footer:
             at = self._positions()
             lag = at["head"] - at["folded"]

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,12 +15,16 @@ from types import FrameType
 from typing import Any
 
 import psycopg
+import typer
 from psycopg.rows import dict_row
 from rich.console import Console
 
 import runfold
+from runfold.cli import projection
+from runfold.cli.invocation import Invocation, set_current
 from runfold.database import migrations
-from runfold.database.connections import connect, embedded_server
+from runfold.database.connections import connect
+from runfold.database.server import EmbeddedServer
 from runfold.demo.deployment import deploy, save
 from runfold.demo.engine import Engine
 from runfold.demo.journal import Journal
@@ -79,7 +82,8 @@ class _Tour:
 
     def run(self) -> bool:
         """Everything in order; ends its workers and its database whatever happens."""
-        server = embedded_server(self._settings)
+        # initdb that waits for the disk takes seconds; the demo kills workers, not the machine.
+        server = EmbeddedServer(self._home, self._settings.binaries, settings={"fsync": "off"})
         server.stop("immediate")
         for remains in ("data", "book", "worker.log"):
             path = self._home / remains
@@ -93,12 +97,8 @@ class _Tour:
                 f"PostgreSQL in {self._home}, {len(state.applied)} migrations, {time.monotonic() - began:.1f} s"
             )
             self._start_worker()
-            with (
-                runfold.connect(url, settings=self._settings) as store,
-                connect(url, self._settings, application="runfold demo", autocommit=True) as connection,
-            ):
-                journal = Journal(store)
-                asyncio.run(self._work(store, journal, Screen(self._page, connection)))
+            with connect(url, self._settings, application="runfold demo", autocommit=True) as connection:
+                journal = asyncio.run(self._work(url, Screen(self._page, connection)))
                 nothing_lost = self._compare(journal, connection)
                 self._page.title("What the tables hold")
                 for name in ("show_executions", "show_nodes", "show_questions", "show_deployments", "show_log"):
@@ -111,28 +111,34 @@ class _Tour:
             if server.stop():
                 self._page.say("the database is stopped")
 
-    async def _work(self, store: runfold.Store, journal: Journal, screen: Screen) -> None:
+    async def _work(self, url: str, screen: Screen) -> Journal:
+        """Deploy and run the workflows, while a worker is killed; returns what the engine knows that it wrote."""
         folder = self._home / "book"
         folder.mkdir()
         book = Book(folder)
-        self._page.title("Two workflows are deployed, one of them with a webhook")
-        for workflow, webhook in ((book.archive, None), (book.report, WEBHOOK)):
-            await asyncio.to_thread(save, store, workflow)
-            await deploy(journal, workflow, webhook=webhook)
-            self._page.say(
-                f"{workflow.name}: {len(workflow.nodes)} nodes" + (f", starts at POST {webhook}" if webhook else "")
-            )
-        self._page.title("An execution, as the read tables show it")
-        engine = Engine(journal, Person(screen.ask))
-        async with screen.following(EXECUTION), asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._kill_a_worker(journal, screen))
-            await engine.run(book.report, EXECUTION, trigger={"path": WEBHOOK, "body": {"chapters": "all"}})
-            await asyncio.to_thread(store.wait_for, journal.position, timeout=_PATIENCE)
+        began = time.monotonic()
+        async with await runfold.connect_async(url, settings=self._settings) as store:
+            journal = Journal(store)
+            self._page.title("Two workflows are deployed, one of them with a webhook")
+            for workflow, webhook in ((book.archive, None), (book.report, WEBHOOK)):
+                await save(store, workflow)
+                await deploy(journal, workflow, webhook=webhook)
+                start = f", starts at POST {webhook}" if webhook else ""
+                self._page.say(f"{workflow.name}: {len(workflow.nodes)} nodes{start}")
+            await store.wait_for(journal.position, timeout=_PATIENCE)
+            self._page.say(f"the worker has folded these {journal.position} events: {time.monotonic() - began:.1f} s")
+            self._page.title("An execution, as the read tables show it")
+            engine = Engine(journal, Person(screen.ask))
+            async with screen.following(EXECUTION), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._kill_a_worker(journal, screen))
+                await engine.run(book.report, EXECUTION, trigger={"path": WEBHOOK, "body": {"chapters": "all"}})
+                await store.wait_for(journal.position, timeout=_PATIENCE)
+            return journal
 
     async def _kill_a_worker(self, journal: Journal, screen: Screen) -> None:
         """Kill the worker in the middle of the work, start another, and say what each of it did to log and tables."""
         first = self._workers[-1]
-        while journal.written["NodeSucceeded"] < _KILL_AFTER or not (await screen.positions())["folded"]:
+        while journal.written["NodeSucceeded"] < _KILL_AFTER:
             await asyncio.sleep(0.02)
         first.kill()
         at_death = journal.position
@@ -140,7 +146,7 @@ class _Tour:
         await asyncio.sleep(_DEAD_SECONDS)
         missed, stand = journal.position, (await screen.positions())["folded"]
         self._page.say(
-            f"!! {_DEAD_SECONDS:g} s without a worker: the log has grown to {missed}, the read tables stand at {stand}",
+            f"!! {_DEAD_SECONDS:g} s without a worker: the log grew to {missed}, the tables stand at {stand}",
             "bold red",
         )
         began = time.monotonic()
@@ -184,9 +190,12 @@ class _Tour:
     def _verify(self) -> bool:
         """`runfold projection verify`, as anybody would call it."""
         self._page.say("$ runfold projection verify\n")
-        sys.stdout.flush()
-        command = [sys.executable, "-m", "runfold", "projection", "verify"]
-        return subprocess.run(command, env=self._environment, check=False).returncode == 0
+        set_current(Invocation(settings=self._settings))
+        try:
+            projection.verify()
+        except typer.Exit as found:
+            return found.exit_code == 0
+        return True
 
 
 @contextlib.contextmanager

@@ -50,6 +50,6 @@ class WorkerProcess:
 
 
 def demo_environment(home: Path) -> dict[str, str]:
-    """The environment of the demo's processes: its own database and runfold's own projections, whatever the user's are."""
+    """The environment of the demo's workers: its own database and runfold's projections, whatever the user's are."""
     theirs = ("RUNFOLD_DATABASE_URL", "RUNFOLD_PROJECTIONS")
     return {**{name: value for name, value in os.environ.items() if name not in theirs}, "RUNFOLD_HOME": str(home)}

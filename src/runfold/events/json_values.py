@@ -55,6 +55,7 @@ def is_plain(value: Any, room: int = MAX_DEPTH) -> bool:
         for key, item in value.items():
             if type(key) is not str:
                 return False
+            # A string needs no call of its own, and most values are strings.
             if type(item) is not str and not is_plain(item, room - 1):
                 return False
         return True

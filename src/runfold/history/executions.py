@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,16 +12,51 @@ import psycopg
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownExecution
+from runfold.history.keyset import Cursor
+from runfold.history.lists import page, place
 from runfold.history.status import Row, statement
+
+_LIKE_SIGNS = re.compile(r"([%_\\\\])")
+_ESCAPED = r"\\\1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which executions: those for which everything holds that is given. `until` itself is not among them.
+
+    `error` is a text within the error message, in any case; `min_duration` is in milliseconds.
+    """
+
+    status: str | None = None
+    workflow_id: UUID | None = None
+    mode: str | None = None
+    trigger: str | None = None
+    parent: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    min_duration: int | None = None
+    error: str | None = None
 
 
 def list_executions(
-    connection: psycopg.Connection[Any], *, status: str | None = None, workflow_id: UUID | None = None, limit: int = 20
+    connection: psycopg.Connection[Any], wanted: Filter = Filter(), *, after: Cursor | None = None, limit: int = 20
 ) -> list[Row]:
-    """The newest executions by creation, `limit` at most, of one status and one workflow where these are given."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(statement("executions"), {"status": status, "workflow": workflow_id, "limit": limit})
-        return cursor.fetchall()
+    """The newest executions by creation, `limit` at most, the ones that come after `after`; each with its `cursor`."""
+    error = None if wanted.error is None else f"%{_LIKE_SIGNS.sub(_ESCAPED, wanted.error)}%"
+    parameters = {
+        "status": wanted.status,
+        "workflow": wanted.workflow_id,
+        "mode": wanted.mode,
+        "trigger": wanted.trigger,
+        "parent": wanted.parent,
+        "since": wanted.since,
+        "until": wanted.until,
+        "min_duration": wanted.min_duration,
+        "error": error,
+        "limit": limit,
+        **place(after),
+    }
+    return page(connection, "executions", parameters, sorted_by="created_at")
 
 
 def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, logs: int = 50) -> Row:

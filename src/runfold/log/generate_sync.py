@@ -46,7 +46,9 @@ def generate(source: str) -> str:
         text = pattern.sub(replacement, text)
     if (left_over := _LEFT_OVER.search(text)) is not None:
         raise ValueError(f"no substitution makes this line synchronous: {left_over[0].strip()}")
-    sorted_imports = _ruff("check", "--select", "I", "--fix", "--quiet", text=HEADER + text)
+    # Named, as ruff would look for the package beside the file: the order is to be the same everywhere.
+    ours = 'lint.isort.known-first-party = ["runfold"]'
+    sorted_imports = _ruff("check", "--select", "I", "--fix", "--quiet", "--config", ours, text=HEADER + text)
     return _ruff("format", text=sorted_imports)
 
 

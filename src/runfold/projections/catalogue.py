@@ -55,10 +55,17 @@ def load_catalogue(*folders: Path) -> Catalogue:
     """The projections of runfold and of these folders, `*.sql`; raises ProjectionInvalid."""
     found: dict[str, Projection] = {}
     for folder in (projections_dir(), *folders):
+        if not folder.is_dir():
+            raise ProjectionInvalid(f"there is no folder {folder}", hint="set RUNFOLD_PROJECTIONS to your projection files")
         for path in sorted(folder.glob("*.sql")):
             projection = read_projection(path)
             if projection.name in found:
                 raise ProjectionInvalid(f"{path}: there is another projection {projection.name!r}", hint="rename one")
+            for other in found.values():
+                if (other.schema, other.table) == (projection.schema, projection.table):
+                    raise ProjectionInvalid(
+                        f"{path}: {other.name} folds into {other.schema}.{other.table} already", hint="a table has one fold"
+                    )
             found[projection.name] = projection
     by_group: dict[str, list[Projection]] = {}
     for projection in found.values():

@@ -1,0 +1,41 @@
+"""Where a page of a list ended: the sort key of its last row, as text that `--after` takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+from uuid import UUID
+
+from runfold.errors import InvalidInput
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR = re.compile(r"(-?\d{1,18}|last)\.([0-9a-f]{32})")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A row's time (None sorts last) and id."""
+
+    time: datetime | None
+    id: UUID
+
+    def __str__(self) -> str:
+        """Microseconds of the time, a dot, the id."""
+        when = "last" if self.time is None else str((self.time - _EPOCH) // timedelta(microseconds=1))
+        return f"{when}.{self.id.hex}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The cursor of that text; raises InvalidInput."""
+        found = _CURSOR.fullmatch(text)
+        try:
+            if found is None:
+                raise ValueError
+            time = None if found[1] == "last" else _EPOCH + timedelta(microseconds=int(found[1]))
+            return cls(time, UUID(found[2]))
+        except (ValueError, OverflowError):
+            raise InvalidInput(
+                f"{text!r} is no cursor", hint="take one that a list gave", code="invalid_cursor", found=text
+            ) from None

@@ -1,0 +1,89 @@
+"""docs/reference/events.md, from the models and from what the projections' headers say they fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runfold.events import CATEGORIES, VOCABULARY, Event
+from runfold.events.fields import LAST_MILLISECOND
+from runfold.events.rules import Rule
+from runfold.projections.catalogue import Catalogue
+from runfold.reference.markdown import code, page, table
+
+_STREAMS = {
+    "execution": ("execution-<execution_id>", "An execution, the activations of its nodes and its pauses."),
+    "log": (
+        "log-<execution_id>",
+        "The log lines of an execution: apart from it, so that writing them never conflicts.",
+    ),
+    "interaction": ("interaction-<uuid>", "What a person is asked, and the answer. The UUID is the row's id."),
+    "response": ("response-<uuid>", "What came in through a channel. The UUID is the row's id."),
+    "deployment": ("deployment-<workflow_id>", "A workflow's deployments, its triggers and its end."),
+}
+
+_INTRODUCTION = """
+Every event of the streams that runfold folds. The type that the log stores is the name. Fields that are not required
+may be absent or null, which is the same; other fields are refused. What is refused is refused with a
+[code](errors.md#codes-of-refused-appends) and a JSON pointer, in Python when the event is made and in PostgreSQL when
+it is appended.
+
+Streams of other categories take what their owner registers with `runfold.register_event_types`.
+
+What an event does to its row, and which moves are legal: [decision
+002](../decisions/002-what-an-event-does-to-its-row.md) and [decision
+007](../decisions/007-interactions-deployments-and-deletion.md).
+
+**Kinds of values.** *name*: a string of printable characters, not blank. *text*: any string without U+0000. *UUID*:
+8-4-4-4-12 hexadecimal digits. *timestamp*: RFC 3339 with a zone, microseconds at most, years 0001 to 9999. *epoch
+ms*: an integer, 0 to {last}. *JSON*: any JSON value that PostgreSQL can store: finite numbers, integers of 64 bits,
+no U+0000, no half surrogate pair, no key twice. *object*: a JSON object of such values.
+"""
+
+
+def describe(rule: Rule) -> str:
+    """Say in a few words what a value of this rule is."""
+    match rule.kind:
+        case "enum":
+            return " ".join(map(code, rule.allowed))
+        case "name":
+            return f"name, {rule.minimum} to {rule.maximum} characters"
+        case "text":
+            return "text" if rule.maximum is None else f"text, at most {rule.maximum} characters"
+        case "integer" if rule.maximum == LAST_MILLISECOND:
+            return "epoch ms"
+        case "integer" | "number":
+            return f"{rule.kind}, {rule.minimum} to {rule.maximum}"
+        case "uuid":
+            return "UUID"
+        case "json":
+            return "JSON"
+        case "strings":
+            return "list of texts"
+        case other:
+            return other
+
+
+def _event(event: type[Event], tables: list[str]) -> Iterator[str]:
+    yield from (f"### {event.event_type()}", "", (event.__doc__ or "").strip(), "")
+    changed = ", ".join(f"[{name}](read-tables.md#{name})" for name in tables)
+    yield from (f"Schema version {event.schema_version()}. Changes {changed or 'no table'}.", "")
+    if event.rules():
+        yield from table(
+            ["field", "value", "required"],
+            [(code(at.field), describe(at.rule), "yes" if at.required else "") for at in event.rules()],
+        )
+
+
+def events_page(projections: Catalogue) -> str:
+    """The page."""
+    lines: list[str] = []
+    for category in CATEGORIES:
+        stream, about = _STREAMS[category]
+        lines += [f"## {category}", "", f"Streams {code(stream)}. {about}", ""]
+        for name, event in VOCABULARY.items():
+            if event.category() == category:
+                folding = [
+                    one.table for one in projections.projections if name in one.events and one.schema == "public"
+                ]
+                lines += _event(event, sorted(folding))
+    return page("Events", _INTRODUCTION.format(last=LAST_MILLISECOND), lines)

@@ -1,0 +1,43 @@
+"""All pages of the reference, and which of them are stale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+import runfold
+from runfold.projections.catalogue import load_catalogue
+from runfold.reference.catalog import read_catalog
+from runfold.reference.commands import cli_page
+from runfold.reference.errors import errors_page
+from runfold.reference.events import events_page
+from runfold.reference.functions import functions_page
+from runfold.reference.tables import tables_page
+
+FOLDER = Path(runfold.__file__).parents[2] / "docs" / "reference"
+"""Where they are, in the source tree."""
+
+
+def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """The text of every page by its file's name, from the code and a migrated database."""
+    catalog = read_catalog(connection)
+    projections = load_catalogue()
+    return {
+        "events.md": events_page(projections),
+        "read-tables.md": tables_page(catalog, projections),
+        "sql.md": functions_page(catalog),
+        "cli.md": cli_page(),
+        "errors.md": errors_page(),
+    }
+
+
+def stale(made: Mapping[str, str], folder: Path) -> list[str]:
+    """The pages that are missing in the folder, or not what they should be."""
+    return [
+        name
+        for name, text in made.items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
+    ]

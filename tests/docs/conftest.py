@@ -1,0 +1,7 @@
+"""What the documentation's tests share."""
+
+from __future__ import annotations
+
+from tests.docs.running import runner
+
+__all__ = ["runner"]

@@ -1,0 +1,81 @@
+"""Every block of the documentation runs: Python and SQL against a fresh migrated database, commands as far as they parse."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+import runfold
+from runfold.reference.commands import commands, root
+from tests.docs.pages import DOCS, Block, blocks, pages, said_commands
+from tests.docs.running import Runner, login
+from tests.worker.processes import assert_nothing_differs
+
+PAGES_WITH_CODE = [page for page in sorted(DOCS.rglob("*.md")) if blocks(page, "python", "sql")]
+SAID = [said for page in pages() for said in said_commands(page)]
+
+
+def named(value: object) -> str:
+    return str(value.relative_to(DOCS)) if isinstance(value, Path) else str(value)
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=named)
+def test_every_python_and_sql_block_of_a_page_runs_in_its_order(page: Path, runner: Runner) -> None:
+    for block in blocks(page, "python", "sql"):
+        runner.run(block)
+
+
+def test_a_block_that_fails_is_noticed(runner: Runner) -> None:
+    with pytest.raises(AssertionError):
+        runner.run(Block(DOCS / "concepts.md", 1, "python", "assert 1 == 2\n"))
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        runner.run(Block(DOCS / "concepts.md", 1, "sql", "SELECT * FROM nowhere;\n"))
+
+
+def faults_of(line: str) -> list[str]:
+    """What is wrong with a `runfold …` command line: no such command, or no such option of it."""
+    words = shlex.split(line, comments=True)[1:]
+    options = {name for one in root().params for name in one.opts}
+    known = commands()
+    if not words or words[0].startswith("-"):
+        return [word for word in words if word.startswith("-") and word not in options | {"--help"}]
+    length = 1 if f"runfold {words[0]}" in known else 2
+    name = " ".join(["runfold", *words[:length]])
+    if name not in known:
+        return [f"there is no command {name!r}"]
+    command: Any = known[name]
+    if command.context_settings.get("ignore_unknown_options"):
+        return []
+    allowed = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
+    given = [word.partition("=")[0] for word in words[length:] if word.startswith("-")]
+    return [f"{name} has no option {option}" for option in given if option not in allowed]
+
+
+@pytest.mark.parametrize(("place", "line"), SAID, ids=[f"{place}-{line}" for place, line in SAID])
+def test_every_command_that_is_shown_exists_with_its_options(place: str, line: str) -> None:
+    assert not faults_of(line), place
+
+
+def test_a_command_that_does_not_exist_is_noticed() -> None:
+    assert faults_of("runfold executions list")
+    assert faults_of("runfold execution list --colour")
+    assert not faults_of("runfold execution list --json")
+
+
+def test_the_roles_of_the_how_to_can_do_what_the_page_says(runner: Runner) -> None:
+    (roles, *_) = blocks(DOCS / "how-to" / "use-your-own-postgresql.md", "sql")
+    runner.run(roles)
+    runner.start_worker(login(runner.url, "my_worker", "change me"))
+    created = runfold.events.ExecutionCreated(execution_id="r", workflow_id=uuid4(), mode="MANUAL")
+    with runfold.connect(login(runner.url, "my_engine", "change me")) as engine:
+        appended = engine.append("execution-r", [created], expected_version=0)
+        engine.wait_for(appended.last_position, timeout=30)
+        assert [event.type for event in engine.read_all()] == ["ExecutionCreated"]
+    with runfold.connect(login(runner.url, "my_operator", "change me")) as operator:
+        operator.register_event_types("billing")
+    assert_nothing_differs(runner.url)
