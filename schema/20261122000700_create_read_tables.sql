@@ -51,6 +51,8 @@ CREATE TABLE public.workflow_executions (
         status IN ('NEW', 'RUNNING', 'SUCCESS', 'ERROR', 'CANCELED', 'PAUSED', 'WAITING_FOR_HUMAN', 'TIMEOUT')),
     CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
 ) WITH (fillfactor = 90);
+-- Lists without a filter, by keyset.
+CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
 CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
 CREATE INDEX idx_executions_status ON public.workflow_executions (status);
 CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);

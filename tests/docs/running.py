@@ -21,7 +21,7 @@ _ROLE = re.compile(r"CREATE ROLE (my_\w+)")
 
 
 class Runner:
-    """Python blocks share their names; an SQL block that is a projection file is saved for the worker, which begins after it."""
+    """Python blocks share their names; an SQL block that is a projection file is saved for the worker."""
 
     def __init__(self, url: str, folder: Path, ended: ExitStack) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""Every block of the documentation runs: Python and SQL against a fresh migrated database, commands as far as they parse."""
+"""Every block of the documentation runs: Python and SQL on a fresh migrated database, commands as far as they parse."""
 
 from __future__ import annotations
 

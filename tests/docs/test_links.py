@@ -15,9 +15,7 @@ def broken(page: Path) -> list[str]:
     for target in links(page):
         name, _, anchor = target.partition("#")
         file = (page.parent / name).resolve() if name else page
-        if not file.exists():
-            found.append(target)
-        elif anchor and anchor not in anchors(file):
+        if not file.exists() or (anchor and anchor not in anchors(file)):
             found.append(target)
     return found
 

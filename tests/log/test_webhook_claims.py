@@ -41,7 +41,8 @@ def taken(log: Log, *events: NewEvent, stream: str | None = None) -> str | None:
     try:
         log.append(stream or a_stream(), *events)
     except psycopg.Error as exc:
-        assert exc.sqlstate == TAKEN, exc
+        if exc.sqlstate != TAKEN:
+            raise
         return str(json.loads(exc.diag.message_detail or "{}")["pointer"])
     return None
 

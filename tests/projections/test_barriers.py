@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -67,11 +66,19 @@ def test_a_statement_s_events_go_on_in_lines() -> None:
 
 
 REFUSED = {
-    "a barrier that is no event": ("-- barriers: PauseOpened\n", INSERT, "the barrier PauseOpened is not one of the events"),
+    "a barrier that is no event": (
+        "-- barriers: PauseOpened\n",
+        INSERT,
+        "the barrier PauseOpened is not one of the events",
+    ),
     "a barrier that nobody folds": ("-- barriers: WorkflowDeleted\n", INSERT, "no statement folds WorkflowDeleted"),
     "an event that nobody folds": ("", f"-- events: ExecutionCreated\n{INSERT}", "no statement folds ExecutionStarted"),
     "a statement with an event of its own": ("", f"-- events: PauseOpened\n{INSERT}", "not one of the header's events"),
-    "a statement with two lists": ("", f"-- events: ExecutionCreated\n-- events: X\n{INSERT}", "lists its events twice"),
+    "a statement with two lists": (
+        "",
+        f"-- events: ExecutionCreated\n-- events: X\n{INSERT}",
+        "lists its events twice",
+    ),
 }
 
 
@@ -86,8 +93,8 @@ def test_a_file_that_breaks_the_contract_is_refused(why: str) -> None:
 
 
 @pytest.fixture
-def groups(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Group]]:
-    yield list(load_catalogue().groups.values())
+def groups() -> list[Group]:
+    return list(load_catalogue().groups.values())
 
 
 def fold(connection: psycopg.Connection[Any], groups: list[Group], upto: int) -> None:
@@ -156,9 +163,7 @@ def test_one_batch_with_deletions_in_it_is_folded_in_order(log: Log, groups: lis
     log.assert_folded()
 
 
-def test_control_without_cuts_the_rows_differ(
-    log: Log, groups: list[Group], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_control_without_cuts_the_rows_differ(log: Log, groups: list[Group], monkeypatch: pytest.MonkeyPatch) -> None:
     for stream_id, events in HISTORY:
         log.append(stream_id, *events)
     monkeypatch.setattr(Group, "barriers", frozenset())
@@ -179,17 +184,20 @@ def test_deletions_that_follow_each_other_are_one_cut(log: Log, groups: list[Gro
 # Parking
 
 
-def smuggle(log: Log, stream_id: str, position_of: int, data: dict[str, Any]) -> None:
+def spoil(log: Log, stream_id: str, position_of: int, data: dict[str, Any]) -> None:
     """Spoil the data of an event, as only a superuser who switches the log's triggers off can."""
     with log.connection.transaction():
         log.connection.execute("SET LOCAL session_replication_role = replica")
         log.connection.execute(
-            "UPDATE runfold.events SET data = %s WHERE position = %s AND stream_id = %s", (Jsonb(data), position_of, stream_id)
+            "UPDATE runfold.events SET data = %s WHERE position = %s AND stream_id = %s",
+            (Jsonb(data), position_of, stream_id),
         )
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_a_stream_that_is_retried_meets_the_deletions_of_its_time(log: Log, database_url: str, *, together: bool) -> None:
+def test_a_stream_that_is_retried_meets_the_deletions_of_its_time(
+    log: Log, database_url: str, *, together: bool
+) -> None:
     sick = run("sick", workflow_id=WORKFLOW)
     well = run("well", workflow_id=WORKFLOW)
     again = [event("ExecutionCreated", execution_id="sick", workflow_id=WORKFLOW), event("NodeStarted", activation="n")]
@@ -202,15 +210,17 @@ def test_a_stream_that_is_retried_meets_the_deletions_of_its_time(log: Log, data
     log.append("execution-sick", *again)
     log.append("execution-well", event("ExecutionMetadataSet"))
     created = next(recorded for recorded in log.events if recorded.stream_id == "execution-sick")
-    smuggle(log, "execution-sick", created.position, {**created.data, "mode": "SOMEHOW"})
+    spoil(log, "execution-sick", created.position, {**created.data, "mode": "SOMEHOW"})
     drain(database_url)
     parked = log.connection.execute("SELECT group_name, stream_id FROM runfold.parked_streams").fetchall()
     assert parked == [("execution", "execution-sick")]
     assert_nothing_differs(database_url)
 
-    smuggle(log, "execution-sick", created.position, dict(created.data))
+    spoil(log, "execution-sick", created.position, dict(created.data))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
-        assert Projector(connection, epoch=0).retry_parked(load_catalogue().groups["execution"], "execution-sick") is None
+        assert (
+            Projector(connection, epoch=0).retry_parked(load_catalogue().groups["execution"], "execution-sick") is None
+        )
     log.assert_folded()
     assert_nothing_differs(database_url)

@@ -38,7 +38,9 @@ def busy(log: Log, workflow: UUID, name: str, number: int = 0) -> None:
     )  # fmt: skip
     log.append(f"log-{name}", event("LogAppended"), event("LogAppended"))
     log.append(f"interaction-{interaction}", event("InteractionRequested", **of))
-    log.append(f"response-{response}", event("ResponseReceived", **of), event("ResponseMatched", interaction_id=interaction))
+    log.append(
+        f"response-{response}", event("ResponseReceived", **of), event("ResponseMatched", interaction_id=interaction)
+    )
     log.append(
         f"deployment-{workflow}",
         event("DeploymentStarted", deployment_id=DEPLOYMENTS[0], to_status="DEPLOYING", deployment_version=7),
@@ -92,7 +94,9 @@ def test_the_event_says_when_and_who(log: Log, database_url: str) -> None:
 
 @pytest.mark.parametrize("tenant", TENANTS)
 @pytest.mark.parametrize("owner", TENANTS)
-def test_the_stream_s_tenant_stays_whoever_owned_the_workflow(log: Log, tenant: UUID | None, owner: UUID | None) -> None:
+def test_the_stream_s_tenant_stays_whoever_owned_the_workflow(
+    log: Log, tenant: UUID | None, owner: UUID | None
+) -> None:
     deployed, never = uuid4(), uuid4()
     log.append(f"deployment-{deployed}", event("TriggerRegistered", trigger="t"), user_id=tenant)
     for workflow in (deployed, never):
@@ -101,13 +105,15 @@ def test_the_stream_s_tenant_stays_whoever_owned_the_workflow(log: Log, tenant: 
     assert deletions(log) == [(f"deployment-{deployed}", tenant), (f"deployment-{never}", owner)]
 
 
-def test_a_stream_that_another_tenant_makes_at_this_moment_does_not_stop_the_deletion(log: Log, database_url: str) -> None:
+def test_a_stream_that_another_tenant_makes_at_this_moment_does_not_stop_the_deletion(
+    log: Log, database_url: str
+) -> None:
     """The stream is not there when the trigger looks, and another tenant's when it appends."""
     workflow = uuid4()
     insert(log.connection, workflow, TENANTS[2])
     log.connection.execute(
         "CREATE FUNCTION public.be_first() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF NEW.user_id IS NOT NULL THEN NEW.user_id := %s; END IF; RETURN NEW; END $$" % f"'{TENANTS[0]}'"  # noqa: UP031
+        f" IF NEW.user_id IS NOT NULL THEN NEW.user_id := '{TENANTS[0]}'; END IF; RETURN NEW; END $$"
     )
     log.connection.execute(
         "CREATE TRIGGER be_first BEFORE INSERT ON runfold.streams FOR EACH ROW EXECUTE FUNCTION public.be_first()"
@@ -170,7 +176,9 @@ def test_a_workflow_that_only_the_log_deletes_looks_new(log: Log, database_url: 
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_lines_go_by_the_executions_that_were_created_for_the_workflow(log: Log, database_url: str, *, refused: bool) -> None:
+def test_lines_go_by_the_executions_that_were_created_for_the_workflow(
+    log: Log, database_url: str, *, refused: bool
+) -> None:
     """A second creation names another workflow: it counts only when the first one's has been deleted."""
     first, second = uuid4(), uuid4()
     log.append("execution-a", *run("a", workflow_id=str(first)))

@@ -99,7 +99,7 @@ class Log:
         names = [f"w{seed}-{n}" for n in range(executions)]
         for name in names:
             self.append(f"execution-{name}", created(name))
-        kinds = [*FIELDS]
+        kinds = [kind for kind in FIELDS if kind.startswith(("Execution", "Node", "Pause", "Log"))]
         kinds.remove("ExecutionCreated")
         for _ in range(appends):
             chosen = random.sample(names, random.choice((1, 1, 2)))

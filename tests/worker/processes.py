@@ -147,7 +147,9 @@ def eventually(fact: Callable[[], Any], *, within: float = PATIENCE, every: floa
 
 def leader(connection: psycopg.Connection[Any]) -> tuple[int, int]:
     """The epoch and the process id of the worker that led last; (0, 0) before the first."""
-    row = connection.execute("SELECT epoch, coalesce(split_part(worker, ':', 2), '0')::integer FROM runfold.leader").fetchone()
+    row = connection.execute(
+        "SELECT epoch, coalesce(split_part(worker, ':', 2), '0')::integer FROM runfold.leader"
+    ).fetchone()
     assert row is not None
     return row[0], row[1]
 
@@ -160,7 +162,9 @@ def checkpoint(connection: psycopg.Connection[Any], group: str = "execution") ->
 
 def folded(connection: psycopg.Connection[Any], position: int) -> bool:
     """Whether every group has folded the log up to a position."""
-    row = connection.execute("SELECT count(*) > 0 AND min(position) >= %s FROM runfold.checkpoints", (position,)).fetchone()
+    row = connection.execute(
+        "SELECT count(*) > 0 AND min(position) >= %s FROM runfold.checkpoints", (position,)
+    ).fetchone()
     return row is not None and bool(row[0])
 
 

@@ -77,11 +77,14 @@ REFUSED: dict[str, tuple[str, str]] = {
     "version 0": (text(version="0"), "version is a whole number from 1, not '0'"),
     "a negative version": (text(version="-1"), "version is a whole number from 1, not '-1'"),
     "a table without its schema": (text(table="mine"), "table is schema.table in lower-case letters, not 'mine'"),
-    "a table in capitals": (text(table="public.Mine"), "table is schema.table in lower-case letters, not 'public.Mine'"),
+    "a table in capitals": (
+        text(table="public.Mine"),
+        "table is schema.table in lower-case letters, not 'public.Mine'",
+    ),
     "a quoted table": (text(table='public."mine"'), "table is schema.table in lower-case letters"),
     "a key that is no name": (text(key="id; DROP TABLE x"), "'id; DROP TABLE x' is not a name"),
     "a group that is no name": (text(group="My Group"), "'My Group' is not a name"),
-    "an event that is no name": (text(events="Execution'Created"), "\"Execution'Created\" is not an event type"),
+    "an event that is no name": (text(events="Execution'Created"), '"Execution\'Created" is not an event type'),
     "neither stream_key nor cross_stream": (text(stream_key=None), "either a stream_key or cross_stream: true"),
     "both": (text(cross_stream="true"), "either a stream_key or cross_stream: true"),
     "cross_stream that is neither": (text(cross_stream="yes"), "cross_stream is true or false"),
@@ -193,7 +196,10 @@ def test_a_new_version_waits_for_a_rebuild_and_the_others_go_on(log: Log, databa
     # The version it was built with folds on from where it stood.
     write(tmp_path, "mine", version="1")
     assert drain(database_url, tmp_path) == {}
-    assert log.connection.execute("SELECT id FROM public.mine ORDER BY 1").fetchall() == [("execution-a",), ("execution-b",)]
+    assert log.connection.execute("SELECT id FROM public.mine ORDER BY 1").fetchall() == [
+        ("execution-a",),
+        ("execution-b",),
+    ]
 
 
 def test_a_table_that_is_new_in_a_group_that_stands_elsewhere_waits_for_a_rebuild(

@@ -100,7 +100,9 @@ def test_control_the_measuring_sees_memory(database_url: str) -> None:
         with psycopg.connect(database_url, application_name=SPENDER) as connection:
             # 30 million numbers in one array in the backend, and the same here.
             connection.execute("SET max_parallel_workers_per_gather = 0")
-            connection.execute("SELECT array_length(array_agg(n), 1), pg_sleep(0.3) FROM generate_series(1, 30000000) n")
+            connection.execute(
+                "SELECT array_length(array_agg(n), 1), pg_sleep(0.3) FROM generate_series(1, 30000000) n"
+            )
         kept = bytearray(MOST_BYTES)
         kept[::4096] = b"x" * len(kept[::4096])
 

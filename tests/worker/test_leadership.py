@@ -61,7 +61,8 @@ def waiting_worker(url: str, connection: psycopg.Connection[Any]) -> Iterator[Pr
 
 def _sessions(connection: psycopg.Connection[Any], application: str) -> int:
     row = connection.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s", (application,)
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s",
+        (application,),
     ).fetchone()
     assert row is not None
     return int(row[0])

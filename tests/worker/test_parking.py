@@ -73,7 +73,9 @@ def correct(log: Log, position: int, data: dict[str, Any]) -> None:
         log.connection.execute("UPDATE runfold.events SET data = %s WHERE position = %s", (Jsonb(data), position))
     for n, recorded in enumerate(log.events):
         if recorded.position == position:
-            log.events[n] = type(recorded)(**{name: getattr(recorded, name) for name in recorded.__slots__} | {"data": data})
+            log.events[n] = type(recorded)(
+                **{name: getattr(recorded, name) for name in recorded.__slots__} | {"data": data}
+            )
 
 
 def parked(connection: psycopg.Connection[Any]) -> list[tuple[str, str, int, str]]:
@@ -112,7 +114,9 @@ def test_poison_parks_its_stream_in_its_group_and_nothing_else(log: Log, databas
     assert "\n" not in error
     assert checkpoint(log.connection) == log.events[-1].position
     # Up to the poison the stream is folded; from it on it waits.
-    bad = [recorded for recorded in log.events if recorded.stream_id == "execution-sick" and recorded.position >= position]
+    bad = [
+        recorded for recorded in log.events if recorded.stream_id == "execution-sick" and recorded.position >= position
+    ]
     log.events = [recorded for recorded in log.events if recorded not in bad]
     log.assert_folded()
     for verification in verified(database_url):
@@ -259,7 +263,9 @@ def test_a_broken_file_stops_its_group_with_its_error_and_parks_nobody(
     (folder / "run_counts.sql").write_text(text.replace("AS style", "AS mode"))
     assert drain(database_url, folder) == {}
     assert log.connection.execute("SELECT * FROM public.run_counts").fetchall() == [("MANUAL", 1)]
-    assert log.connection.execute("SELECT count(*) FROM runfold.checkpoints WHERE stopped_error IS NOT NULL").fetchone() == (0,)
+    assert log.connection.execute(
+        "SELECT count(*) FROM runfold.checkpoints WHERE stopped_error IS NOT NULL"
+    ).fetchone() == (0,)
 
 
 def test_an_error_that_is_neither_the_data_s_nor_passing_stops_its_group_and_not_the_worker(

@@ -33,13 +33,17 @@ import runfold.cli
 from runfold.cli.invocation import Invocation, set_current
 from runfold.settings import load_settings
 
+EPILOG = """Exit codes: 0 done; 1 an error (one line on stderr), a difference found, or an interruption; 2 wrong usage.
+
+Example: runfold up"""
+
 
 def build() -> typer.Typer:
     """The whole command line, every noun in it."""
     root = typer.Typer(
         name="runfold",
         help="The event-sourced execution store for AI-workflow engines, on plain PostgreSQL.",
-        epilog="Example: runfold migrate",
+        epilog=EPILOG,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

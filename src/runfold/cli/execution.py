@@ -1,56 +1,112 @@
-"""`runfold execution`: what ran and how it went."""
+"""`runfold execution`: what ran, how it went, and what happens now."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
+import time
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from runfold.cli import tail
 from runfold.cli.database import open_database
+from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, print_facts, print_json, print_table
+from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
 
 app = typer.Typer(help="Executions of workflows.", no_args_is_help=True)
 
 _STATUSES = ("NEW", "RUNNING", "SUCCESS", "ERROR", "CANCELED", "PAUSED", "WAITING_FOR_HUMAN", "TIMEOUT")
+_MODES = ("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")
+_TRIGGERS = ("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK")
 
 
-@app.command("list", epilog="Example: runfold execution list --status error")
+@app.command("list", epilog="Example: runfold execution list --status error --since 2h --error timeout")
 def list_(
     status: Annotated[
-        str | None, typer.Option("--status", help="Only executions of this status.", metavar="STATUS")
+        str | None,
+        typer.Option("--status", help="Only of this status.", metavar="STATUS", autocompletion=lambda: _STATUSES),
     ] = None,
-    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only executions of this workflow.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")] = 20,
+    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option("--mode", help="Only of this mode.", metavar="MODE", autocompletion=lambda: _MODES),
+    ] = None,
+    trigger: Annotated[
+        str | None,
+        typer.Option(
+            "--trigger",
+            help="Only those that such a trigger began.",
+            metavar="TRIGGER",
+            autocompletion=lambda: _TRIGGERS,
+        ),
+    ] = None,
+    parent: Annotated[str | None, typer.Option("--parent", help="Only the children of this execution.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since", parser=parse_instant, help="Created at or after: a time (UTC), or 2h ago.", metavar="TIME"
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", parser=parse_instant, help="Created before: a time (UTC), or 2h ago.", metavar="TIME"),
+    ] = None,
+    min_duration: Annotated[
+        int | None,
+        typer.Option(
+            "--min-duration", parser=parse_duration, help="Took at least: 500ms, 10s, 5m.", metavar="DURATION"
+        ),
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option("--error", help="With this text in the error message.", metavar="TEXT")
+    ] = None,
+    after: After = None,
+    limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List the newest executions."""
-    from runfold.history.executions import list_executions
+    """List executions, the newest first. In JSON every row carries the cursor that --after takes."""
+    from runfold.history.executions import Filter, list_executions
 
-    if status is not None and status.upper() not in _STATUSES:
-        raise typer.BadParameter(f"{status!r} is not one of {', '.join(_STATUSES)}", param_hint="--status")
+    wanted = Filter(
+        status=one_of(status, _STATUSES, "--status"),
+        workflow_id=workflow,
+        mode=one_of(mode, _MODES, "--mode"),
+        trigger=None if trigger is None else trigger.upper(),
+        parent=parent,
+        since=since,
+        until=until,
+        min_duration=min_duration,
+        error=error,
+    )
     with open_database() as connection:
-        rows = list_executions(
-            connection, status=status.upper() if status else None, workflow_id=workflow, limit=limit
-        )
+        rows = list_executions(connection, wanted, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)
         return
     print_table(
-        [{**row, "started": _time(row["start_time"]), "took": _took(row["duration_ms"])} for row in rows],
+        [{**row, "started": clock(row["start_time"]), "took": short(row["duration_ms"])} for row in rows],
         columns=["execution_id", "status", "workflow", "started", "took", "error_message"],
         empty="no executions",
     )
+    print_next(rows, limit)
 
 
 @app.command(epilog="Example: runfold execution show 173688")
 def show(
     execution_id: Annotated[str, typer.Argument(help="The execution's id.")],
     logs: Annotated[int, typer.Option("--logs", min=0, max=10_000, help="How many log lines, the last ones.")] = 50,
+    lines: Annotated[int, typer.Option("--lines", min=2, max=100_000, help="How many lines of the tree.")] = 200,
     as_json: Json = False,
 ) -> None:
-    """Show an execution with its nodes, pauses and log lines."""
+    """Show an execution as a tree beside a time bar: nodes with their attempts, pauses, children; then its log.
+
+    In the bar: ━ worked, × an attempt failed, ░ waited for a pause, ' a log line.
+    """
+    from rich.console import Console
+
+    from runfold.cli.timeline import render_timeline
     from runfold.history.executions import read_execution
 
     with open_database() as connection:
@@ -63,45 +119,52 @@ def show(
             "execution": found["execution_id"],
             "workflow": found["workflow"] or found["workflow_id"],
             "status": found["status"],
-            "mode": found["mode"],
-            "started": _time(found["start_time"]),
-            "took": _took(found["duration_ms"]),
+            "mode": " ".join(dict.fromkeys(filter(None, (found["mode"], found["trigger_subtype"])))),
+            **({"parent": found["parent_execution_id"]} if found["parent_execution_id"] else {}),
+            "started": clock(found["start_time"]),
+            "took": short(found["duration_ms"]),
             **({"error": found["error_message"]} if found["error_message"] else {}),
             "last event": found["last_event_position"],
         }
     )
-    typer.echo()
-    print_table(
-        [{**row, "started": _time(row["start_time"]), "took": _took(row["duration_ms"])} for row in found["nodes"]],
-        columns=["activation", "node_type", "status", "started", "took", "attempt", "max_retries"],
-        empty="no nodes",
-    )
-    for title, rows, columns in (
-        ("pauses", found["pauses"], ["name", "pause_reason", "status", "paused_at", "resumed_at", "timeout_at"]),
-        ("log", found["logs"], ["created_at", "level", "event_type", "node_id", "message"]),
-    ):
-        if rows:
-            typer.echo(f"\n{title}")
-            print_table(rows, columns=columns)
+    console = Console(highlight=False)
+    console.print()
+    console.print(render_timeline(found, now=time.time() * 1000, width=console.width, height=lines))
+    _print_failures(found)
+    if found["logs"]:
+        typer.echo("\nlog")
+        print_table(
+            [{**row, "at": _offset(found, row["created_at"])} for row in found["logs"]],
+            columns=["at", "level", "node_id", "message"],
+        )
 
 
-def _time(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+def _print_failures(found: dict[str, Any]) -> None:
+    failed = [row for row in found["attempts"] if not row["started"]]
+    if failed:
+        typer.echo("\nfailed attempts")
+        print_table(
+            [{**row, "error": _message(row["error_data"])} for row in failed],
+            columns=["activation", "attempt", "error"],
+        )
 
 
-def _took(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
-        return None
-    if milliseconds < 10_000:
-        return f"{milliseconds} ms"
-    seconds = milliseconds // 1000
-    days, rest = divmod(seconds, 86_400)
-    clock = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
-    return f"{days} d {clock}" if days else clock
+def _message(error: Any) -> str:
+    if not isinstance(error, dict):
+        return str(error)
+    said = [str(error[name]) for name in ("type", "code", "message") if error.get(name)]
+    return ": ".join(said) or str(error)
+
+
+def _offset(found: dict[str, Any], instant: datetime) -> str:
+    """How long after the execution's start."""
+    if found["start_time"] is None:
+        return instant.isoformat(" ", "seconds")
+    milliseconds = round(instant.timestamp() * 1000) - found["start_time"]
+    return f"{'+' if milliseconds >= 0 else '-'}{short(abs(milliseconds))}"
 
 
 def register(root: typer.Typer) -> None:
     """Add `runfold execution`."""
+    app.command("tail", epilog="Example: runfold execution tail 173688")(tail.tail)
     root.add_typer(app, name="execution")

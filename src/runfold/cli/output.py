@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -23,6 +25,12 @@ def print_json(value: Any) -> None:
     typer.echo(text.decode())
 
 
+def console() -> Console:
+    """Where people read: as wide as the terminal, or as COLUMNS says; what is piped elsewhere is never folded."""
+    shown = Console()
+    return shown if shown.is_terminal or "COLUMNS" in os.environ else Console(width=10_000)
+
+
 def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:
     """Print the rows as a table of the named columns, or the sentence `empty` where there is no row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -31,9 +39,9 @@ def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], em
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     if table.row_count:
-        Console().print(table)
+        console().print(table)
     else:
-        Console().print(empty)
+        console().print(empty)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
@@ -43,7 +51,12 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(escape(name), _cell(value))
-    Console().print(table)
+    console().print(table)
+
+
+def instant(value: datetime | None) -> str | None:
+    """An instant for people: UTC, to the second."""
+    return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def _cell(value: Any) -> str:
@@ -51,7 +64,8 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, (list, tuple)):
         return ", ".join(_cell(part) for part in value) or "-"
-    return escape(str(value))
+    # What an event says can not steer a terminal.
+    return escape("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in str(value)))
 
 
 def _encode(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runfold.cli.database import catalogue, open_database
-from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.output import Json, instant, print_json
 
 app = typer.Typer(help="Parked streams: their events wait behind one that could not be folded.", no_args_is_help=True)
 
@@ -22,11 +22,12 @@ def list_(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    print_table(
-        rows,
-        columns=["group_name", "stream_id", "position", "sqlstate", "error", "parked_at"],
-        empty="no parked streams",
-    )
+    if not rows:
+        typer.echo("no parked streams")
+    for row in rows:
+        typer.echo(f"{row['stream_id']}  group {row['group_name']}, from position {row['position']:,} on")
+        typer.echo(f"  {row['sqlstate']}: {row['error']}")
+        typer.echo(f"  since {instant(row['parked_at'])} UTC")
 
 
 @app.command(epilog="Example: runfold parked retry execution-7")
@@ -54,12 +55,19 @@ def retry(
         connection.execute(FOLD_SESSION)
         projector = Projector(connection, epoch=0)
         for row in parked:
+            if row["group_name"] not in groups:
+                raise RetryFailed(
+                    f"there is no projection of the group {row['group_name']}",
+                    hint="set RUNFOLD_PROJECTIONS to its files",
+                )
             failure = projector.retry_parked(groups[row["group_name"]], stream_id)
             done.append({"group": row["group_name"], "stream_id": stream_id, "error": failure and str(failure)})
     if as_json:
         print_json(done)
     else:
-        print_table(done, columns=["group", "stream_id", "error"])
+        for row in done:
+            outcome = f"still parked: {row['error']}" if row["error"] else "folded"
+            typer.echo(f"{stream_id}  group {row['group']}, {outcome}")
     if any(row["error"] for row in done):
         raise typer.Exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,9 +30,23 @@ def list_(as_json: Json = False) -> None:
         print_json(rows)
         return
     print_table(
-        rows,
-        columns=["name", "group", "table", "version", "built_version", "verified_position", "verified_differences"],
+        [_listed(row) for row in rows], columns=["projection", "group", "version", "verified up to", "differing"]
     )
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    version = str(row["version"])
+    if row["built_version"] not in (None, row["version"]):
+        version += f", built with {row['built_version']}: rebuild it"
+    elif row["text_changed"]:
+        version += ", text changed"
+    return {
+        "projection": row["name"],
+        "group": row["group"],
+        "version": version,
+        "verified up to": row["verified_position"],
+        "differing": row["verified_differences"],
+    }
 
 
 @app.command(epilog="Example: runfold projection verify node_executions")
@@ -74,7 +88,9 @@ def _print(found: list[Verification]) -> None:
         if not verification.differing:
             continue
         shown = verification.differences[:_SHOWN]
-        typer.echo(f"\n{verification.projection}: {verification.differing:,} rows differ, {len(shown)} shown")
+        counted = "1 row differs" if verification.differing == 1 else f"{verification.differing:,} rows differ"
+        cut = "" if len(shown) == verification.differing else f", {len(shown)} shown"
+        typer.echo(f"\n{verification.projection}: {counted}{cut}")
         print_table(
             [
                 {

@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 from runfold.cli.database import catalogue, open_database
-from runfold.cli.output import Json, print_facts, print_json, print_table
+from runfold.cli.durations import short
+from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
 
 def status(as_json: Json = False) -> None:
@@ -33,14 +34,21 @@ def status(as_json: Json = False) -> None:
         }
     )
     typer.echo()
-    print_table([_group(row) for row in found["groups"]], columns=["group", "checkpoint", "lag", "age", "parked", "state"])
-    for title, rows, columns in (
-        ("held back by", found["held_back_by"], ["bound", "pid", "prepared_gid", "application_name", "state", "since"]),
-        ("parked streams", found["parked_streams"], ["group_name", "stream_id", "position", "sqlstate", "error"]),
-    ):
-        if rows:
-            typer.echo(f"\n{title}")
-            print_table(rows, columns=columns)
+    print_table(
+        [_group(row) for row in found["groups"]], columns=["group", "checkpoint", "lag", "age", "parked", "state"]
+    )
+    if found["held_back_by"]:
+        typer.echo("\nthe safe head is held back by")
+        print_table(
+            [{**row, "since (UTC)": instant(row["since"])} for row in found["held_back_by"]],
+            columns=["bound", "pid", "prepared_gid", "application_name", "state", "since (UTC)"],
+        )
+    for row in found["groups"]:
+        if row["stopped_error"]:
+            typer.echo(f"\n{row['group']} is stopped at {row['checkpoint']:,}: {row['stopped_error']}")
+    if found["parked_streams"]:
+        typer.echo("\nparked streams, see `runfold parked list`")
+        print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:
@@ -48,9 +56,9 @@ def _group(row: dict[str, Any]) -> dict[str, Any]:
         "group": row["group"],
         "checkpoint": f"{row['checkpoint']:,}",
         "lag": f"{row['lag_events']:,}" + ("" if row["lag_is_exact"] else " or more"),
-        "age": f"{row['lag_seconds']:.1f} s",
+        "age": short(round(row["lag_seconds"] * 1000)) if row["lag_events"] else None,
         "parked": row["parked"],
-        "state": row["stopped_error"] or "ok",
+        "state": "stopped" if row["stopped_error"] else "ok",
     }
 
 

@@ -73,7 +73,9 @@ def render_timeline(found: Row, *, now: float, width: int, height: int | None = 
     if height is not None and len(lines) + 1 > height:
         for line in root.children:
             line.children = [] if line.status == "SUCCESS" else line.children
-        lines = list(_walk(root))[: max(height - 1, 1)]
+        lines = list(_walk(root))
+    left_out = 0 if height is None else max(len(lines) + 1 - height, 0)
+    lines = lines[: len(lines) - left_out]
     labels = [prefix + line.label for prefix, line in lines]
     fixed = _STATUS_WIDTH + _TRY_WIDTH + _TOOK_WIDTH + 4
     label_width = min(max(map(len, labels)), max(width - fixed - _LEAST_BAR, 12), max(2 * width // 5, 20))
@@ -92,6 +94,8 @@ def render_timeline(found: Row, *, now: float, width: int, height: int | None = 
             text.append(scale.bar(line.spans))
         text.rstrip()
         text.append("\n")
+    if left_out:
+        text.append(f"… {left_out} more lines", style="dim")
     text.rstrip()
     return text
 

@@ -16,7 +16,7 @@ from runfold.history.keyset import Cursor
 from runfold.history.lists import page, place
 from runfold.history.status import Row, statement
 
-_LIKE_SIGNS = re.compile(r"([%_\\\\])")
+_LIKE_SIGNS = re.compile(r"([%_\\])")
 _ESCAPED = r"\\\1"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,13 +30,10 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> Self:
         """The cursor of that text; raises InvalidInput."""
-        found = _CURSOR.fullmatch(text)
-        try:
-            if found is None:
-                raise ValueError
-            time = None if found[1] == "last" else _EPOCH + timedelta(microseconds=int(found[1]))
-            return cls(time, UUID(found[2]))
-        except (ValueError, OverflowError):
-            raise InvalidInput(
-                f"{text!r} is no cursor", hint="take one that a list gave", code="invalid_cursor", found=text
-            ) from None
+        if (found := _CURSOR.fullmatch(text)) is not None:
+            with contextlib.suppress(OverflowError):
+                time = None if found[1] == "last" else _EPOCH + timedelta(microseconds=int(found[1]))
+                return cls(time, UUID(found[2]))
+        raise InvalidInput(
+            f"{text!r} is no cursor", hint="take one that a list gave", code="invalid_cursor", found=text
+        )

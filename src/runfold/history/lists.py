@@ -1,4 +1,4 @@
-"""What waits for people, and what was deployed: lists by keyset. Every row carries its `cursor`, for the page after it."""
+"""What waits for people, and what was deployed: lists by keyset, each row with its `cursor` for the page after it."""
 
 from __future__ import annotations
 

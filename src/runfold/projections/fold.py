@@ -104,8 +104,8 @@ def fold_batch(
 ) -> None:
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
-    Barrier events are folded apart: the range is cut before and after them. Where one stream is folded, so are the barriers
-    of the others, since they may concern its rows. `small` keeps the plans, as the caller has told `bind`.
+    Barrier events are folded apart: the range is cut before and after them. Where one stream is folded, so are the
+    barriers of the others, since they may concern its rows. `small` keeps the plans, as the caller has told `bind`.
     """
     parameters: dict[str, Any] = {"group": group.name, "stream": stream}
     if group.barriers.isdisjoint(types):
@@ -117,7 +117,7 @@ def fold_batch(
     if stream is not None:
         cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {NOT_PARKED})")
     cursor.execute(cuts.replace("{streams}", streams), parameters, prepare=small)
-    # Where there is no event at all, each statement runs once: whoever folds nothing wants to know whether they can run.
+    # Where there is no event at all, each statement runs once: who folds nothing wants to know whether they can run.
     for last, found in cursor.fetchall() or [(upto, types)]:
         present = frozenset(found)
         apart = stream is not None and not group.barriers.isdisjoint(present)

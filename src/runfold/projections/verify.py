@@ -27,11 +27,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One row that is not what the log says. `columns` maps each differing column to (in the table, in the log)."""
+    """One row that is not what the log says. `columns` maps each differing column to (in the table, in the log), as text."""
 
     key: dict[str, Any]
     kind: str
-    columns: dict[str, tuple[Any, Any]]
+    columns: dict[str, tuple[str | None, str | None]]
 
 
 @dataclass(slots=True)
@@ -130,10 +130,12 @@ def _fold_to(cursor: psycopg.Cursor[Any], group: Group, position: int, progress:
 _COMPARED: LiteralString = """
     SELECT jsonb_build_object({key_pairs}),
            CASE WHEN live.{one} IS NULL THEN 'missing' WHEN folded.{one} IS NULL THEN 'surplus' ELSE 'different' END,
-           array_remove(ARRAY[{differing_columns}], NULL),
-           to_jsonb(live), to_jsonb(folded), count(*) OVER ()
+           (SELECT jsonb_object_agg(n.name, jsonb_build_array(to_jsonb(live) ->> n.name, to_jsonb(folded) ->> n.name))
+              FROM unnest(d.names) AS n (name)),
+           count(*) OVER ()
       FROM {live} AS live
       FULL JOIN {shadow} AS folded ON {same_key}
+     CROSS JOIN LATERAL (SELECT array_remove(ARRAY[{differing_columns}], NULL) AS names) AS d
      WHERE live *<> folded OR live.{one} IS NULL OR folded.{one} IS NULL
      ORDER BY 1
      LIMIT {shown}
@@ -169,13 +171,11 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int)
         Difference(
             key=found_key,
             kind=kind,
-            columns={name: ((in_table or {}).get(name), (in_log or {}).get(name)) for name in names}
-            if kind == "different"
-            else {},
+            columns={name: tuple(pair) for name, pair in (pairs or {}).items()} if kind == "different" else {},
         )
-        for found_key, kind, names, in_table, in_log, _ in rows
+        for found_key, kind, pairs, _ in rows
     ]
-    differing = rows[0][5] if rows else 0
+    differing = rows[0][3] if rows else 0
     if projection.name == "workflow_status":
         copies = _compare_copies(cursor)
         differences += copies

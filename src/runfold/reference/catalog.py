@@ -91,12 +91,15 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
         with connection.cursor(row_factory=class_row(kind)) as cursor:
             return cursor.execute(statement(name)).fetchall()
 
-    return Catalog(
-        relations=rows("relations", Relation),
-        columns=rows("columns", Column),
-        rules=rows("rules", Rule),
-        functions=rows("functions", Function),
-    )
+    with connection.transaction():
+        # A schema on the path is left out where PostgreSQL prints names, and "$user" may be the schema runfold.
+        connection.execute("SET LOCAL search_path = ''")
+        return Catalog(
+            relations=rows("relations", Relation),
+            columns=rows("columns", Column),
+            rules=rows("rules", Rule),
+            functions=rows("functions", Function),
+        )
 
 
 def without_comment(catalog: Catalog) -> list[str]:

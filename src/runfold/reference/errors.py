@@ -47,8 +47,9 @@ def _faults() -> Iterator[str]:
     yield from (
         "## Codes of refused appends",
         "",
-        "The `code` of an `InvalidInput`. `{at}` is the JSON pointer to the place, `{limit}` what is",
-        "allowed, `{found}` what was there; they are attributes too (`pointer`, `limit`, `found`). The same rows are in `runfold.faults`.",
+        "The `code` of an `InvalidInput`. `{at}` is the JSON pointer to the place, `{limit}` what is allowed and",
+        "`{found}` what was there; they are attributes too (`pointer`, `limit`, `found`).",
+        "The same rows are in `runfold.faults`.",
         "",
     )
     yield from table(

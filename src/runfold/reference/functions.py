@@ -13,7 +13,7 @@ _INTRODUCTION = """
 The functions of the schema `runfold`. An engine in any language needs the first few; Python calls the same ones.
 Errors have SQLSTATEs of class `RF` with their facts as a JSON object in DETAIL: see [errors](errors.md#errors).
 
-Roles: `runfold_engine` appends and reads, `runfold_projector` folds, `runfold_operator` does both and registers,
+Roles: `runfold_engine` appends and reads, `runfold_projector` folds, `runfold_operator` appends, reads and registers,
 `service_role` is Supabase's server key. They can not log in: grant them to a role that can.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.reference.catalog import Catalog, Relation
-from runfold.reference.markdown import code, page, table
+from runfold.reference.markdown import code, expression, page, table
 from runfold.reference.specification import SPECIFIED
 
 _INTRODUCTION = """
@@ -69,7 +69,7 @@ def _read_table(catalog: Catalog, relation: Relation, projection: Projection, gr
                 code(one.name),
                 one.type,
                 "yes" if one.nullable else "",
-                code(one.default) if one.default is not None else "",
+                code(expression(one.default)) if one.default is not None else "",
                 "" if specified and one.name in specified.columns else "ours",
                 one.comment or "",
             )
@@ -79,13 +79,17 @@ def _read_table(catalog: Catalog, relation: Relation, projection: Projection, gr
     yield from table(
         ["index", "on", "ours"],
         [
-            (code(one.name), code(one.definition), "" if specified and one.name in specified.indexes else "ours")
+            (
+                code(one.name),
+                code(expression(one.definition)),
+                "" if specified and one.name in specified.indexes else "ours",
+            )
             for one in catalog.rules_of(relation, "index")
         ],
     )
     yield from table(
         ["constraint", "says"],
-        [(code(one.name), code(one.definition)) for one in catalog.rules_of(relation, "constraint")],
+        [(code(one.name), code(expression(one.definition))) for one in catalog.rules_of(relation, "constraint")],
     )
 
 

@@ -1,0 +1,65 @@
+"""`runfold deployment`: what was deployed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from runfold.cli.database import open_database
+from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+
+app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
+
+_STATUSES = ("IDLE", "DEPLOYING", "DEPLOYED", "DEPLOYMENT_FAILED", "UNDEPLOYING", "UNDEPLOYED")
+
+
+@app.command("list", epilog="Example: runfold deployment list --status deployment_failed")
+def list_(
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status", help="Only those that led to this status.", metavar="STATUS", autocompletion=lambda: _STATUSES
+        ),
+    ] = None,
+    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
+    after: After = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """List deployments, the newest first. In JSON every row carries the cursor that --after takes."""
+    from runfold.history.lists import list_deployments
+
+    with open_database() as connection:
+        rows = list_deployments(
+            connection,
+            status=one_of(status, _STATUSES, "--status"),
+            workflow_id=workflow,
+            after=parse_after(after),
+            limit=limit,
+        )
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        [
+            {
+                **row,
+                "workflow": row["workflow"] or row["workflow_id"],
+                "action": row["deployment_action"],
+                "version": row["deployment_version"],
+                "started": row["started_at"].strftime("%Y-%m-%d %H:%M:%S"),
+            }
+            for row in rows
+        ],
+        columns=["started", "workflow", "action", "to_status", "version", "error_message"],
+        empty="no deployments",
+    )
+    print_next(rows, limit)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold deployment`."""
+    root.add_typer(app, name="deployment")

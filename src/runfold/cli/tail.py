@@ -1,0 +1,76 @@
+"""`runfold execution tail`: events as they come."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from runfold.cli.database import open_database
+from runfold.errors import InvalidInput
+
+_SHOWN = (
+    "execution_id", "mode", "deployment_action", "trigger", "trigger_subtype", "index_key", "pause", "pause_reason",
+    "resume_trigger", "to_status", "status", "interaction_type", "response_data", "error_message", "error", "reason",
+    "message",
+)  # fmt: skip
+"""The fields of an event's data that say in a line what happened, in this order."""
+
+
+def tail(
+    execution_id: Annotated[str | None, typer.Argument(help="The execution; all streams without.")] = None,
+    since: Annotated[
+        int | None,
+        typer.Option("--from", min=0, help="Without an id: begin after this position, not now.", metavar="POSITION"),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for more, or end with what is there.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, for scripts.")] = False,
+) -> None:
+    """Print events as they come, a line each; Ctrl-C ends it.
+
+    With an id: that execution and its log lines, from the beginning until it has ended. Without: the whole log, from
+    now on.
+    """
+    from runfold.history.tail import tail_execution, tail_log
+
+    if execution_id is not None and since is not None:
+        raise InvalidInput("--from is for the whole log", hint="leave out the id, or --from", code="invalid_option")
+    with open_database() as connection, contextlib.suppress(KeyboardInterrupt):
+        if execution_id is None:
+            found = tail_log(connection, after=since, follow=follow)
+        else:
+            found = tail_execution(connection, execution_id, follow=follow)
+        for event in found:
+            typer.echo(orjson.dumps(event, option=orjson.OPT_UTC_Z).decode() if as_json else _line(event))
+
+
+def _line(event: dict[str, Any]) -> str:
+    time = event["occurred_at"].strftime("%H:%M:%S.%f")[:-3]
+    detail = _detail(event["data"] or {})
+    return f"{time}  {event['position']:>8}  {event['stream_id']}  {event['type']}  {detail}".rstrip()
+
+
+def _detail(data: dict[str, Any]) -> str:
+    said = []
+    if "activation" in data:
+        said.append(str(data["activation"]))
+        if data.get("attempt", 1) > 1 or "will_retry" in data:
+            said.append(f"attempt {data['attempt']}")
+    if isinstance(error := data.get("error_data"), dict):
+        said.append(str(error.get("message", error)))
+    if "level" in data and data["level"] != "INFO":
+        said.append(str(data["level"]))
+    said += [_text(data[name]) for name in _SHOWN if data.get(name) is not None]
+    if isinstance(request := data.get("request_data"), dict) and "question" in request:
+        said.append(_text(request["question"]))
+    return "  ".join(said)
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    # A line stays a line, and what an event says can not steer a terminal.
+    return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,0 +1,58 @@
+"""`runfold up`: database, migrations and worker in one terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
+
+from runfold.cli.database import catalogue
+from runfold.cli.invocation import settings
+from runfold.cli.output import print_facts
+
+
+def up() -> None:
+    """Start the database where it does not run, migrate it, and fold until Ctrl-C.
+
+    Prints the URL that engines connect to. Ctrl-C ends the worker; the database runs on, until `runfold db stop`.
+    """
+    from runfold.database import migrations
+    from runfold.database.connections import resolve_url
+    from runfold.worker.worker import Worker
+
+    chosen = settings()
+    url = resolve_url(chosen)
+    state = migrations.migrate(url, chosen)
+    worker = Worker(url, chosen, catalogue())
+    worker.stop_on_signals()
+    logging.getLogger("runfold").setLevel(logging.INFO)
+    embedded = chosen.database_url is None
+    print_facts(
+        {
+            "database": f"the embedded one in {chosen.home}" if embedded else _without_password(url),
+            # The embedded one's password is this machine's; another's is not ours to show.
+            **({"url": url} if embedded else {}),
+            "schema": f"version {state.applied[-1]}",
+            "worker": "folds; stop it with Ctrl-C",
+        }
+    )
+    sys.stdout.flush()
+    worker.run()
+    home = "" if chosen.home == Path(".runfold") else f" --home {chosen.home}"
+    running_on = (
+        f"the database runs on: stop it with `runfold{home} db stop`" if embedded else "the database was not touched"
+    )
+    typer.echo(f"the worker has stopped; {running_on}")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold up`."""
+    root.command("up", epilog="Example: runfold up")(up)

@@ -1,0 +1,58 @@
+"""A log in the test's own database, and the console script in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.worker.log import Log
+from tests.worker.processes import CONSOLE_SCRIPT
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Runfold = Callable[..., Answer]
+
+
+def run_console_script(*words: str, columns: int = 80, **environment: str) -> Answer:
+    """Run `runfold` as a person does, in a terminal so wide."""
+    done = subprocess.run(
+        [CONSOLE_SCRIPT, *words],
+        env={**os.environ, "COLUMNS": str(columns), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def log(connection: psycopg.Connection[Any]) -> Log:
+    return Log(connection)
+
+
+@pytest.fixture
+def runfold(database_url: str) -> Runfold:
+    """The console script on the test's own database."""
+
+    def run(*words: str, columns: int = 80, **environment: str) -> Answer:
+        return run_console_script("--url", database_url, *words, columns=columns, **environment)
+
+    return run

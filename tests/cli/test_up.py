@@ -1,0 +1,92 @@
+"""`runfold up`: a database, migrated, and a worker, from nothing; and an end that says what still runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import runfold
+from runfold.database.server import EmbeddedServer
+from tests.cli.running import ask, execution
+from tests.fixtures.servers import remove
+
+
+@pytest.fixture
+def server(tmp_path: Path, postgres_bin: Path) -> Iterator[EmbeddedServer]:
+    """The embedded server of the test's folder, which `up` starts."""
+    server = EmbeddedServer(tmp_path / "home", postgres_bin)
+    try:
+        yield server
+    finally:
+        remove(server)
+
+
+def up(cwd: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "runfold", *words, "up"],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def facts(process: subprocess.Popen[str]) -> dict[str, str]:
+    """The facts that are printed when everything is up."""
+    assert process.stdout is not None
+    told: dict[str, str] = {}
+    for said in process.stdout:
+        name, _, value = said.strip().partition(" ")
+        told[name] = value.strip()
+        if name == "worker":
+            return told
+    raise AssertionError(f"it ended: {process.communicate()[1]}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_up_makes_a_database_folds_and_leaves_it_running(
+    tmp_path: Path, postgres_bin: Path, server: EmbeddedServer, number: signal.Signals
+) -> None:
+    process = up(tmp_path, "--home", str(server.home), RUNFOLD_POSTGRES_BIN=str(postgres_bin))
+    try:
+        told = facts(process)
+        assert told["url"] == server.url
+        with runfold.connect(told["url"]) as store:
+            (appended,) = store.append_many([execution("e1")])
+            store.wait_for(appended.last_position, timeout=60)
+        assert [row["execution_id"] for row in ask(told["url"], "execution", "list")] == ["e1"]
+        process.send_signal(number)
+        said, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert f"stop it with `runfold --home {server.home} db stop`" in said
+        assert server.is_running()
+        assert ask(told["url"], "status")["leader"] is None
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_up_on_a_database_of_ones_own_shows_no_password_and_starts_no_server(
+    tmp_path: Path, empty_database_url: str
+) -> None:
+    process = up(tmp_path, "--url", empty_database_url)
+    try:
+        told = facts(process)
+        assert "url" not in told
+        assert "@" not in told["database"]
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "db stop" not in said
+        assert not (tmp_path / ".runfold").exists()
+    finally:
+        process.kill()
+        process.communicate()
