@@ -84,6 +84,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_stream_id', '{at} is not a stream id: {found}', 'A stream id is <category>-<name>; a category is [a-z][a-z0-9_]*.'),
     ('unknown_category', '{at} is of a category that is not registered: {found}', 'Register it with register_event_types.'),
     ('unknown_type', '{at} is not an event type of its category: {found}', 'Register it, or correct the name.'),
+    ('reserved_type', '{at} is a type of our own vocabulary: {found}', 'Choose another name for yours.'),
     ('schema_version_newer', '{at} is {found}, newer than the {limit} that this database knows', 'Migrate the database first.'),
     ('stream_mismatch', '{at} is not what the stream is named after: {found}', 'Expected {limit}.'),
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
@@ -957,6 +958,9 @@ BEGIN
     END IF;
     FOREACH wanted IN ARRAY types LOOP
         PERFORM runfold.raise_value_fault('name', 1, 255, NULL, to_jsonb(wanted), '/types');
+        IF EXISTS (SELECT FROM runfold.event_types o WHERE o.type = wanted AND o.closed) THEN
+            PERFORM runfold.raise_fault('reserved_type', '/types', NULL, to_jsonb(wanted));
+        END IF;
         INSERT INTO runfold.event_types AS t (category, type, schema_version, opaque)
         VALUES (category, wanted, schema_version, opaque)
             ON CONFLICT ON CONSTRAINT event_types_pkey DO UPDATE
@@ -1218,6 +1222,8 @@ BEGIN
      WHERE t.category = stream_category AND t.type IN (event_type, '*') ORDER BY t.type = '*' LIMIT 1;
     IF NOT FOUND OR (known.type = '*' AND known.closed) THEN
         PERFORM runfold.raise_fault('unknown_type', pointer || '/type', NULL, to_jsonb(left(event_type, 100)));
+    ELSIF NOT known.closed AND EXISTS (SELECT FROM runfold.event_types o WHERE o.type = event_type AND o.closed) THEN
+        PERFORM runfold.raise_fault('reserved_type', pointer || '/type', NULL, to_jsonb(event_type));
     END IF;
     IF coalesce(event -> 'schema_version', 'null') <> 'null' THEN
         PERFORM runfold.raise_value_fault('integer', 1, 2147483647, NULL, event -> 'schema_version', pointer || '/schema_version');
@@ -1422,7 +1428,9 @@ BEGIN
     SELECT * INTO known FROM runfold.event_types t
      WHERE t.category = registered_event_is_valid.category AND t.type IN (wanted, '*') AND NOT t.closed
      ORDER BY t.type = '*' LIMIT 1;
-    RETURN FOUND AND jsonb_typeof(event -> 'type') = 'string' AND wanted ~ '^[!-~]+$' AND octet_length(wanted) <= 255
+    -- Folds choose events by type: nobody else's may bear a name of ours.
+    RETURN FOUND AND NOT EXISTS (SELECT FROM runfold.event_types o WHERE o.type = wanted AND o.closed)
+       AND jsonb_typeof(event -> 'type') = 'string' AND wanted ~ '^[!-~]+$' AND octet_length(wanted) <= 255
        AND coalesce(nullif(event -> 'schema_version', 'null')::text::integer, 1) BETWEEN 1 AND known.schema_version
        AND (event - '{event_id,type,schema_version,data,payload,metadata,occurred_at}'::text[]) = '{}'
        AND CASE WHEN payload IS NULL THEN jsonb_typeof(event -> 'data') = 'object'

@@ -1,4 +1,4 @@
-"""What operators ask first: how is it, what ran, what is parked, is it right? For people and, with --json, for scripts."""
+"""What operators ask first, for people and for scripts: how is it, what ran, what is parked, is it right?"""
 
 from __future__ import annotations
 

@@ -444,15 +444,22 @@ def test_a_transaction_that_is_cancelled_is_rolled_back(database_url: str, conne
     in_a_loop(test())
 
 
-def test_waiting_leaves_the_loop_to_others_and_can_be_cancelled(database_url: str) -> None:
+def test_waiting_leaves_the_loop_to_others_and_can_be_cancelled(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blocks(seconds: float) -> None:
+        raise AssertionError(f"the loop was blocked for {seconds} s")
+
     async def test() -> None:
         async with await runfold.connect_async(database_url) as store, heartbeat() as beats:
+            monkeypatch.setattr(time, "sleep", blocks)
             began = time.monotonic()
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await store.wait_for(1, timeout=30)
             assert time.monotonic() - began < 5
             assert len(beats) > 5
+            monkeypatch.undo()
 
     in_a_loop(test())
 

@@ -1,7 +1,7 @@
 """A worker that kills itself with SIGKILL at one step of a batch, or breaks one rule.
 
-The product knows nothing of it: its functions are patched in the worker's own process. `nth` counts how often the step is
-reached.
+The product knows nothing of it: its functions are patched in the worker's own process. `nth` counts how often the step
+is reached.
 """
 
 from __future__ import annotations

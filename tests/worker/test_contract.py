@@ -175,7 +175,7 @@ def test_two_projections_can_not_have_one_name_or_one_table(tmp_path: Path) -> N
 
 
 def test_an_unknown_projection_is_told_what_there_is() -> None:
-    with pytest.raises(UnknownProjection, match="there are .*workflow_executions"):
+    with pytest.raises(UnknownProjection, match=r"there are .*workflow_executions"):
         load_catalogue().projection("executions")
 
 

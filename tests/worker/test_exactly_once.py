@@ -86,7 +86,7 @@ def test_two_workers_at_once_fold_every_batch_once(log: Log, database_url: str) 
 def test_control_a_checkpoint_in_its_own_transaction_loses_or_doubles_events(
     log: Log, database_url: str, rule: str
 ) -> None:
-    # Log lines have no row that could tell that they were folded before: a second time is refused by the key, and parks.
+    # Nothing tells that a log line was folded before: a second time is refused by the key, and parks.
     for n in range(20):
         log.append(f"execution-{n}", *run(str(n)))
         log.append(f"log-{n}", *[("LogAppended", {"level": "INFO", "event_type": "step_output", "message": "m"})] * 3)

@@ -32,8 +32,10 @@ def private_bytes(pid: int) -> int | None:
 
 
 def measured(url: str, body: Callable[[], object]) -> tuple[int, int | None]:
-    """Run this in a process of its own; returns the peak of its resident memory and, where they can be read, the greatest
-    private memory that its backends were seen with. In bytes."""
+    """Run this in a process of its own; returns the peak of its resident memory, in bytes.
+
+    And the greatest private memory that its backends were seen with, where that can be read.
+    """
     into, out = os.pipe()
 
     def report() -> None:

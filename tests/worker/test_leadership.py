@@ -76,7 +76,7 @@ def seconds_to_succeed(log: Log, epoch: int) -> float:
 
 
 def slowdown(url: str) -> float:
-    """How many times slower than it should this machine is now, by the takeover of a bare lock from a killed process."""
+    """How many times slower than it should be this machine is now, by how long a bare lock takes to be taken over."""
     key = 4711
 
     def hold() -> None:
@@ -275,9 +275,9 @@ def test_a_drain_whose_database_is_restarted_ends_well(private_server: PrivateSe
             eventually(slowness.sleeping)
             sigkill(server)
             server.start()
-            with psycopg.connect(server.url, autocommit=True) as connection:
-                log.connection = connection
-                connection.execute("UPDATE public.slowness SET seconds = 0")
+            with psycopg.connect(server.url, autocommit=True) as restarted:
+                log.connection = restarted
+                restarted.execute("UPDATE public.slowness SET seconds = 0")
                 assert draining.wait() == 0, draining.output
                 log.assert_folded()
 

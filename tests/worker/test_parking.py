@@ -1,4 +1,4 @@
-"""Poison parks one stream in one group, and nothing else; a broken file stops its group; what may pass is tried again."""
+"""Poison parks one stream in one group; a broken file stops its group; what may pass is tried again."""
 
 from __future__ import annotations
 

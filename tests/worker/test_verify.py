@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import Any
 
@@ -13,7 +12,7 @@ from runfold.projections.catalogue import load_catalogue
 from runfold.projections.verify import Verification, verify
 from tests.model.payloads import WORKFLOWS
 from tests.worker.log import Log, event, run
-from tests.worker.processes import assert_nothing_differs, drain, eventually, folded, verified, worker
+from tests.worker.processes import assert_nothing_differs, drain, verified, worker
 
 
 @pytest.fixture
@@ -55,18 +54,19 @@ DAMAGE: dict[str, tuple[str, str, str, set[str]]] = {
         "node_executions", "different", {"start_time"},
     ),
     "a missing row": (
-        "DELETE FROM public.node_executions WHERE execution_id = 'b' AND activation = 'n0'", "node_executions", "missing", set(),
+        "DELETE FROM public.node_executions WHERE execution_id = 'b' AND activation = 'n0'",
+        "node_executions", "missing", set(),
     ),
     "a surplus row": (
-        "INSERT INTO public.workflow_executions (id, execution_id, workflow_id, first_event_position, last_event_position,"
-        " created_at, updated_at) VALUES (gen_random_uuid(), 'x', gen_random_uuid(), 1, 1, now(), now())",
-        "workflow_executions", "surplus", set(),
+        "INSERT INTO public.workflow_status (workflow_id, last_event_position, updated_at)"
+        " VALUES (gen_random_uuid(), 1, now())",
+        "workflow_status", "surplus", set(),
     ),
     "a number of the same value": (
         "UPDATE public.workflow_executions SET metadata = jsonb_build_object('cost', 1.00) WHERE execution_id = 'a'",
         "workflow_executions", "different", {"metadata"},
     ),
-    "a log line's microsecond": (
+    "a log line's last blank": (
         "UPDATE public.workflow_execution_logs SET message = message || ' ' WHERE execution_id = 'a'",
         "workflow_execution_logs", "different", {"message"},
     ),
@@ -165,7 +165,8 @@ def test_verify_changes_nothing(healthy: Log, database_url: str) -> None:
     def tables() -> list[Any]:
         return [
             healthy.connection.execute(
-                "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY 1"
+                "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
+                " WHERE schemaname = 'public' ORDER BY 1"
             ).fetchall(),
             healthy.connection.execute("SELECT relname FROM pg_class WHERE relpersistence = 't'").fetchall(),
         ]

@@ -53,7 +53,8 @@ def idle(connection: psycopg.Connection[Any]) -> bool:
 
 def listener(connection: psycopg.Connection[Any]) -> int | None:
     row = connection.execute(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runfold worker bell'"
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'runfold worker bell'"
     ).fetchone()
     return None if row is None else int(row[0])
 

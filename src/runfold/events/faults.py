@@ -56,6 +56,7 @@ FAULTS: dict[str, Fault] = {
         "{at} is of a category that is not registered: {found}", "Register it with register_event_types."
     ),
     "unknown_type": Fault("{at} is not an event type of its category: {found}", "Register it, or correct the name."),
+    "reserved_type": Fault("{at} is a type of our own vocabulary: {found}", "Choose another name for yours."),
     "schema_version_newer": Fault(
         "{at} is {found}, newer than the {limit} that this database knows", "Migrate the database first."
     ),
