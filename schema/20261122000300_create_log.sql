@@ -204,6 +204,8 @@ GRANT EXECUTE ON FUNCTION runfold.safe_head(), runfold.head_holders(), runfold.l
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions(integer, bigint) TO runfold_projector, runfold_operator;
 
+COMMENT ON FUNCTION runfold.refuse_change() IS 'Trigger: refuses every change of a recorded event.';
+
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000300';
 
 -- migrate:down

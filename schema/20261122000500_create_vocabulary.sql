@@ -1564,7 +1564,7 @@ BEGIN
                                   'claims_are_valid') LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO runfold_operator', f);
-        IF f::text !~ '^runfold\.register_' THEN
+        IF (SELECT p.proname FROM pg_proc p WHERE p.oid = f) NOT LIKE 'register\_%' THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO runfold_engine, runfold_projector, service_role', f);
         END IF;
     END LOOP;
@@ -1574,6 +1574,29 @@ GRANT SELECT ON runfold.faults, runfold.event_types, runfold.event_fields, runfo
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 GRANT INSERT, UPDATE ON runfold.event_types TO runfold_operator;
 GRANT UPDATE ON runfold.settings TO runfold_operator;
+
+COMMENT ON FUNCTION runfold.current_schema_version(text) IS 'The current version of an event types shape.';
+COMMENT ON FUNCTION runfold.append_is_valid(jsonb, text, text) IS 'Quick check of an append but for its events.';
+COMMENT ON FUNCTION runfold.claims_are_valid(jsonb) IS 'Quick check of an appends claims or releases.';
+COMMENT ON FUNCTION runfold.event_is_valid(text, text, text, jsonb) IS 'Quick check of an events data against the vocabulary, generated from the models.';
+COMMENT ON FUNCTION runfold.older_event_is_valid(text, text, jsonb) IS 'Quick check of an event of an older version, upcast.';
+COMMENT ON FUNCTION runfold.registered_event_is_valid(text, jsonb) IS 'Quick check of an event of a category that its owner registered.';
+COMMENT ON FUNCTION runfold.large_event_is_valid(jsonb) IS 'Quick check of a large event against the limits.';
+COMMENT ON FUNCTION runfold.json_is_exact(text, text) IS 'Whether the text certainly holds no duplicate key and no number that jsonb changes.';
+COMMENT ON FUNCTION runfold.is_uuid(text) IS 'Whether a text is a UUID.';
+COMMENT ON FUNCTION runfold.is_timestamp(text) IS 'Whether a text is an RFC 3339 time with a zone, in the years 1 to 9999.';
+COMMENT ON FUNCTION runfold.is_base64(text) IS 'Whether a text is base64.';
+COMMENT ON FUNCTION runfold.base64_octets(text) IS 'How many bytes a base64 text stands for.';
+COMMENT ON FUNCTION runfold.number_fault(text) IS 'What a numbers text can not be read back as; NULL if it can.';
+COMMENT ON FUNCTION runfold.require_value(text, bigint, bigint, jsonb, text) IS 'Raises the fault of a required value.';
+COMMENT ON FUNCTION runfold.raise_fault(text, text, jsonb, jsonb) IS 'Raises a fault of the catalogue, with its facts in DETAIL.';
+COMMENT ON FUNCTION runfold.raise_json_fault(text) IS 'Raises the first fault of a calls JSON text.';
+COMMENT ON FUNCTION runfold.raise_value_fault(text, bigint, bigint, text[], jsonb, text) IS 'Raises the fault of a value, if it has one.';
+COMMENT ON FUNCTION runfold.raise_unknown_field(jsonb, text[], text) IS 'Raises the first field that is not known.';
+COMMENT ON FUNCTION runfold.raise_stream_id_fault(text, text) IS 'Raises the fault of a stream id, if it has one.';
+COMMENT ON FUNCTION runfold.raise_event_fault(text, jsonb, text) IS 'Raises the first fault of an event.';
+COMMENT ON FUNCTION runfold.raise_claims_fault(jsonb, text) IS 'Raises the first fault of claims or releases.';
+COMMENT ON FUNCTION runfold.raise_append_fault(text) IS 'Raises the first fault of a call: the exact path behind the quick checks.';
 
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000500';
 

@@ -409,6 +409,11 @@ REVOKE ALL ON FUNCTION runfold.read_all(bigint, integer, text[]), runfold.read_s
 GRANT EXECUTE ON FUNCTION runfold.read_all(bigint, integer, text[]), runfold.read_stream(text, bigint, integer)
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+COMMENT ON FUNCTION runfold.command_digest(jsonb) IS 'What makes two calls the same command.';
+COMMENT ON FUNCTION runfold.recorded_appends(jsonb, boolean) IS 'The original result of a call that was recorded before.';
+COMMENT ON FUNCTION runfold.take_claims(jsonb) IS 'Releases and takes the claims of a call.';
+COMMENT ON FUNCTION runfold.webhooks_after(text, jsonb) IS 'The webhook paths that a deployment stream holds after its events.';
+
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000600';
 
 -- migrate:down

@@ -174,6 +174,10 @@ GRANT SELECT ON runfold.checkpoints, runfold.projections, runfold.leader, runfol
     TO runfold_engine, service_role;
 GRANT SELECT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
+COMMENT ON FUNCTION runfold.keep_log_columns() IS 'Trigger: keeps the columns of workflows that the log owns equal to workflow_status.';
+COMMENT ON FUNCTION runfold.note_new_workflow() IS 'Trigger: has the copy of a new workflow made again after its commit.';
+COMMENT ON FUNCTION runfold.copy_status_to_workflows() IS 'Trigger: copies a changed workflow_status, without waiting for locked workflows.';
+
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261122000900';
 
 -- migrate:down

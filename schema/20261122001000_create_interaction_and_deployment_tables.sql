@@ -232,6 +232,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions, public.hil_re
 GRANT SELECT ON public.human_interactions, public.hil_responses, public.workflow_deployment_history, public.trigger_index
     TO runfold_engine, runfold_operator, service_role;
 
+COMMENT ON FUNCTION runfold.append_workflow_deleted() IS 'Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.';
+
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261122001000';
 
 -- migrate:down

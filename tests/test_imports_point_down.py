@@ -21,7 +21,7 @@ FLOORS: list[set[str]] = [
     {"history", "worker"},
     {"interop", "writing"},
     {"cli"},
-    {"demo"},
+    {"demo", "reference"},
 ]
 # The package's own door (`runfold.connect`) and `python -m runfold` stand above all floors.
 DOORS = {"__init__", "__main__"}

@@ -13,7 +13,6 @@ def runtime_sql(package: str) -> Callable[[str], LiteralString]:
 
     @cache
     def statement(name: str) -> LiteralString:
-        text = resources.files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-        return text
+        return resources.files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
     return statement

@@ -79,3 +79,24 @@ def test_the_roles_of_the_how_to_can_do_what_the_page_says(runner: Runner) -> No
     with runfold.connect(login(runner.url, "my_operator", "change me")) as operator:
         operator.register_event_types("billing")
     assert_nothing_differs(runner.url)
+
+
+def test_the_policies_of_the_supabase_page_show_users_their_own_rows_and_let_the_worker_write(runner: Runner) -> None:
+    (roles, *_) = blocks(DOCS / "how-to" / "use-your-own-postgresql.md", "sql")
+    (policies,) = blocks(DOCS / "how-to" / "use-supabase.md", "sql")
+    runner.run(roles)
+    runner.run(policies)
+    runner.start_worker(login(runner.url, "my_worker", "change me"))
+    mine, other = uuid4(), uuid4()
+    with runfold.connect(login(runner.url, "my_engine", "change me")) as engine:
+        for name, user_id in (("mine", mine), ("other", other), ("nobody", None)):
+            created = runfold.events.ExecutionCreated(execution_id=name, workflow_id=uuid4(), mode="MANUAL")
+            appended = engine.append(f"execution-{name}", [created], user_id=user_id)
+        engine.wait_for(appended.last_position, timeout=30)
+    with psycopg.connect(runner.url) as connection:
+        assert connection.execute("SELECT count(*) FROM workflow_executions").fetchone() == (3,)
+        connection.execute("SET LOCAL ROLE authenticated")
+        connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [f'{{"sub": "{mine}"}}'])
+        assert connection.execute("SELECT execution_id FROM workflow_executions").fetchall() == [("mine",)]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT * FROM node_executions")

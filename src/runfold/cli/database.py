@@ -21,7 +21,10 @@ def open_database() -> Iterator[psycopg.Connection[Any]]:
     from runfold.database.migrations import ensure_migrated
 
     chosen = settings()
-    with mapped_errors(), connect(resolve_url(chosen), chosen, application="runfold cli", autocommit=True) as connection:
+    with (
+        mapped_errors(),
+        connect(resolve_url(chosen), chosen, application="runfold cli", autocommit=True) as connection,
+    ):
         ensure_migrated(connection)
         yield connection
 

@@ -22,7 +22,7 @@ _MODES = ("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")
 _TRIGGERS = ("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK")
 
 
-@app.command("list", epilog="Example: runfold execution list --status error --since 2h --error timeout")
+@app.command("list", epilog="Example: runfold execution list --status error --since 2h")
 def list_(
     status: Annotated[
         str | None,
@@ -86,8 +86,16 @@ def list_(
         print_json(rows)
         return
     print_table(
-        [{**row, "started": clock(row["start_time"]), "took": short(row["duration_ms"])} for row in rows],
-        columns=["execution_id", "status", "workflow", "started", "took", "error_message"],
+        [
+            {
+                **row,
+                "started": clock(row["start_time"]),
+                "took": short(row["duration_ms"]),
+                "error": row["error_message"],
+            }
+            for row in rows
+        ],
+        columns=["execution_id", "status", "workflow", "started", "took", "error"],
         empty="no executions",
     )
     print_next(rows, limit)

@@ -48,8 +48,16 @@ def list_(
         return
     now = datetime.now(UTC)
     print_table(
-        [{**row, "deadline": _deadline(row, now), "asks": _question(row["request_data"])} for row in rows],
-        columns=["deadline", "id", "status", "priority", "execution_id", "node_id", "asks"],
+        [
+            {
+                **row,
+                "deadline": _deadline(row, now),
+                "execution": row["execution_id"],
+                "asks": _question(row["request_data"]),
+            }
+            for row in rows
+        ],
+        columns=["deadline", "id", *(["status"] if chosen != "pending" else []), "priority", "execution", "asks"],
         empty="nobody is asked anything" if chosen == "pending" else "no interactions",
     )
     print_next(rows, limit)

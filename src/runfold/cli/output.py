@@ -25,6 +25,12 @@ def print_json(value: Any) -> None:
     typer.echo(text.decode())
 
 
+_COPIED = frozenset({"id", "execution_id", "stream_id", "status", "started", "deadline", "took"})
+"""Columns that people copy from, or read at a glance: other columns fold first."""
+
+_LONGEST_COPIED = 36
+
+
 def console() -> Console:
     """Where people read: as wide as the terminal, or as COLUMNS says; what is piped elsewhere is never folded."""
     shown = Console()
@@ -34,10 +40,12 @@ def console() -> Console:
 def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:
     """Print the rows as a table of the named columns, or the sentence `empty` where there is no row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
+    lines = [[_cell(row.get(column)) for column in columns] for row in rows]
+    for number, column in enumerate(columns):
+        whole = max((len(line[number]) for line in lines), default=0) if column in _COPIED else 0
+        table.add_column(column, overflow="fold", min_width=min(whole, _LONGEST_COPIED))
+    for line in lines:
+        table.add_row(*line)
     if table.row_count:
         console().print(table)
     else:

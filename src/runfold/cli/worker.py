@@ -24,7 +24,7 @@ def worker(
 ) -> None:
     """Fold the log into the read tables, exactly once.
 
-    Any number may run; one leads, the others wait to take over. SIGTERM finishes the batch at hand. With --once the exit
+    Any number may run; one leads, the others wait to take over. SIGTERM finishes the batch at hand. With --once, exit
     code is 1 when a group of projections waits for an operator.
     """
     from runfold.database.connections import resolve_url
@@ -50,7 +50,9 @@ def worker(
     elif not waiting:
         print_facts({"folded up to": facts["position"]})
     if waiting:
-        raise GroupWaits("; ".join(f"{name}: {reason}" for name, reason in waiting.items()), hint="see `runfold status`")
+        raise GroupWaits(
+            "; ".join(f"{name}: {reason}" for name, reason in waiting.items()), hint="see `runfold status`"
+        )
 
 
 @contextmanager

@@ -224,13 +224,18 @@ class AsyncStore:
         patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
         with mapped_errors():
             try:
-                async with self._pool.connection(timeout=patience) as connection:
-                    yield connection
+                connection = await self._pool.getconn(patience)
             except PoolTimeout:
                 # A pool whose server is away has no free connection either: ask the server itself.
-                connection = await self._new_connection()
-                await connection.close()
+                probe = await self._new_connection()
+                await probe.close()
                 raise
+            try:
+                async with connection:
+                    yield connection
+            finally:
+                # An interruption of the return, the second one of a task, would lose the pool a connection for good.
+                await asyncio.shield(self._pool.putconn(connection))
 
     async def _new_connection(self) -> _Connection:
         """A connection beside the pool."""

@@ -31,6 +31,7 @@ _SUBSTITUTIONS = [
         (r"\bAsync(?=[A-Z])", ""),
         (r"\b__a(?=(enter|exit)__)", "__"),
         (r"\basyncio\.to_thread\((\w+), ", r"\1("),
+        (r"\basyncio\.shield\((.*)\)$", r"\1"),
         (r"\basyncio\.sleep\b", "time.sleep"),
         (r"\basync (?=def|with|for)", ""),
         (r"\bawait ", ""),

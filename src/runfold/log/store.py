@@ -218,13 +218,18 @@ class Store:
         patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
         with mapped_errors():
             try:
-                with self._pool.connection(timeout=patience) as connection:
-                    yield connection
+                connection = self._pool.getconn(patience)
             except PoolTimeout:
                 # A pool whose server is away has no free connection either: ask the server itself.
-                connection = self._new_connection()
-                connection.close()
+                probe = self._new_connection()
+                probe.close()
                 raise
+            try:
+                with connection:
+                    yield connection
+            finally:
+                # An interruption of the return, the second one of a task, would lose the pool a connection for good.
+                self._pool.putconn(connection)
 
     def _new_connection(self) -> _Connection:
         """A connection beside the pool."""

@@ -15,7 +15,10 @@ from runfold.settings import projections_dir
 
 @dataclass(frozen=True)
 class Group:
-    """Projections that advance together, in fold order: who reads a table comes after it, who reads it as it stood, before."""
+    """Projections that advance together, in fold order.
+
+    Who reads a table comes after it, who reads it as it stood, before.
+    """
 
     name: str
     projections: tuple[Projection, ...]
@@ -56,7 +59,9 @@ def load_catalogue(*folders: Path) -> Catalogue:
     found: dict[str, Projection] = {}
     for folder in (projections_dir(), *folders):
         if not folder.is_dir():
-            raise ProjectionInvalid(f"there is no folder {folder}", hint="set RUNFOLD_PROJECTIONS to your projection files")
+            raise ProjectionInvalid(
+                f"there is no folder {folder}", hint="set RUNFOLD_PROJECTIONS to your projection files"
+            )
         for path in sorted(folder.glob("*.sql")):
             projection = read_projection(path)
             if projection.name in found:
@@ -64,7 +69,8 @@ def load_catalogue(*folders: Path) -> Catalogue:
             for other in found.values():
                 if (other.schema, other.table) == (projection.schema, projection.table):
                     raise ProjectionInvalid(
-                        f"{path}: {other.name} folds into {other.schema}.{other.table} already", hint="a table has one fold"
+                        f"{path}: {other.name} folds into {other.schema}.{other.table} already",
+                        hint="a table has one fold",
                     )
             found[projection.name] = projection
     by_group: dict[str, list[Projection]] = {}
@@ -91,4 +97,6 @@ def _fold_order(group: str, members: Iterable[Projection]) -> tuple[Projection, 
     try:
         return tuple(by_table[table] for table in order.static_order())
     except CycleError as exc:
-        raise ProjectionInvalid(f"the projections of the group {group} read each other in a circle: {exc.args[1]}") from exc
+        raise ProjectionInvalid(
+            f"the projections of the group {group} read each other in a circle: {exc.args[1]}"
+        ) from exc

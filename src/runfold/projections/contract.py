@@ -14,7 +14,8 @@ from runfold.errors import ProjectionInvalid
 
 _VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
 _FIELDS = {
-    "name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events", "barriers",
+    "name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events",
+    "barriers",
 }  # fmt: skip
 _REQUIRED = ("name", "version", "group", "table", "key", "events")
 _HEADER_LINE = re.compile(r"-- (?P<field>[a-z_]+): *(?P<value>.*)")
@@ -63,7 +64,9 @@ def read_projection(path: Path) -> Projection:
     except (OSError, UnicodeDecodeError) as exc:
         raise ProjectionInvalid(f"{path} can not be read: {exc}", hint="a projection is a text in UTF-8") from exc
     except ProjectionInvalid as exc:
-        raise ProjectionInvalid(f"{path.name}: {exc.message}", hint="see projections/README.md", path=str(path)) from None
+        raise ProjectionInvalid(
+            f"{path.name}: {exc.message}", hint="see projections/README.md", path=str(path)
+        ) from None
 
 
 def parse_projection(text: str, *, expected_name: str) -> Projection:
@@ -157,7 +160,7 @@ def _statements(body: str, events: tuple[str, ...], barriers: tuple[str, ...]) -
 
 
 def _split_statements(body: str) -> Iterator[tuple[str, str]]:
-    """Each statement with the comments before it and without its semicolon, and its first word; comments alone are none.
+    """Each statement with the comments before it and without its semicolon, and its first word; no comments alone.
 
     Only the lexer is asked: sqlparse's own splitting and formatting took a second for the files of this product.
     """

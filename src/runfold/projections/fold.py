@@ -22,9 +22,9 @@ NOT_PARKED: LiteralString = (
 ONE_STREAM: LiteralString = "e.stream_id = %(stream)s"
 NO_STREAM: LiteralString = "false"
 
-# What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT costs more
-# than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch; plan_cache_mode stays
-# auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
+# What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
+# costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch;
+# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
 FOLD_SESSION: LiteralString = """
     SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
@@ -37,9 +37,9 @@ FOLD_SESSION: LiteralString = """
 """
 
 
-# To plan a fold takes longer than to fold a few events, so a small batch takes a kept, generic plan. Left to itself that would be
-# made for half a percent of the log (650 ms for one event); with nothing but nested loops over indexes to choose, it is made for
-# few rows.
+# To plan a fold takes longer than to fold a few events, so a small batch takes a kept, generic plan. Left to itself
+# that would be made for half a percent of the log (650 ms for one event); with nothing but nested loops over indexes
+# to choose, it is made for few rows.
 SMALL_BATCH = 200
 _SMALL_BATCH_PLANS: LiteralString = """;
     SET LOCAL plan_cache_mode = 'force_generic_plan';
@@ -60,7 +60,7 @@ class Bounds:
 
 
 def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
-    """Where the next batch ends: after about `size` events of the group, at the end of an append, at the head at most."""
+    """Where the next batch ends: after about `size` events of the group, where an append ends, at the head at most."""
     cursor.execute(statement("batch_bounds"), {"after": after, "head": head, "types": group.events, "size": size})
     events, seen, last, types = cursor.fetchone() or (0, None, None, None)
     found = frozenset(types or ())

@@ -93,7 +93,10 @@ class Projector:
                 return advanced
 
     def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
-        """Move on, to a head and in one statement, the groups that have nothing to fold up to it; returns their names."""
+        """Move on, to a head and in one statement, the groups that have nothing to fold up to it.
+
+        Returns their names.
+        """
         rows = self.connection.execute(
             statement("pass_by"),
             {"head": head, "epoch": self.epoch, "groups": Jsonb({group.name: group.events for group in groups})},
@@ -216,7 +219,7 @@ class Projector:
         return None
 
     def retry_parked(self, group: Group, stream_id: str) -> psycopg.Error | None:
-        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it; the error when it fails again.
+        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it; the error if it fails again.
 
         Safe beside a worker: it holds the group's checkpoint.
         """
@@ -247,5 +250,3 @@ class Projector:
 
 def _one_line(exc: psycopg.Error) -> str:
     return " ".join(str(exc.diag.message_primary or exc).split())
-
-

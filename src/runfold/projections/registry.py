@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def register_group(connection: psycopg.Connection[Any], group: Group) -> str | None:
-    """Make the group's checkpoint and note its projections; returns why it has to wait for a rebuild, None when it has not.
+    """Make the group's checkpoint and note its projections; returns why it has to wait for a rebuild, or None.
 
     A table that is new in a group that has folded already, and a file of another version than its table was built with,
     wait, and the checkpoint says so. A changed text under the same version is only warned of.
@@ -45,7 +45,8 @@ def _register_projections(cursor: psycopg.Cursor[Any], group: Group, position: i
         version, digest, _ = cursor.fetchone() or (None, None, None)
         if version != projection.version:
             return (
-                f"{projection.name} was built with version {version}, its file is version {projection.version}: rebuild it"
+                f"{projection.name} was built with version {version},"
+                f" its file is version {projection.version}: rebuild it"
             )
         if digest != projection.digest:
             log.warning("%s changed under the same version %s", projection.name, version)

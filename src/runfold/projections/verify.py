@@ -1,7 +1,8 @@
 """Verify: fold the log again, into temporary tables, and compare them whole with the live ones.
 
-Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with the rows it stands for, so the snapshot
-holds each group's tables exactly at its checkpoint: nothing is locked, the worker goes on, and no difference is due to timing.
+Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with the rows it stands for, so the
+snapshot holds each group's tables exactly at its checkpoint: nothing is locked, the worker goes on, and no difference
+is due to timing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One row that is not what the log says. `columns` maps each differing column to (in the table, in the log), as text."""
+    """One row that is not what the log says.
+
+    `columns` maps each differing column to (in the table, in the log), as text.
+    """
 
     key: dict[str, Any]
     kind: str
@@ -52,7 +56,7 @@ def verify(
     catalogue: Catalogue,
     names: Iterable[str] = (),
     *,
-    progress: Progress = lambda group, position, upto: None,
+    progress: Progress = lambda *_: None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
@@ -108,7 +112,9 @@ def _make_shadows(cursor: psycopg.Cursor[Any], group: Group) -> None:
             "live": sql.Identifier(projection.schema, projection.table),
         }
         cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {shadow} (LIKE {live} INCLUDING DEFAULTS INCLUDING INDEXES)").format(**names)
+            sql.SQL("CREATE TEMPORARY TABLE {shadow} (LIKE {live} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
+                **names
+            )
         )
 
 

@@ -1,8 +1,8 @@
 """How an idle worker is woken: a handshake, so that a busy log pays nothing for it.
 
-Idle means holding a session lock. An appender tries that lock, shared, and notifies only when it does not get it. So the
-worker takes the lock, looks at the log once more, and only then sleeps; an appender that got the lock before has committed
-by then, or the worker does not get it and looks again soon.
+Idle means holding a session lock. An appender tries that lock, shared, and notifies only when it does not get it. So
+the worker takes the lock, looks at the log once more, and only then sleeps; an appender that got the lock before has
+committed by then, or the worker does not get it and looks again soon.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""One worker leads: a session lock in PostgreSQL decides, a pulse shows that the leader lives, an epoch fences the dead.
+"""One worker leads: a session lock in PostgreSQL decides, a pulse shows that it lives, an epoch fences the dead.
 
-A leader that was killed frees the lock with its connection. One that is frozen keeps it, but its pulse stops: whoever waits
-sees the same beat for FROZEN_AFTER seconds of its own monotonic clock (no two clocks are compared), ends the frozen leader's
-connections and takes over under a new epoch. What the frozen one had open is rolled back, and when it wakes, its checkpoint
-update finds another epoch and changes nothing.
+A leader that was killed frees the lock with its connection. One that is frozen keeps it, but its pulse stops: whoever
+waits sees the same beat for FROZEN_AFTER seconds of its own monotonic clock (no two clocks are compared), ends the
+frozen leader's connections and takes over under a new epoch. What the frozen one had open is rolled back, and when it
+wakes, its checkpoint update finds another epoch and changes nothing.
 """
 
 from __future__ import annotations

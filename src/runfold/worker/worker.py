@@ -36,8 +36,8 @@ LONGEST_BACK_OFF = 30.0
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
 
-# A worker that died in the middle of a statement is noticed by the server within this time, its lock freed; one that froze in a
-# transaction does not hold its rows for ever. A lost commit is folded again, so none waits for the disk.
+# A worker that died in the middle of a statement is noticed by the server within this time, its lock freed; one that
+# froze in a transaction does not hold its rows for ever. A lost commit is folded again, so none waits for the disk.
 _WORKER_SESSION = """
     SET client_connection_check_interval = '250ms';
     SET idle_in_transaction_session_timeout = '10s';
@@ -82,7 +82,7 @@ class Worker:
         while not self._stop.is_set():
             self._retrying()(self._lead, lambda: False)
 
-    def drain(self, progress: Callable[[int, int], None] = lambda position, head: None) -> dict[str, str]:
+    def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
 
         `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
@@ -189,7 +189,10 @@ class Worker:
         self._waiting[group.name] = _Waiting(seconds, time.monotonic() + seconds)
 
     def _ring(self, action: Callable[[], object]) -> object:
-        """Do something with the bell; a bell that is lost is opened again the next time, and the log is polled meanwhile."""
+        """Do something with the bell.
+
+        A bell that is lost is opened again the next time, and the log is polled meanwhile.
+        """
         try:
             return action()
         except psycopg.OperationalError as exc:
@@ -255,7 +258,10 @@ class _Every:
 
 
 def _maintain(connection: psycopg.Connection[Any]) -> None:
-    """Make partitions ahead of time. Somebody's lock on them does not stop the folds: a minute later is early enough."""
+    """Make partitions ahead of time.
+
+    Somebody's lock on them does not stop the folds: a minute later is early enough.
+    """
     try:
         with connection.transaction():
             connection.execute("SET LOCAL lock_timeout = '1s'")
@@ -267,6 +273,9 @@ def _maintain(connection: psycopg.Connection[Any]) -> None:
 
 
 def safe_head(connection: psycopg.Connection[Any]) -> int:
-    """The position up to which the log is settled. The connection is in autocommit: events are read in a later statement."""
+    """The position up to which the log is settled.
+
+    The connection is in autocommit: events are read in a later statement.
+    """
     row = connection.execute(statement("safe_head")).fetchone()
     return row[0] if row is not None else 0
