@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
 
-.PHONY: venv demo test lint format bench sync checksums clean
+.PHONY: venv demo test lint format bench sync docs checksums clean
 
 venv: $(VENV)/.installed
 
@@ -53,6 +53,10 @@ bench: venv
 # Writes the synchronous store from the asynchronous one.
 sync: venv
 	$(BIN)/python src/runfold/log/generate_sync.py --write
+
+# Renews docs/reference/ from the code and a migrated database.
+docs: venv
+	$(BIN)/python -m runfold.reference --write
 
 # Renews schema/checksums.sha256 after a migration was written; a released migration is never edited.
 checksums: venv

@@ -147,7 +147,10 @@ HISTORY: list[tuple[str, list[NewEvent]]] = [
     (f"deployment-{OTHER}", [DELETED]),
     ("execution-a", [event("ExecutionMetadataSet"), *run("a", workflow_id=WORKFLOW)]),
     ("log-a", [event("LogAppended")]),
-    (f"interaction-{INTERACTION}", [event("InteractionReminderSent"), event("InteractionRequested", workflow_id=WORKFLOW)]),
+    (
+        f"interaction-{INTERACTION}",
+        [event("InteractionReminderSent"), event("InteractionRequested", workflow_id=WORKFLOW)],
+    ),
     (f"response-{RESPONSES[0]}", [event("ResponseReceived", workflow_id=WORKFLOW)]),
     (DEPLOYMENT, [event("TriggerActivated", trigger="t"), STARTED]),
     (f"deployment-{OTHER}", [DELETED]),

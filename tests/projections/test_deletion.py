@@ -86,7 +86,8 @@ def test_the_event_says_when_and_who(log: Log, database_url: str) -> None:
     insert(log.connection, workflow)
     log.connection.execute("DELETE FROM public.workflows")
     row = log.connection.execute(
-        "SELECT (data ->> 'at')::timestamptz = occurred_at, data ->> 'by' = session_user, now() - occurred_at < '1 minute'"
+        "SELECT (data ->> 'at')::timestamptz = occurred_at, data ->> 'by' = session_user,"
+        " now() - occurred_at < '1 minute'"
         " FROM runfold.events"
     ).fetchone()
     assert row == (True, True, True)

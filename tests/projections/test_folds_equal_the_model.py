@@ -75,7 +75,7 @@ class Database:
         positions: list[int] = []
         with self.connection.transaction():
             for stream_id, user_id, happenings in history:
-                # Two workflows may want one webhook path here, and examples share a database: that is not what is tested.
+                # Two workflows may want one webhook path here, and examples share a database: not what is tested.
                 self.connection.execute("DELETE FROM runfold.claims")
                 events = [
                     {

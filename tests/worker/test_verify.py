@@ -58,8 +58,10 @@ DAMAGE: dict[str, tuple[str, str, str, set[str]]] = {
         "node_executions", "missing", set(),
     ),
     "a surplus row": (
-        "INSERT INTO public.workflow_status (workflow_id, last_event_position, updated_at)"
-        " VALUES (gen_random_uuid(), 1, now())",
+        (
+            "INSERT INTO public.workflow_status (workflow_id, last_event_position, updated_at)"
+            " VALUES (gen_random_uuid(), 1, now())"
+        ),
         "workflow_status", "surplus", set(),
     ),
     "a number of the same value": (

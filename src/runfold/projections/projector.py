@@ -219,7 +219,7 @@ class Projector:
         return None
 
     def retry_parked(self, group: Group, stream_id: str) -> psycopg.Error | None:
-        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it; the error if it fails again.
+        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it, or return its new error.
 
         Safe beside a worker: it holds the group's checkpoint.
         """
