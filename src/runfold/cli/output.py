@@ -25,7 +25,7 @@ def print_json(value: Any) -> None:
     typer.echo(text.decode())
 
 
-_COPIED = frozenset({"id", "execution_id", "stream_id", "status", "started", "deadline", "took"})
+_COPIED = frozenset({"execution_id", "stream_id", "status", "started", "deadline", "took"})
 """Columns that people copy from, or read at a glance: other columns fold first."""
 
 _LONGEST_COPIED = 36

@@ -128,6 +128,8 @@ class Binaries:
                 f"--reuid={self.user.uid}",
                 f"--regid={self.user.gid}",
                 "--clear-groups",
+                # access(2), with which initdb looks for its binaries, asks for a capability only then.
+                "--securebits=+no_setuid_fixup",
                 f"--inh-caps={_READ_ANYWHERE}",
                 f"--ambient-caps={_READ_ANYWHERE}",
             ]
