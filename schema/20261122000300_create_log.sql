@@ -54,8 +54,11 @@ CREATE TABLE runfold.claims (
     key text COLLATE "C" NOT NULL,
     stream_id text COLLATE "C" NOT NULL,
     claimed_at timestamptz NOT NULL,
+    name text,
     CONSTRAINT claims_pkey PRIMARY KEY (kind, key)
 );
+CREATE INDEX idx_claims_pauses ON runfold.claims (stream_id) WHERE kind = 'pause';
+COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
 
 CREATE TABLE runfold.commands (

@@ -47,7 +47,6 @@ async def deploy(journal: Journal, workflow: Workflow, *, webhook: str | None = 
         )
         await journal.record(
             (stream, [registered, logged, events.TriggerActivated(trigger="webhook")]),
-            claims=[("webhook_path", webhook)],
         )
     completed = events.DeploymentCompleted(**about, to_status="DEPLOYED", completed_at=datetime.now(UTC))
     await journal.record((stream, [completed]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import runfold
@@ -27,19 +27,14 @@ class Journal:
         self._versions: dict[str, int] = defaultdict(int)
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def record(self, *entries: Entry, claims: Iterable[tuple[str, str]] = ()) -> None:
-        """Append events to streams, durably and all or nothing. The claims are taken for the first stream."""
+    async def record(self, *entries: Entry) -> None:
+        """Append events to streams, durably and all or nothing."""
         async with AsyncExitStack() as locked:
             for stream_id in sorted(stream_id for stream_id, _ in entries):
                 await locked.enter_async_context(self._locks[stream_id])
             appends = [
-                runfold.Append(
-                    stream_id=stream_id,
-                    events=events,
-                    expected_version=self._versions[stream_id],
-                    claims=tuple(claims) if number == 0 else (),
-                )
-                for number, (stream_id, events) in enumerate(entries)
+                runfold.Append(stream_id=stream_id, events=events, expected_version=self._versions[stream_id])
+                for stream_id, events in entries
             ]
             for appended in await self._store.append_many(appends):
                 self._versions[appended.stream_id] = appended.version
