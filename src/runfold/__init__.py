@@ -1,16 +1,21 @@
 """runfold: the event-sourced execution store for AI-workflow engines, on plain PostgreSQL.
 
-    store = runfold.connect()
-    store.append("execution-7", [events.ExecutionCreated(...)], expected_version=0)
+store = runfold.connect()
+store.append("execution-7", [runfold.events.ExecutionCreated(...)], expected_version=0)
 
-`await runfold.connect_async()` opens the same store for asyncio.
+async with await runfold.connect_async() as store:
+    await store.append("execution-7", [runfold.events.ExecutionCreated(...)], expected_version=0)
 """
 
-from runfold import errors, events
-from runfold.errors import RunfoldError
-from runfold.log.async_store import AsyncStore, connect_async
-from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
-from runfold.log.store import Store, connect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runfold import errors, events
+    from runfold.errors import RunfoldError
+    from runfold.log.async_store import AsyncStore, connect_async
+    from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.log.store import Store, connect
 
 __all__ = [
     "Append",
@@ -25,3 +30,30 @@ __all__ = [
     "errors",
     "events",
 ]
+
+# Imported when they are asked for: the command line imports this package for every command, and few need a store.
+_HOMES = {
+    "RunfoldError": "errors",
+    "AsyncStore": "log.async_store",
+    "connect_async": "log.async_store",
+    "Append": "log.envelope",
+    "Appended": "log.envelope",
+    "NewEvent": "log.envelope",
+    "RecordedEvent": "log.envelope",
+    "Store": "log.store",
+    "connect": "log.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("errors", "events"):
+        return import_module(f"runfold.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'runfold' has no attribute {name!r}")
+    found = getattr(import_module(f"runfold.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
