@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.model.payloads import BASE
 from tests.worker.log import Log, run
-from tests.worker.processes import checkpoint, drain, forked
+from tests.worker.processes import checkpoint
 
 EVENTS = int(60_000 * float(os.environ.get("RUNFOLD_TEST_SCALE", "1")))
 MOST_BYTES = 200 * 1024 * 1024
@@ -31,23 +32,29 @@ def private_bytes(pid: int) -> int | None:
     return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Private_Dirty:"))
 
 
-def measured(url: str, body: Callable[[], object]) -> tuple[int, int | None]:
-    """Run this in a process of its own; returns the peak of its resident memory, in bytes.
+def peak_bytes(pid: int) -> int:
+    """The peak of a process's resident memory so far; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
-    And the greatest private memory that its backends were seen with, where that can be read.
+
+def measured(url: str, *arguments: str) -> tuple[int, int | None]:
+    """Run Python with these arguments; returns the peak of its resident memory, in bytes.
+
+    And the greatest private memory that its backends were seen with, where that can be read. A new program and not a
+    fork: what a fork shares with the test run counts as its own.
     """
-    into, out = os.pipe()
-
-    def report() -> None:
-        Path("/proc/self/clear_refs").write_text("5")  # a fork's peak begins with its parent's: start again
-        body()
-        status = Path("/proc/self/status").read_text()
-        peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
-        os.write(out, str(peak * 1024).encode())
-
+    python = 0
     most: int | None = None
-    with psycopg.connect(url, autocommit=True) as connection, forked(report) as child:
-        while child.alive:
+    with (
+        psycopg.connect(url, autocommit=True) as connection,
+        subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL) as child,
+    ):
+        while child.poll() is None:
+            python = max(python, peak_bytes(child.pid))
             rows = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 " AND application_name IN (%s, 'runfold worker fold')",
@@ -56,10 +63,8 @@ def measured(url: str, body: Callable[[], object]) -> tuple[int, int | None]:
             seen = [found for (pid,) in rows if (found := private_bytes(pid)) is not None]
             most = max([*seen, most or 0]) if seen or most else most
             time.sleep(0.02)
-        assert child.wait() == 0, child.output
-    os.close(out)
-    with os.fdopen(into) as pipe:
-        return int(pipe.read()), most
+    assert child.returncode == 0
+    return python, most
 
 
 def flood(log: Log) -> int:
@@ -86,7 +91,7 @@ def flood(log: Log) -> int:
 def test_a_flood_drains_in_bounded_memory(log: Log, database_url: str) -> None:
     log.connection.execute("SET synchronous_commit = off")
     last = flood(log)
-    python, backend = measured(database_url, lambda: drain(database_url))
+    python, backend = measured(database_url, "-m", "runfold", "--url", database_url, "worker", "--once")
     print(f"{EVENTS:,} events: Python {python:,} bytes at most, a backend {backend or 0:,} private")
     assert checkpoint(log.connection) >= last
     row = log.connection.execute("SELECT count(*) FROM public.workflow_executions WHERE status = 'SUCCESS'").fetchone()
@@ -97,18 +102,21 @@ def test_a_flood_drains_in_bounded_memory(log: Log, database_url: str) -> None:
     assert backend < MOST_BYTES, f"{backend:,} bytes in a backend"
 
 
-def test_control_the_measuring_sees_memory(database_url: str) -> None:
-    def spend() -> None:
-        with psycopg.connect(database_url, application_name=SPENDER) as connection:
-            # 30 million numbers in one array in the backend, and the same here.
-            connection.execute("SET max_parallel_workers_per_gather = 0")
-            connection.execute(
-                "SELECT array_length(array_agg(n), 1), pg_sleep(0.3) FROM generate_series(1, 30000000) n"
-            )
-        kept = bytearray(MOST_BYTES)
-        kept[::4096] = b"x" * len(kept[::4096])
+SPENDING = """
+import sys, psycopg
+url, spender, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with psycopg.connect(url, application_name=spender) as connection:
+    # 30 million numbers in one array in the backend, and the same here.
+    connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.execute("SELECT array_length(array_agg(n), 1), pg_sleep(0.3) FROM generate_series(1, 30000000) n")
+    kept = bytearray(size)
+    kept[::4096] = b"x" * len(kept[::4096])
+    connection.execute("SELECT pg_sleep(0.3)")
+"""
 
-    python, backend = measured(database_url, spend)
+
+def test_control_the_measuring_sees_memory(database_url: str) -> None:
+    python, backend = measured(database_url, "-c", SPENDING, database_url, SPENDER, str(MOST_BYTES))
     assert python > MOST_BYTES
     if backend is None:
         pytest.skip("the backends' memory can not be read here")
