@@ -37,8 +37,6 @@ class Settings(BaseSettings):
     retry_seconds: PositiveFloat = Field(default=30.0, description="how long an append or a read is tried again")
     prepared_statements: bool = Field(default=True, description="false behind a transaction pooler")
 
-    max_event_bytes: PositiveInt = Field(default=1024 * 1024, description="an event's largest data or payload")
-
     @field_validator("home", "postgres_bin", "projections")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:

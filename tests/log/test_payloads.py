@@ -9,10 +9,9 @@ import pytest
 
 import runfold
 from runfold.errors import InvalidInput
-from runfold.settings import Settings
 from tests.factories import CATEGORY, a_stream, happening, line, opaque
 
-LIMIT = Settings().max_event_bytes
+LIMIT = 1024 * 1024
 
 
 @pytest.mark.parametrize(
