@@ -126,5 +126,8 @@ def _some_events(random: Random, name: str, kinds: Sequence[str]) -> tuple[str, 
             data["activation"] = random.choice(("n1", "N2"))
         elif kind in PAUSE_EVENTS:
             data["pause"] = random.choice(("p1", "P2", "p3"))
+            if kind == "PauseOpened":
+                # A node has one open pause: another one's is refused when it is appended.
+                data["paused_node_id"] = f"node of {data['pause']}"
         events.append((kind, data))
     return f"execution-{name}", events

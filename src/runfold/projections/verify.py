@@ -7,7 +7,7 @@ is due to timing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -16,14 +16,11 @@ from psycopg import sql
 
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
-from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, batch_bounds, bind, fold_batch
+from runfold.projections.fold import FOLD_SESSION
+from runfold.projections.shadows import Progress, fold_shadows, make_shadows
 from runfold.projections.statements import statement
 
-# Large batches: nobody waits for these rows, and each pays for its statements once.
-_BATCH_SIZE = 50_000
 _SHOWN = 100
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,8 @@ def _verify_group(
         try:
             row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
             position = row[0] if row is not None else 0
-            _make_shadows(cursor, group)
-            _fold_to(cursor, group, position, progress)
+            make_shadows(cursor, group)
+            fold_shadows(cursor, group, position, progress=progress)
             cursor.execute(statement("parked_in_group"), {"group": group.name})
             parked = [stream for (stream,) in cursor.fetchall()]
             found = []
@@ -103,34 +100,6 @@ def _verify_group(
         finally:
             # The temporary tables go with the transaction, and nothing else was written.
             cursor.execute("ROLLBACK")
-
-
-def _make_shadows(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    for projection in group.projections:
-        names = {
-            "shadow": sql.Identifier("pg_temp", projection.table),
-            "live": sql.Identifier(projection.schema, projection.table),
-        }
-        cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {shadow} (LIKE {live} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
-                **names
-            )
-        )
-
-
-def _fold_to(cursor: psycopg.Cursor[Any], group: Group, position: int, progress: Progress) -> None:
-    bind(cursor, ["pg_temp"])
-    after = 0
-    while after < position:
-        bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
-        if bounds.events:
-            fold_batch(cursor, group, after=after, upto=bounds.upto, types=bounds.types, streams=NOT_PARKED)
-        if after == 0:
-            for projection in group.projections:
-                # Without statistics the next batches are planned for empty tables.
-                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("pg_temp", projection.table)))
-        after = bounds.upto
-        progress(group.name, after, position)
 
 
 _COMPARED: LiteralString = """

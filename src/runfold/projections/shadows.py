@@ -1,0 +1,59 @@
+"""Shadows: temporary tables of the same shape as a group's live ones, and the log folded into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.projections.catalogue import Group
+from runfold.projections.fold import NOT_PARKED, batch_bounds, bind, fold_batch
+
+# Large batches: nobody waits for these rows, and each pays for its statements once.
+_BATCH_SIZE = 50_000
+
+Progress = Callable[[str, int, int], None]
+"""Told the group, the position reached, and the position to reach."""
+
+
+def make_shadows(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    """Create empty temporary tables, indexes included, foreign keys and triggers not; they are the session's."""
+    for projection in group.projections:
+        names = {
+            "shadow": sql.Identifier("pg_temp", projection.table),
+            "live": sql.Identifier(projection.schema, projection.table),
+        }
+        cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE {shadow} (LIKE {live} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
+                **names
+            )
+        )
+
+
+def fold_shadows(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    position: int,
+    *,
+    streams: LiteralString = NOT_PARKED,
+    stream: str | None = None,
+    progress: Progress = lambda *_: None,
+) -> None:
+    """Fold the log up to a position into the group's shadows, in a transaction whose snapshot holds all of it.
+
+    `streams` and `stream` as `fold_batch` takes them. The bare table names stay bound to the shadows.
+    """
+    bind(cursor, ["pg_temp"])
+    after = 0
+    while after < position:
+        bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
+        if bounds.events:
+            fold_batch(cursor, group, after=after, upto=bounds.upto, types=bounds.types, streams=streams, stream=stream)
+        if after == 0:
+            for projection in group.projections:
+                # Without statistics the next batches are planned for empty tables.
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("pg_temp", projection.table)))
+        after = bounds.upto
+        progress(group.name, after, position)
