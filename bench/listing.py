@@ -78,7 +78,7 @@ def main() -> None:
                     if number == 1 or last:
                         label = f"{name}: {'first page' if number == 1 else f'page {pages:,}'} over {LIMIT_MS:g} ms"
                         over = [ms / LIMIT_MS for ms in spent]
-                        # A search in texts looks at every failed execution until the page is full: no bound is promised.
+                        # A search in texts reads failed executions until the page is full: no bound is promised.
                         bound = None if wanted.error else 1.0
                         ratios.append(Ratio(label, median(over), min(over), max(over), bound, at_most=True))
                     reached = number
