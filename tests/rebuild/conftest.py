@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.fixtures.evidence import evidence
 from tests.rebuild.rebuilding import Rebuilder
 from tests.worker.log import Log
 
@@ -21,3 +22,6 @@ def log(connection: psycopg.Connection[Any]) -> Log:
 def rebuilder(database_url: str) -> Rebuilder:
     """Rebuilds tables of `database_url`."""
     return Rebuilder(database_url)
+
+
+__all__ = ["evidence"]

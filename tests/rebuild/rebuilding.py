@@ -37,7 +37,7 @@ class Rebuilder:
         return {rebuilt.projection: rebuilt for rebuilt in found}
 
 
-def append_everything(log: Log, seed: int = 1, appends: int = 40) -> None:
+def append_everything(log: Log, seed: int = 1, appends: int = 15) -> None:
     """Append something for every table, deletions of workflows among it."""
     workflow, other = (str(UUID(name)) for name in WORKFLOWS[:2])
     log.wander(seed=seed, appends=appends)
