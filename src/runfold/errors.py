@@ -212,3 +212,22 @@ class RetryFailed(RunfoldError):
     """A parked stream still can not be folded."""
 
     code = "retry_failed"
+
+
+class CheckpointAhead(RunfoldError):
+    """The read tables have folded events that the log does not hold: was an older log restored?"""
+
+    code = "checkpoint_ahead"
+
+
+class RebuildFailed(RunfoldError):
+    """The tables can not be built; nothing was changed."""
+
+    code = "rebuild_failed"
+
+
+class RebuildRunning(RunfoldError):
+    """Another rebuild of these tables is running."""
+
+    code = "rebuild_running"
+    retryable = True

@@ -19,7 +19,7 @@ from runfold.database.connections import connect
 from runfold.errors import DatabaseUnavailable, LeadershipLost
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.projector import DEFAULT_BATCH_SIZE, GroupStopped, Projector
+from runfold.projections.projector import DEFAULT_BATCH_SIZE, BuiltOtherwise, GroupStopped, Projector
 from runfold.projections.registry import register_group
 from runfold.settings import Settings
 from runfold.worker.bell import Bell
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 # A lost notification heals after this long; so does a workflow's row that a user had locked.
 IDLE_SECONDS = 0.5
 MAINTENANCE_SECONDS = 60.0
+REBUILT_SECONDS = 1.0
 LONGEST_BACK_OFF = 30.0
 # Between looks at the log while appenders keep the worker from sleeping.
 SHORTEST_PAUSE = 0.002
@@ -48,10 +49,11 @@ _WORKER_SESSION = """
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A group that failed, or has to be rebuilt: for how long, and until when."""
+    """A group that failed, or has to be rebuilt: for how long, and when to look again."""
 
     seconds: float = 0.0
-    until: float = math.inf
+    until: float = 0.0
+    rebuild: bool = False
 
 
 class Worker:
@@ -132,7 +134,7 @@ class Worker:
                 for group in self._catalogue.groups.values():
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
-                        self._waiting[group.name] = _Waiting()
+                        self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
                 self._fold_until(done, lead, connection, bell)
             finally:
                 lead.release()
@@ -169,8 +171,19 @@ class Worker:
         waiting = self._waiting.get(group.name)
         if waiting is not None and time.monotonic() < waiting.until:
             return False
+        if waiting is not None and waiting.rebuild:
+            if register_group(projector.connection, group, leading=True) is not None:
+                self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
+                return False
+            log.info("projection group %s was rebuilt, and goes on", group.name)
+            del self._waiting[group.name]
         try:
             advanced = projector.advance(group, head)
+        except BuiltOtherwise:
+            reason = register_group(projector.connection, group, leading=True)
+            log.warning("projection group %s waits: %s", group.name, reason)
+            self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
+            return False
         except GroupStopped as exc:
             self._back_off(group, str(exc))
             return False
@@ -255,6 +268,11 @@ class _Every:
             return False
         self._last = now
         return True
+
+
+def _soon() -> float:
+    """When to look again whether a group was rebuilt."""
+    return time.monotonic() + REBUILT_SECONDS
 
 
 def _maintain(connection: psycopg.Connection[Any]) -> None:
