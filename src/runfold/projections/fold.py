@@ -14,12 +14,17 @@ from runfold.projections.catalogue import Group
 from runfold.projections.contract import Statement
 from runfold.projections.statements import statement
 
+# Which events a fold meets. EVERY_STREAM is for a group that has neither a parked stream nor a discarded event.
 EVERY_STREAM: LiteralString = "true"
-NOT_PARKED: LiteralString = (
-    "NOT EXISTS (SELECT FROM runfold.parked_streams p"
-    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+NOT_DISCARDED: LiteralString = (
+    "NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = %(group)s AND d.position = e.position)"
 )
-ONE_STREAM: LiteralString = "e.stream_id = %(stream)s"
+NOT_PARKED: LiteralString = (
+    "(NOT EXISTS (SELECT FROM runfold.parked_streams p"
+    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+    f" AND {NOT_DISCARDED})"
+)
+ONE_STREAM: LiteralString = f"(e.stream_id = %(stream)s AND {NOT_DISCARDED})"
 NO_STREAM: LiteralString = "false"
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
@@ -100,14 +105,16 @@ def fold_batch(
     types: frozenset[str],
     streams: LiteralString = EVERY_STREAM,
     stream: str | None = None,
+    named: Mapping[str, Any] | None = None,
     small: bool = False,
 ) -> None:
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
     Barrier events are folded apart: the range is cut before and after them. Where one stream is folded, so are the
-    barriers of the others, since they may concern its rows. `small` keeps the plans, as the caller has told `bind`.
+    barriers of the others, since they may concern its rows. `named` are the parameters that a condition of the
+    caller's own names. `small` keeps the plans, as the caller has told `bind`.
     """
-    parameters: dict[str, Any] = {"group": group.name, "stream": stream}
+    parameters: dict[str, Any] = {**(named or {}), "group": group.name, "stream": stream}
     if group.barriers.isdisjoint(types):
         parameters |= {"after": after, "upto": upto}
         _fold_range(cursor, group, types, streams, parameters, small=small)
