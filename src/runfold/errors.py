@@ -231,3 +231,39 @@ class RebuildRunning(RunfoldError):
 
     code = "rebuild_running"
     retryable = True
+
+
+class PositionUnavailable(RunfoldError):
+    """The log can not be read as of there."""
+
+    code = "position_unavailable"
+
+
+class PastReadOnly(RunfoldError):
+    """The past is read-only."""
+
+    code = "past_read_only"
+
+
+class FoldFailed(RunfoldError):
+    """An event can not be folded."""
+
+    code = "fold_failed"
+
+
+class UnknownTable(RunfoldError):
+    """There is no read table of that name."""
+
+    code = "unknown_table"
+
+
+class UnknownRow(RunfoldError):
+    """There is no row of that key."""
+
+    code = "unknown_row"
+
+
+class UnknownColumn(RunfoldError):
+    """The table has no column of that name."""
+
+    code = "unknown_column"

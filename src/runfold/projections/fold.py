@@ -14,12 +14,17 @@ from runfold.projections.catalogue import Group
 from runfold.projections.contract import Statement
 from runfold.projections.statements import statement
 
+# Which events a fold meets. EVERY_STREAM is for a group that has neither a parked stream nor a discarded event.
 EVERY_STREAM: LiteralString = "true"
-NOT_PARKED: LiteralString = (
-    "NOT EXISTS (SELECT FROM runfold.parked_streams p"
-    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+NOT_DISCARDED: LiteralString = (
+    "NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = %(group)s AND d.position = e.position)"
 )
-ONE_STREAM: LiteralString = "e.stream_id = %(stream)s"
+NOT_PARKED: LiteralString = (
+    "(NOT EXISTS (SELECT FROM runfold.parked_streams p"
+    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+    f" AND {NOT_DISCARDED})"
+)
+ONE_STREAM: LiteralString = f"(e.stream_id = %(stream)s AND {NOT_DISCARDED})"
 NO_STREAM: LiteralString = "false"
 SOME_STREAMS: LiteralString = "e.stream_id = ANY (%(some)s)"
 
