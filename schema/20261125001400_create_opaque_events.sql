@@ -74,9 +74,9 @@ COMMENT ON FUNCTION runfold.register_application(text, text) IS
     'Gives an application the category of its opaque events; a category has one application.';
 
 -- Positions for a transaction that has locked its streams: steps 3 and 4 of append_events (docs/decisions/003-append.md). Returns the
--- last of them; they are dense and adjacent.
+-- last of them; they are dense and adjacent. No search_path of its own: it runs under its caller's.
 CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     fence_tag constant integer := 'runfold.events_position'::regclass::oid::bigint::bit(32)::integer;
     log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
@@ -191,12 +191,14 @@ COMMENT ON FUNCTION runfold.record_snapshots(text, text[], bigint[], text[], byt
 --   names           of the streams, without their category, each once
 --   first_versions  of each stream
 --   numbers         of each event: the place of its stream in names, from 1
+--   types           each once
+--   type_numbers    of each event: the place of its type in types, from 1
 --
 -- Returns the first position (the others follow it; null without events), and whether the call was recorded before. Steps as in append_events: the streams in one order for
 -- everybody, then what may wait for others, then the fence.
 CREATE FUNCTION runfold.append_opaque_events(
-    category text, names text[], first_versions bigint[], numbers integer[], types text[], payloads bytea[], event_ids uuid[],
-    occurred_at timestamptz, tracker text DEFAULT NULL, application_name text DEFAULT NULL, notification_id bigint DEFAULT NULL,
+    category text, names text[], first_versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[],
+    event_ids uuid[], occurred_at timestamptz, tracker text DEFAULT NULL, application_name text DEFAULT NULL, notification_id bigint DEFAULT NULL,
     call_id uuid DEFAULT NULL, OUT first_position bigint, OUT repeated boolean
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -223,20 +225,26 @@ BEGIN
         RETURN;
     END IF;
     repeated := false;
-    PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, payloads, event_ids);
-    FOR i IN 1 .. total LOOP
-        n := numbers[i];
-        versions[i] := next_versions[n];
-        next_versions[n] := next_versions[n] + 1;
-        IF first_offsets[n] IS NULL THEN
-            first_offsets[n] := i;
-        END IF;
-        last_offsets[n] := i;
-    END LOOP;
-    FOR i IN 1 .. count LOOP
-        stream_ids[i] := category || '-' || names[i];
-    END LOOP;
-    IF count > 1 THEN
+    PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
+    IF count = 1 THEN
+        stream_ids := ARRAY[category || '-' || names[1]];
+        versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
+        next_versions[1] := first_versions[1] + total;
+        first_offsets := '{1}';
+        last_offsets := ARRAY[total];
+    ELSE
+        FOR i IN 1 .. total LOOP
+            n := numbers[i];
+            versions[i] := next_versions[n];
+            next_versions[n] := next_versions[n] + 1;
+            IF first_offsets[n] IS NULL THEN
+                first_offsets[n] := i;
+            END IF;
+            last_offsets[n] := i;
+        END LOOP;
+        FOR i IN 1 .. count LOOP
+            stream_ids[i] := category || '-' || names[i];
+        END LOOP;
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
@@ -286,9 +294,10 @@ BEGIN
     -- 5. Events, the streams' rows.
     INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                 payload, metadata, occurred_at, recorded_at)
-    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, e.type, 1, e.payload, '{}', occurred_at,
-           clock_timestamp()
-      FROM unnest(numbers, versions, event_ids, types, payloads) WITH ORDINALITY AS e (number, version, id, type, payload, n);
+    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, e.payload, '{}',
+           occurred_at, clock_timestamp()
+      FROM unnest(numbers, versions, event_ids, type_numbers, payloads) WITH ORDINALITY
+           AS e (number, version, id, type_number, payload, n);
     FOR i IN 1 .. count LOOP
         UPDATE runfold.streams s
            SET version = next_versions[i] - 1, first_position = coalesce(s.first_position, base + first_offsets[i]),
@@ -308,68 +317,73 @@ BEGIN
     first_position := base + 1;
 END
 $$;
-COMMENT ON FUNCTION runfold.append_opaque_events(text, text[], bigint[], integer[], text[], bytea[], uuid[], timestamptz, text, text,
-                                                 bigint, uuid) IS
+COMMENT ON FUNCTION runfold.append_opaque_events(text, text[], bigint[], integer[], text[], integer[], bytea[], uuid[], timestamptz, text,
+                                                 text, bigint, uuid) IS
     'Appends opaque events of an application to one or several streams, all or nothing; safe to send again with the same event ids.';
 
--- Raises the fault of a call of append_opaque_events, if it has one.
+-- Raises the fault of a call of append_opaque_events, if it has one. No search_path of its own: it runs under its caller's.
 CREATE FUNCTION runfold.require_opaque_events(
-    category text, names text[], first_versions bigint[], numbers integer[], types text[], payloads bytea[], event_ids uuid[]
+    category text, names text[], first_versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[],
+    event_ids uuid[]
 ) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
     total constant integer := cardinality(numbers);
     count constant integer := cardinality(names);
     sound boolean;
-    plain boolean;
     largest integer;
     maximum bigint;
     name text;
 BEGIN
     IF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
         PERFORM runfold.raise_fault('unknown_category', '/category', NULL, to_jsonb(left(category, 100)));
-    ELSIF total IS NULL OR total = 0 THEN
+    ELSIF coalesce(total, 0) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');
     ELSIF total > 10000 THEN
         PERFORM runfold.raise_fault('too_many_events', '', '10000');
     ELSIF count > 1000 THEN
         PERFORM runfold.raise_fault('too_many_appends', '', '1000', to_jsonb(count));
     END IF;
-    SELECT count(*) FILTER (WHERE e.number BETWEEN 1 AND count AND e.type IS NOT NULL AND e.payload IS NOT NULL AND e.id IS NOT NULL) = total,
-           bool_and(e.type ~ '^[!-~]+$' AND octet_length(e.type) <= 255 AND strpos(e.type, ':') > 0), max(octet_length(e.payload))
-      INTO sound, plain, largest
-      FROM unnest(numbers, types, payloads, event_ids) AS e (number, type, payload, id);
-    IF NOT sound OR cardinality(first_versions) IS DISTINCT FROM count OR array_position(first_versions, NULL) IS NOT NULL
-       OR array_position(names, NULL) IS NOT NULL OR (SELECT min(v) < 0 OR max(v) > 9223372036854700000 FROM unnest(first_versions) AS v) THEN
+    -- min and max look past nulls, which the columns refuse.
+    SELECT min(e.number) = 1 AND max(e.number) = count AND min(e.type_number) >= 1 AND max(e.type_number) <= cardinality(types)
+           AND cardinality(type_numbers) = total AND cardinality(payloads) = total AND cardinality(event_ids) = total
+           AND cardinality(first_versions) = count AND array_position(numbers, NULL) IS NULL AND array_position(payloads, NULL) IS NULL,
+           max(octet_length(e.payload))
+      INTO sound, largest
+      FROM unnest(numbers, type_numbers, payloads) AS e (number, type_number, payload);
+    IF sound IS NOT TRUE THEN
         PERFORM runfold.raise_fault('wrong_type', '', '"arrays of one length each, without nulls"', '"others"');
-    ELSIF count > 1 AND (SELECT count(DISTINCT s) < count OR NOT array_agg(s.n::integer) <@ numbers
+    ELSIF count > 1 AND (SELECT count(DISTINCT s.name) < count OR NOT array_agg(s.n::integer) <@ numbers
                            FROM unnest(names) WITH ORDINALITY AS s (name, n)) THEN
         PERFORM runfold.raise_fault('duplicate_stream', '/names', NULL, '"a name twice, or without events"');
-    END IF;
-    IF largest > 65536 THEN
+    ELSIF largest > 65536 THEN
         SELECT s.value INTO maximum FROM runfold.settings s WHERE s.name = 'max_event_bytes';
         IF largest > maximum THEN
             PERFORM runfold.raise_fault('event_too_large', '/payloads', to_jsonb(maximum), to_jsonb(largest));
         END IF;
     END IF;
-    -- What is not a topic of letters, digits and a colon is looked at closely.
-    IF NOT plain THEN
-        FOR name IN SELECT DISTINCT t FROM unnest(types) AS t LOOP
-            PERFORM runfold.raise_value_fault('name', 1, 255, NULL, to_jsonb(name), '/types');
-            IF EXISTS (SELECT FROM runfold.event_types o WHERE o.type = name AND o.closed) THEN
-                PERFORM runfold.raise_fault('reserved_type', '/types', NULL, to_jsonb(name));
-            END IF;
-        END LOOP;
-    END IF;
-    FOREACH name IN ARRAY names LOOP
-        IF name !~ '^[!-~]+$' OR length(category) + length(name) > 200 THEN
-            PERFORM runfold.raise_stream_id_fault(category || '-' || name, '/names');
+    FOREACH name IN ARRAY types LOOP
+        -- None of ours has a colon; what is not a plain topic is looked at closely.
+        IF name ~ '^[!-~]+:[!-~]+$' AND length(name) <= 255 THEN
+            CONTINUE;
         END IF;
+        PERFORM runfold.raise_value_fault('name', 1, 255, NULL, to_jsonb(name), '/types');
+        IF EXISTS (SELECT FROM runfold.event_types o WHERE o.type = name AND o.closed) THEN
+            PERFORM runfold.raise_fault('reserved_type', '/types', NULL, to_jsonb(name));
+        END IF;
+    END LOOP;
+    FOR i IN 1 .. count LOOP
+        IF first_versions[i] BETWEEN 0 AND 9223372036854700000 AND names[i] ~ '^[!-~]+$'
+           AND length(category) + length(names[i]) < 264 THEN
+            CONTINUE;
+        END IF;
+        PERFORM runfold.raise_value_fault('integer', 0, 9223372036854700000, NULL, to_jsonb(first_versions[i]), '/first_versions');
+        PERFORM runfold.raise_stream_id_fault(category || '-' || names[i], '/names');
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION runfold.require_opaque_events(text, text[], bigint[], integer[], text[], bytea[], uuid[]) IS
+COMMENT ON FUNCTION runfold.require_opaque_events(text, text[], bigint[], integer[], text[], integer[], bytea[], uuid[]) IS
     'Raises the fault of a call of append_opaque_events, if it has one.';
 
 -- The first position of a call that is recorded already, under these very event ids; null if it is not.

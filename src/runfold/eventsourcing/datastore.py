@@ -75,7 +75,7 @@ class Datastore:
         with translated_errors():
             try:
                 return work(False)
-            except errors.RunfoldError as exc:
+            except (errors.RunfoldError, persistence.PersistenceError) as exc:
                 if not is_worth_another_try(exc):
                     raise
             return self.store.until_it_helps_no_more(lambda: work(True))
@@ -123,7 +123,8 @@ class Datastore:
 
 def is_worth_another_try(exc: BaseException) -> bool:
     """Whether the same call can succeed soon."""
-    return isinstance(exc, errors.RunfoldError) and exc.retryable and exc.code != "pool_exhausted"
+    reason = exc.__cause__ if isinstance(exc, persistence.PersistenceError) else exc
+    return isinstance(reason, errors.RunfoldError) and reason.retryable and reason.code != "pool_exhausted"
 
 
 _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[persistence.PersistenceError]], ...] = (

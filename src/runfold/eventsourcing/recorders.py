@@ -121,30 +121,30 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
 
     def _call(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> dict[str, Any]:
         """The parameters of append_opaque_events; IntegrityError where an aggregate's versions do not follow."""
-        names: dict[str, int] = {}
+        streams: dict[UUID | str, int] = {}
+        types: dict[str, int] = {}
         first_versions: list[int] = []
         next_versions: list[int] = []
         numbers: list[int] = []
         for event in stored_events:
-            name = self.originator_ids.name_of(event.originator_id)
-            number = names.get(name)
-            if number is None:
-                number = names[name] = len(names) + 1
+            number = streams.setdefault(event.originator_id, len(streams))
+            if number == len(next_versions):
                 first_versions.append(event.originator_version)
                 next_versions.append(event.originator_version)
-            elif event.originator_version != next_versions[number - 1]:
+            elif event.originator_version != next_versions[number]:
                 raise IntegrityError(
-                    f"{name} has version {event.originator_version} after {next_versions[number - 1] - 1} in one call: "
-                    "versions follow each other"
+                    f"{event.originator_id} has version {event.originator_version} after {next_versions[number] - 1} "
+                    "in one call: versions follow each other"
                 )
-            next_versions[number - 1] += 1
-            numbers.append(number)
+            next_versions[number] += 1
+            numbers.append(number + 1)
         return {
             "category": self.category,
-            "names": list(names),
+            "names": [self.originator_ids.name_of(originator_id) for originator_id in streams],
             "first_versions": _array(first_versions),
             "numbers": _array(numbers),
-            "types": [event.topic for event in stored_events],
+            "type_numbers": _array([types.setdefault(event.topic, len(types) + 1) for event in stored_events]),
+            "types": list(types),
             "payloads": [event.state for event in stored_events],
             "event_ids": _array(_event_ids(len(numbers))),
             "occurred_at": datetime.now(UTC),
@@ -245,13 +245,13 @@ def _array(values: Sequence[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def _event_ids(count: int) -> list[UUID]:
+def _event_ids(count: int) -> list[str]:
     """Ids for the events of one call: version 7, adjacent, so that they share a page of the index.
 
     They are made once a call and kept when it is sent again, which is how the database knows it. An equal call of
     somebody else has other ids, and is a conflict.
     """
     milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10))
-    first = milliseconds << 80 | 7 << 76 | (random >> 68) << 64 | 2 << 62 | (random & ((1 << 48) - 1)) << 14
-    return [UUID(int=first + n) for n in range(count)]
+    random = int.from_bytes(os.urandom(8))
+    first = milliseconds << 80 | 7 << 76 | (random >> 52) << 64 | 2 << 62 | (random & ((1 << 48) - 1)) << 14
+    return [f"{first + n:032x}" for n in range(count)]
