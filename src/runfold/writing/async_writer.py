@@ -98,6 +98,7 @@ class AsyncWriter(Generic[AnyAggregate]):
                 if not self._is_known:
                     await self._read()
                     is_fresh = True
+                if self._doubtful:
                     self._answer_what_was_recorded(batch)
                 decided = Decided.of(self._state, batch)
                 if decided.depends_on_the_state and not is_fresh:
