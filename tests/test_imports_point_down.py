@@ -21,6 +21,7 @@ FLOORS: list[set[str]] = [
     {"projections"},
     {"history", "worker"},
     {"interop", "writing"},
+    {"async_store", "store"},
     {"cli"},
     {"demo", "reference"},
 ]
