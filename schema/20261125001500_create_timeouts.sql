@@ -225,10 +225,66 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION runfold.with_event(jsonb, text, jsonb) IS 'The events by stream, with one more unless it is among them.';
 
+-- An execution is given up only if the log has seen nothing of it for that long, by the server's clock: neither events nor log lines.
+-- Its stream is locked before it is looked at, so an engine that lives after all either comes first or finds its version moved.
+CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream constant text := 'execution-' || execution_id;
+    now timestamptz;
+    at text;
+    last_seen timestamptz;
+    version bigint;
+BEGIN
+    SELECT s.version INTO version FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
+    now := clock_timestamp();
+    last_seen := runfold.execution_last_seen(execution_id);
+    IF last_seen IS NULL OR last_seen > now - idle OR runfold.has_ended(execution_id) THEN
+        RETURN NULL;
+    END IF;
+    at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
+        'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
+            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'data', jsonb_build_object(
+                'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
+                'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);
+    RETURN last_seen;
+END
+$$;
+COMMENT ON FUNCTION runfold.declare_lost(text, interval, text) IS
+    'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
+
+CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT max(e.recorded_at)
+      FROM runfold.streams s
+      JOIN runfold.events e ON e.position = s.last_position
+     WHERE s.stream_id IN ('execution-' || $1, 'log-' || $1)
+$$;
+COMMENT ON FUNCTION runfold.execution_last_seen(text) IS
+    'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
+
+CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = 'execution-' || $1
+           AND e.type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+           AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
+$$;
+COMMENT ON FUNCTION runfold.has_ended(text) IS 'Whether the log holds the end of an execution, folded or not.';
+
+-- For who looks for deployments that never end.
+CREATE INDEX idx_deployment_history_under_way ON public.workflow_deployment_history (started_at) WHERE completed_at IS NULL;
+
 REVOKE ALL ON FUNCTION runfold.interaction_state(uuid), runfold.timeout_action(jsonb), runfold.open_pauses(text),
     runfold.timeout_event(text, text, text, timestamptz, jsonb), runfold.due_timeouts(timestamptz, integer, interval),
-    runfold.append_due_timeouts(integer, interval), runfold.with_event(jsonb, text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_state(uuid), runfold.timeout_action(jsonb), runfold.open_pauses(text)
+    runfold.append_due_timeouts(integer, interval), runfold.with_event(jsonb, text, jsonb),
+    runfold.declare_lost(text, interval, text), runfold.execution_last_seen(text), runfold.has_ended(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state(uuid), runfold.timeout_action(jsonb), runfold.open_pauses(text),
+    runfold.execution_last_seen(text), runfold.has_ended(text)
     TO runfold_engine, runfold_projector, runfold_operator, service_role;
 GRANT EXECUTE ON FUNCTION runfold.append_due_timeouts(integer, interval) TO runfold_projector, runfold_operator;
 

@@ -19,7 +19,7 @@ FLOORS: list[set[str]] = [
     {"log"},
     {"projections"},
     {"history", "worker"},
-    {"interop", "writing"},
+    {"interop", "writing", "stuck"},
     {"cli"},
     {"demo", "reference"},
 ]
