@@ -72,6 +72,17 @@ class ClaimTaken(RunfoldError):
     sqlstate = "RF005"
 
 
+class IllegalTransition(RunfoldError):
+    """The command is not possible in this state; nothing was written."""
+
+    code = "illegal_transition"
+    stream_id: str
+    machine: str
+    state: str | None
+    command: str
+    allowed: tuple[str, ...]
+
+
 class UnsupportedIsolation(RunfoldError):
     """The log is read under READ COMMITTED only: one snapshot for head and events would skip events."""
 
