@@ -19,7 +19,7 @@ DETECTOR = "runfold execution stuck"
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """What was found. `last_seen` is when the log recorded the last event, `idle_seconds` how long ago, by its clock."""
+    """What was found. `last_seen` is when the log recorded the last event; that and `idle_seconds` are by its clock."""
 
     executions: list[Row]
     pauses: list[Row]
