@@ -20,6 +20,8 @@ FLOORS: list[set[str]] = [
     {"projections"},
     {"history", "worker"},
     {"interop", "writing", "stuck"},
+    {"human", "deployments"},
+    {"async_store", "store"},
     {"cli"},
     {"demo", "reference"},
 ]

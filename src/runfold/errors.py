@@ -213,6 +213,12 @@ class UnknownExecution(RunfoldError):
     code = "unknown_execution"
 
 
+class UnknownInteraction(RunfoldError):
+    """There is no interaction of that id."""
+
+    code = "unknown_interaction"
+
+
 class GroupWaits(RunfoldError):
     """A group of projections waits for an operator."""
 

@@ -73,9 +73,9 @@ class DeploymentStart(TypedDict, total=False):
     """What a deployment is begun with."""
 
     deployment_version: Required[int]
-    deployment_config: Required[Mapping[str, Any]]
+    deployment_config: Required[dict[str, Any]]
     deployment_id: UUID | None
-    definition: Mapping[str, Any] | None
+    definition: dict[str, Any] | None
     triggered_by: UUID | None
     started_at: datetime | None
 
@@ -84,7 +84,7 @@ class DeploymentEnd(TypedDict, total=False):
     """What the end of a workflow's service is begun with."""
 
     deployment_version: int
-    deployment_config: Mapping[str, Any]
+    deployment_config: dict[str, Any]
     deployment_id: UUID | None
     triggered_by: UUID | None
     started_at: datetime | None
@@ -170,7 +170,7 @@ class Deployment(Aggregate):
         trigger: str,
         *,
         trigger_subtype: TriggerSubtype,
-        trigger_config: Mapping[str, Any],
+        trigger_config: dict[str, Any],
         index_key: str,
         node_id: str | None = None,
     ) -> Self:
@@ -181,7 +181,7 @@ class Deployment(Aggregate):
                 trigger=trigger,
                 node_id=node_id,
                 trigger_subtype=trigger_subtype,
-                trigger_config=trigger_config,  # type: ignore[arg-type]  # what is no dict is refused by the event
+                trigger_config=trigger_config,
                 index_key=index_key,
             )
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -57,11 +56,11 @@ class Execution(Aggregate):
         workflow_version: str | None = None,
         deployment_version: int | None = None,
         trigger_subtype: str | None = None,
-        trigger_data: Mapping[str, Any] | None = None,
+        trigger_data: dict[str, Any] | None = None,
         triggered_by: str | None = None,
         parent_execution_id: str | None = None,
         retry_of: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> Self:
         """Make the execution. It does not run before it is started."""
         self._check(EXECUTION, self.status, "create", "NEW")
@@ -73,11 +72,11 @@ class Execution(Aggregate):
                 workflow_version=workflow_version,
                 deployment_version=deployment_version,
                 trigger_subtype=trigger_subtype,
-                trigger_data=trigger_data,  # type: ignore[arg-type]  # what is no dict is refused by the event
+                trigger_data=trigger_data,
                 triggered_by=triggered_by,
                 parent_execution_id=parent_execution_id,
                 retry_of=retry_of,
-                metadata=metadata,  # type: ignore[arg-type]
+                metadata=metadata,
             )
         )
 
@@ -134,11 +133,11 @@ class Execution(Aggregate):
             events.ExecutionDeclaredLost(end_time=or_now_ms(end_time), detector=detector, last_seen=last_seen)
         )
 
-    def set_metadata(self, metadata: Mapping[str, Any]) -> Self:
+    def set_metadata(self, metadata: dict[str, Any]) -> Self:
         """Set keys of the metadata, also after the end; the merge is shallow."""
         if self.status is None:
             raise self._illegal(EXECUTION, None, "set_metadata")
-        return self._with(events.ExecutionMetadataSet(metadata=metadata))  # type: ignore[arg-type]
+        return self._with(events.ExecutionMetadataSet(metadata=metadata))
 
     # Nodes
 
@@ -215,6 +214,7 @@ class Execution(Aggregate):
             events.NodeStarted(
                 activation=activation,
                 node_id=node.node_id if node is not None else node_id,
+                # None is refused by the event.
                 node_type=node.node_type if node_type is None and node is not None else node_type,  # type: ignore[arg-type]
                 node_name=node_name,
                 node_subtype=node_subtype,
@@ -329,7 +329,7 @@ class Execution(Aggregate):
         *,
         paused_node_id: str,
         pause_reason: PauseReason,
-        resume_conditions: Mapping[str, Any] | None = None,
+        resume_conditions: dict[str, Any] | None = None,
         interaction_id: UUID | None = None,
         timeout_at: datetime | None = None,
         paused_at: datetime | None = None,
@@ -348,7 +348,7 @@ class Execution(Aggregate):
                 paused_node_id=paused_node_id,
                 pause_reason=pause_reason,
                 paused_at=or_now(paused_at),
-                resume_conditions={} if resume_conditions is None else resume_conditions,  # type: ignore[arg-type]
+                resume_conditions={} if resume_conditions is None else resume_conditions,
                 interaction_id=interaction_id,
                 timeout_at=timeout_at,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -80,7 +79,7 @@ class Interaction(Aggregate):
         node_id: str,
         interaction_type: InteractionType,
         channel_type: Channel,
-        request_data: Mapping[str, Any],
+        request_data: dict[str, Any],
         priority: InteractionPriority = "normal",
         timeout_at: datetime | None = None,
         correlation_id: str | None = None,
@@ -97,7 +96,7 @@ class Interaction(Aggregate):
                 interaction_type=interaction_type,
                 channel_type=channel_type,
                 priority=priority,
-                request_data=request_data,  # type: ignore[arg-type]  # what is no dict is refused by the event
+                request_data=request_data,
                 timeout_at=timeout_at,
                 correlation_id=correlation_id,
                 tags=tags,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -70,7 +69,7 @@ class Response(Aggregate):
         workflow_id: UUID,
         source_channel: Channel,
         raw_payload: Any,
-        headers: Mapping[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
         received_at: datetime | None = None,
     ) -> Self:
         """Something came in; it is kept as it is."""
@@ -80,7 +79,7 @@ class Response(Aggregate):
                 workflow_id=workflow_id,
                 source_channel=source_channel,
                 raw_payload=raw_payload,
-                headers=headers,  # type: ignore[arg-type]  # what is no dict is refused by the event
+                headers=headers,
                 received_at=or_now(received_at),
             )
         )
