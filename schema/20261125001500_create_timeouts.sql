@@ -33,7 +33,7 @@ BEGIN
         execution_id := request ->> 'execution_id';
         pause := request ->> 'pause';
         timeout_at := (request ->> 'timeout_at')::timestamptz;
-        action := runfold.timeout_action(request -> 'request_data');
+        action := coalesce(runfold.timeout_action(request -> 'request_data'), 'fail');
         RETURN NEXT;
     END IF;
 END
@@ -41,13 +41,14 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_state(uuid) IS
     'What the log says of an interaction now: its status, what waits for it, and until when.';
 
--- What is to happen when time runs out: the producer says so in `timeout_action`; it fails where nothing is said.
+-- What is to happen when time runs out: the producer says so in `timeout_action`, of the request, or of the pause's conditions where
+-- that is to do something else. It fails where nothing is said.
 CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
-                THEN left(said ->> 'timeout_action', 255) ELSE 'fail' END
+                THEN left(said ->> 'timeout_action', 255) END
 $$;
-COMMENT ON FUNCTION runfold.timeout_action(jsonb) IS 'What is to happen when time runs out: the field timeout_action, or fail.';
+COMMENT ON FUNCTION runfold.timeout_action(jsonb) IS 'What is to happen when time runs out, where somebody said so: the field timeout_action.';
 
 -- The pauses that the log says are open, whatever the read tables have folded yet.
 CREATE FUNCTION runfold.open_pauses(execution_id text)
@@ -141,6 +142,7 @@ DECLARE
     other uuid;
     stream text;
     execution text;
+    said text;                -- what is to happen, as the interaction has it
 BEGIN
     SELECT jsonb_agg(to_jsonb(d)) INTO due FROM runfold.due_timeouts(now, max_count, remind_before) AS d;
     IF due IS NULL THEN
@@ -170,6 +172,7 @@ BEGIN
             CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
                                    CROSS JOIN LATERAL runfold.interaction_state(i) AS s WHERE s.status = 'responded');
         END IF;
+        said := NULL;
         FOREACH other IN ARRAY candidate.interactions LOOP
             stream := 'interaction-' || other;
             SELECT s.* INTO state FROM runfold.interaction_state(other) AS s;
@@ -182,6 +185,7 @@ BEGIN
                 END IF;
                 CONTINUE;
             END IF;
+            said := state.action;
             appends := runfold.with_event(appends, stream, runfold.timeout_event(
                 stream, 'InteractionTimedOut', '', now, jsonb_build_object('action', state.action)));
         END LOOP;
@@ -195,7 +199,8 @@ BEGIN
                    AND (o.interaction_id = candidate.interactions[1] OR o.interaction_id IS NULL AND o.pause = candidate.pause)
             LOOP
                 appends := runfold.with_event(appends, execution, runfold.timeout_event(
-                    execution, 'PauseTimedOut', state.pause, now, jsonb_build_object('pause', state.pause, 'action', state.action)));
+                    execution, 'PauseTimedOut', state.pause, now, jsonb_build_object(
+                        'pause', state.pause, 'action', coalesce(state.action, said, 'fail'))));
             END LOOP;
         END IF;
     END LOOP;

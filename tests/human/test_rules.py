@@ -1,5 +1,7 @@
 """The default classifier: what an answer names decides, then what it says; what is unclear stays open."""
 
+# ruff: noqa: E501 - tables of cases
+
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -43,7 +45,12 @@ BUTTON = {
     "type": "block_actions", "trigger_id": "T1", "user": {"id": "U1"}, "container": {"channel_id": "C", "message_ts": "1.1"},
     "message": {"ts": "1.1"}, "actions": [{"action_id": "approve", "block_id": str(ID), "value": "approve", "action_ts": "2"}],
 }  # fmt: skip
-MAIL = {"message_id": "<b@x>", "in_reply_to": "<a@x>", "from": "ann@x", "text": "Approved.\n\nOn Monday bob wrote:\n> no?"}
+MAIL = {
+    "message_id": "<b@x>",
+    "in_reply_to": "<a@x>",
+    "from": "ann@x",
+    "text": "Approved.\n\nOn Monday bob wrote:\n> no?",
+}
 
 MATCHES: dict[str, tuple[Answer, Question, float, Any]] = {
     "a button under the message": (answer(BUTTON), question(), 1.0, {"value": "approve", "approved": True, "text": "approve"}),
@@ -135,7 +142,9 @@ def test_what_answers_nothing_is_filtered_out(given_answer: Answer) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=8
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda c: st.lists(c) | st.dictionaries(st.text(), c),
+    max_leaves=8,
 )
 NAMES = ("event", "actions", "text", "ts", "thread_ts", "user", "message", "container", "headers", "references", "data",
          "interaction_id", "in_reply_to", "from", "channel", "message_id", "body", "options", "auto_submitted")  # fmt: skip

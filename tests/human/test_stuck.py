@@ -24,8 +24,6 @@ Connection = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
 
 
-
-
 def age(connection: Connection, *stream_ids: str, by: timedelta = 2 * HOUR) -> None:
     """Make the streams' events older than they are."""
     with connection.transaction():

@@ -2,107 +2,70 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from runfold.errors import VersionConflict
+from runfold.errors import UnknownInteraction
 from runfold.events.fields import Channel, InteractionPriority, InteractionType
 from runfold.human.pauses import cancel_pause, resume
-from runfold.log.async_store import AsyncStore
+from runfold.writing import async_handles
 from runfold.writing.aggregate import Aggregate
 from runfold.writing.async_changes import change_streams
-from runfold.writing.commands import append_of, pause_before
+from runfold.writing.async_interaction_handle import AsyncInteractionHandle
 from runfold.writing.execution import Execution
 from runfold.writing.interaction import Interaction
 
 
-class AsyncInteractions:
-    """What people are asked, on a store. Every command returns the interaction as it is after it.
+class AsyncInteractions(async_handles.AsyncInteractions):
+    """Questions to people, each with the pause that waits for it.
 
-    Raises IllegalTransition for what is not possible in its state: an interaction that has timed out is not answered.
+    Raises UnknownInteraction, and IllegalTransition for what its state does not allow: what has timed out is not
+    answered any more.
     """
 
-    def __init__(self, store: AsyncStore) -> None:
-        self._store = store
-
-    async def request(
+    async def ask(
         self,
         *,
         execution_id: str,
         node_id: str,
         interaction_type: InteractionType,
         channel_type: Channel,
-        request_data: Mapping[str, Any],
+        request_data: dict[str, Any],
         timeout_at: datetime | None = None,
         priority: InteractionPriority = "normal",
         correlation_id: str | None = None,
         tags: list[str] | None = None,
+        activation: str | None = None,
         interaction_id: UUID | None = None,
-        resume_conditions: Mapping[str, Any] | None = None,
-    ) -> Interaction:
-        """Pause the execution at a node and ask, in one append; both wait until `timeout_at`, or for ever.
+        event_metadata: dict[str, Any] | None = None,
+    ) -> AsyncInteractionHandle:
+        """Pause an execution at a node and ask, in one append; both wait until `timeout_at`, or for ever.
 
-        The pause has the interaction's id for its name. `request_data["timeout_action"]` is what is recorded as the
-        action when time runs out, `fail` without it. Sent again with the same `interaction_id`, it returns what was
-        requested first. Raises IllegalTransition when the execution does not run, or its node is paused already.
+        For who holds no handle of the execution: `pause_for_human` of a handle does the same.
+        `request_data["timeout_action"]` is what is recorded as the action when time runs out, `fail` without it. Sent
+        again with the same `interaction_id`, it returns what was asked first. Raises UnknownExecution, and
+        IllegalTransition when the execution does not run or the node is paused already.
         """
-        asked = Interaction.named(interaction_id or uuid4())
-        pause = asked.name
-        conditions = {"interaction_id": asked.name, **(resume_conditions or {})}
-        if isinstance(action := request_data.get("timeout_action"), str):
-            conditions.setdefault("timeout_action", action)
-        deadline = time.monotonic() + self._store.retry_seconds
-        tries = 0
-        while True:
-            stands = asked if interaction_id is None else await self.get(interaction_id)
-            if stands.execution_id == execution_id:
-                return stands
-            events = await self._store.read_stream(f"execution-{execution_id}")
-            execution = (
-                Execution.named(execution_id)
-                .after(events)
-                .open_pause(
-                    pause,
-                    paused_node_id=node_id,
-                    pause_reason="human_interaction",
-                    resume_conditions=conditions,
-                    interaction_id=UUID(asked.name),
-                    timeout_at=timeout_at,
-                )
-            )
-            requested = stands.request(
-                workflow_id=execution.workflow_id or UUID(int=0),
-                execution_id=execution_id,
-                node_id=node_id,
-                interaction_type=interaction_type,
-                channel_type=channel_type,
-                request_data=request_data,
-                priority=priority,
-                timeout_at=timeout_at,
-                correlation_id=correlation_id,
-                tags=tags,
-                pause=pause,
-            )
-            tenant = events[0].user_id if events else None
+        if interaction_id is not None:
             try:
-                await self._store.append_many(
-                    [append_of(state, user_id=tenant, metadata={}) for state in (execution, requested)]
-                )
-                return requested.recorded()
-            except VersionConflict:
-                if time.monotonic() >= deadline:
-                    raise
-            await asyncio.sleep(pause_before(tries))
-            tries += 1
-
-    async def get(self, interaction_id: UUID) -> Interaction:
-        """The interaction as the log has it; its status is None where nobody was asked."""
-        stream = Interaction.named(interaction_id)
-        return stream.after(await self._store.read_stream(stream.id))
+                return await self.get(interaction_id, event_metadata=event_metadata)
+            except UnknownInteraction:
+                pass
+        execution = await async_handles.AsyncExecutions(self._store).get(execution_id, event_metadata=event_metadata)
+        return await execution.pause_for_human(
+            node_id,
+            interaction_type=interaction_type,
+            channel_type=channel_type,
+            request_data=request_data,
+            timeout_at=timeout_at,
+            priority=priority,
+            correlation_id=correlation_id,
+            tags=tags,
+            activation=activation,
+            interaction_id=interaction_id,
+        )
 
     async def notified(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
@@ -112,39 +75,15 @@ class AsyncInteractions:
         `message_id` is the channel's name of what was sent, a Slack message's `ts` or an email's Message-ID: a reply to
         it is found by that.
         """
-
-        def change(interaction: Interaction) -> Iterable[Aggregate]:
-            yield interaction.mark_notified(at=at)
-
-        return await self._changed(interaction_id, change, message_id)
+        return await self._change(interaction_id, lambda asked: [asked.mark_notified(at=at)], message_id)
 
     async def reminded(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """A reminder was sent. The worker says so by itself when time runs short."""
+        """A reminder was sent. When time runs short the worker says so by itself."""
+        return await self._change(interaction_id, lambda asked: [asked.mark_reminded(at=at)], message_id)
 
-        def change(interaction: Interaction) -> Iterable[Aggregate]:
-            yield interaction.mark_reminded(at=at)
-
-        return await self._changed(interaction_id, change, message_id)
-
-    async def failed(self, interaction_id: UUID, error: str, *, at: datetime | None = None) -> Interaction:
-        """The request could not be sent. Its pause waits on, until it is reopened, canceled, or out of time."""
-
-        def change(interaction: Interaction) -> Iterable[Aggregate]:
-            yield interaction.fail(error, at=at)
-
-        return await self._changed(interaction_id, change)
-
-    async def reopen(self, interaction_id: UUID, *, by: str, at: datetime | None = None) -> Interaction:
-        """Ask again after a failure."""
-
-        def change(interaction: Interaction) -> Iterable[Aggregate]:
-            yield interaction.reopen(by, at=at)
-
-        return await self._changed(interaction_id, change)
-
-    async def respond(
+    async def answer(
         self,
         interaction_id: UUID,
         response_data: Any,
@@ -152,37 +91,45 @@ class AsyncInteractions:
         responder: str | None = None,
         resume_trigger: str = "human_response",
     ) -> Interaction:
-        """Answer directly, without a channel's message, and resume the pause that waits, in one append."""
+        """Answer directly, without a channel's message, and go on with what waits, in one append."""
 
-        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield interaction.respond(response_data, responder=responder)
-            yield from resume(executions, interaction, response_data, resume_trigger)
+        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            yield asked.respond(response_data, responder=responder)
+            yield from resume(executions, asked, response_data, resume_trigger)
 
-        return await self._changed_with_execution(interaction_id, change)
+        return await self._change_with_execution(interaction_id, change)
 
-    async def cancel(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
-        """The answer is not needed any more: neither is the pause that waits for it, in one append."""
+    async def withdraw(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
+        """The answer is not needed any more: the interaction is canceled and its pause with it, in one append."""
 
-        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield interaction.cancel(by=by)
-            yield from cancel_pause(executions, interaction)
+        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            yield asked.cancel(by=by)
+            yield from cancel_pause(executions, asked)
 
-        return await self._changed_with_execution(interaction_id, change)
+        return await self._change_with_execution(interaction_id, change)
 
-    async def _changed(self, interaction_id: UUID, change: Any, message_id: str | None = None) -> Interaction:
+    async def _change(
+        self, interaction_id: UUID, change: Callable[[Interaction], Iterable[Aggregate]], message_id: str | None
+    ) -> Interaction:
         metadata = {} if message_id is None else {"message_id": message_id}
-        (changed,) = await change_streams(
-            self._store, change, Interaction.named(interaction_id), event_metadata=metadata
-        )
-        return _interaction(changed)
+        asked = await self._read(interaction_id)
+        return _first(await change_streams(self._store, change, asked, event_metadata=metadata))
 
-    async def _changed_with_execution(self, interaction_id: UUID, change: Any) -> Interaction:
-        asked = await self.get(interaction_id)
-        executions = [] if asked.execution_id is None else [Execution.named(asked.execution_id)]
-        changed = await change_streams(self._store, change, asked, *executions)
-        return _interaction(changed[0])
+    async def _change_with_execution(
+        self, interaction_id: UUID, change: Callable[..., Iterable[Aggregate]]
+    ) -> Interaction:
+        asked = await self._read(interaction_id)
+        return _first(await change_streams(self._store, change, asked, Execution.named(asked.execution_id or "")))
+
+    async def _read(self, interaction_id: UUID) -> Interaction:
+        asked = Interaction.named(interaction_id)
+        asked = asked.after(await self._store.read_stream(asked.id))
+        if asked.status is None:
+            raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
+        return asked
 
 
-def _interaction(state: Aggregate) -> Interaction:
-    assert isinstance(state, Interaction)
-    return state
+def _first(changed: list[Aggregate]) -> Interaction:
+    asked = changed[0]
+    assert isinstance(asked, Interaction)
+    return asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -42,7 +42,7 @@ class AsyncResponses:
         *,
         channel: Channel,
         raw_payload: Any,
-        headers: Mapping[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
         workflow_id: UUID | None = None,
         message_id: str | None = None,
         received_at: datetime | None = None,
@@ -124,7 +124,8 @@ class AsyncResponses:
 
     async def filter_out(self, response_id: UUID, *, by: str, reason: str) -> Classified:
         """Say by hand that a response answers nothing."""
-        return await self._filtered_out(await self.get(response_id), FilteredOut(0.0, f"filtered out by {by}: {reason}"))
+        verdict = FilteredOut(0.0, f"filtered out by {by}: {reason}")
+        return await self._filtered_out(await self.get(response_id), verdict)
 
     async def reopen(self, response_id: UUID, *, by: str) -> Response:
         """Let a response that was filtered out, or failed, be judged again."""

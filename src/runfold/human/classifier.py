@@ -1,7 +1,8 @@
 """What a classifier is given and what it says: a callable that judges an answer beside the questions that are open.
 
-A classifier is any callable `(Answer, Sequence[Question]) -> Verdict`. It may ask a model, take its time, and raise: what it
-raises is recorded with the response, which stays visible. The default is `runfold.human.rules.classify_by_rules`.
+A classifier is any callable `(Answer, Sequence[Question]) -> Verdict`. It may ask a model, take its time, and raise:
+what it raises is recorded with the response, which stays visible. The default is
+`runfold.human.rules.classify_by_rules`.
 """
 
 from __future__ import annotations

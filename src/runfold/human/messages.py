@@ -1,4 +1,7 @@
-"""What a channel's payload says: who wrote what, in answer to which message. Pure, and lenient: it never refuses a payload."""
+"""What a channel's payload says: who wrote what, in answer to which message.
+
+Pure, and lenient: no payload is refused, and what is not understood says nothing.
+"""
 
 from __future__ import annotations
 
@@ -96,11 +99,11 @@ def _form(payload: Mapping[str, Any], headers: Mapping[str, Any]) -> Message:
     """What an application sends: names of its own choice, ours where it was given them."""
     return Message(
         message_id=_first(
-            payload.get("message_id"), payload.get("id"), payload.get("event_id"), headers.get("idempotency-key"),
-            headers.get("x-request-id"),
-        ),  # fmt: skip
-        text=_first(payload.get("text"), payload.get("message"), payload.get("answer"), payload.get("comment")) or "",
-        sender=_first(_id(payload.get("user")), payload.get("user_id"), payload.get("sender"), payload.get("responder")),
+            *(payload.get(name) for name in ("message_id", "id", "event_id")),
+            *(headers.get(name) for name in ("idempotency-key", "x-request-id")),
+        ),
+        text=_first(*(payload.get(name) for name in ("text", "message", "answer", "comment"))) or "",
+        sender=_first(_id(payload.get("user")), *(payload.get(name) for name in ("user_id", "sender", "responder"))),
         interaction_ids=_texts(payload.get("interaction_id"), headers.get("x-runfold-interaction")),
         correlation_ids=_texts(payload.get("correlation_id"), headers.get("x-correlation-id")),
         replies_to=_texts(payload.get("reply_to"), payload.get("in_reply_to"), payload.get("thread_id")),

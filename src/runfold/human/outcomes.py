@@ -9,7 +9,7 @@ from uuid import UUID
 from runfold.events.row_id import row_id
 
 NO_WORKFLOW = UUID(int=0)
-"""The workflow of what came in and named nothing that we know: kept and shown, and moved when its question is stored."""
+"""The workflow of what came in and named nothing that is known: it is moved when its question is stored."""
 
 
 @dataclass(frozen=True, slots=True)

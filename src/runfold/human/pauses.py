@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from runfold.writing.execution import Execution
+from runfold.writing.human import answered
 from runfold.writing.interaction import Interaction
 
 
@@ -21,10 +22,10 @@ def waiting_pause(execution: Execution, interaction: Interaction) -> str | None:
 def resume(
     executions: Iterable[Execution], interaction: Interaction, response_data: Any, trigger: str
 ) -> Iterable[Execution]:
-    """Resume what waits with the answer; nothing where the execution goes on already, or has ended."""
+    """Go on with what waits: its pause and its activation; nothing where it goes on already, or has ended."""
     for execution in executions:
         if (pause := waiting_pause(execution, interaction)) is not None:
-            yield execution.resume_pause(pause, resume_trigger=trigger, data=response_data)
+            yield answered(execution, pause, response_data, resume_trigger=trigger)
 
 
 def cancel_pause(executions: Iterable[Execution], interaction: Interaction) -> Iterable[Execution]:

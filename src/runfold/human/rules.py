@@ -10,9 +10,9 @@ where one single question can be meant. The score is the first column times the 
 | a message that was sent for it, or its thread | 0.9 | yes or no further on | 0.8 |
 | nothing, and one question on its channel can be meant | 0.7 | | |
 
-A product of 0.5 and more matches. One question can be meant where a single one is open on the channel, was asked before the
-answer came in, and no other of the workflow has ended on that channel in the week before. What names an interaction that has ended is filtered out, and so is what a machine
-wrote; everything else stays open.
+A product of 0.5 and more matches. One question can be meant where a single one is open on the channel, was asked before
+the answer came in, and no other of the workflow has ended on that channel in the week before. What names an interaction
+that has ended is filtered out, and so is what a machine wrote; everything else stays open.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ from runfold.human.classifier import Answer, FilteredOut, Match, Question, Undec
 
 LEAST_SCORE = 0.5
 
-_YES = frozenset(
-    ["yes", "y", "yep", "yeah", "ok", "okay", "sure", "approve", "approved", "approves", "accept", "accepted", "agree", "agreed", "confirm", "confirmed", "lgtm", "+1", "👍", "✅"]
-)
-_NO = frozenset(
-    ["no", "n", "nope", "reject", "rejected", "rejects", "deny", "denied", "decline", "declined", "disapprove", "disapproved", "refuse", "refused", "-1", "👎", "❌"]
-)
+_YES_WORDS = "yes y yep yeah ok okay sure approve approved approves accept accepted agree agreed confirm confirmed lgtm"
+_NO_WORDS = "no n nope reject rejected rejects deny denied decline declined disapprove disapproved refuse refused"
+_YES = {*re.split(" ", _YES_WORDS), "+1", "👍", "✅"}
+_NO = {*re.split(" ", _NO_WORDS), "-1", "👎", "❌"}
 _NOT = frozenset(("not", "don't", "dont", "cannot", "can't", "never"))
 _WORD = re.compile(r"[+-]1|[\w']+|[👍👎✅❌]")
 # Of these words one decides alone; further on it is one word among others.
