@@ -7,11 +7,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from runfold.human.async_interactions import AsyncInteractions
+from runfold.human.async_responses import AsyncResponses
 from runfold.log import async_store
 from runfold.settings import Settings
 from runfold.writing.aggregate import Aggregate
 from runfold.writing.async_changes import change_streams
-from runfold.writing.async_handles import AsyncDeployments, AsyncExecutions, AsyncInteractions
+from runfold.writing.async_handles import AsyncDeployments, AsyncExecutions
 
 
 async def connect_async(
@@ -40,6 +42,11 @@ class AsyncStore(async_store.AsyncStore):
     def interactions(self) -> AsyncInteractions:
         """Questions to people."""
         return AsyncInteractions(self)
+
+    @cached_property
+    def responses(self) -> AsyncResponses:
+        """What comes in through channels, to be matched with what was asked."""
+        return AsyncResponses(self)
 
     @cached_property
     def deployments(self) -> AsyncDeployments:

@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from runfold.human.interactions import Interactions
+from runfold.human.responses import Responses
 from runfold.log import store
 from runfold.settings import Settings
 from runfold.writing.aggregate import Aggregate
 from runfold.writing.changes import change_streams
-from runfold.writing.handles import Deployments, Executions, Interactions
+from runfold.writing.handles import Deployments, Executions
 
 
 def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
@@ -39,6 +41,11 @@ class Store(store.Store):
     def interactions(self) -> Interactions:
         """Questions to people."""
         return Interactions(self)
+
+    @cached_property
+    def responses(self) -> Responses:
+        """What comes in through channels, to be matched with what was asked."""
+        return Responses(self)
 
     @cached_property
     def deployments(self) -> Deployments:

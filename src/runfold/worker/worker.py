@@ -25,6 +25,7 @@ from runfold.settings import Settings
 from runfold.worker.bell import Bell
 from runfold.worker.leadership import Lead, acquire_lead
 from runfold.worker.statements import statement
+from runfold.worker.timeouts import Timeouts
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Worker:
     def run(self) -> None:
         """Lead, or wait to lead, until stopped. A lost database or leadership is waited for, never given up."""
         while not self._stop.is_set():
-            self._retrying()(self._lead, lambda: False)
+            self._retrying()(self._lead, lambda: False, Timeouts(self._settings))
 
     def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
@@ -120,7 +121,7 @@ class Worker:
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
-    def _lead(self, done: Callable[[], bool]) -> None:
+    def _lead(self, done: Callable[[], bool], timeouts: Timeouts | None = None) -> None:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
         with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
             lead = acquire_lead(
@@ -135,12 +136,17 @@ class Worker:
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
                         self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
-                self._fold_until(done, lead, connection, bell)
+                self._fold_until(done, lead, connection, bell, timeouts)
             finally:
                 lead.release()
 
     def _fold_until(
-        self, done: Callable[[], bool], lead: Lead, connection: psycopg.Connection[Any], bell: Bell
+        self,
+        done: Callable[[], bool],
+        lead: Lead,
+        connection: psycopg.Connection[Any],
+        bell: Bell,
+        timeouts: Timeouts | None,
     ) -> None:
         projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
         maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
@@ -152,6 +158,8 @@ class Worker:
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if copying.is_due():
                 connection.execute(statement("sync_workflows"))
+            if timeouts is not None:
+                timeouts.append_due(connection)
             # The head may go back when an append that began earlier is seen later; what was settled stays settled.
             lead.head = head = max(lead.head, safe_head(connection))
             groups = self._catalogue.groups.values()
