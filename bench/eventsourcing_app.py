@@ -1,7 +1,7 @@
 """An application of the eventsourcing library on our persistence module, and on the library's own for PostgreSQL.
 
-One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with the default settings of
-either module, on the same server. With 1 thread, with 8 threads of one process, and with 8 processes of one thread.
+One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with the default settings
+of either module, on the same server. With 1 thread, with 8 threads of one process, and with 8 processes of one thread.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Case(Aggregate):
     @event("StepDone")
     def do(self, step: int, text: str) -> None:
         self.steps = step
+        self.text = text
 
 
 class Cases(Application[UUID]):
