@@ -1,6 +1,6 @@
 """An application of the eventsourcing library on our persistence module, and on the library's own for PostgreSQL.
 
-One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with the default settings
+One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with default settings
 of either module, on the same server. With 1 thread, with 8 threads of one process, and with 8 processes of one thread.
 """
 
