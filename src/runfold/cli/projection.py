@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -155,6 +156,37 @@ def _report(found: list[Rebuilt], *, dry_run: bool, as_json: bool) -> None:
             if rebuilt.newly_parked:
                 typer.echo(f"{rebuilt.projection}: parked {', '.join(rebuilt.newly_parked)}")
     if dry_run and any(rebuilt.differing for rebuilt in found):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: runfold projection replay --stream execution-7 --dry-run")
+def replay(
+    stream_id: Annotated[str, typer.Option("--stream", help="The stream, as execution-7.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Fold one stream again from its beginning and make its rows what the log says.
+
+    Mends one execution, interaction, response or deployment. A parked stream is folded up to its bad event: `runfold
+    parked retry` folds the rest. With --dry-run, exit code 1 when a row differs.
+    """
+    from runfold.projections.replay import replay as replay_stream
+
+    with open_database() as connection:
+        found = replay_stream(connection, catalogue(), stream_id, dry_run=dry_run)
+    if as_json:
+        print_json(found)
+    else:
+        columns = ["projection", "position", "differing"]
+        print_table(
+            [asdict(item) for item in found if not item.left_out],
+            columns=columns if dry_run else [*columns, "inserted", "updated", "deleted"],
+        )
+        for item in found:
+            print_differences(item.projection, item.differing, item.differences, limit=SHOWN)
+            if item.left_out:
+                typer.echo(f"{item.projection}: its rows belong to no stream, only a rebuild makes them right")
+    if dry_run and any(item.differing for item in found):
         raise typer.Exit(1)
 
 

@@ -101,6 +101,11 @@ class Pair:
         }
 
     @property
+    def temporary(self) -> list[str]:
+        """The names of the session's temporary tables that it makes."""
+        return [self.suspects, f"found {self.projection.name}"[:63], f"renamed {self.projection.name}"[:63]]
+
+    @property
     def key_list(self) -> str:
         """The key's columns as SQL, for the trigger that notes what is touched."""
         return ", ".join('"' + name.replace('"', '""') + '"' for name in self._key)
@@ -227,6 +232,26 @@ class Pair:
 
     def _typed(self, column: str, values: Iterable[str]) -> list[str]:
         return list(filter(_is_uuid, values)) if self._types[column] == "uuid" else list(values)
+
+
+def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
+    """Write what `find` found: children are deleted first, parents inserted first. The pairs stand parents first."""
+    written = {pair.projection.name: pair.delete(cursor) for pair in reversed(pairs)}
+    for pair in pairs:
+        more, done = pair.write(cursor), written[pair.projection.name]
+        done.inserted += more.inserted
+        done.updated += more.updated
+    return written
+
+
+def mend_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
+    """Have the columns of `workflows` that are copies of workflow_status made again where they differ."""
+    if all(projection.name != "workflow_status" for projection in projections):
+        return
+    stale = sorted({row[0] for row in cursor.execute(statement("workflow_copies")).fetchall()})
+    if stale:
+        cursor.execute(statement("stale_copies"), {"workflows": stale})
+        cursor.execute(statement("sync_workflows"))
 
 
 def stream_values(stream_ids: Iterable[str]) -> list[str]:
