@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,11 @@ import typer
 
 from runfold.cli.database import catalogue, open_database, opener
 from runfold.cli.differences import SHOWN, print_differences, progress_bar
-from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.output import Json, print_json, print_json_line, print_table, print_text
 
 if TYPE_CHECKING:
     from runfold.projections.rebuild import Rebuilt
+    from runfold.projections.reconcile import Difference
     from runfold.projections.verify import Verification
 
 app = typer.Typer(help="Projections: the folds of the read tables.", no_args_is_help=True)
@@ -51,33 +53,69 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@app.command(epilog="Example: runfold projection verify node_executions")
+@app.command(epilog="Example: runfold projection verify node_executions --sample 1000")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Projections to verify; all without.")] = None,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Only so many streams.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Which streams a sample has.")] = 0,
+    stream: Annotated[str | None, typer.Option("--stream", help="Only one stream, as execution-7.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Differences of a table to show.", show_default="20; 100 with --json"),
+    ] = None,
+    all_differences: Annotated[
+        bool, typer.Option("--all-differences", help="Print each difference as it is found: with --json one a line.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fold the log again and compare the result with the read tables, whole rows.
 
     Changes nothing and holds nobody up. Exit code 1 when a row differs; the differing columns are printed.
     """
+    from runfold.projections.verify import SHOWN as KEPT
     from runfold.projections.verify import verify as verify_projections
 
-    with open_database() as connection, progress_bar(shown=not as_json) as progress:
+    if sample is not None and stream is not None:
+        raise typer.BadParameter("either a sample or one stream", param_hint="--sample")
+    with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         found = verify_projections(
             connection,
             catalogue(),
             names or [],
+            stream=stream,
+            sample=sample,
+            seed=seed,
+            limit=None if all_differences else limit or KEPT,
+            told=_tell(as_json=as_json) if all_differences else None,
             progress=lambda group, position, upto: progress(group, "fold", position, upto),
         )
-    if as_json:
+    if all_differences and as_json:
+        for verification in found:
+            print_json_line({"verification": verification})
+    elif as_json:
         print_json(found)
     else:
-        _print_verified(found)
+        _print_verified(found, shown=0 if all_differences else limit or SHOWN)
     if any(verification.differing for verification in found):
         raise typer.Exit(1)
 
 
-def _print_verified(found: list[Verification]) -> None:
+def _tell(*, as_json: bool) -> Callable[[str, Difference], None]:
+    """Prints a difference when it is found."""
+
+    def tell(projection: str, difference: Difference) -> None:
+        if as_json:
+            print_json_line({"projection": projection, "difference": difference})
+            return
+        row = ", ".join(f"{name} {value}" for name, value in difference.key.items())
+        columns = "".join(f"\n  {name}: {pair[0]} is {pair[1]}" for name, pair in difference.columns.items())
+        print_text(f"{projection} {row} {difference.kind}{columns}")
+
+    return tell
+
+
+def _print_verified(found: list[Verification], *, shown: int) -> None:
+    """Print what was found in each table; the differences themselves where `shown` is not 0."""
     print_table(
         [
             {
@@ -88,11 +126,15 @@ def _print_verified(found: list[Verification]) -> None:
                 "parked": len(verification.parked_streams),
             }
             for verification in found
+            if not verification.left_out
         ],
         columns=["projection", "position", "rows", "differing", "parked"],
     )
     for verification in found:
-        print_differences(verification.projection, verification.differing, verification.differences, limit=SHOWN)
+        if verification.left_out:
+            typer.echo(f"{verification.projection}: its rows belong to no stream, verify the whole table")
+        elif shown:
+            print_differences(verification.projection, verification.differing, verification.differences, limit=shown)
 
 
 @app.command(epilog="Example: runfold projection rebuild node_executions --dry-run")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -208,10 +208,25 @@ class Pair:
         query = self._query("differences", counted=sql.SQL("0" if limit is None else "count(*) OVER ()"), **rows)
         if limit is not None:
             query += sql.SQL(" LIMIT {}").format(sql.Literal(limit))
-        cursor.execute(query, parameters or None)
-        for key, kind, pairs, count in cursor:
+        if limit is None:
+            # All of them may be many: they are fetched in parts.
+            rows_of = _in_parts(cursor, query, parameters)
+        else:
+            rows_of = iter(cursor.execute(query, parameters or None).fetchall())
+        for key, kind, pairs, count in rows_of:
             columns = {name: tuple(pair) for name, pair in (pairs or {}).items()} if kind == "different" else {}
             yield Difference(key, kind, columns), count
+
+    def count(self, cursor: psycopg.Cursor[Any], column: str | None = None, values: Sequence[str] = ()) -> int:
+        """How many rows the live table has, or those whose `column` that names the stream holds one of `values`."""
+        query = sql.SQL("SELECT count(*) FROM {} AS live").format(self._names["live"])
+        if column is None:
+            cursor.execute(query)
+        else:
+            query += sql.SQL(" WHERE ") + self._of_streams("live", column)
+            cursor.execute(query, {"values": self._typed(column, values)})
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
 
     def _query(self, name: str, **more: sql.Composable) -> sql.Composed:
         return sql.SQL(statement(name)).format(**{**self._names, **more})
@@ -288,6 +303,13 @@ def foreign_keys(cursor: psycopg.Cursor[Any], projections: Sequence[Projection])
     tables = [sql.Identifier(item.schema, item.table).as_string(cursor) for item in projections]
     rows = cursor.execute(statement("foreign_keys"), {"tables": tables}).fetchall()
     return {(child - 1, parent - 1) for child, parent in rows}
+
+
+def _in_parts(
+    cursor: psycopg.Cursor[Any], query: sql.Composed, parameters: Mapping[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    with cursor.connection.cursor("runfold_differences") as parts:
+        yield from parts.execute(query, parameters or None)
 
 
 def _is_uuid(value: str) -> bool:

@@ -46,7 +46,8 @@ def stream_column(projection: Projection) -> str | None:
 
 def scope_of(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str]) -> Scope:
     """What these streams concern in the group, by the log and by the rows that stand."""
-    named = set(streams)
+    # A stream of another group may have the name of one of this group's: log-7 is no execution.
+    named = _column(cursor, "streams_folded", streams=list(streams), types=group.events)
     match group.name:
         case "execution":
             return _execution_scope(cursor, named)
