@@ -92,6 +92,7 @@ class LogSubscription(ListenNotifySubscription["RunfoldApplicationRecorder"]):
 
     def __init__(self, recorder: RunfoldApplicationRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
         self.ear = Ear(recorder.datastore, recorder.category)
+        self.asleep = False
         super().__init__(recorder=recorder, gt=gt, topics=topics)
 
     def _loop_on_pull(self) -> None:
@@ -123,6 +124,8 @@ class LogSubscription(ListenNotifySubscription["RunfoldApplicationRecorder"]):
 
     def _sleep(self) -> None:
         until = monotonic() + POLL_SECONDS
+        self.asleep = True
         while not self._has_been_stopped and monotonic() < until:
-            if self.ear.listen(_SLICE_SECONDS):
-                return
+            if self.ear.listen(_SLICE_SECONDS) or self.ear.pid is None:
+                break
+        self.asleep = False
