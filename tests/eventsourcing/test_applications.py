@@ -272,6 +272,8 @@ def test_a_name_without_a_category_is_refused(name: str) -> None:
         pytest.param(stored(1, originator_id="line\nbreak"), id="a control character"),
         pytest.param(stored(1, originator_id=" "), id="a blank id"),
         pytest.param(stored(1, originator_id="nul\x00"), id="a NUL"),
+        pytest.param(stored(1, originator_id="half \ud800"), id="half a surrogate pair"),
+        pytest.param(stored(2**63, originator_id="a"), id="a version beyond 64 bits"),
         pytest.param(stored(-1, originator_id="a"), id="a negative version"),
         pytest.param(stored(1, topic="NodeStarted"), id="a type of the vocabulary"),
         pytest.param(stored(1, topic="x" * 256), id="a topic that is too long"),
