@@ -20,7 +20,9 @@ FLOORS: list[set[str]] = [
     {"eventsourcing"},
     {"projections"},
     {"history", "worker"},
-    {"interop", "writing"},
+    {"interop", "writing", "stuck"},
+    {"human", "deployments"},
+    {"async_store", "store"},
     {"cli"},
     {"demo", "reference"},
 ]
