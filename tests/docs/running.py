@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -37,6 +38,9 @@ class Runner:
         self._ended = ended
         self._working = False
         self._module = ModuleType("documented")
+        # Aggregates of the eventsourcing library are found by their module's name.
+        sys.modules[self._module.__name__] = self._module
+        ended.callback(sys.modules.pop, self._module.__name__)
         self._environment: dict[str, str] = {
             "PATH": f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}",
             "HOME": str(folder),
