@@ -65,15 +65,24 @@ class AggregateEvent:
     """The stream's id."""
     originator_version: int
     event: Event
-    data: Data
-    """The event's data as the log stores it."""
+    data: Data = field(default_factory=dict)
+    """The event's data as the log stores it; made of the event where it is not given."""
     event_id: UUID = field(default_factory=uuid4)
     occurred_at: datetime = field(default_factory=now)
 
+    def __post_init__(self) -> None:
+        if not self.data:
+            object.__setattr__(self, "data", self.event.to_data())
+
     def mutate(self, aggregate: Aggregate | None) -> Aggregate:
-        """The aggregate after this event."""
+        """The aggregate after this event; None is the one before its first event."""
         if aggregate is None:
             aggregate = Aggregate.of(self.originator_id)
+        if (aggregate.id, aggregate.version + 1) != (self.originator_id, self.originator_version):
+            raise ValueError(
+                f"event {self.originator_version} of {self.originator_id} does not follow"
+                f" {aggregate.id} at version {aggregate.version}"
+            )
         return aggregate.folded(self.event.event_type(), self.data)
 
     def envelope(self, metadata: Mapping[str, Any] | None = None) -> NewEvent:
