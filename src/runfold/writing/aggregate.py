@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from runfold.errors import IllegalTransition
 from runfold.events import Event
+from runfold.events.faults import fault
+from runfold.events.rules import Rule, value_fault
 from runfold.log.envelope import NewEvent
 from runfold.writing.transitions import Machine, Status
 
@@ -46,6 +48,18 @@ def or_now(at: datetime | None) -> datetime:
 def or_now_ms(time_ms: int | None) -> int:
     """Epoch milliseconds, or the present ones where none are given."""
     return now_ms() if time_ms is None else time_ms
+
+
+def check_value(rule: Rule, value: Any, pointer: str) -> None:
+    """Raise InvalidInput for a value that no event could hold, before it is looked up anywhere."""
+    if value is None:
+        raise fault("required", pointer)
+    if (found := value_fault(rule, value, pointer)) is not None:
+        raise found
+
+
+NAME = Rule("name", 1, 255)
+UUID_NAME = Rule("uuid")
 
 
 class Recorded(Protocol):
@@ -107,6 +121,8 @@ class Aggregate(BaseModel):
 
     category: ClassVar[str]
     _folds: ClassVar[Folds]
+    _name_field: ClassVar[str]
+    _name_rule: ClassVar[Rule] = UUID_NAME
     _by_category: ClassVar[dict[str, type[Aggregate]]] = {}
 
     id: str
@@ -125,8 +141,14 @@ class Aggregate(BaseModel):
 
     @classmethod
     def named(cls, name: str | UUID) -> Self:
-        """The aggregate of that name, before its first event: its stream is `<category>-<name>`."""
-        return cls(id=f"{cls.category}-{name}")
+        """The aggregate of that name, before its first event: its stream is `<category>-<name>`.
+
+        Raises InvalidInput for a name that no such stream can have.
+        """
+        if cls._name_rule is NAME and isinstance(name, UUID):
+            name = str(name)
+        check_value(cls._name_rule, name, f"/{cls._name_field}")
+        return cls(id=f"{cls.category}-{name if cls._name_rule is NAME else UUID(str(name))}")
 
     @property
     def name(self) -> str:
