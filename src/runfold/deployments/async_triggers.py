@@ -39,8 +39,10 @@ class AsyncTriggers:
         """Those of this repository."""
         return await self._by_key("GITHUB", repository)
 
-    async def all_of(self, subtype: TriggerSubtype) -> list[ActiveTrigger]:
-        """Every active trigger of a kind, by its key: what a scheduler of crons begins with."""
+    async def all_of(self, subtype: TriggerSubtype, *, key: str | None = None) -> list[ActiveTrigger]:
+        """Every active trigger of a kind, by its key: what a scheduler begins with. With a key, those of it."""
+        if key is not None:
+            return await self._by_key(subtype, key)
         parameters = {"subtype": subtype, "tenant": self._store.user_id}
         return [ActiveTrigger(*row) for row in await self._store._retried(statement("triggers_of_kind"), parameters)]
 

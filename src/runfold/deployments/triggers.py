@@ -40,8 +40,10 @@ class Triggers:
         """Those of this repository."""
         return self._by_key("GITHUB", repository)
 
-    def all_of(self, subtype: TriggerSubtype) -> list[ActiveTrigger]:
-        """Every active trigger of a kind, by its key: what a scheduler of crons begins with."""
+    def all_of(self, subtype: TriggerSubtype, *, key: str | None = None) -> list[ActiveTrigger]:
+        """Every active trigger of a kind, by its key: what a scheduler begins with. With a key, those of it."""
+        if key is not None:
+            return self._by_key(subtype, key)
         parameters = {"subtype": subtype, "tenant": self._store.user_id}
         return [ActiveTrigger(*row) for row in self._store._retried(statement("triggers_of_kind"), parameters)]
 
