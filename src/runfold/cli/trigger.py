@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,12 @@ from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import one_of
 from runfold.cli.store import open_store
 
+if TYPE_CHECKING:
+    from runfold.events.fields import TriggerSubtype
+
 app = typer.Typer(help="Triggers of deployed workflows.", no_args_is_help=True)
 
-_SUBTYPES = ("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK")
+_SUBTYPES: tuple[TriggerSubtype, ...] = ("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK")
 
 
 @app.command("list", epilog="Example: runfold trigger list --type webhook --key /orders")
