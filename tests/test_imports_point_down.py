@@ -17,6 +17,7 @@ FLOORS: list[set[str]] = [
     {"settings", "events"},
     {"database"},
     {"log"},
+    {"eventsourcing"},
     {"projections"},
     {"history", "worker"},
     {"interop", "writing", "stuck"},

@@ -112,6 +112,20 @@ class LeadershipLost(RunfoldError):
     sqlstate = "RF009"
 
 
+class CategoryTaken(RunfoldError):
+    """The category belongs to another application already."""
+
+    code = "category_taken"
+    sqlstate = "RF013"
+
+
+class AlreadyTracked(RunfoldError):
+    """The tracker has followed the application to that notification or beyond."""
+
+    code = "already_tracked"
+    sqlstate = "RF014"
+
+
 class SchemaOutdated(RunfoldError):
     """The database is not migrated: run `runfold migrate`."""
 

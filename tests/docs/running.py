@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,9 @@ class Runner:
         self._ended = ended
         self._working = False
         self._module = ModuleType("documented")
+        # Aggregates of the eventsourcing library are found by their module's name.
+        sys.modules[self._module.__name__] = self._module
+        ended.callback(sys.modules.pop, self._module.__name__)
         ended.callback(self._close_stores)
 
     def run(self, block: Block) -> None:

@@ -178,7 +178,7 @@ class Aggregate(BaseModel):
 
     def _check(self, machine: Machine, status: Status, command: str, target: str, name: str | None = None) -> None:
         """Raise IllegalTransition when the vocabulary does not let the machine move so."""
-        if target not in machine.moves.get(status, ()):
+        if not (machine.may(command, status) and machine.is_legal(status, target)):
             raise self._illegal(machine, status, command, name)
 
     def _illegal(

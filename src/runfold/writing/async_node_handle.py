@@ -86,10 +86,11 @@ class AsyncNodeHandle:
     ) -> None:
         if error is None:
             if self.status == "RUNNING":
-                await self.succeed()
+                # The activation may have ended meanwhile: then that stands.
+                with suppress(IllegalTransition):
+                    await self.succeed()
             return
         try:
-            # The activation may have ended meanwhile: then that stands.
             with suppress(IllegalTransition):
                 if isinstance(error, Exception):
                     await self.fail(error)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import uniform
 from typing import Any
 from uuid import UUID
 
+from runfold.errors import IllegalTransition
 from runfold.log.envelope import Append
 from runfold.writing.aggregate import Aggregate, AggregateEvent
 
@@ -67,21 +68,34 @@ class Decided:
     state: Aggregate
     also: list[Aggregate] = field(default_factory=list)
     possible: list[Asked] = field(default_factory=list)
+    impossible: list[tuple[Asked, Exception]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, state: Aggregate, batch: Sequence[Asked]) -> Decided:
-        """Decide each command on what those before it made; one that is impossible is answered with its error."""
+    def of(cls, state: Aggregate, batch: Iterable[Asked]) -> Decided:
+        """Decide each command that has no answer yet on what those before it made of the state."""
         decided = cls(state)
         for asked in batch:
+            if asked.is_answered:
+                continue
             try:
                 after, also = asked.decide(decided.state)
             except Exception as error:  # also a wrong argument: it must not take the others' commands along
-                asked.answer(error)
+                decided.impossible.append((asked, error))
                 continue
             decided.state = after
             decided.also += also
             decided.possible.append(asked)
         return decided
+
+    @property
+    def depends_on_the_state(self) -> bool:
+        """Whether a command is impossible in this state, which may be another one by now."""
+        return any(isinstance(error, IllegalTransition) for _, error in self.impossible)
+
+    def refuse(self) -> None:
+        """Answer what is impossible."""
+        for asked, error in self.impossible:
+            asked.answer(error)
 
     def appends(self, *, user_id: UUID | None, metadata: Mapping[str, Any]) -> list[Append]:
         """The call that records everything, all or nothing."""

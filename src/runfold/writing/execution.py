@@ -250,9 +250,9 @@ class Execution(Aggregate):
 
     def continue_node(self, activation: str, *, pause: str | None = None) -> Self:
         """The activation goes on after waiting."""
-        node = self.nodes.get(activation)
-        if node is None or node.status != "WAITING_INPUT":
-            raise self._illegal(NODE, None if node is None else node.status, "go_on", activation)
+        node = self._check_node(activation, "go_on", "RUNNING")
+        if node.status != "WAITING_INPUT":
+            raise self._illegal(NODE, node.status, "go_on", activation)
         return self._with(
             events.NodeContinued(
                 activation=activation, node_id=node.node_id, pause=node.pause if pause is None else pause

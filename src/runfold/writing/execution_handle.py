@@ -50,7 +50,7 @@ class ExecutionHandle:
     """One execution; safe to share between threads. Its methods are the commands of `Execution`.
 
     In `with` it is started on entering, if it is new. On leaving, an exception becomes ExecutionFailed, an interruption
-    ExecutionCanceled, and both go on; without one the execution succeeds, unless it has ended or is paused.
+    ExecutionCanceled, and both go on; without one the execution succeeds, unless it is paused or has ended.
     """
 
     def __init__(self, writer: Writer[Execution]) -> None:
@@ -90,8 +90,11 @@ class ExecutionHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is None:
-            if self.status == "RUNNING":
+            try:
                 self.succeed()
+            except IllegalTransition:
+                if self.status == "NEW":
+                    raise
             return
         try:
             # It may have ended meanwhile: then that stands.

@@ -87,10 +87,11 @@ class NodeHandle:
     ) -> None:
         if error is None:
             if self.status == "RUNNING":
-                self.succeed()
+                # The activation may have ended meanwhile: then that stands.
+                with suppress(IllegalTransition):
+                    self.succeed()
             return
         try:
-            # The activation may have ended meanwhile: then that stands.
             with suppress(IllegalTransition):
                 if isinstance(error, Exception):
                     self.fail(error)

@@ -92,13 +92,21 @@ class Writer(Generic[AnyAggregate]):
         """Record a batch, and answer each of its commands."""
         deadline = time.monotonic() + self.store.retry_seconds
         tries = 0
+        is_fresh = False
         while True:
             decided: Decided | None = None
             try:
                 if not self._is_known:
                     self._read()
+                    is_fresh = True
+                if self._doubtful:
                     self._answer_what_was_recorded(batch)
-                decided = Decided.of(self._state, [asked for asked in batch if not asked.is_answered])
+                decided = Decided.of(self._state, batch)
+                if decided.depends_on_the_state and not is_fresh:
+                    # What this writer knows may be old: nothing is refused for that.
+                    self._is_known = False
+                    continue
+                decided.refuse()
                 self._append(decided)
                 return
             except VersionConflict as conflict:
