@@ -239,6 +239,12 @@ class UnknownInteraction(RunfoldError):
     code = "unknown_interaction"
 
 
+class UnknownDeployment(RunfoldError):
+    """The workflow never was in service in that version."""
+
+    code = "unknown_deployment"
+
+
 class GroupWaits(RunfoldError):
     """A group of projections waits for an operator."""
 

@@ -66,7 +66,7 @@ class Runner:
         """A worker with the projections that were saved, until the test ends."""
         if not self._working:
             folders = [self.projections] if self.projections.is_dir() else []
-            self._ended.enter_context(worker(url or self.url, *folders))
+            self._ended.enter_context(worker(url or self.url, *folders, timeout_interval=0.1))
             self._working = True
 
     def _run_sql(self, text: str) -> None:
