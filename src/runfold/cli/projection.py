@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import Projections, catalogue, open_database
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ _SHOWN = 20
 
 
 @app.command("list", epilog="Example: runfold projection list --json")
-def list_(as_json: Json = False) -> None:
+def list_(
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    as_json: Json = False,
+) -> None:
     """List the projections: group, table, versions and what was verified last."""
     from runfold.history.status import read_projections
 
@@ -52,6 +55,7 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
 @app.command(epilog="Example: runfold projection verify node_executions")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Projections to verify; all without.")] = None,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold the log again and compare the result with the read tables, whole rows.

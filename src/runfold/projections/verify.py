@@ -65,7 +65,8 @@ def verify(
     for group in catalogue.groups.values():
         members = [projection for projection in group.projections if projection.name in wanted]
         if members:
-            found += _verify_group(connection, group, members, progress)
+            with group.session(connection) as session:
+                found += _verify_group(session, group, members, progress)
     for verification in found:
         connection.execute(
             statement("record_verification"),
