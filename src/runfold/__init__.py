@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runfold.log.async_store import AsyncStore, connect_async
     from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
     from runfold.log.store import Store, connect
+    from runfold.projections.handler import projection
 
 __all__ = [
     "Append",
@@ -29,6 +30,7 @@ __all__ = [
     "connect_async",
     "errors",
     "events",
+    "projection",
 ]
 
 # Imported when they are asked for: the command line imports this package for every command, and few need a store.
@@ -42,6 +44,7 @@ _HOMES = {
     "RecordedEvent": "log.envelope",
     "Store": "log.store",
     "connect": "log.store",
+    "projection": "projections.handler",
 }
 
 
