@@ -55,7 +55,7 @@ COMMENT ON FUNCTION runfold.refuse_unsettled_batch() IS 'Trigger: a batch of a u
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.own_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
 
-CREATE FUNCTION runfold.begin_own_batch(group_name text, OUT "position" bigint, OUT parked boolean)
+CREATE FUNCTION runfold.begin_own_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
@@ -71,13 +71,15 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = '42501', MESSAGE = format('%s is no group of %s', group_name, session_user);
     END IF;
-    SELECT c.position, EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = c.group_name)
-      INTO "position", parked
-      FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
+    SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
+    -- In later statements: who waits for a row sees the rest as it was before the wait.
+    parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
+              OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
+    built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
 END
 $$;
 COMMENT ON FUNCTION runfold.begin_own_batch(text) IS
-    'Locks the checkpoint of a group of the login''s own: where it stands, and whether streams are parked in it.';
+    'Locks the checkpoint of a group of the login''s own: where it stands, whether streams are parked or events discarded in it, and the versions that its tables were built with.';
 
 CREATE FUNCTION runfold.require_own_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -156,15 +158,32 @@ END
 $$;
 COMMENT ON FUNCTION runfold.unpark_own_stream(text, text) IS 'Forgets that a stream is parked in the group of this batch.';
 
+CREATE FUNCTION runfold.note_own_built(group_name text, name text, version integer, digest text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    INSERT INTO runfold.projections AS p (name, group_name, version, digest)
+    VALUES (name, group_name, version, digest)
+        ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
+       SET version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
+     WHERE p.group_name = group_name;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_own_built(text, text, integer, text) IS
+    'Notes the version that a table of the group of this batch was rebuilt with.';
+
 REVOKE ALL ON FUNCTION runfold.refuse_unsettled_batch(), runfold.begin_own_batch(text), runfold.require_own_batch(text),
     runfold.move_own_checkpoint(text, bigint, bigint, bigint), runfold.end_own_batch(text), runfold.own_parked_position(text, text),
-    runfold.park_own_stream(text, text, bigint, text, text), runfold.unpark_own_stream(text, text) FROM PUBLIC;
+    runfold.park_own_stream(text, text, bigint, text, text), runfold.unpark_own_stream(text, text),
+    runfold.note_own_built(text, text, integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_own_batch(text), runfold.move_own_checkpoint(text, bigint, bigint, bigint),
     runfold.end_own_batch(text), runfold.own_parked_position(text, text), runfold.park_own_stream(text, text, bigint, text, text),
-    runfold.unpark_own_stream(text, text) TO runfold_projections;
+    runfold.unpark_own_stream(text, text), runfold.note_own_built(text, text, integer, text) TO runfold_projections;
 
 GRANT USAGE ON SCHEMA runfold TO runfold_projections;
-GRANT SELECT ON runfold.events, runfold.checkpoints, runfold.parked_streams TO runfold_projections;
+GRANT SELECT ON runfold.events, runfold.checkpoints, runfold.parked_streams, runfold.discarded_events,
+    runfold.events_position TO runfold_projections;
 GRANT EXECUTE ON FUNCTION runfold.upcast(text, integer, jsonb), runfold.row_id(text, text, text), runfold.merge(jsonb),
     runfold.given(jsonb), runfold.drop_nulls(jsonb), runfold.value_of(jsonb, text), runfold.from_epoch_ms(bigint)
     TO runfold_projections;

@@ -9,7 +9,15 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runfold.errors import InvalidInput, ServerFailed
@@ -38,6 +46,13 @@ class Settings(BaseSettings):
     )
     projections_timeout: PositiveFloat = Field(
         default=60.0, description="seconds a statement of a projection of your own may take"
+    )
+
+    timeout_interval: NonNegativeFloat = Field(
+        default=1.0, description="seconds between the worker's looks for what has timed out; 0 for never"
+    )
+    remind_before: NonNegativeFloat = Field(
+        default=900.0, description="seconds before its time an interaction is warned of; 0 for never"
     )
 
     connect_timeout: PositiveInt = Field(default=10, description="seconds until a connection attempt is given up")

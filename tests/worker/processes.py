@@ -114,18 +114,23 @@ def command(*words: str, **environment: str) -> Iterator[Process]:
         popen.returncode = 0  # it was waited for, not by Popen
 
 
-def fresh_worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE) -> Worker:
-    """A worker with the product's projections, and those of these folders, folded by a login of their own."""
-    settings = load_settings(database_url=url, projections_url=own_login(url) if folders else None)
-    return Worker(url, settings, load_catalogue(*folders, settings=settings), batch_size=batch_size)
+def fresh_worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE, **settings: float) -> Worker:
+    """A worker with the product's projections, and those of these folders, folded by a login of their own.
+
+    It appends nothing: a test's interactions and pauses are past their time, and its model knows no worker. A test of
+    timeouts says `timeout_interval`.
+    """
+    own = {"database_url": url, "projections_url": own_login(url) if folders else None}
+    chosen = load_settings(**{"timeout_interval": 0, **own, **settings})
+    return Worker(url, chosen, load_catalogue(*folders, settings=chosen), batch_size=batch_size)
 
 
 @contextmanager
-def worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE) -> Iterator[Process]:
+def worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE, **settings: float) -> Iterator[Process]:
     """Run a worker in a process of its own for the length of the block, as the command line does."""
 
     def body() -> None:
-        running = fresh_worker(url, *folders, batch_size=batch_size)
+        running = fresh_worker(url, *folders, batch_size=batch_size, **settings)
         running.stop_on_signals()
         running.run()
 

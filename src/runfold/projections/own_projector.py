@@ -26,6 +26,7 @@ from runfold.projections.own_session import OwnConnection
 from runfold.projections.projector import (
     DEFAULT_BATCH_SIZE,
     Advanced,
+    BuiltOtherwise,
     Failure,
     GroupStopped,
     Projector,
@@ -135,9 +136,11 @@ class OwnProjector(Projector):
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         cursor.execute(statement("begin_own_batch"), {"group": group.name})
-        position, parked = cursor.fetchone() or (None, False)
+        position, parked, built = cursor.fetchone() or (None, False, {})
         if position is None:
             raise LeadershipLost(f"the group {group.name} has no checkpoint")
+        if any(group.versions.get(name) != version for name, version in built.items()):
+            raise BuiltOtherwise(group.name)
         return position, parked
 
     def _parked_state(self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str) -> tuple[int, int] | None:

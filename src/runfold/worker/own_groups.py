@@ -7,6 +7,7 @@ connection nor a transaction with it.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from runfold.projections.catalogue import Group
 from runfold.projections.fold import FOLD_SESSION
 from runfold.projections.own_projector import OwnProjector
 from runfold.projections.own_session import OwnConnection
-from runfold.projections.projector import GroupStopped, Projector
+from runfold.projections.projector import BuiltOtherwise, GroupStopped, Projector
 from runfold.projections.registry import register_group
 from runfold.projections.statements import statement
 
@@ -30,6 +31,7 @@ LONGEST_BACK_OFF = 30.0
 # A lost connection is opened again, ever later; from this number of losses on the groups that wait for it say so.
 _SAID_AFTER = 3
 _TIME_TO_FINISH = 5.0
+_LOOKED_AT_AGAIN = 1.0
 _PASSING = (DatabaseUnavailable, psycopg.OperationalError)
 _EXPECTED = (RunfoldError, psycopg.Error)
 
@@ -54,6 +56,8 @@ class OwnGroups:
         self._until: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
         self._losses: dict[str, int] = {}
+        # Groups that wait for a rebuild: when to look again.
+        self._rebuilding: dict[str, float] = {}
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="runfold-own-projections", daemon=True)
 
@@ -109,13 +113,10 @@ class OwnGroups:
     def _fold(self, opened: ExitStack) -> None:
         notes = opened.enter_context(self._connect())
         own = self._log_in(opened)
-        waiting = set()
+        self._rebuilding.clear()
         for group in self._groups:
             notes.execute(statement("register_own_group"), {"group": group.name, "role": own.info.user})
-            if (reason := register_group(notes, group)) is not None:
-                log.error("projection group %s waits: %s", group.name, reason)
-                waiting.add(group.name)
-        groups = [group for group in self._groups if group.name not in waiting]
+            self._register(notes, group, leading=False)
         passing = Projector(notes, epoch=self._epoch, batch_size=self._batch_size)
         note = _noting(notes, self._epoch)
         projector = OwnProjector(own, epoch=self._epoch, note_stopped=note, batch_size=self._batch_size)
@@ -123,17 +124,32 @@ class OwnGroups:
         while not self._closed.is_set():
             self._told.clear()
             head = self._head
+            for group in self._groups:
+                if self._rebuilding.get(group.name, math.inf) < time.monotonic():
+                    self._register(notes, group, leading=True)
+            groups = [group for group in self._groups if group.name not in self._rebuilding]
             passed = passing.pass_by(groups, head)
             moved = False
             for group in groups:
                 if group.name not in passed:
-                    moved |= self._advance(projector, group, head)
+                    try:
+                        moved |= self._advance(projector, group, head)
+                    except BuiltOtherwise:
+                        self._register(notes, group, leading=True)
                     if projector.connection.closed:
                         projector.connection = self._log_in(opened)
             if not moved:
                 self._done = head
                 if not self._told.is_set():
                     self._told.wait(self._pause())
+
+    def _register(self, notes: psycopg.Connection[Any], group: Group, *, leading: bool) -> None:
+        """Note the group's projections; one that has to wait for a rebuild is looked at again a second later."""
+        before = self._rebuilding.pop(group.name, None)
+        if (reason := register_group(notes, group, leading=leading)) is not None:
+            self._rebuilding[group.name] = time.monotonic() + _LOOKED_AT_AGAIN
+            if before is None:
+                log.error("projection group %s waits: %s", group.name, reason)
 
     def _log_in(self, opened: ExitStack) -> OwnConnection:
         login = self._groups[0].own_login
@@ -145,9 +161,8 @@ class OwnGroups:
 
     def _pause(self) -> float | None:
         """Seconds until a group that failed is tried again; None where none failed."""
-        if not self._until:
-            return None
-        return max(0.01, min(self._until.values()) - time.monotonic())
+        again = [*self._until.values(), *self._rebuilding.values()]
+        return max(0.01, min(again) - time.monotonic()) if again else None
 
     def _advance(self, projector: OwnProjector, group: Group, head: int) -> bool:
         """Fold one batch of a group; False when there was none, or it waits."""
