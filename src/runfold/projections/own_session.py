@@ -42,6 +42,7 @@ class OwnLogin:
             return self.settings.projections_url
         if self.settings.database_url is not None:
             raise ProjectionRoleMissing(
+                "projections of your own are folded by a login of their own, and none is named",
                 hint="CREATE ROLE my_projections LOGIN PASSWORD '…' IN ROLE runfold_projections,"
                 " and set RUNFOLD_PROJECTIONS_URL to its URL"
             )
