@@ -209,6 +209,31 @@ class ProjectionInvalid(RunfoldError):
     code = "projection_invalid"
 
 
+class ProjectionReserved(ProjectionInvalid):
+    """A projection of a user names a group or a table of runfold's."""
+
+    code = "projection_reserved"
+
+
+class ProjectionRoleMissing(RunfoldError):
+    """Projections of your own are folded by a login of their own, and there is none."""
+
+    code = "projection_role_missing"
+
+
+class ProjectionRoleUnsafe(RunfoldError):
+    """The login for projections of your own may do more than fold them."""
+
+    code = "projection_role_unsafe"
+
+
+class ProjectionEscaped(RunfoldError):
+    """A projection left its transaction or changed its session."""
+
+    code = "projection_escaped"
+    sqlstate = "RF013"
+
+
 class UnknownProjection(RunfoldError):
     """There is no projection of that name."""
 
