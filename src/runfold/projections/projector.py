@@ -20,10 +20,12 @@ from runfold.projections.fold import (
     ONE_STREAM,
     SMALL_BATCH,
     Bounds,
+    ask_bounds,
     batch_bounds,
     bind,
     fold_batch,
     live_schemas,
+    read_bounds,
 )
 from runfold.projections.statements import statement
 
@@ -76,6 +78,8 @@ class Projector:
         self.pipelined = pipelined
         # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
         self._sizes: dict[str, int] = {}
+        # Where each group was seen to stand; the checkpoint decides.
+        self._stands: dict[str, int] = {}
 
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
@@ -103,16 +107,24 @@ class Projector:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
                 return advanced
 
-    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
-        """Move on, to a head and in one statement, the groups that have nothing to fold up to it.
+    def look(self, groups: Iterable[Group], *, least: int) -> tuple[int, set[str]]:
+        """Read the safe head, and move the groups there that have nothing to fold up to it; returns it and their names.
 
-        Returns their names.
+        The head may go back when an append that began earlier is seen later; what was settled stays settled: it is
+        `least` or more.
         """
-        rows = self.connection.execute(
-            statement("pass_by"),
-            {"head": head, "epoch": self.epoch, "groups": Jsonb({group.name: group.events for group in groups})},
-        ).fetchall()
-        return {name for (name,) in rows}
+        events = Jsonb({group.name: group.events for group in groups})
+        with (
+            self.connection.pipeline(),
+            self.connection.cursor() as reading,
+            self.connection.cursor() as passing,
+        ):
+            reading.execute(statement("settle_head"), {"least": least})
+            passing.execute(statement("pass_by"), {"epoch": self.epoch, "groups": events})
+            (head,) = reading.fetchone() or (least,)
+            passed = {name for (name,) in passing.fetchall()}
+        self._stands |= dict.fromkeys(passed, head)
+        return head, passed
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
         # A projection without statements is not SQL alone, and may do what a pipeline can not.
@@ -121,11 +133,19 @@ class Projector:
             self.connection.pipeline() if pipelined else nullcontext(),
             self.connection.transaction(),
             self.connection.cursor() as cursor,
+            self.connection.cursor() as asking,
         ):
+            # What lies between two settled positions never changes: it is asked for where the group stood last.
+            expected = self._stands.get(group.name, head) if pipelined else head
+            if expected < head:
+                ask_bounds(asking, group, after=expected, head=head, size=size)
             after, parked = self._state(cursor, group)
             if after >= head:
                 return None
-            bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
+            if after == expected:
+                bounds = read_bounds(asking, group, head=head, size=size)
+            else:
+                bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
             if bounds.events:
                 small = bounds.events <= min(size - 1, SMALL_BATCH)
                 bind(cursor, live_schemas(group), small=small)
@@ -139,7 +159,8 @@ class Projector:
                     small=small,
                 )
             self._move(cursor, group, after, bounds.upto)
-            return Advanced(after, bounds.upto, bounds.events)
+        self._stands[group.name] = bounds.upto
+        return Advanced(after, bounds.upto, bounds.events)
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         cursor.execute(statement("group_state"), {"group": group.name})
@@ -149,7 +170,7 @@ class Projector:
         return row[0], row[1]
 
     def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
-        # A cursor of its own, and its row fetched: in a pipeline the first result of a cursor may be another statement's,
+        # A cursor of its own, and its row fetched: in a pipeline a cursor's first result may be another statement's,
         # and nothing has been executed before something is fetched.
         with cursor.connection.cursor() as moving:
             moving.execute(

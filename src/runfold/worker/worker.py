@@ -150,10 +150,10 @@ class Worker:
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if copying.is_due():
                 connection.execute(statement("sync_workflows"))
-            # The head may go back when an append that began earlier is seen later; what was settled stays settled.
-            lead.head = head = max(lead.head, safe_head(connection))
             groups = self._catalogue.groups.values()
-            passed = projector.pass_by([group for group in groups if group.name not in self._waiting], head)
+            free = [group for group in groups if group.name not in self._waiting]
+            head, passed = projector.look(free, least=lead.head)
+            lead.head = head
             moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
             if any(moved):
                 self._ring(bell.disarm)
