@@ -21,10 +21,12 @@ from runfold.projections.fold import (
     SMALL_BATCH,
     Bounds,
     HandlerFailed,
+    ask_bounds,
     batch_bounds,
     bind,
     fold_batch,
     live_schemas,
+    read_bounds,
 )
 from runfold.projections.replay import can_replay, replay_group
 from runfold.projections.statements import statement
@@ -91,6 +93,8 @@ class Projector:
         self.pipelined = pipelined
         # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
         self._sizes: dict[str, int] = {}
+        # Where each group was seen to stand; the checkpoint decides.
+        self._stands: dict[str, int] = {}
 
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
@@ -118,20 +122,33 @@ class Projector:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
                 return advanced
 
-    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
-        """Move on, to a head and in one statement, the groups that have nothing to fold up to it.
+    def look(self, groups: Iterable[Group], *, least: int) -> tuple[int, set[str]]:
+        """Read the safe head, and move the groups there that have nothing to fold up to it; returns it and their names.
 
-        Returns their names.
+        The head may go back when an append that began earlier is seen later; what was settled stays settled: it is
+        `least` or more.
         """
-        rows = self.connection.execute(
-            statement("pass_by"),
-            {
-                "head": head,
-                "epoch": self.epoch,
-                "groups": Jsonb({group.name: {"types": group.events, "versions": group.versions} for group in groups}),
-            },
-        ).fetchall()
-        return {name for (name,) in rows}
+        with (
+            self.connection.pipeline(),
+            self.connection.cursor() as reading,
+            self.connection.cursor() as passing,
+        ):
+            reading.execute(statement("settle_head"), {"least": least})
+            self._pass_by(passing, groups, None)
+            (head,) = reading.fetchone() or (least,)
+            passed = {name for (name,) in passing.fetchall()}
+        self._stands |= dict.fromkeys(passed, head)
+        return head, passed
+
+    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
+        """Move on, to a head that is known, the groups that have nothing to fold up to it; returns their names."""
+        with self.connection.cursor() as cursor:
+            self._pass_by(cursor, groups, head)
+            return {name for (name,) in cursor.fetchall()}
+
+    def _pass_by(self, cursor: psycopg.Cursor[Any], groups: Iterable[Group], head: int | None) -> None:
+        known = {group.name: {"types": group.events, "versions": group.versions} for group in groups}
+        cursor.execute(statement("pass_by"), {"head": head, "epoch": self.epoch, "groups": Jsonb(known)})
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
         # A projection without statements is not SQL alone, and may do what a pipeline can not.
@@ -140,11 +157,19 @@ class Projector:
             self.connection.pipeline() if pipelined else nullcontext(),
             self.connection.transaction(),
             self.connection.cursor() as cursor,
+            self.connection.cursor() as asking,
         ):
+            # What lies between two settled positions never changes: it is asked for where the group stood last.
+            expected = self._stands.get(group.name, head) if pipelined else head
+            if expected < head:
+                ask_bounds(asking, group, after=expected, head=head, size=size)
             after, parked = self._state(cursor, group)
             if after >= head:
                 return None
-            bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
+            if after == expected:
+                bounds = read_bounds(asking, group, head=head, size=size)
+            else:
+                bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
             if bounds.events:
                 small = bounds.events <= min(size - 1, SMALL_BATCH)
                 bind(cursor, live_schemas(group), small=small)
@@ -158,7 +183,8 @@ class Projector:
                     small=small,
                 )
             self._move(cursor, group, after, bounds.upto)
-            return Advanced(after, bounds.upto, bounds.events)
+        self._stands[group.name] = bounds.upto
+        return Advanced(after, bounds.upto, bounds.events)
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         """Hold the group's checkpoint; where it stands, and whether any stream is parked.
@@ -166,11 +192,13 @@ class Projector:
         What is looked at beside it is looked at in a later statement: who waits for a row sees the rest as it was
         before the wait.
         """
-        cursor.execute(statement("hold_checkpoint"), {"group": group.name})
-        row = cursor.fetchone()
+        with cursor.connection.cursor() as holding:
+            holding.execute(statement("hold_checkpoint"), {"group": group.name})
+            cursor.execute(statement("group_state"), {"group": group.name})
+            row = holding.fetchone()
+            parked, built = cursor.fetchone() or (False, {})
         if row is None:
             raise LeadershipLost(f"the group {group.name} has no checkpoint")
-        parked, built = cursor.execute(statement("group_state"), {"group": group.name}).fetchone() or (False, {})
         if any(group.versions.get(name) != version for name, version in built.items()):
             raise BuiltOtherwise(group.name)
         return row[0], parked
