@@ -72,6 +72,17 @@ class ClaimTaken(RunfoldError):
     sqlstate = "RF005"
 
 
+class IllegalTransition(RunfoldError):
+    """The command is not possible in this state; nothing was written."""
+
+    code = "illegal_transition"
+    stream_id: str
+    machine: str
+    state: str | None
+    command: str
+    allowed: tuple[str, ...]
+
+
 class UnsupportedIsolation(RunfoldError):
     """The log is read under READ COMMITTED only: one snapshot for head and events would skip events."""
 
@@ -99,6 +110,20 @@ class LeadershipLost(RunfoldError):
 
     code = "leadership_lost"
     sqlstate = "RF009"
+
+
+class CategoryTaken(RunfoldError):
+    """The category belongs to another application already."""
+
+    code = "category_taken"
+    sqlstate = "RF013"
+
+
+class AlreadyTracked(RunfoldError):
+    """The tracker has followed the application to that notification or beyond."""
+
+    code = "already_tracked"
+    sqlstate = "RF014"
 
 
 class SchemaOutdated(RunfoldError):
@@ -184,6 +209,31 @@ class ProjectionInvalid(RunfoldError):
     code = "projection_invalid"
 
 
+class ProjectionReserved(ProjectionInvalid):
+    """A projection of a user names a group or a table of runfold's."""
+
+    code = "projection_reserved"
+
+
+class ProjectionRoleMissing(RunfoldError):
+    """Projections of your own are folded by a login of their own, and there is none."""
+
+    code = "projection_role_missing"
+
+
+class ProjectionRoleUnsafe(RunfoldError):
+    """The login for projections of your own may do more than fold them."""
+
+    code = "projection_role_unsafe"
+
+
+class ProjectionEscaped(RunfoldError):
+    """A projection left its transaction or changed its session."""
+
+    code = "projection_escaped"
+    sqlstate = "RF013"
+
+
 class UnknownProjection(RunfoldError):
     """There is no projection of that name."""
 
@@ -206,6 +256,18 @@ class UnknownExecution(RunfoldError):
     """There is no execution of that id."""
 
     code = "unknown_execution"
+
+
+class UnknownInteraction(RunfoldError):
+    """There is no interaction of that id."""
+
+    code = "unknown_interaction"
+
+
+class UnknownDeployment(RunfoldError):
+    """The workflow never was in service in that version."""
+
+    code = "unknown_deployment"
 
 
 class GroupWaits(RunfoldError):
@@ -237,3 +299,39 @@ class RebuildRunning(RunfoldError):
 
     code = "rebuild_running"
     retryable = True
+
+
+class PositionUnavailable(RunfoldError):
+    """The log can not be read as of there."""
+
+    code = "position_unavailable"
+
+
+class PastReadOnly(RunfoldError):
+    """The past is read-only."""
+
+    code = "past_read_only"
+
+
+class FoldFailed(RunfoldError):
+    """An event can not be folded."""
+
+    code = "fold_failed"
+
+
+class UnknownTable(RunfoldError):
+    """There is no read table of that name."""
+
+    code = "unknown_table"
+
+
+class UnknownRow(RunfoldError):
+    """There is no row of that key."""
+
+    code = "unknown_row"
+
+
+class UnknownColumn(RunfoldError):
+    """The table has no column of that name."""
+
+    code = "unknown_column"

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from importlib import import_module
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import TYPE_CHECKING, Any, LiteralString, Self
 from uuid import UUID
 
 import orjson
@@ -26,6 +28,9 @@ from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from runfold.history.as_of import AsOf
+
 statement = runtime_sql("runfold.log")
 database_statement = runtime_sql("runfold.database")
 
@@ -41,12 +46,7 @@ def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Se
     `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
     """
-    settings = settings or load_settings()
-    if not url:
-        url = resolve_url(settings)  # a server that starts blocks for seconds
-    store = Store(url, settings, user_id=user_id)
-    store._open()
-    return store
+    return Store.connected(url, user_id=user_id, settings=settings)
 
 
 class Store:
@@ -68,6 +68,18 @@ class Store:
             name="runfold",
         )
 
+    @classmethod
+    def connected(
+        cls, url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+    ) -> Self:
+        """A store that is open; see `connect`."""
+        settings = settings or load_settings()
+        if not url:
+            url = resolve_url(settings)  # a server that starts blocks for seconds
+        store = cls(url, settings, user_id=user_id)
+        store._open()
+        return store
+
     def _open(self) -> None:
         """Open the pool, once the database is reached and at our version: a pool alone would try and try again."""
         with mapped_errors():
@@ -88,6 +100,11 @@ class Store:
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
+
+    @property
+    def retry_seconds(self) -> float:
+        """How long an append or a read is tried again."""
+        return self._settings.retry_seconds
 
     def append(
         self,
@@ -179,6 +196,34 @@ class Store:
             {"category": category, "types": list(types), "schema_version": schema_version},
         )
 
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        time: datetime | None = None,
+        tables: Iterable[str] | None = None,
+        streams: Iterable[str] | None = None,
+        execution: str | None = None,
+    ) -> AsOf:
+        """The read tables as they were at a position, or at a time (when the server recorded), to query in `with`.
+
+        Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
+        then; `tables` folds those at once and reads no others; `streams`, or an `execution` with its log, interactions
+        and child executions, reads those alone, by index. Raises PositionUnavailable beyond the safe head or before
+        the log's start, UnknownTable, PastReadOnly, FoldFailed.
+        """
+        # The past is folded, and so stands above the log: this is a door to it, named here only.
+        opener: type[AsOf] = import_module("runfold.history.as_of").AsOf
+        return opener(
+            self.url,
+            self._settings,
+            position=position,
+            time=time,
+            tables=tables,
+            streams=streams,
+            execution=execution,
+        )
+
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
         """A connection of the pool in a transaction, to pass as `connection` and to write one's own tables beside."""
@@ -199,9 +244,17 @@ class Store:
 
         A lost connection leaves it unknown whether the commit was done; the same event ids make it safe to try again.
         """
+        # What nearly always succeeds does not pay for the machinery of retrying.
+        give_up_at = time.monotonic() + self._settings.retry_seconds
+        try:
+            return self._once(query, parameters)
+        except RunfoldError as exc:
+            left = give_up_at - time.monotonic()
+            if left <= 0 or not _is_worth_another_try(exc):
+                raise
         retrying = Retrying(
             retry=retry_if_exception(_is_worth_another_try),
-            stop=stop_after_delay(self._settings.retry_seconds),
+            stop=stop_after_delay(left),
             wait=wait_random_exponential(multiplier=0.01, max=1),
             reraise=True,
         )

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.catalogue import Group
-from runfold.projections.fold import NOT_PARKED, batch_bounds, bind, fold_batch
+from runfold.projections.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000
@@ -18,10 +18,11 @@ SHADOW_SCHEMA = "runfold_shadow"
 """Where a rebuild's shadows are: tables that survive it when it is killed."""
 
 NOT_LEFT_OUT: LiteralString = (
-    "NOT EXISTS (SELECT FROM runfold.rebuild_parked p"
+    "(NOT EXISTS (SELECT FROM runfold.rebuild_parked p"
     " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+    f" AND {NOT_DISCARDED})"
 )
-"""The events that a rebuild folds: those of parked streams from the bad one on are left out."""
+"""The events that a rebuild folds: those of parked streams from the bad one on are left out, and discarded ones."""
 
 Progress = Callable[[str, int, int], None]
 """Told the group, the position reached, and the position to reach."""

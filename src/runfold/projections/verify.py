@@ -54,6 +54,7 @@ class _Look:
     limit: int | None
     told: Told | None
     streams: Sequence[str] | None = None
+    scope: Scope | None = None
 
 
 def verify(
@@ -76,23 +77,28 @@ def verify(
     folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
-    connection.execute(FOLD_SESSION)
     found: list[Verification] = []
     for group in catalogue.groups.values():
         members = [projection for projection in group.projections if projection.name in wanted]
         if not members:
             continue
-        with connection.cursor() as cursor:
+        with group.session(connection) as session, session.cursor() as cursor:
+            cursor.execute(FOLD_SESSION)
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
                 position = row[0] if row is not None else 0
                 check_checkpoint(cursor, group, position)
-                streams = None if stream is None else [stream]
-                if sample is not None:
-                    cursor.execute(statement("sample_streams"), {"seed": seed, "streams": sample, "upto": position})
-                    streams = [name for (name,) in cursor.fetchall()]
-                found += _verify_group(cursor, group, members, position, _Look(limit, told, streams), progress)
+                # The login of a user's group need not know which streams there are: the caller's looks.
+                with connection.cursor() as looking:
+                    streams = None if stream is None else [stream]
+                    if sample is not None:
+                        asked = {"seed": seed, "streams": sample, "upto": position}
+                        looking.execute(statement("sample_streams"), asked)
+                        streams = [name for (name,) in looking.fetchall()]
+                    scope = None if streams is None else scope_of(looking, group, streams)
+                look = _Look(limit, told, streams, scope)
+                found += _verify_group(cursor, group, members, position, look, progress)
             finally:
                 # The temporary tables go with the transaction, and nothing else was written.
                 cursor.execute("ROLLBACK")
@@ -117,12 +123,11 @@ def _verify_group(
     look: _Look,
     progress: Progress,
 ) -> list[Verification]:
-    if look.streams is None:
-        scope = None
+    scope = look.scope
+    if scope is None:
         make_shadows(cursor, group)
         fold_shadows(cursor, group, position, progress=progress)
     else:
-        scope = scope_of(cursor, group, look.streams)
         fold_scope(cursor, group, scope, position)
     cursor.execute(statement("parked_in_group"), {"group": group.name})
     parked = [stream for (stream,) in cursor.fetchall()]
@@ -130,16 +135,15 @@ def _verify_group(
         parked = [stream for stream in parked if stream in scope.rows_of]
     found = []
     for projection in members:
-        verification = _compare(cursor, projection, position, look, scope)
+        verification = _compare(cursor, projection, position, look)
         verification.parked_streams = parked
         verification.streams = None if look.streams is None else len(look.streams)
         found.append(verification)
     return found
 
 
-def _compare(
-    cursor: psycopg.Cursor[Any], projection: Projection, position: int, look: _Look, scope: Scope | None
-) -> Verification:
+def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int, look: _Look) -> Verification:
+    scope = look.scope
     found = Verification(projection.name, projection.group, position, 0, 0, [])
     column = None
     if scope is not None and (column := stream_column(projection)) is None:

@@ -24,7 +24,9 @@ from runfold.projections.registry import register_group
 from runfold.settings import Settings
 from runfold.worker.bell import Bell
 from runfold.worker.leadership import Lead, acquire_lead
+from runfold.worker.own_groups import OwnGroups
 from runfold.worker.statements import statement
+from runfold.worker.timeouts import Timeouts
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,11 @@ class Worker:
         self._settings = settings
         self._catalogue = catalogue
         self._batch_size = batch_size
+        groups = list(catalogue.groups.values())
+        self._groups = [group for group in groups if group.own_login is None]
+        self._own_groups = [group for group in groups if group.own_login is not None]
         self._stop = threading.Event()
+        self._draining = False
         self._waiting: dict[str, _Waiting] = {}
 
     def stop(self) -> None:
@@ -82,7 +88,7 @@ class Worker:
     def run(self) -> None:
         """Lead, or wait to lead, until stopped. A lost database or leadership is waited for, never given up."""
         while not self._stop.is_set():
-            self._retrying()(self._lead, lambda: False)
+            self._retrying()(self._lead, lambda: False, Timeouts(self._settings))
 
     def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
@@ -90,6 +96,7 @@ class Worker:
         `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
         that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
         """
+        self._draining = True
         looking = _Looking(lambda: self._session("drain"), list(self._catalogue.groups))
         with closing(looking):
 
@@ -120,7 +127,7 @@ class Worker:
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
-    def _lead(self, done: Callable[[], bool]) -> None:
+    def _lead(self, done: Callable[[], bool], timeouts: Timeouts | None = None) -> None:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
         with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
             lead = acquire_lead(
@@ -131,18 +138,27 @@ class Worker:
             try:
                 connection.execute(FOLD_SESSION)
                 self._waiting.clear()
-                for group in self._catalogue.groups.values():
+                for group in self._groups:
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
                         self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
-                self._fold_until(done, lead, connection, bell)
+                with OwnGroups(
+                    self._own_groups, lambda: self._session("own"), epoch=lead.epoch, batch_size=self._batch_size
+                ) as own:
+                    self._fold_until(done, lead, connection, bell, own, timeouts)
             finally:
                 lead.release()
 
     def _fold_until(
-        self, done: Callable[[], bool], lead: Lead, connection: psycopg.Connection[Any], bell: Bell
+        self,
+        done: Callable[[], bool],
+        lead: Lead,
+        connection: psycopg.Connection[Any],
+        bell: Bell,
+        own: OwnGroups,
+        timeouts: Timeouts | None,
     ) -> None:
-        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
+        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size, pipelined=True)
         maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
@@ -152,14 +168,19 @@ class Worker:
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if copying.is_due():
                 connection.execute(statement("sync_workflows"))
+            if timeouts is not None:
+                timeouts.append_due(connection)
             # The head may go back when an append that began earlier is seen later; what was settled stays settled.
             lead.head = head = max(lead.head, safe_head(connection))
-            groups = self._catalogue.groups.values()
+            own.tell(head)
+            groups = self._groups
             passed = projector.pass_by([group for group in groups if group.name not in self._waiting], head)
             moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
+            elif own.behind and self._draining:
+                self._stop.wait(LONGEST_PAUSE)
             elif bell.armed:
                 self._ring(lambda: bell.wait(IDLE_SECONDS))
             elif not self._ring(bell.arm):
