@@ -97,7 +97,7 @@ def _projection(catalogue: Catalogue, table: str) -> Projection:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A row by its key (columns and values as text), the columns' types, the column, and the row that stands, if any."""
+    """A row by its key (columns and values as text), the columns' types, the column, and the row as it is, if it is."""
 
     key: dict[str, str]
     types: dict[str, str]
@@ -244,9 +244,12 @@ class _Search:
         self._cursor = cursor
         self._group = group
         self._condition, self._named = scope.condition(group)
-        self._removing = frozenset(
-            event for part in projection.statements if _DELETES.search(part.text) for event in part.events
-        )
+        self._removing = _events_of(projection, _DELETES)
+        # What no statement that names the column folds, can not change it in a row that stays.
+        named = re.compile(rf"\b{re.escape(place.column)}\b", re.IGNORECASE)
+        self._changing = self._removing | _events_of(projection, named)
+        # A row of one stream is touched by later and later events. One of several may go back to what it was before.
+        self._touch_tells = not projection.cross_stream
         query = statement("events_in_scope").replace("{streams}", self._condition)
         parameters = {**self._named, "group": group.name, "types": group.events, "upto": head}
         self._events: list[tuple[int, str]] = cursor.execute(query, parameters).fetchall()
@@ -265,39 +268,44 @@ class _Search:
         return self._within(0, len(self._events), _State(None)) if self._events else None
 
     def _within(self, low: int, high: int, before: _State) -> tuple[int, _State, _State] | None:
+        types = frozenset(type_ for _, type_ in self._events[low:high])
+        if before.exists and types.isdisjoint(self._changing):
+            return None
         with self._connection.transaction(force_rollback=True):
-            after = self._fold(low, high)
-        if self._untouched(low, high, before, after):
+            after = self._fold(low, high, types)
+        if self._untouched(types, before, after):
             return None
         if high - low == 1:
             return (self._events[low][0], before, after) if before.value != after.value else None
         middle = (low + high) // 2
         with self._connection.transaction(force_rollback=True):
-            between = self._fold(low, middle)
+            between = self._fold(low, middle, types)
             if (found := self._within(middle, high, between)) is not None:
                 return found
-        if self._untouched(low, middle, before, between):
-            return None
         return self._within(low, middle, before)
 
-    def _fold(self, low: int, high: int) -> _State:
-        chunk = self._events[low:high]
+    def _fold(self, low: int, high: int, types: frozenset[str]) -> _State:
         fold_batch(
             self._cursor,
             self._group,
-            after=chunk[0][0] - 1,
-            upto=chunk[-1][0],
-            types=frozenset(type_ for _, type_ in chunk),
+            after=self._events[low][0] - 1,
+            upto=self._events[high - 1][0],
+            types=types,
             streams=self._condition,
             named=self._named,
         )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return _State(None) if row is None else _State(*row)
 
-    def _untouched(self, low: int, high: int, before: _State, after: _State) -> bool:
-        """Whether no event between can have changed the row; a row may also have come and gone."""
+    def _untouched(self, types: frozenset[str], before: _State, after: _State) -> bool:
+        """Whether no event of these types between the two can have changed the row; it may also have come and gone."""
         if before.exists and after.exists:
-            return before.touched is not None and before.touched == after.touched
+            return self._touch_tells and before.touched is not None and before.touched == after.touched
         if before.exists or after.exists:
             return False
-        return self._removing.isdisjoint(type_ for _, type_ in self._events[low:high])
+        return self._removing.isdisjoint(types)
+
+
+def _events_of(projection: Projection, pattern: re.Pattern[str]) -> frozenset[str]:
+    """The events of the statements in which the pattern occurs."""
+    return frozenset(event for part in projection.statements if pattern.search(part.text) for event in part.events)
