@@ -23,7 +23,7 @@ from runfold.history.status import Row, statement
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.projector import is_poison
+from runfold.projections.poison import is_poison
 from runfold.projections.shadows import Progress, make_shadows
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")

@@ -16,7 +16,6 @@ from runfold.projections.fold import (
     EVERY_STREAM,
     NO_STREAM,
     NOT_PARKED,
-    ONE_STREAM,
     SMALL_BATCH,
     Bounds,
     batch_bounds,
@@ -24,15 +23,12 @@ from runfold.projections.fold import (
     fold_batch,
     live_schemas,
 )
+from runfold.projections.poison import fold_alone, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.statements import statement
 
 log = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 20_000
-
-# Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
-_POISON_CLASSES = ("22", "23", "42")
-_POISON_STATES = ("P0001",)
 
 
 class GroupStopped(Exception):
@@ -46,12 +42,6 @@ class Advanced:
     after: int
     upto: int
     events: int
-
-
-def is_poison(exc: psycopg.Error) -> bool:
-    """Whether the error is the data's or the fold's."""
-    state = exc.sqlstate or ""
-    return state[:2] in _POISON_CLASSES or state in _POISON_STATES
 
 
 class Projector:
@@ -83,7 +73,7 @@ class Projector:
             except psycopg.Error as exc:
                 if not is_poison(exc) or self._fails_without_events(group, exc):
                     self._stop(group, exc)
-                    raise GroupStopped(_one_line(exc)) from exc
+                    raise GroupStopped(one_line(exc)) from exc
                 if size == 1:
                     return self._park(group, head)
                 self._sizes[group.name] = max(1, size // 16)
@@ -156,9 +146,9 @@ class Projector:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute(
                 statement("stop_group"),
-                {"group": group.name, "sqlstate": exc.sqlstate, "error": _one_line(exc), "epoch": self.epoch},
+                {"group": group.name, "sqlstate": exc.sqlstate, "error": one_line(exc), "epoch": self.epoch},
             )
-        log.error("projection group %s stopped: %s", group.name, _one_line(exc))
+        log.error("projection group %s stopped: %s", group.name, one_line(exc))
 
     def _park(self, group: Group, head: int) -> Advanced | None:
         """Park the streams of the next append that fail alone, and fold the others of it."""
@@ -171,26 +161,27 @@ class Projector:
             )
             suspects = cursor.fetchall()
             bind(cursor, live_schemas(group))
-            for stream_id, first_position in suspects:
-                failure = self._fold_one(cursor, group, after, bounds, stream_id)
-                if failure is None:
+            for (stream_id,) in suspects:
+                # What comes before the bad one in its append is folded; from the bad one on the stream waits.
+                bad = fold_to_the_bad_one(self.connection, cursor, group, stream_id, after=after, upto=bounds.upto)
+                if bad is None:
                     continue
                 cursor.execute(
                     statement("park_stream"),
                     {
                         "group": group.name,
                         "stream": stream_id,
-                        "position": first_position,
-                        "sqlstate": failure.sqlstate,
-                        "error": _one_line(failure),
+                        "position": bad.position,
+                        "sqlstate": bad.error.sqlstate,
+                        "error": one_line(bad.error),
                     },
                 )
                 log.error(
                     "stream %s is parked in group %s at position %s: %s",
                     stream_id,
                     group.name,
-                    first_position,
-                    _one_line(failure),
+                    bad.position,
+                    one_line(bad.error),
                 )
             self._move(cursor, group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
@@ -199,24 +190,7 @@ class Projector:
         self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
     ) -> psycopg.Error | None:
         """Fold one stream's events of a batch; on a data error undo that and return it."""
-        try:
-            with self.connection.transaction():
-                fold_batch(
-                    cursor,
-                    group,
-                    after=after,
-                    upto=bounds.upto,
-                    types=bounds.types,
-                    streams=ONE_STREAM,
-                    stream=stream_id,
-                )
-                # Deferred constraints speak now, not at commit, where they would take the others with them.
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        except psycopg.Error as exc:
-            if not is_poison(exc):
-                raise
-            return exc
-        return None
+        return fold_alone(self.connection, cursor, group, stream_id, after=after, upto=bounds.upto, types=bounds.types)
 
     def retry_parked(self, group: Group, stream_id: str) -> psycopg.Error | None:
         """Fold a parked stream's waiting events up to the group's checkpoint and unpark it, or return its new error.
@@ -242,11 +216,7 @@ class Projector:
                         "stream": stream_id,
                         "position": first,
                         "sqlstate": failure.sqlstate,
-                        "error": _one_line(failure),
+                        "error": one_line(failure),
                     },
                 )
             return failure
-
-
-def _one_line(exc: psycopg.Error) -> str:
-    return " ".join(str(exc.diag.message_primary or exc).split())

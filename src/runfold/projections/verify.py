@@ -37,7 +37,10 @@ class Difference:
 
 @dataclass(slots=True)
 class Verification:
-    """What was found in one table at a position: how many rows, how many differ, the first of those in full."""
+    """What was found in one table at a position: how many rows, how many differ, the first of those in full.
+
+    Neither side holds what waits in the parked streams, nor the discarded events (their positions).
+    """
 
     projection: str
     group: str
@@ -46,6 +49,7 @@ class Verification:
     differing: int
     differences: list[Difference]
     parked_streams: list[str] = field(default_factory=list)
+    discarded_events: list[int] = field(default_factory=list)
 
 
 def verify(
@@ -91,10 +95,13 @@ def _verify_group(
             fold_shadows(cursor, group, position, progress=progress)
             cursor.execute(statement("parked_in_group"), {"group": group.name})
             parked = [stream for (stream,) in cursor.fetchall()]
+            cursor.execute(statement("discarded_in_group"), {"group": group.name, "upto": position})
+            discarded = [discarded_position for (discarded_position,) in cursor.fetchall()]
             found = []
             for projection in members:
                 verification = _compare(cursor, projection, position)
                 verification.parked_streams = parked
+                verification.discarded_events = discarded
                 found.append(verification)
             return found
         finally:
