@@ -41,7 +41,7 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python src/runfold/log/generate_sync.py --check
+	$(BIN)/python src/runfold/generate_sync.py --check
 
 format: venv
 	$(BIN)/ruff check --fix .
@@ -50,9 +50,9 @@ format: venv
 bench: venv
 	$(BIN)/python -m bench $(ARGS)
 
-# Writes the synchronous store from the asynchronous one.
+# Writes the synchronous modules from the asynchronous ones.
 sync: venv
-	$(BIN)/python src/runfold/log/generate_sync.py --write
+	$(BIN)/python src/runfold/generate_sync.py --write
 
 # Renews docs/reference/ from the code and a migrated database.
 docs: venv

@@ -206,7 +206,9 @@ BEGIN
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
-                s.status := runfold.open_status(s.open_pauses, s.paused);
+                -- Without pauses, as nearly always, no call.
+                s.status := CASE WHEN s.open_pauses = '{}' AND NOT s.paused THEN 'RUNNING'
+                                 ELSE runfold.open_status(s.open_pauses, s.paused) END;
             ELSE
                 ended := true;
                 s.status := target;

@@ -17,9 +17,12 @@ FLOORS: list[set[str]] = [
     {"settings", "events"},
     {"database"},
     {"log"},
+    {"eventsourcing"},
     {"projections"},
     {"history", "worker"},
-    {"interop", "writing"},
+    {"interop", "writing", "stuck"},
+    {"human", "deployments"},
+    {"async_store", "store"},
     {"cli"},
     {"demo", "reference"},
 ]

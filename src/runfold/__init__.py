@@ -1,10 +1,14 @@
 """runfold: the event-sourced execution store for AI-workflow engines, on plain PostgreSQL.
 
 store = runfold.connect()
-store.append("execution-7", [runfold.events.ExecutionCreated(...)], expected_version=0)
+with store.executions.create(workflow_id=..., mode="MANUAL") as run:
+    with run.node("fetch", node_type="ACTION", input=...) as node:
+        node.succeed(...)
 
 async with await runfold.connect_async() as store:
-    await store.append("execution-7", [runfold.events.ExecutionCreated(...)], expected_version=0)
+    async with await store.executions.create(workflow_id=..., mode="MANUAL") as run:
+        async with run.node("fetch", node_type="ACTION", input=...) as node:
+            await node.succeed(...)
 """
 
 from importlib import import_module
@@ -12,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runfold import errors, events
+    from runfold.async_store import AsyncStore, connect_async
     from runfold.errors import RunfoldError
-    from runfold.log.async_store import AsyncStore, connect_async
     from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
-    from runfold.log.store import Store, connect
+    from runfold.store import Store, connect
 
 __all__ = [
     "Append",
@@ -34,14 +38,14 @@ __all__ = [
 # Imported when they are asked for: the command line imports this package for every command, and few need a store.
 _HOMES = {
     "RunfoldError": "errors",
-    "AsyncStore": "log.async_store",
-    "connect_async": "log.async_store",
+    "AsyncStore": "async_store",
+    "connect_async": "async_store",
     "Append": "log.envelope",
     "Appended": "log.envelope",
     "NewEvent": "log.envelope",
     "RecordedEvent": "log.envelope",
-    "Store": "log.store",
-    "connect": "log.store",
+    "Store": "store",
+    "connect": "store",
 }
 
 

@@ -72,6 +72,17 @@ class ClaimTaken(RunfoldError):
     sqlstate = "RF005"
 
 
+class IllegalTransition(RunfoldError):
+    """The command is not possible in this state; nothing was written."""
+
+    code = "illegal_transition"
+    stream_id: str
+    machine: str
+    state: str | None
+    command: str
+    allowed: tuple[str, ...]
+
+
 class UnsupportedIsolation(RunfoldError):
     """The log is read under READ COMMITTED only: one snapshot for head and events would skip events."""
 
@@ -99,6 +110,20 @@ class LeadershipLost(RunfoldError):
 
     code = "leadership_lost"
     sqlstate = "RF009"
+
+
+class CategoryTaken(RunfoldError):
+    """The category belongs to another application already."""
+
+    code = "category_taken"
+    sqlstate = "RF013"
+
+
+class AlreadyTracked(RunfoldError):
+    """The tracker has followed the application to that notification or beyond."""
+
+    code = "already_tracked"
+    sqlstate = "RF014"
 
 
 class SchemaOutdated(RunfoldError):
@@ -202,6 +227,12 @@ class UnknownExecution(RunfoldError):
     code = "unknown_execution"
 
 
+class UnknownInteraction(RunfoldError):
+    """There is no interaction of that id."""
+
+    code = "unknown_interaction"
+
+
 class GroupWaits(RunfoldError):
     """A group of projections waits for an operator."""
 
@@ -212,6 +243,25 @@ class StreamNotParked(RunfoldError):
     """The stream is not parked."""
 
     code = "stream_not_parked"
+
+
+class CheckpointAhead(RunfoldError):
+    """The read tables have folded events that the log does not hold: was an older log restored?"""
+
+    code = "checkpoint_ahead"
+
+
+class RebuildFailed(RunfoldError):
+    """The tables can not be built; nothing was changed."""
+
+    code = "rebuild_failed"
+
+
+class RebuildRunning(RunfoldError):
+    """Another rebuild of these tables is running."""
+
+    code = "rebuild_running"
+    retryable = True
 
 
 class PositionUnavailable(RunfoldError):

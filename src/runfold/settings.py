@@ -9,7 +9,15 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runfold.errors import InvalidInput, ServerFailed
@@ -29,6 +37,13 @@ class Settings(BaseSettings):
     postgres_bin: Path | None = Field(default=None, description="PostgreSQL's binaries; the bundled ones without it")
 
     projections: Path | None = Field(default=None, description="a folder of projection files of your own")
+
+    timeout_interval: NonNegativeFloat = Field(
+        default=1.0, description="seconds between the worker's looks for what has timed out; 0 for never"
+    )
+    remind_before: NonNegativeFloat = Field(
+        default=900.0, description="seconds before its time an interaction is warned of; 0 for never"
+    )
 
     connect_timeout: PositiveInt = Field(default=10, description="seconds until a connection attempt is given up")
     pool_min_size: NonNegativeInt = Field(default=1, description="connections a pool keeps open")

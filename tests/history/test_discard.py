@@ -182,7 +182,8 @@ def test_a_reason_is_needed(log: Log, database_url: str, sick: int, reason: str)
     with pytest.raises(psycopg.errors.CheckViolation, match="reason_is_given"):
         log.connection.execute(
             "INSERT INTO runfold.discarded_events (group_name, position, stream_id, stream_version, event_id, type,"
-            " sqlstate, error, reason, discarded_by) VALUES ('g', 1, 's', 1, gen_random_uuid(), 't', '1', 'e', %s, 'x')",
+            " sqlstate, error, reason, discarded_by)"
+            " VALUES ('g', 1, 's', 1, gen_random_uuid(), 't', '1', 'e', %s, 'x')",
             (reason,),
         )
     assert [row[2] for row in parked(log.connection)] == [sick]

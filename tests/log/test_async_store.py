@@ -218,13 +218,14 @@ def test_both_stores_have_the_same_api() -> None:
     def api(kind: type) -> dict[str, list[tuple[str, Any, Any]]]:
         return {
             name: [(each.name, each.kind, each.default) for each in inspect.signature(member).parameters.values()]
-            for name, member in vars(kind).items()
-            if inspect.isfunction(member) and not name.startswith("_")
+            for name, member in inspect.getmembers(kind, inspect.isfunction)
+            if not name.startswith("_")
         }
 
     assert api(runfold.AsyncStore) == api(runfold.Store)
     assert set(api(runfold.Store)) == {
-        "append", "append_many", "close", "read_all", "read_stream", "register_event_types", "transaction", "wait_for",
+        "append", "append_many", "change", "close", "read_all", "read_stream", "register_event_types", "transaction",
+        "wait_for",
     }  # fmt: skip
     for one, other in [(runfold.connect, runfold.connect_async), (runfold.Store, runfold.AsyncStore)]:
         assert list(inspect.signature(one).parameters) == list(inspect.signature(other).parameters)

@@ -1,4 +1,4 @@
-"""Neither store is kept by hand: the synchronous one is what the generator makes of the asynchronous one."""
+"""Nothing is kept twice by hand: the synchronous modules are what the generator makes of the asynchronous ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runfold.log.generate_sync import HEADER, SOURCE, TARGET, generate
+from runfold import generate_sync
+from runfold.generate_sync import HEADER, generate, sources, twin_of
 
 PROJECT = Path(__file__).parents[2]
 
@@ -18,19 +19,30 @@ def run(script: Path, argument: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, script, argument], capture_output=True, text=True)
 
 
-def test_the_synchronous_store_is_the_generated_one() -> None:
-    assert TARGET.read_text() == generate(SOURCE.read_text()), "run `make sync`"
-    assert TARGET.read_text().startswith(HEADER)
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
+def test_a_synchronous_module_is_the_generated_one(source: Path) -> None:
+    assert twin_of(source).read_text() == generate(source.read_text(), source.name), "run `make sync`"
+    assert twin_of(source).read_text().startswith(HEADER.format(source=source.name))
 
 
-@pytest.mark.parametrize("edited", [SOURCE.name, TARGET.name])
+def test_the_store_and_the_handles_are_generated() -> None:
+    assert {"store.py", "writer.py", "execution_handle.py", "node_handle.py"} <= {
+        twin_of(source).name for source in sources()
+    }
+
+
+@pytest.mark.parametrize("edited", ["async_store.py", "store.py"])
 def test_an_edit_of_either_side_fails_the_check_until_it_is_generated_again(tmp_path: Path, edited: str) -> None:
-    for file in (PROJECT / "pyproject.toml", SOURCE, TARGET, SOURCE.with_name("generate_sync.py")):
-        shutil.copy(file, tmp_path)
     script = tmp_path / "generate_sync.py"
+    shutil.copy(generate_sync.__file__, script)
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    room = tmp_path / "log"
+    room.mkdir()
+    for name in ("async_store.py", "store.py"):
+        shutil.copy(PROJECT / "src" / "runfold" / "log" / name, room)
     assert run(script, "--check").returncode == 0
 
-    path = tmp_path / edited
+    path = room / edited
     path.write_text(path.read_text() + "\n\nASK_ME = 42\n")
     failed = run(script, "--check")
     assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
@@ -38,7 +50,7 @@ def test_an_edit_of_either_side_fails_the_check_until_it_is_generated_again(tmp_
 
     assert run(script, "--write").returncode == 0
     assert run(script, "--check").returncode == 0
-    assert ("ASK_ME" in (tmp_path / TARGET.name).read_text()) == (edited == SOURCE.name)
+    assert ("ASK_ME" in (room / "store.py").read_text()) == (edited == "async_store.py")
 
 
 @pytest.mark.parametrize(
@@ -62,17 +74,20 @@ import time
 
 
 async def connect_async(url):
+    lock: Callable[[str], Awaitable[Lock]] = asyncio.Lock
     async with AsyncPool(url) as pool:
         await asyncio.sleep(await asyncio.to_thread(len, url))
         return [row async for row in await pool.rows()]
 """
     expected = """
+import threading
 import time
 
 
 def connect(url):
+    lock: Callable[[str], Lock] = threading.Lock
     with Pool(url) as pool:
         time.sleep(len(url))
         return [row for row in pool.rows()]
 """
-    assert generate(source).removeprefix(HEADER) == expected
+    assert generate(source, "async_x.py").removeprefix(HEADER.format(source="async_x.py")) == expected

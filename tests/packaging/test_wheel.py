@@ -25,7 +25,7 @@ from tests.interop.xes_files import trace_of, write_log
 
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "src" / "runfold"
-DEVELOPERS_ONLY = {"log/generate_sync.py"}
+DEVELOPERS_ONLY = {"generate_sync.py"}
 
 
 # -- the wheel, and a place without the source tree -------------------------------------------------------------------

@@ -113,17 +113,22 @@ def command(*words: str, **environment: str) -> Iterator[Process]:
         popen.returncode = 0  # it was waited for, not by Popen
 
 
-def fresh_worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE) -> Worker:
-    """A worker with the product's projections, and those of these folders."""
-    return Worker(url, load_settings(), load_catalogue(*folders), batch_size=batch_size)
+def fresh_worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE, **settings: float) -> Worker:
+    """A worker with the product's projections, and those of these folders.
+
+    It appends nothing: a test's interactions and pauses are past their time, and its model knows no worker. A test of
+    timeouts says `timeout_interval`.
+    """
+    chosen = load_settings(**{"timeout_interval": 0, **settings})
+    return Worker(url, chosen, load_catalogue(*folders), batch_size=batch_size)
 
 
 @contextmanager
-def worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE) -> Iterator[Process]:
+def worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE, **settings: float) -> Iterator[Process]:
     """Run a worker in a process of its own for the length of the block, as the command line does."""
 
     def body() -> None:
-        running = fresh_worker(url, *folders, batch_size=batch_size)
+        running = fresh_worker(url, *folders, batch_size=batch_size, **settings)
         running.stop_on_signals()
         running.run()
 

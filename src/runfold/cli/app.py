@@ -21,7 +21,6 @@ imported inside the command: every call imports every noun.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import logging
 import pkgutil
 from pathlib import Path
@@ -58,6 +57,8 @@ def build() -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         typer.echo(f"runfold {importlib.metadata.version('runfold')}")
         raise typer.Exit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,20 @@ def open_database() -> Iterator[psycopg.Connection[Any]]:
     ):
         ensure_migrated(connection)
         yield connection
+
+
+@contextmanager
+def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
+    """Opens connections as `open_database` does, as many as are wanted; psycopg's errors become ours."""
+    from runfold.database.connections import connect, mapped_errors, resolve_url
+    from runfold.database.migrations import ensure_migrated
+
+    chosen = settings()
+    with mapped_errors():
+        url = resolve_url(chosen)
+        with connect(url, chosen, application=f"runfold {application}", autocommit=True) as connection:
+            ensure_migrated(connection)
+        yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
 
 
 def catalogue() -> Catalogue:

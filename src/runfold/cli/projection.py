@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import catalogue, open_database, opener
+from runfold.cli.differences import SHOWN, print_differences, progress_bar
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
+    from runfold.projections.rebuild import Rebuilt
     from runfold.projections.verify import Verification
 
 app = typer.Typer(help="Projections: the folds of the read tables.", no_args_is_help=True)
 
-_SHOWN = 20
+Names = Annotated[list[str] | None, typer.Argument(help="Projections; see `runfold projection list`.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the differences and change nothing.")]
 
 
 @app.command("list", epilog="Example: runfold projection list --json")
@@ -60,17 +61,22 @@ def verify(
     """
     from runfold.projections.verify import verify as verify_projections
 
-    with open_database() as connection, _progress(shown=not as_json) as progress:
-        found = verify_projections(connection, catalogue(), names or [], progress=progress)
+    with open_database() as connection, progress_bar(shown=not as_json) as progress:
+        found = verify_projections(
+            connection,
+            catalogue(),
+            names or [],
+            progress=lambda group, position, upto: progress(group, "fold", position, upto),
+        )
     if as_json:
         print_json(found)
     else:
-        _print(found)
+        _print_verified(found)
     if any(verification.differing for verification in found):
         raise typer.Exit(1)
 
 
-def _print(found: list[Verification]) -> None:
+def _print_verified(found: list[Verification]) -> None:
     print_table(
         [
             {
@@ -85,44 +91,71 @@ def _print(found: list[Verification]) -> None:
         columns=["projection", "position", "rows", "differing", "parked"],
     )
     for verification in found:
-        if not verification.differing:
-            continue
-        shown = verification.differences[:_SHOWN]
-        counted = "1 row differs" if verification.differing == 1 else f"{verification.differing:,} rows differ"
-        cut = "" if len(shown) == verification.differing else f", {len(shown)} shown"
-        typer.echo(f"\n{verification.projection}: {counted}{cut}")
+        print_differences(verification.projection, verification.differing, verification.differences, limit=SHOWN)
+
+
+@app.command(epilog="Example: runfold projection rebuild node_executions --dry-run")
+def rebuild(
+    names: Names = None,
+    everything: Annotated[bool, typer.Option("--all", help="All projections.")] = False,
+    dry_run: DryRun = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Connections that fold at a time.")] = 2,
+    park: Annotated[bool, typer.Option("--park", help="Park streams that can not be folded.")] = False,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="The log was restored and ends before the checkpoint: take it as it is.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fold the log again and make the read tables the same, while everything goes on.
+
+    Tables that foreign keys tie to the named ones come along. Only rows that differ are written, all at one position.
+    Killed, it goes on where it was when it is called again. With --dry-run, exit code 1 when a row differs.
+    """
+    from runfold.projections.rebuild import rebuild as rebuild_projections
+
+    if bool(names) == everything:
+        raise typer.BadParameter("name projections, or say --all", param_hint="NAMES")
+    with opener("rebuild") as connect, progress_bar(shown=not as_json) as progress:
+        found = rebuild_projections(
+            connect,
+            catalogue(),
+            names or [],
+            jobs=jobs,
+            dry_run=dry_run,
+            park=park,
+            restored=restored,
+            progress=progress,
+        )
+    _report(found, dry_run=dry_run, as_json=as_json)
+
+
+def _report(found: list[Rebuilt], *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    else:
+        columns = ["projection", "position", "differing", "parked"]
         print_table(
             [
                 {
-                    "row": ", ".join(f"{name} {value}" for name, value in difference.key.items()),
-                    "what": difference.kind,
-                    "column": column,
-                    "in the table": pair[0],
-                    "in the log": pair[1],
+                    "projection": rebuilt.projection,
+                    "position": f"{rebuilt.position:,}",
+                    "differing": f"{rebuilt.differing:,}",
+                    "inserted": f"{rebuilt.inserted:,}",
+                    "updated": f"{rebuilt.updated:,}",
+                    "deleted": f"{rebuilt.deleted:,}",
+                    "parked": len(rebuilt.parked_streams),
                 }
-                for difference in shown
-                for column, pair in (difference.columns or {"": (None, None)}).items()
+                for rebuilt in found
             ],
-            columns=["row", "what", "column", "in the table", "in the log"],
+            columns=columns if dry_run else [*columns[:3], "inserted", "updated", "deleted", "parked"],
         )
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each group, on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
-
-        def show(group: str, position: int, upto: int) -> None:
-            task = tasks.setdefault(group, progress.add_task(group)) if group not in tasks else tasks[group]
-            progress.update(task, completed=position, total=upto)
-
-        yield show
+        for rebuilt in found:
+            if dry_run:
+                print_differences(rebuilt.projection, rebuilt.differing, rebuilt.differences, limit=SHOWN)
+            if rebuilt.newly_parked:
+                typer.echo(f"{rebuilt.projection}: parked {', '.join(rebuilt.newly_parked)}")
+    if dry_run and any(rebuilt.differing for rebuilt in found):
+        raise typer.Exit(1)
 
 
 def register(root: typer.Typer) -> None:

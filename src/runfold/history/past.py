@@ -20,10 +20,10 @@ from runfold.database.connections import map_error, mapped_errors
 from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
 from runfold.history.scope import Scope, scope_of, scope_of_execution
 from runfold.history.status import Row, statement
+from runfold.projections.bad_event import is_poison
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.poison import is_poison
 from runfold.projections.shadows import Progress, make_shadows
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")

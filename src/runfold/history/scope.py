@@ -58,7 +58,7 @@ class Scope:
         cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
         fold_batch(
-            cursor, group, after=0, upto=upto, types=types & frozenset(group.events), streams=condition, named=named
+            cursor, group, after=0, upto=upto, types=types & frozenset(group.events), streams=condition, given=named
         )
 
 

@@ -292,7 +292,7 @@ class _Search:
             upto=self._events[high - 1][0],
             types=types,
             streams=self._condition,
-            named=self._named,
+            given=self._named,
         )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return _State(None) if row is None else _State(*row)

@@ -48,12 +48,7 @@ async def connect_async(
     `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
     """
-    settings = settings or load_settings()
-    if not url:
-        url = await asyncio.to_thread(resolve_url, settings)  # a server that starts blocks for seconds
-    store = AsyncStore(url, settings, user_id=user_id)
-    await store._open()
-    return store
+    return await AsyncStore.connected(url, user_id=user_id, settings=settings)
 
 
 class AsyncStore:
@@ -75,6 +70,18 @@ class AsyncStore:
             name="runfold",
         )
 
+    @classmethod
+    async def connected(
+        cls, url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+    ) -> Self:
+        """A store that is open; see `connect_async`."""
+        settings = settings or load_settings()
+        if not url:
+            url = await asyncio.to_thread(resolve_url, settings)  # a server that starts blocks for seconds
+        store = cls(url, settings, user_id=user_id)
+        await store._open()
+        return store
+
     async def _open(self) -> None:
         """Open the pool, once the database is reached and at our version: a pool alone would try and try again."""
         with mapped_errors():
@@ -95,6 +102,11 @@ class AsyncStore:
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.close()
+
+    @property
+    def retry_seconds(self) -> float:
+        """How long an append or a read is tried again."""
+        return self._settings.retry_seconds
 
     async def append(
         self,

@@ -46,12 +46,7 @@ def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Se
     `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
     """
-    settings = settings or load_settings()
-    if not url:
-        url = resolve_url(settings)  # a server that starts blocks for seconds
-    store = Store(url, settings, user_id=user_id)
-    store._open()
-    return store
+    return Store.connected(url, user_id=user_id, settings=settings)
 
 
 class Store:
@@ -73,6 +68,18 @@ class Store:
             name="runfold",
         )
 
+    @classmethod
+    def connected(
+        cls, url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+    ) -> Self:
+        """A store that is open; see `connect`."""
+        settings = settings or load_settings()
+        if not url:
+            url = resolve_url(settings)  # a server that starts blocks for seconds
+        store = cls(url, settings, user_id=user_id)
+        store._open()
+        return store
+
     def _open(self) -> None:
         """Open the pool, once the database is reached and at our version: a pool alone would try and try again."""
         with mapped_errors():
@@ -93,6 +100,11 @@ class Store:
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
+
+    @property
+    def retry_seconds(self) -> float:
+        """How long an append or a read is tried again."""
+        return self._settings.retry_seconds
 
     def append(
         self,

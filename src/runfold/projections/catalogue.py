@@ -29,6 +29,11 @@ class Group:
         return sorted({event for projection in self.projections for event in projection.events})
 
     @cached_property
+    def versions(self) -> dict[str, int]:
+        """The version of each projection's file."""
+        return {projection.name: projection.version for projection in self.projections}
+
+    @cached_property
     def barriers(self) -> frozenset[str]:
         """The event types that a batch of the group is cut before and after."""
         return frozenset(barrier for projection in self.projections for barrier in projection.barriers)

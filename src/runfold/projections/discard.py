@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 
 from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
+from runfold.projections.bad_event import fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import NO_STREAM, bind, fold_batch, live_schemas
-from runfold.projections.poison import fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.statements import statement
 
 

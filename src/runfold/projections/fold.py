@@ -26,6 +26,9 @@ NOT_PARKED: LiteralString = (
 )
 ONE_STREAM: LiteralString = f"(e.stream_id = %(stream)s AND {NOT_DISCARDED})"
 NO_STREAM: LiteralString = "false"
+SOME_STREAMS: LiteralString = "e.stream_id = ANY (%(some)s)"
+
+_NOTHING: Mapping[str, Any] = {}
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
 # costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch;
@@ -105,31 +108,34 @@ def fold_batch(
     types: frozenset[str],
     streams: LiteralString = EVERY_STREAM,
     stream: str | None = None,
-    named: Mapping[str, Any] | None = None,
+    barriers: LiteralString | None = None,
+    given: Mapping[str, Any] = _NOTHING,
     small: bool = False,
 ) -> None:
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
-    Barrier events are folded apart: the range is cut before and after them. Where one stream is folded, so are the
-    barriers of the others, since they may concern its rows. `named` are the parameters that a condition of the
-    caller's own names. `small` keeps the plans, as the caller has told `bind`.
+    Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
+    `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
+    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller has told `bind`.
     """
-    parameters: dict[str, Any] = {**(named or {}), "group": group.name, "stream": stream}
+    if stream is not None and barriers is None:
+        barriers = NOT_PARKED
+    parameters: dict[str, Any] = {"group": group.name, "stream": stream, **given}
     if group.barriers.isdisjoint(types):
         parameters |= {"after": after, "upto": upto}
         _fold_range(cursor, group, types, streams, parameters, small=small)
         return
     parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
     cuts: LiteralString = statement("barrier_cuts")
-    if stream is not None:
-        cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {NOT_PARKED})")
+    if barriers is not None:
+        cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
     cursor.execute(cuts.replace("{streams}", streams), parameters, prepare=small)
     # Where there is no event at all, each statement runs once: who folds nothing wants to know whether they can run.
     for last, found in cursor.fetchall() or [(upto, types)]:
         present = frozenset(found)
-        apart = stream is not None and not group.barriers.isdisjoint(present)
+        whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
         parameters |= {"after": after, "upto": last}
-        _fold_range(cursor, group, present, NOT_PARKED if apart else streams, parameters, small=small)
+        _fold_range(cursor, group, present, whose, parameters, small=small)
         after = last
 
 

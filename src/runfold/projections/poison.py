@@ -1,96 +1,107 @@
-"""Poison: an event that can not be folded. How it is told from what may pass, and how the one to blame is found."""
+"""Finding, in a rebuild, the stream that can not be folded and its first bad event."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
+from runfold.errors import RebuildFailed
+from runfold.projections.bad_event import is_poison, one_line
 from runfold.projections.catalogue import Group
-from runfold.projections.fold import ONE_STREAM, fold_batch
+from runfold.projections.fold import NO_STREAM, SOME_STREAMS, bind, fold_batch
+from runfold.projections.shadows import NOT_LEFT_OUT, make_shadows
 from runfold.projections.statements import statement
 
-# Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
-_POISON_CLASSES = ("22", "23", "42")
-_POISON_STATES = ("P0001",)
 
-
-@dataclass(frozen=True, slots=True)
-class Bad:
-    """The event that can not be folded, by its position, and the error."""
-
-    position: int
-    error: psycopg.Error
-
-
-def is_poison(exc: psycopg.Error) -> bool:
-    """Whether the error is the data's or the fold's."""
-    state = exc.sqlstate or ""
-    return state[:2] in _POISON_CLASSES or state in _POISON_STATES
-
-
-def one_line(exc: psycopg.Error) -> str:
-    """What went wrong, in a line."""
-    return " ".join(str(exc.diag.message_primary or exc).split())
-
-
-def fold_alone(
+def find_poison(
     connection: psycopg.Connection[Any],
-    cursor: psycopg.Cursor[Any],
     group: Group,
-    stream_id: str,
-    *,
-    after: int,
     upto: int,
     types: frozenset[str],
+    failure: psycopg.Error,
+    *,
+    park: bool,
+) -> None:
+    """Find the stream that fails alone, by halves, and its first bad position; with `park` leave it out of the rebuild.
+
+    Raises RebuildFailed with what was found, without `park` or where no single stream is to blame.
+    """
+    if _failure(connection, group, 0, types, []) is not None:
+        raise RebuildFailed(
+            f"the statements of group {group.name} can not be run: {one_line(failure)}",
+            hint="mend the file or the table",
+        ) from failure
+    rows = connection.execute(
+        statement("streams_between"), {"after": 0, "upto": upto, "types": sorted(types)}
+    ).fetchall()
+    suspects = [stream for (stream,) in rows]
+    while len(suspects) > 1:
+        half = len(suspects) // 2
+        for part in (suspects[:half], suspects[half:]):
+            if (found := _failure(connection, group, upto, types, part)) is not None:
+                suspects, failure = part, found
+                break
+        else:
+            raise RebuildFailed(
+                f"group {group.name} can not be folded, and no single stream is to blame: {one_line(failure)}",
+                hint="mend the file or the table",
+            ) from failure
+    positions = [
+        position
+        for (position,) in connection.execute(
+            statement("positions_of"), {"stream": suspects[0], "upto": upto, "types": sorted(types)}
+        ).fetchall()
+    ]
+    low, high = 0, len(positions) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if (found := _failure(connection, group, positions[middle], types, suspects)) is None:
+            low = middle + 1
+        else:
+            high, failure = middle, found
+    if not park:
+        raise RebuildFailed(
+            f"stream {suspects[0]} can not be folded from position {positions[low]} on: {one_line(failure)}",
+            hint="mend the file or the table, or say --park to park such streams",
+            stream_id=suspects[0],
+            position=positions[low],
+        ) from failure
+    connection.execute(
+        statement("rebuild_park_found"),
+        {
+            "group": group.name,
+            "stream": suspects[0],
+            "position": positions[low],
+            "sqlstate": failure.sqlstate,
+            "error": one_line(failure),
+        },
+    )
+
+
+def _failure(
+    connection: psycopg.Connection[Any], group: Group, upto: int, types: frozenset[str], streams: list[str]
 ) -> psycopg.Error | None:
-    """Fold one stream's events between two positions into what is bound; on a data error undo that and return it."""
+    """What goes wrong when these streams are folded from nothing up to a position; nothing is kept."""
     try:
-        with connection.transaction():
-            fold_batch(cursor, group, after=after, upto=upto, types=types, streams=ONE_STREAM, stream=stream_id)
-            # Deferred constraints speak now, not at commit, where they would take the others with them.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+            for projection in group.projections:
+                cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", projection.table)))
+            make_shadows(cursor, group)
+            bind(cursor, ["pg_temp"])
+            fold_batch(
+                cursor,
+                group,
+                after=0,
+                upto=upto,
+                types=types,
+                streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
+                barriers=NOT_LEFT_OUT if streams else NO_STREAM,
+                given={"some": streams},
+            )
     except psycopg.Error as exc:
-        if not is_poison(exc):
+        if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
             raise
         return exc
     return None
-
-
-def fold_to_the_bad_one(
-    connection: psycopg.Connection[Any],
-    cursor: psycopg.Cursor[Any],
-    group: Group,
-    stream_id: str,
-    *,
-    after: int,
-    upto: int,
-) -> Bad | None:
-    """Fold one stream's events as far as they can be folded, in order; returns the first that can not be, or None."""
-    parameters = {"group": group.name, "stream": stream_id, "after": after, "upto": upto, "types": group.events}
-    cursor.execute(statement("stream_positions"), parameters)
-    return _halve(connection, cursor, group, stream_id, after, upto, [position for (position,) in cursor.fetchall()])
-
-
-def _halve(
-    connection: psycopg.Connection[Any],
-    cursor: psycopg.Cursor[Any],
-    group: Group,
-    stream_id: str,
-    after: int,
-    upto: int,
-    positions: list[int],
-) -> Bad | None:
-    failure = fold_alone(connection, cursor, group, stream_id, after=after, upto=upto, types=frozenset(group.events))
-    if failure is None:
-        return None
-    if not positions:
-        raise failure
-    if len(positions) == 1:
-        return Bad(positions[0], failure)
-    middle = len(positions) // 2
-    cut = positions[middle] - 1
-    return _halve(connection, cursor, group, stream_id, after, cut, positions[:middle]) or _halve(
-        connection, cursor, group, stream_id, cut, upto, positions[middle:]
-    )

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from runfold.errors import LeadershipLost
+from runfold.projections.bad_event import fold_alone, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     EVERY_STREAM,
@@ -23,7 +24,6 @@ from runfold.projections.fold import (
     fold_batch,
     live_schemas,
 )
-from runfold.projections.poison import fold_alone, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.statements import statement
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,10 @@ DEFAULT_BATCH_SIZE = 20_000
 
 class GroupStopped(Exception):
     """The group's statements fail whatever the events are; its checkpoint says why."""
+
+
+class BuiltOtherwise(Exception):
+    """The group's tables were built from other files than these meanwhile: they are not folded with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class Projector:
 
         A batch that fails on data is cut smaller until one append fails alone; then the stream that fails alone is
         parked and the rest goes on. Raises LeadershipLost when another worker leads (nothing was changed),
-        GroupStopped when no event is to blame and trying again is of no use, and psycopg's OperationalError for what
-        may pass.
+        GroupStopped when no event is to blame and trying again is of no use, BuiltOtherwise when the tables were
+        rebuilt from other files, and psycopg's OperationalError for what may pass.
         """
         while True:
             size = self._sizes.pop(group.name, self.batch_size)
@@ -89,7 +93,11 @@ class Projector:
         """
         rows = self.connection.execute(
             statement("pass_by"),
-            {"head": head, "epoch": self.epoch, "groups": Jsonb({group.name: group.events for group in groups})},
+            {
+                "head": head,
+                "epoch": self.epoch,
+                "groups": Jsonb({group.name: {"types": group.events, "versions": group.versions} for group in groups}),
+            },
         ).fetchall()
         return {name for (name,) in rows}
 
@@ -115,11 +123,19 @@ class Projector:
             return Advanced(after, bounds.upto, bounds.events)
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
-        cursor.execute(statement("group_state"), {"group": group.name})
+        """Hold the group's checkpoint; where it stands, and whether any stream is parked.
+
+        What is looked at beside it is looked at in a later statement: who waits for a row sees the rest as it was
+        before the wait.
+        """
+        cursor.execute(statement("hold_checkpoint"), {"group": group.name})
         row = cursor.fetchone()
         if row is None:
             raise LeadershipLost(f"the group {group.name} has no checkpoint")
-        return row[0], row[1]
+        parked, built = cursor.execute(statement("group_state"), {"group": group.name}).fetchone() or (False, {})
+        if any(group.versions.get(name) != version for name, version in built.items()):
+            raise BuiltOtherwise(group.name)
+        return row[0], parked
 
     def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
         cursor.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -17,22 +17,12 @@ from psycopg import sql
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION
+from runfold.projections.reconcile import Difference, Pair
+from runfold.projections.registry import check_checkpoint
 from runfold.projections.shadows import Progress, fold_shadows, make_shadows
 from runfold.projections.statements import statement
 
 _SHOWN = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One row that is not what the log says.
-
-    `columns` maps each differing column to (in the table, in the log), as text.
-    """
-
-    key: dict[str, Any]
-    kind: str
-    columns: dict[str, tuple[str | None, str | None]]
 
 
 @dataclass(slots=True)
@@ -91,6 +81,7 @@ def _verify_group(
         try:
             row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
             position = row[0] if row is not None else 0
+            check_checkpoint(cursor, group, position)
             make_shadows(cursor, group)
             fold_shadows(cursor, group, position, progress=progress)
             cursor.execute(statement("parked_in_group"), {"group": group.name})
@@ -109,55 +100,12 @@ def _verify_group(
             cursor.execute("ROLLBACK")
 
 
-_COMPARED: LiteralString = """
-    SELECT jsonb_build_object({key_pairs}),
-           CASE WHEN live.{one} IS NULL THEN 'missing' WHEN folded.{one} IS NULL THEN 'surplus' ELSE 'different' END,
-           (SELECT jsonb_object_agg(n.name, jsonb_build_array(to_jsonb(live) ->> n.name, to_jsonb(folded) ->> n.name))
-              FROM unnest(d.names) AS n (name)),
-           count(*) OVER ()
-      FROM {live} AS live
-      FULL JOIN {shadow} AS folded ON {same_key}
-     CROSS JOIN LATERAL (SELECT array_remove(ARRAY[{differing_columns}], NULL) AS names) AS d
-     WHERE live *<> folded OR live.{one} IS NULL OR folded.{one} IS NULL
-     ORDER BY 1
-     LIMIT {shown}
-"""
-
-
 def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int) -> Verification:
-    """Compare whole rows by their images: IS DISTINCT FROM would take jsonb 1.0 and 1.00 for equal."""
     live = sql.Identifier(projection.schema, projection.table)
-    shadow = sql.Identifier("pg_temp", projection.table)
-    cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(live))
-    columns = [column.name for column in cursor.description or ()]
-    key = [sql.Identifier(name) for name in projection.key]
-    query = sql.SQL(_COMPARED).format(
-        live=live,
-        shadow=shadow,
-        one=key[0],
-        shown=sql.Literal(_SHOWN),
-        key_pairs=sql.SQL(", ").join(
-            sql.SQL("{}, coalesce(live.{}, folded.{})").format(sql.Literal(name), *[sql.Identifier(name)] * 2)
-            for name in projection.key
-        ),
-        same_key=sql.SQL(" AND ").join(sql.SQL("live.{} = folded.{}").format(name, name) for name in key),
-        differing_columns=sql.SQL(", ").join(
-            sql.SQL("CASE WHEN ROW(live.{})::record *<> ROW(folded.{})::record THEN {} END").format(
-                *[sql.Identifier(name)] * 2, sql.Literal(name)
-            )
-            for name in columns
-        ),
-    )
-    rows = cursor.execute(query).fetchall()
-    differences = [
-        Difference(
-            key=found_key,
-            kind=kind,
-            columns={name: tuple(pair) for name, pair in (pairs or {}).items()} if kind == "different" else {},
-        )
-        for found_key, kind, pairs, _ in rows
-    ]
-    differing = rows[0][3] if rows else 0
+    differences, differing = [], 0
+    for difference, count in Pair(cursor, projection, "pg_temp").differences(cursor, limit=_SHOWN):
+        differences.append(difference)
+        differing = count
     if projection.name == "workflow_status":
         copies = _compare_copies(cursor)
         differences += copies

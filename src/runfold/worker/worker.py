@@ -19,18 +19,20 @@ from runfold.database.connections import connect
 from runfold.errors import DatabaseUnavailable, LeadershipLost
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.projector import DEFAULT_BATCH_SIZE, GroupStopped, Projector
+from runfold.projections.projector import DEFAULT_BATCH_SIZE, BuiltOtherwise, GroupStopped, Projector
 from runfold.projections.registry import register_group
 from runfold.settings import Settings
 from runfold.worker.bell import Bell
 from runfold.worker.leadership import Lead, acquire_lead
 from runfold.worker.statements import statement
+from runfold.worker.timeouts import Timeouts
 
 log = logging.getLogger(__name__)
 
 # A lost notification heals after this long; so does a workflow's row that a user had locked.
 IDLE_SECONDS = 0.5
 MAINTENANCE_SECONDS = 60.0
+REBUILT_SECONDS = 1.0
 LONGEST_BACK_OFF = 30.0
 # Between looks at the log while appenders keep the worker from sleeping.
 SHORTEST_PAUSE = 0.002
@@ -48,10 +50,11 @@ _WORKER_SESSION = """
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A group that failed, or has to be rebuilt: for how long, and until when."""
+    """A group that failed, or has to be rebuilt: for how long, and when to look again."""
 
     seconds: float = 0.0
-    until: float = math.inf
+    until: float = 0.0
+    rebuild: bool = False
 
 
 class Worker:
@@ -80,7 +83,7 @@ class Worker:
     def run(self) -> None:
         """Lead, or wait to lead, until stopped. A lost database or leadership is waited for, never given up."""
         while not self._stop.is_set():
-            self._retrying()(self._lead, lambda: False)
+            self._retrying()(self._lead, lambda: False, Timeouts(self._settings))
 
     def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
@@ -118,7 +121,7 @@ class Worker:
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
-    def _lead(self, done: Callable[[], bool]) -> None:
+    def _lead(self, done: Callable[[], bool], timeouts: Timeouts | None = None) -> None:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
         with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
             lead = acquire_lead(
@@ -132,13 +135,18 @@ class Worker:
                 for group in self._catalogue.groups.values():
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
-                        self._waiting[group.name] = _Waiting()
-                self._fold_until(done, lead, connection, bell)
+                        self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
+                self._fold_until(done, lead, connection, bell, timeouts)
             finally:
                 lead.release()
 
     def _fold_until(
-        self, done: Callable[[], bool], lead: Lead, connection: psycopg.Connection[Any], bell: Bell
+        self,
+        done: Callable[[], bool],
+        lead: Lead,
+        connection: psycopg.Connection[Any],
+        bell: Bell,
+        timeouts: Timeouts | None,
     ) -> None:
         projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
         maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
@@ -150,6 +158,8 @@ class Worker:
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if copying.is_due():
                 connection.execute(statement("sync_workflows"))
+            if timeouts is not None:
+                timeouts.append_due(connection)
             # The head may go back when an append that began earlier is seen later; what was settled stays settled.
             lead.head = head = max(lead.head, safe_head(connection))
             groups = self._catalogue.groups.values()
@@ -169,8 +179,19 @@ class Worker:
         waiting = self._waiting.get(group.name)
         if waiting is not None and time.monotonic() < waiting.until:
             return False
+        if waiting is not None and waiting.rebuild:
+            if register_group(projector.connection, group, leading=True) is not None:
+                self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
+                return False
+            log.info("projection group %s was rebuilt, and goes on", group.name)
+            del self._waiting[group.name]
         try:
             advanced = projector.advance(group, head)
+        except BuiltOtherwise:
+            reason = register_group(projector.connection, group, leading=True)
+            log.warning("projection group %s waits: %s", group.name, reason)
+            self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
+            return False
         except GroupStopped as exc:
             self._back_off(group, str(exc))
             return False
@@ -255,6 +276,11 @@ class _Every:
             return False
         self._last = now
         return True
+
+
+def _soon() -> float:
+    """When to look again whether a group was rebuilt."""
+    return time.monotonic() + REBUILT_SECONDS
 
 
 def _maintain(connection: psycopg.Connection[Any]) -> None:

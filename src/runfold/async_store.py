@@ -1,0 +1,68 @@
+"""The asyncio store that `runfold.connect_async` opens: the log, and what an engine writes to it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from runfold.human.async_interactions import AsyncInteractions
+from runfold.human.async_responses import AsyncResponses
+from runfold.log import async_store
+from runfold.settings import Settings
+from runfold.writing.aggregate import Aggregate
+from runfold.writing.async_changes import change_streams
+from runfold.writing.async_handles import AsyncDeployments, AsyncExecutions
+
+
+async def connect_async(
+    url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+) -> AsyncStore:
+    """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
+
+    `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
+    is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
+    """
+    return await AsyncStore.connected(url, user_id=user_id, settings=settings)
+
+
+class AsyncStore(async_store.AsyncStore):
+    """The log with the handles that write to it; safe to share between the tasks of one loop.
+
+    Close it, or use it in `with`.
+    """
+
+    @cached_property
+    def executions(self) -> AsyncExecutions:
+        """Executions: create one, or get the handle of one that is there."""
+        return AsyncExecutions(self)
+
+    @cached_property
+    def interactions(self) -> AsyncInteractions:
+        """Questions to people."""
+        return AsyncInteractions(self)
+
+    @cached_property
+    def responses(self) -> AsyncResponses:
+        """What comes in through channels, to be matched with what was asked."""
+        return AsyncResponses(self)
+
+    @cached_property
+    def deployments(self) -> AsyncDeployments:
+        """The deployments and triggers of workflows."""
+        return AsyncDeployments(self)
+
+    async def change(
+        self,
+        change: Callable[..., Iterable[Aggregate]],
+        *states: Aggregate,
+        event_metadata: Mapping[str, Any] | None = None,
+    ) -> list[Aggregate]:
+        """Change several streams together, all or nothing, and return their new states.
+
+        `states` name the streams: `Execution.named("7")`. `change` gets what they are, in their order, and returns what
+        their commands make of them; it must do nothing but decide, as it is called again when another writer was
+        faster. Raises IllegalTransition and whatever else `change` raises; VersionConflict when retrying did not help.
+        """
+        return await change_streams(self, change, *states, event_metadata=event_metadata)

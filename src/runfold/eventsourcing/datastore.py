@@ -1,0 +1,160 @@
+"""Connections of the recorders: the store's pool and retries, with the library's errors in place of runfold's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from eventsourcing import persistence
+from runfold import errors
+from runfold.database.connections import resolve_url
+from runfold.log.store import Store
+from runfold.settings import Settings
+
+T = TypeVar("T")
+
+
+class _RecordersStore(Store):
+    """The store, run with statements of the recorders' own."""
+
+    def once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """One statement in a transaction of its own; results travel in binary, as most of them are bytes."""
+        with self._connection() as connection:
+            return connection.execute(query, parameters, binary=True).fetchall()
+
+    def until_it_helps_no_more(self, attempt: Callable[[], T]) -> T:
+        """Repeat an attempt as the store repeats its own."""
+        retrying = Retrying(
+            retry=retry_if_exception(is_worth_another_try),
+            stop=stop_after_delay(self._settings.retry_seconds),
+            wait=wait_random_exponential(multiplier=0.01, max=1),
+            reraise=True,
+        )
+        return retrying(attempt)
+
+    @contextmanager
+    def pooled(self) -> Iterator[psycopg.Connection[Any]]:
+        with self._connection() as connection:
+            yield connection
+
+    def beside_the_pool(self) -> psycopg.Connection[Any]:
+        return self._new_connection()
+
+    def open(self) -> None:
+        self._open()
+
+
+class Datastore:
+    """A pool of connections for the recorders of one application; safe to share between threads.
+
+    Raises SchemaOutdated where the database was not migrated (`runfold migrate`), DatabaseUnavailable where it can not
+    be reached. What its methods raise later are the library's errors (IntegrityError, OperationalError, …), with
+    runfold's as their cause.
+    """
+
+    schema = "public"
+    """Where tables of one's own recorders go, unless they say otherwise."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = _RecordersStore(resolve_url(settings), settings)
+        self.store.open()
+
+    def run(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """One statement in a transaction of its own, tried again while that can help: it has to be safe to repeat."""
+        return self.attempt(lambda _: self.store.once(query, parameters))
+
+    def attempt(self, work: Callable[[bool], T]) -> T:
+        """Do work that is safe to repeat, again while that can help; it is told whether this is a repetition."""
+        with translated_errors():
+            try:
+                return work(False)
+            except (errors.RunfoldError, persistence.PersistenceError) as exc:
+                if not is_worth_another_try(exc):
+                    raise
+            return self.store.until_it_helps_no_more(lambda: work(True))
+
+    @contextmanager
+    def get_connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """A connection of the pool, in autocommit, whose rows are dicts."""
+        with translated_errors(), self.store.pooled() as connection:
+            before = connection.row_factory
+            connection.row_factory = dict_row
+            try:
+                yield connection
+            finally:
+                connection.row_factory = before
+
+    @contextmanager
+    def cursor(self) -> Iterator[psycopg.Cursor[DictRow]]:
+        """A cursor whose statements commit by themselves."""
+        with self.get_connection() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
+    def transaction(self, *, commit: bool = False) -> Iterator[psycopg.Cursor[DictRow]]:
+        """A cursor in a transaction, which is rolled back unless it is to be committed."""
+        with (
+            self.get_connection() as connection,
+            connection.transaction(force_rollback=not commit),
+            connection.cursor() as cursor,
+        ):
+            yield cursor
+
+    def new_connection(self) -> psycopg.Connection[Any]:
+        """A connection of one's own, to listen on."""
+        with translated_errors():
+            return self.store.beside_the_pool()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __del__(self) -> None:
+        # Applications that nobody closed must not leave connections behind.
+        with contextlib.suppress(Exception):
+            self.close()
+
+
+def is_worth_another_try(exc: BaseException) -> bool:
+    """Whether the same call can succeed soon."""
+    reason = exc.__cause__ if isinstance(exc, persistence.PersistenceError) else exc
+    return isinstance(reason, errors.RunfoldError) and reason.retryable and reason.code != "pool_exhausted"
+
+
+_TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[persistence.PersistenceError]], ...] = (
+    ((errors.VersionConflict, errors.EventIdConflict, errors.AlreadyTracked), persistence.IntegrityError),
+    ((errors.InvalidInput,), persistence.DataError),
+    (
+        (errors.SchemaOutdated, errors.CategoryTaken, errors.PermissionDenied, errors.StreamUnavailable),
+        persistence.ProgrammingError,
+    ),
+    ((errors.UnsupportedIsolation,), persistence.NotSupportedError),
+    ((errors.RunfoldError,), persistence.OperationalError),
+    ((psycopg.InterfaceError,), persistence.InterfaceError),
+    ((psycopg.OperationalError,), persistence.OperationalError),
+    ((psycopg.DataError,), persistence.DataError),
+    ((psycopg.IntegrityError,), persistence.IntegrityError),
+    ((psycopg.InternalError,), persistence.InternalError),
+    ((psycopg.ProgrammingError,), persistence.ProgrammingError),
+    ((psycopg.NotSupportedError,), persistence.NotSupportedError),
+    ((psycopg.DatabaseError,), persistence.DatabaseError),
+    ((psycopg.Error,), persistence.PersistenceError),
+)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise the library's errors in place of runfold's and psycopg's."""
+    try:
+        yield
+    except (errors.RunfoldError, psycopg.Error) as exc:
+        for kinds, translated in _TRANSLATIONS:
+            if isinstance(exc, kinds):
+                raise translated(str(exc)) from exc
+        raise

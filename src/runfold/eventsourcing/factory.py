@@ -1,0 +1,117 @@
+"""What an application gets its recorders from: the module that PERSISTENCE_MODULE names."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    InfrastructureFactory,
+    ProcessRecorder,
+    ProgrammingError,
+)
+from eventsourcing.utils import Environment, EnvType, resolve_topic, strtobool
+
+from runfold.eventsourcing.datastore import Datastore
+from runfold.eventsourcing.originators import OriginatorIds, category_of
+from runfold.eventsourcing.recorders import (
+    RunfoldAggregateRecorder,
+    RunfoldApplicationRecorder,
+    RunfoldProcessRecorder,
+    RunfoldRecorder,
+    RunfoldTrackingRecorder,
+)
+from runfold.eventsourcing.snapshots import RunfoldSnapshotRecorder
+from runfold.eventsourcing.statements import statement
+from runfold.settings import Settings, load_settings
+
+TRecorder = TypeVar("TRecorder", bound=RunfoldRecorder)
+TTracking = TypeVar("TTracking", bound=RunfoldTrackingRecorder)
+
+
+class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
+    """Recorders on runfold's log, configured by RUNFOLD_DATABASE_URL and the like in the application's environment.
+
+    Raises SchemaOutdated where the database was not migrated, DatabaseUnavailable where it can not be reached.
+    """
+
+    ORIGINATOR_ID_TYPE = "ORIGINATOR_ID_TYPE"
+    CREATE_TABLE = "CREATE_TABLE"
+
+    aggregate_recorder_class = RunfoldAggregateRecorder
+    snapshot_recorder_class = RunfoldSnapshotRecorder
+    application_recorder_class = RunfoldApplicationRecorder
+    tracking_recorder_class = RunfoldTrackingRecorder
+    process_recorder_class = RunfoldProcessRecorder
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        id_type = self.env.get(self.ORIGINATOR_ID_TYPE, "uuid").lower()
+        if id_type not in ("uuid", "text"):
+            raise OSError(f"{self.ORIGINATOR_ID_TYPE} is {id_type!r}: must be 'uuid' or 'text'")
+        self.originator_ids = OriginatorIds(are_text=id_type == "text")
+        self.datastore = Datastore(_settings(self.env))
+
+    def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
+        """A recorder of events, or of snapshots, for the two purposes the library has."""
+        if purpose == "snapshots":
+            return self.snapshot_recorder_class(
+                self.datastore, category=self._category(), originator_ids=self.originator_ids
+            )
+        if purpose != "events":
+            raise ProgrammingError(f"there is no recorder for the purpose {purpose!r}: 'events' or 'snapshots'")
+        return self._events(self.aggregate_recorder_class)
+
+    def application_recorder(self) -> ApplicationRecorder:
+        return self._events(self._chosen(self.APPLICATION_RECORDER_TOPIC, self.application_recorder_class))
+
+    def tracking_recorder(self, tracking_recorder_class: type[TTracking] | None = None) -> TTracking:
+        chosen = tracking_recorder_class or cast(
+            type[TTracking], self._chosen(self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class)
+        )
+        return self._made(chosen(self.datastore, tracker=self._tracker()))
+
+    def process_recorder(self) -> ProcessRecorder:
+        chosen = self._chosen(self.PROCESS_RECORDER_TOPIC, self.process_recorder_class)
+        return self._events(chosen, tracker=self._tracker())
+
+    def close(self) -> None:
+        self.datastore.close()
+
+    def _chosen(self, variable: str, default: type[TRecorder]) -> type[TRecorder]:
+        """The recorder class that the environment names, or ours."""
+        topic = self.env.get(variable)
+        if not topic:
+            return default
+        chosen = resolve_topic(topic)
+        if not (isinstance(chosen, type) and issubclass(chosen, default)):
+            raise ProgrammingError(f"{variable} names {topic}, which is not a subclass of {default.__name__}")
+        return chosen
+
+    def _events(self, recorder_class: type[TRecorder], **kwargs: Any) -> TRecorder:
+        return self._made(
+            recorder_class(  # type: ignore[call-arg]  # TRecorder is bound to what all recorders share
+                self.datastore, category=self._category(), originator_ids=self.originator_ids, **kwargs
+            )
+        )
+
+    def _made(self, recorder: TRecorder) -> TRecorder:
+        if strtobool(self.env.get(self.CREATE_TABLE) or "yes"):
+            recorder.create_table()
+        return recorder
+
+    def _category(self) -> str:
+        """The application's category, registered; raises ProgrammingError when it belongs to another one."""
+        name = self.env.name or "stored"
+        category = category_of(name)
+        self.datastore.run(statement("register_application"), {"category": category, "name": name})
+        return category
+
+    def _tracker(self) -> str:
+        return self.env.name.lower() or "notification"
+
+
+def _settings(env: Environment) -> Settings:
+    """runfold's settings: of the application's environment, else of the process's."""
+    return load_settings(**{name: env.get(f"RUNFOLD_{name.upper()}") for name in Settings.model_fields})

@@ -1,0 +1,45 @@
+"""How an application's aggregates are named in the log, and their ids in names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from eventsourcing.persistence import DataError
+
+_NOT_OF_A_CATEGORY = re.compile(r"[^a-z0-9_]+")
+
+
+def category_of(application_name: str) -> str:
+    """The category of an application's streams: its name in lower case, with _ for what no category may hold.
+
+    Raises DataError when nothing is left of it.
+    """
+    category = _NOT_OF_A_CATEGORY.sub("_", application_name.lower()).strip("_")
+    if not category or len(category) > 100:
+        raise DataError(f"no category can be made of the application name {application_name!r}: choose another")
+    return category if category[0].isalpha() else f"app_{category}"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginatorIds:
+    """Aggregate ids are UUIDs, or strings where `are_text` (ORIGINATOR_ID_TYPE=text)."""
+
+    are_text: bool = False
+
+    def name_of(self, originator_id: UUID | str) -> str:
+        """The name in the stream id; raises DataError for an id that could not be read back as it was."""
+        if isinstance(originator_id, UUID):
+            return str(originator_id)
+        if self.are_text:
+            return originator_id
+        try:
+            return str(UUID(originator_id))
+        except ValueError:
+            raise DataError(
+                f"the aggregate id {originator_id!r} is not a UUID: set ORIGINATOR_ID_TYPE=text for other strings"
+            ) from None
+
+    def id_of(self, name: str) -> UUID | str:
+        return name if self.are_text else UUID(name)

@@ -1,0 +1,257 @@
+"""The library's recorders on runfold's log: aggregate, application, tracking and process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from eventsourcing.persistence import (
+    AggregateRecorder,
+    ApplicationRecorder,
+    IntegrityError,
+    Notification,
+    ProcessRecorder,
+    StoredEvent,
+    Subscription,
+    Tracking,
+    TrackingRecorder,
+)
+from psycopg.rows import DictRow
+from psycopg.sql import Composed
+
+from runfold.eventsourcing.datastore import Datastore
+from runfold.eventsourcing.originators import OriginatorIds
+from runfold.eventsourcing.statements import statement
+from runfold.eventsourcing.subscription import LogSubscription
+
+_Cursor = psycopg.Cursor[DictRow]
+
+
+class RunfoldRecorder:
+    """What all recorders share: a datastore, and tables of a subclass's own.
+
+    A subclass puts `CREATE TABLE IF NOT EXISTS …` statements into `sql_create_statements`; the factory runs them when
+    it makes the recorder, unless CREATE_TABLE is off. Its own rows belong into the transaction of the events:
+    see `_insert_events` and `_insert_tracking`.
+    """
+
+    def __init__(self, datastore: Datastore) -> None:
+        self.datastore = datastore
+        self.sql_create_statements: list[Composed] = []
+
+    def create_table(self) -> None:
+        """Make the subclass's own tables; runfold's are made by its migrations."""
+        if self.sql_create_statements:
+            with self.datastore.transaction(commit=True) as cursor:
+                for create in self.sql_create_statements:
+                    cursor.execute(create, prepare=False)
+
+
+class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
+    """Records the events of an application's aggregates in its category of the log.
+
+    `insert_events` is one append, all or nothing, whatever streams it concerns. Raises IntegrityError when an aggregate
+    is at another version than the events say, DataError for what the log refuses (over 10,000 events, a state over
+    max_event_bytes), OperationalError when the database is away and retrying did not help.
+    """
+
+    def __init__(self, datastore: Datastore, *, category: str, originator_ids: OriginatorIds | None = None) -> None:
+        super().__init__(datastore)
+        self.category = category
+        self.originator_ids = originator_ids or OriginatorIds()
+        self._has_rows_of_its_own = type(self)._insert_events is not RunfoldAggregateRecorder._insert_events
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        self._insert(stored_events, **kwargs)
+        return None
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        rows = self.datastore.run(
+            statement("select_events_backwards" if desc else "select_events"),
+            {
+                "stream_id": f"{self.category}-{self.originator_ids.name_of(originator_id)}",
+                "gt": gt,
+                "lte": lte,
+                "limit": limit,
+            },
+        )
+        return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
+
+    def _insert(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+        """Append with what belongs to it; one statement, or a transaction where a subclass writes rows of its own."""
+        call = self._call(stored_events, **kwargs)
+        if self._has_rows_of_its_own:
+            first = self.datastore.attempt(lambda again: self._insert_with_rows(call, stored_events, kwargs, again))
+        elif stored_events or call["tracker"]:
+            ((first, _),) = self.datastore.run(statement("append_opaque_events"), call)
+        else:
+            first = None
+        return [] if first is None else list(range(first, first + len(stored_events)))
+
+    def _insert_with_rows(
+        self, call: dict[str, Any], stored_events: Sequence[StoredEvent], kwargs: dict[str, Any], again: bool
+    ) -> int | None:
+        with self.datastore.transaction(commit=True) as cursor:
+            # First the subclass's rows, so that nothing waits for them once positions are taken. Sent again, first the
+            # events: they say whether the rows were written already.
+            if not again:
+                self._insert_events(cursor, stored_events, **kwargs)
+            appended = None
+            if stored_events or call["tracker"]:
+                appended = cursor.execute(statement("append_opaque_events"), call).fetchone()
+            if again and not (appended and appended["repeated"]):
+                self._insert_events(cursor, stored_events, **kwargs)
+        return appended["first_position"] if appended else None
+
+    def _insert_events(self, curs: _Cursor, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
+        """For a subclass to write rows of its own, in the transaction of the events."""
+
+    def _call(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> dict[str, Any]:
+        """The parameters of append_opaque_events; IntegrityError where an aggregate's versions do not follow."""
+        streams: dict[UUID | str, int] = {}
+        types: dict[str, int] = {}
+        first_versions: list[int] = []
+        next_versions: list[int] = []
+        numbers: list[int] = []
+        for event in stored_events:
+            number = streams.setdefault(event.originator_id, len(streams))
+            if number == len(next_versions):
+                first_versions.append(event.originator_version)
+                next_versions.append(event.originator_version)
+            elif event.originator_version != next_versions[number]:
+                raise IntegrityError(
+                    f"{event.originator_id} has version {event.originator_version} after {next_versions[number] - 1} "
+                    "in one call: versions follow each other"
+                )
+            next_versions[number] += 1
+            numbers.append(number + 1)
+        return {
+            "category": self.category,
+            "names": [self.originator_ids.name_of(originator_id) for originator_id in streams],
+            "first_versions": _array(first_versions),
+            "numbers": _array(numbers),
+            "type_numbers": _array([types.setdefault(event.topic, len(types) + 1) for event in stored_events]),
+            "types": list(types),
+            "payloads": [event.state for event in stored_events],
+            "event_ids": _array(_event_ids(len(numbers))),
+            "occurred_at": datetime.now(UTC),
+            **self._tracking(kwargs.get("tracking")),
+        }
+
+    def _tracking(self, tracking: Tracking | None) -> dict[str, Any]:  # noqa: ARG002  # the process recorder's does
+        """Nobody but a process recorder tracks."""
+        return dict.fromkeys(("tracker", "application_name", "notification_id", "call_id"))
+
+
+class RunfoldApplicationRecorder(RunfoldAggregateRecorder, ApplicationRecorder):
+    """Also reads and follows the application's events in order.
+
+    A notification id is the event's position in the log: ids grow, and have holes where others wrote. Nothing is read
+    past the safe head, so nothing comes in behind a reader.
+    """
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        return self._insert(stored_events, **kwargs)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        after = 0 if start is None else start - 1 if inclusive_of_start else start
+        rows = self.datastore.run(
+            statement("read_opaque_events"),
+            {
+                "category": self.category,
+                "after": after,
+                "stop": stop,
+                "types": list(topics) or None,
+                "limit": limit,
+            },
+        )
+        id_of = self.originator_ids.id_of
+        return [
+            Notification(id_of(name), version, topic, state, position) for position, name, version, topic, state in rows
+        ]
+
+    def max_notification_id(self) -> int | None:
+        ((position,),) = self.datastore.run(statement("last_opaque_position"), {"category": self.category})
+        return None if position is None else int(position)
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        return LogSubscription(recorder=self, gt=gt, topics=topics)
+
+
+class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):
+    """Records how far a tracker, a projection for instance, has followed other applications."""
+
+    def __init__(self, datastore: Datastore, *, tracker: str, **kwargs: Any) -> None:
+        super().__init__(datastore, **kwargs)
+        self.tracker = tracker
+
+    @property
+    def tracking_table_name(self) -> str:
+        """A name to derive table names from, as the recorders of the library's own postgres module have it."""
+        return f"{self.tracker}_tracking"
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        self.datastore.run(statement("record_tracking"), self._parameters(tracking))
+
+    def _insert_tracking(self, curs: _Cursor, tracking: Tracking) -> None:
+        """For a subclass to record tracking in the transaction of its own rows; raises IntegrityError, as others do."""
+        curs.execute(statement("record_tracking"), self._parameters(tracking))
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        rows = self.datastore.run(
+            statement("max_tracking_id"), {"tracker": self.tracker, "application_name": application_name}
+        )
+        return rows[0][0] if rows else None
+
+    def _parameters(self, tracking: Tracking) -> dict[str, Any]:
+        return {
+            "tracker": self.tracker,
+            "application_name": tracking.application_name,
+            "notification_id": tracking.notification_id,
+            "call_id": uuid4(),
+        }
+
+
+class RunfoldProcessRecorder(RunfoldTrackingRecorder, RunfoldApplicationRecorder, ProcessRecorder):
+    """Records the events of a process together with how far it has followed what it reacts to: both, or neither."""
+
+    def _tracking(self, tracking: Tracking | None) -> dict[str, Any]:
+        return super()._tracking(None) if tracking is None else self._parameters(tracking)
+
+
+def _array(values: Sequence[object]) -> str:
+    """A PostgreSQL array of what needs no quotes; a quarter of the time of psycopg's, which looks at every element."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _event_ids(count: int) -> list[str]:
+    """Ids for the events of one call: version 7, adjacent, so that they share a page of the index.
+
+    They are made once a call and kept when it is sent again, which is how the database knows it. An equal call of
+    somebody else has other ids, and is a conflict.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(8))
+    first = milliseconds << 80 | 7 << 76 | (random >> 52) << 64 | 2 << 62 | (random & ((1 << 48) - 1)) << 14
+    return [f"{first + n:032x}" for n in range(count)]

@@ -1,0 +1,128 @@
+"""Following an application's events as they are recorded, without making every append notify.
+
+Idle means holding a lock, shared with other idle subscribers of the same application. An append tries that lock for a
+moment, exclusively, and notifies only when it does not get it. So a subscriber takes the lock, waits until no append is
+open that tried before, looks at the log once more, and only then sleeps. Should a notification be lost with its
+connection, it looks twice a second anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from eventsourcing.persistence import ListenNotifySubscription, PersistenceError
+
+from runfold.eventsourcing.statements import statement
+
+if TYPE_CHECKING:
+    from runfold.eventsourcing.datastore import Datastore
+    from runfold.eventsourcing.recorders import RunfoldApplicationRecorder
+
+CHANNEL = "runfold_events"
+POLL_SECONDS = 0.5
+_SLICE_SECONDS = 0.1  # in which the end of a subscription is noticed
+_FIRST_PAUSE_SECONDS = 0.001
+
+
+class Ear:
+    """The listening connection of a subscription; opened again by the next call when it is lost."""
+
+    def __init__(self, datastore: Datastore, category: str) -> None:
+        self._datastore = datastore
+        self._category = category
+        self._connection: psycopg.Connection[Any] | None = None
+        self._armed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The backend that listens."""
+        return self._connection.info.backend_pid if self._connection and not self._connection.closed else None
+
+    def arm(self) -> bool:
+        """Make appends notify; False when one has the lock for the moment, or the connection can not be had."""
+        if not self._armed:
+            self._armed = self._ask("arm", {"category": self._category})
+        return self._armed
+
+    def is_quiet(self) -> bool:
+        """Whether every append that did not see us armed has ended."""
+        return self._ask("is_quiet", {})
+
+    def disarm(self) -> None:
+        if self._armed:
+            self._armed = False
+            self._ask("disarm", {"category": self._category})
+
+    def listen(self, seconds: float) -> bool:
+        """Sleep until an append notifies, for this long at most; whether one did."""
+        try:
+            for _ in self._open().notifies(timeout=seconds, stop_after=1):
+                return True
+        except (psycopg.Error, PersistenceError):
+            self.close()
+        return False
+
+    def close(self) -> None:
+        self._armed = False
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, name: str, parameters: dict[str, Any]) -> bool:
+        try:
+            row = self._open().execute(statement(name), parameters).fetchone()
+        except (psycopg.Error, PersistenceError):
+            self.close()
+            return False
+        return row is not None and bool(row[0])
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._armed = False
+            self._connection = self._datastore.new_connection()
+            self._connection.execute(f"LISTEN {CHANNEL}")
+        return self._connection
+
+
+class LogSubscription(ListenNotifySubscription["RunfoldApplicationRecorder"]):
+    """Yields an application's notifications after `gt`, those there are and those to come, in order, none twice."""
+
+    def __init__(self, recorder: RunfoldApplicationRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
+        self.ear = Ear(recorder.datastore, recorder.category)
+        super().__init__(recorder=recorder, gt=gt, topics=topics)
+
+    def _loop_on_pull(self) -> None:
+        """The thread that reads; the base class starts it, and joins it at the end."""
+        pause = _FIRST_PAUSE_SECONDS
+        try:
+            while not self._has_been_stopped:
+                if self._pulled_something():
+                    pause = _FIRST_PAUSE_SECONDS
+                elif self.ear.arm() and self.ear.is_quiet():
+                    if not self._pulled_something():
+                        self._sleep()
+                    self.ear.disarm()
+                    pause = _FIRST_PAUSE_SECONDS
+                else:
+                    self._has_been_notified.wait(pause)
+                    pause = min(2 * pause, POLL_SECONDS)
+        except BaseException as exc:
+            if self._thread_error is None:
+                self._thread_error = exc
+            self.stop()
+        finally:
+            self.ear.close()
+
+    def _pulled_something(self) -> bool:
+        before = self._last_notification_id
+        self._pull()
+        return self._last_notification_id != before
+
+    def _sleep(self) -> None:
+        until = monotonic() + POLL_SECONDS
+        while not self._has_been_stopped and monotonic() < until:
+            if self.ear.listen(_SLICE_SECONDS):
+                return

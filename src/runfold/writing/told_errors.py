@@ -1,0 +1,37 @@
+"""What an event says of an exception: always storable, and of a bounded size, so that it is never refused."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+_MESSAGE = 2_000
+_TRACEBACK = 8_000
+_CUT = "… "
+
+
+def error_data_of(error: BaseException) -> dict[str, Any]:
+    """The type, message and end of the traceback of an exception."""
+    told: dict[str, Any] = {"type": _storable(type(error).__qualname__, 255), "message": message_of(error)}
+    if error.__traceback__ is not None:
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        told["traceback"] = _storable("".join(lines), _TRACEBACK, keep_end=True)
+    return told
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says; its type where it says nothing, or fails to."""
+    try:
+        said = str(error)
+    except Exception:
+        said = ""
+    return _storable(said or type(error).__qualname__, _MESSAGE)
+
+
+def _storable(text: str, length: int, *, keep_end: bool = False) -> str:
+    """The text without what no event can hold, which is written as an escape, and no longer than that."""
+    text = text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
+    if len(text) <= length:
+        return text
+    kept = length - len(_CUT)
+    return _CUT + text[-kept:] if keep_end else text[:kept] + _CUT

@@ -1,0 +1,197 @@
+"""The legal moves of the vocabulary: the one place in Python that has them.
+
+A machine is one thing with a status: an execution, a node's activation, a pause. `None` is the status of what does not
+exist yet. PostgreSQL has the same table for its folds (`runfold.*_move_is_legal`); a test compares them, pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Status = str | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine: the moves that are legal, and the status that each command moves it to.
+
+    `stays` names the commands that move nothing and are legal until the machine has ended.
+    """
+
+    name: str
+    moves: Mapping[Status, frozenset[str]]
+    commands: Mapping[str, frozenset[str]]
+    stays: frozenset[str] = field(default=frozenset())
+
+    def is_legal(self, status: Status, target: str) -> bool:
+        """Say whether the vocabulary lets the machine move so."""
+        return target in self.moves.get(status, frozenset())
+
+    def has_ended(self, status: Status) -> bool:
+        """Say whether nothing moves the machine any more."""
+        return not self.moves.get(status)
+
+    def allowed(self, status: Status) -> tuple[str, ...]:
+        """Name the commands that are legal in a status."""
+        legal = self.moves.get(status, frozenset())
+        allowed = [command for command, targets in self.commands.items() if targets & legal]
+        if legal and status is not None:
+            allowed += sorted(self.stays)
+        return tuple(allowed)
+
+
+def _machine(
+    name: str, moves: Mapping[Status, str], commands: Mapping[str, str], stays: frozenset[str] = frozenset()
+) -> Machine:
+    return Machine(
+        name,
+        {status: frozenset(targets.split()) for status, targets in moves.items()},
+        {command: frozenset(targets.split()) for command, targets in commands.items()},
+        stays,
+    )
+
+
+EXECUTION = _machine(
+    "execution",
+    {
+        None: "NEW",
+        "NEW": "RUNNING CANCELED ERROR",
+        "RUNNING": "SUCCESS ERROR CANCELED TIMEOUT PAUSED WAITING_FOR_HUMAN",
+        "PAUSED": "RUNNING WAITING_FOR_HUMAN CANCELED TIMEOUT ERROR",
+        "WAITING_FOR_HUMAN": "RUNNING PAUSED CANCELED TIMEOUT ERROR",
+        "SUCCESS": "",
+        "ERROR": "",
+        "CANCELED": "",
+        "TIMEOUT": "",
+    },
+    {
+        "create": "NEW",
+        "start": "RUNNING",
+        "pause": "PAUSED",
+        "resume": "RUNNING",
+        "open_pause": "PAUSED WAITING_FOR_HUMAN",
+        "succeed": "SUCCESS",
+        "fail": "ERROR",
+        "cancel": "CANCELED",
+        "time_out": "TIMEOUT",
+        "declare_lost": "ERROR",
+    },
+)
+
+NODE = _machine(
+    "node",
+    {
+        None: "PENDING RUNNING SUCCESS SKIPPED",
+        "PENDING": "RUNNING SKIPPED CANCELED SUCCESS",
+        "RUNNING": "RUNNING SUCCESS ERROR RETRYING WAITING_INPUT CANCELED",
+        "RETRYING": "RUNNING ERROR CANCELED",
+        "WAITING_INPUT": "RUNNING SUCCESS ERROR CANCELED",
+        "SUCCESS": "",
+        "ERROR": "",
+        "SKIPPED": "",
+        "CANCELED": "",
+    },
+    {
+        "schedule": "PENDING",
+        "start": "RUNNING",
+        "attempt_failed": "RETRYING",
+        "wait": "WAITING_INPUT",
+        "go_on": "RUNNING",
+        "succeed": "SUCCESS",
+        "fail": "ERROR",
+        "skip": "SKIPPED",
+        "cancel": "CANCELED",
+    },
+)
+
+PAUSE = _machine(
+    "pause",
+    {None: "active", "active": "resumed timeout cancelled", "resumed": "", "timeout": "", "cancelled": ""},
+    {
+        "open_pause": "active",
+        "resume_pause": "resumed",
+        "time_out_pause": "timeout",
+        "cancel_pause": "cancelled",
+    },
+)
+
+INTERACTION = _machine(
+    "interaction",
+    {
+        None: "pending",
+        "pending": "responded timeout error cancelled",
+        "error": "pending",
+        "responded": "",
+        "timeout": "",
+        "cancelled": "",
+    },
+    {
+        "request": "pending",
+        "respond": "responded",
+        "time_out": "timeout",
+        "fail": "error",
+        "reopen": "pending",
+        "cancel": "cancelled",
+    },
+    frozenset({"mark_notified", "mark_reminded"}),
+)
+
+RESPONSE = _machine(
+    "response",
+    {
+        None: "unprocessed",
+        "unprocessed": "matched filtered_out error",
+        "error": "unprocessed",
+        "filtered_out": "unprocessed",
+        "matched": "",
+    },
+    {
+        "receive": "unprocessed",
+        "match": "matched",
+        "filter_out": "filtered_out",
+        "fail": "error",
+        "reopen": "unprocessed",
+    },
+)
+
+DEPLOYMENT = _machine(
+    "deployment",
+    {
+        "IDLE": "DEPLOYING",
+        "UNDEPLOYED": "DEPLOYING",
+        "DEPLOYMENT_FAILED": "DEPLOYING UNDEPLOYING",
+        "DEPLOYING": "DEPLOYED DEPLOYMENT_FAILED",
+        "DEPLOYED": "DEPLOYING UNDEPLOYING",
+        "UNDEPLOYING": "UNDEPLOYED DEPLOYMENT_FAILED",
+    },
+    {
+        "deploy": "DEPLOYING",
+        "update": "DEPLOYING",
+        "roll_back": "DEPLOYING",
+        "undeploy": "UNDEPLOYING",
+        "complete": "DEPLOYED UNDEPLOYED",
+        "fail": "DEPLOYMENT_FAILED",
+    },
+)
+
+TRIGGER = _machine(
+    "trigger",
+    {
+        None: "pending",
+        "pending": "active failed",
+        "active": "inactive",
+        "inactive": "active",
+        "failed": "pending",
+    },
+    {
+        "register_trigger": "pending",
+        "activate_trigger": "active",
+        "deactivate_trigger": "inactive",
+        "fail_trigger": "failed",
+    },
+    frozenset({"remove_trigger"}),
+)
+
+MACHINES = {machine.name: machine for machine in (EXECUTION, NODE, PAUSE, INTERACTION, RESPONSE, DEPLOYMENT, TRIGGER)}
+"""Every machine by its name."""

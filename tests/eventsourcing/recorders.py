@@ -1,0 +1,24 @@
+"""Recorders of an application, as its factory makes them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from runfold.eventsourcing import Datastore, RunfoldAggregateRecorder, RunfoldApplicationRecorder
+from runfold.eventsourcing.originators import OriginatorIds
+from runfold.eventsourcing.statements import statement
+
+TRecorder = TypeVar("TRecorder", bound=RunfoldAggregateRecorder)
+
+
+def made(
+    datastore: Datastore,
+    recorder_class: type[TRecorder] = RunfoldApplicationRecorder,  # type: ignore[assignment]
+    *,
+    category: str = "accounts",
+    text_ids: bool = False,
+    **kwargs: Any,
+) -> TRecorder:
+    """A recorder of that category, registered."""
+    datastore.run(statement("register_application"), {"category": category, "name": category})
+    return recorder_class(datastore, category=category, originator_ids=OriginatorIds(are_text=text_ids), **kwargs)

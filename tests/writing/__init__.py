@@ -1,0 +1,1 @@
+"""Aggregates, handles and the application."""
