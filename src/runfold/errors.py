@@ -215,6 +215,12 @@ class UnknownProjection(RunfoldError):
     code = "unknown_projection"
 
 
+class UnknownStream(RunfoldError):
+    """There is no stream of that name."""
+
+    code = "unknown_stream"
+
+
 class ImportFailed(RunfoldError):
     """The file can not be imported."""
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cli.conftest import Runfold
-from tests.history.test_discard import BAD, SICK
+from tests.history.test_discard import ALSO_BAD, BAD, SICK
 from tests.worker.log import Log, event, run
 from tests.worker.processes import drain
 from tests.worker.test_parking import smuggle
@@ -84,11 +84,11 @@ def test_an_event_is_given_up_after_a_dry_run(runfold: Runfold, log: Log, sick: 
 
 
 def test_a_stream_that_is_parked_again_says_where(runfold: Runfold, log: Log, sick: int, database_url: str) -> None:
-    later = smuggle(log, SICK, *BAD)
+    later = smuggle(log, SICK, *ALSO_BAD)
     drain(database_url)
     done = runfold("parked", "discard", SICK, "--reason", "no use")
     assert done.code == 1
-    assert f"is parked again at position {later}: invalid input syntax" in done.out
+    assert f"is parked again at position {later}: null value" in done.out
     (row,) = runfold("parked", "list", "--json").json()
     assert (row["position"], row["waiting"]) == (later, 0)
 

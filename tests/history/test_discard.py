@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
+from runfold.errors import DiscardFailed, FoldFailed, InvalidInput, StreamNotParked
 from runfold.history.why import why
 from runfold.projections.catalogue import load_catalogue
 from runfold.projections.discard import Discarded, discard
 from runfold.projections.fold import FOLD_SESSION, NOT_PARKED
+from runfold.projections.shadows import fold_shadows
 from tests.history.conftest import past_of
-from tests.model.compare import assert_tables_equal
 from tests.model.payloads import WORKFLOWS
 from tests.worker.log import Log, event, run
 from tests.worker.processes import assert_nothing_differs, drain, eventually, folded, verified, worker
@@ -22,6 +23,7 @@ from tests.worker.test_parking import POISON, correct, parked, retry, smuggle
 
 GROUP = load_catalogue().groups["execution"]
 BAD = POISON["a number that is none"][:2]
+ALSO_BAD = POISON["a pause without its time"][:2]
 SICK = "execution-sick"
 
 
@@ -85,7 +87,7 @@ def test_the_record_is_never_changed(log: Log, database_url: str, sick: int, cha
 
 
 def test_a_later_bad_event_parks_the_stream_again_at_that_one(log: Log, database_url: str, sick: int) -> None:
-    later = smuggle(log, SICK, *BAD)
+    later = smuggle(log, SICK, *ALSO_BAD)
     log.append(SICK, event("ExecutionSucceeded"))
     drain(database_url)
     found = give_up(database_url)
@@ -107,11 +109,11 @@ def test_a_later_bad_event_parks_the_stream_again_at_that_one(log: Log, database
 def test_the_bad_event_of_an_append_is_parked_and_not_its_first(log: Log, database_url: str) -> None:
     """Also where one append holds good and bad events: they are in one batch."""
     log.append(SICK, event("ExecutionCreated", execution_id="sick"))
-    first = log.append(SICK, *[event("ExecutionStarted")] * 5) - 4
+    first = log.append(SICK, *[event("NodeStarted", activation=f"n{n}", attempt=1) for n in range(5)]) - 4
     with log.connection.transaction():
         log.connection.execute("SET LOCAL session_replication_role = replica")
         log.connection.execute(
-            'UPDATE runfold.events SET data = \'{"start_time": "soon"}\' WHERE position IN (%s, %s)',
+            'UPDATE runfold.events SET data = data || \'{"attempt": "first"}\' WHERE position IN (%s, %s)',
             (first + 2, first + 4),
         )
     drain(database_url)
@@ -156,16 +158,14 @@ def test_control_a_fold_that_does_not_know_of_discards_meets_the_event(
     give_up(database_url)
     with past_of(database_url, position=sick) as past:
         past.execute("SELECT FROM workflow_executions")
-    careless = NOT_PARKED.replace("d.position = e.position", "false")
-    monkeypatch.setattr("runfold.projections.shadows.fold_shadows.__kwdefaults__", {
-        **__import__("runfold.projections.shadows", fromlist=["x"]).fold_shadows.__kwdefaults__, "streams": careless,
-    })  # fmt: skip
-    with past_of(database_url, position=sick) as past, pytest.raises(Exception, match="invalid input syntax"):
+    careless = partial(fold_shadows, streams=NOT_PARKED.replace("d.position = e.position", "false"))
+    monkeypatch.setattr("runfold.history.scope.fold_shadows", careless)
+    with past_of(database_url, position=sick) as past, pytest.raises(FoldFailed, match="invalid input syntax"):
         past.execute("SELECT FROM workflow_executions")
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_come_of_it(log: Log, database_url: str, sick: int) -> None:
-    later = smuggle(log, SICK, *BAD)
+    later = smuggle(log, SICK, *ALSO_BAD)
     drain(database_url)
     before = parked(log.connection)
     found = give_up(database_url, dry_run=True)
@@ -238,4 +238,3 @@ def test_two_groups_give_up_an_event_each_for_itself(log: Log, database_url: str
     with past_of(database_url, position=sick) as past:
         past.execute("SELECT FROM workflow_execution_logs")
         assert past.discarded() == [], "it is another group's"
-    assert_tables_equal({}, {})

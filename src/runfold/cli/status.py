@@ -32,6 +32,7 @@ def status(as_json: Json = False) -> None:
             "verified": f"up to {verified['position']:,}, {verified['differences']:,} differences"
             if verified["position"] is not None
             else "never: run `runfold projection verify`",
+            **_sample(found["sample_verified"]),
         }
     )
     typer.echo()
@@ -53,6 +54,14 @@ def status(as_json: Json = False) -> None:
     if found["discarded_events"]:
         typer.echo("\ndiscarded events, see `runfold parked list --discarded`")
         print_table(found["discarded_events"], columns=["group_name", "stream_id", "position", "type", "reason"])
+
+
+def _sample(sample: dict[str, Any]) -> dict[str, str]:
+    """What was verified last of some streams only, where that was done."""
+    if sample["position"] is None:
+        return {}
+    said = f"{sample['streams']:,} streams up to {sample['position']:,}, {sample['differences']:,} differences"
+    return {"verified sample": said}
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:

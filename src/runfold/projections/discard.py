@@ -8,9 +8,11 @@ from typing import Any
 import psycopg
 
 from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
-from runfold.projections.bad_event import fold_to_the_bad_one, is_poison, one_line
+from runfold.projections.bad_event import Bad, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import NO_STREAM, bind, fold_batch, live_schemas
+from runfold.projections.replay import can_replay, replay_group
+from runfold.projections.shadows import make_shadows
 from runfold.projections.statements import statement
 
 
@@ -58,9 +60,12 @@ def discard(
         if row is None:
             raise StreamNotParked(f"{stream_id} is not parked in group {group.name}", hint="see `runfold parked list`")
         first, checkpoint = row
-        bind(cursor, live_schemas(group))
         _require_sound_statements(connection, cursor, group)
-        bad = fold_to_the_bad_one(connection, cursor, group, stream_id, after=first - 1, upto=checkpoint)
+        bad = _first_bad(connection, cursor, group, stream_id, checkpoint)
+        if bad is None:
+            # What only the live tables refuse: a foreign key, or a sum over many streams.
+            with connection.transaction(force_rollback=True):
+                bad = _fold_what_stands(connection, cursor, group, stream_id, after=first - 1, upto=checkpoint)
         if bad is None:
             raise DiscardFailed(
                 f"the events of {stream_id} can be folded now", hint=f"run `runfold parked retry {stream_id}`"
@@ -77,20 +82,13 @@ def discard(
             },
         )
         version, kind = cursor.fetchone() or (0, "")
-        again = fold_to_the_bad_one(connection, cursor, group, stream_id, after=bad.position, upto=checkpoint)
-        if again is None:
-            cursor.execute(statement("unpark_stream"), {"group": group.name, "stream": stream_id})
-        else:
-            cursor.execute(
-                statement("park_again"),
-                {
-                    "group": group.name,
-                    "stream": stream_id,
-                    "position": again.position,
-                    "sqlstate": again.error.sqlstate,
-                    "error": one_line(again.error),
-                },
-            )
+        again = _first_bad(connection, cursor, group, stream_id, checkpoint)
+        _leave_parked(cursor, group, stream_id, again)
+        if can_replay(group):
+            _replay(connection, cursor, group, stream_id, checkpoint)
+        elif (other := _fold_what_stands(connection, cursor, group, stream_id, bad.position, checkpoint)) is not None:
+            again = other
+            _leave_parked(cursor, group, stream_id, again)
     return Discarded(
         group=group.name,
         stream_id=stream_id,
@@ -105,8 +103,63 @@ def discard(
     )
 
 
+def _first_bad(
+    connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], group: Group, stream_id: str, upto: int
+) -> Bad | None:
+    """The stream's first event that can not be folded, from its beginning and at its own time, whatever stands now."""
+    with connection.transaction(force_rollback=True):
+        make_shadows(cursor, group)
+        bind(cursor, ["pg_temp"])
+        return fold_to_the_bad_one(connection, cursor, group, stream_id, after=0, upto=upto)
+
+
+def _fold_what_stands(
+    connection: psycopg.Connection[Any],
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    stream_id: str,
+    after: int,
+    upto: int,
+) -> Bad | None:
+    """Fold the stream's events after a position over the rows that stand, to the first that can not be folded."""
+    bind(cursor, live_schemas(group))
+    return fold_to_the_bad_one(connection, cursor, group, stream_id, after=after, upto=upto)
+
+
+def _leave_parked(cursor: psycopg.Cursor[Any], group: Group, stream_id: str, bad: Bad | None) -> None:
+    """Park the stream at another event, or no more."""
+    cursor.execute(statement("unpark_stream"), {"group": group.name, "stream": stream_id})
+    if bad is not None:
+        cursor.execute(
+            statement("park_stream"),
+            {
+                "group": group.name,
+                "stream": stream_id,
+                "position": bad.position,
+                "sqlstate": bad.error.sqlstate,
+                "error": one_line(bad.error),
+            },
+        )
+
+
+def _replay(
+    connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], group: Group, stream_id: str, upto: int
+) -> None:
+    try:
+        with connection.transaction():
+            replay_group(cursor, group, stream_id, upto)
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except psycopg.Error as exc:
+        if not is_poison(exc):
+            raise
+        raise DiscardFailed(
+            f"what waits in {stream_id} can not be folded: {one_line(exc)}", hint="mend the table that refuses it"
+        ) from exc
+
+
 def _require_sound_statements(connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any], group: Group) -> None:
     """Where a statement fails over no events at all, no event is to blame."""
+    bind(cursor, live_schemas(group))
     try:
         with connection.transaction(force_rollback=True):
             fold_batch(cursor, group, after=0, upto=0, types=frozenset(group.events), streams=NO_STREAM)

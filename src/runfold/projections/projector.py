@@ -24,6 +24,7 @@ from runfold.projections.fold import (
     fold_batch,
     live_schemas,
 )
+from runfold.projections.replay import can_replay, replay_group
 from runfold.projections.statements import statement
 
 log = logging.getLogger(__name__)
@@ -209,9 +210,11 @@ class Projector:
         return fold_alone(self.connection, cursor, group, stream_id, after=after, upto=bounds.upto, types=bounds.types)
 
     def retry_parked(self, group: Group, stream_id: str) -> psycopg.Error | None:
-        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it, or return its new error.
+        """Fold a parked stream in order from its beginning up to the group's checkpoint and unpark it.
 
-        Safe beside a worker: it holds the group's checkpoint.
+        Returns its new error where it fails again; then it stays parked and nothing else was changed. Where rows of
+        the group belong to no stream, only what waits is folded, over the rows that stand. Safe beside a worker: it
+        holds the group's checkpoint.
         """
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute(statement("parked_stream"), {"group": group.name, "stream": stream_id})
@@ -219,12 +222,8 @@ class Projector:
             if row is None:
                 return None
             first, checkpoint = row
-            bind(cursor, live_schemas(group))
-            bounds = Bounds(checkpoint, 1, frozenset(group.events))
-            failure = self._fold_one(cursor, group, first - 1, bounds, stream_id)
-            if failure is None:
-                cursor.execute(statement("unpark_stream"), {"group": group.name, "stream": stream_id})
-            else:
+            failure = self._retry(cursor, group, stream_id, first, checkpoint)
+            if failure is not None:
                 cursor.execute(
                     statement("park_stream"),
                     {
@@ -236,3 +235,26 @@ class Projector:
                     },
                 )
             return failure
+
+    def _retry(
+        self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, first: int, checkpoint: int
+    ) -> psycopg.Error | None:
+        unpark = {"group": group.name, "stream": stream_id}
+        if not can_replay(group):
+            bind(cursor, live_schemas(group))
+            failure = self._fold_one(
+                cursor, group, first - 1, Bounds(checkpoint, 1, frozenset(group.events)), stream_id
+            )
+            if failure is None:
+                cursor.execute(statement("unpark_stream"), unpark)
+            return failure
+        try:
+            with self.connection.transaction():
+                cursor.execute(statement("unpark_stream"), unpark)
+                replay_group(cursor, group, stream_id, checkpoint)
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except psycopg.Error as exc:
+            if not is_poison(exc):
+                raise
+            return exc
+        return None
