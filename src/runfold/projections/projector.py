@@ -12,12 +12,21 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from runfold.errors import LeadershipLost
+from runfold.projections.bad_event import (
+    Check,
+    Failure,
+    check_constraints,
+    fold_alone,
+    fold_to_the_bad_one,
+    is_poison,
+    one_line,
+    sqlstate_of,
+)
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     EVERY_STREAM,
     NO_STREAM,
     NOT_PARKED,
-    ONE_STREAM,
     SMALL_BATCH,
     Bounds,
     HandlerFailed,
@@ -35,10 +44,6 @@ log = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 20_000
 
-# Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
-_POISON_CLASSES = ("22", "23", "42")
-_POISON_STATES = ("P0001",)
-
 
 class GroupStopped(Exception):
     """The group's statements fail whatever the events are; its checkpoint says why."""
@@ -55,18 +60,6 @@ class Advanced:
     after: int
     upto: int
     events: int
-
-
-Failure = psycopg.Error | HandlerFailed
-"""What a fold that failed raised."""
-
-
-def is_poison(exc: Failure) -> bool:
-    """Whether the error is the data's or the fold's."""
-    if isinstance(exc, HandlerFailed):
-        return True
-    state = exc.sqlstate or ""
-    return state[:2] in _POISON_CLASSES or state in _POISON_STATES
 
 
 class Projector:
@@ -113,7 +106,7 @@ class Projector:
             except (psycopg.Error, HandlerFailed) as exc:
                 if not is_poison(exc) or self._fails_without_events(group, exc):
                     self._stop(group, exc)
-                    raise GroupStopped(_one_line(exc)) from exc
+                    raise GroupStopped(one_line(exc)) from exc
                 if size == 1:
                     return self._park(group, head)
                 self._sizes[group.name] = max(1, size // 16)
@@ -234,7 +227,7 @@ class Projector:
         return False
 
     def _stop(self, group: Group, exc: Failure) -> None:
-        self._note_stopped(group, sqlstate_of(exc), _one_line(exc))
+        self._note_stopped(group, sqlstate_of(exc), one_line(exc))
 
     def _note_stopped(self, group: Group, sqlstate: str, error: str) -> None:
         with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -255,17 +248,26 @@ class Projector:
             )
             suspects = cursor.fetchall()
             bind(cursor, live_schemas(group))
-            for stream_id, first_position in suspects:
-                failure = self._fold_one(cursor, group, after, bounds, stream_id)
-                if failure is None:
+            for (stream_id,) in suspects:
+                # What comes before the bad one in its append is folded; from the bad one on the stream waits.
+                bad = fold_to_the_bad_one(
+                    self.connection,
+                    cursor,
+                    group,
+                    stream_id,
+                    after=after,
+                    upto=bounds.upto,
+                    check=self._check_of(group),
+                )
+                if bad is None:
                     continue
-                self._note_parked(cursor, group, stream_id, first_position, failure)
+                self._note_parked(cursor, group, stream_id, bad.position, bad.error)
                 log.error(
                     "stream %s is parked in group %s at position %s: %s",
                     stream_id,
                     group.name,
-                    first_position,
-                    _one_line(failure),
+                    bad.position,
+                    one_line(bad.error),
                 )
             self._move(cursor, group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
@@ -280,7 +282,7 @@ class Projector:
                 "stream": stream_id,
                 "position": position,
                 "sqlstate": sqlstate_of(failure),
-                "error": _one_line(failure),
+                "error": one_line(failure),
             },
         )
 
@@ -288,27 +290,20 @@ class Projector:
         self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
     ) -> Failure | None:
         """Fold one stream's events of a batch; on a data error undo that and return it."""
-        try:
-            with self.connection.transaction():
-                fold_batch(
-                    cursor,
-                    group,
-                    after=after,
-                    upto=bounds.upto,
-                    types=bounds.types,
-                    streams=ONE_STREAM,
-                    stream=stream_id,
-                )
-                self._check_constraints(cursor, group)
-        except (psycopg.Error, HandlerFailed) as exc:
-            if not is_poison(exc):
-                raise
-            return exc
-        return None
+        return fold_alone(
+            self.connection,
+            cursor,
+            group,
+            stream_id,
+            after=after,
+            upto=bounds.upto,
+            types=bounds.types,
+            check=self._check_of(group),
+        )
 
-    def _check_constraints(self, cursor: psycopg.Cursor[Any], group: Group) -> None:  # noqa: ARG002 - for who overrides it
-        """Let deferred constraints speak now, not at commit, where they would take the other streams with them."""
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    def _check_of(self, group: Group) -> Check:  # noqa: ARG002 - for who overrides it
+        """What lets the deferred constraints of the group's tables speak."""
+        return check_constraints
 
     def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
         """Fold a parked stream in order from its beginning up to the group's checkpoint and unpark it.
@@ -343,19 +338,9 @@ class Projector:
             with self.connection.transaction():
                 cursor.execute(statement("unpark_stream"), unpark)
                 replay_group(cursor, group, stream_id, checkpoint)
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                check_constraints(cursor)
         except psycopg.Error as exc:
             if not is_poison(exc):
                 raise
             return exc
         return None
-
-
-def sqlstate_of(exc: Failure) -> str:
-    """The error's SQLSTATE; that of a raised exception for one of Python's."""
-    return "P0001" if isinstance(exc, HandlerFailed) else exc.sqlstate or "XX000"
-
-
-def _one_line(exc: Failure) -> str:
-    message = exc.diag.message_primary if isinstance(exc, psycopg.Error) else None
-    return " ".join(str(message or exc).split())
