@@ -44,7 +44,7 @@ class OwnLogin:
             raise ProjectionRoleMissing(
                 "projections of your own are folded by a login of their own, and none is named",
                 hint="CREATE ROLE my_projections LOGIN PASSWORD '…' IN ROLE runfold_projections,"
-                " and set RUNFOLD_PROJECTIONS_URL to its URL"
+                " and set RUNFOLD_PROJECTIONS_URL to its URL",
             )
         return embedded_server(self.settings).projections_url()
 
