@@ -240,6 +240,12 @@ class UnknownProjection(RunfoldError):
     code = "unknown_projection"
 
 
+class UnknownStream(RunfoldError):
+    """There is no stream of that name."""
+
+    code = "unknown_stream"
+
+
 class ImportFailed(RunfoldError):
     """The file can not be imported."""
 
@@ -256,6 +262,12 @@ class UnknownInteraction(RunfoldError):
     """There is no interaction of that id."""
 
     code = "unknown_interaction"
+
+
+class UnknownDeployment(RunfoldError):
+    """The workflow never was in service in that version."""
+
+    code = "unknown_deployment"
 
 
 class GroupWaits(RunfoldError):

@@ -117,7 +117,9 @@ def test_verify_exits_with_1_and_names_the_column_when_a_row_differs(
     bad = runfold("projection", "verify", "workflow_executions", "--json")
     assert bad.code == 1
     (found,) = bad.json()
-    assert set(found) == {"projection", "group", "position", "rows", "differing", "differences", "parked_streams"}
+    assert set(found) == {
+        "projection", "group", "position", "rows", "differing", "differences", "parked_streams", "streams", "left_out",
+    }  # fmt: skip
     (difference,) = found["differences"]
     assert (difference["kind"], set(difference["key"])) == ("different", {"id"})
     assert difference["columns"] == {"metadata": ['{"cost": 1.00}', '{"cost": 1.0}']}

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -39,6 +40,9 @@ class Runner:
         self._ended = ended
         self._working = False
         self._module = ModuleType("documented")
+        # Aggregates of the eventsourcing library are found by their module's name.
+        sys.modules[self._module.__name__] = self._module
+        ended.callback(sys.modules.pop, self._module.__name__)
         self._environment: dict[str, str] = {
             "PATH": f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}",
             "HOME": str(folder),
@@ -68,7 +72,7 @@ class Runner:
         """A worker with the projections that were saved, until the test ends."""
         if not self._working:
             folders = [self.projections] if self.projections.is_dir() else []
-            self._ended.enter_context(worker(url or self.url, *folders))
+            self._ended.enter_context(worker(url or self.url, *folders, timeout_interval=0.1))
             self._working = True
 
     def _run_sql(self, text: str) -> None:

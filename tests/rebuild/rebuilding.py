@@ -69,8 +69,9 @@ def damage(connection: psycopg.Connection[Any], seed: int = 1) -> int:
         )
         where = " AND ".join(f"{name} = %s" for name in projection.key)
         column = "last_event_position" if "anomalies" not in table else "stream_id"
-        for key in sorted(keys.fetchall(), key=str):
-            match random.randrange(6):
+        for number, key in enumerate(sorted(keys.fetchall(), key=str)):
+            # Of every table at least one.
+            match 1 if number == 0 else random.randrange(6):
                 case 0:
                     # The parent of rows takes them along: deleted rows are counted by who deletes them.
                     cursor = connection.execute(f"DELETE FROM {table} WHERE {where}".encode(), key)

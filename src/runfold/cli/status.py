@@ -34,6 +34,7 @@ def status(
             "verified": f"up to {verified['position']:,}, {verified['differences']:,} differences"
             if verified["position"] is not None
             else "never: run `runfold projection verify`",
+            **_sample(found["sample_verified"]),
         }
     )
     typer.echo()
@@ -52,6 +53,14 @@ def status(
     if found["parked_streams"]:
         typer.echo("\nparked streams, see `runfold parked list`")
         print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])
+
+
+def _sample(sample: dict[str, Any]) -> dict[str, str]:
+    """What was verified last of some streams only, where that was done."""
+    if sample["position"] is None:
+        return {}
+    said = f"{sample['streams']:,} streams up to {sample['position']:,}, {sample['differences']:,} differences"
+    return {"verified sample": said}
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from psycopg.sql import Composed
 from runfold.eventsourcing.datastore import Datastore
 from runfold.eventsourcing.originators import OriginatorIds
 from runfold.eventsourcing.statements import statement
-from runfold.eventsourcing.subscription import LogSubscription
+from runfold.eventsourcing.subscription import Ear, LogSubscription
 
 _Cursor = psycopg.Cursor[DictRow]
 
@@ -196,7 +196,7 @@ class RunfoldApplicationRecorder(RunfoldAggregateRecorder, ApplicationRecorder):
         return None if position is None else int(position)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
-        return LogSubscription(recorder=self, gt=gt, topics=topics)
+        return LogSubscription(self, Ear(self.datastore, self.category), gt=gt, topics=topics)
 
 
 class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):

@@ -52,13 +52,13 @@ FOLD_SESSION: LiteralString = """
 # that would be made for half a percent of the log (650 ms for one event); with nothing but nested loops over indexes
 # to choose, it is made for few rows.
 SMALL_BATCH = 200
-_SMALL_BATCH_PLANS: LiteralString = """;
-    SET LOCAL plan_cache_mode = 'force_generic_plan';
-    SET LOCAL enable_hashjoin = off;
-    SET LOCAL enable_mergejoin = off;
-    SET LOCAL enable_seqscan = off;
-    SET LOCAL enable_bitmapscan = off
-"""
+_SMALL_BATCH_PLANS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,13 @@ def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = F
     path = ["pg_catalog", *dict.fromkeys(schemas), "runfold"]
     if "pg_temp" not in path:
         path.append("pg_temp")
-    setting = sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
-    cursor.execute(setting + sql.SQL(_SMALL_BATCH_PLANS) if small else setting)
+    settings = {"search_path": ", ".join(sql.Identifier(schema).as_string(cursor) for schema in path)}
+    if small:
+        settings |= _SMALL_BATCH_PLANS
+    # One statement, and no SET: a pipeline takes it.
+    call = sql.SQL("set_config({}, {}, true)")
+    calls = [call.format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()]
+    cursor.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls)))
 
 
 def live_schemas(group: Group) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, LiteralString
 
@@ -25,6 +26,7 @@ from runfold.projections.fold import (
     fold_batch,
     live_schemas,
 )
+from runfold.projections.replay import can_replay, replay_group
 from runfold.projections.statements import statement
 
 log = logging.getLogger(__name__)
@@ -66,17 +68,27 @@ def is_poison(exc: Failure) -> bool:
 
 
 class Projector:
-    """Folds for the worker that leads. The connection is its own, in autocommit, and set up by FOLD_SESSION."""
+    """Folds for the worker that leads. The connection is its own, in autocommit, and set up by FOLD_SESSION.
+
+    `pipelined` sends the statements of a batch at once: on a busy machine each wait for an answer is a chance to be
+    kept waiting.
+    """
 
     _PARK: ClassVar[LiteralString] = "park_stream"
     _UNPARK: ClassVar[LiteralString] = "unpark_stream"
 
     def __init__(
-        self, connection: psycopg.Connection[Any], *, epoch: int, batch_size: int = DEFAULT_BATCH_SIZE
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        epoch: int,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        pipelined: bool = False,
     ) -> None:
         self.connection = connection
         self.epoch = epoch
         self.batch_size = batch_size
+        self.pipelined = pipelined
         # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
         self._sizes: dict[str, int] = {}
 
@@ -122,7 +134,13 @@ class Projector:
         return {name for (name,) in rows}
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
-        with self.connection.transaction(), self.connection.cursor() as cursor:
+        # A projection without statements is not SQL alone, and may do what a pipeline can not.
+        pipelined = self.pipelined and all(projection.statements for projection in group.projections)
+        with (
+            self.connection.pipeline() if pipelined else nullcontext(),
+            self.connection.transaction(),
+            self.connection.cursor() as cursor,
+        ):
             after, parked = self._state(cursor, group)
             if after >= head:
                 return None
@@ -164,11 +182,14 @@ class Projector:
         return None if row is None else (row[0], row[1])
 
     def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
-        cursor.execute(
-            statement("move_checkpoint"), {"group": group.name, "after": after, "upto": upto, "epoch": self.epoch}
-        )
-        if cursor.rowcount != 1:
-            raise LeadershipLost
+        # A cursor of its own, and its row fetched: in a pipeline the first result of a cursor may be another
+        # statement's, and nothing has been executed before something is fetched.
+        with cursor.connection.cursor() as moving:
+            moving.execute(
+                statement("move_checkpoint"), {"group": group.name, "after": after, "upto": upto, "epoch": self.epoch}
+            )
+            if moving.fetchone() is None:
+                raise LeadershipLost
 
     def _fails_without_events(self, group: Group, exc: Failure) -> bool:
         """Whether a statement is wrong in itself, and so fails over no events at all: then no event is to blame."""
@@ -262,23 +283,44 @@ class Projector:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
-        """Fold a parked stream's waiting events up to the group's checkpoint and unpark it, or return its new error.
+        """Fold a parked stream in order from its beginning up to the group's checkpoint and unpark it.
 
-        Safe beside a worker: it holds the group's checkpoint.
+        Returns its new error where it fails again; then it stays parked and nothing else was changed. Where rows of
+        the group belong to no stream, only what waits is folded, over the rows that stand. Safe beside a worker: it
+        holds the group's checkpoint.
         """
         with self.connection.transaction(), self.connection.cursor() as cursor:
             row = self._parked_state(cursor, group, stream_id)
             if row is None:
                 return None
             first, checkpoint = row
-            bind(cursor, live_schemas(group))
-            bounds = Bounds(checkpoint, 1, frozenset(group.events))
-            failure = self._fold_one(cursor, group, first - 1, bounds, stream_id)
-            if failure is None:
-                cursor.execute(statement(self._UNPARK), {"group": group.name, "stream": stream_id})
-            else:
+            failure = self._retry(cursor, group, stream_id, first, checkpoint)
+            if failure is not None:
                 self._note_parked(cursor, group, stream_id, first, failure)
             return failure
+
+    def _retry(
+        self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, first: int, checkpoint: int
+    ) -> Failure | None:
+        unpark = {"group": group.name, "stream": stream_id}
+        if not can_replay(group):
+            bind(cursor, live_schemas(group))
+            failure = self._fold_one(
+                cursor, group, first - 1, Bounds(checkpoint, 1, frozenset(group.events)), stream_id
+            )
+            if failure is None:
+                cursor.execute(statement(self._UNPARK), unpark)
+            return failure
+        try:
+            with self.connection.transaction():
+                cursor.execute(statement("unpark_stream"), unpark)
+                replay_group(cursor, group, stream_id, checkpoint)
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except psycopg.Error as exc:
+            if not is_poison(exc):
+                raise
+            return exc
+        return None
 
 
 def sqlstate_of(exc: Failure) -> str:

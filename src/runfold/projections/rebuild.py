@@ -24,7 +24,15 @@ from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import batch_bounds, bind, fold_batch
 from runfold.projections.own_rebuild import rebuild_own
-from runfold.projections.reconcile import Difference, Pair, Written, parents_first, stream_values, tied_together
+from runfold.projections.reconcile import (
+    Difference,
+    Pair,
+    mend_copies,
+    parents_first,
+    stream_values,
+    tied_together,
+    write_differences,
+)
 from runfold.projections.registry import check_checkpoint, note_built
 from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA
 from runfold.projections.slices import REBUILD_SESSION, Connect, Plan, fold_slices, reads_of, slices_for
@@ -413,26 +421,6 @@ class _Rebuild:
     def _one(self, query: Any, parameters: dict[str, Any]) -> Any:
         row = self.connection.execute(query, parameters).fetchone()
         return row[0] if row is not None else None
-
-
-def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
-    """Write what `find` found: children are deleted first, parents inserted first. The pairs stand parents first."""
-    written = {pair.projection.name: pair.delete(cursor) for pair in reversed(pairs)}
-    for pair in pairs:
-        more, done = pair.write(cursor), written[pair.projection.name]
-        done.inserted += more.inserted
-        done.updated += more.updated
-    return written
-
-
-def mend_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
-    """Have the columns of `workflows` that are copies of workflow_status made again where they differ."""
-    if all(projection.name != "workflow_status" for projection in projections):
-        return
-    stale = sorted({row[0] for row in cursor.execute(statement("workflow_copies")).fetchall()})
-    if stale:
-        cursor.execute(statement("stale_copies"), {"workflows": stale})
-        cursor.execute(statement("sync_workflows"))
 
 
 def _shadow(projection: Projection) -> sql.Identifier:

@@ -158,7 +158,7 @@ class Worker:
         own: OwnGroups,
         timeouts: Timeouts | None,
     ) -> None:
-        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
+        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size, pipelined=True)
         maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
