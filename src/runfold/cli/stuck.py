@@ -1,0 +1,116 @@
+"""`runfold execution stuck`: what nobody works on any more."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runfold.cli.database import open_database
+from runfold.cli.durations import parse_duration, short
+from runfold.cli.output import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from runfold.stuck import Row, Stuck
+
+
+def stuck(
+    idle: Annotated[
+        int,
+        typer.Option("--idle", parser=parse_duration, help="Not seen for this long: 30m, 1h, 2d.", metavar="DURATION"),
+    ] = "1h",  # type: ignore[assignment]  # the parser makes it milliseconds
+    declare_lost: Annotated[
+        bool, typer.Option("--declare-lost", help="End the executions that were not seen for so long.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --declare-lost: only say which.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --declare-lost: do not ask.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many of each kind at most.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List executions without an event for --idle, pauses past their time, and deployments that do not end.
+
+    An execution that waits for a person or for its time is not idle; its log lines are signs of life. With
+    --declare-lost, each is looked at again and ended with ExecutionDeclaredLost, unless an event came meanwhile. In a
+    terminal it asks first.
+    """
+    from runfold.stuck import find_stuck
+
+    patience = timedelta(milliseconds=idle)
+    with open_database() as connection:
+        found = find_stuck(connection, patience, limit=limit)
+        given_up = found.abandoned(patience) if declare_lost else []
+        if not as_json:
+            _print(found)
+        if given_up and not dry_run and not yes and not as_json and sys.stdin.isatty():
+            typer.confirm(f"declare {len(given_up)} executions lost?", abort=True)
+        lost = [] if dry_run else _declare(connection, given_up, patience, shown=not as_json)
+    if as_json:
+        print_json(
+            {
+                "executions": found.executions,
+                "pauses": found.pauses,
+                "deployments": found.deployments,
+                **({"to_declare_lost": given_up} if dry_run else {}),
+                **({"declared_lost": lost} if declare_lost and not dry_run else {}),
+            }
+        )
+    elif declare_lost:
+        names = given_up if dry_run else lost
+        typer.echo(f"\n{'would be ' if dry_run else ''}declared lost: {len(names)}")
+        for name in names:
+            typer.echo(f"  {name}")
+        if not dry_run and len(lost) < len(given_up):
+            typer.echo(f"left alone, as they moved meanwhile: {len(given_up) - len(lost)}")
+
+
+def _declare(connection: Any, given_up: list[str], idle: timedelta, *, shown: bool) -> list[str]:
+    """Declare them lost, each in a transaction of its own; returns those that were."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from runfold.stuck import declare_lost
+
+    console = Console(stderr=True)
+    shown = shown and console.is_terminal
+    names = track(given_up, "declaring lost", console=console, transient=True, disable=not shown)
+    return [name for name in names if declare_lost(connection, name, idle) is not None]
+
+
+def _print(found: Stuck) -> None:
+    if found.nothing:
+        typer.echo("nothing is stuck")
+
+    def ago(seconds: float | None) -> str | None:
+        return None if seconds is None else f"{short(max(0, round(seconds * 1000)))} ago"
+
+    sections: list[tuple[str, list[Row], list[str]]] = [
+        ("executions without events", found.executions, ["execution_id", "status", "workflow", "seen"]),
+        ("open pauses", found.pauses, ["execution_id", "pause", "node_id", "reason", "due", "interaction", "seen"]),
+        ("deployments under way", found.deployments, ["workflow", "action", "status", "version", "seen"]),
+    ]
+    for number, (title, rows, columns) in enumerate([one for one in sections if one[1]]):
+        typer.echo(f"{chr(10) if number else ''}{title}")
+        print_table(
+            [
+                {
+                    **row,
+                    "workflow": row["workflow"] or row["workflow_id"],
+                    "seen": ago(row["idle_seconds"]),
+                    "due": ago(row["overdue_seconds"]) if row.get("reason") == "past its time" else None,
+                    "interaction": row.get("interaction_status"),
+                    "action": row.get("deployment_action"),
+                    "version": row.get("deployment_version"),
+                }
+                for row in rows
+            ],
+            columns=columns,
+        )
+
+
+def register(root: typer.Typer) -> None:  # noqa: ARG001 - it goes below a noun that stands already
+    """Add `runfold execution stuck`."""
+    from runfold.cli.execution import app
+
+    app.command("stuck", epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")(stuck)
