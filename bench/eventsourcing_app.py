@@ -1,6 +1,6 @@
 """An application of the eventsourcing library on our persistence module, and on the library's own for PostgreSQL.
 
-One application class, twice: it saves new aggregates of 17 events, one save an aggregate, with the default settings
+One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with default settings
 of either module, on the same server. With 1 thread, with 8 threads of one process, and with 8 processes of one thread.
 """
 
@@ -38,8 +38,9 @@ class Case(Aggregate):
         self.steps = 0
 
     @event("StepDone")
-    def do(self, step: int, text: str) -> None:  # noqa: ARG002  # the text is in the event
+    def do(self, step: int, text: str) -> None:
         self.steps = step
+        self.text = text
 
 
 class Cases(Application[UUID]):
@@ -115,7 +116,7 @@ def main() -> None:
         with psycopg.connect(url) as connection:
             facts["server"] = connection.info.server_version
         for processes, threads, aggregates, expected in SHAPES:
-            shape = f"processes x threads {processes}x{threads}"
+            shape = f"{processes} processes of {threads} threads"
             deciders = Deciders(url, processes, threads)
             turns = max(2, aggregates // 10) if arguments.quick else aggregates
             sides = {side: partial(deciders.events_per_second, side, turns) for side in ("runfold", "library")}

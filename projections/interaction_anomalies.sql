@@ -3,7 +3,7 @@
 -- group: interaction
 -- table: runfold.interaction_anomalies
 -- key: position, projection
--- stream_key: stream_id
+-- cross_stream: true
 -- reads_before: human_interactions, hil_responses
 -- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
 --   InteractionFailed, InteractionReopened, InteractionCanceled, ResponseReceived, ResponseMatched, ResponseFilteredOut,

@@ -10,60 +10,74 @@
 -- barriers: WorkflowDeleted
 
 -- Every event moves its activation to one status, whatever the status before, until one of them ends it. So the row is what
--- the events up to the first ending one give: of each field the last given, in event order, over what stands.
+-- the events up to the first ending one give: of each field the last given, in event order, over what stands. An event that
+-- ends is the last, so its object needs no merging; of a first event null fields may stay in the object, for there is nothing
+-- below them. Where the execution was created in this batch no node of it stands, and none is looked up.
 MERGE INTO node_executions AS t
 USING (
-    SELECT runfold.row_id(e.stream_id, 'node', e.activation) AS id,
-           e.stream_id, e.activation,
-           (array_agg(e.user_id))[1] AS user_id,
-           (array_agg(e.data ->> 'node_id' ORDER BY e.position))[1] AS node_id,
-           (array_agg(runfold.node_target(e.type) ORDER BY e.position))[count(*)] AS status,
-           (array_agg((e.data ->> 'start_time')::bigint ORDER BY e.position) FILTER (WHERE e.type = 'NodeStarted'))[1]
-               AS start_time,
-           runfold.merge(CASE e.type WHEN 'NodeAttemptFailed' THEN runfold.given(e.data) - 'attempt'
-                         ELSE runfold.given(e.data) END ORDER BY e.position) AS given,
+    SELECT runfold.row_id('execution-' || e.execution_id, 'node', e.activation) AS id,
+           max(e.first_event_position) < (SELECT min(b.position) FROM batch b) AS may_stand,
+           e.execution_id, e.activation, e.user_id,
+           max(e.data ->> 'node_id') FILTER (WHERE e.events_before = 0) AS node_id,
+           max(e.target) FILTER (WHERE e.ends) AS ended_with,
+           CASE max(e.position) WHEN max(e.position) FILTER (WHERE e.target = 'RUNNING') THEN 'RUNNING'
+                                WHEN max(e.position) FILTER (WHERE e.target = 'PENDING') THEN 'PENDING'
+                                WHEN max(e.position) FILTER (WHERE e.target = 'RETRYING') THEN 'RETRYING'
+                                ELSE 'WAITING_INPUT' END AS last_target,
+           max((e.data ->> 'start_time')::bigint) FILTER (WHERE e.type = 'NodeStarted' AND e.starts_before = 0) AS start_time,
+           runfold.merge(CASE WHEN e.type = 'NodeAttemptFailed' THEN runfold.given(e.data) - 'attempt'
+                              WHEN e.events_before = 0 THEN e.data
+                              ELSE runfold.given(e.data) END ORDER BY e.position) FILTER (WHERE NOT e.ends) AS given,
+           runfold.merge(e.data) FILTER (WHERE e.ends) AS ending,
            max(e.position) AS last_event_position,
-           (array_agg(e.occurred_at ORDER BY e.position))[1] AS created_at
-      FROM (SELECT b.stream_id, b.data ->> 'activation' COLLATE "C" AS activation, b.position, b.type, b.data, b.user_id,
-                   b.occurred_at,
-                   count(*) FILTER (WHERE runfold.node_has_ended(runfold.node_target(b.type)))
-                       OVER (PARTITION BY b.stream_id, b.data ->> 'activation' COLLATE "C" ORDER BY b.position
-                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ends_before
-              FROM batch b
-              JOIN workflow_executions x
-                ON x.execution_id = substr(b.stream_id, 11) AND x.first_event_position < b.position) AS e
+           max(e.occurred_at) FILTER (WHERE e.events_before = 0) AS created_at
+      FROM (SELECT b.*, runfold.node_has_ended(b.target) AS ends,
+                   count(*) OVER earlier AS events_before,
+                   count(*) FILTER (WHERE b.type = 'NodeStarted') OVER earlier AS starts_before,
+                   count(*) FILTER (WHERE runfold.node_has_ended(b.target)) OVER earlier AS ends_before
+              FROM (SELECT x.execution_id, b.data ->> 'activation' COLLATE "C" AS activation, b.user_id, b.position, b.type,
+                           runfold.node_target(b.type) AS target, b.data, b.occurred_at, x.first_event_position
+                      FROM batch b
+                      JOIN workflow_executions x
+                        ON x.execution_id = substr(b.stream_id, 11) AND x.first_event_position < b.position) AS b
+            WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
+                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
      WHERE e.ends_before = 0
-     GROUP BY e.stream_id, e.activation
+     GROUP BY e.execution_id, e.activation, e.user_id
 ) AS f
-   ON t.id = f.id
+   ON t.id = CASE WHEN f.may_stand THEN f.id END
  WHEN MATCHED AND NOT runfold.node_has_ended(t.status) THEN UPDATE SET
-      node_type = coalesce(f.given ->> 'node_type', t.node_type),
+      node_type = coalesce(f.ending ->> 'node_type', f.given ->> 'node_type', t.node_type),
       node_subtype = coalesce(f.given ->> 'node_subtype', t.node_subtype),
       node_name = coalesce(f.given ->> 'node_name', t.node_name),
-      status = f.status,
+      status = coalesce(f.ended_with, f.last_target),
       start_time = coalesce(t.start_time, f.start_time),
-      end_time = (f.given ->> 'end_time')::bigint,
-      duration_ms = (f.given ->> 'end_time')::bigint - coalesce(t.start_time, f.start_time),
-      input_data = coalesce(f.given -> 'input_data', t.input_data),
-      output_data = coalesce(f.given -> 'output_data', t.output_data),
-      error_data = coalesce(f.given -> 'error_data', t.error_data),
+      end_time = (f.ending ->> 'end_time')::bigint,
+      duration_ms = (f.ending ->> 'end_time')::bigint - coalesce(t.start_time, f.start_time),
+      input_data = coalesce(runfold.value_of(f.given, 'input_data'), t.input_data),
+      output_data = coalesce(runfold.value_of(f.ending, 'output_data'), t.output_data),
+      error_data = coalesce(runfold.value_of(f.ending, 'error_data'), runfold.value_of(f.given, 'error_data'), t.error_data),
       attempt = coalesce((f.given ->> 'attempt')::integer, t.attempt),
       retry_count = coalesce((f.given ->> 'attempt')::integer - 1, t.retry_count),
       max_retries = coalesce((f.given ->> 'max_retries')::integer, t.max_retries),
       iteration = coalesce((f.given ->> 'iteration')::integer, t.iteration),
-      parent_id = coalesce(runfold.row_id(f.stream_id, 'node', f.given ->> 'parent_activation'), t.parent_id),
+      parent_id = coalesce(runfold.row_id('execution-' || f.execution_id, 'node', f.given ->> 'parent_activation'), t.parent_id),
       last_event_position = f.last_event_position
  WHEN NOT MATCHED THEN INSERT
       (id, execution_id, user_id, activation, node_id, node_type, node_subtype, node_name, status, start_time, end_time,
        duration_ms, input_data, output_data, error_data, attempt, retry_count, max_retries, iteration, parent_id,
        last_event_position, created_at)
       VALUES
-      (f.id, substr(f.stream_id, 11), f.user_id, f.activation, f.node_id, coalesce(f.given ->> 'node_type', 'UNKNOWN'),
-       f.given ->> 'node_subtype', f.given ->> 'node_name', f.status, f.start_time, (f.given ->> 'end_time')::bigint,
-       (f.given ->> 'end_time')::bigint - f.start_time, f.given -> 'input_data', f.given -> 'output_data',
-       f.given -> 'error_data', (f.given ->> 'attempt')::integer, coalesce((f.given ->> 'attempt')::integer - 1, 0),
+      (f.id, f.execution_id, f.user_id, f.activation, f.node_id,
+       coalesce(f.ending ->> 'node_type', f.given ->> 'node_type', 'UNKNOWN'), f.given ->> 'node_subtype',
+       f.given ->> 'node_name', coalesce(f.ended_with, f.last_target), f.start_time, (f.ending ->> 'end_time')::bigint,
+       (f.ending ->> 'end_time')::bigint - f.start_time, runfold.value_of(f.given, 'input_data'),
+       runfold.value_of(f.ending, 'output_data'),
+       coalesce(runfold.value_of(f.ending, 'error_data'), runfold.value_of(f.given, 'error_data')),
+       (f.given ->> 'attempt')::integer, coalesce((f.given ->> 'attempt')::integer - 1, 0),
        coalesce((f.given ->> 'max_retries')::integer, 3), (f.given ->> 'iteration')::integer,
-       runfold.row_id(f.stream_id, 'node', f.given ->> 'parent_activation'), f.last_event_position, f.created_at);
+       runfold.row_id('execution-' || f.execution_id, 'node', f.given ->> 'parent_activation'), f.last_event_position,
+       f.created_at);
 
 -- Where a foreign key deletes them with their execution, none is left.
 -- events: WorkflowDeleted

@@ -19,29 +19,31 @@
 MERGE INTO workflow_status AS t
 USING (
     WITH touched AS (
-        SELECT x.workflow_id, x.execution_id
+        SELECT x.workflow_id, x.user_id, x.execution_id, x.status,
+               coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at
           FROM (SELECT DISTINCT b.stream_id FROM batch b) AS b
           JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
     ), standing AS (
-        SELECT w.workflow_id, x.execution_id,
+        SELECT w.workflow_id, x.user_id, x.execution_id, x.status,
+               coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at,
                coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) < s.latest_execution_time AS moved_back
           FROM (SELECT DISTINCT workflow_id FROM touched) AS w
-          LEFT JOIN workflow_status s ON s.workflow_id = w.workflow_id
-          LEFT JOIN workflow_executions x ON x.execution_id = s.latest_execution_id
+          JOIN workflow_status s ON s.workflow_id = w.workflow_id
+          JOIN workflow_executions x ON x.execution_id = s.latest_execution_id
     ), candidates AS (
-        SELECT workflow_id, execution_id FROM touched
-        UNION
-        SELECT workflow_id, execution_id FROM standing WHERE execution_id IS NOT NULL
-        UNION
-        SELECT s.workflow_id, x.execution_id
-          FROM standing s JOIN workflow_executions x ON x.workflow_id = s.workflow_id
+        SELECT * FROM touched
+        UNION ALL
+        SELECT workflow_id, user_id, execution_id, status, time, last_event_position, updated_at FROM standing
+        UNION ALL
+        SELECT x.workflow_id, x.user_id, x.execution_id, x.status, coalesce(runfold.from_epoch_ms(x.start_time), x.created_at),
+               x.last_event_position, x.updated_at
+          FROM standing s
+          JOIN workflow_executions x ON x.workflow_id = s.workflow_id
          WHERE s.moved_back
     )
-    SELECT DISTINCT ON (c.workflow_id) c.workflow_id, x.user_id, x.execution_id, x.status,
-           coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at
+    SELECT DISTINCT ON (c.workflow_id) c.*
       FROM candidates c
-      JOIN workflow_executions x ON x.execution_id = c.execution_id
-     ORDER BY c.workflow_id, coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) DESC, x.execution_id DESC
+     ORDER BY c.workflow_id, c.time DESC, c.execution_id DESC
 ) AS f
    ON t.workflow_id = f.workflow_id
  WHEN MATCHED AND (t.latest_execution_id IS DISTINCT FROM f.execution_id OR t.latest_execution_status <> f.status

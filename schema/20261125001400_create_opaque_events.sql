@@ -268,7 +268,7 @@ BEGIN
         END IF;
     END LOOP;
     IF conflict IS NOT NULL THEN
-        first_position := runfold.recorded_opaque_events(stream_ids, versions, numbers, event_ids);
+        first_position := runfold.recorded_opaque_events(stream_ids, versions, numbers, types, type_numbers, payloads, event_ids);
         IF first_position IS NOT NULL THEN
             repeated := true;
             RETURN;
@@ -386,19 +386,20 @@ $$;
 COMMENT ON FUNCTION runfold.require_opaque_events(text, text[], bigint[], integer[], text[], integer[], bytea[], uuid[]) IS
     'Raises the fault of a call of append_opaque_events, if it has one.';
 
--- The first position of a call that is recorded already, under these very event ids; null if it is not.
+-- The first position of a call that is recorded already, under these very event ids and with these bytes; null if it is not.
 CREATE FUNCTION runfold.recorded_opaque_events(
-    stream_ids text[], versions bigint[], numbers integer[], event_ids uuid[]
+    stream_ids text[], versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[], event_ids uuid[]
 ) RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-    SELECT CASE WHEN count(*) = cardinality($4) THEN min(e.position) END
-      FROM unnest($3, $2, $4) AS c (number, version, id)
+    SELECT CASE WHEN count(*) = cardinality($7) THEN min(e.position) END
+      FROM unnest($3, $2, $5, $6, $7) AS c (number, version, type_number, payload, id)
       JOIN runfold.streams s ON s.stream_id = ($1)[c.number]
       JOIN runfold.events e ON e.stream_id = s.stream_id AND e.stream_version = c.version AND e.event_id = c.id
+                           AND e.type = ($4)[c.type_number] AND e.payload = c.payload
                            AND e.position BETWEEN s.first_position AND s.last_position
 $$;
-COMMENT ON FUNCTION runfold.recorded_opaque_events(text[], bigint[], integer[], uuid[]) IS
+COMMENT ON FUNCTION runfold.recorded_opaque_events(text[], bigint[], integer[], text[], integer[], bytea[], uuid[]) IS
     'The first position of a call of append_opaque_events that was recorded before.';
 
 -- An application's events after a position, in order, never past the safe head.

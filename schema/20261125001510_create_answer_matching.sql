@@ -4,7 +4,7 @@
 -- judged beside half of the open questions could be taken for the answer to the wrong one.
 
 -- The requests of a workflow in the log, for those behind the checkpoint. Text, so that nothing keeps an event out.
-CREATE INDEX idx_events_interaction_requested ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
+CREATE INDEX idx_events_requests_of_workflow ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
     WHERE category = 'interaction' AND type = 'InteractionRequested';
 CREATE INDEX idx_human_interactions_open ON public.human_interactions (workflow_id) WHERE status IN ('pending', 'error');
 

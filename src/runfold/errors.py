@@ -209,10 +209,41 @@ class ProjectionInvalid(RunfoldError):
     code = "projection_invalid"
 
 
+class ProjectionReserved(ProjectionInvalid):
+    """A projection of a user names a group or a table of runfold's."""
+
+    code = "projection_reserved"
+
+
+class ProjectionRoleMissing(RunfoldError):
+    """Projections of your own are folded by a login of their own, and there is none."""
+
+    code = "projection_role_missing"
+
+
+class ProjectionRoleUnsafe(RunfoldError):
+    """The login for projections of your own may do more than fold them."""
+
+    code = "projection_role_unsafe"
+
+
+class ProjectionEscaped(RunfoldError):
+    """A projection left its transaction or changed its session."""
+
+    code = "projection_escaped"
+    sqlstate = "RF013"
+
+
 class UnknownProjection(RunfoldError):
     """There is no projection of that name."""
 
     code = "unknown_projection"
+
+
+class UnknownStream(RunfoldError):
+    """There is no stream of that name."""
+
+    code = "unknown_stream"
 
 
 class ImportFailed(RunfoldError):
@@ -249,3 +280,58 @@ class RetryFailed(RunfoldError):
     """A parked stream still can not be folded."""
 
     code = "retry_failed"
+
+
+class CheckpointAhead(RunfoldError):
+    """The read tables have folded events that the log does not hold: was an older log restored?"""
+
+    code = "checkpoint_ahead"
+
+
+class RebuildFailed(RunfoldError):
+    """The tables can not be built; nothing was changed."""
+
+    code = "rebuild_failed"
+
+
+class RebuildRunning(RunfoldError):
+    """Another rebuild of these tables is running."""
+
+    code = "rebuild_running"
+    retryable = True
+
+
+class PositionUnavailable(RunfoldError):
+    """The log can not be read as of there."""
+
+    code = "position_unavailable"
+
+
+class PastReadOnly(RunfoldError):
+    """The past is read-only."""
+
+    code = "past_read_only"
+
+
+class FoldFailed(RunfoldError):
+    """An event can not be folded."""
+
+    code = "fold_failed"
+
+
+class UnknownTable(RunfoldError):
+    """There is no read table of that name."""
+
+    code = "unknown_table"
+
+
+class UnknownRow(RunfoldError):
+    """There is no row of that key."""
+
+    code = "unknown_row"
+
+
+class UnknownColumn(RunfoldError):
+    """The table has no column of that name."""
+
+    code = "unknown_column"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,14 +20,19 @@ import pytest
 
 import runfold
 from tests.docs.pages import Block
-from tests.worker.processes import worker
+from tests.fixtures.own_logins import own_login
+from tests.worker.processes import CONSOLE_SCRIPT, PATIENCE, worker
+
+# What a page also tells a reader to type, and what other tests run or nothing here can: it is left out.
+ELSEWHERE = {"cp", "git", "make", "pip", "psql", "python", "supabase"}
 
 _FILE = re.compile(r"\A-- name: (\w+)\n")
+_MODULE = re.compile(r"\A# my-projections/(\w+\.py)\n")
 _ROLE = re.compile(r"CREATE ROLE (my_\w+)")
 
 
 class Runner:
-    """Python blocks share their names; an SQL block that is a projection file is saved for the worker."""
+    """Python blocks share their names, console blocks their exports; an SQL block that is a projection is saved."""
 
     def __init__(self, url: str, folder: Path, ended: ExitStack) -> None:
         self.url = url
@@ -33,12 +43,24 @@ class Runner:
         # Aggregates of the eventsourcing library are found by their module's name.
         sys.modules[self._module.__name__] = self._module
         ended.callback(sys.modules.pop, self._module.__name__)
+        self._environment: dict[str, str] = {
+            "PATH": f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+        }
         ended.callback(self._close_stores)
 
     def run(self, block: Block) -> None:
         """Run one block; whatever it raises fails the test with the place of the block."""
         if block.language == "sql":
             self._run_sql(block.text)
+            return
+        if block.language == "console":
+            for line in typed(block.text):
+                self._run_command(block, line)
+            return
+        if (named := _MODULE.match(block.text)) is not None:
+            self.projections.mkdir(exist_ok=True)
+            (self.projections / named[1]).write_text(block.text, encoding="utf-8")
             return
         if "wait_for" in block.text:
             self.start_worker()
@@ -63,10 +85,68 @@ class Runner:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(text.encode())
 
+    def _run_command(self, block: Block, line: str) -> None:
+        """Run what a reader types at a prompt; it ends with 0, or runs on until the test ends."""
+        words = shlex.split(line, comments=True)
+        if words[0] == "export":
+            name, _, value = words[1].partition("=")
+            self._environment[name] = value
+            return
+        if words[0] in ELSEWHERE:
+            return
+        assert words[0] == "runfold", f"{block}: nothing here runs {words[0]}"
+        # The database of a page that names one is the test's.
+        environment = {
+            **self._environment,
+            "RUNFOLD_DATABASE_URL": self.url,
+            "RUNFOLD_PROJECTIONS_URL": own_login(self.url),
+        }
+        said = ["bash", "-c", self._with_names(line)]
+        if runs_on(words):
+            self._ended.callback(_end, subprocess.Popen(said, env=environment, start_new_session=True))
+            time.sleep(0.5)
+            return
+        ran = subprocess.run(said, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        assert ran.returncode == 0, f"{block}: {line} ended with {ran.returncode}: {ran.stderr or ran.stdout}"
+        assert "Traceback" not in ran.stderr, f"{block}: {line}: {ran.stderr}"
+
+    def _with_names(self, line: str) -> str:
+        """The line with the newest execution's id where the page only shows how an id begins: `7f0c…`."""
+        if "…" not in line:
+            return line
+        with psycopg.connect(self.url) as connection:
+            (newest,) = connection.execute(
+                "SELECT substr(stream_id, 11) FROM runfold.events WHERE type = 'ExecutionCreated'"
+                " ORDER BY position DESC LIMIT 1"
+            ).fetchone() or ("none",)
+        return re.sub(r"\S+…", newest, line)
+
     def _close_stores(self) -> None:
         for value in vars(self._module).values():
             if isinstance(value, runfold.Store):
                 value.close()
+
+
+def typed(text: str) -> list[str]:
+    """What is typed in a console block: the lines behind a prompt, not what is printed."""
+    return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
+
+
+def runs_on(words: list[str]) -> bool:
+    """Whether a command runs until it is interrupted."""
+    return words[1:3] == ["execution", "tail"] or words[1] == "up" or (words[1] == "worker" and "--once" not in words)
+
+
+def _end(running: subprocess.Popen[bytes]) -> None:
+    """Interrupt a command that runs on; one that has ended already, as the tail of an ended execution, did well."""
+    if running.poll() is None:
+        os.killpg(running.pid, signal.SIGINT)
+        try:
+            running.wait(PATIENCE)
+        finally:
+            running.kill()
+    else:
+        assert running.returncode == 0, f"{running.args} ended with {running.returncode}"
 
 
 def _drop_role(url: str, role: str) -> None:

@@ -1,4 +1,4 @@
-"""Every block of the documentation runs: Python and SQL on a fresh migrated database, commands as far as they parse."""
+"""Every block of the documentation runs, on a fresh migrated database: Python, SQL and what is typed at a prompt."""
 
 from __future__ import annotations
 
@@ -14,19 +14,40 @@ import runfold
 from runfold.reference.commands import commands, root
 from tests.docs.pages import DOCS, Block, blocks, pages, said_commands
 from tests.docs.running import Runner, login
-from tests.worker.processes import assert_nothing_differs
+from tests.worker.log import Log, created
+from tests.worker.processes import assert_nothing_differs, drain
+from tests.worker.test_parking import correct, smuggle
 
-PAGES_WITH_CODE = [page for page in sorted(DOCS.rglob("*.md")) if blocks(page, "python", "sql")]
+LANGUAGES = ("python", "sql", "console")
+# Its commands fetch three other libraries into an environment of their own: see test_comparison.
+NOT_RUN = {DOCS / "comparison.md"}
+PAGES_WITH_CODE = [page for page in pages() if blocks(page, *LANGUAGES) and page not in NOT_RUN]
 SAID = [said for page in pages() for said in said_commands(page)]
 
 
 def named(value: object) -> str:
-    return str(value.relative_to(DOCS)) if isinstance(value, Path) else str(value)
+    return str(value.relative_to(DOCS.parent)) if isinstance(value, Path) else str(value)
+
+
+def a_parked_stream_that_was_mended(url: str) -> None:
+    """Park execution-7, then mend its event: what an operator finds after the cause is gone."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        log = Log(connection)
+        log.append("execution-7", created("7"))
+        position = smuggle(log, "execution-7", "ExecutionStarted", {"start_time": "soon"})
+        drain(url)
+        correct(log, position, {"start_time": 1})
+
+
+# What a page takes for granted.
+GIVEN = {DOCS / "how-to" / "run-the-worker.md": a_parked_stream_that_was_mended}
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=named)
-def test_every_python_and_sql_block_of_a_page_runs_in_its_order(page: Path, runner: Runner) -> None:
-    for block in blocks(page, "python", "sql"):
+def test_every_block_of_a_page_runs_in_its_order(page: Path, runner: Runner) -> None:
+    if page in GIVEN:
+        GIVEN[page](runner.url)
+    for block in blocks(page, *LANGUAGES):
         runner.run(block)
 
 
@@ -35,6 +56,9 @@ def test_a_block_that_fails_is_noticed(runner: Runner) -> None:
         runner.run(Block(DOCS / "concepts.md", 1, "python", "assert 1 == 2\n"))
     with pytest.raises(psycopg.errors.UndefinedTable):
         runner.run(Block(DOCS / "concepts.md", 1, "sql", "SELECT * FROM nowhere;\n"))
+    for line in ("runfold execution show nothing", "runfold projection verify nothing", "curl example.com"):
+        with pytest.raises(AssertionError):
+            runner.run(Block(DOCS / "concepts.md", 1, "console", f"$ {line}\n"))
 
 
 def faults_of(line: str) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ import pytest
 from eventsourcing.application import Application
 from eventsourcing.cipher import AESCipher
 from eventsourcing.domain import Aggregate, event
-from eventsourcing.persistence import DataError, IntegrityError, ProgrammingError, StoredEvent
+from eventsourcing.persistence import DataError, IntegrityError, OperationalError, ProgrammingError, StoredEvent
 from eventsourcing.tests.application import BankAccounts
 from eventsourcing.tests.domain import BankAccount
 
@@ -23,6 +25,7 @@ import runfold
 from runfold.errors import SchemaOutdated
 from runfold.eventsourcing import Datastore, RunfoldApplicationRecorder
 from runfold.eventsourcing.originators import category_of
+from runfold.settings import load_settings
 from tests.eventsourcing.recorders import made
 from tests.factories import lines
 from tests.faults.editing import FENCE, edit
@@ -272,6 +275,8 @@ def test_a_name_without_a_category_is_refused(name: str) -> None:
         pytest.param(stored(1, originator_id="line\nbreak"), id="a control character"),
         pytest.param(stored(1, originator_id=" "), id="a blank id"),
         pytest.param(stored(1, originator_id="nul\x00"), id="a NUL"),
+        pytest.param(stored(1, originator_id="half \ud800"), id="half a surrogate pair"),
+        pytest.param(stored(2**63, originator_id="a"), id="a version beyond 64 bits"),
         pytest.param(stored(-1, originator_id="a"), id="a negative version"),
         pytest.param(stored(1, topic="NodeStarted"), id="a type of the vocabulary"),
         pytest.param(stored(1, topic="x" * 256), id="a topic that is too long"),
@@ -345,3 +350,27 @@ def test_settings_of_one_application_are_its_own(environment: dict[str, str], cl
     assert dogs.factory.datastore.settings.pool_max_size == 3
     assert isinstance(dogs.recorder, RunfoldApplicationRecorder)
     dogs.register("Fido")
+
+
+def test_an_exhausted_pool_fails_by_its_deadline_and_leaks_nothing(database_url: str) -> None:
+    datastore = Datastore(load_settings(database_url=database_url, pool_max_size=2, pool_timeout=0.3))
+    try:
+        recorder = made(datastore)
+        with datastore.get_connection(), datastore.get_connection():
+            with ThreadPoolExecutor(50) as pool:
+                began = time.monotonic()
+                failed = list(pool.map(lambda n: _fails(recorder, stored(n)), range(50)))
+            assert all(failed)
+            assert time.monotonic() - began < 10
+        with ThreadPoolExecutor(50) as pool:
+            assert not any(pool.map(lambda n: _fails(recorder, stored(n)), range(50)))
+    finally:
+        datastore.close()
+
+
+def _fails(recorder: RunfoldApplicationRecorder, event: StoredEvent) -> bool:
+    try:
+        recorder.insert_events([event])
+    except OperationalError:
+        return True
+    return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
+from runfold.history.past import Past
 from tests.model.tables import COLUMNS, JSON_COLUMNS, Row, Table
 
 MOST_LINES = 40
@@ -89,6 +90,21 @@ def read_tables(connection: psycopg.Connection[Any], after: int = 0) -> dict[str
                 (after,),
             )
             tables[name] = {_key_of(row, key): row for row in cursor}
+    return tables
+
+
+def read_past(
+    connection: psycopg.Connection[Any], past: Past, names: Iterable[str] = tuple(_WHERE)
+) -> dict[str, dict[Any, Row]]:
+    """Read tables as a reader of the past on this connection shows them, in the model's shape."""
+    set_json_loads(_loads, connection)
+    tables: dict[str, dict[Any, Row]] = {}
+    for name in names:
+        key = _WHERE[name][1]
+        query = sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, COLUMNS[name])), sql.Identifier(name)
+        )
+        tables[name] = {_key_of(row, key): row for row in past.execute(query, row_factory=dict_row)}
     return tables
 
 

@@ -128,8 +128,8 @@ def test_only_statements_that_have_something_to_fold_are_run(log: Log, groups: l
     last = log.append("execution-a", *run("a", nodes=1))
     execution = next(group for group in groups if group.name == "execution")
     assert count(log.connection, execution, last, "NodeStarted") == 2
-    assert count(log.connection, execution, last, "ExecutionStarted") == 4
-    assert count(log.connection, execution, last, "DeploymentStarted") == 3
+    assert count(log.connection, execution, last, "ExecutionStarted") == 3
+    assert count(log.connection, execution, last, "DeploymentStarted") == 2
     # With a barrier among the types: one look at where to cut, and then only what is there.
     assert count(log.connection, execution, last, "ExecutionStarted", "WorkflowDeleted") == 1 + 6
 

@@ -21,7 +21,6 @@ imported inside the command: every call imports every noun.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import logging
 import pkgutil
 from pathlib import Path
@@ -58,6 +57,8 @@ def build() -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        import importlib.metadata
+
         typer.echo(f"runfold {importlib.metadata.version('runfold')}")
         raise typer.Exit
 
@@ -69,6 +70,10 @@ def _options(
     home: Annotated[
         Path | None, typer.Option("--home", help="The embedded server's folder, in place of RUNFOLD_HOME.")
     ] = None,
+    projections: Annotated[
+        Path | None,
+        typer.Option("--projections", help="Projections of your own, in place of RUNFOLD_PROJECTIONS.", metavar="DIR"),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback prints and ends
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -76,4 +81,4 @@ def _options(
 ) -> None:
     set_current(Invocation(debug=debug))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
-    set_current(Invocation(settings=load_settings(database_url=url, home=home), debug=debug))
+    set_current(Invocation(settings=load_settings(database_url=url, home=home, projections=projections), debug=debug))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from runfold.cli.invocation import settings
+import typer
+
+from runfold.cli.invocation import override, settings
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,9 +32,49 @@ def open_database() -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+@contextmanager
+def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
+    """Opens connections as `open_database` does, as many as are wanted; psycopg's errors become ours."""
+    from runfold.database.connections import connect, mapped_errors, resolve_url
+    from runfold.database.migrations import ensure_migrated
+
+    chosen = settings()
+    with mapped_errors():
+        url = resolve_url(chosen)
+        with connect(url, chosen, application=f"runfold {application}", autocommit=True) as connection:
+            ensure_migrated(connection)
+        yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
+
+
+def _take(folder: Path | None) -> Path | None:
+    if folder is not None:
+        override(projections=folder)
+    return folder
+
+
+Projections = Annotated[
+    Path | None,
+    typer.Option(
+        "--projections",
+        help="Projections of your own, in place of RUNFOLD_PROJECTIONS: a folder, or a Python module's name.",
+        callback=_take,
+        metavar="DIR",
+    ),
+]
+"""The type of the parameter `projections` of every command that knows projections; it is in the settings then."""
+
+
 def catalogue() -> Catalogue:
-    """runfold's projections and the user's, of RUNFOLD_PROJECTIONS."""
+    """runfold's projections and the user's, of RUNFOLD_PROJECTIONS or `--projections`."""
     from runfold.projections.catalogue import load_catalogue
 
-    folder = settings().projections
-    return load_catalogue(*([folder] if folder is not None else []))
+    chosen = settings()
+    return load_catalogue(*([chosen.projections] if chosen.projections is not None else []), settings=chosen)
+
+
+def check_own_login(catalogue: Catalogue) -> None:
+    """Raise what an operator has to do, where the user's projections can not be folded: no login, or no safe one."""
+    for group in catalogue.groups.values():
+        if group.own_login is not None:
+            group.own_login.open().close()
+            return

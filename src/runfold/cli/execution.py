@@ -10,9 +10,9 @@ from uuid import UUID
 import typer
 
 from runfold.cli import tail
-from runfold.cli.database import open_database
+from runfold.cli.database import catalogue, open_database
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
-from runfold.cli.output import Json, print_facts, print_json, print_table
+from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
 
 app = typer.Typer(help="Executions of workflows.", no_args_is_help=True)
@@ -112,9 +112,6 @@ def show(
 
     In the bar: ━ worked, × an attempt failed, ░ waited for a pause, ' a log line.
     """
-    from rich.console import Console
-
-    from runfold.cli.timeline import render_timeline
     from runfold.history.executions import read_execution
 
     with open_database() as connection:
@@ -122,9 +119,64 @@ def show(
     if as_json:
         print_json(found)
         return
+    _print_execution(found, now=time.time() * 1000, lines=lines)
+
+
+@app.command(epilog="Example: runfold execution at 173688 --event 12")
+def at(
+    execution_id: Annotated[str, typer.Argument(help="The execution's id.")],
+    position: Annotated[
+        int | None, typer.Option("--position", help="As of this position of the log.", metavar="POSITION")
+    ] = None,
+    when: Annotated[
+        datetime | None,
+        typer.Option(
+            "--time",
+            parser=parse_instant,
+            help="As of this time of the server's clock (UTC), or 2h ago: before what was recorded after it.",
+            metavar="TIME",
+        ),
+    ] = None,
+    event: Annotated[
+        int | None, typer.Option("--event", min=1, help="After the execution's so many-th event.", metavar="N")
+    ] = None,
+    logs: Annotated[int, typer.Option("--logs", min=0, max=10_000, help="How many log lines, the last ones.")] = 50,
+    lines: Annotated[int, typer.Option("--lines", min=2, max=100_000, help="How many lines of the tree.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Show an execution as it was: at a position, at a time, or after one of its events.
+
+    The same folds, over the log up to there. The tree is that of `runfold execution show`; what was going on ends at
+    the time, or at the execution's last event.
+    """
+    from runfold.history.executions import read_execution_at
+
+    if [position, when, event].count(None) != 2:
+        raise typer.BadParameter("say one of --position, --time and --event")
+    with open_database() as connection:
+        found = read_execution_at(
+            connection, catalogue(), execution_id, position=position, time=when, event=event, logs=logs
+        )
+    if as_json:
+        print_json(found)
+        return
+    last = found["as_of"]["event"]
+    now = last["occurred_at"].timestamp() * 1000
+    if when is not None:
+        now = max(now, when.timestamp() * 1000)
+    _print_execution(found, now=now, lines=lines)
+    print_left_out(found["as_of"])
+
+
+def _print_execution(found: dict[str, Any], *, now: float, lines: int) -> None:
+    from rich.console import Console
+
+    from runfold.cli.timeline import render_timeline
+
     print_facts(
         {
             "execution": found["execution_id"],
+            **_as_of(found),
             "workflow": found["workflow"] or found["workflow_id"],
             "status": found["status"],
             "mode": " ".join(dict.fromkeys(filter(None, (found["mode"], found["trigger_subtype"])))),
@@ -137,13 +189,37 @@ def show(
     )
     console = Console(highlight=False)
     console.print()
-    console.print(render_timeline(found, now=time.time() * 1000, width=console.width, height=lines))
+    console.print(render_timeline(found, now=now, width=console.width, height=lines))
     _print_failures(found)
     if found["logs"]:
         typer.echo("\nlog")
         print_table(
             [{**row, "at": _offset(found, row["created_at"])} for row in found["logs"]],
             columns=["at", "level", "node_id", "message"],
+        )
+
+
+def _as_of(found: dict[str, Any]) -> dict[str, Any]:
+    if "as_of" not in found:
+        return {}
+    event = found["as_of"]["event"]
+    return {
+        "as of": f"position {found['as_of']['position']:,}, after event {event['stream_version']}: {event['type']},"
+        f" recorded {instant(event['recorded_at'])} UTC"
+    }
+
+
+def print_left_out(as_of: dict[str, Any]) -> None:
+    """Say which events the rows of the past lack, and why."""
+    for row in as_of["parked_streams"]:
+        typer.echo(
+            f"\n{row['stream_id']} is parked in group {row['group_name']} from position {row['position']:,} on:"
+            " its rows end there, see `runfold parked list`"
+        )
+    for row in as_of["discarded_events"]:
+        typer.echo(
+            f"\nposition {row['position']:,}, {row['type']} of {row['stream_id']}, was discarded in group"
+            f" {row['group_name']}: {row['reason']}"
         )
 
 

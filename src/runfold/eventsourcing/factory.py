@@ -75,6 +75,8 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         chosen = tracking_recorder_class or cast(
             type[TTracking], self._chosen(self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class)
         )
+        if not issubclass(chosen, RunfoldTrackingRecorder):
+            raise ProgrammingError(f"{chosen.__name__} is not a subclass of RunfoldTrackingRecorder")
         return self._made(chosen(self.datastore, tracker=self._tracker()))
 
     def process_recorder(self) -> ProcessRecorder:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from importlib import import_module
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import TYPE_CHECKING, Any, LiteralString, Self
 from uuid import UUID
 
 import orjson
@@ -25,6 +27,9 @@ from runfold.events.codec import encode_appends
 from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from runfold.history.as_of import AsOf
 
 statement = runtime_sql("runfold.log")
 database_statement = runtime_sql("runfold.database")
@@ -191,6 +196,34 @@ class Store:
             {"category": category, "types": list(types), "schema_version": schema_version},
         )
 
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        time: datetime | None = None,
+        tables: Iterable[str] | None = None,
+        streams: Iterable[str] | None = None,
+        execution: str | None = None,
+    ) -> AsOf:
+        """The read tables as they were at a position, or at a time (when the server recorded), to query in `with`.
+
+        Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
+        then; `tables` folds those at once and reads no others; `streams`, or an `execution` with its log, interactions
+        and child executions, reads those alone, by index. Raises PositionUnavailable beyond the safe head or before
+        the log's start, UnknownTable, PastReadOnly, FoldFailed.
+        """
+        # The past is folded, and so stands above the log: this is a door to it, named here only.
+        opener: type[AsOf] = import_module("runfold.history.as_of").AsOf
+        return opener(
+            self.url,
+            self._settings,
+            position=position,
+            time=time,
+            tables=tables,
+            streams=streams,
+            execution=execution,
+        )
+
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
         """A connection of the pool in a transaction, to pass as `connection` and to write one's own tables beside."""
@@ -211,9 +244,17 @@ class Store:
 
         A lost connection leaves it unknown whether the commit was done; the same event ids make it safe to try again.
         """
+        # What nearly always succeeds does not pay for the machinery of retrying.
+        give_up_at = time.monotonic() + self._settings.retry_seconds
+        try:
+            return self._once(query, parameters)
+        except RunfoldError as exc:
+            left = give_up_at - time.monotonic()
+            if left <= 0 or not _is_worth_another_try(exc):
+                raise
         retrying = Retrying(
             retry=retry_if_exception(_is_worth_another_try),
-            stop=stop_after_delay(self._settings.retry_seconds),
+            stop=stop_after_delay(left),
             wait=wait_random_exponential(multiplier=0.01, max=1),
             reraise=True,
         )

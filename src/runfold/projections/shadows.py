@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
 from runfold.projections.catalogue import Group
-from runfold.projections.fold import NOT_PARKED, batch_bounds, bind, fold_batch
+from runfold.projections.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000
+
+SHADOW_SCHEMA = "runfold_shadow"
+"""Where a rebuild's shadows are: tables that survive it when it is killed."""
+
+NOT_LEFT_OUT: LiteralString = (
+    "(NOT EXISTS (SELECT FROM runfold.rebuild_parked p"
+    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+    f" AND {NOT_DISCARDED})"
+)
+"""The events that a rebuild folds: those of parked streams from the bad one on are left out, and discarded ones."""
 
 Progress = Callable[[str, int, int], None]
 """Told the group, the position reached, and the position to reach."""
@@ -26,9 +36,10 @@ def make_shadows(cursor: psycopg.Cursor[Any], group: Group) -> None:
             "live": sql.Identifier(projection.schema, projection.table),
         }
         cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE {shadow} (LIKE {live} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
-                **names
-            )
+            sql.SQL(
+                "CREATE TEMPORARY TABLE {shadow}"
+                " (LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING INDEXES)"
+            ).format(**names)
         )
 
 
@@ -39,18 +50,31 @@ def fold_shadows(
     *,
     streams: LiteralString = NOT_PARKED,
     stream: str | None = None,
+    barriers: LiteralString | None = None,
+    given: Mapping[str, Any] | None = None,
     progress: Progress = lambda *_: None,
 ) -> None:
     """Fold the log up to a position into the group's shadows, in a transaction whose snapshot holds all of it.
 
-    `streams` and `stream` as `fold_batch` takes them. The bare table names stay bound to the shadows.
+    `streams`, `stream`, `barriers` and `given` as `fold_batch` takes them. The bare table names stay bound to the
+    shadows.
     """
     bind(cursor, ["pg_temp"])
     after = 0
     while after < position:
         bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
         if bounds.events:
-            fold_batch(cursor, group, after=after, upto=bounds.upto, types=bounds.types, streams=streams, stream=stream)
+            fold_batch(
+                cursor,
+                group,
+                after=after,
+                upto=bounds.upto,
+                types=bounds.types,
+                streams=streams,
+                stream=stream,
+                barriers=barriers,
+                given=given or {},
+            )
         if after == 0:
             for projection in group.projections:
                 # Without statistics the next batches are planned for empty tables.

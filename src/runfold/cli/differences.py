@@ -1,0 +1,74 @@
+"""What `runfold projection verify`, `rebuild` and `replay` print of rows that differ, and their progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from runfold.cli.output import print_table
+
+if TYPE_CHECKING:
+    from runfold.projections.reconcile import Difference
+
+SHOWN = 20
+"""Differences of a table that people are shown unless they say otherwise."""
+
+
+def print_differences(projection: str, differing: int, differences: Sequence[Difference], *, limit: int | None) -> None:
+    """Print the rows that differ, column by column, and how many there are."""
+    if not differing:
+        return
+    shown = differences if limit is None else differences[:limit]
+    counted = "1 row differs" if differing == 1 else f"{differing:,} rows differ"
+    cut = "" if len(shown) == differing else f", {len(shown)} shown"
+    typer.echo(f"\n{projection}: {counted}{cut}")
+    print_table(
+        [
+            {
+                "row": ", ".join(f"{name} {value}" for name, value in difference.key.items()),
+                "what": difference.kind,
+                "column": column,
+                "in the table": pair[0],
+                "in the log": pair[1],
+            }
+            for difference in shown
+            for column, pair in (difference.columns or {"": (None, None)}).items()
+        ],
+        columns=["row", "what", "column", "in the table", "in the log"],
+    )
+
+
+@contextmanager
+def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None]]:
+    """A bar for each group and step, on stderr, with rate and time left; told group, step, done and total."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    tasks: dict[tuple[str, str], TaskID] = {}
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+
+        def show(group: str, step: str, done: int, total: int) -> None:
+            if (group, step) not in tasks:
+                tasks[group, step] = progress.add_task(f"{group}: {step}", total=total)
+            progress.update(tasks[group, step], completed=done, total=total)
+
+        yield show

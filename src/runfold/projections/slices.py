@@ -1,0 +1,207 @@
+"""The first fold of a rebuild: slices by stream hash, each by itself from nothing, on several connections.
+
+A slice is folded into temporary tables of its own connection, without standing rows and without indexes, and its rows
+are appended to the shadows in the same transaction that notes it as done. Tables whose rows depend on several streams
+are not sliced: the log is folded whole into them and into what they read, as one more task.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.projections.catalogue import Group
+from runfold.projections.fold import FOLD_SESSION, bind, fold_batch
+from runfold.projections.poison import find_poison
+from runfold.projections.projector import is_poison
+from runfold.projections.reconcile import Pair
+from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, fold_shadows, make_shadows
+from runfold.projections.statements import statement
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+
+EVENTS_A_SLICE = 200_000
+MOST_SLICES = 64
+# Each slice pays for each barrier; there shall be this many events for it.
+EVENTS_A_BARRIER = 100
+
+WHOLE = -1
+"""The number of the task that folds what can not be sliced."""
+
+_OF_SLICE: LiteralString = (
+    f"mod(hashtextextended(e.stream_id, 0) & 2147483647, %(slices)s) = %(slice)s AND {NOT_LEFT_OUT}"
+)
+
+REBUILD_SESSION: LiteralString = (
+    FOLD_SESSION
+    + """;
+    SET work_mem = '64MB';
+    SET maintenance_work_mem = '128MB';
+    SET temp_buffers = '64MB';
+    SET synchronous_commit = off;
+    SET client_connection_check_interval = '250ms'
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the first fold has to do: the group's tables up to a position, in so many slices."""
+
+    group: Group
+    digest: str
+    position: int
+    slices: int
+    events: int
+    types: frozenset[str]
+
+    @property
+    def whole(self) -> Group | None:
+        """The projections that can not be sliced, and what they read; None where all can."""
+        needed = reads_of(self.group, [item.name for item in self.group.projections if item.cross_stream])
+        return needed if needed.projections else None
+
+    @property
+    def sliced(self) -> list[str]:
+        """The projections whose rows come from the slices."""
+        whole = self.whole
+        named = {item.name for item in whole.projections} if whole is not None else set()
+        alone = [item.name for item in self.group.projections if item.name not in named]
+        # Where something is sliced, so is what it reads; then the whole fold need not write that.
+        return [item.name for item in self.group.projections if not item.cross_stream] if alone else []
+
+    @property
+    def tasks(self) -> list[int]:
+        """The slices' numbers, and WHOLE."""
+        return [*([WHOLE] if self.whole is not None else []), *(range(self.slices) if self.sliced else ())]
+
+
+def slices_for(events: int, barriers: int, jobs: int) -> int:
+    """How many slices: enough for all connections, small enough to be sorted in memory, and none for nothing."""
+    wanted = min(-(-events // EVENTS_A_SLICE), MOST_SLICES)
+    affordable = events // (EVENTS_A_BARRIER * (barriers + 1))
+    return max(1, min(max(wanted, jobs), affordable))
+
+
+def reads_of(group: Group, names: Sequence[str]) -> Group:
+    """The part of a group that these projections need: themselves and what they read, directly or not."""
+    by_table = {projection.table: projection for projection in group.projections}
+    needed = {projection.table for projection in group.projections if projection.name in names}
+    while (
+        more := {read for table in needed for read in (*by_table[table].reads, *by_table[table].reads_before)} - needed
+    ):
+        needed |= more
+    return Group(group.name, tuple(item for item in group.projections if item.table in needed))
+
+
+def fold_slices(
+    connect: Connect, plan: Plan, done: set[int], *, jobs: int, park: bool, progress: Callable[[int], None]
+) -> None:
+    """Do the tasks that are not done, `jobs` at a time; `progress` is told the events folded so far, about.
+
+    What can not be folded raises RebuildFailed naming its stream, or with `park` is left out of the rebuild from its
+    first bad event on. The first failure stops the others.
+    """
+    todo = [task for task in plan.tasks if task not in done]
+    share = plan.events / max(1, plan.slices)
+    stop = threading.Event()
+    lock = threading.Lock()
+    folded = share * len(done - {WHOLE})
+    progress(int(folded))
+
+    def work() -> None:
+        nonlocal folded
+        while not stop.is_set():
+            with lock:
+                if not todo:
+                    return
+                task = todo.pop(0)
+            try:
+                if task == WHOLE:
+                    with connect() as connection:
+                        connection.execute(REBUILD_SESSION)
+                        _do(connection, plan, task, park=park)
+                    continue
+                with connect() as connection:
+                    connection.execute(REBUILD_SESSION)
+                    _make_scratch(connection, plan.group)
+                    while True:
+                        _do(connection, plan, task, park=park)
+                        with lock:
+                            folded += share
+                            progress(int(folded))
+                            if stop.is_set() or not todo:
+                                return
+                            task = todo.pop(0)
+            except BaseException:
+                stop.set()
+                raise
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="runfold-rebuild") as threads:
+        running = [threads.submit(work) for _ in range(min(jobs, len(todo)))]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+        for each in running:
+            each.result()
+
+
+def _do(connection: psycopg.Connection[Any], plan: Plan, task: int, *, park: bool) -> None:
+    """Do one task in one transaction; when a stream can not be folded, find it, and do it again without."""
+    while True:
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(statement("rebuild_hold"), {"group": plan.group.name, "digest": plan.digest})
+                if cursor.rowcount != 1:
+                    return
+                cursor.execute(statement("rebuild_slice_done"), {"group": plan.group.name, "slice": task})
+                if cursor.rowcount == 1:
+                    _fold(cursor, plan, task)
+            return
+        except psycopg.Error as exc:
+            if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
+                raise
+            find_poison(connection, plan.group, plan.position, plan.types, exc, park=park)
+
+
+def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
+    if task == WHOLE:
+        whole = plan.whole
+        assert whole is not None
+        make_shadows(cursor, whole)
+        fold_shadows(cursor, whole, plan.position, streams=NOT_LEFT_OUT)
+        group, results = whole, {item.name for item in whole.projections} - set(plan.sliced)
+    else:
+        bind(cursor, ["pg_temp"])
+        fold_batch(
+            cursor,
+            plan.group,
+            after=0,
+            upto=plan.position,
+            types=plan.types,
+            streams=_OF_SLICE,
+            barriers=NOT_LEFT_OUT,
+            given={"slices": plan.slices, "slice": task},
+        )
+        group, results = plan.group, set(plan.sliced)
+    for projection in group.projections:
+        if projection.name in results:
+            Pair(cursor, projection, SHADOW_SCHEMA).copy_rows(cursor, "pg_temp")
+
+
+def _make_scratch(connection: psycopg.Connection[Any], group: Group) -> None:
+    """Temporary tables without indexes, empty again after each transaction."""
+    for projection in group.projections:
+        connection.execute(
+            sql.SQL(
+                "CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS)"
+                " ON COMMIT DELETE ROWS"
+            ).format(sql.Identifier("pg_temp", projection.table), sql.Identifier(projection.schema, projection.table))
+        )

@@ -1,0 +1,103 @@
+"""However the log is cut into slices, and wherever the catching up begins, the tables are those of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from runfold.projections import rebuild as module
+from runfold.projections import slices
+from runfold.projections.catalogue import Group, load_catalogue
+from runfold.projections.rebuild import _Rebuild
+from tests.model import reference
+from tests.model.compare import assert_tables_equal, read_tables
+from tests.model.histories import History, histories, isolate, size
+from tests.projections.test_folds_equal_the_model import DELETION, EXCHANGE, LATE, MATCHES, Database, database
+from tests.rebuild.rebuilding import Rebuilder
+
+__all__ = ["database"]
+
+# Each example builds the tables anew from all histories before it, too: few of them say as much as many.
+few_in_one_database = settings(
+    deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+def move_checkpoints(connection: psycopg.Connection[tuple[object, ...]], position: int) -> None:
+    """Say that every group has folded up to a position: what the live tables lack, the rebuild has to add."""
+    connection.execute("UPDATE runfold.checkpoints SET position = %s", (position,))
+
+
+def build(database: Database, history: History, cut: int, wanted: int) -> None:
+    """Append the history; build the tables in so many slices up to an event, and catch up with the rest."""
+    events = database.append(isolate(history, f"{uuid4().hex[:12]}."))
+    if not events:
+        return
+    names = list(load_catalogue().groups)
+    database.connection.execute(
+        "INSERT INTO runfold.checkpoints (group_name) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", (names,)
+    )
+    move_checkpoints(database.connection, events[min(cut, len(events) - 1)].position)
+    fold, sliced = _Rebuild._fold, module.slices_for
+
+    def then_more(self: _Rebuild, plan: slices.Plan) -> None:
+        fold(self, plan)
+        move_checkpoints(database.connection, events[-1].position)
+
+    module.slices_for = lambda *_: wanted
+    _Rebuild._fold = then_more  # type: ignore[method-assign]
+    try:
+        Rebuilder(database.url)()
+    finally:
+        module.slices_for = sliced
+        _Rebuild._fold = fold  # type: ignore[method-assign]
+    assert_tables_equal(reference.fold(events), read_tables(database.connection, events[0].position - 1))
+
+
+@few_in_one_database
+@example(DELETION, 3, 2)
+@example(MATCHES, 4, 3)
+@example(EXCHANGE, 5, 7)
+@example(LATE, 0, 1)
+@given(histories(), st.integers(0, 60), st.integers(1, 7))
+def test_slices_and_catching_up_make_the_model_s_tables(
+    database: Database, history: History, cut: int, wanted: int
+) -> None:
+    build(database, history, cut, wanted)
+
+
+def everything_is_sliced(self: slices.Plan) -> Group | None:
+    return None
+
+
+def nothing_of_the_others(group: Group, names: Sequence[str]) -> Group:
+    return Group(group.name, tuple(item for item in group.projections if item.name in names))
+
+
+BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "what depends on several streams is sliced, too": lambda patch: (
+        patch.setattr(slices.Plan, "whole", property(everything_is_sliced)),
+        patch.setattr(slices.Plan, "sliced", property(lambda self: [item.name for item in self.group.projections])),
+    )[0],
+    "what a fold reads is not folded": lambda patch: patch.setattr(slices, "reads_of", nothing_of_the_others),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_control_other_slices_are_found(database: Database, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    BROKEN[how](monkeypatch)
+    with pytest.raises((AssertionError, Exception), match=r"differ|one key|can not be folded"):
+        build(database, [*MATCHES, *EXCHANGE], size(MATCHES) + size(EXCHANGE), 7)
+
+
+def test_as_many_slices_as_fit_memory_and_barriers_allow() -> None:
+    assert slices.slices_for(0, 0, 2) == 1
+    assert slices.slices_for(1_000, 0, 2) == 2
+    assert slices.slices_for(1_000_000, 0, 2) == 5
+    assert slices.slices_for(1_000_000_000, 0, 2) == slices.MOST_SLICES
+    assert slices.slices_for(1_000_000, 5_000, 2) == 1
