@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runfold.async_store import AsyncStore, connect_async
     from runfold.errors import RunfoldError
     from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.projections.handler import projection
     from runfold.store import Store, connect
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "connect_async",
     "errors",
     "events",
+    "projection",
 ]
 
 # Imported when they are asked for: the command line imports this package for every command, and few need a store.
@@ -46,6 +48,7 @@ _HOMES = {
     "RecordedEvent": "log.envelope",
     "Store": "store",
     "connect": "store",
+    "projection": "projections.handler",
 }
 
 

@@ -23,7 +23,7 @@ def print_differences(projection: str, differing: int, differences: Sequence[Dif
         return
     shown = differences if limit is None else differences[:limit]
     counted = "1 row differs" if differing == 1 else f"{differing:,} rows differ"
-    cut = "" if len(shown) == differing else f", {len(shown)} shown: --limit or --all-differences shows more"
+    cut = "" if len(shown) == differing else f", {len(shown)} shown"
     typer.echo(f"\n{projection}: {counted}{cut}")
     print_table(
         [

@@ -25,6 +25,16 @@ def print_json(value: Any) -> None:
     typer.echo(text.decode())
 
 
+def print_json_line(value: Any) -> None:
+    """Print the value as JSON in one line, for what is told bit by bit."""
+    typer.echo(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode())
+
+
+def print_text(text: str) -> None:
+    """Print a text that may come from events: it can not steer a terminal."""
+    typer.echo(_printable(text))
+
+
 _COPIED = frozenset({"execution_id", "stream_id", "status", "started", "deadline", "took"})
 """Columns that people copy from, or read at a glance: other columns fold first."""
 
@@ -73,7 +83,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_cell(part) for part in value) or "-"
     # What an event says can not steer a terminal.
-    return escape("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in str(value)))
+    return escape(_printable(str(value)))
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
 
 
 def _encode(value: Any) -> Any:

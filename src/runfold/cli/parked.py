@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import Projections, catalogue, open_database
 from runfold.cli.output import Json, instant, print_json
 
 app = typer.Typer(help="Parked streams: their events wait behind one that could not be folded.", no_args_is_help=True)
@@ -34,13 +34,13 @@ def list_(as_json: Json = False) -> None:
 def retry(
     stream_id: Annotated[str, typer.Argument(help="The parked stream.")],
     group: Annotated[str | None, typer.Option("--group", help="Only in this group of projections.")] = None,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold a parked stream's waiting events, after what parked it was mended. Exit code 1 when it fails again."""
     from runfold.errors import RetryFailed
     from runfold.history.status import read_parked
-    from runfold.projections.fold import FOLD_SESSION
-    from runfold.projections.projector import Projector
+    from runfold.projections.own_projector import retrying_projector
 
     groups = catalogue().groups
     done: list[dict[str, object]] = []
@@ -52,15 +52,15 @@ def retry(
         ]
         if not parked:
             raise RetryFailed(f"{stream_id} is not parked", hint="see `runfold parked list`")
-        connection.execute(FOLD_SESSION)
-        projector = Projector(connection, epoch=0)
         for row in parked:
             if row["group_name"] not in groups:
                 raise RetryFailed(
                     f"there is no projection of the group {row['group_name']}",
                     hint="set RUNFOLD_PROJECTIONS to its files",
                 )
-            failure = projector.retry_parked(groups[row["group_name"]], stream_id)
+            group_of = groups[row["group_name"]]
+            with retrying_projector(connection, group_of) as projector:
+                failure = projector.retry_parked(group_of, stream_id)
             done.append({"group": row["group_name"], "stream_id": stream_id, "error": failure and str(failure)})
     if as_json:
         print_json(done)

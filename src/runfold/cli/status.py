@@ -6,12 +6,15 @@ from typing import Any
 
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import Projections, catalogue, open_database
 from runfold.cli.durations import short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
 
-def status(as_json: Json = False) -> None:
+def status(
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    as_json: Json = False,
+) -> None:
     """Show the head and safe head of the log and who holds it back, each group's lag, parked streams and the leader."""
     from runfold.history.status import read_status
 
@@ -31,6 +34,7 @@ def status(as_json: Json = False) -> None:
             "verified": f"up to {verified['position']:,}, {verified['differences']:,} differences"
             if verified["position"] is not None
             else "never: run `runfold projection verify`",
+            **_sample(found["sample_verified"]),
         }
     )
     typer.echo()
@@ -49,6 +53,14 @@ def status(as_json: Json = False) -> None:
     if found["parked_streams"]:
         typer.echo("\nparked streams, see `runfold parked list`")
         print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])
+
+
+def _sample(sample: dict[str, Any]) -> dict[str, str]:
+    """What was verified last of some streams only, where that was done."""
+    if sample["position"] is None:
+        return {}
+    said = f"{sample['streams']:,} streams up to {sample['position']:,}, {sample['differences']:,} differences"
+    return {"verified sample": said}
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:

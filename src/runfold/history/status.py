@@ -51,6 +51,12 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
             "at": log["verified_at"],
             "differences": log["verified_differences"],
         },
+        "sample_verified": {
+            "position": log["sample_position"],
+            "at": log["sample_at"],
+            "streams": log["sample_streams"],
+            "differences": log["sample_differences"],
+        },
     }
 
 

@@ -23,7 +23,16 @@ from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import batch_bounds, bind, fold_batch
-from runfold.projections.reconcile import Difference, Pair, Written, parents_first, stream_values, tied_together
+from runfold.projections.own_rebuild import rebuild_own
+from runfold.projections.reconcile import (
+    Difference,
+    Pair,
+    mend_copies,
+    parents_first,
+    stream_values,
+    tied_together,
+    write_differences,
+)
 from runfold.projections.registry import check_checkpoint, note_built
 from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA
 from runfold.projections.slices import REBUILD_SESSION, Connect, Plan, fold_slices, reads_of, slices_for
@@ -88,7 +97,11 @@ def rebuild(
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Rebuilt] = []
     for group in catalogue.groups.values():
-        if any(projection.name in wanted for projection in group.projections):
+        if group.own_login is not None and any(projection.name in wanted for projection in group.projections):
+            found += _rebuild_of_user(
+                connect, group, dry_run=dry_run, restored=restored, limit=limit, progress=progress
+            )
+        elif any(projection.name in wanted for projection in group.projections):
             for _ in range(_ATTEMPTS):
                 with connect() as connection:
                     connection.execute(REBUILD_SESSION)
@@ -105,6 +118,31 @@ def rebuild(
             else:
                 raise RebuildFailed(f"streams of group {group.name} are parked and retried without end")
     return found
+
+
+def _rebuild_of_user(
+    connect: Connect, group: Group, *, dry_run: bool, restored: bool, limit: int | None, progress: Progress
+) -> list[Rebuilt]:
+    """The rebuild of a user's group, all of its tables, in a session of its own login."""
+    with connect() as connection:
+        position, locked, parked, tables = rebuild_own(
+            connection, group, dry_run=dry_run, restored=restored, limit=limit, progress=progress
+        )
+    return [
+        Rebuilt(
+            name,
+            group.name,
+            position,
+            written.inserted,
+            written.updated,
+            written.deleted,
+            differing,
+            differences,
+            parked,
+            locked_seconds=locked,
+        )
+        for name, (differing, written, differences) in tables.items()
+    ]
 
 
 class _Rebuild:
@@ -383,26 +421,6 @@ class _Rebuild:
     def _one(self, query: Any, parameters: dict[str, Any]) -> Any:
         row = self.connection.execute(query, parameters).fetchone()
         return row[0] if row is not None else None
-
-
-def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
-    """Write what `find` found: children are deleted first, parents inserted first. The pairs stand parents first."""
-    written = {pair.projection.name: pair.delete(cursor) for pair in reversed(pairs)}
-    for pair in pairs:
-        more, done = pair.write(cursor), written[pair.projection.name]
-        done.inserted += more.inserted
-        done.updated += more.updated
-    return written
-
-
-def mend_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
-    """Have the columns of `workflows` that are copies of workflow_status made again where they differ."""
-    if all(projection.name != "workflow_status" for projection in projections):
-        return
-    stale = sorted({row[0] for row in cursor.execute(statement("workflow_copies")).fetchall()})
-    if stale:
-        cursor.execute(statement("stale_copies"), {"workflows": stale})
-        cursor.execute(statement("sync_workflows"))
 
 
 def _shadow(projection: Projection) -> sql.Identifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -99,6 +99,11 @@ class Pair:
                 for name in self.columns
             ),
         }
+
+    @property
+    def temporary(self) -> list[str]:
+        """The names of the session's temporary tables that it makes."""
+        return [self.suspects, f"found {self.projection.name}"[:63], f"renamed {self.projection.name}"[:63]]
 
     @property
     def key_list(self) -> str:
@@ -203,10 +208,25 @@ class Pair:
         query = self._query("differences", counted=sql.SQL("0" if limit is None else "count(*) OVER ()"), **rows)
         if limit is not None:
             query += sql.SQL(" LIMIT {}").format(sql.Literal(limit))
-        cursor.execute(query, parameters or None)
-        for key, kind, pairs, count in cursor:
+        if limit is None:
+            # All of them may be many: they are fetched in parts.
+            rows_of = _in_parts(cursor, query, parameters)
+        else:
+            rows_of = iter(cursor.execute(query, parameters or None).fetchall())
+        for key, kind, pairs, count in rows_of:
             columns = {name: tuple(pair) for name, pair in (pairs or {}).items()} if kind == "different" else {}
             yield Difference(key, kind, columns), count
+
+    def count(self, cursor: psycopg.Cursor[Any], column: str | None = None, values: Sequence[str] = ()) -> int:
+        """How many rows the live table has, or those whose `column` that names the stream holds one of `values`."""
+        query = sql.SQL("SELECT count(*) FROM {} AS live").format(self._names["live"])
+        if column is None:
+            cursor.execute(query)
+        else:
+            query += sql.SQL(" WHERE ") + self._of_streams("live", column)
+            cursor.execute(query, {"values": self._typed(column, values)})
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
 
     def _query(self, name: str, **more: sql.Composable) -> sql.Composed:
         return sql.SQL(statement(name)).format(**{**self._names, **more})
@@ -227,6 +247,26 @@ class Pair:
 
     def _typed(self, column: str, values: Iterable[str]) -> list[str]:
         return list(filter(_is_uuid, values)) if self._types[column] == "uuid" else list(values)
+
+
+def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
+    """Write what `find` found: children are deleted first, parents inserted first. The pairs stand parents first."""
+    written = {pair.projection.name: pair.delete(cursor) for pair in reversed(pairs)}
+    for pair in pairs:
+        more, done = pair.write(cursor), written[pair.projection.name]
+        done.inserted += more.inserted
+        done.updated += more.updated
+    return written
+
+
+def mend_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
+    """Have the columns of `workflows` that are copies of workflow_status made again where they differ."""
+    if all(projection.name != "workflow_status" for projection in projections):
+        return
+    stale = sorted({row[0] for row in cursor.execute(statement("workflow_copies")).fetchall()})
+    if stale:
+        cursor.execute(statement("stale_copies"), {"workflows": stale})
+        cursor.execute(statement("sync_workflows"))
 
 
 def stream_values(stream_ids: Iterable[str]) -> list[str]:
@@ -263,6 +303,13 @@ def foreign_keys(cursor: psycopg.Cursor[Any], projections: Sequence[Projection])
     tables = [sql.Identifier(item.schema, item.table).as_string(cursor) for item in projections]
     rows = cursor.execute(statement("foreign_keys"), {"tables": tables}).fetchall()
     return {(child - 1, parent - 1) for child, parent in rows}
+
+
+def _in_parts(
+    cursor: psycopg.Cursor[Any], query: sql.Composed, parameters: Mapping[str, Any]
+) -> Iterator[tuple[Any, ...]]:
+    with cursor.connection.cursor("runfold_differences") as parts:
+        yield from parts.execute(query, parameters or None)
 
 
 def _is_uuid(value: str) -> bool:

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from runfold.errors import IllegalTransition
 from runfold.events import Event
+from runfold.events.faults import fault
+from runfold.events.rules import Rule, value_fault
 from runfold.log.envelope import NewEvent
 from runfold.writing.transitions import Machine, Status
 
@@ -48,6 +50,18 @@ def or_now_ms(time_ms: int | None) -> int:
     return now_ms() if time_ms is None else time_ms
 
 
+def check_value(rule: Rule, value: Any, pointer: str) -> None:
+    """Raise InvalidInput for a value that no event could hold, before it is looked up anywhere."""
+    if value is None:
+        raise fault("required", pointer)
+    if (found := value_fault(rule, value, pointer)) is not None:
+        raise found
+
+
+NAME = Rule("name", 1, 255)
+UUID_NAME = Rule("uuid")
+
+
 class Recorded(Protocol):
     """An event as the log gives it back: the log's RecordedEvent is one."""
 
@@ -65,15 +79,24 @@ class AggregateEvent:
     """The stream's id."""
     originator_version: int
     event: Event
-    data: Data
-    """The event's data as the log stores it."""
+    data: Data = field(default_factory=dict)
+    """The event's data as the log stores it; made of the event where it is not given."""
     event_id: UUID = field(default_factory=uuid4)
     occurred_at: datetime = field(default_factory=now)
 
+    def __post_init__(self) -> None:
+        if not self.data:
+            object.__setattr__(self, "data", self.event.to_data())
+
     def mutate(self, aggregate: Aggregate | None) -> Aggregate:
-        """The aggregate after this event."""
+        """The aggregate after this event; None is the one before its first event."""
         if aggregate is None:
             aggregate = Aggregate.of(self.originator_id)
+        if (aggregate.id, aggregate.version + 1) != (self.originator_id, self.originator_version):
+            raise ValueError(
+                f"event {self.originator_version} of {self.originator_id} does not follow"
+                f" {aggregate.id} at version {aggregate.version}"
+            )
         return aggregate.folded(self.event.event_type(), self.data)
 
     def envelope(self, metadata: Mapping[str, Any] | None = None) -> NewEvent:
@@ -98,6 +121,8 @@ class Aggregate(BaseModel):
 
     category: ClassVar[str]
     _folds: ClassVar[Folds]
+    _name_field: ClassVar[str]
+    _name_rule: ClassVar[Rule] = UUID_NAME
     _by_category: ClassVar[dict[str, type[Aggregate]]] = {}
 
     id: str
@@ -116,8 +141,14 @@ class Aggregate(BaseModel):
 
     @classmethod
     def named(cls, name: str | UUID) -> Self:
-        """The aggregate of that name, before its first event: its stream is `<category>-<name>`."""
-        return cls(id=f"{cls.category}-{name}")
+        """The aggregate of that name, before its first event: its stream is `<category>-<name>`.
+
+        Raises InvalidInput for a name that no such stream can have.
+        """
+        if cls._name_rule is NAME and isinstance(name, UUID):
+            name = str(name)
+        check_value(cls._name_rule, name, f"/{cls._name_field}")
+        return cls(id=f"{cls.category}-{name if cls._name_rule is NAME else UUID(str(name))}")
 
     @property
     def name(self) -> str:
@@ -178,7 +209,7 @@ class Aggregate(BaseModel):
 
     def _check(self, machine: Machine, status: Status, command: str, target: str, name: str | None = None) -> None:
         """Raise IllegalTransition when the vocabulary does not let the machine move so."""
-        if target not in machine.moves.get(status, ()):
+        if not (machine.may(command, status) and machine.is_legal(status, target)):
             raise self._illegal(machine, status, command, name)
 
     def _illegal(

@@ -5,6 +5,10 @@ SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_positio
        (SELECT min(position) FROM runfold.verifications) AS verified_position,
        (SELECT coalesce(sum(differences), 0)::bigint FROM runfold.verifications) AS verified_differences,
        (SELECT min(verified_at) FROM runfold.verifications) AS verified_at,
+       (SELECT min(position) FROM runfold.sample_verifications) AS sample_position,
+       (SELECT max(streams) FROM runfold.sample_verifications) AS sample_streams,
+       (SELECT coalesce(sum(differences), 0)::bigint FROM runfold.sample_verifications) AS sample_differences,
+       (SELECT min(verified_at) FROM runfold.sample_verifications) AS sample_at,
        l.worker, l.epoch, l.led_since, l.beat_at,
        -- A killed leader leaves its name here; its lock is gone.
        EXISTS (SELECT FROM pg_locks k

@@ -1,0 +1,4 @@
+-- interactions_of: the interactions that some responses were matched to. Parameters: streams (text[]).
+SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
+  FROM runfold.events e
+ WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
