@@ -14,6 +14,7 @@ BENCHES = (
     "latency",
     "memory",
     "listing",
+    "past",
 )
 
 if __name__ == "__main__":
