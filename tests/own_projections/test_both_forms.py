@@ -308,7 +308,7 @@ def test_a_projection_that_takes_its_time_delays_no_other_group(
     with forked(body):
         eventually(
             lambda: costs.connection.execute(
-                "SELECT FROM pg_stat_activity WHERE application_name = 'runfold projections' AND wait_event = 'PgSleep'"
+                "SELECT pid FROM pg_stat_activity WHERE application_name ~ 'projections' AND wait_event = 'PgSleep'"
             ).fetchone()
         )
         longest = 0.0
