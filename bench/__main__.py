@@ -15,6 +15,7 @@ BENCHES = (
     "memory",
     "listing",
     "past",
+    "own_projections",
 )
 
 if __name__ == "__main__":
