@@ -137,7 +137,8 @@ class AsyncWriter(Generic[AnyAggregate]):
             self.last_position = max(self.last_position, *(one.last_position for one in appended))
         if self._doubtful:
             self._forget(decided.possible)
-        self._state = decided.state.recorded()  # type: ignore[assignment]  # a command keeps the kind of its state
+        decided.state.collect_events()
+        self._state = decided.state  # type: ignore[assignment]  # a command keeps the kind of its state
         _answer_all(decided.possible, None)
 
     async def _read(self) -> None:
