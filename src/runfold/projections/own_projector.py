@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import LeadershipLost, ProjectionEscaped
+from runfold.projections.bad_event import Check, Failure, is_poison, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     FOLD_SESSION,
@@ -27,11 +28,8 @@ from runfold.projections.projector import (
     DEFAULT_BATCH_SIZE,
     Advanced,
     BuiltOtherwise,
-    Failure,
     GroupStopped,
     Projector,
-    is_poison,
-    sqlstate_of,
 )
 from runfold.projections.statements import statement
 
@@ -172,13 +170,9 @@ class OwnProjector(Projector):
         with self._one_transaction():
             return super()._fails_without_events(group, exc)
 
-    def _check_constraints(self, cursor: psycopg.Cursor[Any], group: Group) -> None:
+    def _check_of(self, group: Group) -> Check:
         """Those of the group's tables only: the one that holds the batch together is to speak at commit."""
-        tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
-        cursor.execute(statement("deferrable_constraints"), {"tables": tables})
-        names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
-        if names:
-            cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
+        return lambda cursor: _check_constraints_of(cursor, group)
 
     def _refuse_broken(self, group: Group, head: int) -> None:
         """Raise GroupStopped when a projection in Python fails on whatever stream comes next, and never succeeded.
@@ -195,7 +189,7 @@ class OwnProjector(Projector):
                 statement("batch_streams"),
                 {"group": group.name, "after": after, "upto": bounds.upto, "types": group.events},
             )
-            for stream_id, _ in cursor.fetchall()[:_TRIED]:
+            for (stream_id,) in cursor.fetchall()[:_TRIED]:
                 failure = self._try_one(cursor, group, after, bounds, stream_id)
                 if failure is None:
                     return
@@ -223,6 +217,14 @@ class OwnProjector(Projector):
                 raise
             return exc
         return None
+
+
+def _check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
+    cursor.execute(statement("deferrable_constraints"), {"tables": tables})
+    names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
+    if names:
+        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
 
 
 @contextmanager
