@@ -58,6 +58,7 @@ def test_an_interaction_and_its_pause_time_out_together_and_once(
         (question.interaction, "InteractionTimedOut", None),
     ]
     assert due(connection) == [], "the read tables lag, the log knows"
+    assert connection.execute("SELECT count(*) FROM runfold.claims").fetchone() == (0,), "the node may pause again"
     drain(database_url)
     assert due(connection) == []
     (_, timed_out) = store.read_stream(question.interaction)
