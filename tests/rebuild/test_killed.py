@@ -261,3 +261,18 @@ def test_a_second_rebuild_of_the_same_tables_is_refused(
     meanwhile(monkeypatch, another)
     rebuilder("workflow_executions")
     assert refused == ["rebuild_running"]
+
+
+def test_what_was_begun_without_a_stream_that_is_parked_now_begins_anew(
+    log: Log, database_url: str, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_everything(log, appends=4)
+    drain(database_url)
+    kill_in_the_middle(database_url, monkeypatch)
+    position = log.connection.execute("SELECT position FROM runfold.rebuilds").fetchone()
+    log.connection.execute(
+        "INSERT INTO runfold.parked_streams (group_name, stream_id, position, sqlstate, error)"
+        " SELECT group_name, 'execution-c1', 1, '22P02', 'made up' FROM runfold.rebuilds"
+    )
+    assert rebuilder()["workflow_executions"].position == (position or (0,))[0]
+    assert_nothing_differs(database_url)

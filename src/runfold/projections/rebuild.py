@@ -227,16 +227,17 @@ class _Rebuild:
             (checkpoint,) = cursor.execute(statement("register_group"), group).fetchone() or (0,)
         upto = self._upto(checkpoint)
         state = self.connection.execute(statement("rebuild_state"), group).fetchone()
-        if state is not None and state[0] == self.digest and state[1] <= upto and not self._parked_differ(state[1]):
-            _, position, slices, events, folded = state
-            log.info("the rebuild of group %s goes on from where it was", self.group.name)
-        else:
-            position, folded = upto, False
+        resumes = (
+            state is not None and state[0] == self.digest and state[1] <= upto and not self._parked_differ(state[1])
+        )
+        position, slices, folded = state[1:3] + state[4:] if state is not None and resumes else (upto, 0, False)
         events, barriers, types = self.connection.execute(
             statement("rebuild_extent"),
             {"upto": position, "types": self.group.events, "barriers": sorted(self.group.barriers)},
         ).fetchone() or (0, 0, [])
-        if state is None or position != state[1] or state[0] != self.digest:
+        if resumes:
+            log.info("the rebuild of group %s goes on from where it was", self.group.name)
+        else:
             slices = slices_for(events, barriers, self.jobs)
             with self.connection.transaction(), self.connection.cursor() as cursor:
                 self._forget(cursor)
