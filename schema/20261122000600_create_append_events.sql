@@ -24,6 +24,7 @@ DECLARE
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
     total integer := 0;
+    single jsonb;            -- the event of a call that has one, as most have: told apart, it needs no unpacking of arrays
     i integer;
     expected bigint;
     stood record;
@@ -36,14 +37,23 @@ DECLARE
     last bigint;
     base bigint;             -- the last position before this call's first
 BEGIN
-    FOR i IN 1 .. count LOOP
-        names[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
-        tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
-        total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
-        ends[i] := total;
-        deploys := deploys OR starts_with(names[i], 'deployment-');
-    END LOOP;
-    IF count > 1 THEN
+    IF count = 1 THEN
+        names := ARRAY[call #>> '{0,stream_id}'];
+        tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
+        total := jsonb_array_length(call #> '{0,events}');
+        ends := ARRAY[total];
+        deploys := starts_with(names[1], 'deployment-');
+        IF total = 1 THEN
+            single := call #> '{0,events,0}';
+        END IF;
+    ELSE
+        FOR i IN 1 .. count LOOP
+            names[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+            tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
+            total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
+            ends[i] := total;
+            deploys := deploys OR starts_with(names[i], 'deployment-');
+        END LOOP;
         lock_order := ARRAY(SELECT s.n FROM unnest(names) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
@@ -103,11 +113,16 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    INSERT INTO runfold.event_ids (event_id, stream_version)
-    SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
-      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
-           jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
-        ON CONFLICT DO NOTHING;
+    IF single IS NOT NULL THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
+            ON CONFLICT DO NOTHING;
+    ELSE
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
+            ON CONFLICT DO NOTHING;
+    END IF;
     GET DIAGNOSTICS inserted = ROW_COUNT;
     IF inserted < total THEN
         RETURN QUERY SELECT r.*, true FROM runfold.recorded_appends(call, inserted > 0) AS r;
@@ -122,11 +137,12 @@ BEGIN
                                         'expected_version', conflict_expected),
             HINT = 'reload and retry';
     END IF;
-    IF deploys OR jsonb_path_exists(call, '$[*].claims') OR jsonb_path_exists(call, '$[*].releases') THEN
+    IF deploys OR call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases') THEN
         PERFORM runfold.take_claims(call);
     END IF;
-    IF jsonb_path_exists(call, '$[*].events[*].type ? (@ starts with "Pause" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed"
-                                || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")') THEN
+    IF coalesce(single ->> 'type' NOT IN ('NodeStarted', 'NodeSucceeded', 'NodeScheduled', 'LogAppended'), true)
+       AND call @? '$[*].events[*].type ? (@ starts with "Pause" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed"
+                    || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")' THEN
         PERFORM runfold.take_pause_claims(call);
     END IF;
 
@@ -142,21 +158,16 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
-    -- 4. The positions, dense and adjacent. The lock is of the session, so that it is held for microseconds, not to the
-    -- end of the transaction; WHEN OTHERS does not catch query_canceled.
+    -- 4. The positions, dense and adjacent. The lock is taken in a subtransaction that is then rolled back: that frees it after
+    -- microseconds, and so does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
-        PERFORM pg_advisory_lock(log_tag, 0);
+        PERFORM pg_advisory_xact_lock(log_tag, 0);
         FOR i IN 1 .. total LOOP
             last := nextval('runfold.events_position');
         END LOOP;
-        PERFORM pg_advisory_unlock(log_tag, 0);
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-        IF EXISTS (SELECT FROM pg_locks l
-                    WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.granted AND l.mode = 'ExclusiveLock'
-                      AND l.classid = 'runfold.events'::regclass::oid AND l.objid = 0 AND l.objsubid = 2) THEN
-            PERFORM pg_advisory_unlock(log_tag, 0);
-        END IF;
-        RAISE;
+        RAISE SQLSTATE 'RF000';
+    EXCEPTION WHEN SQLSTATE 'RF000' THEN
+        NULL;
     END;
     -- The session remembers the end of the log: partitions are only added.
     IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
@@ -170,16 +181,25 @@ BEGIN
     base := last - total;
 
     -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
-    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
-                                user_id, data, payload, metadata, occurred_at, recorded_at)
-    SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, names[a.n], versions[a.n] + e.n, e.event_id,
-           split_part(names[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
-           decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
-      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
-           ROWS FROM (jsonb_to_recordset(a.append -> 'events')
-                      AS (event_id uuid, type text, schema_version integer, data jsonb, payload text, metadata jsonb,
-                          occurred_at timestamptz))
-           WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
+    IF single IS NOT NULL THEN
+        INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                    user_id, data, payload, metadata, occurred_at, recorded_at)
+        VALUES (last, last, names[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(names[1], '-', 1),
+                single ->> 'type', coalesce((single ->> 'schema_version')::integer, 1), tenants[1],
+                nullif(single -> 'data', 'null'), decode(single ->> 'payload', 'base64'),
+                coalesce(nullif(single -> 'metadata', 'null'), '{}'), (single ->> 'occurred_at')::timestamptz, clock_timestamp());
+    ELSE
+        INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                    user_id, data, payload, metadata, occurred_at, recorded_at)
+        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, names[a.n], versions[a.n] + e.n, e.event_id,
+               split_part(names[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
+               decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               ROWS FROM (jsonb_to_recordset(a.append -> 'events')
+                          AS (event_id uuid, type text, schema_version integer, data jsonb, payload text, metadata jsonb,
+                              occurred_at timestamptz))
+               WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
+    END IF;
     FOR i IN 1 .. count LOOP
         stream_id := names[i];
         version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);

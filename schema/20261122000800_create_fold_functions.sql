@@ -53,21 +53,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION runfold.node_target(text) IS 'The status an event moves its node to.';
 
--- A letter a status, so that the life of a node is a short text.
-CREATE FUNCTION runfold.node_letter(status text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE status
-           WHEN 'SUCCESS' THEN 'S'
-           WHEN 'RUNNING' THEN 'R'
-           WHEN 'PENDING' THEN 'P'
-           WHEN 'RETRYING' THEN 'T'
-           WHEN 'ERROR' THEN 'E'
-           WHEN 'WAITING_INPUT' THEN 'W'
-           WHEN 'SKIPPED' THEN 'K'
-           WHEN 'CANCELED' THEN 'C' END
-$$;
-COMMENT ON FUNCTION runfold.node_letter(text) IS 'The status of a node in a letter.';
-
 CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'), false)
@@ -266,7 +251,7 @@ COMMENT ON FUNCTION runfold.note_anomaly(jsonb, bigint, text, text, jsonb) IS 'O
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA runfold FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.row_id(text, text, text), runfold.merge(jsonb), runfold.given(jsonb), runfold.drop_nulls(jsonb),
-    runfold.value_of(jsonb, text), runfold.from_epoch_ms(bigint), runfold.node_target(text), runfold.node_letter(text), runfold.node_has_ended(text),
+    runfold.value_of(jsonb, text), runfold.from_epoch_ms(bigint), runfold.node_target(text), runfold.node_has_ended(text),
     runfold.node_move_is_legal(text, text), runfold.execution_move_is_legal(text, text),
     runfold.walk_execution(runfold.execution_state, bigint[], text[], jsonb[], timestamptz[]), runfold.pause_target(text),
     runfold.open_status(jsonb, boolean), runfold.note_anomaly(jsonb, bigint, text, text, jsonb)

@@ -19,20 +19,30 @@ if TYPE_CHECKING:
     from runfold.async_store import AsyncStore, connect_async
     from runfold.errors import RunfoldError
     from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.projections.handler import projection
     from runfold.store import Store, connect
+    from runfold.writing.deployment import Deployment
+    from runfold.writing.execution import Execution
+    from runfold.writing.interaction import Interaction
+    from runfold.writing.response import Response
 
 __all__ = [
     "Append",
     "Appended",
     "AsyncStore",
+    "Deployment",
+    "Execution",
+    "Interaction",
     "NewEvent",
     "RecordedEvent",
+    "Response",
     "RunfoldError",
     "Store",
     "connect",
     "connect_async",
     "errors",
     "events",
+    "projection",
 ]
 
 # Imported when they are asked for: the command line imports this package for every command, and few need a store.
@@ -46,6 +56,11 @@ _HOMES = {
     "RecordedEvent": "log.envelope",
     "Store": "store",
     "connect": "store",
+    "projection": "projections.handler",
+    "Deployment": "writing.deployment",
+    "Execution": "writing.execution",
+    "Interaction": "writing.interaction",
+    "Response": "writing.response",
 }
 
 

@@ -7,13 +7,15 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from runfold.deployments.async_deployments import AsyncDeployments
+from runfold.deployments.async_triggers import AsyncTriggers
 from runfold.human.async_interactions import AsyncInteractions
 from runfold.human.async_responses import AsyncResponses
 from runfold.log import async_store
 from runfold.settings import Settings
 from runfold.writing.aggregate import Aggregate
 from runfold.writing.async_changes import change_streams
-from runfold.writing.async_handles import AsyncDeployments, AsyncExecutions
+from runfold.writing.async_handles import AsyncExecutions
 
 
 async def connect_async(
@@ -52,6 +54,11 @@ class AsyncStore(async_store.AsyncStore):
     def deployments(self) -> AsyncDeployments:
         """The deployments and triggers of workflows."""
         return AsyncDeployments(self)
+
+    @cached_property
+    def triggers(self) -> AsyncTriggers:
+        """What begins executions, by its key."""
+        return AsyncTriggers(self)
 
     async def change(
         self,

@@ -116,7 +116,7 @@ class CategoryTaken(RunfoldError):
     """The category belongs to another application already."""
 
     code = "category_taken"
-    sqlstate = "RF013"
+    sqlstate = "RF015"
 
 
 class AlreadyTracked(RunfoldError):
@@ -209,6 +209,31 @@ class ProjectionInvalid(RunfoldError):
     code = "projection_invalid"
 
 
+class ProjectionReserved(ProjectionInvalid):
+    """A projection of a user names a group or a table of runfold's."""
+
+    code = "projection_reserved"
+
+
+class ProjectionRoleMissing(RunfoldError):
+    """Projections of your own are folded by a login of their own, and there is none."""
+
+    code = "projection_role_missing"
+
+
+class ProjectionRoleUnsafe(RunfoldError):
+    """The login for projections of your own may do more than fold them."""
+
+    code = "projection_role_unsafe"
+
+
+class ProjectionEscaped(RunfoldError):
+    """A projection left its transaction or changed its session."""
+
+    code = "projection_escaped"
+    sqlstate = "RF013"
+
+
 class UnknownProjection(RunfoldError):
     """There is no projection of that name."""
 
@@ -237,6 +262,12 @@ class UnknownInteraction(RunfoldError):
     """There is no interaction of that id."""
 
     code = "unknown_interaction"
+
+
+class UnknownDeployment(RunfoldError):
+    """The workflow never was in service in that version."""
+
+    code = "unknown_deployment"
 
 
 class GroupWaits(RunfoldError):

@@ -36,13 +36,27 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".runfold"), description="the embedded server's folder")
     postgres_bin: Path | None = Field(default=None, description="PostgreSQL's binaries; the bundled ones without it")
 
-    projections: Path | None = Field(default=None, description="a folder of projection files of your own")
+    projections: Path | None = Field(
+        default=None, description="projections of your own: a folder of .sql and .py files, or a Python module's name"
+    )
+    projections_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="the login that folds them, a member of runfold_projections; the embedded server has one",
+    )
+    projections_timeout: PositiveFloat = Field(
+        default=60.0, description="seconds a statement of a projection of your own may take"
+    )
 
     timeout_interval: NonNegativeFloat = Field(
         default=1.0, description="seconds between the worker's looks for what has timed out; 0 for never"
     )
     remind_before: NonNegativeFloat = Field(
         default=900.0, description="seconds before its time an interaction is warned of; 0 for never"
+    )
+
+    verify_streams: NonNegativeInt = Field(
+        default=0, description="streams that an idle worker verifies, once a minute at most; 0: none"
     )
 
     connect_timeout: PositiveInt = Field(default=10, description="seconds until a connection attempt is given up")
@@ -74,8 +88,8 @@ def load_settings(**flags: Any) -> Settings:
             f"{name} is not usable: {first['msg']}",
             code="invalid_setting",
             pointer=name,
-            # The URL carries a password: never repeated.
-            found=None if name == "RUNFOLD_DATABASE_URL" else first.get("input"),
+            # A URL carries a password: never repeated.
+            found=None if name.endswith("_URL") else first.get("input"),
         ) from None
 
 

@@ -8,13 +8,15 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from runfold.deployments.deployments import Deployments
+from runfold.deployments.triggers import Triggers
 from runfold.human.interactions import Interactions
 from runfold.human.responses import Responses
 from runfold.log import store
 from runfold.settings import Settings
 from runfold.writing.aggregate import Aggregate
 from runfold.writing.changes import change_streams
-from runfold.writing.handles import Deployments, Executions
+from runfold.writing.handles import Executions
 
 
 def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
@@ -51,6 +53,11 @@ class Store(store.Store):
     def deployments(self) -> Deployments:
         """The deployments and triggers of workflows."""
         return Deployments(self)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """What begins executions, by its key."""
+        return Triggers(self)
 
     def change(
         self,

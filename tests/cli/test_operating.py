@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.cli.conftest import Runfold
+from tests.fixtures.own_logins import own_login
 from tests.worker.log import Log, event, run
 from tests.worker.processes import drain
 from tests.worker.test_parking import POISON, correct, smuggle
@@ -66,13 +67,13 @@ def test_status_names_who_holds_the_safe_head_back(log: Log, runfold: Runfold, d
         assert "a stuck engine" in shown
 
 
-def test_status_shows_why_a_group_is_stopped(log: Log, runfold: Runfold, tmp_path: Any) -> None:
+def test_status_shows_why_a_group_is_stopped(log: Log, runfold: Runfold, database_url: str, tmp_path: Any) -> None:
     (tmp_path / "mine.sql").write_text(
-        "-- name: mine\n-- version: 1\n-- group: own\n-- table: public.mine\n-- key: id\n-- cross_stream: true\n"
+        "-- name: mine\n-- version: 1\n-- group: own\n-- table: projections.mine\n-- key: id\n-- cross_stream: true\n"
         "-- events: ExecutionCreated\nINSERT INTO mine (id) SELECT stream_id FROM batch;\n"
     )
     log.append("execution-a", *run("a"))
-    own = {"RUNFOLD_PROJECTIONS": str(tmp_path)}
+    own = {"RUNFOLD_PROJECTIONS": str(tmp_path), "RUNFOLD_PROJECTIONS_URL": own_login(database_url)}
     drained = runfold("worker", "--once", **own)
     assert drained.code == 1
     assert drained.err.splitlines()[-1] == ('error: own: relation "mine" does not exist: see `runfold status`')

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,12 +20,14 @@ import pytest
 
 import runfold
 from tests.docs.pages import Block
+from tests.fixtures.own_logins import own_login
 from tests.worker.processes import CONSOLE_SCRIPT, PATIENCE, worker
 
 # What a page also tells a reader to type, and what other tests run or nothing here can: it is left out.
 ELSEWHERE = {"cp", "git", "make", "pip", "psql", "python", "supabase"}
 
 _FILE = re.compile(r"\A-- name: (\w+)\n")
+_MODULE = re.compile(r"\A# my-projections/(\w+\.py)\n")
 _ROLE = re.compile(r"CREATE ROLE (my_\w+)")
 
 
@@ -37,6 +40,9 @@ class Runner:
         self._ended = ended
         self._working = False
         self._module = ModuleType("documented")
+        # Aggregates of the eventsourcing library are found by their module's name.
+        sys.modules[self._module.__name__] = self._module
+        ended.callback(sys.modules.pop, self._module.__name__)
         self._environment: dict[str, str] = {
             "PATH": f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}",
             "HOME": str(folder),
@@ -52,6 +58,10 @@ class Runner:
             for line in typed(block.text):
                 self._run_command(block, line)
             return
+        if (named := _MODULE.match(block.text)) is not None:
+            self.projections.mkdir(exist_ok=True)
+            (self.projections / named[1]).write_text(block.text, encoding="utf-8")
+            return
         if "wait_for" in block.text:
             self.start_worker()
         # Filled with empty lines, so that a traceback names the page's own line.
@@ -62,7 +72,7 @@ class Runner:
         """A worker with the projections that were saved, until the test ends."""
         if not self._working:
             folders = [self.projections] if self.projections.is_dir() else []
-            self._ended.enter_context(worker(url or self.url, *folders))
+            self._ended.enter_context(worker(url or self.url, *folders, timeout_interval=0.1))
             self._working = True
 
     def _run_sql(self, text: str) -> None:
@@ -86,7 +96,11 @@ class Runner:
             return
         assert words[0] == "runfold", f"{block}: nothing here runs {words[0]}"
         # The database of a page that names one is the test's.
-        environment = {**self._environment, "RUNFOLD_DATABASE_URL": self.url}
+        environment = {
+            **self._environment,
+            "RUNFOLD_DATABASE_URL": self.url,
+            "RUNFOLD_PROJECTIONS_URL": own_login(self.url),
+        }
         said = ["bash", "-c", self._with_names(line)]
         if runs_on(words):
             self._ended.callback(_end, subprocess.Popen(said, env=environment, start_new_session=True))

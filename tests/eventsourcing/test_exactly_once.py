@@ -17,6 +17,7 @@ from psycopg.rows import DictRow
 
 import runfold.eventsourcing.datastore as datastores
 from runfold.eventsourcing import Datastore, RunfoldApplicationRecorder, RunfoldProcessRecorder, RunfoldSnapshotRecorder
+from runfold.eventsourcing.statements import statement
 from runfold.settings import load_settings
 from tests.eventsourcing.recorders import made
 from tests.faults.editing import edit
@@ -175,6 +176,33 @@ def test_an_equal_call_of_somebody_else_is_a_conflict(datastore: Datastore, conn
     assert count(connection) == 2
 
 
+def test_the_same_call_in_sql_returns_its_first_result_and_another_is_refused(
+    datastore: Datastore, connection: Connection
+) -> None:
+    recorder, originator = made(datastore), uuid4()
+    call = recorder._call([*stored(originator, 4, 5), *stored(uuid4(), 0)])
+
+    def append(**changed: object) -> tuple[int, bool]:
+        ((first_position, repeated),) = datastore.run(statement("append_opaque_events"), call | changed)
+        return first_position, repeated
+
+    assert append() == (1, False)
+    recorder.insert_events(stored(originator, 6))
+    assert append() == (1, True)
+    others = {
+        "another body": {"payloads": [*call["payloads"][:-1], b"another"]},
+        "another type": {"types": "{bank:Another}"},
+        "new ids": {"event_ids": made(datastore)._call(stored(originator, 1, 2, 3))["event_ids"]},
+        "other versions": {"first_versions": "{7,1}"},
+        "a part of it": {"numbers": "{1,2,2}"},
+        "another order": {"names": "{" + ",".join(call["names"].strip("{}").split(",")[::-1]) + "}"},
+    }
+    for changed in others.values():
+        with pytest.raises(IntegrityError):
+            append(**changed)
+    assert count(connection) == 4
+
+
 def test_of_eight_that_decide_at_once_one_wins(
     datastore: Datastore, connection: Connection, evidence: Evidence
 ) -> None:
@@ -255,6 +283,20 @@ def test_a_deadlock_is_retried_inside(datastore: Datastore, connection: Connecti
     in_opposite_orders(made(datastore), 2)
     datastore.close()
     assert deadlocks(connection) > 0
+
+
+def test_serialization_failures_are_retried_inside(database_url: str, datastore: Datastore, evidence: Evidence) -> None:
+    """Where the database's default is SERIALIZABLE, a save that loses finds out that it did, and nothing else."""
+    made(datastore)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    strict = Datastore(load_settings(database_url=database_url))
+    try:
+        recorder = RunfoldApplicationRecorder(strict, category="accounts")
+        evidence.note(conflicts=in_opposite_orders(recorder, evidence.scaled(30)))
+    finally:
+        strict.close()
 
 
 def test_without_retries_a_deadlock_is_the_callers(

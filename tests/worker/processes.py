@@ -22,6 +22,7 @@ from runfold.projections.projector import DEFAULT_BATCH_SIZE
 from runfold.projections.verify import Verification, verify
 from runfold.settings import load_settings
 from runfold.worker.worker import Worker
+from tests.fixtures.own_logins import own_login
 
 ROOT = Path(__file__).parents[2]
 CONSOLE_SCRIPT = Path(sys.executable).with_name("runfold")
@@ -114,13 +115,14 @@ def command(*words: str, **environment: str) -> Iterator[Process]:
 
 
 def fresh_worker(url: str, *folders: Path, batch_size: int = DEFAULT_BATCH_SIZE, **settings: float) -> Worker:
-    """A worker with the product's projections, and those of these folders.
+    """A worker with the product's projections, and those of these folders, folded by a login of their own.
 
     It appends nothing: a test's interactions and pauses are past their time, and its model knows no worker. A test of
     timeouts says `timeout_interval`.
     """
-    chosen = load_settings(**{"timeout_interval": 0, **settings})
-    return Worker(url, chosen, load_catalogue(*folders), batch_size=batch_size)
+    own = {"database_url": url, "projections_url": own_login(url) if folders else None}
+    chosen = load_settings(**{"timeout_interval": 0, **own, **settings})
+    return Worker(url, chosen, load_catalogue(*folders, settings=chosen), batch_size=batch_size)
 
 
 @contextmanager
@@ -173,13 +175,14 @@ def folded(connection: psycopg.Connection[Any], position: int) -> bool:
     return row is not None and bool(row[0])
 
 
-def verified(url: str) -> list[Verification]:
-    """What verify finds in a database, on a connection of its own."""
+def verified(url: str, *folders: Path) -> list[Verification]:
+    """What verify finds in a database, on a connection of its own; the projections of these folders, too."""
+    settings = load_settings(database_url=url, projections_url=own_login(url) if folders else None)
     with psycopg.connect(url, autocommit=True) as connection:
-        return verify(connection, load_catalogue())
+        return verify(connection, load_catalogue(*folders, settings=settings))
 
 
-def assert_nothing_differs(url: str) -> None:
+def assert_nothing_differs(url: str, *folders: Path) -> None:
     """Fail with the differences that verify finds."""
-    found = {item.projection: item.differences for item in verified(url) if item.differing}
+    found = {item.projection: item.differences for item in verified(url, *folders) if item.differing}
     assert not found, found

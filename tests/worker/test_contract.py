@@ -17,13 +17,13 @@ HEADER = {
     "name": "mine",
     "version": "1",
     "group": "own",
-    "table": "public.mine",
+    "table": "projections.mine",
     "key": "id",
     "stream_key": "id",
     "events": "ExecutionCreated",
 }
 BODY = "INSERT INTO mine (id) SELECT b.stream_id FROM batch b WHERE b.stream_id NOT IN (SELECT id FROM mine);"
-TABLE = "CREATE TABLE public.mine (id text PRIMARY KEY)"
+TABLE = "CREATE TABLE projections.mine (id text PRIMARY KEY)"
 
 
 def text(body: str = BODY, **changes: str | None) -> str:
@@ -33,7 +33,9 @@ def text(body: str = BODY, **changes: str | None) -> str:
 
 
 def write(folder: Path, name: str, **changes: str | None) -> None:
-    (folder / f"{name}.sql").write_text(text(**{"name": name, "table": f"public.{name}", **changes}))
+    header = {"name": name, "table": f"projections.{name}", **changes}
+    table = str(header["table"]).rpartition(".")[2]
+    (folder / f"{name}.sql").write_text(text(BODY.replace("mine", table), **header))
 
 
 def test_a_file_that_keeps_the_contract_is_read() -> None:
@@ -46,7 +48,13 @@ def test_a_file_that_keeps_the_contract_is_read() -> None:
         ),
         expected_name="mine",
     )
-    assert (found.name, found.version, found.group, found.schema, found.table) == ("mine", 1, "own", "public", "mine")
+    assert (found.name, found.version, found.group, found.schema, found.table) == (
+        "mine",
+        1,
+        "own",
+        "projections",
+        "mine",
+    )
     assert found.key == ("id", "name")
     assert found.events == ("ExecutionCreated", "ExecutionStarted")
     assert found.reads == ("other",)
@@ -70,7 +78,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "no header": (BODY, "the header lacks name, version, group, table, key, events"),
     **{f"no {name}": (text(**{name: None}), f"the header lacks {name}") for name in HEADER if name != "stream_key"},
     "an empty field": (text(events=""), "the header lacks events"),
-    "an unknown field": (text(tabel="public.mine"), "the header has no field 'tabel'"),
+    "an unknown field": (text(tabel="projections.mine"), "the header has no field 'tabel'"),
     "a field said twice": ("-- name: mine\n" + text(), "the header says name twice"),
     "another name than the file's": (text(name="yours"), "the header's name is 'yours', the file's 'mine'"),
     "a version that is no number": (text(version="one"), "version is a whole number from 1, not 'one'"),
@@ -78,10 +86,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a negative version": (text(version="-1"), "version is a whole number from 1, not '-1'"),
     "a table without its schema": (text(table="mine"), "table is schema.table in lower-case letters, not 'mine'"),
     "a table in capitals": (
-        text(table="public.Mine"),
-        "table is schema.table in lower-case letters, not 'public.Mine'",
+        text(table="projections.Mine"),
+        "table is schema.table in lower-case letters, not 'projections.Mine'",
     ),
-    "a quoted table": (text(table='public."mine"'), "table is schema.table in lower-case letters"),
+    "a quoted table": (text(table='projections."mine"'), "table is schema.table in lower-case letters"),
     "a key that is no name": (text(key="id; DROP TABLE x"), "'id; DROP TABLE x' is not a name"),
     "a group that is no name": (text(group="My Group"), "'My Group' is not a name"),
     "an event that is no name": (text(events="Execution'Created"), '"Execution\'Created" is not an event type'),
@@ -169,8 +177,8 @@ def test_two_projections_can_not_have_one_name_or_one_table(tmp_path: Path) -> N
         load_catalogue(tmp_path)
     (tmp_path / "workflow_executions.sql").unlink()
     write(tmp_path, "mine")
-    write(tmp_path, "yours", table="public.mine")
-    with pytest.raises(ProjectionInvalid, match=r"public\.mine"):
+    write(tmp_path, "yours", table="projections.mine")
+    with pytest.raises(ProjectionInvalid, match=r"projections\.mine"):
         load_catalogue(tmp_path)
 
 
@@ -191,12 +199,12 @@ def test_a_new_version_waits_for_a_rebuild_and_the_others_go_on(log: Log, databa
     log.append("execution-b", *run("b"))
     waiting = drain(database_url, tmp_path)
     assert waiting == {"own": "mine was built with version 1, its file is version 2: rebuild it"}
-    assert log.connection.execute("SELECT id FROM public.mine").fetchall() == [("execution-a",)]
+    assert log.connection.execute("SELECT id FROM projections.mine").fetchall() == [("execution-a",)]
     log.assert_folded()
     # The version it was built with folds on from where it stood.
     write(tmp_path, "mine", version="1")
     assert drain(database_url, tmp_path) == {}
-    assert log.connection.execute("SELECT id FROM public.mine ORDER BY 1").fetchall() == [
+    assert log.connection.execute("SELECT id FROM projections.mine ORDER BY 1").fetchall() == [
         ("execution-a",),
         ("execution-b",),
     ]
@@ -206,11 +214,13 @@ def test_a_table_that_is_new_in_a_group_that_stands_elsewhere_waits_for_a_rebuil
     log: Log, database_url: str, tmp_path: Path
 ) -> None:
     log.connection.execute(TABLE)
+    log.connection.execute("CREATE TABLE projections.yours (id text PRIMARY KEY)")
+    write(tmp_path, "yours")
     log.append("execution-a", *run("a"))
-    drain(database_url)
-    write(tmp_path, "mine", group="log", events="LogAppended")
+    drain(database_url, tmp_path)
+    write(tmp_path, "mine")
     waiting = drain(database_url, tmp_path)
-    assert waiting == {"log": f"mine is new and the group stands at {log.events[-1].position}: rebuild it"}
+    assert waiting == {"own": f"mine is new and the group stands at {log.events[-1].position}: rebuild it"}
 
 
 def test_another_text_under_the_same_version_is_only_warned_of(

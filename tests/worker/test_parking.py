@@ -226,12 +226,12 @@ def test_control_a_batch_that_does_not_hold_its_checkpoint_loses_what_is_retried
 
 # Files of one's own
 
-OWN_TABLE = "CREATE TABLE public.run_counts (mode text PRIMARY KEY, runs integer NOT NULL CHECK (runs < 4))"
+OWN_TABLE = "CREATE TABLE projections.run_counts (mode text PRIMARY KEY, runs integer NOT NULL CHECK (runs < 4))"
 OWN_FILE = """\
 -- name: run_counts
 -- version: 1
 -- group: counts
--- table: public.run_counts
+-- table: projections.run_counts
 -- key: mode
 -- cross_stream: true
 -- events: ExecutionCreated
@@ -257,7 +257,7 @@ def test_poison_in_a_group_of_the_user_s_own_does_not_touch_the_others(
         log.append(f"execution-{n}", *run(str(n)))
     assert drain(database_url, folder) == {}
     assert [row[:2] for row in parked(log.connection)] == [("counts", f"execution-{n}") for n in (3, 4, 5)]
-    assert log.connection.execute("SELECT * FROM public.run_counts").fetchall() == [("MANUAL", 3)]
+    assert log.connection.execute("SELECT * FROM projections.run_counts").fetchall() == [("MANUAL", 3)]
     log.assert_folded()
     assert_nothing_differs(database_url)
 
@@ -279,7 +279,7 @@ def test_a_broken_file_stops_its_group_with_its_error_and_parks_nobody(
     # Mended, it goes on from where it stood, and its error is gone.
     (folder / "run_counts.sql").write_text(text.replace("b.moed", "b.data ->> 'mode'"))
     assert drain(database_url, folder) == {}
-    assert log.connection.execute("SELECT * FROM public.run_counts").fetchall() == [("MANUAL", 1)]
+    assert log.connection.execute("SELECT * FROM projections.run_counts").fetchall() == [("MANUAL", 1)]
     assert log.connection.execute(
         "SELECT count(*) FROM runfold.checkpoints WHERE stopped_error IS NOT NULL"
     ).fetchone() == (0,)
@@ -301,7 +301,7 @@ def test_an_error_that_is_neither_the_data_s_nor_passing_stops_its_group_and_not
     log.assert_folded()
     (folder / "run_counts.sql").write_text(OWN_FILE)
     assert drain(database_url, folder) == {}
-    assert log.connection.execute("SELECT * FROM public.run_counts").fetchall() == [("MANUAL", 3)]
+    assert log.connection.execute("SELECT * FROM projections.run_counts").fetchall() == [("MANUAL", 3)]
 
 
 def test_two_workers_agree_on_a_group_that_waits(log: Log, database_url: str, folder: Path) -> None:

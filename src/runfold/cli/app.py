@@ -70,6 +70,10 @@ def _options(
     home: Annotated[
         Path | None, typer.Option("--home", help="The embedded server's folder, in place of RUNFOLD_HOME.")
     ] = None,
+    projections: Annotated[
+        Path | None,
+        typer.Option("--projections", help="Projections of your own, in place of RUNFOLD_PROJECTIONS.", metavar="DIR"),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback prints and ends
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -77,4 +81,4 @@ def _options(
 ) -> None:
     set_current(Invocation(debug=debug))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
-    set_current(Invocation(settings=load_settings(database_url=url, home=home), debug=debug))
+    set_current(Invocation(settings=load_settings(database_url=url, home=home, projections=projections), debug=debug))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from runfold.cli.invocation import settings
+import typer
+
+from runfold.cli.invocation import override, settings
 
 if TYPE_CHECKING:
     import psycopg
@@ -43,9 +46,35 @@ def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
         yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
 
 
+def _take(folder: Path | None) -> Path | None:
+    if folder is not None:
+        override(projections=folder)
+    return folder
+
+
+Projections = Annotated[
+    Path | None,
+    typer.Option(
+        "--projections",
+        help="Projections of your own, in place of RUNFOLD_PROJECTIONS: a folder, or a Python module's name.",
+        callback=_take,
+        metavar="DIR",
+    ),
+]
+"""The type of the parameter `projections` of every command that knows projections; it is in the settings then."""
+
+
 def catalogue() -> Catalogue:
-    """runfold's projections and the user's, of RUNFOLD_PROJECTIONS."""
+    """runfold's projections and the user's, of RUNFOLD_PROJECTIONS or `--projections`."""
     from runfold.projections.catalogue import load_catalogue
 
-    folder = settings().projections
-    return load_catalogue(*([folder] if folder is not None else []))
+    chosen = settings()
+    return load_catalogue(*([chosen.projections] if chosen.projections is not None else []), settings=chosen)
+
+
+def check_own_login(catalogue: Catalogue) -> None:
+    """Raise what an operator has to do, where the user's projections can not be folded: no login, or no safe one."""
+    for group in catalogue.groups.values():
+        if group.own_login is not None:
+            group.own_login.open().close()
+            return

@@ -10,6 +10,7 @@ import typer
 from runfold.cli.database import open_database
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.store import open_store
 
 app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
 
@@ -58,6 +59,21 @@ def list_(
         empty="no deployments",
     )
     print_next(rows, limit)
+
+
+@app.command(epilog="Example: runfold deployment fail WORKFLOW --reason 'the builder died'")
+def fail(
+    workflow_id: Annotated[UUID, typer.Argument(help="The workflow.")],
+    reason: Annotated[str, typer.Option("--reason", help="What its history will say.")],
+    as_json: Json = False,
+) -> None:
+    """End a deployment that hangs, as failed; the triggers stay as they are. Exit code 1 when none is under way."""
+    with open_store() as store:
+        found = store.deployments.fail(workflow_id, reason)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"deployment {found.deployment_id} of version {found.deployment_version} is {found.status}")
 
 
 def register(root: typer.Typer) -> None:

@@ -12,6 +12,7 @@ from runfold.cli.database import open_database
 from runfold.cli.durations import short
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.store import Data, open_store, operator, parse_json
 
 app = typer.Typer(help="Interactions: what people are asked.", no_args_is_help=True)
 
@@ -61,6 +62,38 @@ def list_(
         empty="nobody is asked anything" if chosen == "pending" else "no interactions",
     )
     print_next(rows, limit)
+
+
+@app.command(epilog="Example: runfold interaction respond INTERACTION --data '{\"approved\": true}'")
+def respond(
+    interaction_id: Annotated[UUID, typer.Argument(help="What was asked.")],
+    data: Data,
+    responder: Annotated[str | None, typer.Option("--responder", help="Who answers; you, if nobody is named.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Answer in a person's stead; the execution goes on. Exit code 1 when it is answered, or out of time, already."""
+    value = parse_json(data, "--data")
+    with open_store() as store:
+        asked = store.interactions.answer(interaction_id, value, responder=responder or operator())
+    _tell(asked.name, asked.status, as_json)
+
+
+@app.command(epilog="Example: runfold interaction withdraw INTERACTION")
+def withdraw(
+    interaction_id: Annotated[UUID, typer.Argument(help="What was asked.")],
+    as_json: Json = False,
+) -> None:
+    """Ask no more: the interaction and the pause that waits for it are canceled. Exit code 1 when it has ended."""
+    with open_store() as store:
+        asked = store.interactions.withdraw(interaction_id, by=operator())
+    _tell(asked.name, asked.status, as_json)
+
+
+def _tell(interaction_id: str, status: str | None, as_json: bool) -> None:
+    if as_json:
+        print_json({"interaction_id": interaction_id, "status": status})
+    else:
+        typer.echo(f"interaction {interaction_id} is {status}")
 
 
 def _deadline(row: dict[str, Any], now: datetime) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from runfold.settings import Settings, load_settings
 
@@ -32,3 +33,8 @@ def current() -> Invocation:
 def settings() -> Settings:
     """The settings of the environment and of the options before the noun."""
     return _current.settings or load_settings()
+
+
+def override(**flags: Any) -> None:
+    """Let an option after the noun go before the environment."""
+    set_current(replace(_current, settings=settings().model_copy(update=flags)))

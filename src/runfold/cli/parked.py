@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import Projections, catalogue, open_database
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -110,19 +110,21 @@ def _counted(waiting: int) -> str:
 
 
 @app.command(epilog="Example: runfold parked retry execution-7")
-def retry(stream_id: Stream, group: OneGroup = None, as_json: Json = False) -> None:
+def retry(
+    stream_id: Stream,
+    group: OneGroup = None,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    as_json: Json = False,
+) -> None:
     """Fold a parked stream's waiting events, after what parked it was mended. Exit code 1 when it fails again."""
-    from runfold.projections.fold import FOLD_SESSION
-    from runfold.projections.projector import Projector
+    from runfold.projections.own_projector import retrying_projector
 
     known = catalogue()
     done: list[dict[str, object]] = []
     with open_database() as connection:
-        groups = _groups(connection, known, stream_id, group)
-        connection.execute(FOLD_SESSION)
-        projector = Projector(connection, epoch=0)
-        for one in groups:
-            failure = projector.retry_parked(one, stream_id)
+        for one in _groups(connection, known, stream_id, group):
+            with retrying_projector(connection, one) as projector:
+                failure = projector.retry_parked(one, stream_id)
             done.append({"group": one.name, "stream_id": stream_id, "error": failure and str(failure)})
     if as_json:
         print_json(done)

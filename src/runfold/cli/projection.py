@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runfold.cli.database import catalogue, open_database, opener
+from runfold.cli.database import Projections, catalogue, open_database, opener
 from runfold.cli.differences import SHOWN, print_differences, progress_bar
 from runfold.cli.output import Json, print_json, print_json_line, print_table, print_text
 
@@ -24,7 +24,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the differences a
 
 
 @app.command("list", epilog="Example: runfold projection list --json")
-def list_(as_json: Json = False) -> None:
+def list_(
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    as_json: Json = False,
+) -> None:
     """List the projections: group, table, versions and what was verified last."""
     from runfold.history.status import read_projections
 
@@ -66,6 +69,7 @@ def verify(
     all_differences: Annotated[
         bool, typer.Option("--all-differences", help="Print each difference as it is found: with --json one a line.")
     ] = False,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold the log again and compare the result with the read tables, whole rows.
@@ -82,7 +86,7 @@ def verify(
             connection,
             catalogue(),
             names or [],
-            stream=stream,
+            streams=None if stream is None else [stream],
             sample=sample,
             seed=seed,
             limit=None if all_differences else limit or KEPT,
@@ -147,6 +151,7 @@ def rebuild(
     restored: Annotated[
         bool, typer.Option("--restored", help="The log was restored and ends before the checkpoint: take it as it is.")
     ] = False,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold the log again and make the read tables the same, while everything goes on.

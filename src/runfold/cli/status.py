@@ -6,12 +6,15 @@ from typing import Any
 
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import Projections, catalogue, open_database
 from runfold.cli.durations import short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
 
-def status(as_json: Json = False) -> None:
+def status(
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    as_json: Json = False,
+) -> None:
     """Show the head and safe head of the log and who holds it back, each group's lag, parked streams and the leader."""
     from runfold.history.status import read_status
 

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from runfold.cli.database import catalogue
+from runfold.cli.database import Projections, catalogue, check_own_login
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_facts
 
 
-def up() -> None:
+def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the settings
     """Start the database where it does not run, migrate it, and fold until Ctrl-C.
 
     Prints the URL that engines connect to. Ctrl-C ends the worker; the database runs on, until `runfold db stop`.
@@ -26,7 +26,9 @@ def up() -> None:
     chosen = settings()
     url = resolve_url(chosen)
     state = migrations.migrate(url, chosen)
-    worker = Worker(url, chosen, catalogue())
+    found = catalogue()
+    check_own_login(found)
+    worker = Worker(url, chosen, found)
     worker.stop_on_signals()
     logging.getLogger("runfold").setLevel(logging.INFO)
     embedded = chosen.database_url is None

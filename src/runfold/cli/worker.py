@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli.database import Projections, catalogue, check_own_login, open_database
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json
 
@@ -20,6 +20,7 @@ def worker(
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", min=1, help="Events a transaction, about.", show_default="20000")
     ] = None,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold the log into the read tables, exactly once.
@@ -35,7 +36,9 @@ def worker(
     chosen = settings()
     with open_database() as connection:
         before = connection.execute("SELECT runfold.safe_head()").fetchone()
-    running = Worker(resolve_url(chosen), chosen, catalogue(), batch_size=batch_size or DEFAULT_BATCH_SIZE)
+    found = catalogue()
+    check_own_login(found)
+    running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
     running.stop_on_signals()
     if not once:
         logging.getLogger("runfold").setLevel(logging.INFO)

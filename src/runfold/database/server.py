@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: a server of our own in a folder, shared by every runfold process that uses the folder.
 
-The folder (`.runfold/`) holds `data/`, `server.log`, `lock`, `port`, `password` and `run/` (the socket). Whether the
-server runs is whether it answers, never a pid: pid files outlive a kill, and pids are given out again.
+The folder (`.runfold/`) holds `data/`, `server.log`, `lock`, `port`, `password`, `projections_password` and `run/` (the
+socket). Whether the server runs is whether it answers, never a pid: pid files outlive a kill, and pids are given out
+again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from runfold.errors import ServerFailed
 from runfold.settings import bundled_postgres_bin
 
 SUPERUSER = "runfold"
+PROJECTIONS_LOGIN = "runfold_own"
 DATABASE = "runfold"
 StopMode = Literal["fast", "immediate"]
 
@@ -85,6 +87,32 @@ class EmbeddedServer:
         """The URL over the unix socket, password included."""
         where = urlencode({"host": str(self.socket_dir()), "port": self.port}, quote_via=quote)
         return f"postgresql://{SUPERUSER}:{quote(self._password())}@/{DATABASE}?{where}"
+
+    def projections_url(self) -> str:
+        """The URL of the login that folds projections of users, made where it is not there yet.
+
+        The server runs and is migrated: the login is a member of runfold_projections. Its password is a file of the
+        home, `projections_password`.
+        """
+        with self._locked():
+            kept = (self.home / "projections_password").exists()
+            password = self._password("projections_password", create=True)
+            with psycopg.connect(self.url, autocommit=True, application_name="runfold") as connection:
+                known = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [PROJECTIONS_LOGIN]).fetchone()
+                if known is None or not kept:
+                    login = PROJECTIONS_LOGIN.encode()
+                    encrypted = connection.pgconn.encrypt_password(password.encode(), login, b"scram-sha-256")
+                    connection.execute(
+                        sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+                            sql.SQL("CREATE" if known is None else "ALTER"),
+                            sql.Identifier(PROJECTIONS_LOGIN),
+                            sql.Literal(encrypted.decode()),
+                        )
+                    )
+                    connection.execute(
+                        sql.SQL("GRANT runfold_projections TO {}").format(sql.Identifier(PROJECTIONS_LOGIN))
+                    )
+        return f"postgresql://{PROJECTIONS_LOGIN}:{quote(password)}@127.0.0.1:{self.port}/{DATABASE}"
 
     def socket_dir(self) -> Path:
         """The folder of the unix socket: in the home, or in /tmp where a socket in the home can not be."""
@@ -351,8 +379,8 @@ class EmbeddedServer:
                 f"the server in {self.home} does not let us in: {exc}", hint=f"is {self.home}/password the right one?"
             ) from exc
 
-    def _password(self, *, create: bool = False) -> str:
-        path = self.home / "password"
+    def _password(self, name: str = "password", *, create: bool = False) -> str:
+        path = self.home / name
         try:
             return path.read_text().strip()
         except FileNotFoundError:

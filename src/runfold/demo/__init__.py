@@ -1,5 +1,5 @@
 """`python -m runfold.demo`: a small engine at work on runfold, shown while it runs.
 
-files.py is the work, workflow.py the two workflows, engine.py runs them, journal.py writes every step as an event;
+files.py is the work, workflow.py the two workflows, engine.py runs them, and its handles record every step as an event;
 tour.py is the show around it.
 """

@@ -19,15 +19,14 @@ import typer
 from psycopg.rows import dict_row
 from rich.console import Console
 
-import runfold
 from runfold.cli import projection
 from runfold.cli.invocation import Invocation, set_current
 from runfold.database import migrations
 from runfold.database.connections import connect
 from runfold.database.server import EmbeddedServer
+from runfold.demo.counting import CountingStore
 from runfold.demo.deployment import deploy, save
 from runfold.demo.engine import Engine
-from runfold.demo.journal import Journal
 from runfold.demo.page import Page, statement
 from runfold.demo.person import Person
 from runfold.demo.screen import Screen
@@ -98,8 +97,8 @@ class _Tour:
             )
             self._start_worker()
             with connect(url, self._settings, application="runfold demo", autocommit=True) as connection:
-                journal = asyncio.run(self._work(url, Screen(self._page, connection)))
-                nothing_lost = self._compare(journal, connection)
+                store = asyncio.run(self._work(url, Screen(self._page, connection)))
+                nothing_lost = self._compare(store, connection)
                 self._page.title("What the tables hold")
                 for name in ("show_executions", "show_nodes", "show_questions", "show_deployments", "show_log"):
                     self._page.query(connection, name)
@@ -111,40 +110,39 @@ class _Tour:
             if server.stop():
                 self._page.say("the database is stopped")
 
-    async def _work(self, url: str, screen: Screen) -> Journal:
+    async def _work(self, url: str, screen: Screen) -> CountingStore:
         """Deploy and run the workflows, while a worker is killed; returns what the engine knows that it wrote."""
         folder = self._home / "book"
         folder.mkdir()
         book = Book(folder)
         began = time.monotonic()
-        async with await runfold.connect_async(url, settings=self._settings) as store:
-            journal = Journal(store)
+        async with await CountingStore.connected(url, settings=self._settings) as store:
             self._page.title("Two workflows are deployed, one of them with a webhook")
             for workflow, webhook in ((book.archive, None), (book.report, WEBHOOK)):
                 await save(store, workflow)
-                await deploy(journal, workflow, webhook=webhook)
+                await deploy(store, workflow, webhook=webhook)
                 start = f", starts at POST {webhook}" if webhook else ""
                 self._page.say(f"{workflow.name}: {len(workflow.nodes)} nodes{start}")
-            await store.wait_for(journal.position, timeout=_PATIENCE)
-            self._page.say(f"the worker has folded these {journal.position} events: {time.monotonic() - began:.1f} s")
+            await store.wait_for(store.position, timeout=_PATIENCE)
+            self._page.say(f"the worker has folded these {store.position} events: {time.monotonic() - began:.1f} s")
             self._page.title("An execution, as the read tables show it")
-            engine = Engine(journal, Person(screen.ask))
+            engine = Engine(store, Person(screen.ask))
             async with screen.following(EXECUTION), asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._kill_a_worker(journal, screen))
+                tasks.create_task(self._kill_a_worker(store, screen))
                 await engine.run(book.report, EXECUTION, trigger={"path": WEBHOOK, "body": {"chapters": "all"}})
-                await store.wait_for(journal.position, timeout=_PATIENCE)
-            return journal
+                await store.wait_for(store.position, timeout=_PATIENCE)
+            return store
 
-    async def _kill_a_worker(self, journal: Journal, screen: Screen) -> None:
+    async def _kill_a_worker(self, store: CountingStore, screen: Screen) -> None:
         """Kill the worker in the middle of the work, start another, and say what each of it did to log and tables."""
         first = self._workers[-1]
-        while journal.written["NodeSucceeded"] < _KILL_AFTER:
+        while store.written["NodeSucceeded"] < _KILL_AFTER:
             await asyncio.sleep(0.02)
         first.kill()
-        at_death = journal.position
+        at_death = store.position
         self._page.say(f"!! worker {first.pid} is killed (SIGKILL); the log is at {at_death}", "bold red")
         await asyncio.sleep(_DEAD_SECONDS)
-        missed, stand = journal.position, (await screen.positions())["folded"]
+        missed, stand = store.position, (await screen.positions())["folded"]
         self._page.say(
             f"!! {_DEAD_SECONDS:g} s without a worker: the log grew to {missed}, the tables stand at {stand}",
             "bold red",
@@ -164,10 +162,10 @@ class _Tour:
         self._page.say(f"worker {worker.pid} is started")
         return worker
 
-    def _compare(self, journal: Journal, connection: psycopg.Connection[Any]) -> bool:
+    def _compare(self, store: CountingStore, connection: psycopg.Connection[Any]) -> bool:
         """What the engine counted itself against what the tables hold."""
         self._page.title("Nothing was lost, nothing was done twice")
-        written = journal.written
+        written = store.written
         did = {
             "events": written.total(),
             "executions created": written["ExecutionCreated"],

@@ -50,7 +50,7 @@ class Book:
     async def _write(self, step: Step) -> Output:
         paths = [await asyncio.to_thread(files.write_chapter, self.folder, n) for n in range(1, files.CHAPTERS + 1)]
         size = sum(path.stat().st_size for path in paths)
-        await step.log(f"{len(paths)} chapters, {size:,} bytes")
+        await step.node.log(f"{len(paths)} chapters, {size:,} bytes")
         return {"chapters": len(paths), "bytes": size}
 
     async def _count(self, step: Step) -> Output:
@@ -60,13 +60,13 @@ class Book:
     async def _count_one(self, step: Step, path: Path) -> Output:
         await asyncio.sleep(3 * PACE)
         counted = await asyncio.to_thread(files.count_words, path)
-        await step.log(f"{path.name}: {counted['words']:,} words")
+        await step.node.log(f"{path.name}: {counted['words']:,} words")
         return {"chapter": path.stem, **counted}
 
     async def _send(self, step: Step) -> Output:
         await asyncio.sleep(2 * PACE)
         hashes = {path.name: await asyncio.to_thread(self._mirror.send, path) for path in self._chapters()}
-        await step.log(f"{len(hashes)} chapters are on the mirror, hashes compared")
+        await step.node.log(f"{len(hashes)} chapters are on the mirror, hashes compared")
         return {"sha256": hashes}
 
     async def _compress(self, step: Step) -> Output:
@@ -77,7 +77,7 @@ class Book:
             name, compressor = files.COMPRESSORS[turn - 1]
             compressed = await asyncio.to_thread(compressor, text)
             part = len(compressed) / len(text)
-            await turn_step.log(f"{name}: {part:.1%} of {len(text):,} bytes, {_BUDGET:.0%} will do")
+            await turn_step.node.log(f"{name}: {part:.1%} of {len(text):,} bytes, {_BUDGET:.0%} will do")
             return {"how": name, "bytes": len(compressed), "part": round(part, 4)}
 
         return await step.until(lambda found: found["part"] <= _BUDGET, one_way, most=len(files.COMPRESSORS))
@@ -108,5 +108,5 @@ class Book:
         notes = [f"Compressed by {compressed['how']} to {compressed['bytes']:,} bytes."]
         size = files.write_report(path, "The book", step.outputs["count"]["chapters"], notes)
         await asyncio.sleep(PACE)
-        await step.log(f"{path.name}, {size:,} bytes, {'published' if approved else 'kept as a draft'}")
+        await step.node.log(f"{path.name}, {size:,} bytes, {'published' if approved else 'kept as a draft'}")
         return {"file": path.name, "bytes": size, "published": approved}

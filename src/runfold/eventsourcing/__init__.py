@@ -17,6 +17,8 @@ from runfold.eventsourcing.recorders import (
     RunfoldTrackingRecorder,
 )
 from runfold.eventsourcing.snapshots import RunfoldSnapshotRecorder
+from runfold.eventsourcing.vocabulary import VocabularyEvent, VocabularyMapper
+from runfold.eventsourcing.vocabulary_recorder import VocabularyRecorder
 
 __all__ = [
     "Datastore",
@@ -26,4 +28,7 @@ __all__ = [
     "RunfoldProcessRecorder",
     "RunfoldSnapshotRecorder",
     "RunfoldTrackingRecorder",
+    "VocabularyEvent",
+    "VocabularyMapper",
+    "VocabularyRecorder",
 ]

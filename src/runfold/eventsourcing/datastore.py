@@ -136,6 +136,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[persistence.Persist
     ),
     ((errors.UnsupportedIsolation,), persistence.NotSupportedError),
     ((errors.RunfoldError,), persistence.OperationalError),
+    ((UnicodeEncodeError,), persistence.DataError),  # half a surrogate pair
     ((psycopg.InterfaceError,), persistence.InterfaceError),
     ((psycopg.OperationalError,), persistence.OperationalError),
     ((psycopg.DataError,), persistence.DataError),
@@ -153,7 +154,7 @@ def translated_errors() -> Iterator[None]:
     """Raise the library's errors in place of runfold's and psycopg's."""
     try:
         yield
-    except (errors.RunfoldError, psycopg.Error) as exc:
+    except (errors.RunfoldError, psycopg.Error, UnicodeEncodeError) as exc:
         for kinds, translated in _TRANSLATIONS:
             if isinstance(exc, kinds):
                 raise translated(str(exc)) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from eventsourcing.persistence import (
     AggregateRecorder,
@@ -24,6 +25,8 @@ from runfold.eventsourcing.recorders import (
 )
 from runfold.eventsourcing.snapshots import RunfoldSnapshotRecorder
 from runfold.eventsourcing.statements import statement
+from runfold.eventsourcing.vocabulary import VocabularyMapper
+from runfold.eventsourcing.vocabulary_recorder import VocabularyRecorder
 from runfold.settings import Settings, load_settings
 
 TRecorder = TypeVar("TRecorder", bound=RunfoldRecorder)
@@ -64,20 +67,38 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         return self._events(self.aggregate_recorder_class)
 
     def application_recorder(self) -> ApplicationRecorder:
+        if self._is_of_the_vocabulary():
+            return self._made(VocabularyRecorder(self.datastore, user_id=self._user_id()))
         return self._events(self._chosen(self.APPLICATION_RECORDER_TOPIC, self.application_recorder_class))
 
     def tracking_recorder(self, tracking_recorder_class: type[TTracking] | None = None) -> TTracking:
         chosen = tracking_recorder_class or cast(
             type[TTracking], self._chosen(self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class)
         )
+        if not issubclass(chosen, RunfoldTrackingRecorder):
+            raise ProgrammingError(f"{chosen.__name__} is not a subclass of RunfoldTrackingRecorder")
         return self._made(chosen(self.datastore, tracker=self._tracker()))
 
     def process_recorder(self) -> ProcessRecorder:
+        if self._is_of_the_vocabulary():
+            raise ProgrammingError("a process that tracks what it follows has events of its own, not of the vocabulary")
         chosen = self._chosen(self.PROCESS_RECORDER_TOPIC, self.process_recorder_class)
         return self._events(chosen, tracker=self._tracker())
 
     def close(self) -> None:
         self.datastore.close()
+
+    def _is_of_the_vocabulary(self) -> bool:
+        mapper = self.env.get(self.MAPPER_TOPIC)
+        return bool(mapper) and issubclass(resolve_topic(str(mapper)), VocabularyMapper)
+
+    def _user_id(self) -> UUID | None:
+        """The tenant of new streams of the vocabulary, RUNFOLD_USER_ID."""
+        given = self.env.get("RUNFOLD_USER_ID")
+        try:
+            return UUID(given) if given else None
+        except ValueError:
+            raise OSError(f"RUNFOLD_USER_ID is not a UUID: {given!r}") from None
 
     def _chosen(self, variable: str, default: type[TRecorder]) -> type[TRecorder]:
         """The recorder class that the environment names, or ours."""

@@ -13,16 +13,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from eventsourcing.persistence import ListenNotifySubscription, PersistenceError
+from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription, PersistenceError
 
 from runfold.eventsourcing.statements import statement
 
 if TYPE_CHECKING:
     from runfold.eventsourcing.datastore import Datastore
-    from runfold.eventsourcing.recorders import RunfoldApplicationRecorder
 
 CHANNEL = "runfold_events"
 POLL_SECONDS = 0.5
+"""How often a subscription looks that nobody wakes."""
 _SLICE_SECONDS = 0.1  # in which the end of a subscription is noticed
 _FIRST_PAUSE_SECONDS = 0.001
 
@@ -87,11 +87,21 @@ class Ear:
         return self._connection
 
 
-class LogSubscription(ListenNotifySubscription["RunfoldApplicationRecorder"]):
+class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
     """Yields an application's notifications after `gt`, those there are and those to come, in order, none twice."""
 
-    def __init__(self, recorder: RunfoldApplicationRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
-        self.ear = Ear(recorder.datastore, recorder.category)
+    def __init__(
+        self,
+        recorder: ApplicationRecorder,
+        ear: Ear,
+        *,
+        gt: int | None = None,
+        topics: Sequence[str] = (),
+        poll_seconds: float | None = None,
+    ) -> None:
+        self.ear = ear
+        self.asleep = False
+        self._given_poll_seconds = poll_seconds
         super().__init__(recorder=recorder, gt=gt, topics=topics)
 
     def _loop_on_pull(self) -> None:
@@ -108,7 +118,7 @@ class LogSubscription(ListenNotifySubscription["RunfoldApplicationRecorder"]):
                     pause = _FIRST_PAUSE_SECONDS
                 else:
                     self._has_been_notified.wait(pause)
-                    pause = min(2 * pause, POLL_SECONDS)
+                    pause = min(2 * pause, self._poll_seconds)
         except BaseException as exc:
             if self._thread_error is None:
                 self._thread_error = exc
@@ -116,13 +126,19 @@ class LogSubscription(ListenNotifySubscription["RunfoldApplicationRecorder"]):
         finally:
             self.ear.close()
 
+    @property
+    def _poll_seconds(self) -> float:
+        return POLL_SECONDS if self._given_poll_seconds is None else self._given_poll_seconds
+
     def _pulled_something(self) -> bool:
         before = self._last_notification_id
         self._pull()
         return self._last_notification_id != before
 
     def _sleep(self) -> None:
-        until = monotonic() + POLL_SECONDS
+        until = monotonic() + self._poll_seconds
+        self.asleep = True
         while not self._has_been_stopped and monotonic() < until:
-            if self.ear.listen(_SLICE_SECONDS):
-                return
+            if self.ear.listen(_SLICE_SECONDS) or self.ear.pid is None:
+                break
+        self.asleep = False

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from runfold.errors import UnknownInteraction
 from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.human.async_waiting import read_waiting
 from runfold.human.pauses import cancel_pause, resume
 from runfold.writing import async_handles
 from runfold.writing.aggregate import Aggregate
@@ -119,7 +120,8 @@ class AsyncInteractions(async_handles.AsyncInteractions):
         self, interaction_id: UUID, change: Callable[..., Iterable[Aggregate]]
     ) -> Interaction:
         asked = await self._read(interaction_id)
-        return _first(await change_streams(self._store, change, asked, Execution.named(asked.execution_id or "")))
+        execution = await read_waiting(self._store, asked.execution_id or "")
+        return _first(await change_streams(self._store, change, asked, execution))
 
     async def _read(self, interaction_id: UUID) -> Interaction:
         asked = Interaction.named(interaction_id)

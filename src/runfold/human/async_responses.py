@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from runfold.errors import IllegalTransition, VersionConflict
 from runfold.events.fields import Channel
+from runfold.human.async_waiting import read_waiting
 from runfold.human.classifier import Answer, Classifier, FilteredOut, Match, Question, Undecided
 from runfold.human.messages import Message, read_message
 from runfold.human.outcomes import NO_WORKFLOW, Classified, Received, response_id_of
@@ -254,7 +255,7 @@ class AsyncResponses:
 
         asked = Interaction.named(interaction_id)
         asked = asked.after(await self._store.read_stream(asked.id))
-        executions = [] if asked.execution_id is None else [Execution.named(asked.execution_id)]
+        executions = [] if asked.execution_id is None else [await read_waiting(self._store, asked.execution_id)]
         changed = await change_streams(self._store, change, response, asked, *executions)
         if not changed:
             return await self.classify(response_id)

@@ -11,6 +11,7 @@ from uuid import UUID
 from runfold.errors import UnknownInteraction
 from runfold.events.fields import Channel, InteractionPriority, InteractionType
 from runfold.human.pauses import cancel_pause, resume
+from runfold.human.waiting import read_waiting
 from runfold.writing import handles
 from runfold.writing.aggregate import Aggregate
 from runfold.writing.changes import change_streams
@@ -118,7 +119,8 @@ class Interactions(handles.Interactions):
 
     def _change_with_execution(self, interaction_id: UUID, change: Callable[..., Iterable[Aggregate]]) -> Interaction:
         asked = self._read(interaction_id)
-        return _first(change_streams(self._store, change, asked, Execution.named(asked.execution_id or "")))
+        execution = read_waiting(self._store, asked.execution_id or "")
+        return _first(change_streams(self._store, change, asked, execution))
 
     def _read(self, interaction_id: UUID) -> Interaction:
         asked = Interaction.named(interaction_id)

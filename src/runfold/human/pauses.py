@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from runfold.writing.execution import Execution
 from runfold.writing.human import answered
 from runfold.writing.interaction import Interaction
+
+
+class _Told(NamedTuple):
+    """An event as the statement waiting_events gives it."""
+
+    type: str
+    data: dict[str, Any]
+
+
+def told(execution: Execution, rows: Sequence[tuple[Any, ...]]) -> Execution:
+    """The execution after some events of its stream, at the version that the stream has."""
+    if not rows:
+        return execution
+    state = execution.after(_Told(kind, data) for _, kind, data in rows)
+    return state.model_copy(update={"version": rows[0][0]})
 
 
 def waiting_pause(execution: Execution, interaction: Interaction) -> str | None:

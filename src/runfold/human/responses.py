@@ -16,6 +16,7 @@ from runfold.human.outcomes import NO_WORKFLOW, Classified, Received, response_i
 from runfold.human.pauses import resume
 from runfold.human.rules import classify_by_rules
 from runfold.human.statements import statement
+from runfold.human.waiting import read_waiting
 from runfold.log.envelope import RecordedEvent
 from runfold.log.store import Store
 from runfold.writing.aggregate import Aggregate
@@ -252,7 +253,7 @@ class Responses:
 
         asked = Interaction.named(interaction_id)
         asked = asked.after(self._store.read_stream(asked.id))
-        executions = [] if asked.execution_id is None else [Execution.named(asked.execution_id)]
+        executions = [] if asked.execution_id is None else [read_waiting(self._store, asked.execution_id)]
         changed = change_streams(self._store, change, response, asked, *executions)
         if not changed:
             return self.classify(response_id)

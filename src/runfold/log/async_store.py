@@ -250,9 +250,17 @@ class AsyncStore:
 
         A lost connection leaves it unknown whether the commit was done; the same event ids make it safe to try again.
         """
+        # What nearly always succeeds does not pay for the machinery of retrying.
+        give_up_at = time.monotonic() + self._settings.retry_seconds
+        try:
+            return await self._once(query, parameters)
+        except RunfoldError as exc:
+            left = give_up_at - time.monotonic()
+            if left <= 0 or not _is_worth_another_try(exc):
+                raise
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_worth_another_try),
-            stop=stop_after_delay(self._settings.retry_seconds),
+            stop=stop_after_delay(left),
             wait=wait_random_exponential(multiplier=0.01, max=1),
             reraise=True,
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from sqlparse import lexer, tokens
 
@@ -50,6 +51,8 @@ class Projection:
     barriers: tuple[str, ...]
     statements: tuple[Statement, ...]
     digest: str
+    handler: Callable[..., Any] | None = None
+    """The Python form, in place of statements: given the recorded events of a batch, and the connection."""
 
     @property
     def cross_stream(self) -> bool:
@@ -72,14 +75,19 @@ def read_projection(path: Path) -> Projection:
 def parse_projection(text: str, *, expected_name: str) -> Projection:
     """The projection that a text defines; raises ProjectionInvalid."""
     header, body = _split(text)
+    if header.get("name", expected_name) != expected_name:
+        raise ProjectionInvalid(f"the header's name is {header['name']!r}, the file's {expected_name!r}")
+    return define_projection(header, body=body, digest=sha256(text.encode()).hexdigest())
+
+
+def define_projection(
+    header: Mapping[str, str], *, body: str = "", handler: Callable[..., Any] | None = None, digest: str = ""
+) -> Projection:
+    """The projection of these fields with the statements of a body, or with a handler; raises ProjectionInvalid."""
     if missing := [name for name in _REQUIRED if not header.get(name)]:
         raise ProjectionInvalid(f"the header lacks {', '.join(missing)}")
-    if header["name"] != expected_name:
-        raise ProjectionInvalid(f"the header's name is {header['name']!r}, the file's {expected_name!r}")
     if not header["version"].isdecimal() or int(header["version"]) < 1:
         raise ProjectionInvalid(f"version is a whole number from 1, not {header['version']!r}")
-    if not _TABLE.fullmatch(header["table"]):
-        raise ProjectionInvalid(f"table is schema.table in lower-case letters, not {header['table']!r}")
     key, reads, reads_before, events, barriers = (
         _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events", "barriers")
     )
@@ -87,6 +95,8 @@ def parse_projection(text: str, *, expected_name: str) -> Projection:
     for name in (header["name"], header["group"], *key, *stream_key, *reads, *reads_before):
         if not _NAME.fullmatch(name):
             raise ProjectionInvalid(f"{name!r} is not a name: lower-case letters, digits and _, 63 at most")
+    if not _TABLE.fullmatch(header["table"]):
+        raise ProjectionInvalid(f"table is schema.table in lower-case letters, not {header['table']!r}")
     for event in events:
         if not _EVENT.fullmatch(event):
             raise ProjectionInvalid(f"{event!r} is not an event type")
@@ -111,8 +121,9 @@ def parse_projection(text: str, *, expected_name: str) -> Projection:
         reads_before=reads_before,
         events=events,
         barriers=barriers,
-        statements=_statements(body, events, barriers),
-        digest=sha256(text.encode()).hexdigest(),
+        statements=_statements(body, events, barriers) if handler is None else (),
+        digest=digest,
+        handler=handler,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
-from runfold.projections.bad_event import Bad, fold_to_the_bad_one, is_poison, one_line
+from runfold.projections.bad_event import Bad, check_constraints, fold_to_the_bad_one, is_poison, one_line, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import NO_STREAM, bind, fold_batch, live_schemas
 from runfold.projections.replay import can_replay, replay_group
@@ -46,7 +46,7 @@ def discard(
     If a later one fails as well, the stream is parked again at that one. All in one transaction, and safe beside a
     worker: it holds the group's checkpoint. `by` says who; `dry_run` changes nothing. The connection is in autocommit
     and set up by FOLD_SESSION. Raises InvalidInput without a reason, StreamNotParked, DiscardFailed when
-    no event is to blame any more.
+    no event is to blame any more, or the group is a user's.
     """
     for name, value in (("reason", reason), ("by", by)):
         if not value.strip():
@@ -55,6 +55,11 @@ def discard(
             )
         if "\0" in value:
             raise InvalidInput(f"{name} holds a NUL", code="nul_character", pointer=f"/{name}")
+    if group.own_login is not None:
+        raise DiscardFailed(
+            f"the group {group.name} is a user's",
+            hint=f"let its projection pass the event over, then run `runfold parked retry {stream_id}`",
+        )
     with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
         row = cursor.execute(statement("parked_stream"), {"group": group.name, "stream": stream_id}).fetchone()
         if row is None:
@@ -75,7 +80,7 @@ def discard(
             {
                 "group": group.name,
                 "position": bad.position,
-                "sqlstate": bad.error.sqlstate,
+                "sqlstate": sqlstate_of(bad.error),
                 "error": one_line(bad.error),
                 "reason": reason,
                 "by": by,
@@ -136,7 +141,7 @@ def _leave_parked(cursor: psycopg.Cursor[Any], group: Group, stream_id: str, bad
                 "group": group.name,
                 "stream": stream_id,
                 "position": bad.position,
-                "sqlstate": bad.error.sqlstate,
+                "sqlstate": sqlstate_of(bad.error),
                 "error": one_line(bad.error),
             },
         )
@@ -148,7 +153,7 @@ def _replay(
     try:
         with connection.transaction():
             replay_group(cursor, group, stream_id, upto)
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            check_constraints(cursor)
     except psycopg.Error as exc:
         if not is_poison(exc):
             raise

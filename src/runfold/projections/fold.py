@@ -10,8 +10,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from runfold.errors import ProjectionRoleUnsafe, RunfoldError
+from runfold.log.envelope import RecordedEvent
 from runfold.projections.catalogue import Group
-from runfold.projections.contract import Statement
+from runfold.projections.contract import Projection, Statement
+from runfold.projections.own_session import OwnConnection, unchanged
 from runfold.projections.statements import statement
 
 # Which events a fold meets. EVERY_STREAM is for a group that has neither a parked stream nor a discarded event.
@@ -49,13 +52,13 @@ FOLD_SESSION: LiteralString = """
 # that would be made for half a percent of the log (650 ms for one event); with nothing but nested loops over indexes
 # to choose, it is made for few rows.
 SMALL_BATCH = 200
-_SMALL_BATCH_PLANS: LiteralString = """;
-    SET LOCAL plan_cache_mode = 'force_generic_plan';
-    SET LOCAL enable_hashjoin = off;
-    SET LOCAL enable_mergejoin = off;
-    SET LOCAL enable_seqscan = off;
-    SET LOCAL enable_bitmapscan = off
-"""
+_SMALL_BATCH_PLANS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,17 @@ class Bounds:
 
 def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
     """Where the next batch ends: after about `size` events of the group, where an append ends, at the head at most."""
+    ask_bounds(cursor, group, after=after, head=head, size=size)
+    return read_bounds(cursor, group, head=head, size=size)
+
+
+def ask_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> None:
+    """The question of `batch_bounds`, whose answer is read later from the same cursor."""
     cursor.execute(statement("batch_bounds"), {"after": after, "head": head, "types": group.events, "size": size})
+
+
+def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: int) -> Bounds:
+    """The answer to `ask_bounds`, with the same head and size."""
     events, seen, last, types = cursor.fetchone() or (0, None, None, None)
     found = frozenset(types or ())
     if events < size or last is None:
@@ -90,8 +103,13 @@ def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = F
     path = ["pg_catalog", *dict.fromkeys(schemas), "runfold"]
     if "pg_temp" not in path:
         path.append("pg_temp")
-    setting = sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
-    cursor.execute(setting + sql.SQL(_SMALL_BATCH_PLANS) if small else setting)
+    settings = {"search_path": ", ".join(sql.Identifier(schema).as_string(cursor) for schema in path)}
+    if small:
+        settings |= _SMALL_BATCH_PLANS
+    # One statement, and no SET: a pipeline takes it.
+    call = sql.SQL("set_config({}, {}, true)")
+    calls = [call.format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()]
+    cursor.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls)))
 
 
 def live_schemas(group: Group) -> list[str]:
@@ -120,6 +138,30 @@ def fold_batch(
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
+    if group.own_login is None:
+        _fold_parts(cursor, group, after, upto, types, streams, stream, barriers, given, small=small)
+        return
+    if not isinstance(cursor.connection, OwnConnection):
+        raise ProjectionRoleUnsafe(
+            f"the projections of the group {group.name} are a user's", hint="fold them in a session of their login"
+        )
+    with unchanged(cursor, group.name):
+        _fold_parts(cursor, group, after, upto, types, streams, stream, barriers, given, small=small)
+
+
+def _fold_parts(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    after: int,
+    upto: int,
+    types: frozenset[str],
+    streams: LiteralString,
+    stream: str | None,
+    barriers: LiteralString | None,
+    given: Mapping[str, Any],
+    *,
+    small: bool,
+) -> None:
     parameters: dict[str, Any] = {"group": group.name, "stream": stream, **given}
     if group.barriers.isdisjoint(types):
         parameters |= {"after": after, "upto": upto}
@@ -149,9 +191,40 @@ def _fold_range(
     small: bool,
 ) -> None:
     for projection in group.projections:
+        if projection.handler is not None and not types.isdisjoint(projection.events):
+            _hand_over(cursor, projection, streams, parameters)
         for part in projection.statements:
             if not types.isdisjoint(part.events):
                 cursor.execute(_with_batch(part, streams), {**parameters, "types": list(part.events)}, prepare=small)
+
+
+class HandlerFailed(Exception):
+    """A projection in Python raised what is no error of the database; its cause says what."""
+
+    def __init__(self, projection: str, cause: Exception) -> None:
+        super().__init__(f"{projection}: {type(cause).__name__}: {cause}")
+
+
+# What comes from the world and not from an event: tried again, never parked.
+_PASSING = (psycopg.Error, OSError, MemoryError, RunfoldError)
+
+
+def _hand_over(
+    cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
+) -> None:
+    """Give the batch to a projection in Python, unless there is none for it."""
+    query = statement("batch").replace("{streams}", streams) + statement("own_batch_events")
+    with cursor.connection.cursor() as reading:
+        reading.execute(query, {**parameters, "types": list(projection.events)})
+        batch = [RecordedEvent(*row) for row in reading.fetchall()]
+    if not batch or projection.handler is None:
+        return
+    try:
+        projection.handler(batch, cursor.connection)
+    except _PASSING:
+        raise
+    except Exception as exc:
+        raise HandlerFailed(projection.name, exc) from exc
 
 
 @cache

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from runfold.errors import LeadershipLost
-from runfold.projections.bad_event import fold_alone, fold_to_the_bad_one, is_poison, one_line
+from runfold.projections.bad_event import (
+    Check,
+    Failure,
+    check_constraints,
+    fold_alone,
+    fold_to_the_bad_one,
+    is_poison,
+    one_line,
+    sqlstate_of,
+)
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     EVERY_STREAM,
@@ -19,10 +29,13 @@ from runfold.projections.fold import (
     NOT_PARKED,
     SMALL_BATCH,
     Bounds,
+    HandlerFailed,
+    ask_bounds,
     batch_bounds,
     bind,
     fold_batch,
     live_schemas,
+    read_bounds,
 )
 from runfold.projections.replay import can_replay, replay_group
 from runfold.projections.statements import statement
@@ -50,16 +63,31 @@ class Advanced:
 
 
 class Projector:
-    """Folds for the worker that leads. The connection is its own, in autocommit, and set up by FOLD_SESSION."""
+    """Folds for the worker that leads. The connection is its own, in autocommit, and set up by FOLD_SESSION.
+
+    `pipelined` sends the statements of a batch at once: on a busy machine each wait for an answer is a chance to be
+    kept waiting.
+    """
+
+    _PARK: ClassVar[LiteralString] = "park_stream"
+    _UNPARK: ClassVar[LiteralString] = "unpark_stream"
 
     def __init__(
-        self, connection: psycopg.Connection[Any], *, epoch: int, batch_size: int = DEFAULT_BATCH_SIZE
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        epoch: int,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        pipelined: bool = False,
     ) -> None:
         self.connection = connection
         self.epoch = epoch
         self.batch_size = batch_size
+        self.pipelined = pipelined
         # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
         self._sizes: dict[str, int] = {}
+        # Where each group was seen to stand; the checkpoint decides.
+        self._stands: dict[str, int] = {}
 
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
@@ -75,7 +103,7 @@ class Projector:
                 advanced = self._advance(group, head, size)
             except psycopg.OperationalError:
                 raise
-            except psycopg.Error as exc:
+            except (psycopg.Error, HandlerFailed) as exc:
                 if not is_poison(exc) or self._fails_without_events(group, exc):
                     self._stop(group, exc)
                     raise GroupStopped(one_line(exc)) from exc
@@ -87,27 +115,54 @@ class Projector:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
                 return advanced
 
-    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
-        """Move on, to a head and in one statement, the groups that have nothing to fold up to it.
+    def look(self, groups: Iterable[Group], *, least: int) -> tuple[int, set[str]]:
+        """Read the safe head, and move the groups there that have nothing to fold up to it; returns it and their names.
 
-        Returns their names.
+        The head may go back when an append that began earlier is seen later; what was settled stays settled: it is
+        `least` or more.
         """
-        rows = self.connection.execute(
-            statement("pass_by"),
-            {
-                "head": head,
-                "epoch": self.epoch,
-                "groups": Jsonb({group.name: {"types": group.events, "versions": group.versions} for group in groups}),
-            },
-        ).fetchall()
-        return {name for (name,) in rows}
+        with (
+            self.connection.pipeline(),
+            self.connection.cursor() as reading,
+            self.connection.cursor() as passing,
+        ):
+            reading.execute(statement("settle_head"), {"least": least})
+            self._pass_by(passing, groups, None)
+            (head,) = reading.fetchone() or (least,)
+            passed = {name for (name,) in passing.fetchall()}
+        self._stands |= dict.fromkeys(passed, head)
+        return head, passed
+
+    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
+        """Move on, to a head that is known, the groups that have nothing to fold up to it; returns their names."""
+        with self.connection.cursor() as cursor:
+            self._pass_by(cursor, groups, head)
+            return {name for (name,) in cursor.fetchall()}
+
+    def _pass_by(self, cursor: psycopg.Cursor[Any], groups: Iterable[Group], head: int | None) -> None:
+        known = {group.name: {"types": group.events, "versions": group.versions} for group in groups}
+        cursor.execute(statement("pass_by"), {"head": head, "epoch": self.epoch, "groups": Jsonb(known)})
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
-        with self.connection.transaction(), self.connection.cursor() as cursor:
+        # A projection without statements is not SQL alone, and may do what a pipeline can not.
+        pipelined = self.pipelined and all(projection.statements for projection in group.projections)
+        with (
+            self.connection.pipeline() if pipelined else nullcontext(),
+            self.connection.transaction(),
+            self.connection.cursor() as cursor,
+            self.connection.cursor() as asking,
+        ):
+            # What lies between two settled positions never changes: it is asked for where the group stood last.
+            expected = self._stands.get(group.name, head) if pipelined else head
+            if expected < head:
+                ask_bounds(asking, group, after=expected, head=head, size=size)
             after, parked = self._state(cursor, group)
             if after >= head:
                 return None
-            bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
+            if after == expected:
+                bounds = read_bounds(asking, group, head=head, size=size)
+            else:
+                bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
             if bounds.events:
                 small = bounds.events <= min(size - 1, SMALL_BATCH)
                 bind(cursor, live_schemas(group), small=small)
@@ -121,7 +176,8 @@ class Projector:
                     small=small,
                 )
             self._move(cursor, group, after, bounds.upto)
-            return Advanced(after, bounds.upto, bounds.events)
+        self._stands[group.name] = bounds.upto
+        return Advanced(after, bounds.upto, bounds.events)
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         """Hold the group's checkpoint; where it stands, and whether any stream is parked.
@@ -129,25 +185,36 @@ class Projector:
         What is looked at beside it is looked at in a later statement: who waits for a row sees the rest as it was
         before the wait.
         """
-        cursor.execute(statement("hold_checkpoint"), {"group": group.name})
-        row = cursor.fetchone()
+        with cursor.connection.cursor() as holding:
+            holding.execute(statement("hold_checkpoint"), {"group": group.name})
+            cursor.execute(statement("group_state"), {"group": group.name})
+            row = holding.fetchone()
+            parked, built = cursor.fetchone() or (False, {})
         if row is None:
             raise LeadershipLost(f"the group {group.name} has no checkpoint")
-        parked, built = cursor.execute(statement("group_state"), {"group": group.name}).fetchone() or (False, {})
         if any(group.versions.get(name) != version for name, version in built.items()):
             raise BuiltOtherwise(group.name)
         return row[0], parked
 
-    def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
-        cursor.execute(
-            statement("move_checkpoint"), {"group": group.name, "after": after, "upto": upto, "epoch": self.epoch}
-        )
-        if cursor.rowcount != 1:
-            raise LeadershipLost
+    def _parked_state(self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str) -> tuple[int, int] | None:
+        """Where a stream is parked in the group and where the group stands; None where it is not parked."""
+        cursor.execute(statement("parked_stream"), {"group": group.name, "stream": stream_id})
+        row = cursor.fetchone()
+        return None if row is None else (row[0], row[1])
 
-    def _fails_without_events(self, group: Group, exc: psycopg.Error) -> bool:
+    def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
+        # A cursor of its own, and its row fetched: in a pipeline the first result of a cursor may be another
+        # statement's, and nothing has been executed before something is fetched.
+        with cursor.connection.cursor() as moving:
+            moving.execute(
+                statement("move_checkpoint"), {"group": group.name, "after": after, "upto": upto, "epoch": self.epoch}
+            )
+            if moving.fetchone() is None:
+                raise LeadershipLost
+
+    def _fails_without_events(self, group: Group, exc: Failure) -> bool:
         """Whether a statement is wrong in itself, and so fails over no events at all: then no event is to blame."""
-        if not (exc.sqlstate or "").startswith("42"):
+        if not sqlstate_of(exc).startswith("42"):
             return False
         try:
             with self.connection.transaction(force_rollback=True), self.connection.cursor() as cursor:
@@ -159,13 +226,16 @@ class Projector:
             return True
         return False
 
-    def _stop(self, group: Group, exc: psycopg.Error) -> None:
+    def _stop(self, group: Group, exc: Failure) -> None:
+        self._note_stopped(group, sqlstate_of(exc), one_line(exc))
+
+    def _note_stopped(self, group: Group, sqlstate: str, error: str) -> None:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.execute(
                 statement("stop_group"),
-                {"group": group.name, "sqlstate": exc.sqlstate, "error": one_line(exc), "epoch": self.epoch},
+                {"group": group.name, "sqlstate": sqlstate, "error": error, "epoch": self.epoch},
             )
-        log.error("projection group %s stopped: %s", group.name, one_line(exc))
+        log.error("projection group %s stopped: %s", group.name, error)
 
     def _park(self, group: Group, head: int) -> Advanced | None:
         """Park the streams of the next append that fail alone, and fold the others of it."""
@@ -180,19 +250,18 @@ class Projector:
             bind(cursor, live_schemas(group))
             for (stream_id,) in suspects:
                 # What comes before the bad one in its append is folded; from the bad one on the stream waits.
-                bad = fold_to_the_bad_one(self.connection, cursor, group, stream_id, after=after, upto=bounds.upto)
+                bad = fold_to_the_bad_one(
+                    self.connection,
+                    cursor,
+                    group,
+                    stream_id,
+                    after=after,
+                    upto=bounds.upto,
+                    check=self._check_of(group),
+                )
                 if bad is None:
                     continue
-                cursor.execute(
-                    statement("park_stream"),
-                    {
-                        "group": group.name,
-                        "stream": stream_id,
-                        "position": bad.position,
-                        "sqlstate": bad.error.sqlstate,
-                        "error": one_line(bad.error),
-                    },
-                )
+                self._note_parked(cursor, group, stream_id, bad.position, bad.error)
                 log.error(
                     "stream %s is parked in group %s at position %s: %s",
                     stream_id,
@@ -203,13 +272,40 @@ class Projector:
             self._move(cursor, group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
 
+    def _note_parked(
+        self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, position: int, failure: Failure
+    ) -> None:
+        cursor.execute(
+            statement(self._PARK),
+            {
+                "group": group.name,
+                "stream": stream_id,
+                "position": position,
+                "sqlstate": sqlstate_of(failure),
+                "error": one_line(failure),
+            },
+        )
+
     def _fold_one(
         self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
-    ) -> psycopg.Error | None:
+    ) -> Failure | None:
         """Fold one stream's events of a batch; on a data error undo that and return it."""
-        return fold_alone(self.connection, cursor, group, stream_id, after=after, upto=bounds.upto, types=bounds.types)
+        return fold_alone(
+            self.connection,
+            cursor,
+            group,
+            stream_id,
+            after=after,
+            upto=bounds.upto,
+            types=bounds.types,
+            check=self._check_of(group),
+        )
 
-    def retry_parked(self, group: Group, stream_id: str) -> psycopg.Error | None:
+    def _check_of(self, group: Group) -> Check:  # noqa: ARG002 - for who overrides it
+        """What lets the deferred constraints of the group's tables speak."""
+        return check_constraints
+
+    def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
         """Fold a parked stream in order from its beginning up to the group's checkpoint and unpark it.
 
         Returns its new error where it fails again; then it stays parked and nothing else was changed. Where rows of
@@ -217,28 +313,18 @@ class Projector:
         holds the group's checkpoint.
         """
         with self.connection.transaction(), self.connection.cursor() as cursor:
-            cursor.execute(statement("parked_stream"), {"group": group.name, "stream": stream_id})
-            row = cursor.fetchone()
+            row = self._parked_state(cursor, group, stream_id)
             if row is None:
                 return None
             first, checkpoint = row
             failure = self._retry(cursor, group, stream_id, first, checkpoint)
             if failure is not None:
-                cursor.execute(
-                    statement("park_stream"),
-                    {
-                        "group": group.name,
-                        "stream": stream_id,
-                        "position": first,
-                        "sqlstate": failure.sqlstate,
-                        "error": one_line(failure),
-                    },
-                )
+                self._note_parked(cursor, group, stream_id, first, failure)
             return failure
 
     def _retry(
         self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, first: int, checkpoint: int
-    ) -> psycopg.Error | None:
+    ) -> Failure | None:
         unpark = {"group": group.name, "stream": stream_id}
         if not can_replay(group):
             bind(cursor, live_schemas(group))
@@ -246,13 +332,13 @@ class Projector:
                 cursor, group, first - 1, Bounds(checkpoint, 1, frozenset(group.events)), stream_id
             )
             if failure is None:
-                cursor.execute(statement("unpark_stream"), unpark)
+                cursor.execute(statement(self._UNPARK), unpark)
             return failure
         try:
             with self.connection.transaction():
                 cursor.execute(statement("unpark_stream"), unpark)
                 replay_group(cursor, group, stream_id, checkpoint)
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                check_constraints(cursor)
         except psycopg.Error as exc:
             if not is_poison(exc):
                 raise

@@ -23,6 +23,7 @@ from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import batch_bounds, bind, fold_batch
+from runfold.projections.own_rebuild import rebuild_own
 from runfold.projections.reconcile import (
     Difference,
     Pair,
@@ -96,7 +97,11 @@ def rebuild(
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Rebuilt] = []
     for group in catalogue.groups.values():
-        if any(projection.name in wanted for projection in group.projections):
+        if group.own_login is not None and any(projection.name in wanted for projection in group.projections):
+            found += _rebuild_of_user(
+                connect, group, dry_run=dry_run, restored=restored, limit=limit, progress=progress
+            )
+        elif any(projection.name in wanted for projection in group.projections):
             for _ in range(_ATTEMPTS):
                 with connect() as connection:
                     connection.execute(REBUILD_SESSION)
@@ -113,6 +118,31 @@ def rebuild(
             else:
                 raise RebuildFailed(f"streams of group {group.name} are parked and retried without end")
     return found
+
+
+def _rebuild_of_user(
+    connect: Connect, group: Group, *, dry_run: bool, restored: bool, limit: int | None, progress: Progress
+) -> list[Rebuilt]:
+    """The rebuild of a user's group, all of its tables, in a session of its own login."""
+    with connect() as connection:
+        position, locked, parked, tables = rebuild_own(
+            connection, group, dry_run=dry_run, restored=restored, limit=limit, progress=progress
+        )
+    return [
+        Rebuilt(
+            name,
+            group.name,
+            position,
+            written.inserted,
+            written.updated,
+            written.deleted,
+            differing,
+            differences,
+            parked,
+            locked_seconds=locked,
+        )
+        for name, (differing, written, differences) in tables.items()
+    ]
 
 
 class _Rebuild:
@@ -175,8 +205,8 @@ class _Rebuild:
                 self._catch_up()
             landed = self._land(dry_run=dry_run, whatever=attempt == _ATTEMPTS - 1)
             if landed is not None:
-                if dry_run:
-                    self.forget()
+                # Not under the lock: it takes as long as the shadows are large.
+                self.forget()
                 return landed
         raise AssertionError("the last attempt lands whatever the tail")
 
@@ -339,7 +369,7 @@ class _Rebuild:
                 cursor.execute(statement("park_found"), self._named)
                 note_built(cursor, self.whole_group, self.targets, upto)
                 cursor.execute(statement("rebuild_landed"), self._named)
-                self._forget(cursor)
+                cursor.execute(statement("rebuild_forget"), self._named)
         locked = time.monotonic() - began
         for each in result:
             each.locked_seconds = locked
@@ -355,7 +385,7 @@ class _Rebuild:
         for projection in self.targets:
             pair = self.pairs[projection.name]
             if projection.stream_key is not None:
-                pair.suspect_streams(cursor, projection.stream_key, values)
+                pair.suspect_streams(cursor, projection.stream_key, values, sides=["live"])
             else:
                 pair.suspect_written(cursor, self.xmin)
 

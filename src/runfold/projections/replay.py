@@ -39,7 +39,7 @@ class Replayed:
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
     left_out: bool = False
-    """Its rows belong to no stream: only a rebuild makes them right."""
+    """Its rows belong to no stream, or to a user's projection: only a rebuild makes them right."""
 
 
 def replay(
@@ -60,6 +60,9 @@ def replay(
     for group in catalogue.groups.values():
         if types.isdisjoint(group.events):
             continue
+        if group.own_login is not None:
+            found += [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
+            continue
         with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
             cursor.execute(statement("lock_checkpoint"), {"group": group.name})
             row = cursor.fetchone()
@@ -70,8 +73,8 @@ def replay(
 
 
 def can_replay(group: Group) -> bool:
-    """Whether it is known which rows of the group each stream concerns."""
-    known = group.name in KNOWN_GROUPS or not group.barriers
+    """Whether it is known which rows of the group each stream concerns, and this session may write them."""
+    known = group.own_login is None and (group.name in KNOWN_GROUPS or not group.barriers)
     return known and all(stream_column(projection) is not None for projection in group.projections)
 
 

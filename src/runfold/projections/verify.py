@@ -58,6 +58,7 @@ class _Look:
     limit: int | None
     told: Told | None
     streams: Sequence[str] | None = None
+    scope: Scope | None = None
 
 
 def verify(
@@ -65,7 +66,7 @@ def verify(
     catalogue: Catalogue,
     names: Iterable[str] = (),
     *,
-    stream: str | None = None,
+    streams: Sequence[str] | None = None,
     sample: int | None = None,
     seed: int = 0,
     limit: int | None = SHOWN,
@@ -74,43 +75,54 @@ def verify(
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
-    `stream` compares the rows of one stream, `sample` those of so many streams, which the seed chooses. `limit` is how
+    `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
     many differences of a table are returned in full; without a limit each is given to `told` as it is found and none
     is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's tables are
     folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
-    connection.execute(FOLD_SESSION)
     found: list[Verification] = []
     for group in catalogue.groups.values():
         members = [projection for projection in group.projections if projection.name in wanted]
         if not members:
             continue
-        with connection.cursor() as cursor:
+        with group.session(connection) as session, session.cursor() as cursor:
+            cursor.execute(FOLD_SESSION)
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
                 position = row[0] if row is not None else 0
                 check_checkpoint(cursor, group, position)
-                streams = None if stream is None else [stream]
-                if sample is not None:
-                    cursor.execute(statement("sample_streams"), {"seed": seed, "streams": sample, "upto": position})
-                    streams = [name for (name,) in cursor.fetchall()]
-                found += _verify_group(cursor, group, members, position, _Look(limit, told, streams), progress)
+                # The login of a user's group need not know which streams there are: the caller's looks.
+                with connection.cursor() as looking:
+                    if sample is not None:
+                        asked = {"seed": seed, "streams": sample, "upto": position}
+                        looking.execute(statement("sample_streams"), asked)
+                        streams = [name for (name,) in looking.fetchall()]
+                    scope = None if streams is None else scope_of(looking, group, streams)
+                look = _Look(limit, told, streams, scope)
+                found += _verify_group(cursor, group, members, position, look, progress)
             finally:
                 # The temporary tables go with the transaction, and nothing else was written.
                 cursor.execute("ROLLBACK")
     for verification in found:
-        _record(connection, verification, sampled=sample is not None, whole=stream is None and sample is None)
+        if sample is None and streams is None:
+            _record(connection, "record_verification", verification)
+        elif (verification.streams or 0) > 1 and not verification.left_out:
+            _record(connection, "record_sample", verification)
     return found
 
 
-def _record(connection: psycopg.Connection[Any], found: Verification, *, sampled: bool, whole: bool) -> None:
-    noted = {"projection": found.projection, "position": found.position, "differences": found.differing}
-    if whole:
-        connection.execute(statement("record_verification"), noted)
-    elif sampled and not found.left_out:
-        connection.execute(statement("record_sample"), {**noted, "streams": found.streams})
+def _record(connection: psycopg.Connection[Any], how: str, found: Verification) -> None:
+    connection.execute(
+        statement(how),
+        {
+            "projection": found.projection,
+            "position": found.position,
+            "streams": found.streams,
+            "differences": found.differing,
+        },
+    )
 
 
 def _verify_group(
@@ -121,12 +133,11 @@ def _verify_group(
     look: _Look,
     progress: Progress,
 ) -> list[Verification]:
-    if look.streams is None:
-        scope = None
+    scope = look.scope
+    if scope is None:
         make_shadows(cursor, group)
         fold_shadows(cursor, group, position, progress=progress)
     else:
-        scope = scope_of(cursor, group, look.streams)
         fold_scope(cursor, group, scope, position)
     cursor.execute(statement("parked_in_group"), {"group": group.name})
     parked = [stream for (stream,) in cursor.fetchall()]
@@ -136,7 +147,7 @@ def _verify_group(
     discarded = [where for where, stream in cursor.fetchall() if scope is None or stream in scope.rows_of]
     found = []
     for projection in members:
-        verification = _compare(cursor, projection, position, look, scope)
+        verification = _compare(cursor, projection, position, look)
         verification.parked_streams = parked
         verification.discarded_events = discarded
         verification.streams = None if look.streams is None else len(look.streams)
@@ -144,9 +155,8 @@ def _verify_group(
     return found
 
 
-def _compare(
-    cursor: psycopg.Cursor[Any], projection: Projection, position: int, look: _Look, scope: Scope | None
-) -> Verification:
+def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int, look: _Look) -> Verification:
+    scope = look.scope
     found = Verification(projection.name, projection.group, position, 0, 0, [])
     column = None
     if scope is not None and (column := stream_column(projection)) is None:

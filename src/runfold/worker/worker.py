@@ -24,6 +24,8 @@ from runfold.projections.registry import register_group
 from runfold.settings import Settings
 from runfold.worker.bell import Bell
 from runfold.worker.leadership import Lead, acquire_lead
+from runfold.worker.own_groups import OwnGroups
+from runfold.worker.sampling import Sampling
 from runfold.worker.statements import statement
 from runfold.worker.timeouts import Timeouts
 
@@ -67,7 +69,11 @@ class Worker:
         self._settings = settings
         self._catalogue = catalogue
         self._batch_size = batch_size
+        groups = list(catalogue.groups.values())
+        self._groups = [group for group in groups if group.own_login is None]
+        self._own_groups = [group for group in groups if group.own_login is not None]
         self._stop = threading.Event()
+        self._draining = False
         self._waiting: dict[str, _Waiting] = {}
 
     def stop(self) -> None:
@@ -91,6 +97,7 @@ class Worker:
         `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
         that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
         """
+        self._draining = True
         looking = _Looking(lambda: self._session("drain"), list(self._catalogue.groups))
         with closing(looking):
 
@@ -132,11 +139,19 @@ class Worker:
             try:
                 connection.execute(FOLD_SESSION)
                 self._waiting.clear()
-                for group in self._catalogue.groups.values():
+                for group in self._groups:
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
                         self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
-                self._fold_until(done, lead, connection, bell, timeouts)
+                with (
+                    OwnGroups(
+                        self._own_groups, lambda: self._session("own"), epoch=lead.epoch, batch_size=self._batch_size
+                    ) as own,
+                    Sampling(
+                        lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
+                    ) as sampling,
+                ):
+                    self._fold_until(done, lead, connection, bell, own, sampling, timeouts)
             finally:
                 lead.release()
 
@@ -146,9 +161,11 @@ class Worker:
         lead: Lead,
         connection: psycopg.Connection[Any],
         bell: Bell,
+        own: OwnGroups,
+        sampling: Sampling,
         timeouts: Timeouts | None,
     ) -> None:
-        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size)
+        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size, pipelined=True)
         maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
@@ -160,14 +177,18 @@ class Worker:
                 connection.execute(statement("sync_workflows"))
             if timeouts is not None:
                 timeouts.append_due(connection)
-            # The head may go back when an append that began earlier is seen later; what was settled stays settled.
-            lead.head = head = max(lead.head, safe_head(connection))
-            groups = self._catalogue.groups.values()
-            passed = projector.pass_by([group for group in groups if group.name not in self._waiting], head)
+            groups = self._groups
+            free = [group for group in groups if group.name not in self._waiting]
+            lead.head, passed = projector.look(free, least=lead.head)
+            head = lead.head
+            own.tell(head)
             moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
+            sampling.tell(idle=not any(moved))
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
+            elif own.behind and self._draining:
+                self._stop.wait(LONGEST_PAUSE)
             elif bell.armed:
                 self._ring(lambda: bell.wait(IDLE_SECONDS))
             elif not self._ring(bell.arm):

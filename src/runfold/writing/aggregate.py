@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 
 from runfold.errors import IllegalTransition
 from runfold.events import Event
+from runfold.events.faults import fault
+from runfold.events.rules import Rule, value_fault
 from runfold.log.envelope import NewEvent
 from runfold.writing.transitions import Machine, Status
 
@@ -48,6 +50,22 @@ def or_now_ms(time_ms: int | None) -> int:
     return now_ms() if time_ms is None else time_ms
 
 
+def check_value(rule: Rule, value: Any, pointer: str) -> None:
+    """Raise InvalidInput for a value that no event could hold, before it is looked up anywhere."""
+    if rule is NAME and type(value) is str and len(value) <= 255 and value.isprintable() and value.strip():
+        return  # most names: nothing that is printable needs a closer look
+    if value is None:
+        raise fault("required", pointer)
+    if (found := value_fault(rule, value, pointer)) is not None:
+        raise found
+
+
+_set = object.__setattr__  # a pydantic model that is frozen has no other way
+
+NAME = Rule("name", 1, 255)
+UUID_NAME = Rule("uuid")
+
+
 class Recorded(Protocol):
     """An event as the log gives it back: the log's RecordedEvent is one."""
 
@@ -65,15 +83,24 @@ class AggregateEvent:
     """The stream's id."""
     originator_version: int
     event: Event
-    data: Data
-    """The event's data as the log stores it."""
+    data: Data = field(default_factory=dict)
+    """The event's data as the log stores it; made of the event where it is not given."""
     event_id: UUID = field(default_factory=uuid4)
     occurred_at: datetime = field(default_factory=now)
 
+    def __post_init__(self) -> None:
+        if not self.data:
+            object.__setattr__(self, "data", self.event.to_data())
+
     def mutate(self, aggregate: Aggregate | None) -> Aggregate:
-        """The aggregate after this event."""
+        """The aggregate after this event; None is the one before its first event."""
         if aggregate is None:
             aggregate = Aggregate.of(self.originator_id)
+        if (aggregate.id, aggregate.version + 1) != (self.originator_id, self.originator_version):
+            raise ValueError(
+                f"event {self.originator_version} of {self.originator_id} does not follow"
+                f" {aggregate.id} at version {aggregate.version}"
+            )
         return aggregate.folded(self.event.event_type(), self.data)
 
     def envelope(self, metadata: Mapping[str, Any] | None = None) -> NewEvent:
@@ -98,12 +125,14 @@ class Aggregate(BaseModel):
 
     category: ClassVar[str]
     _folds: ClassVar[Folds]
+    _name_field: ClassVar[str]
+    _name_rule: ClassVar[Rule] = UUID_NAME
     _by_category: ClassVar[dict[str, type[Aggregate]]] = {}
 
     id: str
     version: int = 0
-
-    _pending: tuple[AggregateEvent, ...] = PrivateAttr(default=())
+    pending: tuple[AggregateEvent, ...] = Field(default=(), exclude=True, repr=False)
+    """The events that are not recorded yet; `version` counts them."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -116,8 +145,14 @@ class Aggregate(BaseModel):
 
     @classmethod
     def named(cls, name: str | UUID) -> Self:
-        """The aggregate of that name, before its first event: its stream is `<category>-<name>`."""
-        return cls(id=f"{cls.category}-{name}")
+        """The aggregate of that name, before its first event: its stream is `<category>-<name>`.
+
+        Raises InvalidInput for a name that no such stream can have.
+        """
+        if cls._name_rule is NAME and isinstance(name, UUID):
+            name = str(name)
+        check_value(cls._name_rule, name, f"/{cls._name_field}")
+        return cls(id=f"{cls.category}-{name if cls._name_rule is NAME else UUID(str(name))}")
 
     @property
     def name(self) -> str:
@@ -125,27 +160,18 @@ class Aggregate(BaseModel):
         return self.id.partition("-")[2]
 
     @property
-    def pending(self) -> tuple[AggregateEvent, ...]:
-        """The events that are not recorded yet; `version` counts them."""
-        return self._pending
-
-    @property
     def recorded_version(self) -> int:
         """The version without the pending events: the one to expect when they are appended."""
-        return self.version - len(self._pending)
+        return self.version - len(self.pending)
 
     def recorded(self) -> Self:
         """The same state with nothing pending: what it is once its events are in the log."""
-        if not self._pending:
-            return self
-        copy = self.model_copy()
-        copy._pending = ()
-        return copy
+        return self._copied({"pending": ()}) if self.pending else self
 
     def collect_events(self) -> tuple[AggregateEvent, ...]:
         """Hand over the pending events, once: what the eventsourcing library's `Application.save` calls."""
-        pending = self._pending
-        self._pending = ()
+        pending = self.pending
+        self.__dict__["pending"] = ()
         return pending
 
     def after(self, events: Iterable[Recorded]) -> Self:
@@ -157,10 +183,7 @@ class Aggregate(BaseModel):
 
     def folded(self, event_type: str, data: Data) -> Self:
         """The state after one more event."""
-        changes: dict[str, Any] = {"version": self.version + 1}
-        if (fold := self._folds.get(event_type)) is not None:
-            changes.update(fold(self, data))
-        return self.model_copy(update=changes)
+        return self._copied(self._changes(event_type, data))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self
@@ -168,17 +191,33 @@ class Aggregate(BaseModel):
     def _with(self, *events: Event) -> Self:
         """The state after new events, which become pending."""
         state = self
-        pending = self._pending
         for event in events:
             data = event.to_data()
-            pending = (*pending, AggregateEvent(self.id, state.version + 1, event, data))
-            state = state.folded(event.event_type(), data)
-        state._pending = pending
+            new = AggregateEvent(state.id, state.version + 1, event, data)
+            changes = state._changes(event.event_type(), data)
+            changes["pending"] = (*state.pending, new)
+            state = state._copied(changes)
         return state
+
+    def _changes(self, event_type: str, data: Data) -> dict[str, Any]:
+        changes: dict[str, Any] = {"version": self.version + 1}
+        if (fold := self._folds.get(event_type)) is not None:
+            changes.update(fold(self, data))
+        return changes
+
+    def _copied(self, changes: Changes) -> Self:
+        """A copy with other values for some fields: `model_copy` in a fifth of its time."""
+        kind = type(self)
+        copy = kind.__new__(kind)
+        _set(copy, "__dict__", {**self.__dict__, **changes})
+        _set(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
+        _set(copy, "__pydantic_extra__", None)
+        _set(copy, "__pydantic_private__", None)
+        return copy
 
     def _check(self, machine: Machine, status: Status, command: str, target: str, name: str | None = None) -> None:
         """Raise IllegalTransition when the vocabulary does not let the machine move so."""
-        if target not in machine.moves.get(status, ()):
+        if not (machine.may(command, status) and machine.is_legal(status, target)):
             raise self._illegal(machine, status, command, name)
 
     def _illegal(

@@ -11,7 +11,17 @@ from immutables import Map
 
 from runfold import events
 from runfold.events.fields import DeploymentAction, DeploymentStatus, LogLevel, TriggerSubtype
-from runfold.writing.aggregate import Aggregate, Changes, Data, Fold, Folds, or_now
+from runfold.writing.aggregate import (
+    NAME,
+    UUID_NAME,
+    Aggregate,
+    Changes,
+    Data,
+    Fold,
+    Folds,
+    check_value,
+    or_now,
+)
 from runfold.writing.transitions import DEPLOYMENT, TRIGGER, Machine, Status
 
 _COMMANDS: dict[DeploymentAction, str] = {
@@ -94,6 +104,7 @@ class Deployment(Aggregate):
     """A workflow's way into service and out of it; one deployment at a time is under way."""
 
     category: ClassVar[str] = "deployment"
+    _name_field: ClassVar[str] = "workflow_id"
 
     status: str = "IDLE"
     in_service: Mapping[str, Any] | None = None
@@ -159,7 +170,10 @@ class Deployment(Aggregate):
         """Write a line into the log of a deployment: of the one under way, if none is named."""
         if deployment_id is None:
             deployment_id = UUID(self._under_way("log")["deployment_id"])
-        elif deployment_id not in self.deployments:
+        else:
+            check_value(UUID_NAME, deployment_id, "/deployment_id")
+            deployment_id = UUID(str(deployment_id))
+        if deployment_id not in self.deployments:
             raise self._illegal(DEPLOYMENT, None, "log", str(deployment_id))
         return self._with(
             events.DeploymentLogAppended(deployment_id=deployment_id, level=level, message=message, at=or_now(at))
@@ -203,6 +217,7 @@ class Deployment(Aggregate):
 
     def remove_trigger(self, trigger: str) -> Self:
         """The workflow has the trigger no more; its name is free again."""
+        check_value(NAME, trigger, "/trigger")
         if trigger not in self.triggers:
             raise self._illegal(TRIGGER, None, "remove_trigger", trigger)
         return self._with(events.TriggerRemoved(trigger=trigger))
@@ -238,6 +253,7 @@ class Deployment(Aggregate):
         return dict(self.current)
 
     def _check_trigger(self, trigger: str, command: str, target: str) -> None:
+        check_value(NAME, trigger, "/trigger")
         self._check(TRIGGER, self.triggers.get(trigger), command, target, trigger)
 
     def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:

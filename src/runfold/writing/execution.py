@@ -10,7 +10,8 @@ from immutables import Map
 
 from runfold import events
 from runfold.events.fields import Mode, PauseReason
-from runfold.writing.aggregate import Aggregate, Folds, or_now, or_now_ms
+from runfold.events.rules import Rule
+from runfold.writing.aggregate import NAME, Aggregate, Folds, check_value, or_now, or_now_ms
 from runfold.writing.execution_folds import FOLDS, Node, Pause
 from runfold.writing.transitions import EXECUTION, NODE, PAUSE, Machine, Status
 
@@ -25,6 +26,8 @@ class Execution(Aggregate):
     """
 
     category: ClassVar[str] = "execution"
+    _name_field: ClassVar[str] = "execution_id"
+    _name_rule: ClassVar[Rule] = NAME
 
     status: str | None = None
     workflow_id: UUID | None = None
@@ -143,18 +146,19 @@ class Execution(Aggregate):
 
     def free_activation(self, node_id: str) -> str:
         """A name that no activation has: the node's own at first, then `<node_id>#2` and on."""
+        if type(node_id) is not str or node_id not in self.activations:
+            check_value(NAME, node_id, "/node_id")
         number = self.activations.get(node_id, 0) + 1
-        name = node_id if number == 1 else f"{node_id}#{number}"
+        name = node_id if number == 1 else _numbered(node_id, number)
         while name in self.nodes:
             number += 1
-            name = f"{node_id}#{number}"
+            name = _numbered(node_id, number)
         return name
 
     def next_activation(self, node_id: str) -> str:
         """The activation of a node to start next: one that is scheduled and was not started, or else a new one."""
-        if scheduled := self.scheduled.get(node_id):
-            return scheduled[0]
-        return self.free_activation(node_id)
+        name = self.free_activation(node_id)
+        return scheduled[0] if (scheduled := self.scheduled.get(node_id)) else name
 
     def schedule_node(
         self,
@@ -205,11 +209,12 @@ class Execution(Aggregate):
         Without `activation` it is the one of this node that is scheduled, or a new one. `node_type` may be left out
         where the activation has one.
         """
-        activation = self.next_activation(node_id) if activation is None else activation
-        node = self.nodes.get(activation)
+        if activation is None:
+            activation = self.next_activation(node_id)
+        node = self._node(activation)
         if self.status not in _STARTED:
             raise self._illegal(EXECUTION, self.status, "node")
-        self._check_node(activation, "start", "RUNNING")
+        self._check(NODE, None if node is None else node.status, "start", "RUNNING", activation)
         return self._with(
             events.NodeStarted(
                 activation=activation,
@@ -250,9 +255,9 @@ class Execution(Aggregate):
 
     def continue_node(self, activation: str, *, pause: str | None = None) -> Self:
         """The activation goes on after waiting."""
-        node = self.nodes.get(activation)
-        if node is None or node.status != "WAITING_INPUT":
-            raise self._illegal(NODE, None if node is None else node.status, "go_on", activation)
+        node = self._check_node(activation, "go_on", "RUNNING")
+        if node.status != "WAITING_INPUT":
+            raise self._illegal(NODE, node.status, "go_on", activation)
         return self._with(
             events.NodeContinued(
                 activation=activation, node_id=node.node_id, pause=node.pause if pause is None else pause
@@ -300,12 +305,11 @@ class Execution(Aggregate):
     ) -> Self:
         """The activation does not run: one that is scheduled, or a new one."""
         activation = self.next_activation(node_id) if activation is None else activation
-        node = self.nodes.get(activation)
-        self._check_node(activation, "skip", "SKIPPED")
+        node = self._check_node(activation, "skip", "SKIPPED")
         return self._with(
             events.NodeSkipped(
                 activation=activation,
-                node_id=node_id if node is None else node.node_id,
+                node_id=node.node_id if activation in self.nodes else node_id,
                 node_type=node_type,
                 end_time=or_now_ms(end_time),
                 reason=reason,
@@ -335,6 +339,7 @@ class Execution(Aggregate):
         paused_at: datetime | None = None,
     ) -> Self:
         """Wait at a node; the name of a pause is used once, and a node has one open pause."""
+        check_value(NAME, pause, "/pause")
         if self.status not in _STARTED:
             raise self._illegal(EXECUTION, self.status, "open_pause")
         if (before := self.pauses.get(pause)) is not None:
@@ -379,14 +384,22 @@ class Execution(Aggregate):
         if command not in self._allowed(EXECUTION, self.status) or not EXECUTION.is_legal(self.status, target):
             raise self._illegal(EXECUTION, self.status, command)
 
+    def _node(self, activation: str) -> Node | None:
+        """An activation, if there is one; raises InvalidInput for what can not be the name of one."""
+        node = self.nodes.get(activation) if type(activation) is str else None
+        if node is None:
+            check_value(NAME, activation, "/activation")
+        return node
+
     def _check_node(self, activation: str, command: str, target: str) -> Node:
-        node = self.nodes.get(activation)
+        node = self._node(activation)
         if self.status is None:
             raise self._illegal(EXECUTION, None, command)
         self._check(NODE, None if node is None else node.status, command, target, activation)
         return node or Node(activation)
 
     def _check_pause(self, pause: str, command: str, target: str) -> None:
+        check_value(NAME, pause, "/pause")
         before = self.pauses.get(pause)
         self._check(PAUSE, None if before is None else before.status, command, target, pause)
 
@@ -403,3 +416,9 @@ class Execution(Aggregate):
         elif machine is NODE and status != "WAITING_INPUT":
             idle = {"go_on"}
         return tuple(command for command in allowed if command not in idle)
+
+
+def _numbered(node_id: str, number: int) -> str:
+    """The name of a later activation; a long node_id is shortened, as an activation's name is no longer than it."""
+    suffix = f"#{number}"
+    return node_id[: 255 - len(suffix)] + suffix

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
 from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.writing.aggregate import NAME, check_value
 from runfold.writing.execution import Execution
 from runfold.writing.human import answered, asking, opening, responding
 from runfold.writing.interaction import Interaction
@@ -192,7 +193,7 @@ class ExecutionHandle:
 
         `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
         """
-        interaction = Interaction.named(interaction_id or uuid4())
+        interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
         asked = asking(
@@ -233,6 +234,7 @@ class ExecutionHandle:
         resume_trigger: str = "human_response",
     ) -> None:
         """Take a person's answer, and go on: InteractionResponded, PauseResumed and NodeContinued in one append."""
+        check_value(NAME, pause, "/pause")
         known = (self.state if pause in self.state.pauses else self.refresh()).pauses.get(pause)
         also = []
         if known is not None and known.interaction_id is not None:

@@ -41,6 +41,7 @@ class Interaction(Aggregate):
     """One request to a person: pending until it is answered, timed out, canceled, or could not be made."""
 
     category: ClassVar[str] = "interaction"
+    _name_field: ClassVar[str] = "interaction_id"
 
     status: str | None = None
     workflow_id: UUID | None = None

@@ -41,6 +41,7 @@ class Response(Aggregate):
     """Something that came in: unprocessed until it is matched, filtered out, or could not be processed."""
 
     category: ClassVar[str] = "response"
+    _name_field: ClassVar[str] = "response_id"
 
     status: str | None = None
     workflow_id: UUID | None = None

@@ -7,7 +7,7 @@ exist yet. PostgreSQL has the same table for its folds (`runfold.*_move_is_legal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Status = str | None
 
@@ -16,13 +16,16 @@ Status = str | None
 class Machine:
     """A machine: the moves that are legal, and the status that each command moves it to.
 
-    `stays` names the commands that move nothing and are legal until the machine has ended.
+    `makes` names the commands that make the machine where it does not exist; if it is made `once`, they are for nothing
+    else. `stays` names the commands that move nothing and are legal until the machine has ended.
     """
 
     name: str
     moves: Mapping[Status, frozenset[str]]
     commands: Mapping[str, frozenset[str]]
-    stays: frozenset[str] = field(default=frozenset())
+    makes: frozenset[str] = frozenset()
+    once: bool = True
+    stays: frozenset[str] = frozenset()
 
     def is_legal(self, status: Status, target: str) -> bool:
         """Say whether the vocabulary lets the machine move so."""
@@ -32,23 +35,35 @@ class Machine:
         """Say whether nothing moves the machine any more."""
         return not self.moves.get(status)
 
+    def may(self, command: str, status: Status) -> bool:
+        """Say whether a command is legal in a status."""
+        if command in self.stays:
+            return status is not None and not self.has_ended(status)
+        if (status is None) != (command in self.makes) and (status is None or self.once):
+            return False
+        return not self.commands[command].isdisjoint(self.moves.get(status, ()))
+
     def allowed(self, status: Status) -> tuple[str, ...]:
         """Name the commands that are legal in a status."""
-        legal = self.moves.get(status, frozenset())
-        allowed = [command for command, targets in self.commands.items() if targets & legal]
-        if legal and status is not None:
-            allowed += sorted(self.stays)
-        return tuple(allowed)
+        return tuple(command for command in (*self.commands, *sorted(self.stays)) if self.may(command, status))
 
 
 def _machine(
-    name: str, moves: Mapping[Status, str], commands: Mapping[str, str], stays: frozenset[str] = frozenset()
+    name: str,
+    moves: Mapping[Status, str],
+    commands: Mapping[str, str],
+    *,
+    makes: str = "",
+    once: bool = True,
+    stays: str = "",
 ) -> Machine:
     return Machine(
         name,
         {status: frozenset(targets.split()) for status, targets in moves.items()},
         {command: frozenset(targets.split()) for command, targets in commands.items()},
-        stays,
+        frozenset(makes.split()),
+        once,
+        frozenset(stays.split()),
     )
 
 
@@ -77,6 +92,7 @@ EXECUTION = _machine(
         "time_out": "TIMEOUT",
         "declare_lost": "ERROR",
     },
+    makes="create",
 )
 
 NODE = _machine(
@@ -103,6 +119,8 @@ NODE = _machine(
         "skip": "SKIPPED",
         "cancel": "CANCELED",
     },
+    makes="schedule start succeed skip",
+    once=False,
 )
 
 PAUSE = _machine(
@@ -114,6 +132,7 @@ PAUSE = _machine(
         "time_out_pause": "timeout",
         "cancel_pause": "cancelled",
     },
+    makes="open_pause",
 )
 
 INTERACTION = _machine(
@@ -134,7 +153,8 @@ INTERACTION = _machine(
         "reopen": "pending",
         "cancel": "cancelled",
     },
-    frozenset({"mark_notified", "mark_reminded"}),
+    makes="request",
+    stays="mark_notified mark_reminded",
 )
 
 RESPONSE = _machine(
@@ -153,6 +173,7 @@ RESPONSE = _machine(
         "fail": "error",
         "reopen": "unprocessed",
     },
+    makes="receive",
 )
 
 DEPLOYMENT = _machine(
@@ -190,7 +211,9 @@ TRIGGER = _machine(
         "deactivate_trigger": "inactive",
         "fail_trigger": "failed",
     },
-    frozenset({"remove_trigger"}),
+    makes="register_trigger",
+    once=False,
+    stays="remove_trigger",
 )
 
 MACHINES = {machine.name: machine for machine in (EXECUTION, NODE, PAUSE, INTERACTION, RESPONSE, DEPLOYMENT, TRIGGER)}

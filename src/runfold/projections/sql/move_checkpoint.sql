@@ -5,3 +5,4 @@ UPDATE runfold.checkpoints c
        stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
  WHERE c.group_name = %(group)s AND c.position = %(after)s
    AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = %(epoch)s)
+RETURNING c.position

@@ -1,0 +1,140 @@
+"""`runfold response`: what came in, and what it was found to answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+
+from runfold.cli.database import open_database
+from runfold.cli.output import Json, instant, print_json, print_table
+from runfold.cli.paging import After, Limit, one_of, print_next
+from runfold.cli.store import Data, open_store, operator, parse_json
+
+app = typer.Typer(help="Responses: what came in through channels.", no_args_is_help=True)
+
+_STATUSES = ("unprocessed", "matched", "filtered_out", "error", "all")
+
+
+@app.command("list", epilog="Example: runfold response list --status unprocessed")
+def list_(
+    status: Annotated[
+        str,
+        typer.Option(
+            "--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=lambda: _STATUSES
+        ),
+    ] = "all",
+    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
+    after: After = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """List what came in: first what is not matched yet, each part newest first. In JSON every row has its cursor."""
+    from runfold.human.lists import list_responses
+
+    chosen = one_of(status, _STATUSES, "--status")
+    with open_database() as connection:
+        rows = list_responses(
+            connection, status=None if chosen == "all" else chosen, workflow_id=workflow, after=after, limit=limit
+        )
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        [
+            {
+                **row,
+                "received": instant(row["received_at"]),
+                "channel": row["source_channel"],
+                "why": row["error"] or row["ai_reasoning"],
+                "says": orjson.dumps(row["raw_payload"]).decode()[:80],
+            }
+            for row in rows
+        ],
+        columns=["status", "id", "received", "channel", "says", "why"],
+        empty="nothing came in" if chosen == "all" else f"no responses that are {chosen}",
+    )
+    print_next(rows, limit)
+
+
+@app.command(epilog="Example: runfold response match RESPONSE INTERACTION --data '{\"approved\": true}'")
+def match(
+    response_id: Annotated[UUID, typer.Argument(help="What came in.")],
+    interaction_id: Annotated[UUID, typer.Argument(help="What it answers.")],
+    data: Data,
+    responder: Annotated[str | None, typer.Option("--responder", help="Who answered.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say by hand what a response answers; the execution goes on."""
+    value = parse_json(data, "--data")
+    with open_store() as store:
+        found = store.responses.match(response_id, interaction_id, value, by=operator(), responder=responder)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"response {response_id} answers interaction {interaction_id}")
+
+
+@app.command("filter-out", epilog="Example: runfold response filter-out RESPONSE --reason 'an automatic reply'")
+def filter_out(
+    response_id: Annotated[UUID, typer.Argument(help="What came in.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it answers nothing.")],
+    as_json: Json = False,
+) -> None:
+    """Say by hand that a response answers nothing."""
+    with open_store() as store:
+        found = store.responses.filter_out(response_id, by=operator(), reason=reason)
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(f"response {response_id} is {found.status}")
+
+
+@app.command(epilog="Example: runfold response reopen RESPONSE")
+def reopen(
+    response_id: Annotated[UUID, typer.Argument(help="What came in.")],
+    as_json: Json = False,
+) -> None:
+    """Let a response that was filtered out, or failed, be judged again."""
+    with open_store() as store:
+        response = store.responses.reopen(response_id, by=operator())
+    if as_json:
+        print_json({"response_id": response_id, "status": response.status})
+    else:
+        typer.echo(f"response {response_id} is {response.status}")
+
+
+@app.command(epilog="Example: runfold response sweep")
+def sweep(
+    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge everything that is not matched yet by the rules, the oldest first."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    with open_store() as store:
+        found = list(
+            track(
+                store.responses.sweep(workflow_id=workflow),
+                "judging",
+                total=None,
+                console=console,
+                transient=True,
+                disable=as_json or not console.is_terminal,
+            )
+        )
+    if as_json:
+        print_json(found)
+        return
+    counts = Counter("left open" if one.status == "unprocessed" else one.status for one in found)
+    typer.echo(", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "nothing is open")
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold response`."""
+    root.add_typer(app, name="response")

@@ -1,0 +1,115 @@
+"""Records and reads events of the vocabulary for an application with the VocabularyMapper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    Notification,
+    ProgrammingError,
+    StoredEvent,
+    Subscription,
+)
+
+from runfold.events import CATEGORIES, VOCABULARY
+from runfold.eventsourcing.datastore import Datastore, translated_errors
+from runfold.eventsourcing.recorders import RunfoldRecorder
+from runfold.eventsourcing.statements import statement
+from runfold.eventsourcing.subscription import Ear, LogSubscription
+from runfold.eventsourcing.vocabulary import EnvelopedEvent
+from runfold.log.envelope import Append
+
+_TYPES = sorted(VOCABULARY)
+# An append of the vocabulary notifies an idle worker, and who listens with it, but not for a subscriber's sake.
+_POLL_SECONDS = 0.1
+
+
+class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
+    """Records events of the vocabulary in their own streams, whoever else writes there, and follows all of them.
+
+    An aggregate's id is its stream's. Its saves are appends as any engine's: validated, one call whatever streams they
+    concern, recorded once. Events of one stream are adjacent in the log.
+    """
+
+    def __init__(self, datastore: Datastore, *, user_id: UUID | None = None) -> None:
+        super().__init__(datastore)
+        self.user_id = user_id
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:  # noqa: ARG002
+        streams: dict[str, list[EnvelopedEvent]] = {}
+        for event in stored_events:
+            if not isinstance(event, EnvelopedEvent):
+                raise ProgrammingError(f"{event.topic} holds no event of the vocabulary")
+            stream = streams.setdefault(str(event.originator_id), [])
+            if stream and event.originator_version != stream[-1].originator_version + 1:
+                raise IntegrityError(
+                    f"{event.originator_id} has version {event.originator_version} after "
+                    f"{stream[-1].originator_version} in one call: versions follow each other"
+                )
+            stream.append(event)
+        if not streams:
+            return []
+        appends = [
+            Append(
+                stream_id=stream_id,
+                events=[event.envelope for event in events],
+                expected_version=events[0].originator_version - 1,
+                user_id=events[0].user_id or self.user_id,
+            )
+            for stream_id, events in streams.items()
+        ]
+        with translated_errors():
+            appended = self.datastore.store.append_many(appends)
+        following = {each.stream_id: iter(range(each.first_position, each.last_position + 1)) for each in appended}
+        return [next(following[str(event.originator_id)]) for event in stored_events]
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        rows = self.datastore.run(
+            statement("select_vocabulary_backwards" if desc else "select_vocabulary"),
+            {"stream_id": str(originator_id), "gt": gt, "lte": lte, "limit": limit},
+        )
+        return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        rows = self.datastore.run(
+            statement("read_vocabulary"),
+            {
+                "after": 0 if start is None else start - 1 if inclusive_of_start else start,
+                "stop": stop,
+                "types": list(topics) or _TYPES,
+                "limit": limit,
+            },
+        )
+        return [
+            Notification(stream_id, version, topic, state, position)
+            for position, stream_id, version, topic, state in rows
+        ]
+
+    def max_notification_id(self) -> int | None:
+        ((head,),) = self.datastore.run(statement("safe_head"), {})
+        rows = self.datastore.run(statement("last_vocabulary_position"), {"head": head, "categories": list(CATEGORIES)})
+        return rows[0][0] if rows else None
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        ear = Ear(self.datastore, "vocabulary")
+        return LogSubscription(self, ear, gt=gt, topics=topics, poll_seconds=_POLL_SECONDS)

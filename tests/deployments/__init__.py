@@ -1,0 +1,1 @@
+"""Deployments and triggers, through the services."""

@@ -1,0 +1,8 @@
+"""What the tests of the deployments share."""
+
+from __future__ import annotations
+
+from tests.fixtures.evidence import evidence
+from tests.fixtures.stores import store
+
+__all__ = ["evidence", "store"]
