@@ -189,11 +189,13 @@ class Past:
         return self._allowed if self._allowed is not None else frozenset({*self._known, _ANOMALIES, _EVENTS})
 
     def _anomaly_tables(self) -> list[str]:
-        """The parts of `runfold.anomalies`."""
+        """The parts of `runfold.anomalies`; of a few streams those that other streams have no part in."""
         return [
             projection.table
             for projection in self._catalogue.projections
-            if projection.schema == "runfold" and projection.table.endswith("_anomalies")
+            if projection.schema == "runfold"
+            and projection.table.endswith("_anomalies")
+            and not (projection.cross_stream and self._scope.streams is not None)
         ]
 
     def _refuse_live_tables(self, text: str) -> None:
