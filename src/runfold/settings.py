@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         default=900.0, description="seconds before its time an interaction is warned of; 0 for never"
     )
 
+    verify_streams: NonNegativeInt = Field(
+        default=0, description="streams that an idle worker verifies, once a minute at most; 0: none"
+    )
+
     connect_timeout: PositiveInt = Field(default=10, description="seconds until a connection attempt is given up")
     pool_min_size: NonNegativeInt = Field(default=1, description="connections a pool keeps open")
     pool_max_size: PositiveInt = Field(default=10, description="connections a pool opens at most")

@@ -10,11 +10,12 @@ import pytest
 
 from runfold.projections.catalogue import load_catalogue
 from runfold.projections.verify import Verification, verify
+from runfold.worker import sampling
 from tests.model.payloads import WORKFLOWS
 from tests.rebuild.rebuilding import append_everything, damage
 from tests.rebuild.test_commands import told, typed
 from tests.worker.log import Log, run
-from tests.worker.processes import drain
+from tests.worker.processes import checkpoint, drain, eventually, worker
 
 
 @pytest.fixture
@@ -35,11 +36,11 @@ def test_one_stream_is_verified_alone(folded: Log, database_url: str) -> None:
     folded.connection.execute(
         "UPDATE public.workflow_executions SET triggered_by = 'nobody' WHERE execution_id IN ('s3', 's4')"
     )
-    found = verified(database_url, stream="execution-s3")["workflow_executions"]
+    found = verified(database_url, streams=["execution-s3"])["workflow_executions"]
     assert (found.rows, found.differing, found.streams) == (1, 1, 1)
     assert found.differences[0].columns == {"triggered_by": ("nobody", None)}
-    assert verified(database_url, stream="execution-s5")["workflow_executions"].differing == 0
-    assert verified(database_url, stream="execution-s3")["node_executions"].rows == 2
+    assert verified(database_url, streams=["execution-s5"])["workflow_executions"].differing == 0
+    assert verified(database_url, streams=["execution-s3"])["node_executions"].rows == 2
 
 
 def test_a_sample_is_the_same_for_the_same_seed_and_finds_what_it_meets(folded: Log, database_url: str) -> None:
@@ -113,3 +114,35 @@ def test_control_a_sample_that_folds_too_few_streams_is_found(
     monkeypatch.setattr(scope, "_scope", lambda rows_of, more=(): scope.Scope(sorted(rows_of), sorted(rows_of)[:1]))
     found = verified(database_url, sample=12)
     assert sum(item.differing for item in found.values()) > 0
+
+
+def test_an_idle_worker_verifies_samples_and_names_what_differs(
+    folded: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(sampling, "IDLE_FOR_SECONDS", 0.1)
+    monkeypatch.setenv("RUNFOLD_VERIFY_STREAMS", "30")
+    looked = "SELECT count(*), sum(differences) FROM runfold.sample_verifications"
+    with worker(database_url) as running:
+        eventually(lambda: (folded.connection.execute(looked).fetchone() or (0,))[0] > 10)
+        assert "differs from the log" not in running.output
+        folded.connection.execute("UPDATE public.workflow_executions SET triggered_by = 'nobody'")
+        eventually(lambda: "workflow_executions differs from the log" in running.output)
+        # It gives way: what is appended is folded as ever.
+        eventually(lambda: folds(folded))
+    assert folded.connection.execute("SELECT count(*) FROM runfold.verifications").fetchone() == (0,)
+
+
+def folds(log: Log) -> bool:
+    last = log.append("execution-more", ("ExecutionMetadataSet", {"metadata": {}}))
+    eventually(lambda: checkpoint(log.connection) >= last)
+    return True
+
+
+def test_a_worker_verifies_nothing_unless_it_is_told_to(folded: Log, database_url: str) -> None:
+    with worker(database_url) as running:
+        eventually(lambda: folds(folded))
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'runfold worker verify'"
+        assert folded.connection.execute(query).fetchone() == (0,)
+        assert running.alive
+    assert folded.connection.execute("SELECT count(*) FROM runfold.sample_verifications").fetchone() == (0,)

@@ -86,7 +86,7 @@ def verify(
             connection,
             catalogue(),
             names or [],
-            stream=stream,
+            streams=None if stream is None else [stream],
             sample=sample,
             seed=seed,
             limit=None if all_differences else limit or KEPT,

@@ -205,8 +205,8 @@ class _Rebuild:
                 self._catch_up()
             landed = self._land(dry_run=dry_run, whatever=attempt == _ATTEMPTS - 1)
             if landed is not None:
-                if dry_run:
-                    self.forget()
+                # Not under the lock: it takes as long as the shadows are large.
+                self.forget()
                 return landed
         raise AssertionError("the last attempt lands whatever the tail")
 
@@ -369,7 +369,7 @@ class _Rebuild:
                 cursor.execute(statement("park_found"), self._named)
                 note_built(cursor, self.whole_group, self.targets, upto)
                 cursor.execute(statement("rebuild_landed"), self._named)
-                self._forget(cursor)
+                cursor.execute(statement("rebuild_forget"), self._named)
         locked = time.monotonic() - began
         for each in result:
             each.locked_seconds = locked
@@ -385,7 +385,7 @@ class _Rebuild:
         for projection in self.targets:
             pair = self.pairs[projection.name]
             if projection.stream_key is not None:
-                pair.suspect_streams(cursor, projection.stream_key, values)
+                pair.suspect_streams(cursor, projection.stream_key, values, sides=["live"])
             else:
                 pair.suspect_written(cursor, self.xmin)
 

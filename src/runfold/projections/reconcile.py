@@ -16,6 +16,8 @@ from runfold.projections.catalogue import Group
 from runfold.projections.contract import Projection
 from runfold.projections.statements import statement
 
+_SIDES = ("live", "shadow")
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -60,6 +62,7 @@ class Pair:
         uniques = cursor.execute(statement("table_uniques"), name).fetchall()
         self._uniques = sorted({tuple(columns) for (columns,) in uniques if set(columns) != set(projection.key)})
         self._key = projection.key
+        self._missing = self._surplus = self._different = 0
         self.suspects = f"suspects {projection.name}"[:63]
         keys = range(len(self._key))
         self._names: dict[str, sql.Composable] = {
@@ -141,23 +144,32 @@ class Pair:
         """Suspect every live row that a transaction from this one on wrote."""
         cursor.execute(self._query("suspect_written"), {"xmin": xmin % 2**32})
 
-    def suspect_streams(self, cursor: psycopg.Cursor[Any], column: str, values: Sequence[str]) -> None:
+    def suspect_streams(
+        self, cursor: psycopg.Cursor[Any], column: str, values: Sequence[str], *, sides: Sequence[str] = _SIDES
+    ) -> None:
         """Suspect every row, live or shadow, whose column that names the stream holds one of these values."""
-        for rows in ("live", "shadow"):
+        if not (typed := self._typed(column, values)):
+            return
+        for rows in sides:
             query = self._query("suspect_streams", rows=self._names[rows], of_streams=self._of_streams("live", column))
-            cursor.execute(query, {"values": self._typed(column, values)})
+            cursor.execute(query, {"values": typed})
 
     def find(self, cursor: psycopg.Cursor[Any]) -> int:
         """Keep, to the end of the transaction, the suspects that differ now; returns how many."""
+        # Few suspects are looked up by their key, and not whole tables hashed for them, where it is known how few.
+        cursor.execute(sql.SQL("ANALYZE {}").format(self._names["suspects"]))
         cursor.execute(self._query("found"))
-        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(self._names["found"]))
-        (count,) = cursor.fetchone() or (0,)
-        return int(count)
+        cursor.execute(sql.SQL("ANALYZE {}").format(self._names["found"]))
+        cursor.execute(self._query("found_kinds"))
+        self._missing, self._surplus, self._different = cursor.fetchone() or (0, 0, 0)
+        return self._missing + self._surplus + self._different
 
     def delete(self, cursor: psycopg.Cursor[Any]) -> Written:
         """Delete what `find` found to be surplus; but a row that only has another's key gets its own back."""
         written = Written()
-        for columns in self._uniques:
+        if not self._surplus:
+            return written
+        for columns in self._uniques if self._missing else ():
             same = _and(sql.SQL("live.{} = folded.{}").format(_id(name), _id(name)) for name in columns)
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._names["renamed"]))
             cursor.execute(self._query("renamed", same_unique=same))
@@ -171,10 +183,14 @@ class Pair:
 
     def write(self, cursor: psycopg.Cursor[Any]) -> Written:
         """Update what `find` found to be different, and insert what is missing."""
-        cursor.execute(self._query("update_different"))
-        updated = cursor.rowcount
-        cursor.execute(self._query("insert_missing"))
-        return Written(inserted=cursor.rowcount, updated=updated)
+        written = Written()
+        if self._different:
+            cursor.execute(self._query("update_different"))
+            written.updated = cursor.rowcount
+        if self._missing:
+            cursor.execute(self._query("insert_missing"))
+            written.inserted = cursor.rowcount
+        return written
 
     def differences(
         self,

@@ -32,7 +32,10 @@ Told = Callable[[str, Difference], None]
 
 @dataclass(slots=True)
 class Verification:
-    """What was found in one table at a position: how many rows, how many differ, the first of those in full."""
+    """What was found in one table at a position: how many rows, how many differ, the first of those in full.
+
+    Neither side holds what waits in the parked streams, nor the discarded events (their positions).
+    """
 
     projection: str
     group: str
@@ -41,6 +44,7 @@ class Verification:
     differing: int
     differences: list[Difference]
     parked_streams: list[str] = field(default_factory=list)
+    discarded_events: list[int] = field(default_factory=list)
     streams: int | None = None
     """How many streams were looked at; None: all."""
     left_out: bool = False
@@ -62,7 +66,7 @@ def verify(
     catalogue: Catalogue,
     names: Iterable[str] = (),
     *,
-    stream: str | None = None,
+    streams: Sequence[str] | None = None,
     sample: int | None = None,
     seed: int = 0,
     limit: int | None = SHOWN,
@@ -71,7 +75,7 @@ def verify(
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
-    `stream` compares the rows of one stream, `sample` those of so many streams, which the seed chooses. `limit` is how
+    `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
     many differences of a table are returned in full; without a limit each is given to `told` as it is found and none
     is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's tables are
     folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
@@ -91,7 +95,6 @@ def verify(
                 check_checkpoint(cursor, group, position)
                 # The login of a user's group need not know which streams there are: the caller's looks.
                 with connection.cursor() as looking:
-                    streams = None if stream is None else [stream]
                     if sample is not None:
                         asked = {"seed": seed, "streams": sample, "upto": position}
                         looking.execute(statement("sample_streams"), asked)
@@ -103,16 +106,23 @@ def verify(
                 # The temporary tables go with the transaction, and nothing else was written.
                 cursor.execute("ROLLBACK")
     for verification in found:
-        _record(connection, verification, sampled=sample is not None, whole=stream is None and sample is None)
+        if sample is None and streams is None:
+            _record(connection, "record_verification", verification)
+        elif (verification.streams or 0) > 1 and not verification.left_out:
+            _record(connection, "record_sample", verification)
     return found
 
 
-def _record(connection: psycopg.Connection[Any], found: Verification, *, sampled: bool, whole: bool) -> None:
-    noted = {"projection": found.projection, "position": found.position, "differences": found.differing}
-    if whole:
-        connection.execute(statement("record_verification"), noted)
-    elif sampled and not found.left_out:
-        connection.execute(statement("record_sample"), {**noted, "streams": found.streams})
+def _record(connection: psycopg.Connection[Any], how: str, found: Verification) -> None:
+    connection.execute(
+        statement(how),
+        {
+            "projection": found.projection,
+            "position": found.position,
+            "streams": found.streams,
+            "differences": found.differing,
+        },
+    )
 
 
 def _verify_group(
@@ -133,10 +143,13 @@ def _verify_group(
     parked = [stream for (stream,) in cursor.fetchall()]
     if scope is not None:
         parked = [stream for stream in parked if stream in scope.rows_of]
+    cursor.execute(statement("discarded_in_group"), {"group": group.name, "upto": position})
+    discarded = [where for where, stream in cursor.fetchall() if scope is None or stream in scope.rows_of]
     found = []
     for projection in members:
         verification = _compare(cursor, projection, position, look)
         verification.parked_streams = parked
+        verification.discarded_events = discarded
         verification.streams = None if look.streams is None else len(look.streams)
         found.append(verification)
     return found

@@ -25,6 +25,7 @@ from runfold.settings import Settings
 from runfold.worker.bell import Bell
 from runfold.worker.leadership import Lead, acquire_lead
 from runfold.worker.own_groups import OwnGroups
+from runfold.worker.sampling import Sampling
 from runfold.worker.statements import statement
 from runfold.worker.timeouts import Timeouts
 
@@ -142,10 +143,15 @@ class Worker:
                     if (reason := register_group(connection, group)) is not None:
                         log.error("projection group %s waits: %s", group.name, reason)
                         self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
-                with OwnGroups(
-                    self._own_groups, lambda: self._session("own"), epoch=lead.epoch, batch_size=self._batch_size
-                ) as own:
-                    self._fold_until(done, lead, connection, bell, own, timeouts)
+                with (
+                    OwnGroups(
+                        self._own_groups, lambda: self._session("own"), epoch=lead.epoch, batch_size=self._batch_size
+                    ) as own,
+                    Sampling(
+                        lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
+                    ) as sampling,
+                ):
+                    self._fold_until(done, lead, connection, bell, own, sampling, timeouts)
             finally:
                 lead.release()
 
@@ -156,6 +162,7 @@ class Worker:
         connection: psycopg.Connection[Any],
         bell: Bell,
         own: OwnGroups,
+        sampling: Sampling,
         timeouts: Timeouts | None,
     ) -> None:
         projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size, pipelined=True)
@@ -170,12 +177,13 @@ class Worker:
                 connection.execute(statement("sync_workflows"))
             if timeouts is not None:
                 timeouts.append_due(connection)
-            # The head may go back when an append that began earlier is seen later; what was settled stays settled.
-            lead.head = head = max(lead.head, safe_head(connection))
-            own.tell(head)
             groups = self._groups
-            passed = projector.pass_by([group for group in groups if group.name not in self._waiting], head)
+            free = [group for group in groups if group.name not in self._waiting]
+            lead.head, passed = projector.look(free, least=lead.head)
+            head = lead.head
+            own.tell(head)
             moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
+            sampling.tell(idle=not any(moved))
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE

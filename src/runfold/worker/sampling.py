@@ -1,0 +1,115 @@
+"""Sampling: while the worker is idle, some streams are verified now and then, on a connection of their own.
+
+It holds up nobody: it begins only after the worker has been idle for a while, is canceled as soon as there is
+something to fold, and no statement of it lives longer than a few seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+
+from runfold.errors import RunfoldError
+from runfold.projections.catalogue import Catalogue
+from runfold.projections.verify import verify
+from runfold.worker.statements import statement
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+IDLE_FOR_SECONDS = 2.0
+LONGEST_STATEMENT = "5s"
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+
+
+class Sampling:
+    """Verifies so many streams a minute at most while it is told that the worker is idle; none: nothing happens."""
+
+    def __init__(self, connect: Connect, catalogue: Catalogue, streams: int) -> None:
+        self._connect = connect
+        # A user's group is verified in sessions of its own login, which are not opened behind its back.
+        self._catalogue = Catalogue(
+            {name: group for name, group in catalogue.groups.items() if group.own_login is None}
+        )
+        self._streams = streams
+        self._idle_since: float | None = None
+        self._running: psycopg.Connection[Any] | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="runfold-sampling", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._streams:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self.tell(idle=False)
+        if self._streams:
+            self._thread.join(timeout=10)
+
+    def tell(self, *, idle: bool) -> None:
+        """The worker is idle, or has something to fold: then what runs is canceled."""
+        with self._lock:
+            if idle:
+                self._idle_since = self._idle_since or time.monotonic()
+                return
+            self._idle_since = None
+            if self._running is not None:
+                self._running.cancel()
+                self._running = None
+
+    def _run(self) -> None:
+        last = -EVERY_SECONDS
+        while not self._stop.wait(0.2):
+            since, now = self._idle_since, time.monotonic()
+            if since is None or now - since < IDLE_FOR_SECONDS or now - last < EVERY_SECONDS:
+                continue
+            last = now
+            try:
+                self._verify()
+            except psycopg.errors.QueryCanceled:
+                log.debug("the verification of a sample was given up")
+            except (psycopg.Error, RunfoldError) as exc:
+                log.warning("a sample could not be verified: %s", exc)
+
+    def _verify(self) -> None:
+        with self._connect() as connection:
+            connection.execute("SELECT set_config('statement_timeout', %s, false)", (LONGEST_STATEMENT,))
+            with self._lock:
+                if self._idle_since is None:
+                    return
+                self._running = connection
+            try:
+                found = verify(connection, self._catalogue, streams=self._choose(connection))
+            finally:
+                with self._lock:
+                    self._running = None
+        for verification in found:
+            if verification.differing:
+                log.error(
+                    "%s differs from the log in %s rows of %s streams: see `runfold projection verify`",
+                    verification.projection,
+                    verification.differing,
+                    verification.streams,
+                )
+
+    def _choose(self, connection: psycopg.Connection[Any]) -> list[str]:
+        """Streams of events at random places of the log: found by its index, however many there are."""
+        (head,) = connection.execute(statement("safe_head")).fetchone() or (0,)
+        # What is verified follows from no clock and no fold: any source of chance will do.
+        random = Random()
+        positions = [random.randint(1, max(1, head)) for _ in range(self._streams)]
+        rows = connection.execute(statement("streams_at"), {"positions": positions}).fetchall()
+        return sorted(stream for (stream,) in rows)
