@@ -14,6 +14,8 @@ BENCHES = (
     "latency",
     "memory",
     "listing",
+    "past",
+    "own_projections",
 )
 
 if __name__ == "__main__":

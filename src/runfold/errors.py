@@ -116,7 +116,7 @@ class CategoryTaken(RunfoldError):
     """The category belongs to another application already."""
 
     code = "category_taken"
-    sqlstate = "RF013"
+    sqlstate = "RF015"
 
 
 class AlreadyTracked(RunfoldError):

@@ -30,7 +30,7 @@ from tests.human.asking import (
     server_time,
     types_of,
 )
-from tests.worker.processes import assert_nothing_differs, drain, eventually, worker
+from tests.worker.processes import assert_nothing_differs, drain, eventually, leader, worker
 
 Connection = psycopg.Connection[Any]
 TIMEOUTS = ("InteractionTimedOut", "PauseTimedOut", "InteractionReminderSent")
@@ -58,6 +58,7 @@ def test_an_interaction_and_its_pause_time_out_together_and_once(
         (question.interaction, "InteractionTimedOut", None),
     ]
     assert due(connection) == [], "the read tables lag, the log knows"
+    assert connection.execute("SELECT count(*) FROM runfold.claims").fetchone() == (0,), "the node may pause again"
     drain(database_url)
     assert due(connection) == []
     (_, timed_out) = store.read_stream(question.interaction)
@@ -250,6 +251,30 @@ def test_workers_time_out_each_question_exactly_once_whatever_dies(
     evidence.note(questions=len(questions), kills=rounds, outcome=outcome, took=round(time.monotonic() - started, 1))
     assert (outcome.timed_out, outcome.is_faultless) == (len(questions), True)
     assert counted(connection, *TIMEOUTS)["InteractionReminderSent"] <= len(questions)
+    assert anomalies(connection) == []
+    assert_nothing_differs(database_url)
+
+
+def test_a_frozen_leader_that_wakes_up_times_nothing_out_again(
+    store: runfold.Store, connection: Connection, database_url: str
+) -> None:
+    with worker(database_url, timeout_interval=0.02) as frozen:
+        eventually(lambda: leader(connection)[1] == frozen.pid)
+        frozen.send(signal.SIGSTOP)
+        try:
+            now = server_time(connection)
+            questions = [asked(store, now + timedelta(milliseconds=20 * n)) for n in range(20)]
+            with worker(database_url, timeout_interval=0.02) as other:
+                eventually(lambda: leader(connection)[1] == other.pid)
+                eventually(lambda: counted(connection, *TIMEOUTS)["InteractionTimedOut"] > 0)
+                frozen.send(signal.SIGCONT)
+                eventually(lambda: counted(connection, *TIMEOUTS)["InteractionTimedOut"] >= len(questions))
+                time.sleep(0.3)
+        finally:
+            frozen.send(signal.SIGCONT)
+    outcome = judged(store, questions)
+    assert (outcome.timed_out, outcome.is_faultless) == (len(questions), True)
+    drain(database_url)
     assert anomalies(connection) == []
     assert_nothing_differs(database_url)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, LiteralString
@@ -61,6 +62,8 @@ class OwnProjector(Projector):
         super().__init__(connection, epoch=epoch, batch_size=batch_size)
         self.note_stopped = note_stopped
         self._given_up = batch_size
+        # Set, a statement that was cancelled is not tried again.
+        self.ending = threading.Event()
         # Groups whose folds have succeeded under this projector.
         self._proven: set[str] = set()
 
@@ -75,6 +78,8 @@ class OwnProjector(Projector):
                 self._note_stopped(group, ProjectionEscaped.sqlstate or "", str(exc))
                 raise GroupStopped(str(exc)) from exc
             except psycopg.errors.QueryCanceled as exc:
+                if self.ending.is_set():
+                    raise
                 events = self._events_ahead(group, head)
                 if events <= 1:
                     self._stop(group, exc)
