@@ -114,6 +114,23 @@ def test_an_exhausted_pool_fails_by_its_deadline_and_leaks_nothing(
         assert len(list(store.read_all())) == sum(afterwards)
 
 
+def test_a_pool_that_has_not_found_its_server_again_is_no_exhausted_one(
+    private_server: PrivateServerFactory, schema_copy: Path
+) -> None:
+    """The server is back before the pool, which waits longer each time it is refused, tries it again."""
+    server = private_server()
+    migrate(server.url, folder=schema_copy)
+    settings = Settings(retry_seconds=60, connect_timeout=2, pool_timeout=0.5, pool_max_size=1)
+    with runfold.connect(server.url, settings=settings) as store, ThreadPoolExecutor(1) as pool:
+        store.append(a_stream(), lines(1))
+        server.stop("immediate")
+        waiting = pool.submit(store.append, a_stream(), lines(1))
+        time.sleep(4)  # refused after 1 and after 3 seconds, it tries again after 7
+        server.start()
+        assert not waiting.result().repeated
+        assert len(store.read_all()) == 2
+
+
 def test_a_server_that_is_away_is_unavailable_within_the_time_for_retries(
     private_server: PrivateServerFactory, schema_copy: Path
 ) -> None:

@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.migrations import check_stamp
-from runfold.errors import RunfoldError, StreamParked, UnknownProjection, WaitTimeout
+from runfold.errors import DatabaseUnavailable, RunfoldError, StreamParked, UnknownProjection, WaitTimeout
 from runfold.events import Event
 from runfold.events.codec import encode_appends
 from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
@@ -58,6 +58,7 @@ class AsyncStore:
         self.url = url
         self.user_id = user_id
         self._settings = settings
+        self._held: set[_Connection] = set()
         self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             url,
             kwargs={**connection_options(settings), "autocommit": True},
@@ -282,11 +283,16 @@ class AsyncStore:
                 # A pool whose server is away has no free connection either: ask the server itself.
                 probe = await self._new_connection()
                 await probe.close()
+                if len(self._held) < self._settings.pool_max_size:
+                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
                 raise
+            self._held.add(connection)
             try:
                 async with connection:
                     yield connection
             finally:
+                self._held.discard(connection)
                 # An interruption of the return, the second one of a task, would lose the pool a connection for good.
                 await asyncio.shield(self._pool.putconn(connection))
 

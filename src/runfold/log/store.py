@@ -21,7 +21,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.migrations import check_stamp
-from runfold.errors import RunfoldError, StreamParked, UnknownProjection, WaitTimeout
+from runfold.errors import DatabaseUnavailable, RunfoldError, StreamParked, UnknownProjection, WaitTimeout
 from runfold.events import Event
 from runfold.events.codec import encode_appends
 from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
@@ -56,6 +56,7 @@ class Store:
         self.url = url
         self.user_id = user_id
         self._settings = settings
+        self._held: set[_Connection] = set()
         self._pool: ConnectionPool[_Connection] = ConnectionPool(
             url,
             kwargs={**connection_options(settings), "autocommit": True},
@@ -276,11 +277,16 @@ class Store:
                 # A pool whose server is away has no free connection either: ask the server itself.
                 probe = self._new_connection()
                 probe.close()
+                if len(self._held) < self._settings.pool_max_size:
+                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
                 raise
+            self._held.add(connection)
             try:
                 with connection:
                     yield connection
             finally:
+                self._held.discard(connection)
                 # An interruption of the return, the second one of a task, would lose the pool a connection for good.
                 self._pool.putconn(connection)
 
