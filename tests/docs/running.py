@@ -23,7 +23,8 @@ from tests.docs.pages import Block
 from tests.fixtures.own_logins import own_login
 from tests.worker.processes import CONSOLE_SCRIPT, PATIENCE, worker
 
-# What a page also tells a reader to type, and what other tests run or nothing here can: it is left out.
+# What a page also tells a reader to type, and what other tests run or nothing here can: it is left out. So is a command
+# about a question or a deployment of the reader's own, of which a page only shows how its id may begin: `7d0c…`.
 ELSEWHERE = {"cp", "git", "make", "pip", "psql", "python", "supabase"}
 
 _FILE = re.compile(r"\A-- name: (\w+)\n")
@@ -92,7 +93,7 @@ class Runner:
             name, _, value = words[1].partition("=")
             self._environment[name] = value
             return
-        if words[0] in ELSEWHERE:
+        if words[0] in ELSEWHERE or ("…" in line and words[1] != "execution"):
             return
         assert words[0] == "runfold", f"{block}: nothing here runs {words[0]}"
         # The database of a page that names one is the test's.
