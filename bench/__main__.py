@@ -5,7 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("projection", "rebuild", "append", "eventsourcing_app", "latency", "memory", "listing")
+BENCHES = (
+    "projection",
+    "rebuild",
+    "append",
+    "handles",
+    "eventsourcing_app",
+    "latency",
+    "memory",
+    "listing",
+    "past",
+    "own_projections",
+)
 
 if __name__ == "__main__":
     commands = {bench: [sys.executable, "-m", f"bench.{bench}", *sys.argv[1:]] for bench in BENCHES}

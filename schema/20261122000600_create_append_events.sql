@@ -158,21 +158,16 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
-    -- 4. The positions, dense and adjacent. The lock is of the session, so that it is held for microseconds, not to the
-    -- end of the transaction; WHEN OTHERS does not catch query_canceled.
+    -- 4. The positions, dense and adjacent. The lock is taken in a subtransaction that is then rolled back: that frees it after
+    -- microseconds, and so does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
-        PERFORM pg_advisory_lock(log_tag, 0);
+        PERFORM pg_advisory_xact_lock(log_tag, 0);
         FOR i IN 1 .. total LOOP
             last := nextval('runfold.events_position');
         END LOOP;
-        PERFORM pg_advisory_unlock(log_tag, 0);
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-        IF EXISTS (SELECT FROM pg_locks l
-                    WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.granted AND l.mode = 'ExclusiveLock'
-                      AND l.classid = 'runfold.events'::regclass::oid AND l.objid = 0 AND l.objsubid = 2) THEN
-            PERFORM pg_advisory_unlock(log_tag, 0);
-        END IF;
-        RAISE;
+        RAISE SQLSTATE 'RF000';
+    EXCEPTION WHEN SQLSTATE 'RF000' THEN
+        NULL;
     END;
     -- The session remembers the end of the log: partitions are only added.
     IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint

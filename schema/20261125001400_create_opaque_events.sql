@@ -63,7 +63,7 @@ BEGIN
     END IF;
     IF lower(holder) <> lower(name) THEN
         RAISE EXCEPTION USING
-            ERRCODE = 'RF013',
+            ERRCODE = 'RF015',
             MESSAGE = format('the category %s belongs to %s already', category, holder),
             DETAIL = jsonb_build_object('code', 'category_taken', 'category', category, 'holder', holder),
             HINT = 'give the application another name';
@@ -94,19 +94,16 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
+    -- The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so does whatever else ends
+    -- the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
-        PERFORM pg_advisory_lock(log_tag, 0);
+        PERFORM pg_advisory_xact_lock(log_tag, 0);
         FOR i IN 1 .. total LOOP
             last := nextval('runfold.events_position');
         END LOOP;
-        PERFORM pg_advisory_unlock(log_tag, 0);
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-        IF EXISTS (SELECT FROM pg_locks l
-                    WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid() AND l.granted AND l.mode = 'ExclusiveLock'
-                      AND l.classid = 'runfold.events'::regclass::oid AND l.objid = 0 AND l.objsubid = 2) THEN
-            PERFORM pg_advisory_unlock(log_tag, 0);
-        END IF;
-        RAISE;
+        RAISE SQLSTATE 'RF000';
+    EXCEPTION WHEN SQLSTATE 'RF000' THEN
+        NULL;
     END;
     IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
        AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
@@ -348,17 +345,17 @@ BEGIN
     -- min and max look past nulls, which the columns refuse.
     SELECT min(e.number) = 1 AND max(e.number) = count AND min(e.type_number) >= 1 AND max(e.type_number) <= cardinality(types)
            AND cardinality(type_numbers) = total AND cardinality(payloads) = total AND cardinality(event_ids) = total
-           AND cardinality(first_versions) = count AND array_position(numbers, NULL) IS NULL AND array_position(payloads, NULL) IS NULL,
-           max(octet_length(e.payload))
-      INTO sound, largest
-      FROM unnest(numbers, type_numbers, payloads) AS e (number, type_number, payload);
+           AND cardinality(first_versions) = count AND array_position(numbers, NULL) IS NULL AND array_position(payloads, NULL) IS NULL
+      INTO sound
+      FROM unnest(numbers, type_numbers) AS e (number, type_number);
     IF sound IS NOT TRUE THEN
         PERFORM runfold.raise_fault('wrong_type', '', '"arrays of one length each, without nulls"', '"others"');
     ELSIF count > 1 AND (SELECT count(DISTINCT s.name) < count OR NOT array_agg(s.n::integer) <@ numbers
                            FROM unnest(names) WITH ORDINALITY AS s (name, n)) THEN
         PERFORM runfold.raise_fault('duplicate_stream', '/names', NULL, '"a name twice, or without events"');
-    ELSIF largest > 65536 THEN
+    ELSIF pg_column_size(payloads) > 65536 THEN  -- the least that max_event_bytes may be
         SELECT s.value INTO maximum FROM runfold.settings s WHERE s.name = 'max_event_bytes';
+        SELECT max(octet_length(p)) INTO largest FROM unnest(payloads) AS p;
         IF largest > maximum THEN
             PERFORM runfold.raise_fault('event_too_large', '/payloads', to_jsonb(maximum), to_jsonb(largest));
         END IF;

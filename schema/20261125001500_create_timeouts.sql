@@ -84,40 +84,91 @@ $$;
 COMMENT ON FUNCTION runfold.timeout_event(text, text, text, timestamptz, jsonb) IS
     'An event about time running out, to append: its id follows from what it is about.';
 
--- What is due by the database's clock, some of each kind: interactions past their time, pauses past theirs, and interactions that
--- are near it and were not warned of. The read tables find them, the log decides.
+-- What is due by the database's clock, so many of each kind at most: interactions past their time, pauses past theirs, and interactions
+-- that are near it and were not warned of. The read tables find them, the oldest first; the log decides, one by one, until there
+-- are enough: what can not time out and stands in front is passed by.
 CREATE FUNCTION runfold.due_timeouts(at timestamptz, max_count integer, remind_before interval)
 RETURNS TABLE (kind text, execution_id text, pause text, interactions uuid[])
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    (SELECT 'interaction', s.execution_id, s.pause, ARRAY[h.id]
-       FROM public.human_interactions h
-      CROSS JOIN LATERAL runfold.interaction_state(h.id) AS s
-      WHERE h.status = 'pending' AND h.timeout_at <= $1 AND s.status = 'pending' AND s.timeout_at <= $1
-      ORDER BY h.timeout_at
-      LIMIT $2)
-    UNION ALL
-    (SELECT 'pause', x.execution_id, p.name, a.ids
-       FROM public.workflow_execution_pauses p
-       JOIN public.workflow_executions x ON x.id = p.execution_id
-      CROSS JOIN LATERAL (SELECT coalesce(array_agg(h.id), '{}') AS ids, bool_or(s.status = 'responded') AS answered
-                            FROM public.human_interactions h
-                           CROSS JOIN LATERAL runfold.interaction_state(h.id) AS s
-                           WHERE h.id = p.interaction_id
-                              OR (p.interaction_id IS NULL AND h.execution_id = p.execution_id AND s.pause = p.name)) AS a
-      WHERE p.status = 'active' AND p.timeout_at <= $1 AND a.answered IS NOT TRUE
-        AND EXISTS (SELECT FROM runfold.open_pauses(x.execution_id) AS o WHERE o.pause = p.name)
-      ORDER BY p.timeout_at
-      LIMIT $2)
-    UNION ALL
-    (SELECT 'reminder', s.execution_id, NULL, ARRAY[h.id]
-       FROM public.human_interactions h
-      CROSS JOIN LATERAL runfold.interaction_state(h.id) AS s
-      WHERE h.status = 'pending' AND h.timeout_at > $1 AND h.timeout_at <= $1 + $3
-        AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                         WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionReminderSent', ''))
-        AND s.status = 'pending' AND NOT s.reminded
-      ORDER BY h.timeout_at
-      LIMIT $2)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    candidate record;
+    state record;
+    found integer := 0;
+BEGIN
+    kind := 'interaction';
+    FOR candidate IN
+        SELECT h.id
+          FROM public.human_interactions h
+         WHERE h.status = 'pending' AND h.timeout_at <= at
+           AND NOT EXISTS (SELECT FROM runfold.event_ids i
+                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionTimedOut', ''))
+         ORDER BY h.timeout_at
+    LOOP
+        EXIT WHEN found >= max_count;
+        SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
+        IF state.status = 'pending' AND state.timeout_at <= at THEN
+            execution_id := state.execution_id;
+            pause := state.pause;
+            interactions := ARRAY[candidate.id];
+            found := found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+
+    kind := 'pause';
+    found := 0;
+    FOR candidate IN
+        SELECT x.execution_id, p.name, p.interaction_id, p.execution_id AS row_id
+          FROM public.workflow_execution_pauses p
+          JOIN public.workflow_executions x ON x.id = p.execution_id
+         WHERE p.status = 'active' AND p.timeout_at <= at
+           AND NOT EXISTS (SELECT FROM runfold.event_ids i
+                            WHERE i.event_id = runfold.row_id('execution-' || x.execution_id, 'PauseTimedOut', p.name))
+         ORDER BY p.timeout_at
+    LOOP
+        EXIT WHEN found >= max_count;
+        IF candidate.interaction_id IS NOT NULL THEN
+            SELECT array_agg(candidate.interaction_id) AS ids, bool_or(s.status = 'responded') AS answered
+              INTO state FROM runfold.interaction_state(candidate.interaction_id) AS s;
+        ELSE
+            SELECT array_agg(h.id) AS ids, bool_or(s.status = 'responded') AS answered
+              INTO state
+              FROM public.human_interactions h
+             CROSS JOIN LATERAL runfold.interaction_state(h.id) AS s
+             WHERE h.execution_id = candidate.row_id AND s.pause = candidate.name;
+        END IF;
+        IF state.answered IS NOT TRUE
+           AND EXISTS (SELECT FROM runfold.open_pauses(candidate.execution_id) AS o WHERE o.pause = candidate.name) THEN
+            execution_id := candidate.execution_id;
+            pause := candidate.name;
+            interactions := coalesce(state.ids, '{}');
+            found := found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+
+    kind := 'reminder';
+    found := 0;
+    pause := NULL;
+    FOR candidate IN
+        SELECT h.id
+          FROM public.human_interactions h
+         WHERE h.status = 'pending' AND h.timeout_at > at AND h.timeout_at <= at + remind_before
+           AND NOT EXISTS (SELECT FROM runfold.event_ids i
+                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionReminderSent', ''))
+         ORDER BY h.timeout_at
+    LOOP
+        EXIT WHEN found >= max_count;
+        SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
+        IF state.status = 'pending' AND NOT state.reminded THEN
+            execution_id := state.execution_id;
+            interactions := ARRAY[candidate.id];
+            found := found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
 $$;
 COMMENT ON FUNCTION runfold.due_timeouts(timestamptz, integer, interval) IS
     'Interactions and pauses past their time, and interactions near it that were not warned of.';
@@ -168,6 +219,9 @@ BEGIN
         CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
                                WHERE 'interaction-' || i = ANY (present) AND NOT versions ? ('interaction-' || i));
         IF candidate.kind = 'pause' THEN
+            -- With its interaction already.
+            CONTINUE WHEN appends -> execution @> jsonb_build_array(jsonb_build_object(
+                'event_id', runfold.row_id(execution, 'PauseTimedOut', candidate.pause)));
             CONTINUE WHEN NOT EXISTS (SELECT FROM runfold.open_pauses(candidate.execution_id) AS o WHERE o.pause = candidate.pause);
             CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
                                    CROSS JOIN LATERAL runfold.interaction_state(i) AS s WHERE s.status = 'responded');

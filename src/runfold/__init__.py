@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
     from runfold.projections.handler import projection
     from runfold.store import Store, connect
+    from runfold.writing.deployment import Deployment
+    from runfold.writing.execution import Execution
+    from runfold.writing.interaction import Interaction
+    from runfold.writing.response import Response
 
 __all__ = [
     "Append",
     "Appended",
     "AsyncStore",
+    "Deployment",
+    "Execution",
+    "Interaction",
     "NewEvent",
     "RecordedEvent",
+    "Response",
     "RunfoldError",
     "Store",
     "connect",
@@ -49,6 +57,10 @@ _HOMES = {
     "Store": "store",
     "connect": "store",
     "projection": "projections.handler",
+    "Deployment": "writing.deployment",
+    "Execution": "writing.execution",
+    "Interaction": "writing.interaction",
+    "Response": "writing.response",
 }
 
 

@@ -116,7 +116,7 @@ class CategoryTaken(RunfoldError):
     """The category belongs to another application already."""
 
     code = "category_taken"
-    sqlstate = "RF013"
+    sqlstate = "RF015"
 
 
 class AlreadyTracked(RunfoldError):
@@ -276,10 +276,10 @@ class GroupWaits(RunfoldError):
     code = "group_waits"
 
 
-class RetryFailed(RunfoldError):
-    """A parked stream still can not be folded."""
+class StreamNotParked(RunfoldError):
+    """The stream is not parked."""
 
-    code = "retry_failed"
+    code = "stream_not_parked"
 
 
 class CheckpointAhead(RunfoldError):
@@ -335,3 +335,9 @@ class UnknownColumn(RunfoldError):
     """The table has no column of that name."""
 
     code = "unknown_column"
+
+
+class DiscardFailed(RunfoldError):
+    """Nothing was discarded."""
+
+    code = "discard_failed"

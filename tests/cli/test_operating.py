@@ -118,7 +118,8 @@ def test_verify_exits_with_1_and_names_the_column_when_a_row_differs(
     assert bad.code == 1
     (found,) = bad.json()
     assert set(found) == {
-        "projection", "group", "position", "rows", "differing", "differences", "parked_streams", "streams", "left_out",
+        "projection", "group", "position", "rows", "differing", "differences", "parked_streams", "discarded_events",
+        "streams", "left_out",
     }  # fmt: skip
     (difference,) = found["differences"]
     assert (difference["kind"], set(difference["key"])) == ("different", {"id"})

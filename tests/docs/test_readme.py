@@ -46,8 +46,8 @@ def test_the_engine_of_the_readme_runs_in_an_empty_folder(
         "  FROM node_executions ORDER BY activation"
     ).fetchall()
     assert nodes == [
-        (f"print#{n}", "print", "ACTION", "SUCCESS", 1, {"word": word}, {"length": len(word)}, execution_id)
-        for n, word in enumerate(words, start=1)
+        (activation, "print", "ACTION", "SUCCESS", attempt, {"word": word}, {"length": len(word)}, execution_id)
+        for activation, word, attempt in zip(("print", "print#2", "print#3"), words, (2, 1, 1), strict=True)
     ]
     assert connection.execute("SELECT count(*) FROM runfold.anomalies").fetchone() == (0,)
     assert_nothing_differs(database_url)

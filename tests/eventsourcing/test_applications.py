@@ -299,13 +299,16 @@ def test_ten_thousand_events_are_a_call_and_one_more_is_not(datastore: Datastore
         recorder.insert_events([stored(n, originator_id=originator) for n in range(10_001)])
 
 
-def test_names_of_any_script_are_names(datastore: Datastore) -> None:
+@pytest.mark.parametrize(
+    "name", ["顧客 7-ü", 'quote " and \\ backslash', "{braces, NULL}", "NULL", "'; drop table events;--"]
+)
+def test_names_of_any_script_are_names(datastore: Datastore, name: str) -> None:
     recorder = made(datastore, text_ids=True)
-    event = stored(1, originator_id="顧客 7-ü", topic="módulo:Événement")
+    event = stored(1, originator_id=name, topic=f"módulo:{name}")
     recorder.insert_events([event])
-    assert list(recorder.select_events("顧客 7-ü")) == [event]
-    (notification,) = recorder.select_notifications(1, 1, topics=["módulo:Événement"])
-    assert notification.originator_id == "顧客 7-ü"
+    assert list(recorder.select_events(name)) == [event]
+    (notification,) = recorder.select_notifications(1, 1, topics=[f"módulo:{name}"])
+    assert (notification.originator_id, notification.topic) == (name, f"módulo:{name}")
 
 
 def test_an_id_that_is_no_uuid_is_refused_unless_ids_are_text(

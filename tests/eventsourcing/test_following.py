@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,11 +20,14 @@ from eventsourcing.persistence import Notification, StoredEvent
 from eventsourcing.system import MultiThreadedRunner, ProcessApplication, Runner, SingleThreadedRunner, System
 
 import runfold.eventsourcing.subscription as subscriptions
+from runfold.database.migrations import migrate
 from runfold.eventsourcing import Datastore, RunfoldApplicationRecorder
 from runfold.eventsourcing.subscription import LogSubscription
 from runfold.settings import load_settings
 from tests.eventsourcing.recorders import made
+from tests.faults.editing import FENCE, edit
 from tests.fixtures.evidence import Evidence
+from tests.fixtures.servers import PrivateServerFactory, sigkill
 
 Connection = psycopg.Connection[Any]
 
@@ -265,3 +270,78 @@ def test_a_system_that_starts_again_goes_on_where_it_was(environment: dict[str, 
             runner.get(Orders).place(amount)
     row = connection.execute("SELECT count(*) FROM runfold.events WHERE category = 'invoicing'").fetchone()
     assert row == (3,)
+
+
+# Order, under writers that dawdle and give up --------------------------------------------------------------------
+
+APPEND = (
+    "SELECT first_position FROM runfold.append_opaque_events('accounts', %s::text[], %s::bigint[], %s::integer[], "
+    "'{a:B}', %s::integer[], %s::bytea[], %s::uuid[], now())"
+)
+
+
+def dawdle(url: str, appends: int, rng: random.Random) -> list[int]:
+    """Appends in transactions that stay open for a while, or are rolled back; the positions that were committed."""
+    committed: list[int] = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(appends):
+            size = rng.randint(1, 3)
+            gives_up = rng.random() < 0.25
+            ids = [uuid4() for _ in range(size)]
+            ones = [1] * size
+            with connection.transaction(force_rollback=gives_up):
+                row = connection.execute(APPEND, ([str(uuid4())], [1], ones, ones, [b"state"] * size, ids)).fetchone()
+                assert row
+                time.sleep(rng.random() * 0.03)
+            if not gives_up:
+                committed += range(row[0], row[0] + size)
+    return committed
+
+
+def followed_and_committed(datastore: Datastore, database_url: str, evidence: Evidence) -> tuple[list[int], list[int]]:
+    """What a subscription yielded while eight writers dawdled, and what they committed."""
+    recorder, appends = made(datastore), evidence.scaled(40)
+    with recorder.subscribe() as subscription, ThreadPoolExecutor(8) as pool:
+        collected = Collected(subscription)
+        writing = [pool.submit(dawdle, database_url, appends, random.Random(evidence.rng.random())) for _ in range(8)]
+        committed = sorted(position for each in writing for position in each.result())
+        deadline = time.monotonic() + 5
+        while len(collected.ids) < len(committed) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    evidence.note(committed=len(committed), missed=len(set(committed) - set(collected.ids)))
+    return collected.ids, committed
+
+
+def test_a_subscription_misses_nothing_of_writers_that_dawdle_and_give_up(
+    datastore: Datastore, database_url: str, evidence: Evidence
+) -> None:
+    followed, committed = followed_and_committed(datastore, database_url, evidence)
+    assert followed == committed
+
+
+def test_without_the_fence_it_would_miss_some(
+    datastore: Datastore, connection: Connection, database_url: str, evidence: Evidence
+) -> None:
+    edit(connection, "runfold.allocate_positions(integer)", FENCE)
+    followed, committed = followed_and_committed(datastore, database_url, evidence)
+    assert set(committed) - set(followed)
+
+
+def test_a_subscription_outlives_its_server(private_server: PrivateServerFactory, evidence: Evidence) -> None:
+    server = private_server()
+    url = server.start()
+    migrate(url)
+    datastore = Datastore(load_settings(database_url=url))
+    try:
+        recorder = made(datastore)
+        with recorder.subscribe() as subscription:
+            collected = Collected(subscription)
+            recorder.insert_events([stored()])
+            until(lambda: collected.ids == [1])
+            sigkill(server)
+            server.start()
+            (following,) = recorder.insert_events([stored()]) or ()
+            until(lambda: collected.ids == [1, following], 20)
+        evidence.note(position_after_the_crash=following)
+    finally:
+        datastore.close()

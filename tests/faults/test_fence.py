@@ -22,7 +22,8 @@ APPENDS = 10_000
 
 LOCKS = """SELECT count(*) FROM pg_locks
             WHERE locktype = 'advisory' AND mode = %s AND pid = %s AND classid = %s::regclass"""
-RELEASE_ON_ERROR = "EXCEPTION WHEN query_canceled OR OTHERS THEN"
+POSITIONS_LOCK = "PERFORM pg_advisory_xact_lock(log_tag, 0);"
+POSITIONS_ARE_FREED = "RAISE SQLSTATE 'RF000';"
 
 
 def fences(connection: Connection, backend: int) -> int:
@@ -155,9 +156,27 @@ def test_an_append_canceled_while_it_allocates_positions_leaves_no_lock(
     assert canceled_while_it_allocates(database_url, connection) == 0
 
 
-def test_without_the_handler_a_cancel_would_leave_the_lock_behind(database_url: str, connection: Connection) -> None:
-    edit(connection, APPEND_EVENTS, RELEASE_ON_ERROR, "EXCEPTION WHEN division_by_zero THEN")
+def test_a_lock_of_the_session_would_be_left_behind_by_a_cancel(database_url: str, connection: Connection) -> None:
+    edit(connection, APPEND_EVENTS, POSITIONS_LOCK, POSITIONS_LOCK.replace("_xact", ""))
     assert canceled_while_it_allocates(database_url, connection) == 1
+
+
+def locks_after_an_append(url: str, connection: Connection) -> int:
+    """How many locks on the positions an append has left to its open transaction."""
+    with psycopg.connect(url) as writer:
+        writer.execute("SELECT FROM runfold.append_events(%s)", (call(append()),))
+        return allocation_locks(connection)
+
+
+def test_an_open_transaction_that_appended_keeps_nobody_from_positions(
+    database_url: str, connection: Connection
+) -> None:
+    assert locks_after_an_append(database_url, connection) == 0
+
+
+def test_without_the_rolled_back_subtransaction_it_would(database_url: str, connection: Connection) -> None:
+    edit(connection, APPEND_EVENTS, POSITIONS_ARE_FREED, "NULL;")
+    assert locks_after_an_append(database_url, connection) == 1
 
 
 def test_appends_canceled_at_any_moment_leave_nothing_behind(

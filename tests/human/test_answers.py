@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 import runfold
+from runfold.deployments.trigger import Trigger
 from runfold.human.classifier import Answer, Classifier, FilteredOut, Match, Question, Undecided, Verdict
 from runfold.human.outcomes import NO_WORKFLOW
 from tests.human.asking import PAST, TENANT, WORKFLOW, anomalies, server_time, types_of
@@ -147,31 +149,31 @@ def test_a_message_that_is_delivered_again_is_kept_once(
     all_is_well(connection, database_url)
 
 
-@pytest.mark.parametrize("end", ["answered", "withdrawn", "timed out"])
 @pytest.mark.parametrize("named", [True, False], ids=["names it", "names nothing"])
 @pytest.mark.parametrize("folded", [True, False], ids=["folded", "not folded"])
 def test_who_is_late_never_answers_another_question(
-    store: runfold.Store, connection: Connection, database_url: str, end: str, named: bool, folded: bool
+    store: runfold.Store, connection: Connection, database_url: str, named: bool, folded: bool
 ) -> None:
-    execution = running(store)
-    first = ask(store, execution, timeout_at=server_time(connection) + PAST)
-    if end == "answered":
-        store.interactions.answer(first, {"approved": True})
-    elif end == "withdrawn":
-        store.interactions.withdraw(first, by="somebody")
-    else:
-        drain(database_url)
-        connection.execute("SELECT runfold.append_due_timeouts()")
-    second = ask(store, execution)
+    asked = {}
+    for end in ("answered", "withdrawn", "timed out"):
+        workflow = uuid4()
+        execution = running(store, workflow_id=workflow)
+        asked[end] = workflow, execution, ask(store, execution, timeout_at=server_time(connection) + PAST)
+    store.interactions.answer(asked["answered"][2], {"approved": True})
+    store.interactions.withdraw(asked["withdrawn"][2], by="somebody")
+    drain(database_url)
+    connection.execute("SELECT runfold.append_due_timeouts()")
+    second = {end: ask(store, execution) for end, (_, execution, _) in asked.items()}
     if folded:
         drain(database_url)
-    late = receive(store, {**slack("yes"), **({"interaction_id": str(first)} if named else {})}, workflow_id=WORKFLOW)
-    found = store.responses.classify(late)
-    assert found.status == ("filtered_out" if named else "unprocessed")
-    assert found.interaction_id is None
+    for workflow, _, first in asked.values():
+        said = {**slack("yes"), **({"interaction_id": str(first)} if named else {})}
+        found = store.responses.classify(receive(store, said, workflow_id=workflow))
+        assert (found.status, found.interaction_id) == ("filtered_out" if named else "unprocessed", None)
     drain(database_url)
-    assert swept(store) == ({} if named else {"unprocessed": 1})
-    assert ended(store, second) == ("pending", ["PauseOpened"])
+    assert swept(store) == ({} if named else {"unprocessed": 3})
+    for question in second.values():
+        assert ended(store, question) == ("pending", ["PauseOpened"])
     all_is_well(connection, database_url)
 
 
@@ -328,4 +330,31 @@ def test_asked_again_with_the_same_id_it_is_asked_once(
         with pytest.raises(runfold.errors.UnknownInteraction):
             command(uuid4())
     assert types_of(store, f"interaction-{interaction_id}") == ["InteractionRequested"]
+    all_is_well(connection, database_url)
+
+
+def test_the_loop_works_for_asyncio_and_for_the_role_of_an_engine(connection: Connection, database_url: str) -> None:
+    async def loop(url: str) -> None:
+        async with await runfold.connect_async(url) as store:
+            run = await store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
+            asked = await store.interactions.ask(
+                execution_id=run.execution_id, node_id="n", interaction_type="approval", channel_type="slack",
+                request_data={}, interaction_id=uuid4(),
+            )  # fmt: skip
+            await store.interactions.notified(asked.interaction_id, message_id="1.1")
+            answers = [
+                await store.responses.receive(
+                    channel="slack", raw_payload=slack("yes", thread="1.1", ts=f"{n}"), workflow_id=WORKFLOW
+                )
+                for n in range(3)
+            ]
+            judged = await asyncio.gather(*(store.responses.classify(one.response_id) for one in answers))
+            assert [found.status for found in judged].count("matched") == 1
+            assert (await asked.refresh()).status == "responded"
+            workflow = uuid4()
+            await store.deployments.deploy(workflow, definition={}, triggers=[Trigger.webhook(f"/{workflow}")])
+            assert [found async for found in store.responses.sweep()] == []
+            assert await store.triggers.by_webhook("/nowhere") == []
+
+    asyncio.run(loop(f"{database_url}?options=-c%20role%3Drunfold_engine"))
     all_is_well(connection, database_url)

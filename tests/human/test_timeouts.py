@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import psycopg
@@ -29,7 +30,7 @@ from tests.human.asking import (
     server_time,
     types_of,
 )
-from tests.worker.processes import assert_nothing_differs, drain, eventually, worker
+from tests.worker.processes import assert_nothing_differs, drain, eventually, leader, worker
 
 Connection = psycopg.Connection[Any]
 TIMEOUTS = ("InteractionTimedOut", "PauseTimedOut", "InteractionReminderSent")
@@ -57,6 +58,7 @@ def test_an_interaction_and_its_pause_time_out_together_and_once(
         (question.interaction, "InteractionTimedOut", None),
     ]
     assert due(connection) == [], "the read tables lag, the log knows"
+    assert connection.execute("SELECT count(*) FROM runfold.claims").fetchone() == (0,), "the node may pause again"
     drain(database_url)
     assert due(connection) == []
     (_, timed_out) = store.read_stream(question.interaction)
@@ -253,31 +255,53 @@ def test_workers_time_out_each_question_exactly_once_whatever_dies(
     assert_nothing_differs(database_url)
 
 
-def race(
-    store: runfold.Store, database_url: str, questions: list[Asked], *, careful: bool, callers: int = 2
-) -> list[str]:
-    """Answer each question while its time runs out, from threads that start together."""
-    together = threading.Barrier(callers + 1)
+def test_a_frozen_leader_that_wakes_up_times_nothing_out_again(
+    store: runfold.Store, connection: Connection, database_url: str
+) -> None:
+    with worker(database_url, timeout_interval=0.02) as frozen:
+        eventually(lambda: leader(connection)[1] == frozen.pid)
+        frozen.send(signal.SIGSTOP)
+        try:
+            now = server_time(connection)
+            questions = [asked(store, now + timedelta(milliseconds=20 * n)) for n in range(20)]
+            with worker(database_url, timeout_interval=0.02) as other:
+                eventually(lambda: leader(connection)[1] == other.pid)
+                eventually(lambda: counted(connection, *TIMEOUTS)["InteractionTimedOut"] > 0)
+                frozen.send(signal.SIGCONT)
+                eventually(lambda: counted(connection, *TIMEOUTS)["InteractionTimedOut"] >= len(questions))
+                time.sleep(0.3)
+        finally:
+            frozen.send(signal.SIGCONT)
+    outcome = judged(store, questions)
+    assert (outcome.timed_out, outcome.is_faultless) == (len(questions), True)
+    drain(database_url)
+    assert anomalies(connection) == []
+    assert_nothing_differs(database_url)
+
+
+def race(store: runfold.Store, database_url: str, questions: list[Asked], rng: Random) -> list[str]:
+    """Answer each question while two workers time it out, step by step together; returns the answers that lost."""
+    workers = 2
+    together = threading.Barrier(workers + 1)
     lost: list[str] = []
+    pauses = [rng.uniform(0, 0.01) for _ in questions]
 
     def answering() -> None:
-        together.wait()
-        for question in questions:
+        for question, pause in zip(questions, pauses, strict=True):
+            together.wait(60)
+            time.sleep(pause)
             try:
-                if careful:
-                    answered(store, question)
-                else:
-                    blind(store, question)
+                answered(store, question)
             except runfold.errors.VersionConflict as exc:
                 lost.append(exc.stream_id)
 
     def timing_out() -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            together.wait()
-            while due(connection, max_count=3):
-                pass
+            for _ in questions:
+                together.wait(60)
+                due(connection, max_count=1)
 
-    threads = [threading.Thread(target=answering), *(threading.Thread(target=timing_out) for _ in range(callers))]
+    threads = [threading.Thread(target=answering), *(threading.Thread(target=timing_out) for _ in range(workers))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -302,10 +326,10 @@ def test_an_answer_and_a_timeout_at_once_have_one_winner(
     store: runfold.Store, connection: Connection, database_url: str, evidence: Evidence
 ) -> None:
     now = server_time(connection)
-    questions = [asked(store, now + PAST) for _ in range(evidence.scaled(150))]
+    count = evidence.scaled(100)
+    questions = [asked(store, now + PAST + timedelta(microseconds=n)) for n in range(count)]
     drain(database_url)
-    evidence.rng.shuffle(questions)
-    lost = race(store, database_url, questions, careful=True)
+    lost = race(store, database_url, questions, evidence.rng)
     drain(database_url)
     while due(connection):
         pass
@@ -321,13 +345,50 @@ def test_an_answer_and_a_timeout_at_once_have_one_winner(
 
 
 def test_control_an_answer_that_expects_no_version_is_recorded_beside_the_timeout(
-    store: runfold.Store, connection: Connection, database_url: str, evidence: Evidence
+    store: runfold.Store, connection: Connection, database_url: str
+) -> None:
+    question = asked(store, server_time(connection) + PAST)
+    folded_and_due(connection, database_url)
+    blind(store, question)
+    outcome = judged(store, [question])
+    assert (outcome.is_faultless, len(outcome.both)) == (False, 1), "the test above can not tell"
+
+
+def test_clocks_of_producers_decide_nothing(
+    store: runfold.Store, connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = server_time(connection)
-    questions = [asked(store, now + PAST) for _ in range(evidence.scaled(100))]
+    for days in (-1, 1):
+        monkeypatch.setattr("runfold.writing.aggregate.now", lambda days=days: now + timedelta(days=days))
+        past, later = (
+            store.interactions.ask(
+                execution_id=store.executions.create(workflow_id=TENANT, mode="MANUAL", start=True).execution_id,
+                node_id="n", interaction_type="approval", channel_type="email", request_data={}, timeout_at=until,
+            )
+            for until in (now + PAST, now + LATER)
+        )  # fmt: skip
+        folded_and_due(connection, database_url)
+        assert (past.refresh().status, later.refresh().status) == ("timeout", "pending")
+        store.interactions.answer(later.interaction_id, True)
     drain(database_url)
-    race(store, database_url, questions, careful=False)
-    assert judged(store, questions).both, "nothing was answered twice: the test above can not tell"
+    assert anomalies(connection) == []
+
+
+def test_roles_can_do_their_part_and_no_more(store: runfold.Store, connection: Connection, database_url: str) -> None:
+    question = asked(store, server_time(connection) + PAST)
+    drain(database_url)
+    for role in ("runfold_engine", "anon", "authenticated"):
+        connection.execute(f"SET ROLE {role}")
+        for call in ("append_due_timeouts()", "declare_lost('e', '1s', 'me')"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT runfold.{call}".encode())
+    connection.execute("SET ROLE runfold_projector")
+    assert len(due(connection)) == 2
+    connection.execute("SET ROLE runfold_engine")
+    assert connection.execute(
+        "SELECT status FROM runfold.interaction_state(%s)", [question.interaction_id]
+    ).fetchone() == ("timeout",)
+    assert connection.execute("SELECT * FROM runfold.open_pauses(%s)", [question.execution_id]).fetchall() == []
 
 
 def test_a_worker_that_is_told_so_times_nothing_out(

@@ -81,7 +81,8 @@ def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[P
         projector = Projector(connection, epoch=epoch(connection))
         own_login(url)
         if set_role:
-            connection.execute("GRANT SELECT, UPDATE ON runfold.checkpoints, runfold.leader TO runfold_projections")
+            for table in ("checkpoints", "leader", "projections"):
+                connection.execute(f"GRANT SELECT, UPDATE ON runfold.{table} TO runfold_projections")
             connection.execute("SET ROLE runfold_projections")
         yield projector
 

@@ -308,7 +308,7 @@ def test_a_projection_that_takes_its_time_delays_no_other_group(
     with forked(body):
         eventually(
             lambda: costs.connection.execute(
-                "SELECT FROM pg_stat_activity WHERE application_name = 'runfold projections' AND wait_event = 'PgSleep'"
+                "SELECT pid FROM pg_stat_activity WHERE application_name ~ 'projections' AND wait_event = 'PgSleep'"
             ).fetchone()
         )
         longest = 0.0
@@ -326,6 +326,30 @@ def test_a_projection_that_takes_its_time_delays_no_other_group(
         )
     assert "timeout" in reason
     costs.assert_folded()
+
+
+def test_a_worker_that_is_told_to_stop_waits_for_no_user_s_statement(
+    costs: Log, database_url: str, tmp_path: Path
+) -> None:
+    costs.connection.execute(
+        "CREATE FUNCTION projections.slowly() RETURNS numeric LANGUAGE sql VOLATILE"
+        " AS 'SELECT 0::numeric FROM pg_sleep(60)'"
+    )
+    folder = write_form(tmp_path / "own", "sql", text=SQL_FORM.replace("sum((b", "slowly() + sum((b"))
+    with worker(database_url, folder) as running:
+        eventually(
+            lambda: costs.connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE application_name ~ 'projections' AND wait_event = 'PgSleep'"
+            ).fetchone()
+        )
+        began = time.monotonic()
+        running.send(signal.SIGTERM)
+        assert running.wait() == 0, running.output
+    assert time.monotonic() - began < 15
+    assert actual(costs.connection) == {}
+    assert parked(costs.connection) == []
+    assert drain(database_url, write_form(folder, "sql")) == {}
+    assert actual(costs.connection) == expected(costs)
 
 
 def test_a_login_that_is_refused_stops_the_user_s_groups_only(costs: Log, database_url: str, tmp_path: Path) -> None:

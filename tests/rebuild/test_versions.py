@@ -49,6 +49,8 @@ def release(folder: Path | None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if folder is not None:
             patch.setattr(catalogue, "projections_dir", lambda: folder)
+            # A process reads its release once; these files change.
+            catalogue._product_projections.cache_clear()
         yield
 
 

@@ -193,6 +193,34 @@ def test_a_command_given_again_after_an_unknown_outcome_is_recorded_once(databas
     assert_folds_without_anomalies(database_url)
 
 
+@pytest.mark.parametrize("recorded", [(False, True), (True, False), (False, False), (True, True)])
+def test_a_command_may_be_given_again_until_it_is_answered(
+    store: runfold.Store, recorded: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time the append is done, or not, and the answer is lost in either case."""
+    run = store.executions.create(workflow_id=uuid4(), mode="MANUAL", start=True)
+    append_many = store.append_many
+    outcomes = list(recorded)
+
+    def lost(*args: object, **named: object) -> object:
+        if not outcomes:
+            return append_many(*args, **named)  # type: ignore[arg-type]
+        if outcomes.pop(0):
+            append_many(*args, **named)  # type: ignore[arg-type]
+        raise DatabaseUnavailable("cut")
+
+    monkeypatch.setattr(store, "append_many", lost)
+    failures = 0
+    while True:
+        try:
+            run.set_metadata({"n": 1})
+            break
+        except DatabaseUnavailable:
+            failures += 1
+    assert 1 <= failures <= 2
+    assert types(store, f"execution-{run.execution_id}")[2:] == ["ExecutionMetadataSet"]
+
+
 def test_control_a_handle_that_forgets_what_is_doubtful_refuses_the_repetition(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

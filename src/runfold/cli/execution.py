@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from runfold.cli import tail
+from runfold.cli import diff, tail
 from runfold.cli.database import catalogue, open_database
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
@@ -250,5 +250,6 @@ def _offset(found: dict[str, Any], instant: datetime) -> str:
 
 def register(root: typer.Typer) -> None:
     """Add `runfold execution`."""
+    app.command("diff", epilog="Example: runfold execution diff 173688 173691")(diff.diff)
     app.command("tail", epilog="Example: runfold execution tail 173688")(tail.tail)
     root.add_typer(app, name="execution")

@@ -2,66 +2,130 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 import typer
 
 from runfold.cli.database import Projections, catalogue, open_database
-from runfold.cli.output import Json, instant, print_json
+from runfold.cli.output import Json, instant, print_facts, print_json, print_table
+
+if TYPE_CHECKING:
+    from runfold.projections.catalogue import Catalogue, Group
 
 app = typer.Typer(help="Parked streams: their events wait behind one that could not be folded.", no_args_is_help=True)
 
+Stream = Annotated[str, typer.Argument(help="The parked stream.", metavar="STREAM")]
+OneGroup = Annotated[str | None, typer.Option("--group", help="Only in this group of projections.")]
+
 
 @app.command("list", epilog="Example: runfold parked list")
-def list_(as_json: Json = False) -> None:
-    """List the parked streams with the error that parked them."""
-    from runfold.history.status import read_parked
+def list_(
+    discarded: Annotated[
+        bool, typer.Option("--discarded", help="List the events that were discarded instead, the last 1,000.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the parked streams: the error, the first bad position, and how many events wait behind it."""
+    from runfold.history.status import read_discarded, read_parked
 
     with open_database() as connection:
-        rows = read_parked(connection)
+        rows = read_discarded(connection) if discarded else read_parked(connection, catalogue())
     if as_json:
         print_json(rows)
         return
     if not rows:
-        typer.echo("no parked streams")
+        typer.echo("no discarded events" if discarded else "no parked streams")
     for row in rows:
-        typer.echo(f"{row['stream_id']}  group {row['group_name']}, from position {row['position']:,} on")
+        if discarded:
+            _print_discarded(row)
+            continue
+        typer.echo(
+            f"{row['stream_id']}  group {row['group_name']}, from position {row['position']:,} on,"
+            f" {_counted(row['waiting'])} behind it"
+        )
         typer.echo(f"  {row['sqlstate']}: {row['error']}")
         typer.echo(f"  since {instant(row['parked_at'])} UTC")
 
 
+@app.command(epilog="Example: runfold parked show execution-7")
+def show(stream_id: Stream, as_json: Json = False) -> None:
+    """Show why a stream is parked: the error, the bad event whole, and the first events that wait behind it."""
+    from runfold.errors import StreamNotParked
+    from runfold.history.status import read_discarded, read_parking
+
+    with open_database() as connection:
+        rows = read_parking(connection, catalogue(), stream_id)
+        discarded = read_discarded(connection, stream_id)
+    if not rows:
+        raise StreamNotParked(f"{stream_id} is not parked", hint="see `runfold parked list`")
+    if as_json:
+        print_json(rows)
+        return
+    for number, row in enumerate(rows):
+        _print_parking(row, first=number == 0)
+    for row in discarded:
+        typer.echo()
+        _print_discarded(row)
+
+
+def _print_parking(row: dict[str, Any], *, first: bool) -> None:
+    if not first:
+        typer.echo()
+    event = row["event"] or {}
+    print_facts(
+        {
+            "stream": row["stream_id"],
+            "group": row["group_name"],
+            "error": f"{row['sqlstate']}: {row['error']}",
+            "since": f"{instant(row['parked_at'])} UTC",
+            "bad event": f"{event.get('type')}, event {event.get('stream_version')}",
+            "position": f"{row['position']:,}",
+            "event id": event.get("event_id"),
+            "recorded": f"{instant(event.get('recorded_at'))} UTC",
+            "actor": event.get("actor"),
+            "data": orjson.dumps(event.get("data"), option=orjson.OPT_INDENT_2).decode(),
+            "behind it": _counted(row["waiting"]),
+        }
+    )
+    if row["waiting_events"]:
+        typer.echo(f"\nwaiting{'' if len(row['waiting_events']) == row['waiting'] else ', the first ones'}")
+        print_table(
+            [{**waiting, "recorded (UTC)": instant(waiting["recorded_at"])} for waiting in row["waiting_events"]],
+            columns=["position", "stream_version", "type", "recorded (UTC)"],
+        )
+
+
+def _print_discarded(row: dict[str, Any]) -> None:
+    typer.echo(
+        f"{row['stream_id']}  group {row['group_name']}, position {row['position']:,}: {row['type']} was discarded"
+    )
+    typer.echo(f"  {row['sqlstate']}: {row['error']}")
+    typer.echo(f"  by {row['discarded_by']}, {instant(row['discarded_at'])} UTC: {row['reason']}")
+
+
+def _counted(waiting: int) -> str:
+    return "1 event waits" if waiting == 1 else f"{waiting:,} events wait"
+
+
 @app.command(epilog="Example: runfold parked retry execution-7")
 def retry(
-    stream_id: Annotated[str, typer.Argument(help="The parked stream.")],
-    group: Annotated[str | None, typer.Option("--group", help="Only in this group of projections.")] = None,
+    stream_id: Stream,
+    group: OneGroup = None,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold a parked stream's waiting events, after what parked it was mended. Exit code 1 when it fails again."""
-    from runfold.errors import RetryFailed
-    from runfold.history.status import read_parked
     from runfold.projections.own_projector import retrying_projector
 
-    groups = catalogue().groups
+    known = catalogue()
     done: list[dict[str, object]] = []
     with open_database() as connection:
-        parked = [
-            row
-            for row in read_parked(connection)
-            if row["stream_id"] == stream_id and group in (None, row["group_name"])
-        ]
-        if not parked:
-            raise RetryFailed(f"{stream_id} is not parked", hint="see `runfold parked list`")
-        for row in parked:
-            if row["group_name"] not in groups:
-                raise RetryFailed(
-                    f"there is no projection of the group {row['group_name']}",
-                    hint="set RUNFOLD_PROJECTIONS to its files",
-                )
-            group_of = groups[row["group_name"]]
-            with retrying_projector(connection, group_of) as projector:
-                failure = projector.retry_parked(group_of, stream_id)
-            done.append({"group": row["group_name"], "stream_id": stream_id, "error": failure and str(failure)})
+        for one in _groups(connection, known, stream_id, group):
+            with retrying_projector(connection, one) as projector:
+                failure = projector.retry_parked(one, stream_id)
+            done.append({"group": one.name, "stream_id": stream_id, "error": failure and str(failure)})
     if as_json:
         print_json(done)
     else:
@@ -70,6 +134,73 @@ def retry(
             typer.echo(f"{stream_id}  group {row['group']}, {outcome}")
     if any(row["error"] for row in done):
         raise typer.Exit(1)
+
+
+@app.command(epilog='Example: runfold parked discard execution-7 --reason "sent by a test, see ticket 42" --dry-run')
+def discard(
+    stream_id: Stream,
+    reason: Annotated[str, typer.Option("--reason", help="Why: it is on record for ever.", metavar="TEXT")],
+    group: OneGroup = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who gives it up; you, by your login name, without.", metavar="NAME")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be given up and what would come of it; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Give up the event that parks a stream, that one only, and fold what waits behind it.
+
+    The event stays in the log and is in no row of the group's tables, now and after any rebuild; this can not be taken
+    back. If a later event fails as well, the stream is parked again at that one: exit code 1.
+    """
+    from runfold.projections.discard import discard as give_up
+    from runfold.projections.fold import FOLD_SESSION
+
+    known = catalogue()
+    with open_database() as connection:
+        groups = _groups(connection, known, stream_id, group)
+        connection.execute(FOLD_SESSION)
+        done = [
+            give_up(connection, one, stream_id, reason=reason, by=by or getpass.getuser(), dry_run=dry_run)
+            for one in groups
+        ]
+    if as_json:
+        print_json(done)
+    else:
+        for row in done:
+            would = "would be " if dry_run else ""
+            typer.echo(
+                f"{stream_id}  group {row.group}, position {row.position:,}: {row.type} {would or 'is '}discarded"
+            )
+            typer.echo(f"  {row.error}")
+            if row.parked_again_at is None:
+                typer.echo(f"  what waited {would or 'is '}folded")
+            else:
+                typer.echo(
+                    f"  {would or 'is '}parked again at position {row.parked_again_at:,}: {row.parked_again_error}"
+                )
+    if any(row.parked_again_at is not None for row in done):
+        raise typer.Exit(1)
+
+
+def _groups(connection: Any, known: Catalogue, stream_id: str, group: str | None) -> list[Group]:
+    """The groups in which a stream is parked, or the one of them that was named; raises StreamNotParked."""
+    from runfold.errors import ProjectionInvalid, StreamNotParked
+    from runfold.history.status import read_parked
+
+    names = [row["group_name"] for row in read_parked(connection, known, stream_id)]
+    if group is not None:
+        names = [name for name in names if name == group]
+    if not names:
+        where = "" if group is None else f" in group {group}"
+        raise StreamNotParked(f"{stream_id} is not parked{where}", hint="see `runfold parked list`")
+    for name in names:
+        if name not in known.groups:
+            raise ProjectionInvalid(
+                f"there is no projection of the group {name}", hint="set RUNFOLD_PROJECTIONS to its files"
+            )
+    return [known.groups[name] for name in names]
 
 
 def register(root: typer.Typer) -> None:

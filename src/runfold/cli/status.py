@@ -30,7 +30,8 @@ def status(
             "head": f"{found['head']:,}",
             "safe head": f"{found['safe_head']:,}",
             "leader": f"{leader['worker']} (epoch {leader['epoch']})" if leader else "none: run `runfold worker`",
-            "anomalies": f"{found['anomalies']:,}",
+            "anomalies": f"{found['anomalies']:,}" + (": see `runfold anomalies list`" if found["anomalies"] else ""),
+            **({"discarded": f"{found['discarded']:,} events are in no table"} if found["discarded"] else {}),
             "verified": f"up to {verified['position']:,}, {verified['differences']:,} differences"
             if verified["position"] is not None
             else "never: run `runfold projection verify`",
@@ -53,6 +54,9 @@ def status(
     if found["parked_streams"]:
         typer.echo("\nparked streams, see `runfold parked list`")
         print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])
+    if found["discarded_events"]:
+        typer.echo("\ndiscarded events, see `runfold parked list --discarded`")
+        print_table(found["discarded_events"], columns=["group_name", "stream_id", "position", "type", "reason"])
 
 
 def _sample(sample: dict[str, Any]) -> dict[str, str]:

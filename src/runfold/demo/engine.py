@@ -16,8 +16,6 @@ import runfold
 from runfold.writing.aggregate import now
 from runfold.writing.async_execution_handle import AsyncExecutionHandle
 from runfold.writing.async_node_handle import AsyncNodeHandle
-from runfold.writing.execution import Execution
-from runfold.writing.response import Response
 
 Output = dict[str, Any]
 Item = TypeVar("Item")
@@ -102,7 +100,7 @@ class _Run:
             raise failed.exceptions[0] from None
         return self.outputs
 
-    def _all_scheduled(self, execution: Execution) -> Execution:
+    def _all_scheduled(self, execution: runfold.Execution) -> runfold.Execution:
         for node in self.workflow.nodes:
             execution = execution.schedule_node(node.node_id, node_type=node.node_type, max_retries=node.retries)
         return execution
@@ -177,7 +175,7 @@ class Step:
         )  # fmt: skip
         await asked.mark_notified()
         answer = await self.of.engine.ask_person(question)
-        said, response = {"approved": answer.approved}, Response.named(uuid4())
+        said, response = {"approved": answer.approved}, runfold.Response.named(uuid4())
         await self.of.engine.store.change(
             lambda state: [
                 state.receive(
@@ -201,7 +199,7 @@ class Step:
         return Step(self.of, node)
 
 
-def _rest_skipped(execution: Execution) -> Execution:
+def _rest_skipped(execution: runfold.Execution) -> runfold.Execution:
     for names in execution.scheduled.values():
         for name in names:
             execution = execution.skip_node(name, activation=name, reason="an earlier node failed")

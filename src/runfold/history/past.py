@@ -20,10 +20,10 @@ from runfold.database.connections import map_error, mapped_errors
 from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
 from runfold.history.scope import Scope, scope_of, scope_of_execution
 from runfold.history.status import Row, statement
+from runfold.projections.bad_event import is_poison
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
-from runfold.projections.fold import FOLD_SESSION, bind
-from runfold.projections.projector import is_poison
+from runfold.projections.fold import FOLD_SESSION
 from runfold.projections.shadows import Progress, make_shadows
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -120,7 +120,7 @@ class Past:
         for group in self._catalogue.groups.values():
             wanted = [part.table for part in group.projections if part.table in tables]
             if not set(wanted) <= self._folded:
-                self._fold(_closure(group, wanted))
+                self._fold(closure(group, wanted))
 
     def parked(self) -> list[Row]:
         """The streams, of those that were folded, whose rows end before this position, because they are parked."""
@@ -146,8 +146,7 @@ class Past:
                     if projection.table in self._folded:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
                 make_shadows(cursor, group)
-                bind(cursor, ["pg_temp"])
-                self._scope.fold(cursor, group, upto=self.position, progress=self._progress)
+                self._scope.fold(cursor, group, self.position, progress=self._progress)
         except psycopg.Error as exc:
             if not is_poison(exc):
                 raise
@@ -222,7 +221,7 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
     return known
 
 
-def _closure(group: Group, tables: Sequence[str]) -> Group:
+def closure(group: Group, tables: Sequence[str]) -> Group:
     """The part of a group that these tables need: themselves and what they read."""
     by_table = {projection.table: projection for projection in group.projections}
     needed: set[str] = set()
@@ -278,14 +277,14 @@ def position_of(
     if (position is None) == (time is None):
         raise InvalidInput("name a position, or a time", code="invalid_option")
     # A statement each: the safe head wants a snapshot of its own.
-    safe_head = _one(connection, "safe_head", {})
+    settled = safe_head(connection)
     if time is not None:
         if time.tzinfo is None:
             raise InvalidInput(
                 f"{time} has no zone", hint="give the time one: UTC, for instance", code="naive_timestamp"
             )
         if (found := _one(connection, "position_at", {"time": time})) < 1:
-            raise PositionUnavailable(f"nothing was recorded up to {time.isoformat()}", position=0, safe_head=safe_head)
+            raise PositionUnavailable(f"nothing was recorded up to {time.isoformat()}", position=0, safe_head=settled)
         return found
     wanted = cast("int", position)
     if isinstance(wanted, bool) or not isinstance(wanted, int):
@@ -297,16 +296,21 @@ def position_of(
             f"there is nothing at position {wanted}",
             hint="positions begin with 1",
             position=wanted,
-            safe_head=safe_head,
+            safe_head=settled,
         )
-    if wanted > safe_head:
+    if wanted > settled:
         raise PositionUnavailable(
-            f"position {wanted} is beyond the safe head, {safe_head}",
+            f"position {wanted} is beyond the safe head, {settled}",
             hint="what lies there is not settled, or not written yet",
             position=wanted,
-            safe_head=safe_head,
+            safe_head=settled,
         )
     return wanted
+
+
+def safe_head(connection: psycopg.Connection[Any]) -> int:
+    """The position up to which the log is settled; the connection is in autocommit."""
+    return _one(connection, "safe_head", {})
 
 
 def _one(connection: psycopg.Connection[Any], name: str, parameters: Row) -> int:

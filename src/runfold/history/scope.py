@@ -10,7 +10,7 @@ import psycopg
 
 from runfold.history.status import statement
 from runfold.projections.catalogue import Group
-from runfold.projections.fold import NOT_PARKED, fold_batch
+from runfold.projections.fold import NOT_PARKED, bind, fold_batch
 from runfold.projections.shadows import Progress, fold_shadows
 
 _DELETION = "WorkflowDeleted"
@@ -34,39 +34,31 @@ class Scope:
     streams: tuple[str, ...] | None = None
     deletions: tuple[str, ...] = ()
 
-    def fold(
-        self,
-        cursor: psycopg.Cursor[Any],
-        group: Group,
-        *,
-        after: int = 0,
-        upto: int,
-        progress: Progress = lambda *_: None,
-    ) -> None:
-        """Fold what lies in the scope after one position up to another into the group's shadows, which are bound.
-
-        With all streams it begins at the log's start.
-        """
+    def condition(self, group: Group) -> tuple[LiteralString, Mapping[str, Any]]:
+        """The condition on events that lie in the scope and are to be folded, and the parameters that it names."""
         if self.streams is None:
-            fold_shadows(cursor, group, upto, progress=progress)
-            return
+            return NOT_PARKED, {}
         others = sorted(group.barriers - {_DELETION})
-        named: Mapping[str, Any] = {
+        return _THESE_STREAMS_AND_BARRIERS if others else _THESE_STREAMS, {
             "read_streams": [*self.streams, *self.deletions],
             "own_streams": list(self.streams),
             "deletions": [_DELETION],
             "other_barriers": others,
         }
+
+    def fold(
+        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
+    ) -> None:
+        """Fold what lies in the scope, from the log's start up to a position, into the group's shadows."""
+        if self.streams is None:
+            fold_shadows(cursor, group, upto, progress=progress)
+            return
+        bind(cursor, ["pg_temp"])
+        condition, named = self.condition(group)
         cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
-        types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(others)
+        types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
         fold_batch(
-            cursor,
-            group,
-            after=after,
-            upto=upto,
-            types=types & frozenset(group.events),
-            streams=_THESE_STREAMS_AND_BARRIERS if others else _THESE_STREAMS,
-            given=named,
+            cursor, group, after=0, upto=upto, types=types & frozenset(group.events), streams=condition, given=named
         )
 
 

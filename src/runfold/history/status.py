@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from runfold.projections.catalogue import Catalogue
 from runfold.runtime_sql import runtime_sql
@@ -13,6 +14,9 @@ from runfold.runtime_sql import runtime_sql
 statement = runtime_sql("runfold.history")
 
 LAG_COUNTED_TO = 10_000
+
+SHOWN = 20
+"""How many waiting or discarded events are told at most, where their number is told as well."""
 
 Row = dict[str, Any]
 
@@ -37,13 +41,15 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
                 }
             )
         holders = cursor.execute(statement("head_holders")).fetchall() if log["safe_head"] < log["head"] else []
-        parked = cursor.execute(statement("parked_streams")).fetchall()
+    discarded = read_discarded(connection, limit=SHOWN)
     return {
         "head": log["head"],
         "safe_head": log["safe_head"],
         "held_back_by": holders,
         "groups": groups,
-        "parked_streams": parked,
+        "parked_streams": read_parked(connection, catalogue),
+        "discarded": discarded[0]["total"] if discarded else 0,
+        "discarded_events": discarded,
         "anomalies": log["anomalies"],
         "leader": {name: log[name] for name in ("worker", "epoch", "led_since", "beat_at")} if log["leads"] else None,
         "verified": {
@@ -83,7 +89,34 @@ def read_projections(connection: psycopg.Connection[Any], catalogue: Catalogue) 
     return found
 
 
-def read_parked(connection: psycopg.Connection[Any]) -> list[Row]:
-    """Every parked stream with its error, newest first."""
+def read_parked(connection: psycopg.Connection[Any], catalogue: Catalogue, stream_id: str | None = None) -> list[Row]:
+    """Every parked stream, or one, with its error and how many events wait behind its bad one; newest first."""
+    groups = Jsonb({group.name: group.events for group in catalogue.groups.values()})
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(statement("parked_streams")).fetchall()
+        return cursor.execute(statement("parked_streams"), {"groups": groups, "stream": stream_id}).fetchall()
+
+
+def read_parking(connection: psycopg.Connection[Any], catalogue: Catalogue, stream_id: str) -> list[Row]:
+    """Where one stream is parked, by group: as `read_parked`, with its bad `event` whole and the first that wait."""
+    found = []
+    for row in read_parked(connection, catalogue, stream_id):
+        group = catalogue.groups.get(row["group_name"])
+        behind = {
+            "stream": stream_id,
+            "position": row["position"],
+            "types": None if group is None else group.events,
+            "limit": SHOWN,
+        }
+        with connection.cursor(row_factory=dict_row) as cursor:
+            event = cursor.execute(statement("event_at"), {"position": row["position"]}).fetchone()
+            waiting = cursor.execute(statement("waiting_events"), behind).fetchall()
+        found.append({**row, "event": event, "waiting_events": waiting})
+    return found
+
+
+def read_discarded(
+    connection: psycopg.Connection[Any], stream_id: str | None = None, *, limit: int = 1000
+) -> list[Row]:
+    """Events that were given up, newest first, each with the reason, who gave it up, and the `total` there is."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement("discarded_events"), {"stream": stream_id, "limit": limit}).fetchall()

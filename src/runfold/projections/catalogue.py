@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,8 @@ def load_catalogue(*sources: Path, settings: Settings | None = None) -> Catalogu
     ProjectionReserved where one names a group or a table of runfold's.
     """
     found: dict[str, Projection] = {}
-    for path in sorted(projections_dir().glob("*.sql")):
-        _add(found, read_projection(path), str(path))
+    for path, projection in _product_projections(projections_dir()):
+        _add(found, projection, str(path))
     groups = {projection.group for projection in found.values()}
     tables = {(projection.schema, projection.table) for projection in found.values()}
     for source in sources:
@@ -104,6 +104,12 @@ def load_catalogue(*sources: Path, settings: Settings | None = None) -> Catalogu
             for name, members in sorted(by_group.items())
         }
     )
+
+
+@cache
+def _product_projections(folder: Path) -> tuple[tuple[Path, Projection], ...]:
+    """runfold's own, read once a process: their text does not change under it."""
+    return tuple((path, read_projection(path)) for path in sorted(folder.glob("*.sql")))
 
 
 def _read_source(source: Path) -> Iterable[tuple[str, Projection]]:

@@ -88,8 +88,6 @@ def define_projection(
         raise ProjectionInvalid(f"the header lacks {', '.join(missing)}")
     if not header["version"].isdecimal() or int(header["version"]) < 1:
         raise ProjectionInvalid(f"version is a whole number from 1, not {header['version']!r}")
-    if not _TABLE.fullmatch(header["table"]):
-        raise ProjectionInvalid(f"table is schema.table in lower-case letters, not {header['table']!r}")
     key, reads, reads_before, events, barriers = (
         _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events", "barriers")
     )
@@ -97,6 +95,8 @@ def define_projection(
     for name in (header["name"], header["group"], *key, *stream_key, *reads, *reads_before):
         if not _NAME.fullmatch(name):
             raise ProjectionInvalid(f"{name!r} is not a name: lower-case letters, digits and _, 63 at most")
+    if not _TABLE.fullmatch(header["table"]):
+        raise ProjectionInvalid(f"table is schema.table in lower-case letters, not {header['table']!r}")
     for event in events:
         if not _EVENT.fullmatch(event):
             raise ProjectionInvalid(f"{event!r} is not an event type")

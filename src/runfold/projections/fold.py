@@ -72,7 +72,17 @@ class Bounds:
 
 def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
     """Where the next batch ends: after about `size` events of the group, where an append ends, at the head at most."""
+    ask_bounds(cursor, group, after=after, head=head, size=size)
+    return read_bounds(cursor, group, head=head, size=size)
+
+
+def ask_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> None:
+    """The question of `batch_bounds`, whose answer is read later from the same cursor."""
     cursor.execute(statement("batch_bounds"), {"after": after, "head": head, "types": group.events, "size": size})
+
+
+def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: int) -> Bounds:
+    """The answer to `ask_bounds`, with the same head and size."""
     events, seen, last, types = cursor.fetchone() or (0, None, None, None)
     found = frozenset(types or ())
     if events < size or last is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, LiteralString
@@ -11,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import LeadershipLost, ProjectionEscaped
+from runfold.projections.bad_event import Check, Failure, is_poison, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     FOLD_SESSION,
@@ -27,11 +29,8 @@ from runfold.projections.projector import (
     DEFAULT_BATCH_SIZE,
     Advanced,
     BuiltOtherwise,
-    Failure,
     GroupStopped,
     Projector,
-    is_poison,
-    sqlstate_of,
 )
 from runfold.projections.statements import statement
 
@@ -63,6 +62,8 @@ class OwnProjector(Projector):
         super().__init__(connection, epoch=epoch, batch_size=batch_size)
         self.note_stopped = note_stopped
         self._given_up = batch_size
+        # Set, a statement that was cancelled is not tried again.
+        self.ending = threading.Event()
         # Groups whose folds have succeeded under this projector.
         self._proven: set[str] = set()
 
@@ -77,6 +78,8 @@ class OwnProjector(Projector):
                 self._note_stopped(group, ProjectionEscaped.sqlstate or "", str(exc))
                 raise GroupStopped(str(exc)) from exc
             except psycopg.errors.QueryCanceled as exc:
+                if self.ending.is_set():
+                    raise
                 events = self._events_ahead(group, head)
                 if events <= 1:
                     self._stop(group, exc)
@@ -172,13 +175,9 @@ class OwnProjector(Projector):
         with self._one_transaction():
             return super()._fails_without_events(group, exc)
 
-    def _check_constraints(self, cursor: psycopg.Cursor[Any], group: Group) -> None:
+    def _check_of(self, group: Group) -> Check:
         """Those of the group's tables only: the one that holds the batch together is to speak at commit."""
-        tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
-        cursor.execute(statement("deferrable_constraints"), {"tables": tables})
-        names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
-        if names:
-            cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
+        return lambda cursor: _check_constraints_of(cursor, group)
 
     def _refuse_broken(self, group: Group, head: int) -> None:
         """Raise GroupStopped when a projection in Python fails on whatever stream comes next, and never succeeded.
@@ -195,7 +194,7 @@ class OwnProjector(Projector):
                 statement("batch_streams"),
                 {"group": group.name, "after": after, "upto": bounds.upto, "types": group.events},
             )
-            for stream_id, _ in cursor.fetchall()[:_TRIED]:
+            for (stream_id,) in cursor.fetchall()[:_TRIED]:
                 failure = self._try_one(cursor, group, after, bounds, stream_id)
                 if failure is None:
                     return
@@ -223,6 +222,14 @@ class OwnProjector(Projector):
                 raise
             return exc
         return None
+
+
+def _check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
+    cursor.execute(statement("deferrable_constraints"), {"tables": tables})
+    names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
+    if names:
+        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import RebuildFailed
+from runfold.projections.bad_event import is_poison, one_line
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import NO_STREAM, SOME_STREAMS, bind, fold_batch
-from runfold.projections.projector import is_poison
 from runfold.projections.shadows import NOT_LEFT_OUT, make_shadows
 from runfold.projections.statements import statement
 
@@ -30,7 +30,7 @@ def find_poison(
     """
     if _failure(connection, group, 0, types, []) is not None:
         raise RebuildFailed(
-            f"the statements of group {group.name} can not be run: {_one_line(failure)}",
+            f"the statements of group {group.name} can not be run: {one_line(failure)}",
             hint="mend the file or the table",
         ) from failure
     rows = connection.execute(
@@ -45,7 +45,7 @@ def find_poison(
                 break
         else:
             raise RebuildFailed(
-                f"group {group.name} can not be folded, and no single stream is to blame: {_one_line(failure)}",
+                f"group {group.name} can not be folded, and no single stream is to blame: {one_line(failure)}",
                 hint="mend the file or the table",
             ) from failure
     positions = [
@@ -63,7 +63,7 @@ def find_poison(
             high, failure = middle, found
     if not park:
         raise RebuildFailed(
-            f"stream {suspects[0]} can not be folded from position {positions[low]} on: {_one_line(failure)}",
+            f"stream {suspects[0]} can not be folded from position {positions[low]} on: {one_line(failure)}",
             hint="mend the file or the table, or say --park to park such streams",
             stream_id=suspects[0],
             position=positions[low],
@@ -75,7 +75,7 @@ def find_poison(
             "stream": suspects[0],
             "position": positions[low],
             "sqlstate": failure.sqlstate,
-            "error": _one_line(failure),
+            "error": one_line(failure),
         },
     )
 
@@ -105,7 +105,3 @@ def _failure(
             raise
         return exc
     return None
-
-
-def _one_line(exc: psycopg.Error) -> str:
-    return " ".join(str(exc.diag.message_primary or exc).split())

@@ -12,19 +12,30 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from runfold.errors import LeadershipLost
+from runfold.projections.bad_event import (
+    Check,
+    Failure,
+    check_constraints,
+    fold_alone,
+    fold_to_the_bad_one,
+    is_poison,
+    one_line,
+    sqlstate_of,
+)
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     EVERY_STREAM,
     NO_STREAM,
     NOT_PARKED,
-    ONE_STREAM,
     SMALL_BATCH,
     Bounds,
     HandlerFailed,
+    ask_bounds,
     batch_bounds,
     bind,
     fold_batch,
     live_schemas,
+    read_bounds,
 )
 from runfold.projections.replay import can_replay, replay_group
 from runfold.projections.statements import statement
@@ -32,10 +43,6 @@ from runfold.projections.statements import statement
 log = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 20_000
-
-# Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
-_POISON_CLASSES = ("22", "23", "42")
-_POISON_STATES = ("P0001",)
 
 
 class GroupStopped(Exception):
@@ -53,18 +60,6 @@ class Advanced:
     after: int
     upto: int
     events: int
-
-
-Failure = psycopg.Error | HandlerFailed
-"""What a fold that failed raised."""
-
-
-def is_poison(exc: Failure) -> bool:
-    """Whether the error is the data's or the fold's."""
-    if isinstance(exc, HandlerFailed):
-        return True
-    state = exc.sqlstate or ""
-    return state[:2] in _POISON_CLASSES or state in _POISON_STATES
 
 
 class Projector:
@@ -91,6 +86,8 @@ class Projector:
         self.pipelined = pipelined
         # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
         self._sizes: dict[str, int] = {}
+        # Where each group was seen to stand; the checkpoint decides.
+        self._stands: dict[str, int] = {}
 
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
@@ -109,7 +106,7 @@ class Projector:
             except (psycopg.Error, HandlerFailed) as exc:
                 if not is_poison(exc) or self._fails_without_events(group, exc):
                     self._stop(group, exc)
-                    raise GroupStopped(_one_line(exc)) from exc
+                    raise GroupStopped(one_line(exc)) from exc
                 if size == 1:
                     return self._park(group, head)
                 self._sizes[group.name] = max(1, size // 16)
@@ -118,20 +115,33 @@ class Projector:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
                 return advanced
 
-    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
-        """Move on, to a head and in one statement, the groups that have nothing to fold up to it.
+    def look(self, groups: Iterable[Group], *, least: int) -> tuple[int, set[str]]:
+        """Read the safe head, and move the groups there that have nothing to fold up to it; returns it and their names.
 
-        Returns their names.
+        The head may go back when an append that began earlier is seen later; what was settled stays settled: it is
+        `least` or more.
         """
-        rows = self.connection.execute(
-            statement("pass_by"),
-            {
-                "head": head,
-                "epoch": self.epoch,
-                "groups": Jsonb({group.name: {"types": group.events, "versions": group.versions} for group in groups}),
-            },
-        ).fetchall()
-        return {name for (name,) in rows}
+        with (
+            self.connection.pipeline(),
+            self.connection.cursor() as reading,
+            self.connection.cursor() as passing,
+        ):
+            reading.execute(statement("settle_head"), {"least": least})
+            self._pass_by(passing, groups, None)
+            (head,) = reading.fetchone() or (least,)
+            passed = {name for (name,) in passing.fetchall()}
+        self._stands |= dict.fromkeys(passed, head)
+        return head, passed
+
+    def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
+        """Move on, to a head that is known, the groups that have nothing to fold up to it; returns their names."""
+        with self.connection.cursor() as cursor:
+            self._pass_by(cursor, groups, head)
+            return {name for (name,) in cursor.fetchall()}
+
+    def _pass_by(self, cursor: psycopg.Cursor[Any], groups: Iterable[Group], head: int | None) -> None:
+        known = {group.name: {"types": group.events, "versions": group.versions} for group in groups}
+        cursor.execute(statement("pass_by"), {"head": head, "epoch": self.epoch, "groups": Jsonb(known)})
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
         # A projection without statements is not SQL alone, and may do what a pipeline can not.
@@ -140,11 +150,19 @@ class Projector:
             self.connection.pipeline() if pipelined else nullcontext(),
             self.connection.transaction(),
             self.connection.cursor() as cursor,
+            self.connection.cursor() as asking,
         ):
+            # What lies between two settled positions never changes: it is asked for where the group stood last.
+            expected = self._stands.get(group.name, head) if pipelined else head
+            if expected < head:
+                ask_bounds(asking, group, after=expected, head=head, size=size)
             after, parked = self._state(cursor, group)
             if after >= head:
                 return None
-            bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
+            if after == expected:
+                bounds = read_bounds(asking, group, head=head, size=size)
+            else:
+                bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
             if bounds.events:
                 small = bounds.events <= min(size - 1, SMALL_BATCH)
                 bind(cursor, live_schemas(group), small=small)
@@ -158,7 +176,8 @@ class Projector:
                     small=small,
                 )
             self._move(cursor, group, after, bounds.upto)
-            return Advanced(after, bounds.upto, bounds.events)
+        self._stands[group.name] = bounds.upto
+        return Advanced(after, bounds.upto, bounds.events)
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         """Hold the group's checkpoint; where it stands, and whether any stream is parked.
@@ -166,11 +185,13 @@ class Projector:
         What is looked at beside it is looked at in a later statement: who waits for a row sees the rest as it was
         before the wait.
         """
-        cursor.execute(statement("hold_checkpoint"), {"group": group.name})
-        row = cursor.fetchone()
+        with cursor.connection.cursor() as holding:
+            holding.execute(statement("hold_checkpoint"), {"group": group.name})
+            cursor.execute(statement("group_state"), {"group": group.name})
+            row = holding.fetchone()
+            parked, built = cursor.fetchone() or (False, {})
         if row is None:
             raise LeadershipLost(f"the group {group.name} has no checkpoint")
-        parked, built = cursor.execute(statement("group_state"), {"group": group.name}).fetchone() or (False, {})
         if any(group.versions.get(name) != version for name, version in built.items()):
             raise BuiltOtherwise(group.name)
         return row[0], parked
@@ -206,7 +227,7 @@ class Projector:
         return False
 
     def _stop(self, group: Group, exc: Failure) -> None:
-        self._note_stopped(group, sqlstate_of(exc), _one_line(exc))
+        self._note_stopped(group, sqlstate_of(exc), one_line(exc))
 
     def _note_stopped(self, group: Group, sqlstate: str, error: str) -> None:
         with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -227,17 +248,26 @@ class Projector:
             )
             suspects = cursor.fetchall()
             bind(cursor, live_schemas(group))
-            for stream_id, first_position in suspects:
-                failure = self._fold_one(cursor, group, after, bounds, stream_id)
-                if failure is None:
+            for (stream_id,) in suspects:
+                # What comes before the bad one in its append is folded; from the bad one on the stream waits.
+                bad = fold_to_the_bad_one(
+                    self.connection,
+                    cursor,
+                    group,
+                    stream_id,
+                    after=after,
+                    upto=bounds.upto,
+                    check=self._check_of(group),
+                )
+                if bad is None:
                     continue
-                self._note_parked(cursor, group, stream_id, first_position, failure)
+                self._note_parked(cursor, group, stream_id, bad.position, bad.error)
                 log.error(
                     "stream %s is parked in group %s at position %s: %s",
                     stream_id,
                     group.name,
-                    first_position,
-                    _one_line(failure),
+                    bad.position,
+                    one_line(bad.error),
                 )
             self._move(cursor, group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
@@ -252,7 +282,7 @@ class Projector:
                 "stream": stream_id,
                 "position": position,
                 "sqlstate": sqlstate_of(failure),
-                "error": _one_line(failure),
+                "error": one_line(failure),
             },
         )
 
@@ -260,27 +290,20 @@ class Projector:
         self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
     ) -> Failure | None:
         """Fold one stream's events of a batch; on a data error undo that and return it."""
-        try:
-            with self.connection.transaction():
-                fold_batch(
-                    cursor,
-                    group,
-                    after=after,
-                    upto=bounds.upto,
-                    types=bounds.types,
-                    streams=ONE_STREAM,
-                    stream=stream_id,
-                )
-                self._check_constraints(cursor, group)
-        except (psycopg.Error, HandlerFailed) as exc:
-            if not is_poison(exc):
-                raise
-            return exc
-        return None
+        return fold_alone(
+            self.connection,
+            cursor,
+            group,
+            stream_id,
+            after=after,
+            upto=bounds.upto,
+            types=bounds.types,
+            check=self._check_of(group),
+        )
 
-    def _check_constraints(self, cursor: psycopg.Cursor[Any], group: Group) -> None:  # noqa: ARG002 - for who overrides it
-        """Let deferred constraints speak now, not at commit, where they would take the other streams with them."""
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    def _check_of(self, group: Group) -> Check:  # noqa: ARG002 - for who overrides it
+        """What lets the deferred constraints of the group's tables speak."""
+        return check_constraints
 
     def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
         """Fold a parked stream in order from its beginning up to the group's checkpoint and unpark it.
@@ -315,19 +338,9 @@ class Projector:
             with self.connection.transaction():
                 cursor.execute(statement("unpark_stream"), unpark)
                 replay_group(cursor, group, stream_id, checkpoint)
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                check_constraints(cursor)
         except psycopg.Error as exc:
             if not is_poison(exc):
                 raise
             return exc
         return None
-
-
-def sqlstate_of(exc: Failure) -> str:
-    """The error's SQLSTATE; that of a raised exception for one of Python's."""
-    return "P0001" if isinstance(exc, HandlerFailed) else exc.sqlstate or "XX000"
-
-
-def _one_line(exc: Failure) -> str:
-    message = exc.diag.message_primary if isinstance(exc, psycopg.Error) else None
-    return " ".join(str(message or exc).split())

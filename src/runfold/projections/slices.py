@@ -16,10 +16,10 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from runfold.projections.bad_event import is_poison
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import FOLD_SESSION, bind, fold_batch
 from runfold.projections.poison import find_poison
-from runfold.projections.projector import is_poison
 from runfold.projections.reconcile import Pair
 from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, fold_shadows, make_shadows
 from runfold.projections.statements import statement

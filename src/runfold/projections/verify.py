@@ -32,7 +32,10 @@ Told = Callable[[str, Difference], None]
 
 @dataclass(slots=True)
 class Verification:
-    """What was found in one table at a position: how many rows, how many differ, the first of those in full."""
+    """What was found in one table at a position: how many rows, how many differ, the first of those in full.
+
+    Neither side holds what waits in the parked streams, nor the discarded events (their positions).
+    """
 
     projection: str
     group: str
@@ -41,6 +44,7 @@ class Verification:
     differing: int
     differences: list[Difference]
     parked_streams: list[str] = field(default_factory=list)
+    discarded_events: list[int] = field(default_factory=list)
     streams: int | None = None
     """How many streams were looked at; None: all."""
     left_out: bool = False
@@ -139,10 +143,13 @@ def _verify_group(
     parked = [stream for (stream,) in cursor.fetchall()]
     if scope is not None:
         parked = [stream for stream in parked if stream in scope.rows_of]
+    cursor.execute(statement("discarded_in_group"), {"group": group.name, "upto": position})
+    discarded = [where for where, stream in cursor.fetchall() if scope is None or stream in scope.rows_of]
     found = []
     for projection in members:
         verification = _compare(cursor, projection, position, look)
         verification.parked_streams = parked
+        verification.discarded_events = discarded
         verification.streams = None if look.streams is None else len(look.streams)
         found.append(verification)
     return found

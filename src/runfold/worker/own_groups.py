@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import psycopg
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 LONGEST_BACK_OFF = 30.0
 # A lost connection is opened again, ever later; from this number of losses on the groups that wait for it say so.
 _SAID_AFTER = 3
-_TIME_TO_FINISH = 5.0
+_TIME_TO_FINISH = 1.0
 _LOOKED_AT_AGAIN = 1.0
 _PASSING = (DatabaseUnavailable, psycopg.OperationalError)
 _EXPECTED = (RunfoldError, psycopg.Error)
@@ -56,6 +56,7 @@ class OwnGroups:
         self._until: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
         self._losses: dict[str, int] = {}
+        self._folding: OwnProjector | None = None
         # Groups that wait for a rebuild: when to look again.
         self._rebuilding: dict[str, float] = {}
         self._failures = 0
@@ -67,10 +68,19 @@ class OwnGroups:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Finish the batch at hand; one that takes too long is left to the end of the process, and rolled back."""
+        """Finish the batch at hand; a statement that takes too long is cancelled, and its batch rolled back.
+
+        A function in Python that does not return is left to the end of the process: its leader is gone by then.
+        """
         self._closed.set()
         self._told.set()
-        if self._groups:
+        if not self._groups:
+            return
+        self._thread.join(_TIME_TO_FINISH)
+        if self._thread.is_alive() and self._folding is not None:
+            self._folding.ending.set()
+            with suppress(psycopg.Error):
+                self._folding.connection.cancel_safe(timeout=_TIME_TO_FINISH)
             self._thread.join(_TIME_TO_FINISH)
 
     def tell(self, head: int) -> None:
@@ -120,6 +130,7 @@ class OwnGroups:
         passing = Projector(notes, epoch=self._epoch, batch_size=self._batch_size)
         note = _noting(notes, self._epoch)
         projector = OwnProjector(own, epoch=self._epoch, note_stopped=note, batch_size=self._batch_size)
+        self._folding = projector
         self._failures = 0
         while not self._closed.is_set():
             self._told.clear()

@@ -177,11 +177,11 @@ class Worker:
                 connection.execute(statement("sync_workflows"))
             if timeouts is not None:
                 timeouts.append_due(connection)
-            # The head may go back when an append that began earlier is seen later; what was settled stays settled.
-            lead.head = head = max(lead.head, safe_head(connection))
-            own.tell(head)
             groups = self._groups
-            passed = projector.pass_by([group for group in groups if group.name not in self._waiting], head)
+            free = [group for group in groups if group.name not in self._waiting]
+            lead.head, passed = projector.look(free, least=lead.head)
+            head = lead.head
+            own.tell(head)
             moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
             sampling.tell(idle=not any(moved))
             if any(moved):

@@ -146,7 +146,8 @@ class Execution(Aggregate):
 
     def free_activation(self, node_id: str) -> str:
         """A name that no activation has: the node's own at first, then `<node_id>#2` and on."""
-        check_value(NAME, node_id, "/node_id")
+        if type(node_id) is not str or node_id not in self.activations:
+            check_value(NAME, node_id, "/node_id")
         number = self.activations.get(node_id, 0) + 1
         name = node_id if number == 1 else _numbered(node_id, number)
         while name in self.nodes:
@@ -208,12 +209,12 @@ class Execution(Aggregate):
         Without `activation` it is the one of this node that is scheduled, or a new one. `node_type` may be left out
         where the activation has one.
         """
-        activation = self.next_activation(node_id) if activation is None else activation
-        check_value(NAME, activation, "/activation")
-        node = self.nodes.get(activation)
+        if activation is None:
+            activation = self.next_activation(node_id)
+        node = self._node(activation)
         if self.status not in _STARTED:
             raise self._illegal(EXECUTION, self.status, "node")
-        self._check_node(activation, "start", "RUNNING")
+        self._check(NODE, None if node is None else node.status, "start", "RUNNING", activation)
         return self._with(
             events.NodeStarted(
                 activation=activation,
@@ -383,9 +384,15 @@ class Execution(Aggregate):
         if command not in self._allowed(EXECUTION, self.status) or not EXECUTION.is_legal(self.status, target):
             raise self._illegal(EXECUTION, self.status, command)
 
+    def _node(self, activation: str) -> Node | None:
+        """An activation, if there is one; raises InvalidInput for what can not be the name of one."""
+        node = self.nodes.get(activation) if type(activation) is str else None
+        if node is None:
+            check_value(NAME, activation, "/activation")
+        return node
+
     def _check_node(self, activation: str, command: str, target: str) -> Node:
-        check_value(NAME, activation, "/activation")
-        node = self.nodes.get(activation)
+        node = self._node(activation)
         if self.status is None:
             raise self._illegal(EXECUTION, None, command)
         self._check(NODE, None if node is None else node.status, command, target, activation)

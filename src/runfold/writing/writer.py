@@ -138,7 +138,8 @@ class Writer(Generic[AnyAggregate]):
             self.last_position = max(self.last_position, *(one.last_position for one in appended))
         if self._doubtful:
             self._forget(decided.possible)
-        self._state = decided.state.recorded()  # type: ignore[assignment]  # a command keeps the kind of its state
+        decided.state.collect_events()
+        self._state = decided.state  # type: ignore[assignment]  # a command keeps the kind of its state
         _answer_all(decided.possible, None)
 
     def _read(self) -> None:
@@ -170,8 +171,8 @@ class Writer(Generic[AnyAggregate]):
     def _answer_what_was_recorded(self, batch: list[Asked]) -> None:
         """A command that is given again, and was recorded without an answer the first time, is done."""
         for asked in batch:
-            before = next((one for one in self._doubtful if one is asked or one.is_the_same_as(asked)), None)
-            if before is not None and before.was_found:
+            found = (one for one in self._doubtful if one.was_found and (one is asked or one.is_the_same_as(asked)))
+            if not asked.is_answered and (before := next(found, None)) is not None:
                 asked.events = before.events
                 asked.answer()
                 self._doubtful.remove(before)

@@ -1,6 +1,6 @@
--- batch_streams: the streams of a batch that are not parked, each with its first position in it that is not discarded.
+-- batch_streams: the streams of a batch that are not parked and have an event in it that is not discarded, in its order.
 -- Parameters: group, after, upto, types.
-SELECT e.stream_id, min(e.position)
+SELECT e.stream_id
   FROM runfold.events e
  WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
    AND NOT EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id)

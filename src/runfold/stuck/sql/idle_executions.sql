@@ -6,7 +6,9 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, s.last_seen,
   FROM public.workflow_executions x
   LEFT JOIN public.workflows w ON w.id = x.workflow_id
  CROSS JOIN LATERAL runfold.execution_last_seen(x.execution_id) AS s (last_seen)
- WHERE x.status IN ('NEW', 'RUNNING') AND s.last_seen <= clock_timestamp() - make_interval(secs => %(idle)s)
-   AND NOT runfold.has_ended(x.execution_id)
+ WHERE x.status IN ('NEW', 'RUNNING')
+   -- In this order: the stream is read of the idle ones alone.
+   AND CASE WHEN s.last_seen <= clock_timestamp() - make_interval(secs => %(idle)s) THEN NOT runfold.has_ended(x.execution_id)
+            ELSE false END
  ORDER BY s.last_seen, x.execution_id
  LIMIT %(limit)s

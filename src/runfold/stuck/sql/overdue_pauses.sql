@@ -11,10 +11,12 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, p.name AS pa
   LEFT JOIN public.human_interactions h ON h.id = p.interaction_id
  CROSS JOIN LATERAL runfold.execution_last_seen(x.execution_id) AS s (last_seen)
  WHERE p.status = 'active'
-   AND (p.timeout_at <= clock_timestamp()
-        OR (h.status IN ('responded', 'timeout', 'cancelled')
-            AND (SELECT e.recorded_at FROM runfold.events e WHERE e.position = h.last_event_position)
-                <= clock_timestamp() - make_interval(secs => %(idle)s)))
-   AND EXISTS (SELECT FROM runfold.open_pauses(x.execution_id) AS o WHERE o.pause = p.name)
+   -- In this order: the stream is read of those alone.
+   AND CASE WHEN p.timeout_at <= clock_timestamp()
+              OR (h.status IN ('responded', 'timeout', 'cancelled')
+                  AND (SELECT e.recorded_at FROM runfold.events e WHERE e.position = h.last_event_position)
+                      <= clock_timestamp() - make_interval(secs => %(idle)s))
+            THEN EXISTS (SELECT FROM runfold.open_pauses(x.execution_id) AS o WHERE o.pause = p.name)
+            ELSE false END
  ORDER BY p.timeout_at NULLS LAST, x.execution_id, p.name
  LIMIT %(limit)s

@@ -1,0 +1,183 @@
+"""What a login of its own costs a user's projection, and what a slow one costs everybody else.
+
+The same log is folded into the guide's table, cost per workflow and day, three times: by the statements as runfold
+folds its own, by the same statements as a user's file, and by the function in Python. Then appends are timed to their
+visible row beside a worker whose user's group is idle, and beside one whose user's group sleeps in a statement.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from threading import Thread
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+import runfold
+from bench.rounds import Ratio, interleaved, report
+from bench.servers import REPOSITORY, options, server
+from runfold.events import ExecutionCreated, NodeScheduled, NodeSucceeded
+from runfold.log.envelope import Append
+from runfold.projections.catalogue import Group, load_catalogue
+from runfold.projections.fold import FOLD_SESSION
+from runfold.projections.own_projector import OwnProjector
+from runfold.projections.projector import Projector
+from runfold.projections.registry import register_group
+from runfold.projections.statements import statement
+from runfold.settings import Settings, load_settings
+from runfold.worker.worker import Worker
+
+GUIDE = REPOSITORY / "docs" / "how-to" / "add-a-read-table.md"
+NODES = 10
+
+
+def guide(opening: str) -> str:
+    """The guide's block that begins so."""
+    return GUIDE.read_text(encoding="utf-8").split(f"\n{opening}", 1)[1].split("\n```", 1)[0]
+
+
+def fill(url: str, executions: int) -> int:
+    """Executions of ten nodes that cost something; returns the last position."""
+    workflows = [uuid4() for _ in range(20)]
+    last = 0
+    with runfold.connect(url) as store:
+        for begin in range(0, executions, 100):
+            appends = []
+            for number in range(begin, begin + 100):
+                created = ExecutionCreated(execution_id=f"e{number}", workflow_id=workflows[number % 20], mode="MANUAL")
+                nodes = [
+                    NodeSucceeded(
+                        activation=f"n#{n}", node_id="n", end_time=1, output_data={"usage": {"cost_usd": n / 8}}
+                    )
+                    for n in range(NODES)
+                ]
+                appends.append(Append(stream_id=f"execution-e{number}", events=[created, *nodes]))
+            last = store.append_many(appends)[-1].last_position
+    return last
+
+
+def seconds_of_fold(url: str, group: Group, head: int, *, own: bool) -> float:
+    """Fold the whole log into the group's empty table."""
+    (projection,) = group.projections
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(FOLD_SESSION)
+        connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(projection.schema, projection.table)))
+        register_group(connection, group)
+        connection.execute("UPDATE runfold.checkpoints SET position = 0")
+        (epoch,) = connection.execute("SELECT epoch FROM runfold.leader").fetchone() or (0,)
+        if not own:
+            return _drain(Projector(connection, epoch=epoch), replace(group, own_login=None), head)
+        assert group.own_login is not None
+        with group.own_login.open() as session:
+            session.execute(FOLD_SESSION)
+            connection.execute(statement("register_own_group"), {"group": group.name, "role": session.info.user})
+            return _drain(OwnProjector(session, epoch=epoch, note_stopped=print), group, head)
+
+
+def _drain(projector: Projector, group: Group, head: int) -> float:
+    began = time.perf_counter()
+    while projector.advance(group, head) is not None:
+        pass
+    return time.perf_counter() - began
+
+
+def visible(url: str, samples: int) -> list[float]:
+    """Milliseconds from each append to its row, beside a worker that runs."""
+    name = str(uuid4())
+    found = []
+    with runfold.connect(url) as store, psycopg.connect(url, autocommit=True) as reader:
+        created = ExecutionCreated(execution_id=name, workflow_id=uuid4(), mode="MANUAL")
+        store.append(f"execution-{name}", [created])
+        for number in range(samples):
+            time.sleep(0.02)
+            event = NodeScheduled(activation=f"n#{number}", node_id="n", node_type="ACTION")
+            position = store.append(f"execution-{name}", [event]).last_position
+            began = time.perf_counter()
+            look = "SELECT FROM public.node_executions WHERE execution_id = %s AND last_event_position = %s"
+            while not reader.execute(look, [name, position]).rowcount:
+                time.sleep(0.0005)
+            found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def latencies(url: str, settings: Settings, folder: Path, samples: int) -> list[float]:
+    worker = Worker(url, settings, load_catalogue(folder, settings=settings))
+    thread = Thread(target=worker.run)
+    thread.start()
+    try:
+        time.sleep(2)
+        return visible(url, samples)[10:]
+    finally:
+        worker.stop()
+        thread.join()
+
+
+def main() -> None:
+    arguments = options(__doc__, rounds=3).parse_args()
+    executions, samples = (500, 60) if arguments.quick else (10_000, 300)
+    with server(arguments.url) as on, TemporaryDirectory() as made:
+        url = on.create(migrated=True)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS runfold_bench_own")
+            connection.execute("CREATE ROLE runfold_bench_own LOGIN PASSWORD 'bench' IN ROLE runfold_projections")
+            table = "CREATE TABLE projections.workflow_costs ("
+            connection.execute((table + guide(table)).encode())
+            connection.execute(
+                "CREATE TABLE projections.workflow_costs_again (LIKE projections.workflow_costs INCLUDING ALL)"
+            )
+            connection.execute(
+                "CREATE FUNCTION projections.slowly() RETURNS bigint LANGUAGE sql VOLATILE"
+                " AS 'SELECT 0::bigint FROM pg_sleep(600)'"
+            )
+        folder, slow = Path(made) / "own", Path(made) / "slow"
+        folder.mkdir()
+        slow.mkdir()
+        file = "-- name: workflow_costs\n" + guide("-- name: workflow_costs\n")
+        (folder / "workflow_costs.sql").write_text(file)
+        (folder / "workflow_costs_again.py").write_text(guide("# my-projections/workflow_costs_again.py\n"))
+        (slow / "workflow_costs.sql").write_text(file.replace("count(*) AS nodes", "count(*) + slowly() AS nodes"))
+        settings = load_settings(
+            database_url=url, projections_url=make_conninfo(url, user="runfold_bench_own", password="bench")
+        )
+        head = fill(url, executions)
+        groups = load_catalogue(folder, settings=settings).groups
+        seconds = interleaved(
+            {
+                "as runfold's": lambda: seconds_of_fold(url, groups["workflow_costs"], head, own=False),
+                "as a user's": lambda: seconds_of_fold(url, groups["workflow_costs"], head, own=True),
+                "in Python": lambda: seconds_of_fold(url, groups["workflow_costs_again"], head, own=True),
+            },
+            arguments.rounds,
+        )
+        idle = latencies(url, settings, folder, samples)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE runfold.checkpoints SET position = 0 WHERE group_name = 'workflow_costs'")
+        stuck = latencies(url, settings, slow, samples)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY runfold_bench_own; DROP ROLE runfold_bench_own")
+    events = executions * (NODES + 1)
+    report(
+        "own_projections",
+        [
+            Ratio.of("a user's file over the same as runfold's", seconds["as runfold's"], seconds["as a user's"]),
+            Ratio.of("Python over the file", seconds["as a user's"], seconds["in Python"]),
+            Ratio.of("from append to visible row, a user's statement asleep over idle", stuck, idle),
+        ],
+        {
+            "events": events,
+            **{f"events/s {name}": round(events / median(each)) for name, each in seconds.items()},
+            "row p50 idle, ms": median(idle),
+            "row p50 asleep, ms": median(stuck),
+            "row max asleep, ms": max(stuck),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

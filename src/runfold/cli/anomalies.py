@@ -1,0 +1,72 @@
+"""`runfold anomalies`: events that came where the vocabulary does not allow them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from runfold.cli.database import open_database
+from runfold.cli.durations import parse_instant
+from runfold.cli.output import Json, instant, print_json
+from runfold.cli.paging import Limit, one_of, print_next
+
+app = typer.Typer(help="Anomalies: events that came where the vocabulary does not allow them.", no_args_is_help=True)
+
+_CODES = ("missing_row", "already_exists", "after_end", "execution_ended", "illegal_transition")
+
+
+@app.command("list", epilog="Example: runfold anomalies list --code after_end --since 2h")
+def list_(
+    stream: Annotated[str | None, typer.Option("--stream", help="Only of this stream.", metavar="STREAM")] = None,
+    projection: Annotated[
+        str | None, typer.Option("--projection", help="Only those that this one noted.", metavar="NAME")
+    ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option("--code", help="Only of this code.", metavar="CODE", autocompletion=lambda: _CODES),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", parser=parse_instant, help="Recorded after: a time (UTC), or 2h ago.", metavar="TIME"),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", help="Go on after this position, or after a row: its cursor.", metavar="PLACE"),
+    ] = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """List anomalies in the order of the log, and what the fold made of each: applied or not, and from what to what.
+
+    In JSON every row carries the cursor that --after takes.
+    """
+    from runfold.history.anomalies import Place, list_anomalies
+
+    chosen = one_of(code, _CODES, "--code")
+    with open_database() as connection:
+        rows = list_anomalies(
+            connection,
+            stream_id=stream,
+            projection=projection,
+            code=chosen,
+            since=since,
+            after=None if after is None else Place.parse(after),
+            limit=limit,
+        )
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo("no anomalies")
+    for row in rows:
+        typer.echo(f"{row['position']:,}  {row['stream_id']}  {instant(row['recorded_at'])} UTC")
+        typer.echo(f"  {row['type']}, event {row['stream_version']}: {row['code']} in {row['projection']}")
+        typer.echo(f"  {row['made']}")
+    print_next(rows, limit)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold anomalies`."""
+    root.add_typer(app, name="anomalies")

@@ -1,0 +1,42 @@
+"""`runfold projection new`: a projection of one's own to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runfold.cli.database import Projections
+from runfold.cli.invocation import settings
+from runfold.cli.output import Json, print_json
+from runfold.cli.projection import app
+
+
+@app.command(epilog="Example: runfold projection new node_counts --events NodeSucceeded,NodeFailed")
+def new(
+    name: Annotated[str, typer.Argument(help="The projection's name, its table's and its group's.")],
+    events: Annotated[str, typer.Option("--events", help="The event types it folds.")] = "NodeSucceeded",
+    python: Annotated[bool, typer.Option("--python", help="A function in Python, not an SQL file.")] = False,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    as_json: Json = False,
+) -> None:
+    """Write a projection that counts the events of each stream, to be changed; and print the statement for its table.
+
+    The file goes into the folder of --projections or RUNFOLD_PROJECTIONS, or into my-projections. None is overwritten.
+    """
+    from runfold.projections.skeleton import write_skeleton
+
+    folder = settings().projections or Path("my-projections")
+    types = [kind.strip() for kind in events.split(",") if kind.strip()]
+    written = write_skeleton(folder, name, types=types, python=python)
+    if as_json:
+        print_json({"file": str(written.path), "create_table": written.create_table})
+        return
+    typer.echo(f"wrote {written.path}; make its table (runfold db psql), then start a worker:\n")
+    typer.echo(written.create_table)
+    typer.echo(f"runfold worker --projections {folder}")
+
+
+def register(root: typer.Typer) -> None:
+    """Its noun is registered by `projection`."""

@@ -1,0 +1,21 @@
+-- anomalies: a page of the anomalies in the order of the log, by keyset (position, projection), each with its event. had_row tells of a
+-- response whether it had been received, and its workflow not been deleted since.
+-- Parameters: stream, projection, code (each may be null), after_position, after_projection, limit.
+SELECT a.position, a.projection, a.code, a.stream_id, a.user_id, a.detail, e.stream_version, e.type, e.occurred_at, e.recorded_at,
+       e.metadata ->> 'actor' AS actor,
+       CASE WHEN e.type = 'ResponseMatched' THEN EXISTS (
+            SELECT FROM runfold.events r
+             WHERE r.stream_id = a.stream_id AND r.position < a.position AND r.type = 'ResponseReceived'
+               AND NOT EXISTS (SELECT FROM runfold.events d
+                                WHERE d.stream_id = 'deployment-' || lower(r.data ->> 'workflow_id' COLLATE "C")
+                                  AND d.type = 'WorkflowDeleted' AND d.position > r.position AND d.position < a.position)) END
+           AS had_row
+  FROM runfold.anomalies a
+  JOIN runfold.events e ON e.position = a.position
+ WHERE (%(stream)s::text IS NULL OR a.stream_id = %(stream)s)
+   AND (%(projection)s::text IS NULL OR a.projection = %(projection)s)
+   AND (%(code)s::text IS NULL OR a.code = %(code)s)
+   AND a.position >= %(after_position)s
+   AND (a.position > %(after_position)s OR a.projection COLLATE "C" > %(after_projection)s)
+ ORDER BY a.position, a.projection COLLATE "C"
+ LIMIT %(limit)s

@@ -1,0 +1,311 @@
+"""Why a value is what it is: the event after which it last differed from before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.history.past import closure, safe_head
+from runfold.history.scope import Scope, scope_of
+from runfold.history.status import Row, statement
+from runfold.projections.catalogue import Catalogue, Group
+from runfold.projections.contract import Projection
+from runfold.projections.fold import FOLD_SESSION, bind, fold_batch
+from runfold.projections.shadows import make_shadows
+
+_DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What made a value. `event` as the log has it, with its `actor`; `kind` is made, changed or removed.
+
+    `before` and `after` are JSON values; None also where there was, or is, no row: `kind` tells.
+    """
+
+    table: str
+    key: dict[str, str]
+    column: str
+    kind: str
+    before: Any
+    after: Any
+    event: Row
+    parked_streams: list[Row] = field(default_factory=list)
+    discarded_events: list[Row] = field(default_factory=list)
+
+
+def why(connection: psycopg.Connection[Any], catalogue: Catalogue, table: str, key: str, column: str) -> Why:
+    """The event after which a column of a row last differed from before, up to the safe head.
+
+    `key` is the value of the table's key (several: with a comma between), or of a column that is unique by itself, an
+    execution_id for instance. Folds the streams that the row depends on, and halves them: each event about twice. A
+    table of one's own that depends on many streams is folded from the whole log. The connection is in autocommit.
+    Raises UnknownTable, UnknownRow, UnknownColumn.
+    """
+    projection = _projection(catalogue, table)
+    place = _Place.of(connection, projection, key, column)
+    head = safe_head(connection)
+    connection.execute(FOLD_SESSION)
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+    try:
+        streams = _streams(connection, projection, place, head)
+        scope = Scope() if streams is None else scope_of(connection, streams, head)
+        group = closure(catalogue.groups[projection.group], [projection.table])
+        with connection.cursor() as cursor:
+            make_shadows(cursor, group)
+            bind(cursor, ["pg_temp"])
+            found = _Search(connection, cursor, group, projection, scope, place, head).last_change()
+        if found is None:
+            raise _no_row(projection, place)
+        position, before, after = found
+        left_out = {"groups": [group.name], "streams": streams, "upto": head}
+        with connection.cursor(row_factory=dict_row) as rows:
+            event = rows.execute(statement("event_at"), {"position": position}).fetchone()
+            parked = rows.execute(statement("parked_until"), left_out).fetchall()
+            discarded = rows.execute(statement("discarded_until"), left_out).fetchall()
+    finally:
+        if not connection.closed:
+            connection.rollback()
+    return Why(
+        table=f"{projection.schema}.{projection.table}",
+        key=place.key,
+        column=column,
+        kind="removed" if not after.exists else "changed" if before.exists else "made",
+        before=before.json(),
+        after=after.json(),
+        event=event or {},
+        parked_streams=parked,
+        discarded_events=discarded,
+    )
+
+
+def _projection(catalogue: Catalogue, table: str) -> Projection:
+    for projection in catalogue.projections:
+        if table in (projection.table, f"{projection.schema}.{projection.table}"):
+            return projection
+    known = ", ".join(sorted(projection.table for projection in catalogue.projections))
+    raise UnknownTable(f"there is no read table {table!r}", hint=f"there are {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A row by its key (columns and values as text), the columns' types, the column, and the row as it is, if it is."""
+
+    key: dict[str, str]
+    types: dict[str, str]
+    column: str
+    row: Row | None
+
+    @classmethod
+    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> _Place:
+        table = sql.Identifier(projection.schema, projection.table)
+        columns = connection.execute(statement("columns_of_table"), {"table": table.as_string(connection)}).fetchall()
+        types = {name: kind for name, kind, _ in columns}
+        if column not in types:
+            raise UnknownColumn(
+                f"{projection.table} has no column {column!r}", hint=f"it has {', '.join(types)}", column=column
+            )
+        parts = [part.strip() for part in key.split(",")] if len(projection.key) > 1 else [key]
+        whole = [projection.key] if len(parts) == len(projection.key) else []
+        # A column by itself: one that is unique, or a part of the key where only one row has that value.
+        alone = [(name,) for name, _, unique in columns if unique or name in projection.key] if len(parts) == 1 else []
+        known: dict[str, str] | None = None
+        for names in dict.fromkeys([*whole, *alone]):
+            wanted = {name: _canonical(part, types[name]) for name, part in zip(names, parts, strict=True)}
+            asked = {name: value for name, value in wanted.items() if value is not None}
+            if len(asked) < len(names):
+                continue
+            rows = _live_rows(connection, table, asked, types)
+            if len(rows) == 1:
+                return cls({name: str(rows[0][name]) for name in projection.key} | asked, types, column, rows[0])
+            known = asked if len(projection.key) == 1 and not rows else known
+        if known is None:
+            raise UnknownRow(f"{projection.table} has no row of key {key!r}", hint=_keys(projection, types), key=key)
+        return cls(known, types, column, None)
+
+    def condition(self, prefix: str = "") -> sql.Composable:
+        """That a row `t` is this one; the values are parameters of their columns' names, with the prefix."""
+        return _equal(self.key, self.types, prefix)
+
+
+def _canonical(value: str, kind: str) -> str | None:
+    """The value as its type writes it; None where it is none of that type."""
+    try:
+        if kind == "uuid":
+            return str(UUID(value))
+        if kind in ("bigint", "integer", "smallint"):
+            return str(int(value))
+    except ValueError:
+        return None
+    return value
+
+
+def _keys(projection: Projection, types: dict[str, str]) -> str:
+    return "its key is " + ", ".join(f"{name} ({types[name]})" for name in projection.key)
+
+
+def _live_rows(
+    connection: psycopg.Connection[Any], table: sql.Identifier, wanted: dict[str, str], types: dict[str, str]
+) -> list[Row]:
+    """The rows of these values, two at most."""
+    query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t WHERE {} LIMIT 2").format(table, _equal(wanted, types))
+    try:
+        return [dict(orjson.loads(row)) for (row,) in connection.execute(query, wanted).fetchall()]
+    except psycopg.DataError:
+        return []
+
+
+def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> sql.Composable:
+    parts: list[sql.Composable] = [
+        sql.SQL("t.{} = CAST({} AS {})").format(
+            sql.Identifier(name), sql.Placeholder(prefix + name), sql.SQL(types[name])
+        )
+        for name in wanted
+    ]
+    return sql.SQL(" AND ").join(parts)
+
+
+def _no_row(projection: Projection, place: _Place) -> UnknownRow:
+    said = ", ".join(f"{name} {value}" for name, value in place.key.items())
+    return UnknownRow(
+        f"{projection.table} has no row with {said}, and had none that is known",
+        hint="a row that is gone is found by what names its stream, an execution_id for instance",
+        key=place.key,
+    )
+
+
+_CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
+
+
+def _streams(connection: psycopg.Connection[Any], projection: Projection, place: _Place, head: int) -> list[str] | None:
+    """The streams that the row depends on, or more; None: any."""
+
+    def ask(name: str, parameters: Row) -> list[str]:
+        return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
+
+    (value, *_) = place.key.values()
+    if projection.name == "workflow_status":
+        return ask("streams_of_workflow", {"workflow": value, "upto": head})
+    if projection.name == "hil_responses":
+        return ask("streams_of_response", {"response": value, "upto": head})
+    if projection.cross_stream:
+        if place.row is None:
+            raise _no_row(projection, place)
+        return None
+    row = place.row or {}
+    if (touched := row.get("last_event_position", row.get("position"))) is not None:
+        return ask("stream_at", {"position": touched})
+    names = {value, str(row.get(projection.stream_key or "", value))}
+    candidates = [*names, *(f"{category}-{name}" for category in _CATEGORIES for name in sorted(names))]
+    if streams := ask("known_streams", {"streams": candidates}):
+        return streams
+    if place.row is None:
+        raise _no_row(projection, place)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A row's column at a moment: its JSON as text (None: no row), and the position that touched the row, if told."""
+
+    value: str | None
+    touched: str | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.value is not None
+
+    def json(self) -> Any:
+        return None if self.value is None else orjson.loads(self.value)
+
+
+class _Search:
+    """Halves the events, the later half first, on tables that every step leaves as they were."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        cursor: psycopg.Cursor[Any],
+        group: Group,
+        projection: Projection,
+        scope: Scope,
+        place: _Place,
+        head: int,
+    ) -> None:
+        self._connection = connection
+        self._cursor = cursor
+        self._group = group
+        self._condition, self._named = scope.condition(group)
+        self._removing = _events_of(projection, _DELETES)
+        # What no statement that names the column folds, can not change it in a row that stays.
+        named = re.compile(rf"\b{re.escape(place.column)}\b", re.IGNORECASE)
+        self._changing = self._removing | _events_of(projection, named)
+        # A row of one stream is touched by later and later events. One of several may go back to what it was before.
+        self._touch_tells = not projection.cross_stream
+        query = statement("events_in_scope").replace("{streams}", self._condition)
+        parameters = {**self._named, "group": group.name, "types": group.events, "upto": head}
+        self._events: list[tuple[int, str]] = cursor.execute(query, parameters).fetchall()
+        self._read = sql.SQL(
+            "SELECT (to_jsonb(t) -> %(column)s)::text,"
+            " coalesce(to_jsonb(t) ->> 'last_event_position', to_jsonb(t) ->> 'position')"
+            " FROM {} AS t WHERE {}"
+        ).format(
+            sql.Identifier("pg_temp", projection.table),
+            place.condition("key_"),
+        )
+        self._place = {"column": place.column, **{f"key_{name}": value for name, value in place.key.items()}}
+
+    def last_change(self) -> tuple[int, _State, _State] | None:
+        """The position of the last change, and what was before and after; None where there never was a row."""
+        return self._within(0, len(self._events), _State(None)) if self._events else None
+
+    def _within(self, low: int, high: int, before: _State) -> tuple[int, _State, _State] | None:
+        types = frozenset(type_ for _, type_ in self._events[low:high])
+        if before.exists and types.isdisjoint(self._changing):
+            return None
+        with self._connection.transaction(force_rollback=True):
+            after = self._fold(low, high, types)
+        if self._untouched(types, before, after):
+            return None
+        if high - low == 1:
+            return (self._events[low][0], before, after) if before.value != after.value else None
+        middle = (low + high) // 2
+        with self._connection.transaction(force_rollback=True):
+            between = self._fold(low, middle, types)
+            if (found := self._within(middle, high, between)) is not None:
+                return found
+        return self._within(low, middle, before)
+
+    def _fold(self, low: int, high: int, types: frozenset[str]) -> _State:
+        fold_batch(
+            self._cursor,
+            self._group,
+            after=self._events[low][0] - 1,
+            upto=self._events[high - 1][0],
+            types=types,
+            streams=self._condition,
+            given=self._named,
+        )
+        row = self._cursor.execute(self._read, self._place).fetchone()
+        return _State(None) if row is None else _State(*row)
+
+    def _untouched(self, types: frozenset[str], before: _State, after: _State) -> bool:
+        """Whether no event of these types between the two can have changed the row; it may also have come and gone."""
+        if before.exists and after.exists:
+            return self._touch_tells and before.touched is not None and before.touched == after.touched
+        if before.exists or after.exists:
+            return False
+        return self._removing.isdisjoint(types)
+
+
+def _events_of(projection: Projection, pattern: re.Pattern[str]) -> frozenset[str]:
+    """The events of the statements in which the pattern occurs."""
+    return frozenset(event for part in projection.statements if pattern.search(part.text) for event in part.events)
