@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from runfold.projections import catalogue
+from runfold.projections.rebuild import Rebuilt
 from runfold.projections.statements import statement
+from runfold.settings import projections_dir
 from tests.rebuild.rebuilding import Rebuilder
+from tests.worker import processes
 from tests.worker.log import Log, run
-from tests.worker.processes import checkpoint, drain, eventually, folded, worker
+from tests.worker.processes import Process, checkpoint, eventually, folded
 
 TABLE = "CREATE TABLE public.executions_seen (id text PRIMARY KEY, mode text NOT NULL, seen integer NOT NULL)"
 FILE = """\
@@ -28,10 +35,48 @@ SECOND = FILE.replace("version: 1", "version: 2").replace("'mode', 1", "'mode', 
 
 @pytest.fixture
 def folder(tmp_path: Path, log: Log) -> Path:
-    """A folder with one projection of the user's own, in a group of runfold's, and its table."""
+    """The product's files and one more in a group of theirs, as a next release brings it, and its table."""
     log.connection.execute(TABLE)
-    (tmp_path / "executions_seen.sql").write_text(FILE)
-    return tmp_path
+    files = tmp_path / "projections"
+    shutil.copytree(projections_dir(), files)
+    (files / "executions_seen.sql").write_text(FILE)
+    return files
+
+
+@contextmanager
+def release(folder: Path | None) -> Iterator[None]:
+    """Take the files of this folder for the product's in the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        if folder is not None:
+            patch.setattr(catalogue, "projections_dir", lambda: folder)
+            # A process reads its release once; these files change.
+            catalogue._product_projections.cache_clear()
+        yield
+
+
+@contextmanager
+def worker(url: str, folder: Path | None = None) -> Iterator[Process]:
+    with ExitStack() as running:
+        with release(folder):
+            started = running.enter_context(processes.worker(url))
+            eventually(lambda: leading(url, started))
+        yield started
+
+
+def leading(url: str, process: Process) -> bool:
+    """Whether it has read its files: it leads."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return processes.leader(connection)[1] == process.pid
+
+
+def drain(url: str, folder: Path | None = None) -> dict[str, str]:
+    with release(folder):
+        return processes.drain(url)
+
+
+def rebuilt(rebuilder: Rebuilder, folder: Path) -> Rebuilt:
+    with release(folder):
+        return rebuilder("executions_seen")["executions_seen"]
 
 
 def seen(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]:
@@ -47,8 +92,8 @@ def test_a_new_file_waits_for_its_rebuild_and_then_goes_on_by_itself(
         eventually(lambda: "executions_seen is new" in running.output)
         last = log.append("execution-b", *run("b"))
         assert list(drain(database_url, folder)) == ["execution"]
-        done = rebuilder("executions_seen", folders=[folder])
-        assert done["executions_seen"].inserted == 1
+        done = rebuilt(rebuilder, folder)
+        assert done.inserted == 1
         eventually(lambda: folded(log.connection, last))
     assert seen(log.connection) == {"a": 1, "b": 1}
     log.assert_folded()
@@ -63,8 +108,8 @@ def test_a_new_version_waits_for_its_rebuild_and_then_goes_on(
     (folder / "executions_seen.sql").write_text(SECOND)
     reason = drain(database_url, folder)["execution"]
     assert reason == "executions_seen was built with version 1, its file is version 2: rebuild it"
-    done = rebuilder("executions_seen", folders=[folder])
-    assert (done["executions_seen"].updated, done["executions_seen"].inserted) == (1, 0)
+    done = rebuilt(rebuilder, folder)
+    assert (done.updated, done.inserted) == (1, 0)
     log.append("execution-b", *run("b"))
     assert drain(database_url, folder) == {}
     assert seen(log.connection) == {"a": 2, "b": 2}
@@ -77,7 +122,7 @@ def rebuild_beside_an_old_worker(log: Log, url: str, folder: Path, rebuilder: Re
     with worker(url, folder) as running:
         eventually(lambda: folded(log.connection, log.events[-1].position))
         (folder / "executions_seen.sql").write_text(SECOND)
-        rebuilder("executions_seen", folders=[folder])
+        rebuilt(rebuilder, folder)
         log.append("log-b", ("LogAppended", log_line()))
         last = log.append("execution-b", *run("b"))
         eventually(lambda: checkpoint(log.connection, "log") >= last)
@@ -119,7 +164,7 @@ def test_a_table_that_is_built_while_a_worker_without_its_file_leads_is_not_left
     log.append("execution-a", *run("a"))
     with worker(database_url) as running:
         eventually(lambda: folded(log.connection, log.events[-1].position))
-        rebuilder("executions_seen", folders=[folder])
+        rebuilt(rebuilder, folder)
         log.append("execution-b", *run("b"))
         eventually(lambda: "this worker has no file of it" in running.output)
     assert drain(database_url, folder) == {}
@@ -134,6 +179,6 @@ def test_a_file_that_was_away_has_to_be_rebuilt(
     log.append("execution-a", *run("a"))
     drain(database_url)  # without the file
     assert "executions_seen is new" in drain(database_url, folder)["execution"]
-    rebuilder("executions_seen", folders=[folder])
+    rebuilt(rebuilder, folder)
     assert drain(database_url, folder) == {}
     assert seen(log.connection) == {"a": 1}
