@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import psycopg
 
 
 class Slowness:
-    """Every statement that folds nodes sleeps so many seconds first; a sleep that began goes on."""
+    """Every statement of a worker that folds nodes sleeps so many seconds first; a sleep that began goes on."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         connection.execute("CREATE TABLE public.slowness AS SELECT 0.0::double precision AS seconds")
         connection.execute(
             "CREATE FUNCTION public.be_slow() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep((SELECT seconds FROM public.slowness)); RETURN NULL; END $$"
+            " $$ BEGIN"
+            "   IF current_setting('application_name') NOT LIKE 'runfold worker%' THEN RETURN NULL; END IF;"
+            "   WHILE (SELECT seconds = 'Infinity' FROM public.slowness) LOOP PERFORM pg_sleep(0.02); END LOOP;"
+            "   PERFORM pg_sleep((SELECT seconds FROM public.slowness)); RETURN NULL;"
+            " END $$"
         )
         connection.execute(
             "CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON public.node_executions"
@@ -24,6 +29,10 @@ class Slowness:
 
     def set(self, seconds: float) -> None:
         self._connection.execute("UPDATE public.slowness SET seconds = %s", (seconds,))
+
+    def begin(self) -> None:
+        """Let them sleep until `set` says otherwise."""
+        self.set(math.inf)
 
     def sleeping(self) -> bool:
         """Whether a worker of this database is in such a sleep now."""
