@@ -15,7 +15,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     call constant jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
-    fence_tag constant integer := 'runfold.events_position'::regclass::oid::bigint::bit(32)::integer;
     log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
     lock_order integer[] := '{1}';
     names text[];            -- stream ids, as given
@@ -32,8 +31,6 @@ DECLARE
     conflict_expected bigint;
     inserted bigint;
     digest bytea;
-    issued bigint;
-    fence bigint;
     last bigint;
     base bigint;             -- the last position before this call's first
 BEGIN
@@ -146,38 +143,8 @@ BEGIN
         PERFORM runfold.take_pause_claims(call);
     END IF;
 
-    -- 3. The fence: a lower bound of the positions to come, held to the end of the transaction. A later append of the
-    -- transaction takes the same key again, so that ten thousand appends hold one lock.
-    issued := pg_sequence_last_value('runfold.events_position');
-    IF issued IS NULL THEN
-        SELECT q.last_value - 1 INTO issued FROM runfold.events_position q;
-    END IF;
-    fence := nullif(current_setting('runfold.fence', true), '')::bigint;
-    IF fence IS NULL OR fence > issued THEN
-        fence := set_config('runfold.fence', issued::text, true)::bigint;
-    END IF;
-    PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
-
-    -- 4. The positions, dense and adjacent. The lock is taken in a subtransaction that is then rolled back: that frees it after
-    -- microseconds, and so does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
-    BEGIN
-        PERFORM pg_advisory_xact_lock(log_tag, 0);
-        FOR i IN 1 .. total LOOP
-            last := nextval('runfold.events_position');
-        END LOOP;
-        RAISE SQLSTATE 'RF000';
-    EXCEPTION WHEN SQLSTATE 'RF000' THEN
-        NULL;
-    END;
-    -- The session remembers the end of the log: partitions are only added.
-    IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
-       AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF007',
-            MESSAGE = format('the log has no partition for position %s', last),
-            DETAIL = jsonb_build_object('code', 'log_full', 'position', last),
-            HINT = 'run a worker, or SELECT runfold.ensure_partitions()';
-    END IF;
+    -- 3 and 4. The fence, and the positions behind it.
+    last := runfold.allocate_positions(total);
     base := last - total;
 
     -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
@@ -241,6 +208,55 @@ END
 $$;
 COMMENT ON FUNCTION runfold.append_events(text, uuid) IS
     'Appends events to one or several streams, all or nothing; safe to send again with the same event ids.';
+
+-- Steps 3 and 4 of an append, for a transaction that has locked its streams: returns the last of so many positions, which are dense
+-- and adjacent. No search_path of its own: it runs under its caller's.
+CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    fence_tag constant integer := 'runfold.events_position'::regclass::oid::bigint::bit(32)::integer;
+    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
+    issued bigint;
+    fence bigint;
+    last bigint;
+BEGIN
+    -- 3. The fence: a lower bound of the positions to come, held to the end of the transaction. A later append of the
+    -- transaction takes the same key again, so that ten thousand appends hold one lock.
+    issued := pg_sequence_last_value('runfold.events_position');
+    IF issued IS NULL THEN
+        SELECT q.last_value - 1 INTO issued FROM runfold.events_position q;
+    END IF;
+    fence := nullif(current_setting('runfold.fence', true), '')::bigint;
+    IF fence IS NULL OR fence > issued THEN
+        fence := set_config('runfold.fence', issued::text, true)::bigint;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
+
+    -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
+    -- does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
+    BEGIN
+        PERFORM pg_advisory_xact_lock(log_tag, 0);
+        FOR i IN 1 .. total LOOP
+            last := nextval('runfold.events_position');
+        END LOOP;
+        RAISE SQLSTATE 'RF000';
+    EXCEPTION WHEN SQLSTATE 'RF000' THEN
+        NULL;
+    END;
+    -- The session remembers the end of the log: partitions are only added.
+    IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
+       AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'RF007',
+            MESSAGE = format('the log has no partition for position %s', last),
+            DETAIL = jsonb_build_object('code', 'log_full', 'position', last),
+            HINT = 'run a worker, or SELECT runfold.ensure_partitions()';
+    END IF;
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION runfold.allocate_positions(integer) IS
+    'Takes the fence and the next positions; for functions that have locked their streams.';
 
 -- What makes two calls the same command: streams, types and bodies; event ids and clocks may differ.
 CREATE FUNCTION runfold.command_digest(call jsonb) RETURNS bytea
@@ -432,7 +448,7 @@ END
 $$;
 COMMENT ON FUNCTION runfold.take_pause_claims(jsonb) IS 'Claims the nodes that a call pauses, and releases those it does not any more.';
 
-REVOKE ALL ON FUNCTION runfold.append_events(text, uuid), runfold.command_digest(jsonb),
+REVOKE ALL ON FUNCTION runfold.append_events(text, uuid), runfold.allocate_positions(integer), runfold.command_digest(jsonb),
     runfold.recorded_appends(jsonb, boolean), runfold.webhooks_after(text, jsonb), runfold.take_claims(jsonb),
     runfold.take_pause_claims(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events(text, uuid) TO runfold_engine, runfold_operator, service_role;

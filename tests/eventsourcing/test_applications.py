@@ -28,7 +28,7 @@ from runfold.eventsourcing.originators import category_of
 from runfold.settings import load_settings
 from tests.eventsourcing.recorders import made
 from tests.factories import lines
-from tests.faults.editing import FENCE, edit
+from tests.faults.editing import ALLOCATE_POSITIONS, FENCE, edit
 
 Connection = psycopg.Connection[Any]
 
@@ -227,7 +227,7 @@ def test_nothing_is_read_past_the_safe_head(datastore: Datastore, database_url: 
 def test_without_the_fence_an_event_would_come_in_behind_its_reader(
     datastore: Datastore, connection: Connection, database_url: str
 ) -> None:
-    edit(connection, "runfold.allocate_positions(integer)", FENCE)
+    edit(connection, ALLOCATE_POSITIONS, FENCE)
     assert read_around_a_slow_append(datastore, database_url) == [[1], [3], []]
 
 

@@ -25,7 +25,7 @@ from runfold.eventsourcing import Datastore, RunfoldApplicationRecorder
 from runfold.eventsourcing.subscription import LogSubscription
 from runfold.settings import load_settings
 from tests.eventsourcing.recorders import made
-from tests.faults.editing import FENCE, edit
+from tests.faults.editing import ALLOCATE_POSITIONS, FENCE, edit
 from tests.fixtures.evidence import Evidence
 from tests.fixtures.servers import PrivateServerFactory, sigkill
 
@@ -322,7 +322,7 @@ def test_a_subscription_misses_nothing_of_writers_that_dawdle_and_give_up(
 def test_without_the_fence_it_would_miss_some(
     datastore: Datastore, connection: Connection, database_url: str, evidence: Evidence
 ) -> None:
-    edit(connection, "runfold.allocate_positions(integer)", FENCE)
+    edit(connection, ALLOCATE_POSITIONS, FENCE)
     followed, committed = followed_and_committed(datastore, database_url, evidence)
     assert set(committed) - set(followed)
 

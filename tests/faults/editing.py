@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 APPEND_EVENTS = "runfold.append_events(text,uuid)"
+ALLOCATE_POSITIONS = "runfold.allocate_positions(integer)"
 
 FENCE = "PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);"
 SAME_FENCE_AGAIN = "fence := nullif(current_setting('runfold.fence', true), '')::bigint;"
@@ -26,15 +27,15 @@ def edit(connection: psycopg.Connection[Any], function: str, step: str, replacem
 
 
 STEPS = {
-    "the streams are locked": "-- 2. The command id",
-    "the event ids are in": "-- 3. The fence",
-    "the fence is up": "-- 4. The positions",
-    "the positions are allocated": "-- 5. Events at offsets",
-    "the events are in": "-- An idle worker holds",
+    "the streams are locked": (APPEND_EVENTS, "-- 2. The command id"),
+    "the event ids are in": (ALLOCATE_POSITIONS, "-- 3. The fence"),
+    "the fence is up": (ALLOCATE_POSITIONS, "-- 4. The positions"),
+    "the positions are allocated": (APPEND_EVENTS, "-- 5. Events at offsets"),
+    "the events are in": (APPEND_EVENTS, "-- An idle worker holds"),
 }
-"""Where append_events may be stopped: what has happened by then, and what comes next."""
+"""Where an append may be stopped: what has happened by then, and in which function what comes next."""
 
 
-def stop_at(connection: psycopg.Connection[Any], next_step: str) -> None:
-    """Let append_events sleep before a step."""
-    edit(connection, APPEND_EVENTS, next_step, f"PERFORM pg_sleep(60);\n    {next_step}")
+def stop_at(connection: psycopg.Connection[Any], function: str, next_step: str) -> None:
+    """Let an append sleep before a step."""
+    edit(connection, function, next_step, f"PERFORM pg_sleep(60);\n    {next_step}")

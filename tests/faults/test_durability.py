@@ -21,7 +21,7 @@ from runfold.database.server import EmbeddedServer
 from runfold.log.envelope import Append
 from runfold.settings import Settings
 from tests.factories import a_stream, append, call, lines, streams
-from tests.faults.editing import APPEND_EVENTS, STEPS, stop_at
+from tests.faults.editing import ALLOCATE_POSITIONS, APPEND_EVENTS, STEPS, stop_at
 from tests.faults.kills import hang_up, kill_backend, kill_whole_server
 from tests.faults.waiting import eventually, wait_until
 from tests.fixtures.evidence import Evidence
@@ -166,14 +166,19 @@ def test_a_writer_that_dies_before_its_commit_leaves_nothing(
     url, stream, events = killable.url, a_stream(), lines(3)
     text = call(append(stream, events, claims=[("kind", "key")]))
     with psycopg.connect(url, autocommit=True) as connection:
-        (original,) = connection.execute(
-            "SELECT pg_get_functiondef(%s::regprocedure)", (APPEND_EVENTS,)
-        ).fetchone() or ("",)
+        originals = [
+            definition
+            for (definition,) in connection.execute(
+                "SELECT pg_get_functiondef(f::regprocedure) FROM unnest(%s) AS f",
+                ([APPEND_EVENTS, ALLOCATE_POSITIONS],),
+            )
+        ]
     for next_step in (*STEPS.values(), None):  # None: the append has returned, its COMMIT was not sent
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(original)
+            for original in originals:
+                connection.execute(original)
             if next_step is not None:
-                stop_at(connection, next_step)
+                stop_at(connection, *next_step)
             writer = psycopg.connect(url, options="-c client_connection_check_interval=50ms")
             pid = writer.info.backend_pid
             with ThreadPoolExecutor(1) as thread:
@@ -197,7 +202,8 @@ def test_a_writer_that_dies_before_its_commit_leaves_nothing(
             ).fetchone()
             assert left == (0, 0, 0, 0, 0), next_step
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(original)
+        for original in originals:
+            connection.execute(original)
         assert connection.execute("SELECT version, repeated FROM runfold.append_events(%s)", (text,)).fetchall() == [
             (3, False)
         ]

@@ -11,7 +11,7 @@ import pytest
 from psycopg import errors
 
 from tests.factories import append, call, line, streams
-from tests.faults.editing import ALLOCATION, APPEND_EVENTS, SAME_FENCE_AGAIN, edit
+from tests.faults.editing import ALLOCATE_POSITIONS, ALLOCATION, SAME_FENCE_AGAIN, edit
 from tests.faults.feeds import Judgement, committed, safe
 from tests.faults.waiting import eventually
 from tests.fixtures.evidence import Evidence
@@ -72,7 +72,7 @@ def test_ten_thousand_appends_of_a_transaction_hold_one_fence(
 def test_without_the_setting_each_append_would_hold_a_fence_of_its_own(
     database_url: str, connection: Connection
 ) -> None:
-    edit(connection, APPEND_EVENTS, SAME_FENCE_AGAIN, "fence := NULL;")
+    edit(connection, ALLOCATE_POSITIONS, SAME_FENCE_AGAIN, "fence := NULL;")
     with psycopg.connect(database_url) as writer:
         append_so_often(writer, 50)
         assert fences(connection, writer.info.backend_pid) == 50
@@ -134,7 +134,7 @@ def test_an_append_canceled_while_it_waits_for_positions_leaves_no_lock(
 
 def canceled_while_it_allocates(url: str, connection: Connection) -> int:
     """Cancel an append between two of its positions; how many locks its session keeps."""
-    edit(connection, APPEND_EVENTS, ALLOCATION, ALLOCATION + " PERFORM pg_sleep(20);")
+    edit(connection, ALLOCATE_POSITIONS, ALLOCATION, ALLOCATION + " PERFORM pg_sleep(20);")
     with psycopg.connect(url) as writer, ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(writer.execute, "SELECT FROM runfold.append_events(%s)", (call(append()),))
         eventually(
@@ -157,7 +157,7 @@ def test_an_append_canceled_while_it_allocates_positions_leaves_no_lock(
 
 
 def test_a_lock_of_the_session_would_be_left_behind_by_a_cancel(database_url: str, connection: Connection) -> None:
-    edit(connection, APPEND_EVENTS, POSITIONS_LOCK, POSITIONS_LOCK.replace("_xact", ""))
+    edit(connection, ALLOCATE_POSITIONS, POSITIONS_LOCK, POSITIONS_LOCK.replace("_xact", ""))
     assert canceled_while_it_allocates(database_url, connection) == 1
 
 
@@ -175,7 +175,7 @@ def test_an_open_transaction_that_appended_keeps_nobody_from_positions(
 
 
 def test_without_the_rolled_back_subtransaction_it_would(database_url: str, connection: Connection) -> None:
-    edit(connection, APPEND_EVENTS, POSITIONS_ARE_FREED, "NULL;")
+    edit(connection, ALLOCATE_POSITIONS, POSITIONS_ARE_FREED, "NULL;")
     assert locks_after_an_append(database_url, connection) == 1
 
 

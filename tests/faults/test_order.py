@@ -12,7 +12,7 @@ from psycopg import IsolationLevel
 from runfold.database.connections import map_error
 from runfold.errors import UnsupportedIsolation
 from tests.factories import a_stream, append, call, line, streams
-from tests.faults.editing import APPEND_EVENTS, FENCE, edit
+from tests.faults.editing import ALLOCATE_POSITIONS, FENCE, edit
 from tests.faults.feeds import Feed, Judgement, Page, committed, naive, one_statement, safe
 from tests.faults.waiting import eventually, wait_until
 from tests.faults.writers import Load
@@ -55,7 +55,7 @@ def test_tailing_reader_misses_nothing_while_sixteen_writers_do_their_worst(
 def test_without_the_fence_the_same_reader_misses_events(
     database_url: str, connection: Connection, evidence: Evidence
 ) -> None:
-    edit(connection, APPEND_EVENTS, FENCE)
+    edit(connection, ALLOCATE_POSITIONS, FENCE)
     assert torture(database_url, evidence, safe=safe)["safe"].missed > 0
 
 
