@@ -169,7 +169,7 @@ def test_a_writer_that_dies_before_its_commit_leaves_nothing(
         originals = [
             definition
             for (definition,) in connection.execute(
-                "SELECT pg_get_functiondef(f::regprocedure) FROM unnest(%s) AS f",
+                "SELECT pg_get_functiondef(f::regprocedure) FROM unnest(%s::text[]) AS f",
                 ([APPEND_EVENTS, ALLOCATE_POSITIONS],),
             )
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -119,6 +120,8 @@ class Past:
                 )
         for group in self._catalogue.groups.values():
             wanted = [part.table for part in group.projections if part.table in tables]
+            if wanted:
+                require_runfolds(group, wanted[0])
             if not set(wanted) <= self._folded:
                 self._fold(closure(group, wanted))
 
@@ -223,6 +226,16 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
     return known
 
 
+def require_runfolds(group: Group, table: str) -> None:
+    """Raise InvalidInput for a user's table: it is folded in no session but that of its login."""
+    if group.own_login is not None:
+        raise InvalidInput(
+            f"{table} is a table of your own: it can not be seen as it was",
+            hint="read runfold's tables, or the log",
+            code="own_projection",
+        )
+
+
 def closure(group: Group, tables: Sequence[str]) -> Group:
     """The part of a group that these tables need: themselves and what they read."""
     by_table = {projection.table: projection for projection in group.projections}
@@ -233,7 +246,7 @@ def closure(group: Group, tables: Sequence[str]) -> Group:
         if table not in needed:
             needed.add(table)
             waiting += [*by_table[table].reads, *by_table[table].reads_before]
-    return Group(group.name, tuple(part for part in group.projections if part.table in needed))
+    return replace(group, projections=tuple(part for part in group.projections if part.table in needed))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
-from runfold.history.past import closure, safe_head
+from runfold.history.past import closure, require_runfolds, safe_head
 from runfold.history.scope import Scope, scope_of
 from runfold.history.status import Row, statement
 from runfold.projections.catalogue import Catalogue, Group
@@ -46,11 +46,11 @@ def why(connection: psycopg.Connection[Any], catalogue: Catalogue, table: str, k
     """The event after which a column of a row last differed from before, up to the safe head.
 
     `key` is the value of the table's key (several: with a comma between), or of a column that is unique by itself, an
-    execution_id for instance. Folds the streams that the row depends on, and halves them: each event about twice. A
-    table of one's own that depends on many streams is folded from the whole log. The connection is in autocommit.
-    Raises UnknownTable, UnknownRow, UnknownColumn.
+    execution_id for instance. Folds the streams that the row depends on, and halves them: each event about twice. The
+    connection is in autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, InvalidInput for a user's own table.
     """
     projection = _projection(catalogue, table)
+    require_runfolds(catalogue.groups[projection.group], projection.table)
     place = _Place.of(connection, projection, key, column)
     head = safe_head(connection)
     connection.execute(FOLD_SESSION)

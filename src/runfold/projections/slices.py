@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -97,7 +97,7 @@ def reads_of(group: Group, names: Sequence[str]) -> Group:
         more := {read for table in needed for read in (*by_table[table].reads, *by_table[table].reads_before)} - needed
     ):
         needed |= more
-    return Group(group.name, tuple(item for item in group.projections if item.table in needed))
+    return replace(group, projections=tuple(item for item in group.projections if item.table in needed))
 
 
 def fold_slices(
