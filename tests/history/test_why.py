@@ -291,7 +291,8 @@ def test_a_table_of_one_s_own_is_folded_in_no_session_but_its_own(
     told.execute("CREATE TABLE projections.modes (mode text PRIMARY KEY, runs bigint NOT NULL)")
     (tmp_path / "modes.sql").write_text(
         "-- name: modes\n-- version: 1\n-- group: own\n-- table: projections.modes\n-- key: mode\n"
-        "-- cross_stream: true\n-- events: ExecutionCreated\nMERGE INTO modes AS t USING (SELECT b.data ->> 'mode' AS mode, count(*) AS runs"
+        "-- cross_stream: true\n-- events: ExecutionCreated\n"
+        "MERGE INTO modes AS t USING (SELECT b.data ->> 'mode' AS mode, count(*) AS runs"
         " FROM batch b GROUP BY 1) AS f ON t.mode = f.mode WHEN MATCHED THEN UPDATE SET runs = t.runs + f.runs"
         " WHEN NOT MATCHED THEN INSERT (mode, runs) VALUES (f.mode, f.runs);\n"
     )
