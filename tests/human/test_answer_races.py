@@ -118,9 +118,14 @@ def test_of_two_answers_at_once_one_is_taken_and_the_other_says_why_not(
 def test_control_without_expected_versions_a_question_is_answered_twice(
     careless: CarelessStore, evidence: Evidence
 ) -> None:
-    questions = [ask(careless) for _ in range(evidence.scaled(40))]
-    at_once(*(answers(careless, questions, number) for number in range(3)))
-    assert Ends.of(careless, questions).wrong, "the test above can not tell"
+    wrong: list[str] = []
+    for tries in range(1, 11):
+        questions = [ask(careless) for _ in range(evidence.scaled(20))]
+        at_once(*(answers(careless, questions, number) for number in range(3)))
+        if wrong := Ends.of(careless, questions).wrong:
+            break
+    evidence.note(tries=tries)
+    assert wrong, "the test above can not tell"
 
 
 def test_an_answer_and_a_timeout_at_once_have_one_winner(

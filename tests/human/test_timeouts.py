@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -279,34 +280,48 @@ def test_a_frozen_leader_that_wakes_up_times_nothing_out_again(
     assert_nothing_differs(database_url)
 
 
-def race(store: runfold.Store, database_url: str, questions: list[Asked], rng: Random) -> list[str]:
-    """Answer each question while two workers time it out, step by step together; returns the answers that lost."""
-    workers = 2
-    together = threading.Barrier(workers + 1)
+def race(
+    store: runfold.Store, connection: Connection, database_url: str, count: int, rng: Random
+) -> tuple[list[Asked], list[str]]:
+    """Answer so many questions, one after the other, each while two workers time it out; also the answers that lost."""
+    together = threading.Barrier(3)
+    questions: list[Asked] = []
     lost: list[str] = []
-    pauses = [rng.uniform(0, 0.01) for _ in questions]
 
-    def answering() -> None:
-        for question, pause in zip(questions, pauses, strict=True):
-            together.wait(60)
-            time.sleep(pause)
-            try:
-                answered(store, question)
-            except runfold.errors.VersionConflict as exc:
-                lost.append(exc.stream_id)
+    def answering(question: Asked, delay: float) -> None:
+        together.wait(60)
+        time.sleep(delay)
+        try:
+            answered(store, question)
+        except runfold.errors.VersionConflict as exc:
+            lost.append(exc.stream_id)
 
-    def timing_out() -> None:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            for _ in questions:
-                together.wait(60)
-                due(connection, max_count=1)
+    def timing_out(own: Connection, delay: float) -> None:
+        together.wait(60)
+        time.sleep(delay)
+        due(own)
 
-    threads = [threading.Thread(target=answering), *(threading.Thread(target=timing_out) for _ in range(workers))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return lost
+    with (
+        worker(database_url),
+        psycopg.connect(database_url, autocommit=True) as one,
+        psycopg.connect(database_url, autocommit=True) as other,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        for _ in range(count):
+            question = asked(store, server_time(connection) + PAST)
+            questions.append(question)
+            eventually(
+                lambda wanted=question.interaction_id: (
+                    connection.execute(  # type: ignore[misc]
+                        "SELECT FROM human_interactions WHERE id = %s", (wanted,)
+                    ).rowcount
+                )
+            )
+            racing = [pool.submit(answering, question, rng.uniform(0, 0.02))]
+            racing += [pool.submit(timing_out, own, rng.uniform(0, 0.04)) for own in (one, other)]
+            for each in racing:
+                each.result()
+    return questions, lost
 
 
 def blind(store: runfold.Store, question: Asked) -> None:
@@ -325,11 +340,7 @@ def blind(store: runfold.Store, question: Asked) -> None:
 def test_an_answer_and_a_timeout_at_once_have_one_winner(
     store: runfold.Store, connection: Connection, database_url: str, evidence: Evidence
 ) -> None:
-    now = server_time(connection)
-    count = evidence.scaled(100)
-    questions = [asked(store, now + PAST + timedelta(microseconds=n)) for n in range(count)]
-    drain(database_url)
-    lost = race(store, database_url, questions, evidence.rng)
+    questions, lost = race(store, connection, database_url, evidence.scaled(60), evidence.rng)
     drain(database_url)
     while due(connection):
         pass

@@ -151,7 +151,7 @@ def test_import_that_stops_reading_keeps_whole_calls_only(
 def test_killed_import_is_completed_by_the_next(
     database_url: str, store: runfold.Store, connection: Connection, tmp_path: Path
 ) -> None:
-    path = write_log(tmp_path / "log.xes", traces(60 * TRACES_PER_CALL))
+    path = write_log(tmp_path / "log.xes", traces(100 * TRACES_PER_CALL))
     rows = expected(path)
     command = [sys.executable, "-m", "runfold", "--url", database_url, "import", "xes", str(path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as importing:
@@ -160,6 +160,10 @@ def test_killed_import_is_completed_by_the_next(
             time.sleep(0.01)
         importing.send_signal(signal.SIGKILL)
     assert importing.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    # What it had sent is still carried out: it is over when its sessions are.
+    others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'runfold%'"
+    while connection.execute(others + " AND state = 'active'").rowcount and time.monotonic() < deadline:
+        time.sleep(0.01)
     before = len(logged(connection))
     assert 0 < before < len(rows)
     assert counts(import_xes(store, path)) == (len(rows) - before, before, 0)

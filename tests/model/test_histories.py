@@ -27,7 +27,7 @@ from tests.model.payloads import (
 )
 from tests.model.tables import Recorded, Row, Table, Tables, row_id, stream_uuid
 
-EXAMPLES = 1000
+EXAMPLES = 3000
 
 ANOMALIES = {
     ("workflow_executions", "missing_row"),
