@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -50,11 +51,12 @@ def dying_rebuild(url: str, step: str) -> AbstractContextManager[Process]:
 
 
 class Reading:
-    """A reader that counts rows all the time, and remembers the least of each table."""
+    """A reader that counts rows all the time, and remembers the least of each table and its longest look (seconds)."""
 
     def __init__(self, url: str) -> None:
         self.least: dict[str, int] = {}
         self.looks = 0
+        self.longest = 0.0
         self._url = url
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read)
@@ -63,7 +65,9 @@ class Reading:
         query = ", ".join(f"(SELECT count(*) FROM {table})" for table in TABLES)
         with psycopg.connect(self._url, autocommit=True) as connection:
             while not self._stop.is_set():
+                began = time.monotonic()
                 row = connection.execute(f"SELECT {query}".encode()).fetchone() or ()
+                self.longest = max(self.longest, time.monotonic() - began)
                 self.looks += 1
                 for table, count in zip(TABLES, row, strict=True):
                     self.least[table] = min(count, self.least.get(table, count))

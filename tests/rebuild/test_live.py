@@ -68,12 +68,12 @@ def rebuild_beside_writers(log: Log, url: str, rebuilder: Rebuilder, evidence: E
     with Reading(url) as reading, worker(url, batch_size=2_000), Writers(url) as writers:
         standing = dict(reading.least)
         time.sleep(1)
-        before = writers.longest
-        writers.longest = 0.0
+        before, before_look = writers.longest, reading.longest
+        writers.longest = reading.longest = 0.0
         locked = []
         for _ in range(2):
             locked += [item.locked_seconds for item in rebuilder().values()]
-        longest = writers.longest
+        longest, longest_look = writers.longest, reading.longest
     assert writers.failures == []
     for table, count in reading.least.items():
         assert count >= standing[table] - (table == "public.workflow_status"), f"{table} had a gap"
@@ -85,6 +85,8 @@ def rebuild_beside_writers(log: Log, url: str, rebuilder: Rebuilder, evidence: E
         looks=reading.looks,
         longest_append=round(longest, 3),
         longest_append_without=round(before, 3),
+        longest_look=round(longest_look, 3),
+        longest_look_without=round(before_look, 3),
         longest_lock=round(max(locked), 3),
     )
     assert_tables_equal(reference.fold(events), read_tables(log.connection))
