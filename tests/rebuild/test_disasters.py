@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+import runfold
 from runfold.database.connections import mapped_errors
 from runfold.database.migrations import migrate
 from runfold.errors import CheckpointAhead, DiskFull
@@ -97,6 +98,54 @@ def test_what_the_restored_log_holds_is_taken_when_that_is_said(
     assert drain(database_url) == {}
     log.assert_folded()
     assert_nothing_differs(database_url)
+
+
+def test_a_promoted_standby_goes_on_from_what_it_got(
+    private_server: PrivateServerFactory, schema_copy: Path, tmp_path: Path, evidence: Evidence
+) -> None:
+    """Checkpoint and rows came by the same way as the log, so none is ahead; what was never shipped is gone for all."""
+    primary = private_server()
+    migrate(primary.url, folder=schema_copy)
+    primary.stop()
+    home = tmp_path / "standby"
+    subprocess.run(["/bin/cp", "-a", primary.home, home], check=True)
+    (home / "port").unlink()
+    subprocess.run(["/bin/cp", "-a", home / "data" / "PG_VERSION", home / "data" / "standby.signal"], check=True)
+    primary.start()
+    with psycopg.connect(primary.url, autocommit=True) as connection:
+        log = Log(connection)
+        append_everything(log, appends=5)
+        drain(primary.url)
+        shipped = log.events[-1].position
+        connection.execute("SELECT pg_switch_wal()")
+        shipping = {"restore_command": f'cp "{primary.data}/pg_wal/%f" "%p"', "hot_standby": "on"}
+        standby = private_server(home=home, settings=shipping)
+        with psycopg.connect(standby.url, autocommit=True) as replica:
+            eventually(lambda: folded(replica, shipped))
+            with runfold.connect(standby.url) as reader:
+                assert all(item.position <= shipped for item in reader.read_all(limit=10_000))
+                with pytest.raises(runfold.errors.DatabaseReadOnly):
+                    reader.append(
+                        "log-7", [runfold.events.LogAppended(level="INFO", event_type="step_output", message="m")]
+                    )
+            replica.execute("SELECT pg_promote()")
+            # Acknowledged and folded by the primary, and never seen by the standby.
+            log.append("execution-lost", *run("lost"))
+            drain(primary.url)
+            lost = log.events[-1].position
+            primary.stop("immediate")
+            got = replica.execute("SELECT max(position) FROM runfold.events").fetchone() or (0,)
+            evidence.note(shipped=shipped, lost_up_to=lost, got=got[0])
+            assert got[0] == shipped
+            assert checkpoint(replica) <= shipped
+    log.events = [item for item in log.events if item.position <= shipped]
+    log.versions = {item.stream_id: item.stream_version for item in log.events}
+    with psycopg.connect(standby.url, autocommit=True) as connection:
+        log.connection = connection
+        log.append("execution-next", *run("next"))
+        assert drain(standby.url) == {}
+        log.assert_folded()
+    assert_nothing_differs(standby.url)
 
 
 def test_control_an_obeyed_checkpoint_skips_what_is_appended(
