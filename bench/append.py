@@ -8,7 +8,6 @@ event ids, no checks and no order.
 
 from __future__ import annotations
 
-import multiprocessing
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -17,6 +16,7 @@ import psycopg
 
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
+from bench.team import Team
 from bench.writers import SIDES, write
 
 BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
@@ -25,37 +25,17 @@ BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
 SHAPES = ((1, 1, 300, 2.0), (8, 1, 100, 3.0), (8, 10, 50, 2.5), (4, 100, 20, 1.5))
 
 
-class Writers:
+class Writers(Team):
     """Processes that write when told to."""
 
     def __init__(self, url: str, count: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        ready = spawn.Barrier(count)
+        super().__init__(write, [(url, number) for number in range(count)])
         self._turn = 0
-        self._pipes = []
-        self._processes = []
-        for number in range(count):
-            ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=write, args=(url, number, ready, theirs), daemon=True)
-            process.start()
-            self._pipes.append(ours)
-            self._processes.append(process)
-            ours.recv()  # one after the other: the library's tables are made by the first
 
     def events_per_second(self, side: str, appends: int, events: int) -> float:
-        """All writers at once, from the first one's beginning to the last one's end."""
         self._turn += 1
-        for pipe in self._pipes:
-            pipe.send((side, f"{side}{len(self._pipes)}x{events}-{self._turn}", appends, events))
-        times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]
-        took = max(ended for _, ended in times) - min(began for began, _ in times)
-        return len(self._pipes) * appends * events / took
-
-    def end(self) -> None:
-        for pipe in self._pipes:
-            pipe.send(None)
-        for process in self._processes:
-            process.join()
+        took = self.seconds((side, f"{side}{len(self)}x{events}-{self._turn}", appends, events))
+        return len(self) * appends * events / took
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ of either module, on the same server. With 1 thread, with 8 threads of one proce
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection
@@ -22,6 +21,7 @@ from eventsourcing.domain import Aggregate, event
 from bench.library import environment
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
+from bench.team import Team
 
 EVENTS = 17
 TEXT = "The applicant's income was confirmed by the employer; the offer can go out as calculated. " * 3
@@ -75,36 +75,15 @@ def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> N
         cases.close()
 
 
-class Deciders:
+class Deciders(Team):
     """Processes that save aggregates when told to."""
 
     def __init__(self, url: str, processes: int, threads: int) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        ready = spawn.Barrier(processes)
+        super().__init__(decide_some, [(url, threads)] * processes)
         self._threads = threads
-        self._pipes = []
-        self._processes = []
-        for _ in range(processes):
-            ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=decide_some, args=(url, threads, ready, theirs), daemon=True)
-            process.start()
-            self._pipes.append(ours)
-            self._processes.append(process)
-            ours.recv()  # one after the other: the library's tables are made by the first
 
     def events_per_second(self, side: str, aggregates: int) -> float:
-        """All at once, from the first one's beginning to the last one's end."""
-        for pipe in self._pipes:
-            pipe.send((side, aggregates))
-        times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]
-        took = max(ended for _, ended in times) - min(began for began, _ in times)
-        return len(self._pipes) * self._threads * aggregates * EVENTS / took
-
-    def end(self) -> None:
-        for pipe in self._pipes:
-            pipe.send(None)
-        for process in self._processes:
-            process.join()
+        return len(self) * self._threads * aggregates * EVENTS / self.seconds((side, aggregates))
 
 
 def main() -> None:

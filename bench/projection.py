@@ -12,13 +12,12 @@ import sys
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import psycopg
 
 from bench import runner, tables
 from bench.rounds import Ratio, report
-from bench.servers import REAL_LOG, Server, command, options, run, server
+from bench.servers import REAL_LOG, Server, command, number, options, run, server
 
 RUNNER_EVENTS = 20_000
 
@@ -34,7 +33,7 @@ def seconds_of_worker(url: str) -> float:
 
 def warm(url: str) -> int:
     with psycopg.connect(url) as connection:
-        return _one(connection, "SELECT count(*) FROM (SELECT data, metadata FROM runfold.events) AS e")
+        return number(connection, "SELECT count(*) FROM (SELECT data, metadata FROM runfold.events) AS e")
 
 
 def measure(on: Server, imported: str, events: int, runner_events: int) -> dict[str, float]:
@@ -86,12 +85,6 @@ def main() -> None:
             **{f"median {name}": median(values) for name, values in sides.items()},
         },
     )
-
-
-def _one(connection: psycopg.Connection[Any], statement: str) -> int:
-    row = connection.execute(statement.encode()).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 if __name__ == "__main__":

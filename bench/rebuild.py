@@ -14,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import orjson
 import psycopg
@@ -23,7 +22,7 @@ from psycopg import sql
 from bench import runner, tables
 from bench.memory import megabytes, write_log
 from bench.rounds import Ratio, report
-from bench.servers import REPOSITORY, Server, command, options, run, server
+from bench.servers import REPOSITORY, Server, command, number, options, run, server
 
 EVENTS = 1_000_000
 IMPORTED = 300_000
@@ -38,14 +37,14 @@ def make_log(url: str, events: int, folder: Path) -> int:
     write_log(log, min(events, IMPORTED))
     run(url, "import", "xes", str(log))
     with psycopg.connect(url, autocommit=True) as connection:
-        upto = _one(connection, "SELECT max(position) FROM runfold.events")
+        upto = number(connection, "SELECT max(position) FROM runfold.events")
         for copy in range(1, -(-events // upto)):
             values = {"copy": f".{copy}", "offset": copy * upto, "upto": upto}
             connection.execute((SQL / "multiply_log.sql").read_bytes(), values)
             connection.execute((SQL / "multiply_streams.sql").read_bytes(), values)
         connection.execute("SELECT setval('runfold.events_position', (SELECT max(position) FROM runfold.events))")
         connection.execute("VACUUM (ANALYZE) runfold.events, runfold.streams")
-        return _one(connection, "SELECT count(*) FROM runfold.events")
+        return number(connection, "SELECT count(*) FROM runfold.events")
 
 
 def lose_tables(url: str) -> None:
@@ -137,14 +136,8 @@ def fresh(on: Server, url: str) -> str:
     """A copy of the database, its pages read once."""
     copy = on.create(template=url)
     with psycopg.connect(copy) as connection:
-        _one(connection, "SELECT count(*) FROM (SELECT data, metadata FROM runfold.events) AS e")
+        number(connection, "SELECT count(*) FROM (SELECT data, metadata FROM runfold.events) AS e")
     return copy
-
-
-def _one(connection: psycopg.Connection[Any], statement: str) -> int:
-    row = connection.execute(statement.encode()).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -82,6 +83,13 @@ def server(url: str | None) -> Iterator[Server]:
     finally:
         embedded.stop("immediate")
         shutil.rmtree(home, ignore_errors=True)
+
+
+def number(connection: psycopg.Connection[Any], statement: str) -> int:
+    """The one number that a statement returns."""
+    row = connection.execute(statement.encode()).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def command(url: str, *arguments: str) -> list[str]:

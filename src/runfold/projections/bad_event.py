@@ -50,6 +50,17 @@ def one_line(exc: Failure) -> str:
     return " ".join(str(message or exc).split())
 
 
+def parking(group: Group, stream_id: str, position: int, error: Failure) -> dict[str, Any]:
+    """The parameters of every statement that parks a stream."""
+    return {
+        "group": group.name,
+        "stream": stream_id,
+        "position": position,
+        "sqlstate": sqlstate_of(error),
+        "error": one_line(error),
+    }
+
+
 def check_constraints(cursor: psycopg.Cursor[Any]) -> None:
     """Let deferred constraints speak now, not at commit, where they would take other streams with them."""
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

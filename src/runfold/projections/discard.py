@@ -8,7 +8,15 @@ from typing import Any
 import psycopg
 
 from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
-from runfold.projections.bad_event import Bad, check_constraints, fold_to_the_bad_one, is_poison, one_line, sqlstate_of
+from runfold.projections.bad_event import (
+    Bad,
+    check_constraints,
+    fold_to_the_bad_one,
+    is_poison,
+    one_line,
+    parking,
+    sqlstate_of,
+)
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import NO_STREAM, bind, fold_batch, live_schemas
 from runfold.projections.replay import can_replay, replay_group
@@ -135,16 +143,7 @@ def _leave_parked(cursor: psycopg.Cursor[Any], group: Group, stream_id: str, bad
     """Park the stream at another event, or no more."""
     cursor.execute(statement("unpark_stream"), {"group": group.name, "stream": stream_id})
     if bad is not None:
-        cursor.execute(
-            statement("park_stream"),
-            {
-                "group": group.name,
-                "stream": stream_id,
-                "position": bad.position,
-                "sqlstate": sqlstate_of(bad.error),
-                "error": one_line(bad.error),
-            },
-        )
+        cursor.execute(statement("park_stream"), parking(group, stream_id, bad.position, bad.error))
 
 
 def _replay(

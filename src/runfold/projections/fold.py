@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, LiteralString
@@ -138,47 +139,28 @@ def fold_batch(
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
-    if group.own_login is None:
-        _fold_parts(cursor, group, after, upto, types, streams, stream, barriers, given, small=small)
-        return
-    if not isinstance(cursor.connection, OwnConnection):
+    if group.own_login is not None and not isinstance(cursor.connection, OwnConnection):
         raise ProjectionRoleUnsafe(
             f"the projections of the group {group.name} are a user's", hint="fold them in a session of their login"
         )
-    with unchanged(cursor, group.name):
-        _fold_parts(cursor, group, after, upto, types, streams, stream, barriers, given, small=small)
-
-
-def _fold_parts(
-    cursor: psycopg.Cursor[Any],
-    group: Group,
-    after: int,
-    upto: int,
-    types: frozenset[str],
-    streams: LiteralString,
-    stream: str | None,
-    barriers: LiteralString | None,
-    given: Mapping[str, Any],
-    *,
-    small: bool,
-) -> None:
     parameters: dict[str, Any] = {"group": group.name, "stream": stream, **given}
-    if group.barriers.isdisjoint(types):
-        parameters |= {"after": after, "upto": upto}
-        _fold_range(cursor, group, types, streams, parameters, small=small)
-        return
-    parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
-    cuts: LiteralString = statement("barrier_cuts")
-    if barriers is not None:
-        cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
-    cursor.execute(cuts.replace("{streams}", streams), parameters, prepare=small)
-    # Where there is no event at all, each statement runs once: who folds nothing wants to know whether they can run.
-    for last, found in cursor.fetchall() or [(upto, types)]:
-        present = frozenset(found)
-        whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
-        parameters |= {"after": after, "upto": last}
-        _fold_range(cursor, group, present, whose, parameters, small=small)
-        after = last
+    with nullcontext() if group.own_login is None else unchanged(cursor, group.name):
+        if group.barriers.isdisjoint(types):
+            parameters |= {"after": after, "upto": upto}
+            _fold_range(cursor, group, types, streams, parameters, small=small)
+            return
+        parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
+        cuts: LiteralString = statement("barrier_cuts")
+        if barriers is not None:
+            cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
+        cursor.execute(cuts.replace("{streams}", streams), parameters, prepare=small)
+        # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
+        for last, found in cursor.fetchall() or [(upto, types)]:
+            present = frozenset(found)
+            whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
+            parameters |= {"after": after, "upto": last}
+            _fold_range(cursor, group, present, whose, parameters, small=small)
+            after = last
 
 
 def _fold_range(

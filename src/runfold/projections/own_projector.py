@@ -12,16 +12,13 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import LeadershipLost, ProjectionEscaped
-from runfold.projections.bad_event import Check, Failure, is_poison, sqlstate_of
+from runfold.projections.bad_event import Check, Failure, fold_alone, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     FOLD_SESSION,
-    ONE_STREAM,
-    Bounds,
     HandlerFailed,
     batch_bounds,
     bind,
-    fold_batch,
     live_schemas,
 )
 from runfold.projections.own_session import OwnConnection
@@ -195,33 +192,23 @@ class OwnProjector(Projector):
                 {"group": group.name, "after": after, "upto": bounds.upto, "types": group.events},
             )
             for (stream_id,) in cursor.fetchall()[:_TRIED]:
-                failure = self._try_one(cursor, group, after, bounds, stream_id)
+                with self.connection.transaction(force_rollback=True):
+                    bind(cursor, live_schemas(group))
+                    failure = fold_alone(
+                        self.connection,
+                        cursor,
+                        group,
+                        stream_id,
+                        after=after,
+                        upto=bounds.upto,
+                        types=bounds.types,
+                        check=lambda _: None,
+                    )
                 if failure is None:
                     return
         if failure is not None:
             self._stop(group, failure)
             raise GroupStopped(str(failure))
-
-    def _try_one(
-        self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
-    ) -> Failure | None:
-        try:
-            with self.connection.transaction(force_rollback=True):
-                bind(cursor, live_schemas(group))
-                fold_batch(
-                    cursor,
-                    group,
-                    after=after,
-                    upto=bounds.upto,
-                    types=bounds.types,
-                    streams=ONE_STREAM,
-                    stream=stream_id,
-                )
-        except (psycopg.Error, HandlerFailed) as exc:
-            if not is_poison(exc):
-                raise
-            return exc
-        return None
 
 
 def _check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:

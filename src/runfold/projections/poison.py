@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import RebuildFailed
-from runfold.projections.bad_event import is_poison, one_line
+from runfold.projections.bad_event import is_poison, one_line, parking
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import NO_STREAM, SOME_STREAMS, bind, fold_batch
 from runfold.projections.shadows import NOT_LEFT_OUT, make_shadows
@@ -68,16 +68,7 @@ def find_poison(
             stream_id=suspects[0],
             position=positions[low],
         ) from failure
-    connection.execute(
-        statement("rebuild_park_found"),
-        {
-            "group": group.name,
-            "stream": suspects[0],
-            "position": positions[low],
-            "sqlstate": failure.sqlstate,
-            "error": one_line(failure),
-        },
-    )
+    connection.execute(statement("rebuild_park_found"), parking(group, suspects[0], positions[low], failure))
 
 
 def _failure(

@@ -20,6 +20,7 @@ from runfold.projections.bad_event import (
     fold_to_the_bad_one,
     is_poison,
     one_line,
+    parking,
     sqlstate_of,
 )
 from runfold.projections.catalogue import Group
@@ -28,7 +29,6 @@ from runfold.projections.fold import (
     NO_STREAM,
     NOT_PARKED,
     SMALL_BATCH,
-    Bounds,
     HandlerFailed,
     ask_bounds,
     batch_bounds,
@@ -261,7 +261,7 @@ class Projector:
                 )
                 if bad is None:
                     continue
-                self._note_parked(cursor, group, stream_id, bad.position, bad.error)
+                cursor.execute(statement(self._PARK), parking(group, stream_id, bad.position, bad.error))
                 log.error(
                     "stream %s is parked in group %s at position %s: %s",
                     stream_id,
@@ -271,35 +271,6 @@ class Projector:
                 )
             self._move(cursor, group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
-
-    def _note_parked(
-        self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, position: int, failure: Failure
-    ) -> None:
-        cursor.execute(
-            statement(self._PARK),
-            {
-                "group": group.name,
-                "stream": stream_id,
-                "position": position,
-                "sqlstate": sqlstate_of(failure),
-                "error": one_line(failure),
-            },
-        )
-
-    def _fold_one(
-        self, cursor: psycopg.Cursor[Any], group: Group, after: int, bounds: Bounds, stream_id: str
-    ) -> Failure | None:
-        """Fold one stream's events of a batch; on a data error undo that and return it."""
-        return fold_alone(
-            self.connection,
-            cursor,
-            group,
-            stream_id,
-            after=after,
-            upto=bounds.upto,
-            types=bounds.types,
-            check=self._check_of(group),
-        )
 
     def _check_of(self, group: Group) -> Check:  # noqa: ARG002 - for who overrides it
         """What lets the deferred constraints of the group's tables speak."""
@@ -319,7 +290,7 @@ class Projector:
             first, checkpoint = row
             failure = self._retry(cursor, group, stream_id, first, checkpoint)
             if failure is not None:
-                self._note_parked(cursor, group, stream_id, first, failure)
+                cursor.execute(statement(self._PARK), parking(group, stream_id, first, failure))
             return failure
 
     def _retry(
@@ -328,8 +299,15 @@ class Projector:
         unpark = {"group": group.name, "stream": stream_id}
         if not can_replay(group):
             bind(cursor, live_schemas(group))
-            failure = self._fold_one(
-                cursor, group, first - 1, Bounds(checkpoint, 1, frozenset(group.events)), stream_id
+            failure = fold_alone(
+                self.connection,
+                cursor,
+                group,
+                stream_id,
+                after=first - 1,
+                upto=checkpoint,
+                types=frozenset(group.events),
+                check=self._check_of(group),
             )
             if failure is None:
                 cursor.execute(statement(self._UNPARK), unpark)

@@ -25,8 +25,8 @@ from runfold.projections.contract import Projection
 from runfold.projections.fold import batch_bounds, bind, fold_batch
 from runfold.projections.own_rebuild import rebuild_own
 from runfold.projections.reconcile import (
-    Difference,
     Pair,
+    Reconciled,
     mend_copies,
     parents_first,
     stream_values,
@@ -54,17 +54,9 @@ Progress = Callable[[str, str, int, int], None]
 
 
 @dataclass(slots=True)
-class Rebuilt:
+class Rebuilt(Reconciled):
     """What a rebuild did to one table, or with `dry_run` would do; `differences` are the first of them, in full."""
 
-    projection: str
-    group: str
-    position: int
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    differing: int = 0
-    differences: list[Difference] = field(default_factory=list)
     parked_streams: list[str] = field(default_factory=list)
     newly_parked: list[str] = field(default_factory=list)
     locked_seconds: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,20 @@ class Difference:
     key: dict[str, Any]
     kind: str
     columns: dict[str, tuple[str | None, str | None]]
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What was done to one table, or would be, and what differed."""
+
+    projection: str
+    group: str
+    position: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    differing: int = 0
+    differences: list[Difference] = field(default_factory=list)
 
 
 @dataclass(slots=True)

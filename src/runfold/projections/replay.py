@@ -7,7 +7,7 @@ parked stream is folded up to its bad event; `parked retry` folds all of it, in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -17,7 +17,7 @@ from runfold.errors import UnknownStream
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, SOME_STREAMS, bind, fold_batch
-from runfold.projections.reconcile import Difference, Pair, mend_copies, parents_first, write_differences
+from runfold.projections.reconcile import Pair, Reconciled, mend_copies, parents_first, write_differences
 from runfold.projections.registry import check_checkpoint
 from runfold.projections.scope import KNOWN_GROUPS, Scope, scope_of, stream_column
 from runfold.projections.shadows import make_shadows
@@ -27,17 +27,9 @@ THESE_STREAMS: LiteralString = f"{SOME_STREAMS} AND {NOT_PARKED}"
 
 
 @dataclass(slots=True)
-class Replayed:
+class Replayed(Reconciled):
     """What a replay did to one table, or with `dry_run` would do; `differences` are those of the stream's rows."""
 
-    projection: str
-    group: str
-    position: int
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    differing: int = 0
-    differences: list[Difference] = field(default_factory=list)
     left_out: bool = False
     """Its rows belong to no stream, or to a user's projection: only a rebuild makes them right."""
 
