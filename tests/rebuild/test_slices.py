@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
@@ -71,8 +72,31 @@ def test_slices_and_catching_up_make_the_model_s_tables(
     build(database, history, cut, wanted)
 
 
+def without_deletions(history: History) -> History:
+    kept = [
+        (stream_id, user_id, [(event, at) for event, at in happenings if event["type"] != "WorkflowDeleted"])
+        for stream_id, user_id, happenings in history
+    ]
+    return [append for append in kept if append[2]]
+
+
+@few_in_one_database
+@example(MATCHES, 4, 3)
+@example(EXCHANGE, 5, 7)
+@example(LATE, 0, 1)
+@given(histories().map(without_deletions), st.integers(0, 60), st.integers(1, 7))
+def test_what_is_not_sliced_is_folded_at_once_where_nothing_was_deleted(
+    database: Database, history: History, cut: int, wanted: int
+) -> None:
+    build(database, history, cut, wanted)
+
+
 def everything_is_sliced(self: slices.Plan) -> Group | None:
     return None
+
+
+def across_all_the_same(self: slices.Plan) -> Group | None:
+    return replace(self.group, projections=tuple(item for item in self.group.projections if item.cross_stream))
 
 
 def nothing_of_the_others(group: Group, names: Sequence[str]) -> Group:
@@ -84,6 +108,9 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         patch.setattr(slices.Plan, "whole", property(everything_is_sliced)),
         patch.setattr(slices.Plan, "sliced", property(lambda self: [item.name for item in self.group.projections])),
     )[0],
+    "what depends on several streams is folded at once, barriers or not": lambda patch: patch.setattr(
+        slices.Plan, "across", property(across_all_the_same)
+    ),
     "what a fold reads is not folded": lambda patch: patch.setattr(slices, "reads_of", nothing_of_the_others),
 }
 
@@ -92,7 +119,8 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 def test_control_other_slices_are_found(database: Database, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     BROKEN[how](monkeypatch)
     with pytest.raises((AssertionError, Exception), match=r"differ|one key|can not be folded"):
-        build(database, [*MATCHES, *EXCHANGE], size(MATCHES) + size(EXCHANGE), 7)
+        history = [*DELETION, *MATCHES, *EXCHANGE]
+        build(database, history, size(history), 7)
 
 
 def test_as_many_slices_as_fit_memory_and_barriers_allow() -> None:

@@ -32,6 +32,9 @@ ONE_STREAM: LiteralString = f"(e.stream_id = %(stream)s AND {NOT_DISCARDED})"
 NO_STREAM: LiteralString = "false"
 SOME_STREAMS: LiteralString = "e.stream_id = ANY (%(some)s)"
 
+THE_LOG: LiteralString = "runfold.events"
+"""The relation that folds read events from, unless they were copied to another one of its columns."""
+
 _NOTHING: Mapping[str, Any] = {}
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
@@ -130,12 +133,14 @@ def fold_batch(
     barriers: LiteralString | None = None,
     given: Mapping[str, Any] = _NOTHING,
     small: bool = False,
+    events: LiteralString = THE_LOG,
 ) -> None:
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
     Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
     `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
-    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller has told `bind`.
+    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller has told `bind`. `events`
+    names the relation that holds the events.
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
@@ -147,19 +152,20 @@ def fold_batch(
     with nullcontext() if group.own_login is None else unchanged(cursor, group.name):
         if group.barriers.isdisjoint(types):
             parameters |= {"after": after, "upto": upto}
-            _fold_range(cursor, group, types, streams, parameters, small=small)
+            _fold_range(cursor, group, types, streams, parameters, small=small, events=events)
             return
         parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
         cuts: LiteralString = statement("barrier_cuts")
         if barriers is not None:
             cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
-        cursor.execute(cuts.replace("{streams}", streams), parameters, prepare=small)
+        cuts = cuts.replace("{streams}", streams).replace("{events}", events)
+        cursor.execute(cuts, parameters, prepare=small)
         # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
         for last, found in cursor.fetchall() or [(upto, types)]:
             present = frozenset(found)
             whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
             parameters |= {"after": after, "upto": last}
-            _fold_range(cursor, group, present, whose, parameters, small=small)
+            _fold_range(cursor, group, present, whose, parameters, small=small, events=events)
             after = last
 
 
@@ -171,13 +177,15 @@ def _fold_range(
     parameters: Mapping[str, Any],
     *,
     small: bool,
+    events: LiteralString,
 ) -> None:
     for projection in group.projections:
         if projection.handler is not None and not types.isdisjoint(projection.events):
             _hand_over(cursor, projection, streams, parameters)
         for part in projection.statements:
             if not types.isdisjoint(part.events):
-                cursor.execute(_with_batch(part, streams), {**parameters, "types": list(part.events)}, prepare=small)
+                query = _batch(streams, events) + part.text.replace("%", "%%")
+                cursor.execute(query, {**parameters, "types": list(part.events)}, prepare=small)
 
 
 class HandlerFailed(Exception):
@@ -195,7 +203,7 @@ def _hand_over(
     cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
 ) -> None:
     """Give the batch to a projection in Python, unless there is none for it."""
-    query = statement("batch").replace("{streams}", streams) + statement("own_batch_events")
+    query = _batch(streams, THE_LOG) + statement("own_batch_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})
         batch = [RecordedEvent(*row) for row in reading.fetchall()]
@@ -210,5 +218,5 @@ def _hand_over(
 
 
 @cache
-def _with_batch(part: Statement, streams: LiteralString) -> LiteralString:
-    return statement("batch").replace("{streams}", streams) + part.text.replace("%", "%%")
+def _batch(streams: LiteralString, events: LiteralString) -> LiteralString:
+    return statement("batch").replace("{streams}", streams).replace("{events}", events)

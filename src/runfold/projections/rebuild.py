@@ -35,7 +35,17 @@ from runfold.projections.reconcile import (
 )
 from runfold.projections.registry import check_checkpoint, note_built
 from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA
-from runfold.projections.slices import REBUILD_SESSION, Connect, Plan, fold_slices, reads_of, slices_for
+from runfold.projections.slices import (
+    REBUILD_SESSION,
+    WHOLE,
+    Connect,
+    Plan,
+    fold_across,
+    fold_slices,
+    leave_out_poison,
+    reads_of,
+    slices_for,
+)
 from runfold.projections.statements import statement
 
 log = logging.getLogger(__name__)
@@ -63,6 +73,21 @@ class Rebuilt(Reconciled):
     """How long the group's checkpoint was held, for all of its tables together."""
 
 
+class _Extent:
+    """How many events of each type the log holds, counted once for all groups."""
+
+    def __init__(self) -> None:
+        self._position = -1
+        self._counts: dict[str, int] = {}
+
+    def upto(self, connection: psycopg.Connection[Any], position: int) -> dict[str, int]:
+        """The types that occur up to a position, or a few positions more, and how often, about."""
+        if position > self._position:
+            self._counts = dict(connection.execute(statement("rebuild_extent"), {"upto": position}).fetchall())
+            self._position = position
+        return self._counts
+
+
 class _BeginAnew(Exception):
     """What the shadows were folded from is no more: other streams are parked."""
 
@@ -88,6 +113,7 @@ def rebuild(
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Rebuilt] = []
+    extent = _Extent()
     for group in catalogue.groups.values():
         if group.own_login is not None and any(projection.name in wanted for projection in group.projections):
             found += _rebuild_of_user(
@@ -97,7 +123,10 @@ def rebuild(
             for _ in range(_ATTEMPTS):
                 with connect() as connection:
                     connection.execute(REBUILD_SESSION)
-                    one = _Rebuild(connection, connect, group, sorted(wanted), jobs, park, restored, limit, progress)
+                    connection.execute(statement("rebuild_parallel"), {"workers": str(jobs - 1)})
+                    one = _Rebuild(
+                        connection, connect, group, sorted(wanted), jobs, park, restored, limit, progress, extent
+                    )
                     with one.alone():
                         try:
                             found += one.run(dry_run=dry_run)
@@ -151,8 +180,10 @@ class _Rebuild:
         restored: bool,
         limit: int | None,
         progress: Progress,
+        extent: _Extent,
     ) -> None:
         self.connection = connection
+        self.extent = extent
         self.connect = connect
         self.whole_group = group
         self.jobs = jobs
@@ -223,10 +254,9 @@ class _Rebuild:
             state is not None and state[0] == self.digest and state[1] <= upto and not self._parked_differ(state[1])
         )
         position, slices, folded = state[1:3] + state[4:] if state is not None and resumes else (upto, 0, False)
-        events, barriers, types = self.connection.execute(
-            statement("rebuild_extent"),
-            {"upto": position, "types": self.group.events, "barriers": sorted(self.group.barriers)},
-        ).fetchone() or (0, 0, [])
+        counts = self.extent.upto(self.connection, position)
+        types = counts.keys() & set(self.group.events)
+        events, barriers = (sum(counts[name] for name in types & some) for some in (types, self.group.barriers))
         if resumes:
             log.info("the rebuild of group %s goes on from where it was", self.group.name)
         else:
@@ -267,16 +297,22 @@ class _Rebuild:
             park=self.park,
             progress=lambda events: self.progress(self.group.name, "fold", events, plan.events),
         )
-        with self.connection.transaction(), self.connection.cursor() as cursor:
+        while True:
             try:
-                for pair in self.pairs.values():
-                    pair.index_shadow(cursor)
+                with self.connection.transaction(), self.connection.cursor() as cursor:
+                    for pair in self.pairs.values():
+                        pair.index_shadow(cursor)
+                    if WHOLE not in done:
+                        fold_across(cursor, plan)
+                    cursor.execute(statement("rebuild_folded"), self._named)
+                return
             except psycopg.errors.UniqueViolation as exc:
                 raise RebuildFailed(
                     f"two streams have a row of one key: {exc.diag.message_detail}",
                     hint="a table whose rows depend on several streams says cross_stream: true",
                 ) from exc
-            cursor.execute(statement("rebuild_folded"), self._named)
+            except psycopg.Error as exc:
+                leave_out_poison(self.connection, plan, exc, park=self.park)
 
     def _catch_up(self) -> None:
         """Fold into the shadows what the live tables have folded meanwhile, until little is left."""
@@ -319,7 +355,7 @@ class _Rebuild:
         (self.xmin,) = self.connection.execute(statement("oldest_writer")).fetchone() or (0,)
         for number, projection in enumerate(self.targets):
             self.progress(self.group.name, "compare", number, len(self.targets))
-            with self.connection.cursor() as cursor:
+            with self.connection.transaction(), self.connection.cursor() as cursor:
                 self.pairs[projection.name].suspect_all(cursor)
 
     def _watch(self, cursor: psycopg.Cursor[Any], projection: Projection) -> None:

@@ -85,10 +85,12 @@ class Pair:
             "suspects": sql.Identifier("pg_temp", self.suspects),
             "found": sql.Identifier("pg_temp", f"found {projection.name}"[:63]),
             "renamed": sql.Identifier("pg_temp", f"renamed {projection.name}"[:63]),
+            "compared": sql.Identifier("pg_temp", f"compared {projection.name}"[:63]),
             "one": sql.Identifier(self._key[0]),
             "key_columns": _listed(sql.SQL("live.{} AS {}").format(_id(self._key[n]), _k(n)) for n in keys),
             "either_key": _listed(
-                sql.SQL("coalesce(live.{}, folded.{})").format(_id(name), _id(name)) for name in self._key
+                sql.SQL("coalesce(live.{}, folded.{}) AS {}").format(_id(name), _id(name), _k(n))
+                for n, name in enumerate(self._key)
             ),
             "key_pairs": _listed(
                 sql.SQL("{}, coalesce(live.{}, folded.{})").format(sql.Literal(name), _id(name), _id(name))
@@ -151,7 +153,12 @@ class Pair:
         cursor.execute(self._query("make_suspects"))
 
     def suspect_all(self, cursor: psycopg.Cursor[Any]) -> None:
-        """Suspect every row that differs now."""
+        """Suspect every row that differs now; in a transaction, for whose rest joins are not planned as merges.
+
+        A merge would read both tables in the order of their keys, row by row at random places.
+        """
+        cursor.execute("SET LOCAL enable_mergejoin = off")
+        cursor.execute(self._query("compare_all"))
         cursor.execute(self._query("suspect_all"))
 
     def suspect_written(self, cursor: psycopg.Cursor[Any], xmin: int) -> None:

@@ -2,7 +2,8 @@
 
 A slice is folded into temporary tables of its own connection, without standing rows and without indexes, and its rows
 are appended to the shadows in the same transaction that notes it as done. Tables whose rows depend on several streams
-are not sliced: the log is folded whole into them and into what they read, as one more task.
+are not sliced. They are folded at once when the slices are done; or, where that would not give the same, the log is
+folded whole into them and into what they read, as one more task.
 """
 
 from __future__ import annotations
@@ -34,9 +35,7 @@ EVENTS_A_BARRIER = 100
 WHOLE = -1
 """The number of the task that folds what can not be sliced."""
 
-_OF_SLICE: LiteralString = (
-    f"mod(hashtextextended(e.stream_id, 0) & 2147483647, %(slices)s) = %(slice)s AND {NOT_LEFT_OUT}"
-)
+_SLICE_EVENTS: LiteralString = "pg_temp.slice_events"
 
 REBUILD_SESSION: LiteralString = (
     FOLD_SESSION
@@ -44,6 +43,8 @@ REBUILD_SESSION: LiteralString = (
     SET work_mem = '64MB';
     SET maintenance_work_mem = '128MB';
     SET temp_buffers = '64MB';
+    SET default_statistics_target = 10;
+    SET max_parallel_workers_per_gather = 0;
     SET synchronous_commit = off;
     SET client_connection_check_interval = '250ms'
 """
@@ -62,8 +63,21 @@ class Plan:
     types: frozenset[str]
 
     @property
+    def across(self) -> Group | None:
+        """The projections that can not be sliced, where they can be folded at once when what they read is whole.
+
+        That is so unless a barrier lies between, or they read a table as it stood before each batch.
+        """
+        found = tuple(item for item in self.group.projections if item.cross_stream)
+        if not found or not self.group.barriers.isdisjoint(self.types) or any(item.reads_before for item in found):
+            return None
+        return replace(self.group, projections=found)
+
+    @property
     def whole(self) -> Group | None:
-        """The projections that can not be sliced, and what they read; None where all can."""
+        """The projections that can be folded neither in slices nor `across` them, and what they read."""
+        if self.across is not None:
+            return None
         needed = reads_of(self.group, [item.name for item in self.group.projections if item.cross_stream])
         return needed if needed.projections else None
 
@@ -78,7 +92,9 @@ class Plan:
 
     @property
     def tasks(self) -> list[int]:
-        """The slices' numbers, and WHOLE."""
+        """The slices' numbers, and WHOLE; none for nothing."""
+        if not self.events:
+            return []
         return [*([WHOLE] if self.whole is not None else []), *(range(self.slices) if self.sliced else ())]
 
 
@@ -153,6 +169,14 @@ def fold_slices(
             each.result()
 
 
+def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
+    """Fold what is not sliced over the finished shadows of the slices, in the caller's transaction."""
+    if plan.across is not None:
+        bind(cursor, [SHADOW_SCHEMA])
+        fold_batch(cursor, plan.across, after=0, upto=plan.position, types=plan.types, streams=NOT_LEFT_OUT)
+        cursor.execute("SET LOCAL search_path = DEFAULT")
+
+
 def _do(connection: psycopg.Connection[Any], plan: Plan, task: int, *, park: bool) -> None:
     """Do one task in one transaction; when a stream can not be folded, find it, and do it again without."""
     while True:
@@ -166,9 +190,14 @@ def _do(connection: psycopg.Connection[Any], plan: Plan, task: int, *, park: boo
                     _fold(cursor, plan, task)
             return
         except psycopg.Error as exc:
-            if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
-                raise
-            find_poison(connection, plan.group, plan.position, plan.types, exc, park=park)
+            leave_out_poison(connection, plan, exc, park=park)
+
+
+def leave_out_poison(connection: psycopg.Connection[Any], plan: Plan, failure: psycopg.Error, *, park: bool) -> None:
+    """Find the stream that a fold failed at and, with `park`, leave it out; raise what is no stream's fault."""
+    if isinstance(failure, psycopg.OperationalError) or not is_poison(failure):
+        raise failure
+    find_poison(connection, plan.group, plan.position, plan.types, failure, park=park)
 
 
 def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
@@ -179,21 +208,29 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
         fold_shadows(cursor, whole, plan.position, streams=NOT_LEFT_OUT)
         group, results = whole, {item.name for item in whole.projections} - set(plan.sliced)
     else:
+        _gather(cursor, plan, task)
         bind(cursor, ["pg_temp"])
-        fold_batch(
-            cursor,
-            plan.group,
-            after=0,
-            upto=plan.position,
-            types=plan.types,
-            streams=_OF_SLICE,
-            barriers=NOT_LEFT_OUT,
-            given={"slices": plan.slices, "slice": task},
-        )
+        fold_batch(cursor, plan.group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
         group, results = plan.group, set(plan.sliced)
     for projection in group.projections:
         if projection.name in results:
             Pair(cursor, projection, SHADOW_SCHEMA).copy_rows(cursor, "pg_temp")
+
+
+def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
+    """Copy the events of a slice, and all barriers, out of the log: its statements read it once instead of once each."""
+    cursor.execute(
+        statement("gather_slice").replace("{streams}", NOT_LEFT_OUT),
+        {
+            "group": plan.group.name,
+            "upto": plan.position,
+            "types": sorted(plan.types),
+            "barriers": sorted(plan.group.barriers),
+            "slices": plan.slices,
+            "slice": number,
+        },
+    )
+    cursor.execute(sql.SQL("ANALYZE {} (position, type, stream_id)").format(sql.Identifier("pg_temp", "slice_events")))
 
 
 def _make_scratch(connection: psycopg.Connection[Any], group: Group) -> None:

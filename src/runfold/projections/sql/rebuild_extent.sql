@@ -1,5 +1,3 @@
--- rebuild_extent: how much there is to fold: events, barriers among them, and the types that occur.
--- Parameters: upto, types (text[]), barriers (text[]).
-SELECT count(*), count(*) FILTER (WHERE e.type = ANY (%(barriers)s)), coalesce(array_agg(DISTINCT e.type), '{}')
-  FROM runfold.events e
- WHERE e.position <= %(upto)s AND e.type = ANY (%(types)s)
+-- rebuild_extent: how many events of each type there are to fold. It aggregates without DISTINCT, so that it can be done in parallel.
+-- Parameters: upto.
+SELECT e.type, count(*) FROM runfold.events e WHERE e.position <= %(upto)s GROUP BY e.type
