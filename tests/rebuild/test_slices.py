@@ -118,8 +118,8 @@ BROKEN: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_control_other_slices_are_found(database: Database, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     BROKEN[how](monkeypatch)
+    history = [*DELETION, *MATCHES, *EXCHANGE]
     with pytest.raises((AssertionError, Exception), match=r"differ|one key|can not be folded"):
-        history = [*DELETION, *MATCHES, *EXCHANGE]
         build(database, history, size(history), 7)
 
 

@@ -14,7 +14,7 @@ from psycopg import sql
 from runfold.errors import ProjectionRoleUnsafe, RunfoldError
 from runfold.log.envelope import RecordedEvent
 from runfold.projections.catalogue import Group
-from runfold.projections.contract import Projection, Statement
+from runfold.projections.contract import Projection
 from runfold.projections.own_session import OwnConnection, unchanged
 from runfold.projections.statements import statement
 

@@ -218,7 +218,7 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
 
 
 def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
-    """Copy the events of a slice, and all barriers, out of the log: its statements read it once instead of once each."""
+    """Copy the events of a slice, and all barriers, out of the log: it is read once, and not once a statement."""
     cursor.execute(
         statement("gather_slice").replace("{streams}", NOT_LEFT_OUT),
         {
