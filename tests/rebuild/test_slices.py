@@ -123,9 +123,10 @@ def test_control_other_slices_are_found(database: Database, monkeypatch: pytest.
         build(database, history, size(history), 7)
 
 
-def test_as_many_slices_as_fit_memory_and_barriers_allow() -> None:
+def test_as_many_slices_as_connections_scans_and_barriers_allow() -> None:
     assert slices.slices_for(0, 0, 2) == 1
     assert slices.slices_for(1_000, 0, 2) == 2
-    assert slices.slices_for(1_000_000, 0, 2) == 5
+    assert slices.slices_for(1_000_000, 0, 2) == 4
+    assert slices.slices_for(1_000_000, 0, 3) == 6
     assert slices.slices_for(1_000_000_000, 0, 2) == slices.MOST_SLICES
     assert slices.slices_for(1_000_000, 5_000, 2) == 1

@@ -27,8 +27,10 @@ from runfold.projections.statements import statement
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
-EVENTS_A_SLICE = 200_000
-MOST_SLICES = 64
+# A slice costs a scan of the log, so large logs have large slices: what does not fit into memory is sorted on disk, which
+# costs less.
+EVENTS_A_SLICE = 300_000
+MOST_SLICES = 16
 # Each slice pays for each barrier; there shall be this many events for it.
 EVENTS_A_BARRIER = 100
 
@@ -99,10 +101,10 @@ class Plan:
 
 
 def slices_for(events: int, barriers: int, jobs: int) -> int:
-    """How many slices: enough for all connections, small enough to be sorted in memory, and none for nothing."""
+    """How many slices: as many for each connection, few enough for scans and barriers, and none for nothing."""
     wanted = min(-(-events // EVENTS_A_SLICE), MOST_SLICES)
     affordable = events // (EVENTS_A_BARRIER * (barriers + 1))
-    return max(1, min(max(wanted, jobs), affordable))
+    return max(1, min(-(-max(wanted, 1) // jobs) * jobs, affordable))
 
 
 def reads_of(group: Group, names: Sequence[str]) -> Group:
@@ -146,7 +148,6 @@ def fold_slices(
                     continue
                 with connect() as connection:
                     connection.execute(REBUILD_SESSION)
-                    _make_scratch(connection, plan.group)
                     while True:
                         _do(connection, plan, task, park=park)
                         with lock:
@@ -208,6 +209,7 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
         fold_shadows(cursor, whole, plan.position, streams=NOT_LEFT_OUT)
         group, results = whole, {item.name for item in whole.projections} - set(plan.sliced)
     else:
+        _make_scratch(cursor, plan.group)
         _gather(cursor, plan, task)
         bind(cursor, ["pg_temp"])
         fold_batch(cursor, plan.group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
@@ -233,12 +235,12 @@ def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
     cursor.execute(sql.SQL("ANALYZE {} (position, type, stream_id)").format(sql.Identifier("pg_temp", "slice_events")))
 
 
-def _make_scratch(connection: psycopg.Connection[Any], group: Group) -> None:
-    """Temporary tables without indexes, empty again after each transaction."""
+def _make_scratch(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    """Temporary tables without indexes, for one transaction: what a failed one leaves in them would be read by the next."""
     for projection in group.projections:
-        connection.execute(
+        cursor.execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS)"
-                " ON COMMIT DELETE ROWS"
+                " ON COMMIT DROP"
             ).format(sql.Identifier("pg_temp", projection.table), sql.Identifier(projection.schema, projection.table))
         )
