@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from runfold.projections import rebuild as module
+from runfold.projections import group_rebuild as module
 from runfold.projections import slices
-from runfold.projections.rebuild import _Rebuild
+from runfold.projections.group_rebuild import GroupRebuild
 from runfold.projections.reconcile import Pair
 from runfold.projections.statements import statement
 from tests.fixtures.evidence import Evidence
@@ -23,18 +23,19 @@ from tests.worker.processes import Process, assert_nothing_differs, drain, event
 
 # Each step: where it is, and how to die there.
 STEPS: dict[str, tuple[Any, str, Wrap]] = {
-    "when it has begun": (_Rebuild, "_begin", after(2)),
+    "when it has begun": (GroupRebuild, "_begin", after(2)),
     "before a slice's rows are kept": (Pair, "copy_rows", before(4)),
     "after a slice": (slices, "_do", after(4)),
     "before the keys are made": (Pair, "index_shadow", before(5)),
-    "when all is folded": (_Rebuild, "_fold", after(2)),
-    "before it catches up": (_Rebuild, "_fold_tail", before(1)),
-    "when it has compared": (_Rebuild, "_compare", after(2)),
-    "under the lock": (_Rebuild, "_reconcile", before(2)),
+    "when all is folded": (GroupRebuild, "_fold", after(2)),
+    "before it catches up": (GroupRebuild, "_fold_tail", before(1)),
+    "when it has compared": (GroupRebuild, "_compare", after(2)),
+    "when some of it is filled": (Pair, "insert_numbered", after(3)),
+    "under the lock": (GroupRebuild, "_reconcile", before(2)),
     "before a row is written": (Pair, "write", before(4)),
     "when all is written": (module, "write_differences", after(2)),
     "before it is committed": (module, "note_built", after(2)),
-    "after it is committed": (_Rebuild, "_land", after(2)),
+    "after it is committed": (GroupRebuild, "_land", after(2)),
 }
 
 
@@ -45,6 +46,7 @@ def dying_rebuild(url: str, step: str) -> AbstractContextManager[Process]:
         owner, name, wrap = STEPS[step]
         setattr(owner, name, wrap(getattr(owner, name)))
         module.slices_for = lambda *_: 5
+        module._FILL_FROM, module._FIRST_PART = 1, 1
         Rebuilder(url)()
 
     return forked(body)
@@ -183,14 +185,14 @@ def test_control_a_slice_that_is_noted_apart_from_its_rows_loses_them(
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Any) -> None:
     """Let something happen after the unlocked comparison of the execution group."""
-    compare = _Rebuild._compare
+    compare = GroupRebuild._compare
 
-    def compared(self: _Rebuild) -> None:
+    def compared(self: GroupRebuild) -> None:
         compare(self)
         if self.group.name == "execution":
             happens()
 
-    monkeypatch.setattr(_Rebuild, "_compare", compared)
+    monkeypatch.setattr(GroupRebuild, "_compare", compared)
 
 
 def a_node_without_its_execution(log: Log, url: str) -> None:
@@ -219,8 +221,8 @@ def test_what_live_folds_touch_after_the_comparison_is_compared_again(
 def test_control_without_the_second_look_it_is_missed(
     log: Log, database_url: str, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Rebuild, "_suspect_touched", lambda *_: None)
-    monkeypatch.setattr(_Rebuild, "_watch", lambda *_: None)
+    monkeypatch.setattr(GroupRebuild, "_suspect_touched", lambda *_: None)
+    monkeypatch.setattr(GroupRebuild, "_watch", lambda *_: None)
     lost_execution(log, database_url)
     meanwhile(monkeypatch, lambda: a_node_without_its_execution(log, database_url))
     rebuilder()

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from runfold.projections.rebuild import _Rebuild
+from runfold.projections.group_rebuild import GroupRebuild
 from tests.fixtures.evidence import Evidence
 from tests.model import reference
 from tests.model.compare import assert_tables_equal, read_tables
@@ -103,12 +103,12 @@ def test_control_without_the_tail_under_the_lock_the_tables_differ_and_readers_s
     log: Log, database_url: str, rebuilder: Rebuilder, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tables that are made equal to shadows of an earlier position lose what was folded since."""
-    fold_tail = _Rebuild._fold_tail
+    fold_tail = GroupRebuild._fold_tail
 
-    def not_under_the_lock(self: _Rebuild, cursor: Any, upto: int) -> None:
+    def not_under_the_lock(self: GroupRebuild, cursor: Any, upto: int) -> None:
         if self.compared_from is None:
             fold_tail(self, cursor, upto)
 
-    monkeypatch.setattr(_Rebuild, "_fold_tail", not_under_the_lock)
+    monkeypatch.setattr(GroupRebuild, "_fold_tail", not_under_the_lock)
     with pytest.raises(AssertionError, match=r"differ|gap"):
         rebuild_beside_writers(log, database_url, rebuilder, evidence)

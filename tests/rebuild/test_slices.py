@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runfold.projections import rebuild as module
+from runfold.projections import group_rebuild as module
 from runfold.projections import slices
 from runfold.projections.catalogue import Group, load_catalogue
-from runfold.projections.rebuild import _Rebuild
+from runfold.projections.group_rebuild import GroupRebuild
 from tests.model import reference
 from tests.model.compare import assert_tables_equal, read_tables
 from tests.model.histories import History, histories, isolate, size
@@ -44,19 +44,19 @@ def build(database: Database, history: History, cut: int, wanted: int) -> None:
         "INSERT INTO runfold.checkpoints (group_name) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING", (names,)
     )
     move_checkpoints(database.connection, events[min(cut, len(events) - 1)].position)
-    fold, sliced = _Rebuild._fold, module.slices_for
+    fold, sliced = GroupRebuild._fold, module.slices_for
 
-    def then_more(self: _Rebuild, plan: slices.Plan) -> None:
+    def then_more(self: GroupRebuild, plan: slices.Plan) -> None:
         fold(self, plan)
         move_checkpoints(database.connection, events[-1].position)
 
     module.slices_for = lambda *_: wanted
-    _Rebuild._fold = then_more  # type: ignore[method-assign]
+    GroupRebuild._fold = then_more  # type: ignore[method-assign]
     try:
         Rebuilder(database.url)()
     finally:
         module.slices_for = sliced
-        _Rebuild._fold = fold  # type: ignore[method-assign]
+        GroupRebuild._fold = fold  # type: ignore[method-assign]
     assert_tables_equal(reference.fold(events), read_tables(database.connection, events[0].position - 1))
 
 

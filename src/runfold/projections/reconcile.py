@@ -85,6 +85,7 @@ class Pair:
             "suspects": sql.Identifier("pg_temp", self.suspects),
             "found": sql.Identifier("pg_temp", f"found {projection.name}"[:63]),
             "renamed": sql.Identifier("pg_temp", f"renamed {projection.name}"[:63]),
+            "numbered": sql.Identifier("pg_temp", f"numbered {projection.name}"[:63]),
             "compared": sql.Identifier("pg_temp", f"compared {projection.name}"[:63]),
             "one": sql.Identifier(self._key[0]),
             "key_columns": _listed(sql.SQL("live.{} AS {}").format(_id(self._key[n]), _k(n)) for n in keys),
@@ -174,6 +175,19 @@ class Pair:
         for rows in sides:
             query = self._query("suspect_streams", rows=self._names[rows], of_streams=self._of_streams("live", column))
             cursor.execute(query, {"values": typed})
+
+    def number_missing(self, cursor: psycopg.Cursor[Any]) -> int:
+        """Number the suspects that the table lacks, in a temporary table of the session; returns how many there are."""
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._names["numbered"]))
+        cursor.execute(self._query("number_missing"))
+        missing = cursor.rowcount
+        cursor.execute(sql.SQL("CREATE INDEX ON {} (number)").format(self._names["numbered"]))
+        return missing
+
+    def insert_numbered(self, cursor: psycopg.Cursor[Any], after: int, upto: int) -> int:
+        """Insert the rows of these numbers that can be inserted as they are; returns how many."""
+        cursor.execute(self._query("insert_numbered"), {"after": after, "upto": upto})
+        return cursor.rowcount
 
     def find(self, cursor: psycopg.Cursor[Any]) -> int:
         """Keep, to the end of the transaction, the suspects that differ now; returns how many."""

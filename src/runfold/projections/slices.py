@@ -27,8 +27,8 @@ from runfold.projections.statements import statement
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
-# A slice costs a scan of the log, so large logs have large slices: what does not fit into memory is sorted on disk, which
-# costs less.
+# A slice costs a scan of the log, so large logs have large slices: to sort on disk what does not fit into memory costs
+# less.
 EVENTS_A_SLICE = 300_000
 MOST_SLICES = 16
 # Each slice pays for each barrier; there shall be this many events for it.
@@ -236,7 +236,7 @@ def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
 
 
 def _make_scratch(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    """Temporary tables without indexes, for one transaction: what a failed one leaves in them would be read by the next."""
+    """Temporary tables without indexes, for one transaction: the next would read what a failed one left in them."""
     for projection in group.projections:
         cursor.execute(
             sql.SQL(
