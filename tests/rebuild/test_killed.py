@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from runfold.projections import group_rebuild as module
-from runfold.projections import slices
+from runfold.projections import shadow_build, slices
 from runfold.projections.group_rebuild import GroupRebuild
 from runfold.projections.reconcile import Pair
 from runfold.projections.statements import statement
@@ -45,7 +45,7 @@ def dying_rebuild(url: str, step: str) -> AbstractContextManager[Process]:
     def body() -> None:
         owner, name, wrap = STEPS[step]
         setattr(owner, name, wrap(getattr(owner, name)))
-        module.slices_for = lambda *_: 5
+        shadow_build.slices_for = lambda *_: 5
         module._FILL_FROM, module._FIRST_PART = 1, 1
         Rebuilder(url)()
 
@@ -114,7 +114,7 @@ def test_a_rebuild_killed_at_any_step_goes_on_and_ends_right(
 
 
 def kill_in_the_middle(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "slices_for", lambda *_: 5)
+    monkeypatch.setattr(shadow_build, "slices_for", lambda *_: 5)
     with dying_rebuild(url, "after a slice") as dying:
         assert dying.wait() == -9
 
@@ -162,7 +162,7 @@ def test_control_a_slice_that_is_noted_apart_from_its_rows_loses_them(
 ) -> None:
     append_everything(log, appends=8)
     drain(database_url)
-    monkeypatch.setattr(module, "slices_for", lambda *_: 5)
+    monkeypatch.setattr(shadow_build, "slices_for", lambda *_: 5)
 
     def body() -> None:
         def noted_first(connection: Any, plan: Any, task: int, *, park: bool) -> None:
@@ -254,7 +254,7 @@ def test_a_second_rebuild_of_the_same_tables_is_refused(
 ) -> None:
     from runfold.errors import RebuildRunning
 
-    monkeypatch.setattr(module, "_LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(shadow_build, "_LOCK_SECONDS", 0.2)
     append_everything(log, appends=4)
     drain(database_url)
     refused = []

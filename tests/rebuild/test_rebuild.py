@@ -29,7 +29,7 @@ def folded(log: Log, database_url: str) -> Log:
 def test_damage_of_every_table_is_repaired(
     folded: Log, database_url: str, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch, slices_wanted: int
 ) -> None:
-    monkeypatch.setattr("runfold.projections.rebuild.slices_for", lambda *_: slices_wanted)
+    monkeypatch.setattr("runfold.projections.shadow_build.slices_for", lambda *_: slices_wanted)
     assert damage(folded.connection) > 20
     differing = {item.projection: item.differing for item in verified(database_url) if item.differing}
     assert len(differing) > 6
@@ -198,7 +198,7 @@ def test_unknown_names_are_refused(rebuilder: Rebuilder) -> None:
 def test_control_a_slice_without_the_deletions_of_workflows_is_found(
     folded: Log, database_url: str, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.projections.rebuild.slices_for", lambda *_: 7)
+    monkeypatch.setattr("runfold.projections.shadow_build.slices_for", lambda *_: 7)
     monkeypatch.setattr(slices, "NOT_LEFT_OUT", "false")
     rebuilder()
     with pytest.raises(AssertionError, match="the tables differ"):

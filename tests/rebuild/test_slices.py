@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runfold.projections import group_rebuild as module
+from runfold.projections import shadow_build as module
 from runfold.projections import slices
 from runfold.projections.catalogue import Group, load_catalogue
 from runfold.projections.group_rebuild import GroupRebuild

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from runfold.errors import RebuildFailed
 from runfold.projections.catalogue import Catalogue, Group
-from runfold.projections.group_rebuild import BeginAnew, Extent, GroupRebuild, Progress, Rebuilt
+from runfold.projections.group_rebuild import BeginAnew, GroupRebuild, Rebuilt
 from runfold.projections.own_rebuild import rebuild_own
+from runfold.projections.shadow_build import Extent, Options, Progress
 from runfold.projections.slices import REBUILD_SESSION, Connect
 from runfold.projections.statements import statement
 
@@ -42,7 +43,7 @@ def rebuild(
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Rebuilt] = []
-    extent = Extent()
+    extent, options = Extent(), Options(jobs, park, restored, limit, progress)
     for group in catalogue.groups.values():
         if group.own_login is not None and any(projection.name in wanted for projection in group.projections):
             found += _rebuild_of_user(
@@ -53,9 +54,7 @@ def rebuild(
                 with connect() as connection:
                     connection.execute(REBUILD_SESSION)
                     connection.execute(statement("rebuild_parallel"), {"workers": str(jobs - 1)})
-                    one = GroupRebuild(
-                        connection, connect, group, sorted(wanted), jobs, park, restored, limit, progress, extent
-                    )
+                    one = GroupRebuild(connection, connect, group, sorted(wanted), options, extent)
                     with one.alone():
                         try:
                             found += one.run(dry_run=dry_run)
