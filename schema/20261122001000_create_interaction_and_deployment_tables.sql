@@ -181,7 +181,7 @@ $$;
 COMMENT ON FUNCTION runfold.creation_took_effect(text, bigint) IS 'Whether this ExecutionCreated made its execution''s row.';
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT substr(c.stream_id, 11)
       FROM runfold.events c
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'

@@ -227,3 +227,59 @@ def test_a_stream_that_is_retried_meets_the_deletions_of_its_time(
         )
     log.assert_folded()
     assert_nothing_differs(database_url)
+
+
+def many_rows_of_others(connection: psycopg.Connection[Any]) -> None:
+    """Rows of 2,000 executions and 20,000 nodes that no deletion concerns, and statistics that say so."""
+    connection.execute(
+        "INSERT INTO public.workflow_executions (id, execution_id, workflow_id, status, mode, metadata, open_pauses,"
+        " closed_pauses, paused, first_event_position, last_event_position, created_at, updated_at)"
+        " SELECT gen_random_uuid(), 'other' || n, gen_random_uuid(), 'RUNNING', 'MANUAL', '{}', '{}', '{}', false,"
+        " 1, 1, now(), now() FROM generate_series(1, 2000) AS n"
+    )
+    connection.execute(
+        "INSERT INTO public.node_executions"
+        " (id, execution_id, activation, node_id, node_type, last_event_position, created_at)"
+        " SELECT gen_random_uuid(), 'other' || n % 2000 + 1, 'a' || n, 'n', 'ACTION', 1, now()"
+        " FROM generate_series(1, 20000) AS n"
+    )
+    connection.execute("ANALYZE public.workflow_executions, public.node_executions")
+
+
+def rows_read_to_delete(log: Log, url: str, group: Group) -> int:
+    """How many rows of nodes a large batch reads by scans of the table to delete a workflow with two executions."""
+    workflow = str(UUID(WORKFLOWS[0]))
+    many_rows_of_others(log.connection)
+    log.append("execution-a", *run("a", workflow_id=workflow))
+    log.append("execution-b", *run("b", workflow_id=workflow))
+    drain(url)
+    after = log.events[-1].position
+    log.append(f"deployment-{workflow}", event("WorkflowDeleted"))
+    with log.connection.transaction(), log.connection.cursor() as cursor:
+        bind(cursor, live_schemas(group))
+        upto = log.events[-1].position
+        fold_batch(cursor, group, after=after, upto=upto, types=frozenset({"WorkflowDeleted"}))
+        cursor.execute(
+            "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relid = 'public.node_executions'::regclass"
+        )
+        (read,) = cursor.fetchone() or (0,)
+    left = "SELECT count(*) FROM public.node_executions WHERE execution_id IN ('a', 'b')"
+    assert log.connection.execute(left).fetchone() == (0,)
+    return int(read)
+
+
+def execution_group(groups: list[Group]) -> Group:
+    return next(group for group in groups if group.name == "execution")
+
+
+def test_a_workflow_is_deleted_without_reading_the_rows_of_others(
+    log: Log, database_url: str, groups: list[Group]
+) -> None:
+    assert rows_read_to_delete(log, database_url, execution_group(groups)) == 0
+
+
+def test_control_where_many_executions_are_expected_all_rows_are_read(
+    log: Log, database_url: str, groups: list[Group]
+) -> None:
+    log.connection.execute("ALTER FUNCTION runfold.executions_of(uuid, bigint) ROWS 1000")
+    assert rows_read_to_delete(log, database_url, execution_group(groups)) >= 20_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -15,11 +16,14 @@ from runfold.projections import shadow_build as module
 from runfold.projections import slices
 from runfold.projections.catalogue import Group, load_catalogue
 from runfold.projections.group_rebuild import GroupRebuild
+from runfold.projections.reconcile import Pair
 from tests.model import reference
 from tests.model.compare import assert_tables_equal, read_tables
 from tests.model.histories import History, histories, isolate, size
 from tests.projections.test_folds_equal_the_model import DELETION, EXCHANGE, LATE, MATCHES, Database, database
 from tests.rebuild.rebuilding import Rebuilder
+from tests.worker.log import Log, event, run
+from tests.worker.processes import drain
 
 __all__ = ["database"]
 
@@ -130,3 +134,41 @@ def test_as_many_slices_as_connections_scans_and_barriers_allow() -> None:
     assert slices.slices_for(1_000_000, 0, 3) == 6
     assert slices.slices_for(1_000_000_000, 0, 2) == slices.MOST_SLICES
     assert slices.slices_for(1_000_000, 5_000, 2) == 1
+
+
+def rows_read_in_passing(log: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Rebuild a log with a deletion in its middle: how many rows of nodes were read by scans, and how many made."""
+    log.append_many([(f"execution-{n}", run(str(n), nodes=4)) for n in range(150)])
+    log.append(f"deployment-{uuid4()}", event("WorkflowDeleted"))
+    log.append_many([(f"execution-more{n}", run(f"more{n}", nodes=4)) for n in range(150)])
+    drain(rebuilder.url)
+    scanned: list[tuple[int, int]] = []
+    copy = Pair.copy_rows
+
+    def counted(self: Pair, cursor: psycopg.Cursor[Any], source: str) -> None:
+        if self.projection.name == "node_executions":
+            cursor.execute(
+                "SELECT sum(seq_tup_read), sum(n_tup_ins) FROM pg_stat_xact_user_tables"
+                " WHERE relid = 'pg_temp.node_executions'::regclass"
+            )
+            scanned.extend(cursor.fetchall())
+        copy(self, cursor, source)
+
+    monkeypatch.setattr(Pair, "copy_rows", counted)
+    rebuilder("execution_anomalies", jobs=1)
+    log.assert_folded()
+    return sum(int(read) for read, _ in scanned), sum(int(rows) for _, rows in scanned)
+
+
+def test_a_deletion_in_the_log_does_not_make_a_rebuild_read_its_tables_again_and_again(
+    log: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, rows = rows_read_in_passing(log, rebuilder, monkeypatch)
+    assert rows == 1200
+    assert read < 20 * rows
+
+
+def test_control_without_indexes_it_does(log: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "make_shadows", slices._make_scratch)
+    read, rows = rows_read_in_passing(log, rebuilder, monkeypatch)
+    assert read > 100 * rows

@@ -148,7 +148,7 @@ class ShadowBuild:
                 )
                 cursor.execute(statement("rebuild_park_known"), {**group, "after": 0, "upto": position})
         self.position = position
-        return Plan(self.group, self.digest, position, slices, events, frozenset(types)), folded
+        return Plan(self.group, self.digest, position, slices, events, barriers, frozenset(types)), folded
 
     def _upto(self, checkpoint: int) -> int:
         """The position to build up to: the checkpoint, or the end of the log that it lies ahead of."""

@@ -1,9 +1,9 @@
 """The first fold of a rebuild: slices by stream hash, each by itself from nothing, on several connections.
 
-A slice is folded into temporary tables of its own connection, without standing rows and without indexes, and its rows
-are appended to the shadows in the same transaction that notes it as done. Tables whose rows depend on several streams
-are not sliced. They are folded at once when the slices are done; or, where that would not give the same, the log is
-folded whole into them and into what they read, as one more task.
+A slice is folded into temporary tables of its own connection, without standing rows and without indexes (with both
+where barriers cut the log), and its rows are appended to the shadows in the same transaction that notes it as done.
+Tables whose rows depend on several streams are not sliced. They are folded at once when the slices are done; or, where
+that would not give the same, the log is folded whole into them and into what they read, as one more task.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ Connect = Callable[[], "psycopg.Connection[Any]"]
 # less.
 EVENTS_A_SLICE = 300_000
 MOST_SLICES = 16
-# Each slice pays for each barrier; there shall be this many events for it.
-EVENTS_A_BARRIER = 100
+# Each slice pays for each barrier, as much as for so many events.
+EVENTS_A_BARRIER = 1_000
 
 WHOLE = -1
 """The number of the task that folds what can not be sliced."""
 
+_OF_SLICE: LiteralString = (
+    f"mod(hashtextextended(e.stream_id, 0) & 2147483647, %(slices)s) = %(slice)s AND {NOT_LEFT_OUT}"
+)
 _SLICE_EVENTS: LiteralString = "pg_temp.slice_events"
 
 REBUILD_SESSION: LiteralString = (
@@ -62,6 +65,7 @@ class Plan:
     position: int
     slices: int
     events: int
+    barriers: int
     types: frozenset[str]
 
     @property
@@ -102,9 +106,9 @@ class Plan:
 
 def slices_for(events: int, barriers: int, jobs: int) -> int:
     """How many slices: as many for each connection, few enough for scans and barriers, and none for nothing."""
-    wanted = min(-(-events // EVENTS_A_SLICE), MOST_SLICES)
-    affordable = events // (EVENTS_A_BARRIER * (barriers + 1))
-    return max(1, min(-(-max(wanted, 1) // jobs) * jobs, affordable))
+    wanted = max(1, min(-(-events // EVENTS_A_SLICE), MOST_SLICES))
+    wanted = -(-wanted // jobs) * jobs
+    return max(1, min(wanted, events // (EVENTS_A_BARRIER * barriers) if barriers else events))
 
 
 def reads_of(group: Group, names: Sequence[str]) -> Group:
@@ -141,21 +145,12 @@ def fold_slices(
                     return
                 task = todo.pop(0)
             try:
-                if task == WHOLE:
-                    with connect() as connection:
-                        connection.execute(REBUILD_SESSION)
-                        _do(connection, plan, task, park=park)
-                    continue
                 with connect() as connection:
                     connection.execute(REBUILD_SESSION)
-                    while True:
-                        _do(connection, plan, task, park=park)
-                        with lock:
-                            folded += share
-                            progress(int(folded))
-                            if stop.is_set() or not todo:
-                                return
-                            task = todo.pop(0)
+                    _do(connection, plan, task, park=park)
+                with lock:
+                    folded += share if task != WHOLE else 0
+                    progress(int(folded))
             except BaseException:
                 stop.set()
                 raise
@@ -203,31 +198,36 @@ def leave_out_poison(connection: psycopg.Connection[Any], plan: Plan, failure: p
 
 def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
     if task == WHOLE:
-        whole = plan.whole
-        assert whole is not None
-        make_shadows(cursor, whole)
-        fold_shadows(cursor, whole, plan.position, streams=NOT_LEFT_OUT)
-        group, results = whole, {item.name for item in whole.projections} - set(plan.sliced)
+        assert plan.whole is not None
+        group, results = plan.whole, {item.name for item in plan.whole.projections} - set(plan.sliced)
+        make_shadows(cursor, group)
+        fold_shadows(cursor, group, plan.position, streams=NOT_LEFT_OUT)
     else:
-        _make_scratch(cursor, plan.group)
-        _gather(cursor, plan, task)
-        bind(cursor, ["pg_temp"])
-        fold_batch(cursor, plan.group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
         group, results = plan.group, set(plan.sliced)
+        if plan.barriers:
+            # What comes after a barrier looks up the rows that stand: without indexes it would read the tables whole
+            # for each of them.
+            make_shadows(cursor, group)
+            which = {"slices": plan.slices, "slice": task}
+            fold_shadows(cursor, group, plan.position, streams=_OF_SLICE, barriers=NOT_LEFT_OUT, given=which)
+        else:
+            _make_scratch(cursor, group)
+            _gather(cursor, plan, task)
+            bind(cursor, ["pg_temp"])
+            fold_batch(cursor, group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
     for projection in group.projections:
         if projection.name in results:
             Pair(cursor, projection, SHADOW_SCHEMA).copy_rows(cursor, "pg_temp")
 
 
 def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
-    """Copy the events of a slice, and all barriers, out of the log: it is read once, and not once a statement."""
+    """Copy the events of a slice out of the log: it is read once, and not once a statement."""
     cursor.execute(
-        statement("gather_slice").replace("{streams}", NOT_LEFT_OUT),
+        statement("gather_slice").replace("{streams}", _OF_SLICE),
         {
             "group": plan.group.name,
             "upto": plan.position,
             "types": sorted(plan.types),
-            "barriers": sorted(plan.group.barriers),
             "slices": plan.slices,
             "slice": number,
         },
@@ -236,11 +236,10 @@ def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
 
 
 def _make_scratch(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    """Temporary tables without indexes, for one transaction: the next would read what a failed one left in them."""
+    """Temporary tables without indexes, for this transaction."""
     for projection in group.projections:
         cursor.execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS)"
-                " ON COMMIT DROP"
             ).format(sql.Identifier("pg_temp", projection.table), sql.Identifier(projection.schema, projection.table))
         )
