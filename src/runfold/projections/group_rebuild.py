@@ -102,6 +102,7 @@ class GroupRebuild(ShadowBuild):
             self.options.progress(self.group.name, "compare", number, len(self.targets))
             with self.connection.transaction(), self.connection.cursor() as cursor:
                 self.pairs[projection.name].suspect_all(cursor)
+        self.options.progress(self.group.name, "compare", len(self.targets), len(self.targets))
 
     def _watch(self, cursor: psycopg.Cursor[Any], projection: Projection) -> None:
         pair = self.pairs[projection.name]
@@ -162,6 +163,8 @@ class GroupRebuild(ShadowBuild):
             done += part
             wanted = int(part * _PART_SECONDS / max(time.monotonic() - began, 0.001))
             part = max(_SMALLEST_PART, min(wanted, 2 * part, _LARGEST_PART))
+        if missing:
+            self.options.progress(self.group.name, f"fill {pair.projection.name}", missing, missing)
         return True
 
     @contextmanager
