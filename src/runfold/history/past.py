@@ -25,6 +25,7 @@ from runfold.projections.bad_event import is_poison
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION
+from runfold.projections.scope import stream_column
 from runfold.projections.shadows import Progress, make_shadows
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -69,6 +70,7 @@ class Past:
         self._progress = progress
         self._known = _by_table(catalogue)
         self._folded: set[str] = set()
+        self._met: dict[str, set[str] | None] = {}
         self._views: set[str] = set()
         self._allowed: frozenset[str] | None = None
         if tables is not None:
@@ -112,7 +114,7 @@ class Past:
                 raise UnknownTable(
                     f"there is no read table {name!r}", hint=f"there are {', '.join(sorted(self._known))}"
                 )
-            elif self._scope.streams is not None and self._known[name].cross_stream:
+            elif self._scope.streams is not None and stream_column(self._known[name]) is None:
                 raise InvalidInput(
                     f"a row of {name} depends on other streams than those that were named",
                     hint="name no streams and no execution to read it",
@@ -123,7 +125,7 @@ class Past:
             if wanted:
                 require_runfolds(group, wanted[0])
             if not set(wanted) <= self._folded:
-                self._fold(closure(group, wanted))
+                self._fold(closure(group, wanted), wanted)
 
     def parked(self) -> list[Row]:
         """The streams, of those that were folded, whose rows end before this position, because they are parked."""
@@ -134,14 +136,19 @@ class Past:
         return self._noted("discarded_until")
 
     def _noted(self, name: str) -> list[Row]:
-        groups = sorted({self._known[table].group for table in self._folded})
-        streams = None if self._scope.streams is None else list(self._scope.streams)
+        found: list[Row] = []
         with self._connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(
-                statement(name), {"groups": groups, "streams": streams, "upto": self.position}
-            ).fetchall()
+            for group, streams in sorted(self._met.items()):
+                parameters = {
+                    "groups": [group],
+                    "streams": None if streams is None else list(streams),
+                    "upto": self.position,
+                }
+                found += cursor.execute(statement(name), parameters).fetchall()
+        return found
 
-    def _fold(self, group: Group) -> None:
+    def _fold(self, group: Group, wanted: Iterable[str]) -> None:
+        readable = frozenset(wanted) | self._folded
         try:
             with mapped_errors(), self._connection.transaction(), self._connection.cursor() as cursor:
                 # What was folded without what reads it is folded again, in step with it.
@@ -149,7 +156,7 @@ class Past:
                     if projection.table in self._folded:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
                 make_shadows(cursor, group)
-                self._scope.fold(cursor, group, self.position, progress=self._progress)
+                reach, tables = self._scope.fold(cursor, group, self.position, wanted=readable, progress=self._progress)
         except psycopg.Error as exc:
             if not is_poison(exc):
                 raise
@@ -159,7 +166,9 @@ class Past:
                 group=group.name,
                 position=self.position,
             ) from exc
-        self._folded |= {projection.table for projection in group.projections}
+        met = self._met.get(group.name, ())
+        self._met[group.name] = None if reach.streams is None or met is None else {*met, *reach.streams}
+        self._folded |= tables
 
     def _make_view(self, name: str, definition: sql.Composed) -> None:
         if name not in self._views:
@@ -192,13 +201,11 @@ class Past:
         return self._allowed if self._allowed is not None else frozenset({*self._known, _ANOMALIES, _EVENTS})
 
     def _anomaly_tables(self) -> list[str]:
-        """The parts of `runfold.anomalies`; of a few streams those that other streams have no part in."""
+        """The parts of `runfold.anomalies`."""
         return [
             projection.table
             for projection in self._catalogue.projections
-            if projection.schema == "runfold"
-            and projection.table.endswith("_anomalies")
-            and not (projection.cross_stream and self._scope.streams is not None)
+            if projection.schema == "runfold" and projection.table.endswith("_anomalies")
         ]
 
     def _refuse_live_tables(self, text: str) -> None:
@@ -264,8 +271,10 @@ def open_past(
     """A reader of the past at a position, or at a time: before the first event that was recorded after it.
 
     `tables` folds those at once and reads no others; else a query's tables are folded when it names them. `streams`, or
-    an `execution` (its log, interactions and child executions with it), folds those alone, by index. The connection
-    is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable, FoldFailed.
+    an `execution`, shows the rows of those alone, and is folded by index: an execution's with it are its log, its
+    interactions and the responses to them, the executions it started, and its workflow's status and deployments. The
+    connection is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable,
+    FoldFailed.
     """
     if streams is not None and execution is not None:
         raise InvalidInput("name streams, or an execution: not both", code="invalid_option")
@@ -273,12 +282,12 @@ def open_past(
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
-        if execution is not None:
-            scope = scope_of_execution(connection, execution, found)
-        elif streams is not None:
-            scope = scope_of(connection, [streams] if isinstance(streams, str) else streams, found)
-        else:
-            scope = Scope()
+        scope = Scope()
+        with connection.cursor() as cursor:
+            if execution is not None:
+                scope = scope_of_execution(cursor, execution, found)
+            elif streams is not None:
+                scope = scope_of(cursor, [streams] if isinstance(streams, str) else streams, found)
         yield Past(connection, catalogue, found, scope, tables=tables, progress=progress)
     finally:
         if not connection.closed:

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.history.past import closure, require_runfolds, safe_head
-from runfold.history.scope import Scope, scope_of
+from runfold.history.scope import Reach, reach_of
 from runfold.history.status import Row, statement
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
@@ -57,12 +57,12 @@ def why(connection: psycopg.Connection[Any], catalogue: Catalogue, table: str, k
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
         streams = _streams(connection, projection, place, head)
-        scope = Scope() if streams is None else scope_of(connection, streams, head)
         group = closure(catalogue.groups[projection.group], [projection.table])
         with connection.cursor() as cursor:
+            reach = Reach() if streams is None else reach_of(cursor, streams, head)
             make_shadows(cursor, group)
             bind(cursor, ["pg_temp"])
-            found = _Search(connection, cursor, group, projection, scope, place, head).last_change()
+            found = _Search(connection, cursor, group, projection, reach, place, head).last_change()
         if found is None:
             raise _no_row(projection, place)
         position, before, after = found
@@ -236,14 +236,14 @@ class _Search:
         cursor: psycopg.Cursor[Any],
         group: Group,
         projection: Projection,
-        scope: Scope,
+        reach: Reach,
         place: _Place,
         head: int,
     ) -> None:
         self._connection = connection
         self._cursor = cursor
         self._group = group
-        self._condition, self._named = scope.condition(group)
+        self._condition, self._named = reach.condition(group)
         self._removing = _events_of(projection, _DELETES)
         # What no statement that names the column folds, can not change it in a row that stays.
         named = re.compile(rf"\b{re.escape(place.column)}\b", re.IGNORECASE)
