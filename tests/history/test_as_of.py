@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,11 @@ from psycopg.rows import dict_row
 import runfold
 from runfold import events
 from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
+from runfold.history import as_of as as_of_module
+from runfold.history.as_of import AsOf
 from runfold.history.past import position_of
+from runfold.projections.catalogue import load_catalogue as whole
+from runfold.settings import load_settings
 from tests.history.conftest import past_of
 from tests.model.payloads import BASE
 from tests.worker.log import Log, event, run
@@ -325,6 +330,44 @@ def test_nothing_is_left_behind(store: runfold.Store, log: Log) -> None:
     with pytest.raises(ZeroDivisionError), store.as_of(position=last):
         _ = 1 / 0
     eventually(nothing)
+
+
+OWN = """\
+-- name: modes
+-- version: 1
+-- group: own
+-- table: projections.{table}
+-- key: mode
+-- cross_stream: true
+-- events: ExecutionCreated
+MERGE INTO {table} AS t USING (SELECT b.data ->> 'mode' AS mode FROM batch b GROUP BY 1) AS f ON t.mode = f.mode
+ WHEN NOT MATCHED THEN INSERT (mode) VALUES (f.mode);
+"""
+
+
+def test_the_projections_are_read_again_only_where_a_file_has_changed(
+    store: runfold.Store, log: Log, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = log.append("execution-a", *run("a"))
+    read: list[int] = []
+    monkeypatch.setattr(as_of_module, "load_catalogue", lambda *some, **named: read.append(1) or whole(*some, **named))
+    chosen = load_settings(database_url=database_url, projections=tmp_path)
+
+    def tables() -> frozenset[str]:
+        with AsOf(database_url, chosen, position=last) as past:
+            return past._readable()
+
+    (tmp_path / "modes.sql").write_text(OWN.format(table="modes"))
+    assert "modes" in tables()
+    assert "modes" in tables()
+    assert len(read) == 1
+    (tmp_path / "modes.sql").write_text(OWN.format(table="other_modes"))
+    assert "other_modes" in tables()
+    (tmp_path / "modes.sql").unlink()
+    assert "other_modes" not in tables()
+    assert len(read) == 3
+    with store.as_of(position=last), store.as_of(position=last):
+        assert len(read) <= 4
 
 
 def test_an_engine_s_role_is_enough(log: Log, database_url: str) -> None:
