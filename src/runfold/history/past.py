@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
@@ -308,7 +308,12 @@ def position_of(
                 f"{time} has no zone", hint="give the time one: UTC, for instance", code="naive_timestamp"
             )
         if (found := _one(connection, "position_at", {"time": time})) < 1:
-            raise PositionUnavailable(f"nothing was recorded up to {time.isoformat()}", position=0, safe_head=settled)
+            raise PositionUnavailable(
+                f"nothing was recorded up to {time.isoformat()}",
+                hint=_where_the_log_begins(connection),
+                position=0,
+                safe_head=settled,
+            )
         return found
     wanted = cast("int", position)
     if isinstance(wanted, bool) or not isinstance(wanted, int):
@@ -330,6 +335,11 @@ def position_of(
             safe_head=settled,
         )
     return wanted
+
+
+def _where_the_log_begins(connection: psycopg.Connection[Any]) -> str:
+    row = connection.execute(statement("first_recorded")).fetchone()
+    return "the log is empty" if row is None else f"the log begins at {row[0].astimezone(UTC).isoformat()}"
 
 
 def safe_head(connection: psycopg.Connection[Any]) -> int:

@@ -19,6 +19,7 @@ from runfold.history.status import Row, statement
 from runfold.projections.catalogue import Catalogue
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION, bind
+from runfold.projections.scope import stream_column
 from runfold.projections.shadows import make_shadows
 
 
@@ -188,9 +189,12 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
 
 def _no_row(projection: Projection, place: Place) -> UnknownRow:
     said = ", ".join(f"{name} {value}" for name, value in place.key.items())
+    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
     return UnknownRow(
         f"{projection.table} has no row with {said}, and had none that is known",
-        hint="a row that is gone is found by what names its stream, an execution_id for instance",
+        hint="no stream of the log is named so"
+        if names_stream
+        else "a row that is gone is found by what names its stream, an execution_id for instance",
         key=place.key,
     )
 
