@@ -38,6 +38,7 @@ from tests.projections.test_folds_equal_the_model import (
     written,
 )
 from tests.worker.log import Log, event, run
+from tests.worker.processes import drain
 
 pytest_plugins = ["tests.projections.test_folds_equal_the_model", "tests.fixtures.stores"]
 
@@ -188,6 +189,42 @@ def test_streams_bring_what_their_rows_depend_on_and_no_other_rows(database: Dat
         assert bool(found["human_interactions"]) == (ASKED in streams)
         assert bool(found["hil_responses"]) == bool({RESPONSE, OTHER_RESPONSE, ASKED} & {*streams})
         assert bool(found["workflow_status"]) == bool({"execution-1", DEPLOYMENT} & {*streams})
+
+
+# A workflow that is deleted, and rows that retention took
+
+
+def test_what_a_deletion_takes_is_there_before_it_and_gone_from_it_on(database: Database) -> None:
+    events = begin(database, DELETION)
+    asked, answered = f"interaction-{INTERACTIONS[0]}", RESPONSE
+    deleted = [recorded.position for recorded in events if recorded.type == "WorkflowDeleted"]
+    last = events[-1].position
+    for position in sorted({deleted[0] - 1, deleted[0], deleted[1] - 1, deleted[2], last}):
+        whole = reference.fold(recorded for recorded in events if recorded.position <= position)
+        for streams in (["execution-1"], [asked], [answered], [DEPLOYMENT], ["log-1"]):
+            with the_past(database, position=position, streams=streams) as (connection, past):
+                found = read_past(connection, past)
+            assert_tables_equal(shown(found, whole), found)
+            there = position in (deleted[0] - 1, deleted[1] - 1)
+            assert bool(found["workflow_executions"]) == (there and streams == ["execution-1"])
+            assert bool(found["human_interactions"]) == (there and streams == [asked])
+            assert bool(found["hil_responses"]) == (there and streams in ([asked], [answered]))
+            assert bool(found["workflow_status"]) == (there and streams in (["execution-1"], [DEPLOYMENT]))
+            assert bool(found["trigger_index"]) == (there and streams in (["execution-1"], [DEPLOYMENT]))
+            # The history of deployments outlives its workflow.
+            assert bool(found["workflow_deployment_history"]) == (streams in (["execution-1"], [DEPLOYMENT]))
+
+
+def test_rows_that_retention_removed_are_there_in_the_past(store: runfold.Store, log: Log, database_url: str) -> None:
+    last = log.append("execution-a", *run("a"))
+    drain(database_url)
+    log.connection.execute("DELETE FROM workflow_executions")
+    assert log.connection.execute("SELECT count(*) FROM node_executions").fetchone() == (0,)
+    for wanted in ({}, {"execution": "a"}):
+        with store.as_of(position=last, **wanted) as past:  # type: ignore[arg-type]
+            assert past.execute("SELECT status FROM workflow_executions").fetchall() == [("SUCCESS",)]
+            assert past.execute("SELECT count(*) FROM node_executions").fetchone() == (2,)
+            assert past.execute("SELECT latest_execution_id FROM workflow_status").fetchall() == [("a",)]
 
 
 # Controls: without what else is folded, the rows differ.

@@ -337,6 +337,21 @@ def test_a_row_that_is_gone_is_found_by_what_names_its_stream(
     found = ask_why(told, "workflow_executions", "e", "status")
     assert (found.kind, found.before, found.after) == ("removed", "ERROR", None)
     assert (found.event["type"], found.event["stream_id"]) == ("WorkflowDeleted", f"deployment-{WORKFLOW}")
+    status = ask_why(told, "workflow_status", str(WORKFLOW), "latest_execution_status")
+    assert (status.kind, status.before, status.event["position"]) == ("removed", "ERROR", found.event["position"])
+    store.append_many([execution("f", at=NOON.replace(hour=13))])
+    again = ask_why(told, "workflow_status", str(WORKFLOW), "latest_execution_id")
+    assert (again.kind, again.after, again.event["type"]) == ("made", "f", "ExecutionCreated")
+    assert ask_why(told, "workflow_status", str(WORKFLOW), "workflow_id").event == again.event
+
+
+def test_how_far_the_search_is_can_be_shown(told: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_parts(monkeypatch)
+    shown: list[tuple[int, int]] = []
+    found = why(told, CATALOGUE, "workflow_status", str(WORKFLOW), "user_id", progress=lambda *done: shown.append(done))
+    assert found.kind == "made"
+    done, (total, *others) = [each for each, _ in shown], sorted({of for _, of in shown})
+    assert (others, done[0], max(done)) == ([], 0, total - 1)
 
 
 def test_what_is_not_there_is_named(told: psycopg.Connection[Any]) -> None:
