@@ -14,7 +14,15 @@ from psycopg.rows import dict_row
 
 import runfold
 from runfold import events
-from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
+from runfold.errors import (
+    FoldFailed,
+    InvalidInput,
+    PastReadOnly,
+    PositionUnavailable,
+    UnknownExecution,
+    UnknownStream,
+    UnknownTable,
+)
 from runfold.history import as_of as as_of_module
 from runfold.history.as_of import AsOf
 from runfold.history.past import position_of
@@ -208,6 +216,25 @@ def test_positions_that_are_not_there_are_refused(store: runfold.Store, log: Log
         stuck.rollback()
     with store.as_of(position=last + len(run("b")) + 1) as past:
         assert past.execute("SELECT execution_id FROM workflow_executions ORDER BY 1").fetchall() == [("a",), ("c",)]
+
+
+def test_a_name_that_the_log_never_had_is_refused_and_not_shown_as_empty(store: runfold.Store, log: Log) -> None:
+    first = log.append("execution-a", *run("a"))
+    last = log.append("execution-b", *run("b"))
+    for unknown in ("nobody", "execution-a", "", "a\0"):
+        with pytest.raises(UnknownExecution), store.as_of(position=last, execution=unknown):
+            pass
+    for streams in (["a"], ["execution-a", "execution-c"], ""):
+        with pytest.raises(UnknownStream, match="there is no stream"), store.as_of(position=last, streams=streams):
+            pass
+    for wrong in ({"execution": 7}, {"streams": [7]}):
+        with pytest.raises(InvalidInput), store.as_of(position=last, **wrong):  # type: ignore[arg-type]
+            pass
+    with store.as_of(position=first, execution="b") as past:
+        assert past.execute("SELECT FROM workflow_executions").fetchall() == [], "it came later"
+    for time in ("2026-01-01", BASE.date()):
+        with pytest.raises(InvalidInput, match="is no time"), store.as_of(time=time):  # type: ignore[arg-type]
+            pass
 
 
 def recorded(log: Log, *times: datetime) -> None:

@@ -18,7 +18,15 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from runfold.database.connections import map_error, mapped_errors
-from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
+from runfold.errors import (
+    FoldFailed,
+    InvalidInput,
+    PastReadOnly,
+    PositionUnavailable,
+    UnknownExecution,
+    UnknownStream,
+    UnknownTable,
+)
 from runfold.history.scope import Scope, scope_of, scope_of_execution
 from runfold.history.status import Row, statement
 from runfold.projections.bad_event import is_poison
@@ -274,11 +282,16 @@ def open_past(
     an `execution`, shows the rows of those alone, and is folded by index: an execution's with it are its log, its
     interactions and the responses to them, the executions it started, and its workflow's status and deployments. The
     connection is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable,
-    FoldFailed.
+    UnknownExecution and UnknownStream for what the log never had, FoldFailed.
     """
     if streams is not None and execution is not None:
         raise InvalidInput("name streams, or an execution: not both", code="invalid_option")
+    named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)
     found = position_of(connection, position=position, time=time)
+    if execution is not None:
+        _require_execution(connection, execution)
+    if named is not None:
+        _require_streams(connection, named)
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
@@ -286,12 +299,36 @@ def open_past(
         with connection.cursor() as cursor:
             if execution is not None:
                 scope = scope_of_execution(cursor, execution, found)
-            elif streams is not None:
-                scope = scope_of(cursor, [streams] if isinstance(streams, str) else streams, found)
+            elif named is not None:
+                scope = scope_of(cursor, named, found)
         yield Past(connection, catalogue, found, scope, tables=tables, progress=progress)
     finally:
         if not connection.closed:
             connection.rollback()
+
+
+def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -> None:
+    """Raise UnknownExecution where the log has none of that id, rather than show that it has no rows."""
+    if not isinstance(execution_id, str):
+        raise InvalidInput(f"{execution_id!r} is no execution's id", hint="it is a text", code="invalid_option")
+    if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
+        raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
+
+
+def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) -> None:
+    for stream in streams:
+        if not isinstance(stream, str):
+            raise InvalidInput(f"{stream!r} is no stream", hint="name it whole, as execution-7", code="invalid_option")
+    if unknown := sorted(set(streams) - _known(connection, streams)):
+        raise UnknownStream(
+            f"there is no stream {unknown[0]!r}", hint="name it whole, as execution-7", stream_id=unknown[0]
+        )
+
+
+def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
+    """Those of the streams that there are; NUL is in no name."""
+    asked = [stream for stream in streams if "\0" not in stream]
+    return {stream for (stream,) in connection.execute(statement("known_streams"), {"streams": asked}).fetchall()}
 
 
 def position_of(
@@ -303,6 +340,8 @@ def position_of(
     # A statement each: the safe head wants a snapshot of its own.
     settled = safe_head(connection)
     if time is not None:
+        if not isinstance(time, datetime):
+            raise InvalidInput(f"{time!r} is no time", hint="give a datetime with a zone", code="naive_timestamp")
         if time.tzinfo is None:
             raise InvalidInput(
                 f"{time} has no zone", hint="give the time one: UTC, for instance", code="naive_timestamp"

@@ -212,7 +212,7 @@ class Store:
         then; `tables` folds those at once and reads no others; `streams`, or an `execution`, shows the rows of those
         alone, by index: an execution's with its log, interactions, the responses to them, child executions, and the
         status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
-        start, UnknownTable, PastReadOnly, FoldFailed.
+        start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
         # The past is folded, and so stands above the log: this is a door to it, named here only.
         opener: type[AsOf] = import_module("runfold.history.as_of").AsOf
