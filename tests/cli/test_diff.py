@@ -135,6 +135,46 @@ def test_values_are_compared_as_json(first: Any, second: Any, same: bool) -> Non
     assert found["same"] == same
 
 
+def changes(first: Any, second: Any) -> list[dict[str, Any]]:
+    found = diff_executions(found_of(row("a", "a", output_data=first)), found_of(row("a", "a", output_data=second)))
+    told: list[dict[str, Any]] = found["nodes"][0]["changes"]
+    return told
+
+
+def test_what_is_missing_is_told_from_what_is_null() -> None:
+    assert changes({"a": None}, {}) == [
+        {"path": "output_data.a", "first": None, "second": None, "only_in": "first"},
+    ]
+    assert changes([1], [1, None]) == [{"path": "output_data[1]", "first": None, "second": None, "only_in": "second"}]
+    assert changes({"a": None}, {"a": 1}) == [{"path": "output_data.a", "first": None, "second": 1}]
+    assert changes(None, {"a": 1}) == [{"path": "output_data", "first": None, "second": {"a": 1}}]
+
+
+def test_a_path_says_which_member_whatever_its_name() -> None:
+    (change,) = changes({"a.b": {"c d": 1}}, {"a.b": {"c d": 2}})
+    assert change["path"] == 'output_data["a.b"]["c d"]'
+
+
+def test_loops_retries_nulls_and_large_values_can_be_read(store: runfold.Store, database_url: str) -> None:
+    letter = "Dear customer, " * 40
+    first = told(
+        ("w#1", "w", 1, {"text": f"{letter}yes", "gone": None}), ("w#2", "w", 1, {}), ("w#3", "w", 3, {}),
+        *((f"n#{n}", "n", 1, {}) for n in range(6)),
+    )  # fmt: skip
+    second = told(("w#1", "w", 1, {"text": f"{letter}no"}), ("w#2", "w", 1, {}))
+    second.append(events.NodeSucceeded(activation="w#3", node_id="w", node_type="TOOL", end_time=ms(NOON)))
+    compare(store, database_url, [*first, END], second)
+    for columns in (80, 200):
+        shown = run(database_url, "execution", "diff", "one", "two", "--lines", "3", columns=columns)
+        assert max(map(len, shown.stdout.splitlines())) <= columns
+        words = " ".join(shown.stdout.split())
+        for said in ("customer, yes", "customer, no", "output_data.gone null -", "attempt 3", "no attempt",
+                     "… 5 more nodes, see --lines"):  # fmt: skip
+            assert said in words, said
+    assert "n#5" not in shown.stdout
+    assert "n#5" in run(database_url, "execution", "diff", "one", "two").stdout
+
+
 def test_an_unknown_execution_is_an_error_of_one_line(database_url: str) -> None:
     refused = run(database_url, "execution", "diff", "one", "two")
     assert (refused.returncode, refused.stdout) == (1, "")

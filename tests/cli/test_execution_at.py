@@ -103,7 +103,7 @@ def test_the_tree_is_that_of_show_and_says_where_it_is(told: runfold.Store, data
         (["e", "--event", "7"], 1, "error: execution e has no event 7: its last one is 6"),
         (["e", "--position", "9999"], 1, "error: position 9999 is beyond the safe head, 11"),
         (["e", "--position", "0"], 1, "error: there is nothing at position 0"),
-        (["nobody", "--position", "3"], 1, "error: there was no execution 'nobody' at position 3: see"),
+        (["nobody", "--position", "3"], 1, "error: there is no execution 'nobody': see"),
         (["nobody", "--event", "1"], 1, "error: there is no execution 'nobody'"),
         (["e", "--position", "1"], 1, "error: there was no execution 'e' at position 1: it came later, or"),
     ],

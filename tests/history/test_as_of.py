@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,8 +14,20 @@ from psycopg.rows import dict_row
 
 import runfold
 from runfold import events
-from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
+from runfold.errors import (
+    FoldFailed,
+    InvalidInput,
+    PastReadOnly,
+    PositionUnavailable,
+    UnknownExecution,
+    UnknownStream,
+    UnknownTable,
+)
+from runfold.history import as_of as as_of_module
+from runfold.history.as_of import AsOf
 from runfold.history.past import position_of
+from runfold.projections.catalogue import load_catalogue as whole
+from runfold.settings import load_settings
 from tests.history.conftest import past_of
 from tests.model.payloads import BASE
 from tests.worker.log import Log, event, run
@@ -205,6 +218,25 @@ def test_positions_that_are_not_there_are_refused(store: runfold.Store, log: Log
         assert past.execute("SELECT execution_id FROM workflow_executions ORDER BY 1").fetchall() == [("a",), ("c",)]
 
 
+def test_a_name_that_the_log_never_had_is_refused_and_not_shown_as_empty(store: runfold.Store, log: Log) -> None:
+    first = log.append("execution-a", *run("a"))
+    last = log.append("execution-b", *run("b"))
+    for unknown in ("nobody", "execution-a", "", "a\0"):
+        with pytest.raises(UnknownExecution), store.as_of(position=last, execution=unknown):
+            pass
+    for streams in (["a"], ["execution-a", "execution-c"], ""):
+        with pytest.raises(UnknownStream, match="there is no stream"), store.as_of(position=last, streams=streams):
+            pass
+    for wrong in ({"execution": 7}, {"streams": [7]}):
+        with pytest.raises(InvalidInput), store.as_of(position=last, **wrong):  # type: ignore[arg-type]
+            pass
+    with store.as_of(position=first, execution="b") as past:
+        assert past.execute("SELECT FROM workflow_executions").fetchall() == [], "it came later"
+    for time in ("2026-01-01", BASE.date()):
+        with pytest.raises(InvalidInput, match="is no time"), store.as_of(time=time):  # type: ignore[arg-type]
+            pass
+
+
 def recorded(log: Log, *times: datetime) -> None:
     """Give the log's events these times of recording, as a clock of the server might have."""
     with log.connection.transaction():
@@ -282,8 +314,7 @@ def test_some_streams_are_read_without_the_others(store: runfold.Store, log: Log
         assert past.execute("SELECT execution_id FROM workflow_executions ORDER BY 1").fetchall() == [("a",), ("b",)]
         assert past.execute("SELECT message FROM workflow_execution_logs").fetchall() == [("hello",)]
         assert past.execute("SELECT count(*) FROM human_interactions").fetchone() == (1,)
-        with pytest.raises(InvalidInput, match="depends on other streams"):
-            past.execute("SELECT * FROM workflow_status")
+        assert past.execute("SELECT latest_execution_id FROM workflow_status").fetchall() == [("c",)]
     with store.as_of(position=last, streams=["execution-c"]) as past:
         assert past.execute("SELECT execution_id FROM workflow_executions").fetchall() == [("c",)]
 
@@ -326,6 +357,44 @@ def test_nothing_is_left_behind(store: runfold.Store, log: Log) -> None:
     with pytest.raises(ZeroDivisionError), store.as_of(position=last):
         _ = 1 / 0
     eventually(nothing)
+
+
+OWN = """\
+-- name: modes
+-- version: 1
+-- group: own
+-- table: projections.{table}
+-- key: mode
+-- cross_stream: true
+-- events: ExecutionCreated
+MERGE INTO {table} AS t USING (SELECT b.data ->> 'mode' AS mode FROM batch b GROUP BY 1) AS f ON t.mode = f.mode
+ WHEN NOT MATCHED THEN INSERT (mode) VALUES (f.mode);
+"""
+
+
+def test_the_projections_are_read_again_only_where_a_file_has_changed(
+    store: runfold.Store, log: Log, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = log.append("execution-a", *run("a"))
+    read: list[int] = []
+    monkeypatch.setattr(as_of_module, "load_catalogue", lambda *some, **named: read.append(1) or whole(*some, **named))
+    chosen = load_settings(database_url=database_url, projections=tmp_path)
+
+    def tables() -> frozenset[str]:
+        with AsOf(database_url, chosen, position=last) as past:
+            return past._readable()
+
+    (tmp_path / "modes.sql").write_text(OWN.format(table="modes"))
+    assert "modes" in tables()
+    assert "modes" in tables()
+    assert len(read) == 1
+    (tmp_path / "modes.sql").write_text(OWN.format(table="other_modes"))
+    assert "other_modes" in tables()
+    (tmp_path / "modes.sql").unlink()
+    assert "other_modes" not in tables()
+    assert len(read) == 3
+    with store.as_of(position=last), store.as_of(position=last):
+        assert len(read) <= 4
 
 
 def test_an_engine_s_role_is_enough(log: Log, database_url: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 import runfold
 from runfold import events
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
-from runfold.history import why as why_module
+from runfold.history import last_change as last_change_module
+from runfold.history.last_change import LastChange
 from runfold.history.why import Why, why
 from runfold.projections.catalogue import load_catalogue
 from tests.cli.running import NOON, WORKFLOW, execution, ms, run
+from tests.history.test_an_execution_of_the_past import IN_TURN
 from tests.history.test_past_equals_the_model import CATALOGUE, begin
 from tests.model import reference
 from tests.model.compare import jsonb_image
@@ -49,12 +52,15 @@ COLUMNS = {
     "node_executions": ("status", "attempt", "input_data", "parent_id"),
     "workflow_execution_pauses": ("status", "resumed_at", "name"),
     "workflow_execution_logs": ("message",),
-    "workflow_status": ("latest_execution_id", "latest_execution_status", "deployment_status", "deployed_at"),
+    "workflow_status": (
+        "latest_execution_id", "latest_execution_status", "latest_execution_time", "deployment_status", "deployed_at",
+        "user_id", "workflow_id", "last_event_position",
+    ),
     "human_interactions": ("status", "response_data", "error"),
     "hil_responses": ("status", "matched_interaction_id", "error"),
     "workflow_deployment_history": ("to_status", "deployment_logs", "error_message"),
     "trigger_index": ("deployment_status", "node_id", "is_active"),
-}
+}  # fmt: skip
 ABSENT = "no row"
 
 
@@ -86,23 +92,38 @@ def last_change(states: list[tuple[int, str]]) -> tuple[int, str, str] | None:
 
 def check(database: Database, events: list[Recorded], seed: int, rows: int) -> int:
     """Ask why of some rows that stand; returns of how many."""
-    database.connection.execute(f"TRUNCATE {READ_TABLES}")
-    fold_in_batches(database.connection, 0, [events[-1].position])
+    fold_all(database, events)
     tables = reference.fold(events)
     standing = [(table, row) for table in COLUMNS for row in tables[table]]
     random = Random(seed)
     chosen = random.sample(standing, min(rows, len(standing)))
     for table, row in chosen:
-        column = random.choice(COLUMNS[table])
-        expected = last_change(history_of(events, table, row, column))
-        assert expected is not None
-        with psycopg.connect(database.url, autocommit=True) as connection:
-            found = why(connection, CATALOGUE, table, str(row), column)
-        position, before, _ = expected
-        assert found.event["position"] == position, (table, row, column)
-        assert found.kind == ("made" if before == ABSENT else "changed")
-        check_values(database, found)
+        check_column(database, events, table, row, random.choice(COLUMNS[table]))
     return len(chosen)
+
+
+def check_statuses(database: Database, events: list[Recorded], columns: Sequence[str]) -> None:
+    """Ask why of these columns of every workflow's status."""
+    fold_all(database, events)
+    for row in reference.fold(events)["workflow_status"]:
+        for column in columns:
+            check_column(database, events, "workflow_status", row, column)
+
+
+def fold_all(database: Database, events: list[Recorded]) -> None:
+    database.connection.execute(f"TRUNCATE {READ_TABLES}")
+    fold_in_batches(database.connection, 0, [events[-1].position])
+
+
+def check_column(database: Database, events: list[Recorded], table: str, row: Any, column: str) -> None:
+    expected = last_change(history_of(events, table, row, column))
+    assert expected is not None
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        found = why(connection, CATALOGUE, table, str(row), column)
+    position, before, _ = expected
+    assert found.event["position"] == position, (table, row, column)
+    assert found.kind == ("made" if before == ABSENT else "changed")
+    check_values(database, found)
 
 
 def check_values(database: Database, found: Why) -> None:
@@ -135,6 +156,60 @@ def test_every_row_of_a_history_has_its_reason(database: Database, history: Hist
     assert check(database, begin(database, history), 3, rows=6) > 1
 
 
+# A workflow's status, of executions that are its latest in turn. Parts of few events, so that a short log has many.
+
+
+def in_small_parts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(last_change_module, "_FIRST_PART", 1)
+    patch.setattr(last_change_module, "_LARGER", 2)
+
+
+@settings(
+    deadline=None,
+    max_examples=4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@example(DELETION, COLUMNS["workflow_status"])
+@given(
+    histories(max_executions=6, max_events=60),
+    st.lists(st.sampled_from(COLUMNS["workflow_status"]), min_size=2, max_size=2, unique=True),
+)
+def test_a_status_is_told_from_the_executions_that_may_have_been_the_latest(
+    database: Database, history: History, columns: Sequence[str]
+) -> None:
+    events = begin(database, history)
+    with pytest.MonkeyPatch.context() as patch:
+        in_small_parts(patch)
+        if events:
+            check_statuses(database, events, columns)
+
+
+def test_executions_that_are_the_latest_in_turn_are_all_looked_at(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_parts(monkeypatch)
+    check_statuses(database, begin(database, IN_TURN), COLUMNS["workflow_status"])
+
+
+def test_control_a_search_among_new_executions_alone_is_found(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_small_parts(monkeypatch)
+    whole = LastChange._part
+
+    def newest(self: LastChange, low: int, high: int) -> Any:
+        every = self._executions
+        self._executions = [each._replace(latest=datetime.min.replace(tzinfo=UTC)) for each in every or ()]
+        found = whole(self, low, high)
+        self._executions = every
+        return found
+
+    monkeypatch.setattr(LastChange, "_part", newest)
+    events = begin(database, IN_TURN)
+    with pytest.raises((AssertionError, UnknownRow)):
+        check_statuses(database, events, COLUMNS["workflow_status"])
+
+
 THERE_AND_BACK = written(
     (DEPLOYMENT, "TriggerRegistered", {"trigger": "t"}),
     (DEPLOYMENT, "TriggerActivated", {"trigger": "t"}),
@@ -145,8 +220,7 @@ THERE_AND_BACK = written(
 
 def why_of_the_trigger(database: Database) -> tuple[Why, list[Recorded]]:
     events = begin(database, THERE_AND_BACK)
-    database.connection.execute(f"TRUNCATE {READ_TABLES}")
-    fold_in_batches(database.connection, 0, [events[-1].position])
+    fold_all(database, events)
     (row,) = reference.fold(events)["trigger_index"]
     with psycopg.connect(database.url, autocommit=True) as connection:
         return why(connection, CATALOGUE, "trigger_index", str(row), "deployment_status"), events
@@ -163,7 +237,7 @@ def test_control_a_search_that_takes_equal_ends_for_no_change_is_found(
     def careless(self: Any, types: Any, before: Any, after: Any) -> bool:
         return bool(before.value == after.value)
 
-    monkeypatch.setattr(why_module._Search, "_untouched", careless)
+    monkeypatch.setattr(LastChange, "_untouched", careless)
     # Of two events the later half is looked at first, so the second of four is where the ends are equal.
     monkeypatch.setattr("tests.history.test_why.THERE_AND_BACK", [*THERE_AND_BACK, *THERE_AND_BACK[1:]])
     found, events = why_of_the_trigger(database)
@@ -181,8 +255,7 @@ BACK_TO_WHAT_IT_WAS = written(
 
 def test_a_row_of_many_streams_may_go_back_to_what_it_was(database: Database) -> None:
     events = begin(database, BACK_TO_WHAT_IT_WAS)
-    database.connection.execute(f"TRUNCATE {READ_TABLES}")
-    fold_in_batches(database.connection, 0, [events[-1].position])
+    fold_all(database, events)
     with psycopg.connect(database.url, autocommit=True) as connection:
         found = why(connection, CATALOGUE, "workflow_status", WORKFLOWS[0], "latest_execution_id")
     assert (found.before, found.after, found.event["position"]) == ("2", "1", events[3].position)
@@ -264,6 +337,21 @@ def test_a_row_that_is_gone_is_found_by_what_names_its_stream(
     found = ask_why(told, "workflow_executions", "e", "status")
     assert (found.kind, found.before, found.after) == ("removed", "ERROR", None)
     assert (found.event["type"], found.event["stream_id"]) == ("WorkflowDeleted", f"deployment-{WORKFLOW}")
+    status = ask_why(told, "workflow_status", str(WORKFLOW), "latest_execution_status")
+    assert (status.kind, status.before, status.event["position"]) == ("removed", "ERROR", found.event["position"])
+    store.append_many([execution("f", at=NOON.replace(hour=13))])
+    again = ask_why(told, "workflow_status", str(WORKFLOW), "latest_execution_id")
+    assert (again.kind, again.after, again.event["type"]) == ("made", "f", "ExecutionCreated")
+    assert ask_why(told, "workflow_status", str(WORKFLOW), "workflow_id").event == again.event
+
+
+def test_how_far_the_search_is_can_be_shown(told: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_parts(monkeypatch)
+    shown: list[tuple[int, int]] = []
+    found = why(told, CATALOGUE, "workflow_status", str(WORKFLOW), "user_id", progress=lambda *done: shown.append(done))
+    assert found.kind == "made"
+    done, (total, *others) = [each for each, _ in shown], sorted({of for _, of in shown})
+    assert (others, done[0], max(done)) == ([], 0, total - 1)
 
 
 def test_what_is_not_there_is_named(told: psycopg.Connection[Any]) -> None:

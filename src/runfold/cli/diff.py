@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
@@ -12,6 +14,8 @@ from runfold.cli.durations import clock, short
 from runfold.cli.output import Json, print_json, print_table
 
 _LONGEST = 60
+_BEFORE = 15
+_COLUMN = re.compile(r"\w+")
 _SHOWN_CHANGES = 20
 
 
@@ -19,6 +23,7 @@ def diff(
     first: Annotated[str, typer.Argument(help="An execution's id.")],
     second: Annotated[str, typer.Argument(help="The id of the one to compare with it.")],
     everything: Annotated[bool, typer.Option("--all", help="Also the nodes that do not differ.")] = False,
+    lines: Annotated[int, typer.Option("--lines", min=1, max=100_000, help="How many nodes at most.")] = 200,
     as_json: Json = False,
 ) -> None:
     """Compare two executions, node by node: where they first went different ways, and what differs.
@@ -33,12 +38,12 @@ def diff(
     if as_json:
         print_json(found)
     else:
-        _print(found, everything=everything)
+        _print(found, everything=everything, lines=lines)
     if not found["same"]:
         raise typer.Exit(1)
 
 
-def _print(found: dict[str, Any], *, everything: bool) -> None:
+def _print(found: dict[str, Any], *, everything: bool, lines: int) -> None:
     sides = [found["execution"]["first"], found["execution"]["second"]]
     print_table(
         [{**side, "started": clock(side["start_time"]), "took": short(side["duration_ms"])} for side in sides],
@@ -61,45 +66,64 @@ def _print(found: dict[str, Any], *, everything: bool) -> None:
             [
                 {
                     "node": _name(node),
-                    "first": _side(node["first"]),
-                    "second": _side(node["second"]),
+                    "first": _side(node["first"], attempts="attempts" in node["differs"]),
+                    "second": _side(node["second"], attempts="attempts" in node["differs"]),
                     "differs": ", ".join(node["differs"]),
                 }
-                for node in nodes
+                for node in nodes[:lines]
             ],
             columns=["node", "first", "second", "differs"],
         )
+        if len(nodes) > lines:
+            typer.echo(f"… {len(nodes) - lines:,} more nodes, see --lines")
 
 
 def _name(node: dict[str, Any]) -> str:
     return str((node["first"] or node["second"])["activation"])
 
 
-def _side(side: dict[str, Any] | None) -> str | None:
+def _side(side: dict[str, Any] | None, *, attempts: bool) -> str | None:
+    """A node's status and duration, with its attempts where it had several, or where they differ."""
     if side is None:
         return None
     said = [side["status"].lower(), short(side["duration_ms"]) or ""]
-    if (side["attempts"] or 1) > 1:
-        said.insert(1, f"attempt {side['attempts']}")
+    if attempts or (side["attempts"] or 1) > 1:
+        said.insert(1, f"attempt {side['attempts']}" if side["attempts"] else "no attempt")
     return " ".join(filter(None, said))
 
 
 def _print_changes(changes: list[dict[str, Any]]) -> None:
     if not changes:
         return
-    print_table(
-        [
-            {"what": change["path"], "first": _value(change["first"]), "second": _value(change["second"])}
-            for change in changes[:_SHOWN_CHANGES]
-        ],
-        columns=["what", "first", "second"],
-    )
+    rows = []
+    for change in changes[:_SHOWN_CHANGES]:
+        first, second = (_value(change, side) for side in ("first", "second"))
+        start = 0
+        if max(len(first or ""), len(second or "")) > _LONGEST:
+            # Long values often begin alike: show them from where they differ.
+            start = max(_alike(first or "", second or "") - _BEFORE, 0)
+        rows.append({"what": change["path"], "first": _cut(first, start), "second": _cut(second, start)})
+    print_table(rows, columns=["what", "first", "second"])
     if len(changes) > _SHOWN_CHANGES:
         typer.echo(f"… {len(changes) - _SHOWN_CHANGES} more, see --json")
 
 
-def _value(value: Any) -> str | None:
+def _value(change: dict[str, Any], side: str) -> str | None:
+    """The value of a side; nothing where it has none: a part of JSON may be null, a column then is empty."""
+    value = change[side]
     if value is None:
+        return None if change.get("only_in", side) != side or _COLUMN.fullmatch(change["path"]) else "null"
+    return str(value) if isinstance(value, (str, UUID)) else orjson.dumps(value, default=str).decode()
+
+
+def _alike(first: str, second: str) -> int:
+    """How many signs two texts begin with that are the same."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((n for n, (one, other) in pairs if one != other), min(len(first), len(second)))
+
+
+def _cut(text: str | None, start: int) -> str | None:
+    if text is None:
         return None
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    part = text[start : start + _LONGEST]
+    return ("…" if start else "") + part + ("…" if start + _LONGEST < len(text) else "")

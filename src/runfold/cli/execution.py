@@ -184,7 +184,7 @@ def _print_execution(found: dict[str, Any], *, now: float, lines: int) -> None:
             "started": clock(found["start_time"]),
             "took": short(found["duration_ms"]),
             **({"error": found["error_message"]} if found["error_message"] else {}),
-            "last event": found["last_event_position"],
+            "last change": f"position {found['last_event_position']:,}",
         }
     )
     console = Console(highlight=False)

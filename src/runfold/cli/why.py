@@ -8,6 +8,7 @@ import orjson
 import typer
 
 from runfold.cli.database import catalogue, open_database
+from runfold.cli.differences import progress_bar
 from runfold.cli.execution import print_left_out
 from runfold.cli.output import Json, instant, print_facts, print_json
 
@@ -25,8 +26,10 @@ def why(
     """
     from runfold.history.why import why as find
 
-    with open_database() as connection:
-        found = find(connection, catalogue(), table, key, column)
+    with open_database() as connection, progress_bar(shown=not as_json) as show:
+        found = find(
+            connection, catalogue(), table, key, column, progress=lambda *done: show(table, "events searched", *done)
+        )
     if as_json:
         print_json(found)
         return

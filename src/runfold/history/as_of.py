@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from psycopg.types.json import set_json_loads
 from runfold.database.connections import connect, mapped_errors
 from runfold.history.past import Past, open_past
 from runfold.history.status import Row
-from runfold.projections.catalogue import load_catalogue
+from runfold.projections.catalogue import Catalogue, load_catalogue
 from runfold.settings import Settings
 
 _T = TypeVar("_T")
@@ -45,7 +46,6 @@ class AsOf:
         self.connection: psycopg.Connection[Any] | None = None
 
     def __enter__(self) -> Past:
-        folder = self._settings.projections
         with ExitStack() as opening:
             opening.enter_context(mapped_errors())
             self.connection = connect(self._url, self._settings, application="runfold past", autocommit=True)
@@ -54,8 +54,7 @@ class AsOf:
             self.connection.execute("SET default_transaction_read_only = on")
             # jsonb keeps 1e30 as digits: a double again here, as the store reads it.
             set_json_loads(orjson.loads, self.connection)
-            catalogue = load_catalogue(*([folder] if folder is not None else []))
-            past = opening.enter_context(open_past(self.connection, catalogue, **self._wanted))
+            past = opening.enter_context(open_past(self.connection, _catalogue(self._settings), **self._wanted))
             self._open = opening.pop_all()
         return past
 
@@ -63,6 +62,31 @@ class AsOf:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, traceback)
+
+
+_Stamp = tuple[tuple[str, int, int], ...]
+_catalogues: dict[Path | None, tuple[_Stamp | None, Catalogue]] = {}
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    """The projections, read again only where a file of the user's folder is another one than before.
+
+    A module's are read once a process, as Python imports it once.
+    """
+    source = settings.projections
+    stamp = None if source is None or not source.is_dir() else _stamp(source)
+    known = _catalogues.get(source)
+    if known is None or known[0] != stamp:
+        known = _catalogues[source] = (
+            stamp,
+            load_catalogue(*([source] if source is not None else []), settings=settings),
+        )
+    return known[1]
+
+
+def _stamp(folder: Path) -> _Stamp:
+    files = [(path, path.stat()) for path in sorted(folder.iterdir()) if path.suffix in (".sql", ".py")]
+    return tuple((path.name, found.st_mtime_ns, found.st_size) for path, found in files)
 
 
 class AsyncAsOf:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+
+import orjson
 
 from runfold.history.status import Row
 
@@ -16,6 +19,11 @@ _OF_NODES = ("status", "node_type", "attempts", "input_data", "output_data", "er
 _TOLD_OF_EXECUTIONS = ("execution_id", "workflow", "status", "start_time", "duration_ms")
 _TOLD_OF_NODES = ("activation", "iteration", "status", "attempts", "start_time", "duration_ms")
 
+_ABSENT: Any = object()
+"""Where one side has a member or an item and the other has none: that is not null."""
+
+_PLAIN_NAME = re.compile(r"[^\W\d][\w-]*")
+
 MOST_PATHS = 100
 """How many places of a JSON value are told at most."""
 
@@ -24,8 +32,9 @@ def diff_executions(first: Row, second: Row) -> Row:
     """What two executions that `read_execution` found have different, JSON-ready.
 
     `same` (times aside), `execution` and each of `nodes` with both sides, the names that `differs` and the `changes` as
-    (path, first, second); `first_divergence` is the first such node in the order of the first execution, or None. A
-    node is matched by its activation, else by its node_id and its number among those of that node.
+    (path, first, second), with `only_in` where the other side has no such part; `first_divergence` is the first such
+    node in the order of the first execution, or None. A node is matched by its activation, else by its node_id and its
+    number among those of the node.
     """
     nodes = [_node(one, other) for one, other in _pairs(_with_attempts(first), _with_attempts(second))]
     execution = _compare(first, second, _OF_EXECUTIONS, _TOLD_OF_EXECUTIONS)
@@ -114,15 +123,25 @@ def _same(first: Any, second: Any) -> bool:
 
 def _changes(path: str, first: Any, second: Any) -> Iterator[dict[str, Any]]:
     """The smallest parts that differ, by path: `output_data.items[2].price`."""
-    if _same(first, second):
+    if first is _ABSENT or second is _ABSENT:
+        if first is _ABSENT:
+            yield {"path": path, "first": None, "second": second, "only_in": "second"}
+        else:
+            yield {"path": path, "first": first, "second": None, "only_in": "first"}
+    elif _same(first, second):
         return
-    if isinstance(first, dict) and isinstance(second, dict):
+    elif isinstance(first, dict) and isinstance(second, dict):
         for name in dict.fromkeys([*first, *second]):
-            yield from _changes(f"{path}.{name}", first.get(name), second.get(name))
+            yield from _changes(_member(path, name), first.get(name, _ABSENT), second.get(name, _ABSENT))
     elif isinstance(first, list) and isinstance(second, list):
         for number in range(max(len(first), len(second))):
-            one = first[number] if number < len(first) else None
-            other = second[number] if number < len(second) else None
+            one = first[number] if number < len(first) else _ABSENT
+            other = second[number] if number < len(second) else _ABSENT
             yield from _changes(f"{path}[{number}]", one, other)
     else:
         yield {"path": path, "first": first, "second": second}
+
+
+def _member(path: str, name: str) -> str:
+    """The path of a member: in brackets where its name would read as more than one."""
+    return f"{path}.{name}" if _PLAIN_NAME.fullmatch(name) else f"{path}[{orjson.dumps(name).decode()}]"

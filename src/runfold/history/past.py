@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
@@ -18,13 +18,22 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from runfold.database.connections import map_error, mapped_errors
-from runfold.errors import FoldFailed, InvalidInput, PastReadOnly, PositionUnavailable, UnknownTable
+from runfold.errors import (
+    FoldFailed,
+    InvalidInput,
+    PastReadOnly,
+    PositionUnavailable,
+    UnknownExecution,
+    UnknownStream,
+    UnknownTable,
+)
 from runfold.history.scope import Scope, scope_of, scope_of_execution
 from runfold.history.status import Row, statement
 from runfold.projections.bad_event import is_poison
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
 from runfold.projections.fold import FOLD_SESSION
+from runfold.projections.scope import stream_column
 from runfold.projections.shadows import Progress, make_shadows
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -69,6 +78,7 @@ class Past:
         self._progress = progress
         self._known = _by_table(catalogue)
         self._folded: set[str] = set()
+        self._met: dict[str, set[str] | None] = {}
         self._views: set[str] = set()
         self._allowed: frozenset[str] | None = None
         if tables is not None:
@@ -112,7 +122,7 @@ class Past:
                 raise UnknownTable(
                     f"there is no read table {name!r}", hint=f"there are {', '.join(sorted(self._known))}"
                 )
-            elif self._scope.streams is not None and self._known[name].cross_stream:
+            elif self._scope.streams is not None and stream_column(self._known[name]) is None:
                 raise InvalidInput(
                     f"a row of {name} depends on other streams than those that were named",
                     hint="name no streams and no execution to read it",
@@ -123,7 +133,7 @@ class Past:
             if wanted:
                 require_runfolds(group, wanted[0])
             if not set(wanted) <= self._folded:
-                self._fold(closure(group, wanted))
+                self._fold(closure(group, wanted), wanted)
 
     def parked(self) -> list[Row]:
         """The streams, of those that were folded, whose rows end before this position, because they are parked."""
@@ -134,14 +144,19 @@ class Past:
         return self._noted("discarded_until")
 
     def _noted(self, name: str) -> list[Row]:
-        groups = sorted({self._known[table].group for table in self._folded})
-        streams = None if self._scope.streams is None else list(self._scope.streams)
+        found: list[Row] = []
         with self._connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(
-                statement(name), {"groups": groups, "streams": streams, "upto": self.position}
-            ).fetchall()
+            for group, streams in sorted(self._met.items()):
+                parameters = {
+                    "groups": [group],
+                    "streams": None if streams is None else list(streams),
+                    "upto": self.position,
+                }
+                found += cursor.execute(statement(name), parameters).fetchall()
+        return found
 
-    def _fold(self, group: Group) -> None:
+    def _fold(self, group: Group, wanted: Iterable[str]) -> None:
+        readable = frozenset(wanted) | self._folded
         try:
             with mapped_errors(), self._connection.transaction(), self._connection.cursor() as cursor:
                 # What was folded without what reads it is folded again, in step with it.
@@ -149,7 +164,7 @@ class Past:
                     if projection.table in self._folded:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
                 make_shadows(cursor, group)
-                self._scope.fold(cursor, group, self.position, progress=self._progress)
+                reach, tables = self._scope.fold(cursor, group, self.position, wanted=readable, progress=self._progress)
         except psycopg.Error as exc:
             if not is_poison(exc):
                 raise
@@ -159,7 +174,9 @@ class Past:
                 group=group.name,
                 position=self.position,
             ) from exc
-        self._folded |= {projection.table for projection in group.projections}
+        met = self._met.get(group.name, ())
+        self._met[group.name] = None if reach.streams is None or met is None else {*met, *reach.streams}
+        self._folded |= tables
 
     def _make_view(self, name: str, definition: sql.Composed) -> None:
         if name not in self._views:
@@ -192,13 +209,11 @@ class Past:
         return self._allowed if self._allowed is not None else frozenset({*self._known, _ANOMALIES, _EVENTS})
 
     def _anomaly_tables(self) -> list[str]:
-        """The parts of `runfold.anomalies`; of a few streams those that other streams have no part in."""
+        """The parts of `runfold.anomalies`."""
         return [
             projection.table
             for projection in self._catalogue.projections
-            if projection.schema == "runfold"
-            and projection.table.endswith("_anomalies")
-            and not (projection.cross_stream and self._scope.streams is not None)
+            if projection.schema == "runfold" and projection.table.endswith("_anomalies")
         ]
 
     def _refuse_live_tables(self, text: str) -> None:
@@ -264,25 +279,56 @@ def open_past(
     """A reader of the past at a position, or at a time: before the first event that was recorded after it.
 
     `tables` folds those at once and reads no others; else a query's tables are folded when it names them. `streams`, or
-    an `execution` (its log, interactions and child executions with it), folds those alone, by index. The connection
-    is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable, FoldFailed.
+    an `execution`, shows the rows of those alone, and is folded by index: an execution's with it are its log, its
+    interactions and the responses to them, the executions it started, and its workflow's status and deployments. The
+    connection is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable,
+    UnknownExecution and UnknownStream for what the log never had, FoldFailed.
     """
     if streams is not None and execution is not None:
         raise InvalidInput("name streams, or an execution: not both", code="invalid_option")
+    named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)
     found = position_of(connection, position=position, time=time)
+    if execution is not None:
+        _require_execution(connection, execution)
+    if named is not None:
+        _require_streams(connection, named)
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
-        if execution is not None:
-            scope = scope_of_execution(connection, execution, found)
-        elif streams is not None:
-            scope = scope_of(connection, [streams] if isinstance(streams, str) else streams, found)
-        else:
-            scope = Scope()
+        scope = Scope()
+        with connection.cursor() as cursor:
+            if execution is not None:
+                scope = scope_of_execution(cursor, execution, found)
+            elif named is not None:
+                scope = scope_of(cursor, named, found)
         yield Past(connection, catalogue, found, scope, tables=tables, progress=progress)
     finally:
         if not connection.closed:
             connection.rollback()
+
+
+def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -> None:
+    """Raise UnknownExecution where the log has none of that id, rather than show that it has no rows."""
+    if not isinstance(execution_id, str):
+        raise InvalidInput(f"{execution_id!r} is no execution's id", hint="it is a text", code="invalid_option")
+    if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
+        raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
+
+
+def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) -> None:
+    for stream in streams:
+        if not isinstance(stream, str):
+            raise InvalidInput(f"{stream!r} is no stream", hint="name it whole, as execution-7", code="invalid_option")
+    if unknown := sorted(set(streams) - _known(connection, streams)):
+        raise UnknownStream(
+            f"there is no stream {unknown[0]!r}", hint="name it whole, as execution-7", stream_id=unknown[0]
+        )
+
+
+def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
+    """Those of the streams that there are; NUL is in no name."""
+    asked = [stream for stream in streams if "\0" not in stream]
+    return {stream for (stream,) in connection.execute(statement("known_streams"), {"streams": asked}).fetchall()}
 
 
 def position_of(
@@ -294,12 +340,19 @@ def position_of(
     # A statement each: the safe head wants a snapshot of its own.
     settled = safe_head(connection)
     if time is not None:
+        if not isinstance(time, datetime):
+            raise InvalidInput(f"{time!r} is no time", hint="give a datetime with a zone", code="naive_timestamp")
         if time.tzinfo is None:
             raise InvalidInput(
                 f"{time} has no zone", hint="give the time one: UTC, for instance", code="naive_timestamp"
             )
         if (found := _one(connection, "position_at", {"time": time})) < 1:
-            raise PositionUnavailable(f"nothing was recorded up to {time.isoformat()}", position=0, safe_head=settled)
+            raise PositionUnavailable(
+                f"nothing was recorded up to {time.isoformat()}",
+                hint=_where_the_log_begins(connection),
+                position=0,
+                safe_head=settled,
+            )
         return found
     wanted = cast("int", position)
     if isinstance(wanted, bool) or not isinstance(wanted, int):
@@ -321,6 +374,11 @@ def position_of(
             safe_head=settled,
         )
     return wanted
+
+
+def _where_the_log_begins(connection: psycopg.Connection[Any]) -> str:
+    row = connection.execute(statement("first_recorded")).fetchone()
+    return "the log is empty" if row is None else f"the log begins at {row[0].astimezone(UTC).isoformat()}"
 
 
 def safe_head(connection: psycopg.Connection[Any]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,15 +12,15 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.history.last_change import LastChange, Progress
 from runfold.history.past import closure, require_runfolds, safe_head
-from runfold.history.scope import Scope, scope_of
+from runfold.history.scope import Reach, reach_of
 from runfold.history.status import Row, statement
-from runfold.projections.catalogue import Catalogue, Group
+from runfold.projections.catalogue import Catalogue
 from runfold.projections.contract import Projection
-from runfold.projections.fold import FOLD_SESSION, bind, fold_batch
+from runfold.projections.fold import FOLD_SESSION, bind
+from runfold.projections.scope import stream_column
 from runfold.projections.shadows import make_shadows
-
-_DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +41,46 @@ class Why:
     discarded_events: list[Row] = field(default_factory=list)
 
 
-def why(connection: psycopg.Connection[Any], catalogue: Catalogue, table: str, key: str, column: str) -> Why:
+def why(
+    connection: psycopg.Connection[Any],
+    catalogue: Catalogue,
+    table: str,
+    key: str,
+    column: str,
+    *,
+    progress: Progress = lambda *_: None,
+) -> Why:
     """The event after which a column of a row last differed from before, up to the safe head.
 
     `key` is the value of the table's key (several: with a comma between), or of a column that is unique by itself, an
-    execution_id for instance. Folds the streams that the row depends on, and halves them: each event about twice. The
-    connection is in autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, InvalidInput for a user's own table.
+    execution_id for instance. Folds the streams that the row depends on, the last events first. The connection is in
+    autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, InvalidInput for a user's own table.
     """
     projection = _projection(catalogue, table)
     require_runfolds(catalogue.groups[projection.group], projection.table)
-    place = _Place.of(connection, projection, key, column)
+    place = Place.of(connection, projection, key, column)
     head = safe_head(connection)
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
         streams = _streams(connection, projection, place, head)
-        scope = Scope() if streams is None else scope_of(connection, streams, head)
         group = closure(catalogue.groups[projection.group], [projection.table])
         with connection.cursor() as cursor:
+            reach = Reach() if streams is None else reach_of(cursor, streams, head)
             make_shadows(cursor, group)
             bind(cursor, ["pg_temp"])
-            found = _Search(connection, cursor, group, projection, scope, place, head).last_change()
+            found = LastChange(
+                cursor,
+                group,
+                projection,
+                reach,
+                head,
+                column=column,
+                row=_equal(place.key, place.types, "key_"),
+                key={f"key_{name}": value for name, value in place.key.items()},
+                workflow=place.key["workflow_id"] if projection.name == "workflow_status" else None,
+                progress=progress,
+            ).find()
         if found is None:
             raise _no_row(projection, place)
         position, before, after = found
@@ -96,7 +114,7 @@ def _projection(catalogue: Catalogue, table: str) -> Projection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A row by its key (columns and values as text), the columns' types, the column, and the row as it is, if it is."""
 
     key: dict[str, str]
@@ -105,7 +123,7 @@ class _Place:
     row: Row | None
 
     @classmethod
-    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> _Place:
+    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> Place:
         table = sql.Identifier(projection.schema, projection.table)
         columns = connection.execute(statement("columns_of_table"), {"table": table.as_string(connection)}).fetchall()
         types = {name: kind for name, kind, _ in columns}
@@ -130,10 +148,6 @@ class _Place:
         if known is None:
             raise UnknownRow(f"{projection.table} has no row of key {key!r}", hint=_keys(projection, types), key=key)
         return cls(known, types, column, None)
-
-    def condition(self, prefix: str = "") -> sql.Composable:
-        """That a row `t` is this one; the values are parameters of their columns' names, with the prefix."""
-        return _equal(self.key, self.types, prefix)
 
 
 def _canonical(value: str, kind: str) -> str | None:
@@ -173,11 +187,14 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
     return sql.SQL(" AND ").join(parts)
 
 
-def _no_row(projection: Projection, place: _Place) -> UnknownRow:
+def _no_row(projection: Projection, place: Place) -> UnknownRow:
     said = ", ".join(f"{name} {value}" for name, value in place.key.items())
+    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
     return UnknownRow(
         f"{projection.table} has no row with {said}, and had none that is known",
-        hint="a row that is gone is found by what names its stream, an execution_id for instance",
+        hint="no stream of the log is named so"
+        if names_stream
+        else "a row that is gone is found by what names its stream, an execution_id for instance",
         key=place.key,
     )
 
@@ -185,7 +202,7 @@ def _no_row(projection: Projection, place: _Place) -> UnknownRow:
 _CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
 
 
-def _streams(connection: psycopg.Connection[Any], projection: Projection, place: _Place, head: int) -> list[str] | None:
+def _streams(connection: psycopg.Connection[Any], projection: Projection, place: Place, head: int) -> list[str] | None:
     """The streams that the row depends on, or more; None: any."""
 
     def ask(name: str, parameters: Row) -> list[str]:
@@ -210,102 +227,3 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, place:
     if place.row is None:
         raise _no_row(projection, place)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A row's column at a moment: its JSON as text (None: no row), and the position that touched the row, if told."""
-
-    value: str | None
-    touched: str | None = None
-
-    @property
-    def exists(self) -> bool:
-        return self.value is not None
-
-    def json(self) -> Any:
-        return None if self.value is None else orjson.loads(self.value)
-
-
-class _Search:
-    """Halves the events, the later half first, on tables that every step leaves as they were."""
-
-    def __init__(
-        self,
-        connection: psycopg.Connection[Any],
-        cursor: psycopg.Cursor[Any],
-        group: Group,
-        projection: Projection,
-        scope: Scope,
-        place: _Place,
-        head: int,
-    ) -> None:
-        self._connection = connection
-        self._cursor = cursor
-        self._group = group
-        self._condition, self._named = scope.condition(group)
-        self._removing = _events_of(projection, _DELETES)
-        # What no statement that names the column folds, can not change it in a row that stays.
-        named = re.compile(rf"\b{re.escape(place.column)}\b", re.IGNORECASE)
-        self._changing = self._removing | _events_of(projection, named)
-        # A row of one stream is touched by later and later events. One of several may go back to what it was before.
-        self._touch_tells = not projection.cross_stream
-        query = statement("events_in_scope").replace("{streams}", self._condition)
-        parameters = {**self._named, "group": group.name, "types": group.events, "upto": head}
-        self._events: list[tuple[int, str]] = cursor.execute(query, parameters).fetchall()
-        self._read = sql.SQL(
-            "SELECT (to_jsonb(t) -> %(column)s)::text,"
-            " coalesce(to_jsonb(t) ->> 'last_event_position', to_jsonb(t) ->> 'position')"
-            " FROM {} AS t WHERE {}"
-        ).format(
-            sql.Identifier("pg_temp", projection.table),
-            place.condition("key_"),
-        )
-        self._place = {"column": place.column, **{f"key_{name}": value for name, value in place.key.items()}}
-
-    def last_change(self) -> tuple[int, _State, _State] | None:
-        """The position of the last change, and what was before and after; None where there never was a row."""
-        return self._within(0, len(self._events), _State(None)) if self._events else None
-
-    def _within(self, low: int, high: int, before: _State) -> tuple[int, _State, _State] | None:
-        types = frozenset(type_ for _, type_ in self._events[low:high])
-        if before.exists and types.isdisjoint(self._changing):
-            return None
-        with self._connection.transaction(force_rollback=True):
-            after = self._fold(low, high, types)
-        if self._untouched(types, before, after):
-            return None
-        if high - low == 1:
-            return (self._events[low][0], before, after) if before.value != after.value else None
-        middle = (low + high) // 2
-        with self._connection.transaction(force_rollback=True):
-            between = self._fold(low, middle, types)
-            if (found := self._within(middle, high, between)) is not None:
-                return found
-        return self._within(low, middle, before)
-
-    def _fold(self, low: int, high: int, types: frozenset[str]) -> _State:
-        fold_batch(
-            self._cursor,
-            self._group,
-            after=self._events[low][0] - 1,
-            upto=self._events[high - 1][0],
-            types=types,
-            streams=self._condition,
-            given=self._named,
-        )
-        row = self._cursor.execute(self._read, self._place).fetchone()
-        return _State(None) if row is None else _State(*row)
-
-    def _untouched(self, types: frozenset[str], before: _State, after: _State) -> bool:
-        """Whether no event of these types between the two can have changed the row; it may also have come and gone."""
-        if before.exists and after.exists:
-            return self._touch_tells and before.touched is not None and before.touched == after.touched
-        if before.exists or after.exists:
-            return False
-        return self._removing.isdisjoint(types)
-
-
-def _events_of(projection: Projection, pattern: re.Pattern[str]) -> frozenset[str]:
-    """The events of the statements in which the pattern occurs."""
-    return frozenset(event for part in projection.statements if pattern.search(part.text) for event in part.events)

@@ -209,9 +209,10 @@ class Store:
         """The read tables as they were at a position, or at a time (when the server recorded), to query in `with`.
 
         Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
-        then; `tables` folds those at once and reads no others; `streams`, or an `execution` with its log, interactions
-        and child executions, reads those alone, by index. Raises PositionUnavailable beyond the safe head or before
-        the log's start, UnknownTable, PastReadOnly, FoldFailed.
+        then; `tables` folds those at once and reads no others; `streams`, or an `execution`, shows the rows of those
+        alone, by index: an execution's with its log, interactions, the responses to them, child executions, and the
+        status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
+        start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
         # The past is folded, and so stands above the log: this is a door to it, named here only.
         opener: type[AsOf] = import_module("runfold.history.as_of").AsOf

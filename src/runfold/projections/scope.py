@@ -52,7 +52,7 @@ def scope_of(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str]) 
         case "execution":
             return _execution_scope(cursor, named)
         case "log":
-            deleted = _column(cursor, "deleted_executions", streams=_of(named, "deployment"))
+            deleted = _column(cursor, "deleted_executions", streams=of_category(named, "deployment"))
             return _scope(named | {f"log-{name}" for name in deleted})
         case "interaction":
             return _interaction_scope(cursor, named)
@@ -60,33 +60,47 @@ def scope_of(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str]) 
 
 
 def _execution_scope(cursor: psycopg.Cursor[Any], named: set[str]) -> Scope:
-    deleted = _column(cursor, "deleted_executions", streams=_of(named, "deployment"))
+    deleted = _column(cursor, "deleted_executions", streams=of_category(named, "deployment"))
     rows_of = named | {f"execution-{name}" for name in deleted}
-    executions = _of(rows_of, "execution")
-    workflows = _column(cursor, "workflows_of_executions", streams=executions)
-    rows_of |= {f"deployment-{name}" for name in workflows}
+    executions = of_category(rows_of, "execution")
+    rows_of |= workflows_of(cursor, executions)
     latest = _column(
         cursor,
         "latest_of_workflows",
-        workflows=[name for name in _names(_of(rows_of, "deployment")) if _is_uuid(name)],
+        workflows=[name for name in _names(of_category(rows_of, "deployment")) if _is_uuid(name)],
         without=_names(executions),
     )
     return _scope(rows_of, {f"execution-{name}" for name in latest})
 
 
 def _interaction_scope(cursor: psycopg.Cursor[Any], named: set[str]) -> Scope:
-    rows_of = named | _column(cursor, "streams_of_workflows", streams=_of(named, "deployment"))
-    interactions = _names(_of(rows_of, "interaction"))
-    if interactions:
-        rows_of |= _column(cursor, "responses_to", interactions=interactions)
-    return _scope(rows_of, _column(cursor, "interactions_of", streams=_of(rows_of, "response")))
+    rows_of = named | _column(cursor, "streams_of_workflows", streams=of_category(named, "deployment"))
+    rows_of |= responses_to(cursor, of_category(rows_of, "interaction"))
+    return _scope(rows_of, interactions_of(cursor, of_category(rows_of, "response")))
+
+
+def workflows_of(cursor: psycopg.Cursor[Any], executions: list[str], upto: int | None = None) -> set[str]:
+    """The deployment streams of the workflows that executions were created for, up to a position if one is given."""
+    found = _column(cursor, "workflows_of_executions", upto, streams=executions)
+    return {f"deployment-{name}" for name in found}
+
+
+def responses_to(cursor: psycopg.Cursor[Any], interactions: list[str], upto: int | None = None) -> set[str]:
+    """The streams of the responses that were matched to interactions, rightly or not."""
+    return _column(cursor, "responses_to", upto, interactions=[name.lower() for name in _names(interactions)])
+
+
+def interactions_of(cursor: psycopg.Cursor[Any], responses: list[str], upto: int | None = None) -> set[str]:
+    """The streams of the interactions that responses were matched to: their rows depend on them."""
+    return _column(cursor, "interactions_of", upto, streams=responses)
 
 
 def _scope(rows_of: set[str], more: Iterable[str] = ()) -> Scope:
     return Scope(sorted(rows_of), sorted({*rows_of, *more}))
 
 
-def _of(streams: Iterable[str], category: str) -> list[str]:
+def of_category(streams: Iterable[str], category: str) -> list[str]:
+    """Those of the streams that are of a category, sorted."""
     return sorted(stream for stream in streams if stream.startswith(f"{category}-"))
 
 
@@ -94,10 +108,10 @@ def _names(streams: Iterable[str]) -> list[str]:
     return [stream.partition("-")[2] for stream in streams]
 
 
-def _column(cursor: psycopg.Cursor[Any], name: str, **parameters: list[str]) -> set[str]:
-    if "streams" in parameters and not parameters["streams"]:
+def _column(cursor: psycopg.Cursor[Any], name: str, upto: int | None = None, **parameters: list[str]) -> set[str]:
+    if not all(parameters.get(given, True) for given in ("streams", "interactions")):
         return set()
-    return {value for (value,) in cursor.execute(statement(name), parameters).fetchall()}
+    return {value for (value,) in cursor.execute(statement(name), {**parameters, "upto": upto}).fetchall()}
 
 
 def _is_uuid(text: str) -> bool:
