@@ -16,12 +16,11 @@ from runfold.projections.bad_event import Check, Failure, fold_alone, sqlstate_o
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     FOLD_SESSION,
-    HandlerFailed,
     batch_bounds,
     bind,
     live_schemas,
 )
-from runfold.projections.own_session import OwnConnection
+from runfold.projections.own_session import OwnConnection, one_transaction
 from runfold.projections.projector import (
     DEFAULT_BATCH_SIZE,
     Advanced,
@@ -99,40 +98,19 @@ class OwnProjector(Projector):
         row = self.connection.execute(statement("checkpoint"), {"group": group.name}).fetchone()
         if row is not None and row[0] >= head:
             return None
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super()._advance(group, head, size)
 
     def _park(self, group: Group, head: int) -> Advanced | None:
         if any(projection.handler is not None for projection in group.projections) and group.name not in self._proven:
             self._refuse_broken(group, head)
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super()._park(group, head)
 
     def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
         """As Projector.retry_parked."""
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super().retry_parked(group, stream_id)
-
-    @contextmanager
-    def _one_transaction(self) -> Iterator[None]:
-        """What a fold executes after it ended the transaction begins another, which is rolled back."""
-        self.connection.autocommit = False
-        try:
-            yield
-        except (psycopg.Error, HandlerFailed):
-            self._free_locks()
-            raise
-        finally:
-            if not self.connection.closed:
-                self.connection.rollback()
-                self.connection.autocommit = True
-
-    def _free_locks(self) -> None:
-        """Locks of the session outlive a rollback."""
-        if not self.connection.closed:
-            self.connection.rollback()
-            self.connection.execute("SELECT pg_advisory_unlock_all()")
-            self.connection.rollback()
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         cursor.execute(statement("begin_own_batch"), {"group": group.name})
@@ -169,12 +147,12 @@ class OwnProjector(Projector):
         # What the login may not do is no event's fault.
         if sqlstate_of(exc) == "42501":
             return True
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super()._fails_without_events(group, exc)
 
     def _check_of(self, group: Group) -> Check:
         """Those of the group's tables only: the one that holds the batch together is to speak at commit."""
-        return lambda cursor: _check_constraints_of(cursor, group)
+        return lambda cursor: check_constraints_of(cursor, group)
 
     def _refuse_broken(self, group: Group, head: int) -> None:
         """Raise GroupStopped when a projection in Python fails on whatever stream comes next, and never succeeded.
@@ -185,7 +163,7 @@ class OwnProjector(Projector):
         failure: Failure | None = None
         row = self.connection.execute(statement("checkpoint"), {"group": group.name}).fetchone()
         after = row[0] if row is not None else 0
-        with self._one_transaction(), self.connection.cursor() as cursor:
+        with one_transaction(self.connection), self.connection.cursor() as cursor:
             bounds = batch_bounds(cursor, group, after=after, head=head, size=_LOOKED_AT)
             cursor.execute(
                 statement("batch_streams"),
@@ -211,7 +189,8 @@ class OwnProjector(Projector):
             raise GroupStopped(str(failure))
 
 
-def _check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
+def check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    """Let the deferred constraints of the group's tables speak, and of no others."""
     tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
     cursor.execute(statement("deferrable_constraints"), {"tables": tables})
     names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
