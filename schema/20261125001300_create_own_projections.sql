@@ -216,6 +216,43 @@ REVOKE ALL ON FUNCTION runfold.discard_own_event(text, bigint, text, text) FROM 
 GRANT EXECUTE ON FUNCTION runfold.discard_own_event(text, bigint, text, text) TO runfold_projections;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_discards TO runfold_projector, runfold_operator;
 
+-- The shadows of users' groups are in a schema of their own: a table of a user's may have the name of one of runfold's. An
+-- operator makes and drops them; the login folds into those that it is granted. Unlogged, as all that a rebuild knows.
+CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
+COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+
+CREATE UNLOGGED TABLE runfold.own_rebuilds (
+    group_name text PRIMARY KEY,
+    digest text NOT NULL,
+    tables text[] NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE runfold.own_rebuilds IS 'The rebuild of each user''s group that was begun and has not landed: it resumes from here.';
+COMMENT ON COLUMN runfold.own_rebuilds.digest IS 'What is built: the files, the shapes of the tables, and what is left out. Another one begins anew.';
+COMMENT ON COLUMN runfold.own_rebuilds.tables IS 'The names of its shadows.';
+COMMENT ON COLUMN runfold.own_rebuilds.position IS 'The position that the shadows are folded up to.';
+
+CREATE FUNCTION runfold.note_own_folded(group_name text, after bigint, upto bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.own_rebuilds r SET position = upto
+      FROM runfold.own_groups g
+     WHERE r.group_name = group_name AND r.position = after AND upto >= after
+       AND g.group_name = group_name AND g.role_name = session_user;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_own_folded(text, bigint, bigint) IS
+    'Notes how far the shadows of a group of the login''s own are folded, in the transaction that folds them; false where they stood elsewhere.';
+REVOKE ALL ON FUNCTION runfold.note_own_folded(text, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_own_folded(text, bigint, bigint) TO runfold_projections;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_rebuilds TO runfold_projector, runfold_operator;
+
 REVOKE ALL ON FUNCTION runfold.refuse_unsettled_batch(), runfold.begin_own_batch(text), runfold.require_own_batch(text),
     runfold.move_own_checkpoint(text, bigint, bigint, bigint), runfold.end_own_batch(text), runfold.own_parked_position(text, text),
     runfold.park_own_stream(text, text, bigint, text, text), runfold.unpark_own_stream(text, text),

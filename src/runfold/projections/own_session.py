@@ -105,7 +105,7 @@ def unchanged(cursor: psycopg.Cursor[Any], group: str) -> Iterator[None]:
 
 
 @contextmanager
-def one_transaction(connection: OwnConnection) -> Iterator[None]:
+def one_transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """What a fold executes after it ended the transaction begins another, which is rolled back.
 
     In the block `connection.transaction()` begins the one that commits.
