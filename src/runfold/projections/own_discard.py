@@ -11,11 +11,10 @@ from typing import Any
 import psycopg
 
 from runfold.errors import DiscardFailed
-from runfold.projections.bad_event import Bad, one_line, parking, sqlstate_of
+from runfold.projections.bad_event import Bad, check_constraints_of, one_line, parking, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.discarding import Discarded, Discarding
-from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.own_projector import check_constraints_of
+from runfold.projections.own_checkpoint import hold_own, open_own
 from runfold.projections.own_session import OwnConnection, one_transaction
 from runfold.projections.statements import statement
 
@@ -24,12 +23,8 @@ def discard_own(
     connection: psycopg.Connection[Any], group: Group, stream_id: str, *, reason: str, by: str, dry_run: bool
 ) -> Discarded:
     """As `discard`, of a user's group; `connection` allows it, and the folds never see it."""
-    assert group.own_login is not None
-    with group.own_login.open() as own:
-        own.execute(FOLD_SESSION)
+    with open_own(connection, group) as own:
         named = {"group": group.name, "pid": own.info.backend_pid}
-        connection.execute(statement("register_group"), {"group": group.name})
-        connection.execute(statement("register_own_group"), {"group": group.name, "role": own.info.user})
         connection.execute(statement("allow_own_discard"), {**named, "stream": stream_id, "reason": reason, "by": by})
         try:
             with one_transaction(own):
@@ -42,10 +37,8 @@ class _OwnDiscarding(Discarding):
     connection: OwnConnection
 
     def _parked(self, cursor: psycopg.Cursor[Any]) -> tuple[int, int] | None:
-        named = {"group": self.group.name}
-        (checkpoint, _, _) = cursor.execute(statement("begin_own_batch"), named).fetchone() or (0, False, {})
-        cursor.execute(statement("end_own_batch"), named)
-        cursor.execute(statement("own_parked_position"), {**named, "stream": self.stream_id})
+        checkpoint = hold_own(cursor, self.group)
+        cursor.execute(statement("own_parked_position"), {"group": self.group.name, "stream": self.stream_id})
         (first,) = cursor.fetchone() or (None,)
         return None if first is None else (first, checkpoint)
 

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, LiteralString
 
 import psycopg
-from psycopg import sql
 
 from runfold.errors import LeadershipLost, ProjectionEscaped
-from runfold.projections.bad_event import Check, Failure, fold_alone, sqlstate_of
+from runfold.projections.bad_event import Check, Failure, check_constraints_of, fold_alone, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     FOLD_SESSION,
@@ -20,6 +19,7 @@ from runfold.projections.fold import (
     bind,
     live_schemas,
 )
+from runfold.projections.own_checkpoint import hold_own
 from runfold.projections.own_session import OwnConnection, one_transaction
 from runfold.projections.projector import (
     DEFAULT_BATCH_SIZE,
@@ -122,8 +122,7 @@ class OwnProjector(Projector):
         return position, parked
 
     def _parked_state(self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str) -> tuple[int, int] | None:
-        checkpoint, _ = self._state(cursor, group)
-        cursor.execute(statement("end_own_batch"), {"group": group.name})
+        checkpoint = hold_own(cursor, group)
         cursor.execute(statement("own_parked_position"), {"group": group.name, "stream": stream_id})
         (first,) = cursor.fetchone() or (None,)
         return None if first is None else (first, checkpoint)
@@ -187,15 +186,6 @@ class OwnProjector(Projector):
         if failure is not None:
             self._stop(group, failure)
             raise GroupStopped(str(failure))
-
-
-def check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    """Let the deferred constraints of the group's tables speak, and of no others."""
-    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
-    cursor.execute(statement("deferrable_constraints"), {"tables": tables})
-    names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
-    if names:
-        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
 
 
 @contextmanager

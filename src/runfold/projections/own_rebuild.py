@@ -20,7 +20,8 @@ from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.bad_event import one_line
 from runfold.projections.catalogue import Group
 from runfold.projections.contract import Projection
-from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, HandlerFailed, batch_bounds, bind, fold_batch
+from runfold.projections.fold import NOT_PARKED, HandlerFailed, batch_bounds, bind, fold_batch
+from runfold.projections.own_checkpoint import open_own
 from runfold.projections.own_session import OwnConnection, one_transaction
 from runfold.projections.reconcile import Difference, Pair, Written, parents_first
 from runfold.projections.registry import check_checkpoint
@@ -62,10 +63,7 @@ def rebuild_own(
             f"the group {group.name} is a user's: a checkpoint ahead of its log is not taken back here",
             hint=f"UPDATE runfold.checkpoints SET position = 0 WHERE group_name = '{group.name}', then rebuild it",
         )
-    with alone(connection, group.name), group.own_login.open() as own:
-        own.execute(FOLD_SESSION)
-        connection.execute(statement("register_group"), {"group": group.name})
-        connection.execute(statement("register_own_group"), {"group": group.name, "role": own.info.user})
+    with alone(connection, group.name), open_own(connection, group) as own:
         for _ in range(_ATTEMPTS):
             shadows = _Shadows(connection, group, own.info.user)
             position, left_out = shadows.begin()
