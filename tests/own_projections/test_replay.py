@@ -1,4 +1,4 @@
-"""Replay and retry in a user's group: one stream is folded from its beginning, where the file says which rows are its."""
+"""Replay and retry in a user's group: one stream is folded from its beginning, where the file names its column."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from runfold.projections.own_projector import retrying_projector
 from runfold.projections.replay import Replayed, replay
 from tests.cli.conftest import run_console_script
 from tests.fixtures.own_logins import own_login
-from tests.own_projections.costs import SQL_FORM
+from tests.own_projections.costs import SQL_FORM, spend, write_form
 from tests.own_projections.costs import TABLE as COSTS
-from tests.own_projections.costs import spend, write_form
 from tests.own_projections.groups import own_settings
 from tests.worker.log import Log
 from tests.worker.processes import assert_nothing_differs, checkpoint, drain

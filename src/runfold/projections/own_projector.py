@@ -60,6 +60,8 @@ class OwnProjector(Projector):
         self._given_up = batch_size
         # Set, a statement that was cancelled is not tried again.
         self.ending = threading.Event()
+        # Set by who cancelled the fold, for it had taken an advisory lock.
+        self.took_lock = threading.Event()
         # Groups whose folds have succeeded under this projector.
         self._proven: set[str] = set()
 
@@ -76,6 +78,11 @@ class OwnProjector(Projector):
             except psycopg.errors.QueryCanceled as exc:
                 if self.ending.is_set():
                     raise
+                if self.took_lock.is_set():
+                    self.connection.close()
+                    said = f"a projection of the group {group.name} took an advisory lock"
+                    self._note_stopped(group, ProjectionEscaped.sqlstate or "", said)
+                    raise GroupStopped(said) from exc
                 events = self._events_ahead(group, head)
                 if events <= 1:
                     self._stop(group, exc)
