@@ -173,6 +173,86 @@ $$;
 COMMENT ON FUNCTION runfold.note_own_built(text, text, integer, text) IS
     'Notes the version that a table of the group of this batch was rebuilt with.';
 
+CREATE TABLE runfold.own_discards (
+    group_name text PRIMARY KEY,
+    pid integer NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    discarded_by text NOT NULL,
+    role_name text NOT NULL DEFAULT session_user
+);
+COMMENT ON TABLE runfold.own_discards IS 'The discards in users'' groups that an operator has allowed and that are not done.';
+COMMENT ON COLUMN runfold.own_discards.pid IS 'The server process of the one session that may do it.';
+
+CREATE FUNCTION runfold.discard_own_event(group_name text, "position" bigint, sqlstate text, error text,
+    OUT stream_version bigint, OUT type text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    allowed runfold.own_discards;
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    DELETE FROM runfold.own_discards o WHERE o.group_name = group_name AND o.pid = pg_backend_pid() RETURNING o.* INTO allowed;
+    INSERT INTO runfold.discarded_events AS d
+           (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error, reason, discarded_by, role_name)
+    SELECT group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, sqlstate, error,
+           allowed.reason, allowed.discarded_by, allowed.role_name
+      FROM runfold.events e
+     WHERE e.position = "position" AND e.stream_id = allowed.stream_id
+    RETURNING d.stream_version, d.type INTO stream_version, type;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = '42501',
+            MESSAGE = format('no operator has allowed this session to discard the event at position %s in the group %s',
+                             "position", group_name),
+            HINT = 'runfold parked discard';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.discard_own_event(text, bigint, text, text) IS
+    'Puts on record that the group of this batch gives up an event of the stream that an operator has allowed to this session, once.';
+
+REVOKE ALL ON FUNCTION runfold.discard_own_event(text, bigint, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.discard_own_event(text, bigint, text, text) TO runfold_projections;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_discards TO runfold_projector, runfold_operator;
+
+-- The shadows of users' groups are in a schema of their own: a table of a user's may have the name of one of runfold's. An
+-- operator makes and drops them; the login folds into those that it is granted. Unlogged, as all that a rebuild knows.
+CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
+COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+
+CREATE UNLOGGED TABLE runfold.own_rebuilds (
+    group_name text PRIMARY KEY,
+    digest text NOT NULL,
+    tables text[] NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE runfold.own_rebuilds IS 'The rebuild of each user''s group that was begun and has not landed: it resumes from here.';
+COMMENT ON COLUMN runfold.own_rebuilds.digest IS 'What is built: the files, the shapes of the tables, and what is left out. Another one begins anew.';
+COMMENT ON COLUMN runfold.own_rebuilds.tables IS 'The names of its shadows.';
+COMMENT ON COLUMN runfold.own_rebuilds.position IS 'The position that the shadows are folded up to.';
+
+CREATE FUNCTION runfold.note_own_folded(group_name text, after bigint, upto bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.own_rebuilds r SET position = upto
+      FROM runfold.own_groups g
+     WHERE r.group_name = group_name AND r.position = after AND upto >= after
+       AND g.group_name = group_name AND g.role_name = session_user;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_own_folded(text, bigint, bigint) IS
+    'Notes how far the shadows of a group of the login''s own are folded, in the transaction that folds them; false where they stood elsewhere.';
+REVOKE ALL ON FUNCTION runfold.note_own_folded(text, bigint, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_own_folded(text, bigint, bigint) TO runfold_projections;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_rebuilds TO runfold_projector, runfold_operator;
+
 REVOKE ALL ON FUNCTION runfold.refuse_unsettled_batch(), runfold.begin_own_batch(text), runfold.require_own_batch(text),
     runfold.move_own_checkpoint(text, bigint, bigint, bigint), runfold.end_own_batch(text), runfold.own_parked_position(text, text),
     runfold.park_own_stream(text, text, bigint, text, text), runfold.unpark_own_stream(text, text),

@@ -147,6 +147,7 @@ def discard(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be given up and what would come of it; change nothing.")
     ] = False,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Give up the event that parks a stream, that one only, and fold what waits behind it.

@@ -210,12 +210,14 @@ def _report(found: list[Rebuilt], *, dry_run: bool, as_json: bool) -> None:
 def replay(
     stream_id: Annotated[str, typer.Option("--stream", help="The stream, as execution-7.")],
     dry_run: DryRun = False,
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold one stream again from its beginning and make its rows what the log says.
 
-    Mends one execution, interaction, response or deployment. A parked stream is folded up to its bad event: `runfold
-    parked retry` folds the rest. With --dry-run, exit code 1 when a row differs.
+    Mends one execution, interaction, response or deployment; in your own tables, too, where their files name the
+    stream's column (`stream_key`). A parked stream is folded up to its bad event: `runfold parked retry` folds the
+    rest. With --dry-run, exit code 1 when a row differs.
     """
     from runfold.projections.replay import replay as replay_stream
 
@@ -232,7 +234,9 @@ def replay(
         for item in found:
             print_differences(item.projection, item.differing, item.differences, limit=SHOWN)
             if item.left_out:
-                typer.echo(f"{item.projection}: its rows belong to no stream, only a rebuild makes them right")
+                typer.echo(
+                    f"{item.projection}: rows of its group belong to no one stream, only a rebuild makes them right"
+                )
     if dry_run and any(item.differing for item in found):
         raise typer.Exit(1)
 

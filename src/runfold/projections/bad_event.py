@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import ONE_STREAM, HandlerFailed, fold_batch
@@ -64,6 +65,15 @@ def parking(group: Group, stream_id: str, position: int, error: Failure) -> dict
 def check_constraints(cursor: psycopg.Cursor[Any]) -> None:
     """Let deferred constraints speak now, not at commit, where they would take other streams with them."""
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
+    """Let the deferred constraints of the group's tables speak, and of no others."""
+    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
+    cursor.execute(statement("deferrable_constraints"), {"tables": tables})
+    names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
+    if names:
+        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
 
 
 def fold_alone(

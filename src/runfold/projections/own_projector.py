@@ -9,19 +9,18 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, LiteralString
 
 import psycopg
-from psycopg import sql
 
 from runfold.errors import LeadershipLost, ProjectionEscaped
-from runfold.projections.bad_event import Check, Failure, fold_alone, sqlstate_of
+from runfold.projections.bad_event import Check, Failure, check_constraints_of, fold_alone, sqlstate_of
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import (
     FOLD_SESSION,
-    HandlerFailed,
     batch_bounds,
     bind,
     live_schemas,
 )
-from runfold.projections.own_session import OwnConnection
+from runfold.projections.own_checkpoint import hold_own
+from runfold.projections.own_session import OwnConnection, one_transaction
 from runfold.projections.projector import (
     DEFAULT_BATCH_SIZE,
     Advanced,
@@ -61,6 +60,8 @@ class OwnProjector(Projector):
         self._given_up = batch_size
         # Set, a statement that was cancelled is not tried again.
         self.ending = threading.Event()
+        # Set by who cancelled the fold, for it had taken an advisory lock.
+        self.took_lock = threading.Event()
         # Groups whose folds have succeeded under this projector.
         self._proven: set[str] = set()
 
@@ -77,6 +78,11 @@ class OwnProjector(Projector):
             except psycopg.errors.QueryCanceled as exc:
                 if self.ending.is_set():
                     raise
+                if self.took_lock.is_set():
+                    self.connection.close()
+                    said = f"a projection of the group {group.name} took an advisory lock"
+                    self._note_stopped(group, ProjectionEscaped.sqlstate or "", said)
+                    raise GroupStopped(said) from exc
                 events = self._events_ahead(group, head)
                 if events <= 1:
                     self._stop(group, exc)
@@ -99,40 +105,19 @@ class OwnProjector(Projector):
         row = self.connection.execute(statement("checkpoint"), {"group": group.name}).fetchone()
         if row is not None and row[0] >= head:
             return None
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super()._advance(group, head, size)
 
     def _park(self, group: Group, head: int) -> Advanced | None:
         if any(projection.handler is not None for projection in group.projections) and group.name not in self._proven:
             self._refuse_broken(group, head)
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super()._park(group, head)
 
     def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
         """As Projector.retry_parked."""
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super().retry_parked(group, stream_id)
-
-    @contextmanager
-    def _one_transaction(self) -> Iterator[None]:
-        """What a fold executes after it ended the transaction begins another, which is rolled back."""
-        self.connection.autocommit = False
-        try:
-            yield
-        except (psycopg.Error, HandlerFailed):
-            self._free_locks()
-            raise
-        finally:
-            if not self.connection.closed:
-                self.connection.rollback()
-                self.connection.autocommit = True
-
-    def _free_locks(self) -> None:
-        """Locks of the session outlive a rollback."""
-        if not self.connection.closed:
-            self.connection.rollback()
-            self.connection.execute("SELECT pg_advisory_unlock_all()")
-            self.connection.rollback()
 
     def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
         cursor.execute(statement("begin_own_batch"), {"group": group.name})
@@ -144,8 +129,7 @@ class OwnProjector(Projector):
         return position, parked
 
     def _parked_state(self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str) -> tuple[int, int] | None:
-        checkpoint, _ = self._state(cursor, group)
-        cursor.execute(statement("end_own_batch"), {"group": group.name})
+        checkpoint = hold_own(cursor, group)
         cursor.execute(statement("own_parked_position"), {"group": group.name, "stream": stream_id})
         (first,) = cursor.fetchone() or (None,)
         return None if first is None else (first, checkpoint)
@@ -169,12 +153,12 @@ class OwnProjector(Projector):
         # What the login may not do is no event's fault.
         if sqlstate_of(exc) == "42501":
             return True
-        with self._one_transaction():
+        with one_transaction(self.connection):
             return super()._fails_without_events(group, exc)
 
     def _check_of(self, group: Group) -> Check:
         """Those of the group's tables only: the one that holds the batch together is to speak at commit."""
-        return lambda cursor: _check_constraints_of(cursor, group)
+        return lambda cursor: check_constraints_of(cursor, group)
 
     def _refuse_broken(self, group: Group, head: int) -> None:
         """Raise GroupStopped when a projection in Python fails on whatever stream comes next, and never succeeded.
@@ -185,7 +169,7 @@ class OwnProjector(Projector):
         failure: Failure | None = None
         row = self.connection.execute(statement("checkpoint"), {"group": group.name}).fetchone()
         after = row[0] if row is not None else 0
-        with self._one_transaction(), self.connection.cursor() as cursor:
+        with one_transaction(self.connection), self.connection.cursor() as cursor:
             bounds = batch_bounds(cursor, group, after=after, head=head, size=_LOOKED_AT)
             cursor.execute(
                 statement("batch_streams"),
@@ -209,14 +193,6 @@ class OwnProjector(Projector):
         if failure is not None:
             self._stop(group, failure)
             raise GroupStopped(str(failure))
-
-
-def _check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
-    cursor.execute(statement("deferrable_constraints"), {"tables": tables})
-    names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
-    if names:
-        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
 
 
 @contextmanager

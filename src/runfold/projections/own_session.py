@@ -104,6 +104,27 @@ def unchanged(cursor: psycopg.Cursor[Any], group: str) -> Iterator[None]:
         )
 
 
+@contextmanager
+def one_transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """What a fold executes after it ended the transaction begins another, which is rolled back.
+
+    In the block `connection.transaction()` begins the one that commits.
+    """
+    connection.autocommit = False
+    try:
+        yield
+    except Exception:
+        # Locks of the session outlive a rollback.
+        if not connection.closed:
+            connection.rollback()
+            connection.execute("SELECT pg_advisory_unlock_all()")
+        raise
+    finally:
+        if not connection.closed:
+            connection.rollback()
+            connection.autocommit = True
+
+
 def _state(cursor: psycopg.Cursor[Any]) -> dict[str, Any]:
     row = cursor.execute(statement("own_session_state"), prepare=True).fetchone()
     return dict(row[0]) if row is not None else {}

@@ -314,10 +314,10 @@ class Projector:
             return failure
         try:
             with self.connection.transaction():
-                cursor.execute(statement("unpark_stream"), unpark)
+                cursor.execute(statement(self._UNPARK), unpark)
                 replay_group(cursor, group, stream_id, checkpoint)
-                check_constraints(cursor)
-        except psycopg.Error as exc:
+                self._check_of(group)(cursor)
+        except (psycopg.Error, HandlerFailed) as exc:
             if not is_poison(exc):
                 raise
             return exc

@@ -13,10 +13,13 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from runfold.errors import UnknownStream
+from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
+from runfold.projections.bad_event import check_constraints_of, is_poison, one_line
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
-from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, SOME_STREAMS, bind, fold_batch
+from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, SOME_STREAMS, HandlerFailed, bind, fold_batch
+from runfold.projections.own_checkpoint import hold_own, open_own
+from runfold.projections.own_session import one_transaction
 from runfold.projections.reconcile import Pair, Reconciled, mend_copies, parents_first, write_differences
 from runfold.projections.registry import check_checkpoint
 from runfold.projections.scope import KNOWN_GROUPS, Scope, scope_of, stream_column
@@ -31,7 +34,7 @@ class Replayed(Reconciled):
     """What a replay did to one table, or with `dry_run` would do; `differences` are those of the stream's rows."""
 
     left_out: bool = False
-    """Its rows belong to no stream, or to a user's projection: only a rebuild makes them right."""
+    """Rows of its group, a user's, belong to no one stream: only a rebuild makes them right."""
 
 
 def replay(
@@ -40,7 +43,9 @@ def replay(
     """Make the stream's rows in every group what the log says; with `dry_run` tell what would be written.
 
     A parked stream is folded up to its bad event. The connection is in autocommit and of a role that may write the
-    tables; each group is one transaction, which holds its checkpoint. Raises UnknownStream and CheckpointAhead.
+    tables; each group is one transaction, which holds its checkpoint. A user's group is folded in a session of its own
+    login. Raises UnknownStream, CheckpointAhead, and ProjectionInvalid for a user's group whose `stream_key` is wrong,
+    or whose tables wait for a rebuild, FoldFailed where one can not be folded.
     """
     connection.execute(FOLD_SESSION)
     types = {kind for (kind,) in connection.execute(statement("stream_types"), {"stream": stream_id}).fetchall()}
@@ -53,7 +58,7 @@ def replay(
         if types.isdisjoint(group.events):
             continue
         if group.own_login is not None:
-            found += [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
+            found += _replay_own(connection, group, stream_id, dry_run=dry_run)
             continue
         with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
             cursor.execute(statement("lock_checkpoint"), {"group": group.name})
@@ -64,9 +69,35 @@ def replay(
     return found
 
 
+def _replay_own(connection: psycopg.Connection[Any], group: Group, stream_id: str, *, dry_run: bool) -> list[Replayed]:
+    if not can_replay(group):
+        return [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
+    if connection.execute(statement("checkpoint"), {"group": group.name}).fetchone() is None:
+        return []
+    try:
+        with (
+            open_own(connection, group) as own,
+            one_transaction(own),
+            own.transaction(force_rollback=dry_run),
+            own.cursor() as cursor,
+        ):
+            position = hold_own(cursor, group)
+            check_checkpoint(cursor, group, position)
+            found = replay_group(cursor, group, stream_id, position, dry_run=dry_run)
+            check_constraints_of(cursor, group)
+    except (psycopg.Error, HandlerFailed) as exc:
+        if not is_poison(exc):
+            raise
+        raise FoldFailed(
+            f"{stream_id} can not be folded in group {group.name}: {one_line(exc)}",
+            hint="mend the projection or its table",
+        ) from exc
+    return found
+
+
 def can_replay(group: Group) -> bool:
-    """Whether it is known which rows of the group each stream concerns, and this session may write them."""
-    known = group.own_login is None and (group.name in KNOWN_GROUPS or not group.barriers)
+    """Whether it is known which rows of the group each stream concerns."""
+    known = group.name in KNOWN_GROUPS or not group.barriers
     return known and all(stream_column(projection) is not None for projection in group.projections)
 
 
@@ -80,6 +111,8 @@ def replay_group(
     scope = scope_of(cursor, group, [stream_id])
     members = [projection for projection in group.projections if stream_column(projection) is not None]
     fold_scope(cursor, group, scope, position)
+    if group.own_login is not None:
+        _require_named(cursor, members, stream_id, scope)
     pairs = {projection.name: Pair(cursor, projection, "pg_temp") for projection in members}
     result = [
         Replayed(projection.name, group.name, position, left_out=projection.name not in pairs)
@@ -105,6 +138,24 @@ def replay_group(
         mend_copies(cursor, members)
     drop_shadows(cursor, group.projections, pairs.values())
     return result
+
+
+def _require_named(
+    cursor: psycopg.Cursor[Any], projections: Iterable[Projection], stream_id: str, scope: Scope
+) -> None:
+    """Raise ProjectionInvalid where the stream makes rows that `stream_key` does not name after it."""
+    for projection in projections:
+        query = sql.SQL(statement("strangers")).format(
+            stream_key=sql.Identifier(stream_column(projection) or ""),
+            shadow=sql.Identifier("pg_temp", projection.table),
+        )
+        row = cursor.execute(query, {"values": [value.lower() for value in scope.values]}).fetchone()
+        if row is not None:
+            raise ProjectionInvalid(
+                f"{projection.name}: its stream_key, {stream_column(projection)}, is {row[0]} in a row of {stream_id}",
+                hint="stream_key is the column that names the stream: its id, what follows its category, or its row_id."
+                " Without one, say cross_stream: true",
+            )
 
 
 def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position: int) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,17 @@ class Extent:
         return self._counts
 
 
+@contextmanager
+def alone(connection: psycopg.Connection[Any], group: str) -> Iterator[None]:
+    """Be the only rebuild of a group, until the connection is closed; raises RebuildRunning."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while connection.execute(statement("rebuild_lock"), {"key": f"runfold rebuild {group}"}).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise RebuildRunning(hint=f"wait for the rebuild of group {group} to end")
+        time.sleep(0.1)
+    yield  # the lock goes with the connection
+
+
 class ShadowBuild:
     """The shadows of a group's tables, all at one position: the checkpoint's, or one a little behind it."""
 
@@ -94,16 +105,9 @@ class ShadowBuild:
         self.digest = hashlib.sha256("\n".join(what).encode()).hexdigest()
         self.position = 0
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Be the only rebuild of the group; raises RebuildRunning."""
-        deadline = time.monotonic() + _LOCK_SECONDS
-        key = {"key": f"runfold rebuild {self.group.name}"}
-        while not self._one(statement("rebuild_lock"), key):
-            if time.monotonic() > deadline:
-                raise RebuildRunning(hint=f"wait for the rebuild of group {self.group.name} to end")
-            time.sleep(0.1)
-        yield  # the lock goes with the connection
+        return alone(self.connection, self.group.name)
 
     def forget(self) -> None:
         """Drop the shadows and whatever is noted of the rebuild."""

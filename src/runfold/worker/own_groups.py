@@ -32,6 +32,8 @@ LONGEST_BACK_OFF = 30.0
 _SAID_AFTER = 3
 _TIME_TO_FINISH = 1.0
 _LOOKED_AT_AGAIN = 1.0
+# How often it is looked whether a fold that goes on holds an advisory lock, which appends may wait for.
+_WATCHED_EVERY = 0.25
 _PASSING = (DatabaseUnavailable, psycopg.OperationalError)
 _EXPECTED = (RunfoldError, psycopg.Error)
 
@@ -57,14 +59,18 @@ class OwnGroups:
         self._pauses: dict[str, float] = {}
         self._losses: dict[str, int] = {}
         self._folding: OwnProjector | None = None
+        # Since when a batch is being folded.
+        self._busy_since: float | None = None
         # Groups that wait for a rebuild: when to look again.
         self._rebuilding: dict[str, float] = {}
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="runfold-own-projections", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="runfold-own-projections-watch", daemon=True)
 
     def __enter__(self) -> OwnGroups:
         if self._groups:
             self._thread.start()
+            self._watcher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,6 +114,24 @@ class OwnGroups:
                 if self._failures >= _SAID_AFTER or not isinstance(exc, _PASSING):
                     self._say_why(str(exc))
                 self._closed.wait(min(0.1 * 2**self._failures, LONGEST_BACK_OFF))
+
+    def _watch(self) -> None:
+        """Cancel a fold that holds or waits for an advisory lock: runfold's appends and leaders wait for such locks."""
+        while not self._closed.wait(_WATCHED_EVERY):
+            try:
+                with self._connect() as looking:
+                    while not self._closed.wait(_WATCHED_EVERY):
+                        began, folding = self._busy_since, self._folding
+                        if began is None or folding is None or time.monotonic() - began < _WATCHED_EVERY:
+                            continue
+                        pid = folding.connection.info.backend_pid
+                        if looking.execute(statement("own_advisory_locks"), {"pid": pid}).fetchone() is None:
+                            continue
+                        if self._busy_since == began:
+                            folding.took_lock.set()
+                            folding.connection.cancel_safe(timeout=_TIME_TO_FINISH)
+            except _EXPECTED as exc:
+                log.warning("projections of your own are not watched for locks just now: %s", exc)
 
     def _say_why(self, reason: str) -> None:
         """Note at each group that it waits, so that nobody waits for it without knowing."""
@@ -179,6 +203,8 @@ class OwnGroups:
         """Fold one batch of a group; False when there was none, or it waits."""
         if self._until.get(group.name, 0) > time.monotonic():
             return False
+        projector.took_lock.clear()
+        self._busy_since = time.monotonic()
         try:
             advanced = projector.advance(group, head)
         except GroupStopped as exc:
@@ -191,6 +217,8 @@ class OwnGroups:
                     projector.note_stopped(group.name, exc.sqlstate or "08006", str(exc))
             self._back_off(group, str(exc))
             return False
+        finally:
+            self._busy_since = None
         self._until.pop(group.name, None)
         self._pauses.pop(group.name, None)
         self._losses.pop(group.name, None)
