@@ -283,9 +283,10 @@ class StreamNotParked(RunfoldError):
 
 
 class CheckpointAhead(RunfoldError):
-    """The read tables have folded events that the log does not hold: was an older log restored?"""
+    """The read tables, or who reads the log, are further than the log: was an older log restored?"""
 
     code = "checkpoint_ahead"
+    sqlstate = "RF016"
 
 
 class RebuildFailed(RunfoldError):

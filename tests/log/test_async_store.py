@@ -17,6 +17,7 @@ import pytest
 import runfold
 from runfold.database.connections import embedded_server
 from runfold.errors import (
+    CheckpointAhead,
     DatabaseUnavailable,
     EventIdConflict,
     InvalidInput,
@@ -82,6 +83,32 @@ def test_events_come_back_in_order_as_lists(store: runfold.Store) -> None:
     assert [event.position for event in everything] == [1, 2, 3, 4, 5]
     assert [event.position for event in store.read_all(2, limit=2)] == [3, 4]
     assert store.read_all(types=["NodeStarted"]) == []
+    assert store.read_all(5) == []
+
+
+def test_a_reader_ahead_of_the_log_is_told_so(store: runfold.Store, connection: psycopg.Connection[Any]) -> None:
+    """As after an older dump was restored: what is appended up to its position would be passed by."""
+    with pytest.raises(CheckpointAhead, match="position 1 lies ahead of the log, which ends at 0") as refused:
+        store.read_all(1)
+    assert (refused.value.code, refused.value.facts["head"]) == ("checkpoint_ahead", 0)
+    store.append(a_stream(), lines(3))
+    assert store.read_all(3) == []
+    with pytest.raises(CheckpointAhead):
+        store.read_all(4)
+    with pytest.raises(psycopg.Error, match="lies ahead of the log") as in_sql:
+        connection.execute("SELECT runfold.read_all(after => 4)")
+    assert in_sql.value.sqlstate == "RF016"
+
+
+def test_a_reader_is_not_refused_because_an_open_append_holds_the_head_back(
+    store: runfold.Store, connection: psycopg.Connection[Any]
+) -> None:
+    store.append(a_stream(), lines(3))
+    (head,) = connection.execute("SELECT runfold.safe_head()").fetchone() or (0,)
+    with connection.transaction():  # an append that read the sequence before the others took their positions
+        connection.execute("SELECT pg_advisory_xact_lock_shared('runfold.events_position'::regclass::oid::int, 1)")
+        assert connection.execute("SELECT runfold.safe_head() < %s", (head,)).fetchone() == (True,)
+        assert store.read_all(head) == []
 
 
 def test_an_append_of_several_streams_is_whole_or_nothing(store: runfold.Store) -> None:

@@ -162,7 +162,10 @@ class AsyncStore:
     async def read_all(
         self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None
     ) -> list[RecordedEvent]:
-        """Events after a position, in order, upcast; `limit` of them at most, and never past the safe head."""
+        """Events after a position, in order, upcast; `limit` of them at most, and never past the safe head.
+
+        Raises CheckpointAhead for a position that the log never issued, as after an older dump was restored.
+        """
         parameters = {"after": after, "limit": limit, "types": None if types is None else list(types)}
         return [RecordedEvent(*row) for row in await self._retried(statement("read_all"), parameters)]
 
