@@ -60,7 +60,7 @@ def after(nth: int) -> Wrap:
 # Each step: where it is, which function it is about, and how to die there.
 STEPS: dict[str, tuple[Any, str, Callable[[int], Wrap]]] = {
     "before the first statement": (Projector, "_advance", before),
-    "between two folds": (fold, "_with_batch", before),
+    "between two folds": (fold, "_batch", before),
     "before the checkpoint moves": (Projector, "_move", before),
     "before the commit": (Projector, "_move", after),
     "after the commit": (Projector, "_advance", after),
