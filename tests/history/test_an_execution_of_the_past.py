@@ -316,9 +316,9 @@ def test_what_an_execution_s_past_depends_on_is_found_by_index(connection: psyco
         """
     )
     connection.execute("ANALYZE runfold.events")
-    latest = statement("latest_of_workflows").replace("{executions}", statement("executions_of_workflows"))
+    latest = statement("latest_of_workflows").replace("{executions}", scope_module.executions_of_workflows())
     for query, parameters in {
-        latest: {"workflows": list(WORKFLOWS[:1])},
+        latest: {"group": "execution", "workflows": list(WORKFLOWS[:1])},
         projections_scope.statement("responses_to"): {"interactions": list(INTERACTIONS[:1])},
         projections_scope.statement("interactions_of"): {"streams": [RESPONSE]},
         projections_scope.statement("workflows_of_executions"): {"streams": ["execution-1"]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runfold.projections import shadow_build as module
-from runfold.projections import slices
+from runfold.projections import shadows, slices
 from runfold.projections.catalogue import Group, load_catalogue
 from runfold.projections.group_rebuild import GroupRebuild
 from runfold.projections.reconcile import Pair
@@ -169,6 +170,6 @@ def test_a_deletion_in_the_log_does_not_make_a_rebuild_read_its_tables_again_and
 
 
 def test_control_without_indexes_it_does(log: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "make_shadows", slices._make_scratch)
+    monkeypatch.setattr(slices, "make_shadows", partial(shadows.make_shadows, indexed=False))
     read, rows = rows_read_in_passing(log, rebuilder, monkeypatch)
     assert read > 100 * rows

@@ -13,7 +13,7 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from runfold.history.scope import Reach
+from runfold.history.scope import Reach, executions_of_workflows
 from runfold.history.status import statement
 from runfold.projections.catalogue import Group
 from runfold.projections.contract import Projection
@@ -118,8 +118,8 @@ class LastChange:
         self._deletions = [event.position for event in self._events if event.type in self._removing]
         self._executions: list[_Execution] | None = None
         if workflow is not None:
-            query = statement("executions_of_workflows")
-            rows = cursor.execute(query, {"workflows": [workflow], "upto": head}).fetchall()
+            asked = {"group": group.name, "workflows": [workflow], "upto": head}
+            rows = cursor.execute(executions_of_workflows(), asked).fetchall()
             self._executions = [_Execution(*found[1:7]) for found in rows]
         self._read = sql.SQL(
             "SELECT (to_jsonb(t) -> %(column)s)::text,"

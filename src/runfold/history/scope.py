@@ -138,11 +138,17 @@ def reach_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> 
     return Reach(wanted, tuple(stream for (stream,) in rows if stream not in wanted))
 
 
+def executions_of_workflows() -> LiteralString:
+    """The query for the executions of workflows, in the group that folds them; what that leaves out makes no row."""
+    return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
+
+
 def _latest(cursor: psycopg.Cursor[Any], deployments: list[str], upto: int) -> set[str]:
     """The streams of the executions any of which may be the latest of a workflow at a position."""
-    query = statement("latest_of_workflows").replace("{executions}", statement("executions_of_workflows"))
+    query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
     workflows = [stream.partition("-")[2] for stream in deployments]
-    return {stream for (stream,) in cursor.execute(query, {"workflows": workflows, "upto": upto}).fetchall()}
+    asked = {"group": "execution", "workflows": workflows, "upto": upto}
+    return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
 
 
 def _values(streams: Iterable[str]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from runfold.errors import RunfoldError
 from runfold.projections.catalogue import Group
 from runfold.projections.fold import ONE_STREAM, HandlerFailed, fold_batch
 from runfold.projections.statements import statement
@@ -38,6 +40,17 @@ def is_poison(exc: Failure) -> bool:
         return True
     state = exc.sqlstate or ""
     return state[:2] in _POISON_CLASSES or state in _POISON_STATES
+
+
+@contextmanager
+def refusing(refusal: Callable[[str], RunfoldError]) -> Iterator[None]:
+    """Raise this refusal, told in a line what went wrong, for what is the data's or the fold's fault in the block."""
+    try:
+        yield
+    except (psycopg.Error, HandlerFailed) as exc:
+        if not is_poison(exc):
+            raise
+        raise refusal(one_line(exc)) from exc
 
 
 def sqlstate_of(exc: Failure) -> str:

@@ -12,13 +12,13 @@ from runfold.projections.bad_event import (
     Bad,
     check_constraints,
     fold_to_the_bad_one,
-    is_poison,
     one_line,
     parking,
+    refusing,
     sqlstate_of,
 )
 from runfold.projections.catalogue import Group
-from runfold.projections.fold import NO_STREAM, HandlerFailed, bind, fold_batch, live_schemas
+from runfold.projections.fold import NO_STREAM, bind, fold_batch, live_schemas
 from runfold.projections.replay import can_replay, replay_group
 from runfold.projections.shadows import make_shadows
 from runfold.projections.statements import statement
@@ -142,28 +142,26 @@ class Discarding:
         )
 
     def _replay(self, cursor: psycopg.Cursor[Any], upto: int) -> None:
-        try:
-            with self.connection.transaction():
-                replay_group(cursor, self.group, self.stream_id, upto)
-                self._check(cursor)
-        except (psycopg.Error, HandlerFailed) as exc:
-            if not is_poison(exc):
-                raise
-            raise DiscardFailed(
-                f"what waits in {self.stream_id} can not be folded: {one_line(exc)}",
-                hint="mend the table that refuses it",
-            ) from exc
+        with (
+            refusing(
+                lambda why: DiscardFailed(
+                    f"what waits in {self.stream_id} can not be folded: {why}", hint="mend the table that refuses it"
+                )
+            ),
+            self.connection.transaction(),
+        ):
+            replay_group(cursor, self.group, self.stream_id, upto)
+            self._check(cursor)
 
     def _require_sound_statements(self, cursor: psycopg.Cursor[Any]) -> None:
         """Where a statement fails over no events at all, no event is to blame."""
         bind(cursor, live_schemas(self.group))
-        try:
-            with self.connection.transaction(force_rollback=True):
-                fold_batch(cursor, self.group, after=0, upto=0, types=frozenset(self.group.events), streams=NO_STREAM)
-        except psycopg.Error as exc:
-            if not is_poison(exc):
-                raise
-            raise DiscardFailed(
-                f"no event of the group {self.group.name} is to blame: {one_line(exc)}",
-                hint="mend the projection's file",
-            ) from exc
+        with (
+            refusing(
+                lambda why: DiscardFailed(
+                    f"no event of the group {self.group.name} is to blame: {why}", hint="mend the projection's file"
+                )
+            ),
+            self.connection.transaction(force_rollback=True),
+        ):
+            fold_batch(cursor, self.group, after=0, upto=0, types=frozenset(self.group.events), streams=NO_STREAM)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -25,7 +25,8 @@ from runfold.projections.own_checkpoint import open_own
 from runfold.projections.own_session import OwnConnection, one_transaction
 from runfold.projections.reconcile import Difference, Pair, Written, parents_first
 from runfold.projections.registry import check_checkpoint
-from runfold.projections.shadow_build import alone
+from runfold.projections.shadow_build import Progress, alone
+from runfold.projections.shadows import make_shadow
 from runfold.projections.statements import statement
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ _ATTEMPTS = 6
 
 LeftOut = Sequence[tuple[str, int]]
 """The streams that are parked and the events that were discarded, each with its position."""
-Progress = Callable[[str, str, int, int], None]
 Landed = tuple[int, float, list[str], dict[str, tuple[int, Written, list[Difference]]]]
 """The position, how long the checkpoint was held, the parked streams, and of each table: rows that differ, what was
 written, and the first differences."""
@@ -135,14 +135,8 @@ class _Shadows:
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_shadow_of(projection)))
 
     def _make(self, cursor: psycopg.Cursor[Any], projection: Projection) -> None:
-        live = sql.Identifier(projection.schema, projection.table)
         try:
-            cursor.execute(
-                sql.SQL(
-                    "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS"
-                    " INCLUDING INDEXES)"
-                ).format(_shadow_of(projection), live)
-            )
+            make_shadow(cursor, projection, _SHADOW_SCHEMA, kind="UNLOGGED", indexed=True)
         except psycopg.errors.InsufficientPrivilege as exc:
             raise RebuildFailed(
                 f"{one_line(exc)}: {self.connection.info.user} makes the tables that the log is folded into",

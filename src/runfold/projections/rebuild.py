@@ -9,7 +9,7 @@ from runfold.errors import RebuildFailed
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.group_rebuild import BeginAnew, GroupRebuild, Rebuilt
 from runfold.projections.own_rebuild import rebuild_own
-from runfold.projections.shadow_build import Extent, Options, Progress
+from runfold.projections.shadow_build import Extent, Options, Progress, alone
 from runfold.projections.slices import REBUILD_SESSION, Connect
 from runfold.projections.statements import statement
 
@@ -55,7 +55,7 @@ def rebuild(
                     connection.execute(REBUILD_SESSION)
                     connection.execute(statement("rebuild_parallel"), {"workers": str(jobs - 1)})
                     one = GroupRebuild(connection, connect, group, sorted(wanted), options, extent)
-                    with one.alone():
+                    with alone(connection, group.name):
                         try:
                             found += one.run(dry_run=dry_run)
                             break

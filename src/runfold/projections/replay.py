@@ -14,10 +14,10 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
-from runfold.projections.bad_event import check_constraints_of, is_poison, one_line
+from runfold.projections.bad_event import check_constraints_of, refusing
 from runfold.projections.catalogue import Catalogue, Group
 from runfold.projections.contract import Projection
-from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, SOME_STREAMS, HandlerFailed, bind, fold_batch
+from runfold.projections.fold import FOLD_SESSION, NOT_PARKED, SOME_STREAMS, bind, fold_batch
 from runfold.projections.own_checkpoint import hold_own, open_own
 from runfold.projections.own_session import one_transaction
 from runfold.projections.reconcile import Pair, Reconciled, mend_copies, parents_first, write_differences
@@ -74,24 +74,22 @@ def _replay_own(connection: psycopg.Connection[Any], group: Group, stream_id: st
         return [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
     if connection.execute(statement("checkpoint"), {"group": group.name}).fetchone() is None:
         return []
-    try:
-        with (
-            open_own(connection, group) as own,
-            one_transaction(own),
-            own.transaction(force_rollback=dry_run),
-            own.cursor() as cursor,
-        ):
-            position = hold_own(cursor, group)
-            check_checkpoint(cursor, group, position)
-            found = replay_group(cursor, group, stream_id, position, dry_run=dry_run)
-            check_constraints_of(cursor, group)
-    except (psycopg.Error, HandlerFailed) as exc:
-        if not is_poison(exc):
-            raise
-        raise FoldFailed(
-            f"{stream_id} can not be folded in group {group.name}: {one_line(exc)}",
-            hint="mend the projection or its table",
-        ) from exc
+    with (
+        refusing(
+            lambda why: FoldFailed(
+                f"{stream_id} can not be folded in group {group.name}: {why}",
+                hint="mend the projection or its table",
+            )
+        ),
+        open_own(connection, group) as own,
+        one_transaction(own),
+        own.transaction(force_rollback=dry_run),
+        own.cursor() as cursor,
+    ):
+        position = hold_own(cursor, group)
+        check_checkpoint(cursor, group, position)
+        found = replay_group(cursor, group, stream_id, position, dry_run=dry_run)
+        check_constraints_of(cursor, group)
     return found
 
 

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from runfold.projections.contract import Projection
 from runfold.projections.fold import batch_bounds, bind, fold_batch
 from runfold.projections.reconcile import Pair, tied_together
 from runfold.projections.registry import check_checkpoint
-from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA
+from runfold.projections.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, make_shadow
 from runfold.projections.slices import (
     WHOLE,
     Connect,
@@ -105,10 +105,6 @@ class ShadowBuild:
         self.digest = hashlib.sha256("\n".join(what).encode()).hexdigest()
         self.position = 0
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Be the only rebuild of the group; raises RebuildRunning."""
-        return alone(self.connection, self.group.name)
-
     def forget(self) -> None:
         """Drop the shadows and whatever is noted of the rebuild."""
         with self.connection.transaction(), self.connection.cursor() as cursor:
@@ -140,12 +136,7 @@ class ShadowBuild:
             with self.connection.transaction(), self.connection.cursor() as cursor:
                 self._forget(cursor)
                 for projection in self.group.projections:
-                    cursor.execute(
-                        sql.SQL(
-                            "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED"
-                            " INCLUDING CONSTRAINTS)"
-                        ).format(shadow_of(projection), sql.Identifier(projection.schema, projection.table))
-                    )
+                    make_shadow(cursor, projection, SHADOW_SCHEMA, kind="UNLOGGED", indexed=False)
                 cursor.execute(
                     statement("rebuild_begin"),
                     {**group, "digest": self.digest, "position": position, "slices": slices, "events": events},
@@ -222,15 +213,12 @@ class ShadowBuild:
         cursor.execute(statement("rebuild_moved"), {**self._named, "position": upto})
 
     def _parked_differ(self, position: int) -> bool:
-        return bool(self._one(statement("rebuild_parked_differ"), {**self._named, "position": position}))
+        asked = {**self._named, "position": position}
+        return self.connection.execute(statement("rebuild_parked_differ"), asked).fetchone() == (True,)
 
     @property
     def _named(self) -> dict[str, Any]:
         return {"group": self.group.name}
-
-    def _one(self, query: Any, parameters: dict[str, Any]) -> Any:
-        row = self.connection.execute(query, parameters).fetchone()
-        return row[0] if row is not None else None
 
 
 def shadow_of(projection: Projection) -> sql.Identifier:

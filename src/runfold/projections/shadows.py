@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 import psycopg
 from psycopg import sql
 
 from runfold.projections.catalogue import Group
+from runfold.projections.contract import Projection
 from runfold.projections.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
@@ -28,19 +29,32 @@ Progress = Callable[[str, int, int], None]
 """Told the group, the position reached, and the position to reach."""
 
 
-def make_shadows(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    """Create empty temporary tables, indexes included, foreign keys and triggers not; they are the session's."""
-    for projection in group.projections:
-        names = {
-            "shadow": sql.Identifier("pg_temp", projection.table),
-            "live": sql.Identifier(projection.schema, projection.table),
-        }
-        cursor.execute(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE {shadow}"
-                " (LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING INDEXES)"
-            ).format(**names)
+def make_shadow(
+    cursor: psycopg.Cursor[Any],
+    projection: Projection,
+    schema: str,
+    *,
+    kind: Literal["TEMPORARY", "UNLOGGED"],
+    indexed: bool,
+) -> None:
+    """Create an empty table of the live one's shape in another schema; foreign keys and triggers it has none."""
+    cursor.execute(
+        sql.SQL(
+            "CREATE {kind} TABLE {shadow}"
+            " (LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS {indexes})"
+        ).format(
+            kind=sql.SQL(kind),
+            shadow=sql.Identifier(schema, projection.table),
+            live=sql.Identifier(projection.schema, projection.table),
+            indexes=sql.SQL("INCLUDING INDEXES" if indexed else ""),
         )
+    )
+
+
+def make_shadows(cursor: psycopg.Cursor[Any], group: Group, *, indexed: bool = True) -> None:
+    """Create empty temporary tables, with the live ones' indexes unless said otherwise; they are the session's."""
+    for projection in group.projections:
+        make_shadow(cursor, projection, "pg_temp", kind="TEMPORARY", indexed=indexed)
 
 
 def fold_shadows(

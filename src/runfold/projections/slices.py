@@ -211,7 +211,7 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
             which = {"slices": plan.slices, "slice": task}
             fold_shadows(cursor, group, plan.position, streams=_OF_SLICE, barriers=NOT_LEFT_OUT, given=which)
         else:
-            _make_scratch(cursor, group)
+            make_shadows(cursor, group, indexed=False)
             _gather(cursor, plan, task)
             bind(cursor, ["pg_temp"])
             fold_batch(cursor, group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
@@ -233,13 +233,3 @@ def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
         },
     )
     cursor.execute(sql.SQL("ANALYZE {} (position, type, stream_id)").format(sql.Identifier("pg_temp", "slice_events")))
-
-
-def _make_scratch(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    """Temporary tables without indexes, for this transaction."""
-    for projection in group.projections:
-        cursor.execute(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS)"
-            ).format(sql.Identifier("pg_temp", projection.table), sql.Identifier(projection.schema, projection.table))
-        )

@@ -1,18 +1,14 @@
 -- executions_of_workflows: every execution that was created for some workflows up to a position, with the bounds of the time by
 -- which the latest one is told (its start, or else its creation), whatever its fold makes of it.
 -- `plain` says that its row surely stands from `created` on, until its workflow is deleted: `deleted` is the last deletion, and
--- `surely_deleted` the last one that no fold leaves out. Parameters: workflows (text[], lower case), upto.
+-- `surely_deleted` the last one that no fold leaves out. Parameters: group, workflows (text[], lower case), upto. The condition on
+-- parked streams is put in by the runner.
 SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.earliest) AS earliest,
        greatest(c.latest, s.latest) AS latest, c.plain, d.deleted, d.surely_deleted
   FROM (SELECT lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow, e.stream_id, min(e.position) AS created,
                max(e.position) AS last_created, min(e.occurred_at) AS earliest, max(e.occurred_at) AS latest,
                -- A stream's first event finds no row: it makes it, unless it was left out of the folds.
-               bool_or(e.stream_version = 1
-                       AND NOT EXISTS (SELECT FROM runfold.discarded_events x
-                                        WHERE x.group_name = 'execution' AND x.position = e.position)
-                       AND NOT EXISTS (SELECT FROM runfold.parked_streams p
-                                        WHERE p.group_name = 'execution' AND p.stream_id = e.stream_id
-                                          AND p.position <= e.position)) AS plain
+               bool_or(e.stream_version = 1 AND {folded}) AS plain
           FROM runfold.events e
          WHERE e.category = 'execution' AND e.type = 'ExecutionCreated'
            AND lower(e.data ->> 'workflow_id' COLLATE "C") = ANY (%(workflows)s) AND e.position <= %(upto)s
@@ -29,11 +25,6 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
                                     THEN runfold.from_epoch_ms(e.start::bigint) END END AS at) AS t) AS s ON true
  CROSS JOIN LATERAL (
        SELECT coalesce(max(e.position), 0) AS deleted,
-              coalesce(max(e.position) FILTER (
-                  WHERE NOT EXISTS (SELECT FROM runfold.discarded_events x
-                                     WHERE x.group_name = 'execution' AND x.position = e.position)
-                    AND NOT EXISTS (SELECT FROM runfold.parked_streams p
-                                     WHERE p.group_name = 'execution' AND p.stream_id = e.stream_id
-                                       AND p.position <= e.position)), 0) AS surely_deleted
+              coalesce(max(e.position) FILTER (WHERE {folded}), 0) AS surely_deleted
          FROM runfold.events e
         WHERE e.stream_id = 'deployment-' || c.workflow AND e.type = 'WorkflowDeleted' AND e.position <= %(upto)s) AS d
