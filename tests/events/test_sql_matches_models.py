@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 
-from runfold.events.sql import fault_rows, field_rows, generated, type_rows
+from runfold.events.sql import BEGIN_MARK, END_MARK, fault_rows, field_rows, generated, type_rows
+from runfold.settings import schema_dir
 
 
 def _rows(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
@@ -37,3 +38,10 @@ def test_the_quick_path_is_the_generated_one(connection: psycopg.Connection[Any]
     written = re.search(r"\$valid\$(.*)\$valid\$", generated(), re.DOTALL)
     assert written
     assert written.group(1) == body
+
+
+def test_the_schema_carries_what_the_models_generate() -> None:
+    """Without a database: the last file of the schema with a generated part carries the models'."""
+    parts = [text for path in sorted(schema_dir().rglob("*.sql")) if BEGIN_MARK in (text := path.read_text())]
+    begin, end = parts[-1].index(BEGIN_MARK), parts[-1].index(END_MARK) + len(END_MARK)
+    assert parts[-1][begin:end] == generated(), "run `python -m runfold.events.sql`"
