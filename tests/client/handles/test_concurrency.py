@@ -89,7 +89,7 @@ def test_control_without_retrying_conflicts_reach_the_engine(
     store: runfold.Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = store.executions.create(workflow_id=uuid4(), mode="MANUAL", start=True)
-    monkeypatch.setattr(log_store.Store, "retry_seconds", 0.0)  # the writers', not the store's own
+    monkeypatch.setattr(log_store.Log, "retry_seconds", 0.0)  # the writers', not the store's own
     errors: list[BaseException] = []
     drive(run, database_url, errors)
     assert any(isinstance(error, VersionConflict) or "VersionConflict" in str(error) for error in errors)
