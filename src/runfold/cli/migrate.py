@@ -8,8 +8,6 @@ import typer
 
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_json
-from runfold.database import migrations
-from runfold.database.connections import resolve_url
 
 
 def migrate(
@@ -22,6 +20,9 @@ def migrate(
 
     Safe to run again after an interruption, and by several at once. What a failed migration began is rolled back.
     """
+    from runfold.database import migrations
+    from runfold.database.connections import resolve_url
+
     chosen = settings()
     url = resolve_url(chosen)
     before = migrations.check(url, chosen)

@@ -36,7 +36,3 @@ def new(
     typer.echo(f"wrote {written.path}; make its table (runfold db psql), then start a worker:\n")
     typer.echo(written.create_table)
     typer.echo(f"runfold worker --projections {folder}")
-
-
-def register(root: typer.Typer) -> None:
-    """Its noun is registered by `projection`."""

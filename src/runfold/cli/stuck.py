@@ -10,12 +10,14 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_duration, short
+from runfold.cli.execution import app
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
     from runfold.reading.stuck import Row, Stuck
 
 
+@app.command(epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")
 def stuck(
     idle: Annotated[
         int,
@@ -107,10 +109,3 @@ def _print(found: Stuck) -> None:
             ],
             columns=columns,
         )
-
-
-def register(root: typer.Typer) -> None:  # noqa: ARG001 - it goes below a noun that stands already
-    """Add `runfold execution stuck`."""
-    from runfold.cli.execution import app
-
-    app.command("stuck", epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")(stuck)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from runfold import errors
-from runfold.database.server import EmbeddedServer
 from runfold.settings import Settings
+
+if TYPE_CHECKING:
+    from runfold.database.server import EmbeddedServer
 
 
 def resolve_url(settings: Settings) -> str:
@@ -22,6 +23,8 @@ def resolve_url(settings: Settings) -> str:
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
     """The embedded server of the settings' folder, running or not."""
+    from runfold.database.server import EmbeddedServer  # a command with a URL does without it
+
     return EmbeddedServer(settings.home, settings.binaries)
 
 
@@ -48,7 +51,7 @@ def mapped_errors() -> Iterator[None]:
     """Raise runfold's errors in place of psycopg's; what has no class of its own passes as it is."""
     try:
         yield
-    except (psycopg.Error, PoolTimeout, PoolClosed) as exc:
+    except psycopg.Error as exc:  # the pool's errors are psycopg's
         mapped = map_error(exc)
         if mapped is None:
             raise
@@ -82,6 +85,8 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
 
 def map_error(exc: BaseException) -> errors.RunfoldError | None:
     """The runfold error for a psycopg error, by its SQLSTATE and never by its text; None where there is none."""
+    from psycopg_pool import PoolClosed, PoolTimeout
+
     if isinstance(exc, PoolTimeout):
         return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or hold connections for a shorter time")
     if isinstance(exc, PoolClosed):
