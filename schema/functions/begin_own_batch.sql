@@ -8,15 +8,13 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN
     -- One group a transaction: what a statement of one group calls can not reach another's checkpoint.
     IF EXISTS (SELECT FROM runfold.own_groups g WHERE g.batch = pg_current_xact_id()) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013', MESSAGE = 'this transaction has begun a batch already',
-            DETAIL = '{"code": "projection_escaped"}';
+        PERFORM runfold.refuse('batch_begun_already');
     END IF;
     UPDATE runfold.own_groups g SET batch = pg_current_xact_id(), settled = false
      WHERE g.group_name = group_name AND g.role_name = session_user;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501', MESSAGE = format('%s is no group of %s', group_name, session_user);
+        RAISE insufficient_privilege USING
+            MESSAGE = format('%s is no group of %s', group_name, session_user);
     END IF;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
     -- In later statements: who waits for a row sees the rest as it was before the wait.

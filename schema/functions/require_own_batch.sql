@@ -7,11 +7,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN
     IF NOT EXISTS (SELECT FROM runfold.own_groups g
                     WHERE g.group_name = group_name AND g.role_name = session_user AND g.batch = pg_current_xact_id()) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013',
-            MESSAGE = format('this transaction has begun no batch of the group %s', group_name),
-            DETAIL = '{"code": "projection_escaped"}',
-            HINT = 'a projection neither commits nor rolls back';
+        PERFORM runfold.refuse('batch_not_begun', words => jsonb_build_object('group_name', group_name));
     END IF;
 END
 $$;
