@@ -25,12 +25,12 @@ from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, UUI
 import runfold
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
+from runfold.client.sync import writer
+from runfold.client.sync.execution import ExecutionHandle
+from runfold.client.sync.writer import Writer
+from runfold.domain.execution import Execution
 from runfold.events.codec import encode_appends
 from runfold.settings import load_settings
-from runfold.writing import writer
-from runfold.writing.execution import Execution
-from runfold.writing.execution_handle import ExecutionHandle
-from runfold.writing.writer import Writer
 
 NODES = 8
 WORKFLOW = UUID(int=7, version=4)

@@ -16,8 +16,8 @@ import psycopg
 
 from bench.rounds import Ratio, report
 from bench.servers import options, server
-from runfold.history.executions import Filter, list_executions
-from runfold.history.keyset import Cursor
+from runfold.reading.executions import Filter, list_executions
+from runfold.reading.pages import Cursor
 
 EXECUTIONS = 1_000_000
 PAGES = 1_000

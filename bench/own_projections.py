@@ -23,15 +23,17 @@ import runfold
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import REPOSITORY, options, server
 from runfold.events import ExecutionCreated, NodeScheduled, NodeSucceeded
-from runfold.log.envelope import Append
-from runfold.projections.catalogue import Group, load_catalogue
-from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.own_projector import OwnProjector
-from runfold.projections.projector import Projector
-from runfold.projections.registry import register_group
-from runfold.projections.statements import statement
+from runfold.events.envelope import Append
+from runfold.projections.definition.catalogue import Group, load_catalogue
+from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.own_projector import OwnProjector
+from runfold.projections.folding.projector import Projector
+from runfold.projections.folding.registry import register_group
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 from runfold.worker.worker import Worker
+
+statement = runtime_sql("runfold.projections")
 
 GUIDE = REPOSITORY / "docs" / "how-to" / "add-a-read-table.md"
 NODES = 10

@@ -19,10 +19,10 @@ from bench.memory import megabytes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import REAL_LOG, options, run, server
 from runfold import events
-from runfold.history.executions import read_execution_at
-from runfold.history.past import open_past
-from runfold.history.why import why
-from runfold.projections.catalogue import load_catalogue
+from runfold.projections.definition.catalogue import load_catalogue
+from runfold.reading.executions import read_execution_at
+from runfold.reading.past.reader import open_past
+from runfold.reading.past.why import why
 
 CATALOGUE = load_catalogue()
 TABLES = [projection.table for projection in CATALOGUE.projections]

@@ -16,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 
 import runfold
 from bench.library import application_recorder
-from runfold.log.envelope import NewEvent
+from runfold.events.envelope import NewEvent
 
 SIDES = ("runfold", "library", "bare")
 APPENDS_PER_STREAM = 10

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from runfold.events import LogAppended
 from runfold.events.codec import encode_appends
-from runfold.log.envelope import Append, NewEvent
+from runfold.events.envelope import Append, NewEvent
 
 CATEGORY = "thing"
 """A category of the tests' own, for events outside the vocabulary; registered by the test that uses it."""

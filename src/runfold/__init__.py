@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runfold import errors, events
-    from runfold.async_store import AsyncStore, connect_async
+    from runfold.client.aio.store import AsyncStore, connect_async
+    from runfold.client.sync.store import Store, connect
+    from runfold.domain.deployment import Deployment
+    from runfold.domain.execution import Execution
+    from runfold.domain.interaction import Interaction
+    from runfold.domain.response import Response
     from runfold.errors import RunfoldError
-    from runfold.log.envelope import Append, Appended, NewEvent, RecordedEvent
-    from runfold.projections.handler import projection
-    from runfold.store import Store, connect
-    from runfold.writing.deployment import Deployment
-    from runfold.writing.execution import Execution
-    from runfold.writing.interaction import Interaction
-    from runfold.writing.response import Response
+    from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.projections.definition.handler import projection
 
 __all__ = [
     "Append",
@@ -48,19 +48,19 @@ __all__ = [
 # Imported when they are asked for: the command line imports this package for every command, and few need a store.
 _HOMES = {
     "RunfoldError": "errors",
-    "AsyncStore": "async_store",
-    "connect_async": "async_store",
-    "Append": "log.envelope",
-    "Appended": "log.envelope",
-    "NewEvent": "log.envelope",
-    "RecordedEvent": "log.envelope",
-    "Store": "store",
-    "connect": "store",
-    "projection": "projections.handler",
-    "Deployment": "writing.deployment",
-    "Execution": "writing.execution",
-    "Interaction": "writing.interaction",
-    "Response": "writing.response",
+    "AsyncStore": "client.aio.store",
+    "connect_async": "client.aio.store",
+    "Append": "events.envelope",
+    "Appended": "events.envelope",
+    "NewEvent": "events.envelope",
+    "RecordedEvent": "events.envelope",
+    "Store": "client.sync.store",
+    "connect": "client.sync.store",
+    "projection": "projections.definition.handler",
+    "Deployment": "domain.deployment",
+    "Execution": "domain.execution",
+    "Interaction": "domain.interaction",
+    "Response": "domain.response",
 }
 
 

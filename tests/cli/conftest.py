@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.worker.log import Log
-from tests.worker.processes import CONSOLE_SCRIPT
+from tests.fixtures.logs import Log
+from tests.fixtures.processes import CONSOLE_SCRIPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from runfold import events
-from runfold.log.envelope import Append, NewEvent
+from runfold.events.envelope import Append, NewEvent
 
 WORKFLOW = UUID(int=0xA, version=4)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

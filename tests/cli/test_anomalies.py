@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from runfold.errors import InvalidInput
-from runfold.history.anomalies import Place, list_anomalies
+from runfold.reading.anomalies import Place, list_anomalies
 from tests.cli.conftest import Runfold
+from tests.fixtures.logs import Log, event, run
+from tests.fixtures.processes import drain
 from tests.model.payloads import INTERACTIONS, RESPONSES
-from tests.worker.log import Log, event, run
-from tests.worker.processes import drain
 
 RESPONSE = f"response-{RESPONSES[0]}"
 

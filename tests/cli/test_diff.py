@@ -10,9 +10,9 @@ import pytest
 
 import runfold
 from runfold import events
-from runfold.history.diff import diff_executions
+from runfold.reading.past.compare import diff_executions
 from tests.cli.running import NOON, execution, ms, run
-from tests.worker.processes import drain
+from tests.fixtures.processes import drain
 
 pytest_plugins = ["tests.fixtures.stores"]
 

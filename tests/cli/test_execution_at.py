@@ -10,9 +10,9 @@ import pytest
 
 import runfold
 from runfold import events
-from runfold.history.status import statement
+from runfold.reading.status import statement
 from tests.cli.running import NOON, WORKFLOW, ask, execution, ms, run
-from tests.worker.processes import drain
+from tests.fixtures.processes import drain
 
 pytest_plugins = ["tests.fixtures.stores"]
 

@@ -13,12 +13,12 @@ import pytest
 import runfold
 from runfold import events
 from runfold.errors import InvalidInput
-from runfold.history.executions import Filter, list_executions
-from runfold.history.keyset import Cursor
-from runfold.history.lists import list_deployments, list_interactions
-from runfold.history.status import statement
+from runfold.reading.executions import Filter, list_executions
+from runfold.reading.lists import list_deployments, list_interactions
+from runfold.reading.pages import Cursor
+from runfold.reading.status import statement
 from tests.cli.running import NOON, WORKFLOW, add_rows, ask, execution, ms, run
-from tests.worker.processes import drain
+from tests.fixtures.processes import drain
 
 pytest_plugins = ["tests.fixtures.stores"]
 

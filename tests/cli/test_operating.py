@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 
 from tests.cli.conftest import Runfold
+from tests.fixtures.logs import Log, event, run
 from tests.fixtures.own_logins import own_login
-from tests.worker.log import Log, event, run
-from tests.worker.processes import drain
-from tests.worker.test_parking import POISON, correct, smuggle
+from tests.fixtures.processes import drain
+from tests.projections.folding.test_parking import POISON, correct, smuggle
 
 
 def group(found: dict[str, Any], name: str = "execution") -> dict[str, Any]:

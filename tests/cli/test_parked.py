@@ -7,10 +7,10 @@ import json
 import pytest
 
 from tests.cli.conftest import Runfold
-from tests.history.test_discard import ALSO_BAD, BAD, SICK
-from tests.worker.log import Log, event, run
-from tests.worker.processes import drain
-from tests.worker.test_parking import smuggle
+from tests.fixtures.logs import Log, event, run
+from tests.fixtures.processes import drain
+from tests.projections.folding.test_parking import smuggle
+from tests.projections.reconciling.test_discard import ALSO_BAD, BAD, SICK
 
 
 @pytest.fixture

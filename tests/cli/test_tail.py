@@ -19,7 +19,7 @@ import pytest
 
 import runfold
 from runfold import events
-from runfold.history.tail import tail_log
+from runfold.reading.tail import tail_log
 from tests.cli.running import NOON, execution, ms, run
 from tests.factories import line
 

@@ -21,8 +21,8 @@ from runfold.demo.engine import Answer, Engine, Node, Output, Step, Workflow
 from runfold.settings import load_settings
 from tests.faults.kills import kill_whole_server
 from tests.fixtures.evidence import Evidence
+from tests.fixtures.processes import assert_nothing_differs, drain, worker
 from tests.fixtures.servers import PrivateServerFactory
-from tests.worker.processes import assert_nothing_differs, drain, worker
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ import pytest
 import runfold
 from tests.docs.pages import Block
 from tests.fixtures.own_logins import own_login
-from tests.worker.processes import CONSOLE_SCRIPT, PATIENCE, worker
+from tests.fixtures.processes import CONSOLE_SCRIPT, PATIENCE, worker
 
 # What a page also tells a reader to type, and what other tests run or nothing here can: it is left out. So is a command
 # about a question or a deployment of the reader's own, of which a page only shows how its id may begin: `7d0c…`.

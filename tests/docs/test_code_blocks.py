@@ -14,9 +14,9 @@ import runfold
 from runfold.reference.commands import commands, root
 from tests.docs.pages import DOCS, Block, blocks, pages, said_commands
 from tests.docs.running import Runner, login
-from tests.worker.log import Log, created
-from tests.worker.processes import assert_nothing_differs, drain
-from tests.worker.test_parking import correct, smuggle
+from tests.fixtures.logs import Log, created
+from tests.fixtures.processes import assert_nothing_differs, drain
+from tests.projections.folding.test_parking import correct, smuggle
 
 LANGUAGES = ("python", "sql", "console")
 # Its commands fetch three other libraries into an environment of their own: see test_comparison.

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from tests.docs.pages import README, blocks
-from tests.worker.processes import assert_nothing_differs, command
+from tests.fixtures.processes import assert_nothing_differs, command
 
 PATIENCE = 120.0
 

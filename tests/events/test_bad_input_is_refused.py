@@ -15,7 +15,7 @@ import pytest
 from runfold.errors import InvalidInput
 from runfold.events import NodeStarted
 from runfold.events.codec import encode_appends
-from runfold.log.envelope import Append, NewEvent
+from runfold.events.envelope import Append, NewEvent
 from tests.events.examples import append, envelope, started
 from tests.events.judging import Verdict, database_verdict, exact_verdict
 

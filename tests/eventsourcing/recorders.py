@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from runfold.eventsourcing import Datastore, RunfoldAggregateRecorder, RunfoldApplicationRecorder
 from runfold.eventsourcing.originators import OriginatorIds
-from runfold.eventsourcing.statements import statement
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.eventsourcing")
 
 TRecorder = TypeVar("TRecorder", bound=RunfoldAggregateRecorder)
 

@@ -17,12 +17,14 @@ from psycopg.rows import DictRow
 
 import runfold.eventsourcing.datastore as datastores
 from runfold.eventsourcing import Datastore, RunfoldApplicationRecorder, RunfoldProcessRecorder, RunfoldSnapshotRecorder
-from runfold.eventsourcing.statements import statement
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import load_settings
 from tests.eventsourcing.recorders import made
 from tests.faults.editing import edit
 from tests.fixtures.evidence import Evidence
 from tests.fixtures.proxy import Proxy
+
+statement = runtime_sql("runfold.eventsourcing")
 
 Connection = psycopg.Connection[Any]
 

@@ -19,9 +19,9 @@ from runfold.database.migrations import migrate
 from tests.factories import line, streams
 from tests.faults.feeds import Judgement, committed, safe
 from tests.fixtures.evidence import Evidence
+from tests.fixtures.logs import Log, run
+from tests.fixtures.processes import eventually, folded, leader, worker
 from tests.fixtures.servers import PrivateServerFactory
-from tests.worker.log import Log, run
-from tests.worker.processes import eventually, folded, leader, worker
 
 Connection = psycopg.Connection[Any]
 

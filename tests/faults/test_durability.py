@@ -18,7 +18,7 @@ import pytest
 import runfold
 from runfold.database.migrations import migrate
 from runfold.database.server import EmbeddedServer
-from runfold.log.envelope import Append
+from runfold.events.envelope import Append
 from runfold.settings import Settings
 from tests.factories import a_stream, append, call, lines, streams
 from tests.faults.editing import ALLOCATE_POSITIONS, APPEND_EVENTS, STEPS, stop_at

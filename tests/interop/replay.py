@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runfold.events.envelope import Append, NewEvent
 from runfold.interop.xes_mapping import TraceMapping
 from runfold.interop.xes_reading import read_traces
-from runfold.log.envelope import Append, NewEvent
 
 NODE_STATUS = {"NodeScheduled": "PENDING", "NodeStarted": "RUNNING", "NodeSucceeded": "SUCCESS"}
 

@@ -17,10 +17,10 @@ import pytest
 
 import runfold
 from runfold.errors import ImportFailed
+from runfold.events.envelope import Append, Appended
 from runfold.interop.xes import EVENTS_PER_CALL, TRACES_PER_CALL, ImportSummary, import_xes
 from runfold.interop.xes_mapping import workflow_id
 from runfold.interop.xes_reading import EVENTS_PER_PART
-from runfold.log.envelope import Append, Appended
 from tests.interop.replay import produced
 from tests.interop.xes_files import XesEventText, XesTraceText, trace_of, write_log
 

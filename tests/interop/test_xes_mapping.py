@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from runfold.events import VOCABULARY
+from runfold.events.envelope import NewEvent
 from runfold.interop.xes_mapping import XES_IDS, workflow_id
 from runfold.interop.xes_reading import EVENTS_PER_PART
-from runfold.log.envelope import NewEvent
 from tests.interop.replay import events_of, produced, replay
 from tests.interop.xes_files import XesEventText, XesTraceText, attribute, second, trace_of, write_log
 

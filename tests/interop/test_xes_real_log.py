@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runfold.log.envelope import Append, NewEvent
+from runfold.events.envelope import Append, NewEvent
 from tests.interop.replay import Execution, replay, stream
 
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "bpic2012.xes.gz"

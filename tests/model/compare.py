@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from runfold.history.past import Past
+from runfold.reading.past.reader import Past
 from tests.model.tables import COLUMNS, JSON_COLUMNS, Row, Table
 
 MOST_LINES = 40

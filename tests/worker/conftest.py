@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.worker.log import Log
+from tests.fixtures.logs import Log
 
 
 @pytest.fixture

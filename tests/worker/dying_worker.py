@@ -13,9 +13,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from runfold.projections import fold
-from runfold.projections.projector import Projector
-from tests.worker.processes import Process, drain, forked
+from runfold.projections.folding import fold
+from runfold.projections.folding.projector import Projector
+from tests.fixtures.processes import Process, drain, forked
 
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 

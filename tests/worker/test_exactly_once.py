@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
+from tests.fixtures.logs import Log, run
+from tests.fixtures.processes import assert_nothing_differs, checkpoint, drain, eventually, folded, leader, worker
+from tests.fixtures.slowness import Slowness
 from tests.model import reference
 from tests.model.compare import differences, read_tables
 from tests.worker.dying_worker import NO_STEP, STEPS, dying_worker
-from tests.worker.log import Log, run
-from tests.worker.processes import assert_nothing_differs, checkpoint, drain, eventually, folded, leader, worker
-from tests.worker.slowness import Slowness
 
 KILLED = -signal.SIGKILL
 # Small, so that there is much to interrupt: about ten batches of each group.

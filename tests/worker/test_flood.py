@@ -13,9 +13,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from tests.fixtures.logs import Log, run
+from tests.fixtures.processes import checkpoint
 from tests.model.payloads import BASE
-from tests.worker.log import Log, run
-from tests.worker.processes import checkpoint
 
 EVENTS = int(60_000 * float(os.environ.get("RUNFOLD_TEST_SCALE", "1")))
 MOST_BYTES = 200 * 1024 * 1024

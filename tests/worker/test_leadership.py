@@ -14,14 +14,12 @@ import pytest
 
 from runfold.database.migrations import migrate
 from runfold.errors import LeadershipLost
-from runfold.projections.catalogue import load_catalogue
-from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.projector import Projector
+from runfold.projections.definition.catalogue import load_catalogue
+from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.projector import Projector
 from runfold.worker.leadership import TRY_SECONDS
-from tests.fixtures.servers import PrivateServerFactory, sigkill
-from tests.model.compare import read_tables
-from tests.worker.log import Log, event, run
-from tests.worker.processes import (
+from tests.fixtures.logs import Log, event, run
+from tests.fixtures.processes import (
     Process,
     assert_nothing_differs,
     checkpoint,
@@ -34,7 +32,9 @@ from tests.worker.processes import (
     leader,
     worker,
 )
-from tests.worker.slowness import Slowness
+from tests.fixtures.servers import PrivateServerFactory, sigkill
+from tests.fixtures.slowness import Slowness
+from tests.model.compare import read_tables
 
 DEAD_REPLACED_WITHIN = 1.0
 FROZEN_REPLACED_WITHIN = 5.0

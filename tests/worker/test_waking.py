@@ -9,11 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from runfold.runtime_sql import runtime_sql
 from runfold.worker import worker as worker_module
-from runfold.worker.bell import IDLE_LOCK, Bell
-from runfold.worker.statements import statement
-from tests.worker.log import Log, NewEvent, event
-from tests.worker.processes import eventually, folded, forked, fresh_worker, worker
+from runfold.worker.wake_up import IDLE_LOCK, Bell
+from tests.fixtures.logs import Log, NewEvent, event
+from tests.fixtures.processes import eventually, folded, forked, fresh_worker, worker
+
+statement = runtime_sql("runfold.worker")
 
 NEVER = 600.0
 """A poll interval that no test lives to see: what is folded was heard of."""
@@ -107,7 +109,7 @@ def test_a_listener_that_was_terminated_listens_again(log: Log, database_url: st
 def test_control_a_worker_that_can_not_listen_hears_nothing(
     log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.worker.bell.CHANNEL", "another_channel")
+    monkeypatch.setattr("runfold.worker.wake_up.CHANNEL", "another_channel")
     with forked(lambda: deaf_to_time(database_url)):
         eventually(lambda: idle(log.connection))
         with pytest.raises(AssertionError, match="still False"):

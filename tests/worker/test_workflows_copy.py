@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from tests.fixtures.logs import Log, event, run
+from tests.fixtures.processes import assert_nothing_differs, drain, eventually, folded, verified, worker
 from tests.model.payloads import WORKFLOWS
-from tests.worker.log import Log, event, run
-from tests.worker.processes import assert_nothing_differs, drain, eventually, folded, verified, worker
 
 WORKFLOW = UUID(WORKFLOWS[0])
 COPIED = ("latest_execution_id", "latest_execution_status", "deployment_status")

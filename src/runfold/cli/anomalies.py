@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_instant
 from runfold.cli.output import Json, instant, print_json
 from runfold.cli.paging import Limit, one_of, print_next
@@ -42,7 +42,7 @@ def list_(
 
     In JSON every row carries the cursor that --after takes.
     """
-    from runfold.history.anomalies import Place, list_anomalies
+    from runfold.reading.anomalies import Place, list_anomalies
 
     chosen = one_of(code, _CODES, "--code")
     with open_database() as connection:

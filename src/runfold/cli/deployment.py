@@ -7,10 +7,10 @@ from uuid import UUID
 
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
+from runfold.cli._store import open_store
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
-from runfold.cli.store import open_store
 
 app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List deployments, the newest first. In JSON every row carries the cursor that --after takes."""
-    from runfold.history.lists import list_deployments
+    from runfold.reading.lists import list_deployments
 
     with open_database() as connection:
         rows = list_deployments(

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
 from runfold.cli.durations import clock, short
 from runfold.cli.output import Json, print_json, print_table
 
@@ -30,8 +30,8 @@ def diff(
 
     Statuses, attempts, inputs, outputs and errors count; times are shown and do not. Exit code 1 when they differ.
     """
-    from runfold.history.diff import diff_executions
-    from runfold.history.executions import read_execution
+    from runfold.reading.executions import read_execution
+    from runfold.reading.past.compare import diff_executions
 
     with open_database() as connection:
         found = diff_executions(read_execution(connection, first, logs=0), read_execution(connection, second, logs=0))

@@ -11,7 +11,7 @@ import typer
 from runfold.cli.output import print_table
 
 if TYPE_CHECKING:
-    from runfold.projections.reconcile import Difference
+    from runfold.projections.reconciling.pair import Difference
 
 SHOWN = 20
 """Differences of a table that people are shown unless they say otherwise."""

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from runfold.cli import diff, tail
-from runfold.cli.database import catalogue, open_database
+from runfold.cli._connection import catalogue, open_database
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
@@ -67,7 +67,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List executions, the newest first. In JSON every row carries the cursor that --after takes."""
-    from runfold.history.executions import Filter, list_executions
+    from runfold.reading.executions import Filter, list_executions
 
     wanted = Filter(
         status=one_of(status, _STATUSES, "--status"),
@@ -112,7 +112,7 @@ def show(
 
     In the bar: ━ worked, × an attempt failed, ░ waited for a pause, ' a log line.
     """
-    from runfold.history.executions import read_execution
+    from runfold.reading.executions import read_execution
 
     with open_database() as connection:
         found = read_execution(connection, execution_id, logs=logs)
@@ -149,7 +149,7 @@ def at(
     The same folds, over the log up to there. The tree is that of `runfold execution show`; what was going on ends at
     the time, or at the execution's last event.
     """
-    from runfold.history.executions import read_execution_at
+    from runfold.reading.executions import read_execution_at
 
     if [position, when, event].count(None) != 2:
         raise typer.BadParameter("say one of --position, --time and --event")

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
+from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.durations import short
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
-from runfold.cli.store import Data, open_store, operator, parse_json
 
 app = typer.Typer(help="Interactions: what people are asked.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List what waits for people, the nearest deadline first. In JSON every row carries its cursor for --after."""
-    from runfold.history.lists import list_interactions
+    from runfold.reading.lists import list_interactions
 
     chosen = one_of(status, _STATUSES, "--status")
     with open_database() as connection:

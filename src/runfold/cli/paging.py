@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from runfold.history.keyset import Cursor
+    from runfold.reading.pages import Cursor
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
 After = Annotated[
@@ -21,7 +21,7 @@ After = Annotated[
 
 def parse_after(text: str | None) -> Cursor | None:
     """The cursor that was given; raises InvalidInput."""
-    from runfold.history.keyset import Cursor
+    from runfold.reading.pages import Cursor
 
     return None if text is None else Cursor.parse(text)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from runfold.cli.database import Projections, catalogue, open_database
+from runfold.cli._connection import Projections, catalogue, open_database
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from runfold.projections.catalogue import Catalogue, Group
+    from runfold.projections.definition.catalogue import Catalogue, Group
 
 app = typer.Typer(help="Parked streams: their events wait behind one that could not be folded.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the parked streams: the error, the first bad position, and how many events wait behind it."""
-    from runfold.history.status import read_discarded, read_parked
+    from runfold.reading.status import read_discarded, read_parked
 
     with open_database() as connection:
         rows = read_discarded(connection) if discarded else read_parked(connection, catalogue())
@@ -53,7 +53,7 @@ def list_(
 def show(stream_id: Stream, as_json: Json = False) -> None:
     """Show why a stream is parked: the error, the bad event whole, and the first events that wait behind it."""
     from runfold.errors import StreamNotParked
-    from runfold.history.status import read_discarded, read_parking
+    from runfold.reading.status import read_discarded, read_parking
 
     with open_database() as connection:
         rows = read_parking(connection, catalogue(), stream_id)
@@ -117,7 +117,7 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Fold a parked stream's waiting events, after what parked it was mended. Exit code 1 when it fails again."""
-    from runfold.projections.own_projector import retrying_projector
+    from runfold.projections.folding.own_projector import retrying_projector
 
     known = catalogue()
     done: list[dict[str, object]] = []
@@ -155,8 +155,8 @@ def discard(
     The event stays in the log and is in no row of the group's tables, now and after any rebuild; this can not be taken
     back. If a later event fails as well, the stream is parked again at that one: exit code 1.
     """
-    from runfold.projections.discard import discard as give_up
-    from runfold.projections.fold import FOLD_SESSION
+    from runfold.projections.folding.fold import FOLD_SESSION
+    from runfold.projections.reconciling.discard import discard as give_up
 
     known = catalogue()
     with open_database() as connection:
@@ -188,7 +188,7 @@ def discard(
 def _groups(connection: Any, known: Catalogue, stream_id: str, group: str | None) -> list[Group]:
     """The groups in which a stream is parked, or the one of them that was named; raises StreamNotParked."""
     from runfold.errors import ProjectionInvalid, StreamNotParked
-    from runfold.history.status import read_parked
+    from runfold.reading.status import read_parked
 
     names = [row["group_name"] for row in read_parked(connection, known, stream_id)]
     if group is not None:

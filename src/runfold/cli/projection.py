@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runfold.cli.database import Projections, catalogue, open_database, opener
+from runfold.cli._connection import Projections, catalogue, open_database, opener
 from runfold.cli.differences import SHOWN, print_differences, progress_bar
 from runfold.cli.output import Json, print_json, print_json_line, print_table, print_text
 
 if TYPE_CHECKING:
-    from runfold.projections.rebuild import Rebuilt
-    from runfold.projections.reconcile import Difference
-    from runfold.projections.verify import Verification
+    from runfold.projections.reconciling.pair import Difference
+    from runfold.projections.reconciling.rebuild import Rebuilt
+    from runfold.projections.reconciling.verify import Verification
 
 app = typer.Typer(help="Projections: the folds of the read tables.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the projections: group, table, versions and what was verified last."""
-    from runfold.history.status import read_projections
+    from runfold.reading.status import read_projections
 
     with open_database() as connection:
         rows = read_projections(connection, catalogue())
@@ -76,8 +76,8 @@ def verify(
 
     Changes nothing and holds nobody up. Exit code 1 when a row differs; the differing columns are printed.
     """
-    from runfold.projections.verify import SHOWN as KEPT
-    from runfold.projections.verify import verify as verify_projections
+    from runfold.projections.reconciling.verify import SHOWN as KEPT
+    from runfold.projections.reconciling.verify import verify as verify_projections
 
     if sample is not None and stream is not None:
         raise typer.BadParameter("either a sample or one stream", param_hint="--sample")
@@ -159,7 +159,7 @@ def rebuild(
     Tables that foreign keys tie to the named ones come along. Only rows that differ are written, all at one position.
     Killed, it goes on where it was when it is called again. With --dry-run, exit code 1 when a row differs.
     """
-    from runfold.projections.rebuild import rebuild as rebuild_projections
+    from runfold.projections.reconciling.rebuild import rebuild as rebuild_projections
 
     if bool(names) == everything:
         raise typer.BadParameter("name projections, or say --all", param_hint="NAMES")
@@ -219,7 +219,7 @@ def replay(
     stream's column (`stream_key`). A parked stream is folded up to its bad event: `runfold parked retry` folds the
     rest. With --dry-run, exit code 1 when a row differs.
     """
-    from runfold.projections.replay import replay as replay_stream
+    from runfold.projections.reconciling.replay import replay as replay_stream
 
     with open_database() as connection:
         found = replay_stream(connection, catalogue(), stream_id, dry_run=dry_run)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli.database import Projections
+from runfold.cli._connection import Projections
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_json
 from runfold.cli.projection import app
@@ -25,7 +25,7 @@ def new(
 
     The file goes into the folder of --projections or RUNFOLD_PROJECTIONS, or into my-projections. None is overwritten.
     """
-    from runfold.projections.skeleton import write_skeleton
+    from runfold.projections.definition.skeleton import write_skeleton
 
     folder = settings().projections or Path("my-projections")
     types = [kind.strip() for kind in events.split(",") if kind.strip()]

@@ -9,10 +9,10 @@ from uuid import UUID
 import orjson
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
+from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.output import Json, instant, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, print_next
-from runfold.cli.store import Data, open_store, operator, parse_json
 
 app = typer.Typer(help="Responses: what came in through channels.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List what came in: first what is not matched yet, each part newest first. In JSON every row has its cursor."""
-    from runfold.human.lists import list_responses
+    from runfold.reading.responses import list_responses
 
     chosen = one_of(status, _STATUSES, "--status")
     with open_database() as connection:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from runfold.cli.database import Projections, catalogue, open_database
+from runfold.cli._connection import Projections, catalogue, open_database
 from runfold.cli.durations import short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
@@ -16,7 +16,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show the head and safe head of the log and who holds it back, each group's lag, parked streams and the leader."""
-    from runfold.history.status import read_status
+    from runfold.reading.status import read_status
 
     with open_database() as connection:
         found = read_status(connection, catalogue())

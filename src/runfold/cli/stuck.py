@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_duration, short
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
-    from runfold.stuck import Row, Stuck
+    from runfold.reading.stuck import Row, Stuck
 
 
 def stuck(
@@ -35,7 +35,7 @@ def stuck(
     --declare-lost, each is looked at again and ended with ExecutionDeclaredLost, unless an event came meanwhile. In a
     terminal it asks first.
     """
-    from runfold.stuck import find_stuck
+    from runfold.reading.stuck import find_stuck
 
     patience = timedelta(milliseconds=idle)
     with open_database() as connection:
@@ -70,7 +70,7 @@ def _declare(connection: Any, given_up: list[str], idle: timedelta, *, shown: bo
     from rich.console import Console
     from rich.progress import track
 
-    from runfold.stuck import declare_lost
+    from runfold.reading.stuck import declare_lost
 
     console = Console(stderr=True)
     shown = shown and console.is_terminal

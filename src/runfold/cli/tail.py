@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from runfold.cli.database import open_database
+from runfold.cli._connection import open_database
 from runfold.errors import InvalidInput
 
 _SHOWN = (
@@ -35,7 +35,7 @@ def tail(
     With an id: that execution and its log lines, from the beginning until it has ended. Without: the whole log, from
     now on.
     """
-    from runfold.history.tail import tail_execution, tail_log
+    from runfold.reading.tail import tail_execution, tail_log
 
     if execution_id is not None and since is not None:
         raise InvalidInput("--from is for the whole log", hint="leave out the id, or --from", code="invalid_option")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runfold.cli._store import open_store
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import one_of
-from runfold.cli.store import open_store
 
 if TYPE_CHECKING:
     from runfold.events.fields import TriggerSubtype

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from runfold.cli.database import Projections, catalogue, check_own_login
+from runfold.cli._connection import Projections, catalogue, check_own_login
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_facts
 

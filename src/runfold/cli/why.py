@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from runfold.cli.database import catalogue, open_database
+from runfold.cli._connection import catalogue, open_database
 from runfold.cli.differences import progress_bar
 from runfold.cli.execution import print_left_out
 from runfold.cli.output import Json, instant, print_facts, print_json
@@ -24,7 +24,7 @@ def why(
     The row's streams are folded anew up to the safe head, whatever the table holds. A key of several columns is said
     with a comma between its values.
     """
-    from runfold.history.why import why as find
+    from runfold.reading.past.why import why as find
 
     with open_database() as connection, progress_bar(shown=not as_json) as show:
         found = find(

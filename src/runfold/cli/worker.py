@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli.database import Projections, catalogue, check_own_login, open_database
+from runfold.cli._connection import Projections, catalogue, check_own_login, open_database
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json
 
@@ -30,7 +30,7 @@ def worker(
     """
     from runfold.database.connections import resolve_url
     from runfold.errors import GroupWaits
-    from runfold.projections.projector import DEFAULT_BATCH_SIZE
+    from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE
     from runfold.worker.worker import Worker
 
     chosen = settings()

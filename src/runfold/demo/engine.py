@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import runfold
-from runfold.writing.aggregate import now
-from runfold.writing.async_execution_handle import AsyncExecutionHandle
-from runfold.writing.async_node_handle import AsyncNodeHandle
+from runfold.client.aio.execution import AsyncExecutionHandle
+from runfold.client.aio.node import AsyncNodeHandle
+from runfold.domain.aggregate import now
 
 Output = dict[str, Any]
 Item = TypeVar("Item")

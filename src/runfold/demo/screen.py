@@ -18,7 +18,7 @@ from runfold.cli.durations import short
 from runfold.cli.timeline import render_timeline
 from runfold.demo.page import Page, statement
 from runfold.errors import UnknownExecution
-from runfold.history.executions import read_execution
+from runfold.reading.executions import read_execution
 
 _EVERY = 0.15
 # The lines below the live tree: where log and tables are, and a question, which may need two.

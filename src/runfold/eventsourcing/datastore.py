@@ -13,14 +13,14 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from eventsourcing import persistence
 from runfold import errors
+from runfold.client.sync.log import Log
 from runfold.database.connections import resolve_url
-from runfold.log.store import Store
 from runfold.settings import Settings
 
 T = TypeVar("T")
 
 
-class _RecordersStore(Store):
+class _RecordersStore(Log):
     """The store, run with statements of the recorders' own."""
 
     def once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -24,10 +24,12 @@ from runfold.eventsourcing.recorders import (
     RunfoldTrackingRecorder,
 )
 from runfold.eventsourcing.snapshots import RunfoldSnapshotRecorder
-from runfold.eventsourcing.statements import statement
 from runfold.eventsourcing.vocabulary import VocabularyMapper
 from runfold.eventsourcing.vocabulary_recorder import VocabularyRecorder
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
+
+statement = runtime_sql("runfold.eventsourcing")
 
 TRecorder = TypeVar("TRecorder", bound=RunfoldRecorder)
 TTracking = TypeVar("TTracking", bound=RunfoldTrackingRecorder)

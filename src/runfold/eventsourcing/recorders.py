@@ -26,8 +26,10 @@ from psycopg.sql import Composed
 
 from runfold.eventsourcing.datastore import Datastore
 from runfold.eventsourcing.originators import OriginatorIds
-from runfold.eventsourcing.statements import statement
 from runfold.eventsourcing.subscription import Ear, LogSubscription
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.eventsourcing")
 
 _Cursor = psycopg.Cursor[DictRow]
 

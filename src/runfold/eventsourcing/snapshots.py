@@ -11,7 +11,9 @@ from eventsourcing.persistence import AggregateRecorder, StoredEvent
 from runfold.eventsourcing.datastore import Datastore
 from runfold.eventsourcing.originators import OriginatorIds
 from runfold.eventsourcing.recorders import RunfoldRecorder
-from runfold.eventsourcing.statements import statement
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.eventsourcing")
 
 
 class RunfoldSnapshotRecorder(RunfoldRecorder, AggregateRecorder):

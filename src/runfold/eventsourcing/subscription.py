@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription, PersistenceError
 
-from runfold.eventsourcing.statements import statement
+from runfold.runtime_sql import runtime_sql
 
 if TYPE_CHECKING:
     from runfold.eventsourcing.datastore import Datastore
+
+statement = runtime_sql("runfold.eventsourcing")
 
 CHANNEL = "runfold_events"
 POLL_SECONDS = 0.5

@@ -25,7 +25,7 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Cipher, Compressor, Mapper, ProgrammingError, StoredEvent, Transcoder
 
 from runfold.events import VOCABULARY, Event
-from runfold.log.envelope import NewEvent
+from runfold.events.envelope import NewEvent
 
 
 @runtime_checkable

@@ -16,12 +16,14 @@ from eventsourcing.persistence import (
 )
 
 from runfold.events import CATEGORIES, VOCABULARY
+from runfold.events.envelope import Append
 from runfold.eventsourcing.datastore import Datastore, translated_errors
 from runfold.eventsourcing.recorders import RunfoldRecorder
-from runfold.eventsourcing.statements import statement
 from runfold.eventsourcing.subscription import Ear, LogSubscription
 from runfold.eventsourcing.vocabulary import EnvelopedEvent
-from runfold.log.envelope import Append
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.eventsourcing")
 
 _TYPES = sorted(VOCABULARY)
 # An append of the vocabulary notifies an idle worker, and who listens with it, but not for a subscriber's sake.

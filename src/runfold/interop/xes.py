@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from runfold.errors import EventIdConflict, ImportFailed, InvalidInput, VersionConflict
+from runfold.events.envelope import Append
 from runfold.interop.xes_mapping import TraceMapping, workflow_id
 from runfold.interop.xes_reading import TracePart, read_traces
-from runfold.log.envelope import Append
 from runfold.runtime_sql import runtime_sql
 
 if TYPE_CHECKING:
-    from runfold.log.store import Store
+    from runfold.client.sync.log import Log
 
 _statement = runtime_sql(__package__)
 
@@ -68,7 +68,7 @@ class _MappedPart(NamedTuple):
 
 
 def import_xes(
-    store: Store | None,
+    store: Log | None,
     path: Path,
     *,
     dry_run: bool = False,
@@ -138,7 +138,7 @@ def _calls(path: Path, on_bytes: Callable[[int], None] | None) -> Iterator[list[
 class _Sender:
     """Appends call after call, in their order, and counts. Without a store it does nothing."""
 
-    def __init__(self, store: Store | None) -> None:
+    def __init__(self, store: Log | None) -> None:
         self.appended = 0
         self.repeated = 0
         self.traces_changed = 0
@@ -168,7 +168,7 @@ class _Sender:
             self._failed = True
             raise
 
-    def _append_one(self, store: Store, mapped: _MappedPart) -> None:
+    def _append_one(self, store: Log, mapped: _MappedPart) -> None:
         part = mapped.part
         if part.offset and part.trace == self._left_alone:
             return
@@ -188,7 +188,7 @@ class _Sender:
                 trace=part.trace,
             ) from conflict
 
-    def _append(self, store: Store, call: Sequence[_MappedPart]) -> None:
+    def _append(self, store: Log, call: Sequence[_MappedPart]) -> None:
         appends = [append for mapped in call for append in mapped.appends]
         try:
             results = store.append_many(appends)

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from runfold.errors import ImportFailed, InvalidInput
+from runfold.events.envelope import Append, NewEvent
 from runfold.events.rules import name_fault
 from runfold.interop.xes_reading import EPOCH, TracePart, XesEvent
-from runfold.log.envelope import Append, NewEvent
 
 XES_IDS = UUID("5f0d3d0e-5b0c-5b0e-9d6a-6c6f67786573")
 MILLISECOND = timedelta(milliseconds=1)

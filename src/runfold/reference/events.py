@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runfold.events import CATEGORIES, VOCABULARY, Event
 from runfold.events.fields import LAST_MILLISECOND
 from runfold.events.rules import Rule
-from runfold.projections.catalogue import Catalogue
+from runfold.projections.definition.catalogue import Catalogue
 from runfold.reference.markdown import code, page, table
 
 _STREAMS = {

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 import runfold
-from runfold.projections.catalogue import load_catalogue
+from runfold.projections.definition.catalogue import load_catalogue
 from runfold.reference.catalog import read_catalog
 from runfold.reference.commands import cli_page
 from runfold.reference.errors import errors_page

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runfold.projections.catalogue import Catalogue, Group
-from runfold.projections.contract import Projection
+from runfold.projections.definition.catalogue import Catalogue, Group
+from runfold.projections.definition.contract import Projection
 from runfold.reference.catalog import Catalog, Relation
 from runfold.reference.markdown import code, expression, page, table
 from runfold.reference.specification import SPECIFIED

@@ -19,7 +19,9 @@ from typing import Any
 import psycopg
 
 from runfold.errors import LeadershipLost
-from runfold.worker.statements import statement
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.worker")
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,11 @@ from typing import Any, Self
 import psycopg
 
 from runfold.errors import RunfoldError
-from runfold.projections.catalogue import Catalogue
-from runfold.projections.verify import verify
-from runfold.worker.statements import statement
+from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.reconciling.verify import verify
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.worker")
 
 log = logging.getLogger(__name__)
 

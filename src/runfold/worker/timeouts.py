@@ -9,8 +9,10 @@ from typing import Any
 
 import psycopg
 
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
-from runfold.worker.statements import statement
+
+statement = runtime_sql("runfold.worker")
 
 log = logging.getLogger(__name__)
 

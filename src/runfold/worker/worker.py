@@ -17,17 +17,19 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from runfold.database.connections import connect
 from runfold.errors import DatabaseUnavailable, LeadershipLost
-from runfold.projections.catalogue import Catalogue, Group
-from runfold.projections.fold import FOLD_SESSION
-from runfold.projections.projector import DEFAULT_BATCH_SIZE, BuiltOtherwise, GroupStopped, Projector
-from runfold.projections.registry import register_group
+from runfold.projections.definition.catalogue import Catalogue, Group
+from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, BuiltOtherwise, GroupStopped, Projector
+from runfold.projections.folding.registry import register_group
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
-from runfold.worker.bell import Bell
 from runfold.worker.leadership import Lead, acquire_lead
-from runfold.worker.own_groups import OwnGroups
 from runfold.worker.sampling import Sampling
-from runfold.worker.statements import statement
 from runfold.worker.timeouts import Timeouts
+from runfold.worker.user_groups import OwnGroups
+from runfold.worker.wake_up import Bell
+
+statement = runtime_sql("runfold.worker")
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,80 @@
+"""What most commands need: a connection to a migrated database, and the projections there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runfold.cli.invocation import override, settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from runfold.projections.definition.catalogue import Catalogue
+
+
+@contextmanager
+def open_database() -> Iterator[psycopg.Connection[Any]]:
+    """A connection in autocommit to the database that was named, migrated or refused; psycopg's errors become ours."""
+    from runfold.database.connections import connect, mapped_errors, resolve_url
+    from runfold.database.migrations import ensure_migrated
+
+    chosen = settings()
+    with (
+        mapped_errors(),
+        connect(resolve_url(chosen), chosen, application="runfold cli", autocommit=True) as connection,
+    ):
+        ensure_migrated(connection)
+        yield connection
+
+
+@contextmanager
+def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
+    """Opens connections as `open_database` does, as many as are wanted; psycopg's errors become ours."""
+    from runfold.database.connections import connect, mapped_errors, resolve_url
+    from runfold.database.migrations import ensure_migrated
+
+    chosen = settings()
+    with mapped_errors():
+        url = resolve_url(chosen)
+        with connect(url, chosen, application=f"runfold {application}", autocommit=True) as connection:
+            ensure_migrated(connection)
+        yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
+
+
+def _take(folder: Path | None) -> Path | None:
+    if folder is not None:
+        override(projections=folder)
+    return folder
+
+
+Projections = Annotated[
+    Path | None,
+    typer.Option(
+        "--projections",
+        help="Projections of your own, in place of RUNFOLD_PROJECTIONS: a folder, or a Python module's name.",
+        callback=_take,
+        metavar="DIR",
+    ),
+]
+"""The type of the parameter `projections` of every command that knows projections; it is in the settings then."""
+
+
+def catalogue() -> Catalogue:
+    """runfold's projections and the user's, of RUNFOLD_PROJECTIONS or `--projections`."""
+    from runfold.projections.definition.catalogue import load_catalogue
+
+    chosen = settings()
+    return load_catalogue(*([chosen.projections] if chosen.projections is not None else []), settings=chosen)
+
+
+def check_own_login(catalogue: Catalogue) -> None:
+    """Raise what an operator has to do, where the user's projections can not be folded: no login, or no safe one."""
+    for group in catalogue.groups.values():
+        if group.own_login is not None:
+            group.own_login.open().close()
+            return

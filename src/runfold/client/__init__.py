@@ -1,0 +1,5 @@
+"""The client: what an engine holds to write to the log and to read it.
+
+`aio` is written by hand; `sync` is generated from it by `make sync`. Decisions are made in `runfold.domain`, without
+I/O; the client loads, lets the domain decide, appends, and decides again where another writer was faster.
+"""

@@ -1,0 +1,1 @@
+"""The asyncio client: the source of `client/sync`, which `make sync` generates."""

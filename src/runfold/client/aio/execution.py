@@ -1,0 +1,258 @@
+"""The handle of an execution: the run of a workflow, as its engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self
+from uuid import UUID, uuid4
+
+from runfold.client.aio.interaction import AsyncInteractionHandle
+from runfold.client.aio.node import AsyncNodeHandle
+from runfold.client.aio.writer import AsyncWriter
+from runfold.domain.aggregate import NAME, check_value
+from runfold.domain.error_data import error_data_of, message_of
+from runfold.domain.execution import Execution
+from runfold.domain.interaction import Interaction
+from runfold.domain.log_line import append_of_line, log_line
+from runfold.domain.waiting_pause import answered, asking, opening, responding
+from runfold.errors import IllegalTransition, RunfoldError
+from runfold.events import LogAppended
+from runfold.events.fields import Channel, InteractionPriority, InteractionType
+
+P = ParamSpec("P")
+
+
+def _command(
+    command: Callable[Concatenate[Execution, P], Execution],
+) -> Callable[Concatenate[AsyncExecutionHandle, P], Awaitable[None]]:
+    """A command of the aggregate, decided and recorded."""
+
+    @wraps(command)
+    async def method(self: AsyncExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        await self.writer.do(command, *args, **kwargs)
+
+    return method
+
+
+def _logging(line: Callable[P, LogAppended]) -> Callable[Concatenate[AsyncExecutionHandle, P], Awaitable[None]]:
+    @wraps(line)
+    async def method(self: AsyncExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        await self.append_line(line(*args, **kwargs))
+
+    return method
+
+
+class AsyncExecutionHandle:
+    """One execution; safe to share between threads or tasks. Its methods are the commands of `Execution`.
+
+    In `with` it is started on entering, if it is new. On leaving, an exception becomes ExecutionFailed, an interruption
+    ExecutionCanceled, and both go on; without one the execution succeeds, unless it is paused or has ended.
+    """
+
+    def __init__(self, writer: AsyncWriter[Execution]) -> None:
+        self.writer = writer
+        self._failed_node: tuple[str, BaseException] | None = None
+
+    @property
+    def execution_id(self) -> str:
+        """The id that names its stream."""
+        return self.writer.state.name
+
+    @property
+    def state(self) -> Execution:
+        """What this handle knows of it, which may be behind the log."""
+        return self.writer.state
+
+    @property
+    def status(self) -> str | None:
+        """The status that this handle knows of."""
+        return self.writer.state.status
+
+    @property
+    def last_position(self) -> int:
+        """The position of the last event that was recorded here, for `wait_for`."""
+        return self.writer.last_position
+
+    async def refresh(self) -> Execution:
+        """Read what others have written, and return the state."""
+        return await self.writer.refreshed()
+
+    async def __aenter__(self) -> Self:
+        if self.status == "NEW":
+            await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                await self.succeed()
+            except IllegalTransition:
+                if self.status == "NEW":
+                    raise
+            return
+        try:
+            # It may have ended meanwhile: then that stands.
+            with suppress(IllegalTransition):
+                if isinstance(error, Exception):
+                    await self.fail(
+                        f"{type(error).__qualname__}: {message_of(error)}",
+                        error_details=error_data_of(error),
+                        node_id=self._node_of(error),
+                    )
+                else:
+                    await self.cancel(reason=type(error).__name__)
+        except RunfoldError as unrecorded:
+            error.add_note(f"runfold could not record the end of {self.execution_id}: {unrecorded}")
+
+    start = _command(Execution.start)
+    pause = _command(Execution.pause)
+    resume = _command(Execution.resume)
+    succeed = _command(Execution.succeed)
+    fail = _command(Execution.fail)
+    cancel = _command(Execution.cancel)
+    time_out = _command(Execution.time_out)
+    declare_lost = _command(Execution.declare_lost)
+    set_metadata = _command(Execution.set_metadata)
+    schedule = _command(Execution.schedule_node)
+    open_pause = _command(Execution.open_pause)
+    resume_pause = _command(Execution.resume_pause)
+    time_out_pause = _command(Execution.time_out_pause)
+    cancel_pause = _command(Execution.cancel_pause)
+    log = _logging(log_line)
+
+    async def change(self, command: Callable[[Execution], Execution]) -> None:
+        """Record several commands in one append: what the function makes of the state.
+
+        It must do nothing but decide, as it is called again when another writer was faster.
+        """
+        await self.writer.do(command)
+
+    def node(
+        self,
+        node_id: str,
+        *,
+        node_type: str | None = None,
+        input: Any = None,  # noqa: A002 - what a node takes is its input
+        activation: str | None = None,
+        node_name: str | None = None,
+        node_subtype: str | None = None,
+        max_retries: int | None = None,
+        iteration: int | None = None,
+        parent: AsyncNodeHandle | str | None = None,
+    ) -> AsyncNodeHandle:
+        """An activation of a node, to be used in `with`, which starts it, or by its methods.
+
+        Without `activation` it is the one that is scheduled, or a new one: `fetch`, then `fetch#2` and on. `node_type`
+        may be left out where it was scheduled with one. `parent` is the activation that this one is a part of.
+        """
+        return AsyncNodeHandle(
+            self,
+            node_id,
+            activation=activation,
+            input_data=input,
+            about={
+                "node_type": node_type,
+                "node_name": node_name,
+                "node_subtype": node_subtype,
+                "max_retries": max_retries,
+                "iteration": iteration,
+                "parent_activation": parent.activation if isinstance(parent, AsyncNodeHandle) else parent,
+            },
+        )
+
+    async def skip(
+        self, node_id: str, *, activation: str | None = None, node_type: str | None = None, reason: str | None = None
+    ) -> None:
+        """Do not run an activation of a node: the one that is scheduled, or a new one."""
+        await self.node(node_id, node_type=node_type, activation=activation).skip(reason=reason)
+
+    async def pause_for_human(
+        self,
+        node_id: str,
+        *,
+        interaction_type: InteractionType,
+        channel_type: Channel,
+        request_data: dict[str, Any],
+        priority: InteractionPriority = "normal",
+        timeout_at: datetime | None = None,
+        correlation_id: str | None = None,
+        tags: list[str] | None = None,
+        activation: str | None = None,
+        pause: str | None = None,
+        interaction_id: UUID | None = None,
+        resume_conditions: dict[str, Any] | None = None,
+    ) -> AsyncInteractionHandle:
+        """Ask a person, and wait: PauseOpened and InteractionRequested in one append.
+
+        `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
+        """
+        interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
+        if pause is None:
+            pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
+        asked = asking(
+            interaction,
+            node_id=node_id,
+            interaction_type=interaction_type,
+            channel_type=channel_type,
+            request_data=request_data,
+            priority=priority,
+            timeout_at=timeout_at,
+            correlation_id=correlation_id,
+            tags=tags,
+            pause=pause,
+        )
+        await self.writer.do_also(
+            [asked],
+            opening,
+            node_id,
+            pause,
+            activation=activation,
+            resume_conditions=resume_conditions,
+            interaction_id=UUID(interaction.name),
+            timeout_at=timeout_at,
+        )
+        writer = AsyncWriter(
+            self.writer.store, interaction, user_id=self.writer.user_id, event_metadata=self.writer.event_metadata
+        )
+        await writer.refreshed()
+        return AsyncInteractionHandle(writer)
+
+    async def answer(
+        self,
+        pause: str,
+        response_data: Any,
+        *,
+        responder: str | None = None,
+        response_id: UUID | None = None,
+        resume_trigger: str = "human_response",
+    ) -> None:
+        """Take a person's answer, and go on: InteractionResponded, PauseResumed and NodeContinued in one append."""
+        check_value(NAME, pause, "/pause")
+        known = (self.state if pause in self.state.pauses else await self.refresh()).pauses.get(pause)
+        also = []
+        if known is not None and known.interaction_id is not None:
+            interaction = Interaction.named(known.interaction_id)
+            interaction = interaction.after(await self.writer.store.read_stream(interaction.id))
+            also.append(responding(interaction, response_data, responder=responder, response_id=response_id))
+        await self.writer.do_also(also, answered, pause, response_data, resume_trigger=resume_trigger)
+
+    async def append_line(self, line: LogAppended) -> None:
+        """Append a line to the execution's log."""
+        append = append_of_line(
+            self.execution_id, line, user_id=self.writer.user_id, metadata=self.writer.event_metadata
+        )
+        (appended,) = await self.writer.store.append_many([append])
+        self.writer.last_position = max(self.writer.last_position, appended.last_position)
+
+    def note_failure(self, node_id: str, error: BaseException) -> None:
+        """Remember which node an exception came from, should it end the execution."""
+        self._failed_node = (node_id, error)
+
+    def _node_of(self, error: BaseException) -> str | None:
+        return self._failed_node[0] if self._failed_node is not None and self._failed_node[1] is error else None

@@ -1,0 +1,290 @@
+"""The responses: whatever comes in is kept, judged, and answers one question at most."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from runfold.client.aio.interactions import read_waiting
+from runfold.client.aio.log import AsyncLog, statement
+from runfold.client.aio.writer import change_streams
+from runfold.domain.aggregate import Aggregate
+from runfold.domain.commands import append_of
+from runfold.domain.execution import Execution
+from runfold.domain.interaction import Interaction
+from runfold.domain.matching.classifier import Answer, Classifier, FilteredOut, Match, Question, Undecided
+from runfold.domain.matching.messages import Message, read_message
+from runfold.domain.matching.outcomes import NO_WORKFLOW, Classified, Received, response_id_of
+from runfold.domain.matching.rules import classify_by_rules
+from runfold.domain.response import Response
+from runfold.domain.waiting_pause import resume
+from runfold.errors import IllegalTransition, VersionConflict
+from runfold.events.envelope import RecordedEvent
+from runfold.events.fields import Channel
+
+# So long after a question's end an answer that names nothing may still be meant for it.
+_LATE = timedelta(days=7)
+_PAGE = 500
+_BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class AsyncResponses:
+    """What came in through channels, on a store."""
+
+    def __init__(self, store: AsyncLog) -> None:
+        self._store = store
+
+    async def receive(
+        self,
+        *,
+        channel: Channel,
+        raw_payload: Any,
+        headers: dict[str, Any] | None = None,
+        workflow_id: UUID | None = None,
+        message_id: str | None = None,
+        received_at: datetime | None = None,
+    ) -> Received:
+        """Keep what came in, as it is. It is judged by `classify`, now or later.
+
+        `message_id` is the channel's name of the message, read from the payload where it is not given: delivered
+        again, it is recognized and kept once. Without `workflow_id`, the workflow of the interaction that it names is
+        taken; what names none is kept for NO_WORKFLOW until that is known.
+        """
+        message = read_message(channel, raw_payload, headers)
+        tenant = self._store.user_id
+        if workflow_id is None:
+            workflow_id, tenant = await self._place(message)
+        elif tenant is None:
+            rows = await self._store._retried(statement("workflow_tenant"), {"workflow": workflow_id})
+            tenant = rows[0][0] if rows else None
+        name = message_id or message.message_id
+        response_id = uuid4() if name is None else response_id_of(workflow_id, channel, name)
+        response = Response.named(response_id).receive(
+            workflow_id=workflow_id,
+            source_channel=channel,
+            raw_payload=raw_payload,
+            headers=headers,
+            received_at=received_at,
+        )
+        return Received(response_id, workflow_id, not await self._is_new(response, tenant, name))
+
+    async def get(self, response_id: UUID) -> Response:
+        """The response as the log has it; its status is None where nothing came in."""
+        stream = Response.named(response_id)
+        return stream.after(await self._store.read_stream(stream.id))
+
+    async def classify(self, response_id: UUID, *, classifier: Classifier = classify_by_rules) -> Classified:
+        """Judge what came in beside the questions of its workflow that are open, and record what follows.
+
+        A match, the answer and the end of the pause are one append: of two answers to one question, or an answer and
+        its timeout, one is recorded. Who comes too late is filtered out and says so, and is never tried on another
+        question. What is undecided stays open, for `sweep`. An error of the classifier is recorded with the response.
+        """
+        recorded = await self._store.read_stream(f"response-{response_id}")
+        response = Response.named(response_id).after(recorded)
+        if response.status is None:
+            raise IllegalTransition(
+                f"{response.id} does not exist: classify() is not possible; allowed: receive()",
+                stream_id=response.id,
+                machine="response",
+                state=None,
+                command="classify",
+                allowed=("receive",),
+            )
+        if response.status != "unprocessed":
+            return Classified(response_id, response.status, interaction_id=response.interaction_id, now=False)
+        if response.workflow_id == NO_WORKFLOW:
+            return await self._move(response, recorded[0].metadata.get("message_id"))
+        answer, questions = await self._gathered(response, recorded[0])
+        try:
+            verdict = await asyncio.to_thread(classifier, answer, questions)
+        except Exception as error:
+            return await self._failed(response, f"{type(error).__name__}: {error}")
+        if isinstance(verdict, Undecided):
+            return Classified(response_id, "unprocessed", verdict.reasoning)
+        if isinstance(verdict, FilteredOut):
+            return await self._filtered_out(response, verdict)
+        if verdict.interaction_id not in {question.interaction_id for question in questions}:
+            return await self._failed(response, f"the classifier names {verdict.interaction_id}, which is not open")
+        return await self._matched(response, verdict, getattr(classifier, "__name__", type(classifier).__name__))
+
+    async def match(
+        self, response_id: UUID, interaction_id: UUID, response_data: Any, *, by: str, responder: str | None = None
+    ) -> Classified:
+        """Say by hand which interaction a response answers; it is recorded as `classify` does.
+
+        Raises IllegalTransition when either of them is not open.
+        """
+        verdict = Match(interaction_id, 1.0, f"matched by {by}", response_data, responder)
+        response = await self.get(response_id)
+        return await self._matched(response, verdict, by, by_hand=True)
+
+    async def filter_out(self, response_id: UUID, *, by: str, reason: str) -> Classified:
+        """Say by hand that a response answers nothing."""
+        verdict = FilteredOut(0.0, f"filtered out by {by}: {reason}")
+        return await self._filtered_out(await self.get(response_id), verdict)
+
+    async def reopen(self, response_id: UUID, *, by: str) -> Response:
+        """Let a response that was filtered out, or failed, be judged again."""
+
+        def change(response: Response) -> Iterable[Aggregate]:
+            yield response.reopen(by)
+
+        (changed,) = await change_streams(self._store, change, Response.named(response_id))
+        assert isinstance(changed, Response)
+        return changed
+
+    async def sweep(
+        self, *, workflow_id: UUID | None = None, classifier: Classifier = classify_by_rules
+    ) -> AsyncIterator[Classified]:
+        """Judge everything that is still open, the oldest first: answers that came before their question was stored."""
+        after_time, after_id = _BEFORE_ALL, UUID(int=0)
+        while True:
+            parameters = {"workflow": workflow_id, "after_time": after_time, "after_id": after_id, "limit": _PAGE}
+            rows = await self._store._retried(statement("unprocessed_responses"), parameters)
+            for response_id, received_at in rows:
+                yield await self.classify(response_id, classifier=classifier)
+                after_time, after_id = received_at, response_id
+            if len(rows) < _PAGE:
+                return
+
+    async def _is_new(self, response: Response, tenant: UUID | None, message_id: str | None) -> bool:
+        """Record a response; False when its message had come before."""
+        metadata = {} if message_id is None else {"message_id": message_id}
+        try:
+            await self._store.append_many([append_of(response, user_id=tenant, metadata=metadata)])
+        except VersionConflict:
+            return False
+        return True
+
+    async def _place(self, message: Message) -> tuple[UUID, UUID | None]:
+        """The workflow and the tenant of what a message names, where that is one."""
+        named = await self._named(message)
+        places = {(workflow_id, user_id) for _, workflow_id, user_id, _, _ in named}
+        return places.pop() if len(places) == 1 else (NO_WORKFLOW, self._store.user_id)
+
+    async def _named(self, message: Message) -> list[tuple[Any, ...]]:
+        if not message.names:
+            return []
+        parameters = {"names": list(message.names), "tenant": self._store.user_id}
+        return await self._store._retried(statement("interactions_named"), parameters)
+
+    async def _move(self, response: Response, message_id: str | None) -> Classified:
+        """Receive it for its workflow, if that is known by now, and judge it there; else leave it where it is."""
+        response_id = UUID(response.name)
+        channel = response.source_channel or ""
+        message = read_message(channel, response.raw_payload, response.headers)
+        workflow_id, tenant = await self._place(message)
+        if workflow_id == NO_WORKFLOW:
+            return Classified(response_id, "unprocessed", "names no interaction that is known")
+        moved = Response.named(response_id_of(workflow_id, channel, message_id or response.name)).receive(
+            workflow_id=workflow_id,
+            source_channel=channel,  # type: ignore[arg-type]  # it was received so
+            raw_payload=response.raw_payload,
+            headers=response.headers,
+        )
+        await self._is_new(moved, tenant, message_id)
+        await self._filtered_out(response, FilteredOut(0.0, f"received again for workflow {workflow_id}: {moved.name}"))
+        return await self.classify(UUID(moved.name))
+
+    async def _gathered(self, response: Response, received: RecordedEvent) -> tuple[Answer, list[Question]]:
+        """The answer, and the questions that are open now."""
+        workflow, channel = response.workflow_id or NO_WORKFLOW, response.source_channel or ""
+        message = read_message(channel, response.raw_payload, response.headers)
+        parameters = {"workflow": workflow, "tenant": received.user_id}
+        rows = await self._store._retried(statement("current_interactions"), parameters)
+        ends = await self._store._retried(statement("last_end"), {"workflow": workflow, "channel": channel})
+        named = await self._named(message)
+        ended_now = any(
+            status in ("responded", "timeout", "cancelled") and request["channel_type"] == channel
+            for _, _, status, request, _ in rows
+        )
+        answer = Answer(
+            response_id=UUID(response.name),
+            workflow_id=workflow,
+            channel=channel,
+            raw_payload=response.raw_payload,
+            headers=response.headers,
+            message=message,
+            received_at=received.recorded_at,
+            ended={row[0]: row[3] for row in named if row[1] == workflow and row[3] not in ("pending", "error")},
+            may_be_late=ended_now or any(end > received.recorded_at - _LATE for (end,) in ends),
+        )
+        return answer, [
+            Question(
+                interaction_id=interaction_id,
+                execution_id=request["execution_id"],
+                node_id=request["node_id"],
+                interaction_type=request["interaction_type"],
+                channel_type=request["channel_type"],
+                request_data=request["request_data"],
+                correlation_id=request.get("correlation_id"),
+                tags=request.get("tags") or (),
+                message_ids=message_ids,
+                asked_first=asked_at < received.position,
+            )
+            for interaction_id, asked_at, status, request, message_ids in rows
+            if status == "pending"
+        ]
+
+    async def _matched(
+        self, response: Response, verdict: Match, classifier: str, *, by_hand: bool = False
+    ) -> Classified:
+        """Record a match with the answer and the end of the pause, or that it came too late."""
+        response_id, interaction_id = UUID(response.name), verdict.interaction_id
+
+        def change(answer: Response, interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            if answer.status != "unprocessed" and not by_hand:
+                return
+            if interaction.status != "pending" and not by_hand:
+                late = f"{verdict.reasoning}; too late: interaction {interaction_id} is {interaction.status}"
+                yield answer.filter_out(ai_relevance_score=verdict.score, ai_reasoning=late)
+                return
+            yield answer.match(
+                interaction_id,
+                ai_relevance_score=verdict.score,
+                ai_reasoning=verdict.reasoning,
+                classifier=classifier,
+            )
+            yield interaction.respond(verdict.response_data, responder=verdict.responder, response_id=response_id)
+            yield from resume(executions, interaction, verdict.response_data, "human_response")
+
+        asked = Interaction.named(interaction_id)
+        asked = asked.after(await self._store.read_stream(asked.id))
+        executions = [] if asked.execution_id is None else [await read_waiting(self._store, asked.execution_id)]
+        changed = await change_streams(self._store, change, response, asked, *executions)
+        if not changed:
+            return await self.classify(response_id)
+        (answered, *others) = changed
+        assert isinstance(answered, Response)
+        if not others:
+            reasoning = f"{verdict.reasoning}; too late: interaction {interaction_id} has ended"
+            return Classified(response_id, answered.status or "", reasoning, verdict.score)
+        return Classified(
+            response_id, "matched", verdict.reasoning, verdict.score, interaction_id, verdict.response_data
+        )
+
+    async def _filtered_out(self, response: Response, verdict: FilteredOut) -> Classified:
+        def change(answer: Response) -> Iterable[Aggregate]:
+            if answer.status == "unprocessed":
+                yield answer.filter_out(ai_relevance_score=verdict.score, ai_reasoning=verdict.reasoning)
+
+        return await self._decided(
+            response, change, Classified(UUID(response.name), "filtered_out", verdict.reasoning, verdict.score)
+        )
+
+    async def _failed(self, response: Response, error: str) -> Classified:
+        def change(answer: Response) -> Iterable[Aggregate]:
+            if answer.status == "unprocessed":
+                yield answer.fail(error)
+
+        return await self._decided(response, change, Classified(UUID(response.name), "error", error))
+
+    async def _decided(self, response: Response, change: Any, outcome: Classified) -> Classified:
+        """Record a verdict about the response alone, unless somebody else has decided it meanwhile."""
+        if await change_streams(self._store, change, response):
+            return outcome
+        return await self.classify(outcome.response_id)

@@ -1,0 +1,50 @@
+"""The triggers: which workflows does this begin?"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from runfold.client.aio.log import AsyncLog, statement
+from runfold.domain.trigger import ActiveTrigger
+from runfold.events.fields import TriggerSubtype
+
+
+class AsyncTriggers:
+    """Active triggers by their key, from the read table trigger_index: as far as the deployments are folded.
+
+    A store with a tenant finds its own alone.
+    """
+
+    def __init__(self, store: AsyncLog) -> None:
+        self._store = store
+
+    async def by_webhook(self, path: str) -> list[ActiveTrigger]:
+        """The triggers of the one workflow that this path belongs to."""
+        return await self._by_key("WEBHOOK", path)
+
+    async def by_cron(self, expression: str) -> list[ActiveTrigger]:
+        """Those of this cron expression."""
+        return await self._by_key("CRON", expression)
+
+    async def by_slack(self, workspace_id: str) -> list[ActiveTrigger]:
+        """Those of this Slack workspace."""
+        return await self._by_key("SLACK", workspace_id)
+
+    async def by_email(self, address: str) -> list[ActiveTrigger]:
+        """Those of this address."""
+        return await self._by_key("EMAIL", address)
+
+    async def by_github(self, repository: str) -> list[ActiveTrigger]:
+        """Those of this repository."""
+        return await self._by_key("GITHUB", repository)
+
+    async def all_of(self, subtype: TriggerSubtype, *, key: str | None = None) -> list[ActiveTrigger]:
+        """Every active trigger of a kind, by its key: what a scheduler begins with. With a key, those of it."""
+        if key is not None:
+            return await self._by_key(subtype, key)
+        parameters = {"subtype": subtype, "tenant": self._store.user_id}
+        return [ActiveTrigger(*row) for row in await self._store._retried(statement("triggers_of_kind"), parameters)]
+
+    async def _by_key(self, subtype: TriggerSubtype, key: str) -> list[ActiveTrigger]:
+        parameters: dict[str, str | UUID | None] = {"subtype": subtype, "key": key, "tenant": self._store.user_id}
+        return [ActiveTrigger(*row) for row in await self._store._retried(statement("triggers_by_key"), parameters)]

@@ -1,0 +1,80 @@
+-- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+
+-- name: append_events
+-- Appends to one or several streams, all or nothing.
+-- Parameters: appends (JSON text), command_id.
+SELECT stream_id, version, first_position, last_position, repeated
+  FROM runfold.append_events(%(appends)s, %(command_id)s)
+
+-- name: current_interactions
+-- What waits for an answer in a workflow, or did a moment ago, with the status that the log gives it.
+-- Parameters: workflow, tenant (null: any).
+SELECT interaction_id, position, status, request, message_ids
+  FROM runfold.current_interactions(%(workflow)s, %(tenant)s)
+
+-- name: interactions_named
+-- The interactions that these texts name, by id or correlation id, open or not.
+-- Parameters: names (text[]), tenant (null: any).
+SELECT interaction_id, workflow_id, user_id, status, name
+  FROM runfold.interactions_named(%(names)s, %(tenant)s)
+
+-- name: last_end
+-- When the log recorded the end of the last interaction that has ended on a channel of a workflow, as far as it is folded.
+-- Parameters: workflow, channel.
+SELECT e.recorded_at
+  FROM public.human_interactions h
+  JOIN runfold.events e ON e.position = h.last_event_position
+ WHERE h.workflow_id = %(workflow)s AND h.channel_type = %(channel)s AND h.status IN ('responded', 'timeout', 'cancelled')
+ ORDER BY h.last_event_position DESC
+ LIMIT 1
+
+-- name: read_all
+-- Events after a position, in order, never past the safe head.
+-- Parameters: after, limit, types.
+SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
+  FROM runfold.read_all(%(after)s, %(limit)s, %(types)s)
+
+-- name: read_stream
+-- A stream's events after a version, in order.
+-- Parameters: stream, after, limit.
+SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
+  FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
+
+-- name: register_event_types
+-- Lets streams of a category of one's own take these types.
+-- Parameters: category, types (text[]), schema_version.
+SELECT runfold.register_event_types(%(category)s, %(types)s, %(schema_version)s)
+
+-- name: triggers_by_key
+-- The active triggers of a kind with a key, by idx_trigger_index_lookup.
+-- Parameters: subtype, key, tenant (null: any).
+SELECT t.workflow_id, t.name, t.node_id, t.trigger_subtype, t.index_key, t.trigger_config, t.user_id
+  FROM public.trigger_index t
+ WHERE t.trigger_type = 'TRIGGER' AND t.trigger_subtype = %(subtype)s AND t.index_key = %(key)s
+   AND t.is_active AND t.deployment_status = 'active' AND (%(tenant)s::uuid IS NULL OR t.user_id = %(tenant)s)
+ ORDER BY t.workflow_id, t.name
+
+-- name: triggers_of_kind
+-- Every active trigger of a kind, for a scheduler that begins.
+-- Parameters: subtype, tenant (null: any).
+SELECT t.workflow_id, t.name, t.node_id, t.trigger_subtype, t.index_key, t.trigger_config, t.user_id
+  FROM public.trigger_index t
+ WHERE t.trigger_type = 'TRIGGER' AND t.trigger_subtype = %(subtype)s
+   AND t.is_active AND t.deployment_status = 'active' AND (%(tenant)s::uuid IS NULL OR t.user_id = %(tenant)s)
+ ORDER BY t.index_key, t.workflow_id, t.name
+
+-- name: unprocessed_responses
+-- A page of what came in and was not matched yet, the oldest first, by keyset (received_at, id).
+-- Parameters: workflow (null: any), after_time, after_id, limit.
+SELECT r.id, r.received_at
+  FROM public.hil_responses r
+ WHERE r.status = 'unprocessed' AND (%(workflow)s::uuid IS NULL OR r.workflow_id = %(workflow)s)
+   AND r.received_at >= %(after_time)s::timestamptz
+   AND (r.received_at > %(after_time)s::timestamptz OR r.id > %(after_id)s::uuid)
+ ORDER BY r.received_at, r.id
+ LIMIT %(limit)s
+
+-- name: workflow_tenant
+-- The user a workflow belongs to.
+-- Parameters: workflow.
+SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s

@@ -1,0 +1,81 @@
+# Generated from ../aio/deployment.py by `make sync`: edit that file, never this one.
+"""The handle of a workflow's deployments and triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from uuid import UUID
+
+from runfold.client.sync.writer import Writer
+from runfold.domain.deployment import Deployment
+
+P = ParamSpec("P")
+
+
+def _command(
+    command: Callable[Concatenate[Deployment, P], Deployment],
+) -> Callable[Concatenate[DeploymentHandle, P], None]:
+    """A command of the aggregate, decided and recorded."""
+
+    @wraps(command)
+    def method(self: DeploymentHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        self.writer.do(command, *args, **kwargs)
+
+    return method
+
+
+class DeploymentHandle:
+    """One workflow's deployments; safe to share between threads or tasks.
+
+    Its methods are the commands of `Deployment`.
+    """
+
+    def __init__(self, writer: Writer[Deployment]) -> None:
+        self.writer = writer
+
+    @property
+    def workflow_id(self) -> UUID:
+        """The workflow."""
+        return UUID(self.writer.state.name)
+
+    @property
+    def state(self) -> Deployment:
+        """What this handle knows of it, which may be behind the log."""
+        return self.writer.state
+
+    @property
+    def status(self) -> str:
+        """The status that this handle knows of."""
+        return self.writer.state.status
+
+    @property
+    def last_position(self) -> int:
+        """The position of the last event that was recorded here, for `wait_for`."""
+        return self.writer.last_position
+
+    def refresh(self) -> Deployment:
+        """Read what others have written, and return the state."""
+        return self.writer.refreshed()
+
+    def change(self, command: Callable[[Deployment], Deployment]) -> None:
+        """Record several commands in one append: what the function makes of the state.
+
+        It must do nothing but decide, as it is called again when another writer was faster.
+        """
+        self.writer.do(command)
+
+    deploy = _command(Deployment.deploy)
+    update = _command(Deployment.update)
+    roll_back = _command(Deployment.roll_back)
+    undeploy = _command(Deployment.undeploy)
+    complete = _command(Deployment.complete)
+    fail = _command(Deployment.fail)
+    log = _command(Deployment.log)
+    register_trigger = _command(Deployment.register_trigger)
+    activate_trigger = _command(Deployment.activate_trigger)
+    deactivate_trigger = _command(Deployment.deactivate_trigger)
+    fail_trigger = _command(Deployment.fail_trigger)
+    remove_trigger = _command(Deployment.remove_trigger)
+    delete_workflow = _command(Deployment.delete_workflow)

@@ -1,0 +1,203 @@
+# Generated from ../aio/deployments.py by `make sync`: edit that file, never this one.
+"""The deployments: a workflow and its triggers change together, in one append."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+from runfold.client.sync.deployment import DeploymentHandle
+from runfold.client.sync.log import Log
+from runfold.client.sync.writer import Writer
+from runfold.domain.commands import append_of, pause_before
+from runfold.domain.deployed_versions import History, Version, with_triggers
+from runfold.domain.deploying import Deployed, started, told, unique, version_of
+from runfold.domain.deployment import Deployment
+from runfold.domain.trigger import Trigger
+from runfold.errors import ClaimTaken, VersionConflict
+from runfold.events.fields import DeploymentAction, LogLevel
+
+_Decide = Callable[[Deployment, History], Deployment]
+
+
+class Deployments:
+    """The deployments of a store's workflows.
+
+    `deploy`, `update`, `roll_back` and `undeploy` record a deployment from its start to its end in one append, with its
+    triggers: those that it does not name are removed, others registered and activated, equal ones left alone. Where
+    there is work between start and end, `begin`, then `complete` or `fail`.
+
+    A webhook path that another workflow has raises ClaimTaken: the deployment is recorded as failed, and the triggers
+    stay as they were. IllegalTransition: what the workflow's status does not allow.
+    """
+
+    def __init__(self, store: Log) -> None:
+        self._store = store
+
+    def of(
+        self, workflow_id: UUID, *, user_id: UUID | None = None, event_metadata: dict[str, Any] | None = None
+    ) -> DeploymentHandle:
+        """The handle of a workflow's deployments; a workflow without any is IDLE."""
+        writer = Writer(self._store, Deployment.named(workflow_id), user_id=user_id, event_metadata=event_metadata)
+        writer.refreshed()
+        return DeploymentHandle(writer)
+
+    def deploy(
+        self,
+        workflow_id: UUID,
+        *,
+        definition: dict[str, Any] | None,
+        triggers: Iterable[Trigger] = (),
+        deployment_version: int | None = None,
+        deployment_config: dict[str, Any] | None = None,
+        triggered_by: UUID | None = None,
+        user_id: UUID | None = None,
+    ) -> Deployed:
+        """Put a workflow into service. The version is the next one if none is given; the definition is kept with it."""
+        return self._whole(
+            workflow_id,
+            "DEPLOY",
+            Version(deployment_config or {}, definition, unique(triggers)),
+            deployment_version,
+            triggered_by,
+            user_id,
+        )
+
+    def update(
+        self,
+        workflow_id: UUID,
+        *,
+        definition: dict[str, Any] | None,
+        triggers: Iterable[Trigger] = (),
+        deployment_version: int | None = None,
+        deployment_config: dict[str, Any] | None = None,
+        triggered_by: UUID | None = None,
+    ) -> Deployed:
+        """Put another version in the place of the one in service."""
+        version = Version(deployment_config or {}, definition, unique(triggers))
+        return self._whole(workflow_id, "UPDATE", version, deployment_version, triggered_by)
+
+    def roll_back(self, workflow_id: UUID, to_version: int, *, triggered_by: UUID | None = None) -> Deployed:
+        """Put a version back that was in service: its definition, its configuration and its triggers.
+
+        Raises UnknownDeployment when that version never was.
+        """
+        return self._whole(workflow_id, "ROLLBACK", None, to_version, triggered_by)
+
+    def undeploy(self, workflow_id: UUID, *, triggered_by: UUID | None = None) -> Deployed:
+        """Take a workflow out of service, and its triggers with it."""
+        return self._whole(workflow_id, "UNDEPLOY", None, None, triggered_by)
+
+    def begin(
+        self,
+        workflow_id: UUID,
+        action: DeploymentAction,
+        *,
+        definition: dict[str, Any] | None = None,
+        deployment_version: int | None = None,
+        deployment_config: dict[str, Any] | None = None,
+        triggered_by: UUID | None = None,
+        user_id: UUID | None = None,
+    ) -> Deployed:
+        """Begin a deployment that is completed, or fails, later. To roll back, name the version.
+
+        Triggers fire on until it is completed, unless it is to undeploy: then none fires from now on.
+        """
+        version = Version(deployment_config or {}, definition, ()) if action in ("DEPLOY", "UPDATE") else None
+        deployment_id = uuid4()
+
+        def decide(state: Deployment, past: History) -> Deployment:
+            state = started(state, past, action, version, deployment_version, deployment_id, triggered_by)
+            if action == "UNDEPLOY":
+                for name in sorted(name for name, status in state.triggers.items() if status == "active"):
+                    state = state.deactivate_trigger(name)
+            return state
+
+        return self._recorded(workflow_id, deployment_id, decide, user_id)
+
+    def complete(self, workflow_id: UUID, *, triggers: Iterable[Trigger] | None = None) -> Deployed:
+        """The deployment under way ended well, with these triggers.
+
+        Without any, a version that was rolled to gets its own, an undeployed workflow none, and others keep theirs.
+        """
+        wanted = None if triggers is None else unique(triggers)
+
+        def decide(state: Deployment, past: History) -> Deployment:
+            chosen = wanted
+            current = state.current or {}
+            if chosen is None and current.get("deployment_action") == "ROLLBACK":
+                chosen = version_of(state, past, current["deployment_version"]).triggers
+            elif current.get("deployment_action") == "UNDEPLOY":
+                chosen = ()
+            if chosen is not None:
+                state = with_triggers(state, past.triggers, chosen)
+            return state.complete()
+
+        return self._recorded(workflow_id, None, decide)
+
+    def fail(self, workflow_id: UUID, error_message: str) -> Deployed:
+        """The deployment under way ended with an error; the triggers stay as they are."""
+        return self._recorded(workflow_id, None, lambda state, _: state.fail(error_message))
+
+    def log(self, workflow_id: UUID, message: str, *, level: LogLevel = "INFO") -> Deployed:
+        """Write a line into the log of the deployment under way."""
+        return self._recorded(workflow_id, None, lambda state, _: state.log(message, level=level))
+
+    def _whole(
+        self,
+        workflow_id: UUID,
+        action: DeploymentAction,
+        version: Version | None,
+        deployment_version: int | None,
+        triggered_by: UUID | None,
+        user_id: UUID | None = None,
+    ) -> Deployed:
+        """Record a deployment from its start to its end; as failed where a path is taken."""
+        deployment_id = uuid4()
+
+        def start(state: Deployment, past: History) -> Deployment:
+            return started(state, past, action, version, deployment_version, deployment_id, triggered_by)
+
+        def decide(state: Deployment, past: History) -> Deployment:
+            state = start(state, past)
+            wanted = version or version_of(state, past, deployment_version) if action != "UNDEPLOY" else None
+            return with_triggers(state, past.triggers, wanted.triggers if wanted is not None else ()).complete()
+
+        try:
+            return self._recorded(workflow_id, deployment_id, decide, user_id)
+        except ClaimTaken as taken:
+            reason = str(taken)
+            self._recorded(workflow_id, deployment_id, lambda state, past: start(state, past).fail(reason), user_id)
+            raise
+
+    def _recorded(
+        self, workflow_id: UUID, deployment_id: UUID | None, decide: _Decide, user_id: UUID | None = None
+    ) -> Deployed:
+        """Record what is decided on what the log says; decided again when another writer was faster."""
+        deadline = time.monotonic() + self._store.retry_seconds
+        tries = 0
+        while True:
+            events = self._store.read_stream(f"deployment-{workflow_id}")
+            before = Deployment.named(workflow_id).after(events)
+            decided = decide(before, History.of(events))
+            about = decided.current or before.current or {}
+            try:
+                (appended,) = self._store.append_many([append_of(decided, user_id=user_id, metadata={})])
+            except VersionConflict:
+                if time.monotonic() >= deadline:
+                    raise
+            except ClaimTaken as taken:
+                raise told(taken) from None
+            else:
+                first = decided.pending[0].data
+                return Deployed(
+                    workflow_id,
+                    deployment_id or UUID(about["deployment_id"]),
+                    first.get("deployment_version", about.get("deployment_version", 0)),
+                    decided.status,
+                    appended.last_position,
+                )
+            time.sleep(pause_before(tries))
+            tries += 1

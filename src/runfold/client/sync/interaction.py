@@ -1,0 +1,65 @@
+# Generated from ../aio/interaction.py by `make sync`: edit that file, never this one.
+"""The handle of an interaction: a question to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from uuid import UUID
+
+from runfold.client.sync.writer import Writer
+from runfold.domain.interaction import Interaction
+
+P = ParamSpec("P")
+
+
+def _command(
+    command: Callable[Concatenate[Interaction, P], Interaction],
+) -> Callable[Concatenate[InteractionHandle, P], None]:
+    """A command of the aggregate, decided and recorded."""
+
+    @wraps(command)
+    def method(self: InteractionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        self.writer.do(command, *args, **kwargs)
+
+    return method
+
+
+class InteractionHandle:
+    """One interaction; safe to share between threads or tasks. Its methods are the commands of `Interaction`."""
+
+    def __init__(self, writer: Writer[Interaction]) -> None:
+        self.writer = writer
+
+    @property
+    def interaction_id(self) -> UUID:
+        """The id that names its stream."""
+        return UUID(self.writer.state.name)
+
+    @property
+    def state(self) -> Interaction:
+        """What this handle knows of it, which may be behind the log."""
+        return self.writer.state
+
+    @property
+    def status(self) -> str | None:
+        """The status that this handle knows of."""
+        return self.writer.state.status
+
+    @property
+    def last_position(self) -> int:
+        """The position of the last event that was recorded here, for `wait_for`."""
+        return self.writer.last_position
+
+    def refresh(self) -> Interaction:
+        """Read what others have written, and return the state."""
+        return self.writer.refreshed()
+
+    mark_notified = _command(Interaction.mark_notified)
+    mark_reminded = _command(Interaction.mark_reminded)
+    respond = _command(Interaction.respond)
+    time_out = _command(Interaction.time_out)
+    fail = _command(Interaction.fail)
+    reopen = _command(Interaction.reopen)
+    cancel = _command(Interaction.cancel)

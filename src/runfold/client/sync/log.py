@@ -1,0 +1,265 @@
+# Generated from ../aio/log.py by `make sync`: edit that file, never this one.
+"""The log: appends to it, reads of it, and waiting for its folds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, LiteralString, Self
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.types.json import set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from runfold.database.connections import connection_options, mapped_errors, resolve_url
+from runfold.database.migrations import check_stamp
+from runfold.errors import DatabaseUnavailable, RunfoldError, StreamParked, UnknownProjection, WaitTimeout
+from runfold.events import Event
+from runfold.events.codec import encode_appends
+from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+from runfold.runtime_sql import runtime_sql
+from runfold.settings import Settings, load_settings
+
+statement = runtime_sql("runfold.client")
+database_statement = runtime_sql("runfold.database")
+
+_Connection = psycopg.Connection[Any]
+
+# The pool doubles its pauses between attempts up to this long, then begins anew: so a returning server is found soon.
+_RECONNECT_SECONDS = 8.0
+
+
+class Log:
+    """Appends to the log and reads it; safe to share between threads or tasks; close it, or use it in `with`."""
+
+    def __init__(self, url: str, settings: Settings, *, user_id: UUID | None = None) -> None:
+        self.url = url
+        self.user_id = user_id
+        self._settings = settings
+        self._held: set[_Connection] = set()
+        self._pool: ConnectionPool[_Connection] = ConnectionPool(
+            url,
+            kwargs={**connection_options(settings), "autocommit": True},
+            configure=_read_json_exactly,
+            min_size=settings.pool_min_size,
+            max_size=settings.pool_max_size,
+            timeout=settings.pool_timeout,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            open=False,
+            name="runfold",
+        )
+
+    @classmethod
+    def connected(
+        cls, url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+    ) -> Self:
+        """An open one: the database of `url`, of RUNFOLD_DATABASE_URL, or the embedded one, which starts by itself."""
+        settings = settings or load_settings()
+        if not url:
+            url = resolve_url(settings)  # a server that starts blocks for seconds
+        store = cls(url, settings, user_id=user_id)
+        store._open()
+        return store
+
+    def _open(self) -> None:
+        """Open the pool, once the database is reached and at our version: a pool alone would try and try again."""
+        with mapped_errors():
+            with self._new_connection() as connection:
+                cursor = connection.execute(database_statement("migrations_state"))
+                row = cursor.fetchone()
+            check_stamp(row[0] if row else None)
+            self._pool.open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.close()
+
+    @property
+    def retry_seconds(self) -> float:
+        """How long an append or a read is tried again."""
+        return self._settings.retry_seconds
+
+    def append(
+        self,
+        stream_id: str,
+        events: Sequence[Event | NewEvent],
+        *,
+        expected_version: int | None = None,
+        user_id: UUID | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        command_id: UUID | None = None,
+        connection: _Connection | None = None,
+    ) -> Appended:
+        """Record events at the end of a stream, durably and all or nothing, and return where they went.
+
+        `expected_version`: the version the stream must be at, 0 for "no stream", None for any. `metadata` is put under
+        each event's own. Sent again with the same event ids, or the same `command_id`, it returns the original result:
+        so it may be after an interruption, which leaves it unknown whether it was recorded.
+        `connection` joins the caller's transaction: then nothing is retried, and nothing is durable before its commit.
+
+        Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, and DatabaseUnavailable or
+        TransactionFailed when retrying did not help.
+        """
+        append = Append(stream_id=stream_id, events=events, expected_version=expected_version, user_id=user_id)
+        (appended,) = self.append_many([append], metadata=metadata, command_id=command_id, connection=connection)
+        return appended
+
+    def append_many(
+        self,
+        appends: Sequence[Append],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        command_id: UUID | None = None,
+        connection: _Connection | None = None,
+    ) -> list[Appended]:
+        """Record appends to several streams, all or nothing; one result an append, in their order. As `append`."""
+        parameters = {
+            "appends": encode_appends([self._completed(append, metadata or {}) for append in appends]),
+            "command_id": command_id,
+        }
+        if connection is not None:
+            with mapped_errors():
+                cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+                cursor.execute(statement("append_events"), parameters)
+                return [Appended(*row) for row in cursor.fetchall()]
+        return [Appended(*row) for row in self._retried(statement("append_events"), parameters)]
+
+    def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
+        """A stream's events after a version, in order, upcast; nothing for a stream that does not exist."""
+        parameters = {"stream": stream_id, "after": after, "limit": limit}
+        return [RecordedEvent(*row) for row in self._retried(statement("read_stream"), parameters)]
+
+    def read_all(self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None) -> list[RecordedEvent]:
+        """Events after a position, in order, upcast; `limit` of them at most, and never past the safe head.
+
+        Raises CheckpointAhead for a position that the log never issued, as after an older dump was restored.
+        """
+        parameters = {"after": after, "limit": limit, "types": None if types is None else list(types)}
+        return [RecordedEvent(*row) for row in self._retried(statement("read_all"), parameters)]
+
+    def wait_for(self, position: int, projections: Sequence[str] | None = None, *, timeout: float = 10.0) -> None:
+        """Return when the named projections, or all, have folded the log up to a position.
+
+        Raises WaitTimeout after `timeout` seconds, StreamParked when the event at that position belongs to a stream
+        that is parked in one of them, UnknownProjection.
+        """
+        deadline = time.monotonic() + timeout
+        pause = 0.001
+        parameters = {"position": position, "projections": None if projections is None else list(projections)}
+        while True:
+            ((reached, parked, unknown),) = self._retried(statement("wait_state"), parameters)
+            if unknown is not None and time.monotonic() >= deadline:
+                raise UnknownProjection(f"there is no projection {unknown!r}, or no worker has run with it yet")
+            if parked is not None:
+                raise StreamParked(
+                    f"{parked} is parked", hint="see `runfold status`", stream_id=parked, position=position
+                )
+            if reached and unknown is None:
+                return
+            if time.monotonic() >= deadline:
+                raise WaitTimeout(
+                    f"position {position} was not reached in {timeout:g} s",
+                    hint="is a worker running?",
+                    position=position,
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
+
+    def register_event_types(self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1) -> None:
+        """Let streams of a category of your own, `<category>-<name>`, take these event types; '*' for any."""
+        self._retried(
+            statement("register_event_types"),
+            {"category": category, "types": list(types), "schema_version": schema_version},
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Connection]:
+        """A connection of the pool in a transaction, to pass as `connection` and to write one's own tables beside."""
+        with self._connection() as connection, connection.transaction():
+            yield connection
+
+    def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
+        """The append with this store's tenant, and with the call's metadata under each event's own."""
+        if metadata:
+            envelopes = [event if isinstance(event, NewEvent) else NewEvent.of(event) for event in append.events]
+            append = replace(
+                append, events=[replace(event, metadata={**metadata, **event.metadata}) for event in envelopes]
+            )
+        return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
+
+    def _retried(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """One statement in a transaction of its own, tried again while that can help.
+
+        A lost connection leaves it unknown whether the commit was done; the same event ids make it safe to try again.
+        """
+        # What nearly always succeeds does not pay for the machinery of retrying.
+        give_up_at = time.monotonic() + self._settings.retry_seconds
+        try:
+            return self._once(query, parameters)
+        except RunfoldError as exc:
+            left = give_up_at - time.monotonic()
+            if left <= 0 or not _is_worth_another_try(exc):
+                raise
+        retrying = Retrying(
+            retry=retry_if_exception(_is_worth_another_try),
+            stop=stop_after_delay(left),
+            wait=wait_random_exponential(multiplier=0.01, max=1),
+            reraise=True,
+        )
+        return retrying(self._once, query, parameters)
+
+    def _once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with self._connection() as connection:
+            cursor = connection.execute(query, parameters)
+            return cursor.fetchall()
+
+    @contextmanager
+    def _connection(self) -> Iterator[_Connection]:
+        """A connection of the pool; psycopg's errors become ours."""
+        patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
+        with mapped_errors():
+            try:
+                connection = self._pool.getconn(patience)
+            except PoolTimeout:
+                # A pool whose server is away has no free connection either: ask the server itself.
+                probe = self._new_connection()
+                probe.close()
+                if len(self._held) < self._settings.pool_max_size:
+                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
+                raise
+            self._held.add(connection)
+            try:
+                with connection:
+                    yield connection
+            finally:
+                self._held.discard(connection)
+                # An interruption of the return, the second one of a task, would lose the pool a connection for good.
+                self._pool.putconn(connection)
+
+    def _new_connection(self) -> _Connection:
+        """A connection beside the pool."""
+        return psycopg.Connection.connect(self.url, autocommit=True, **connection_options(self._settings))
+
+
+def _read_json_exactly(connection: _Connection) -> None:
+    """jsonb keeps 1e30 as digits: a double again here, not an integer, beyond 64 bits."""
+    set_json_loads(orjson.loads, connection)
+
+
+def _is_worth_another_try(exc: BaseException) -> bool:
+    return isinstance(exc, RunfoldError) and exc.retryable and exc.code != "pool_exhausted"

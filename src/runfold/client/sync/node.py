@@ -1,0 +1,261 @@
+# Generated from ../aio/node.py by `make sync`: edit that file, never this one.
+"""The handle of a node: one activation, from its start to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Protocol, Self
+from uuid import UUID
+
+from runfold.client.sync.interaction import InteractionHandle
+from runfold.client.sync.writer import Writer
+from runfold.domain.aggregate import now
+from runfold.domain.error_data import error_data_of
+from runfold.domain.execution import Execution
+from runfold.domain.execution_state import Node
+from runfold.domain.log_line import log_line
+from runfold.errors import IllegalTransition, RunfoldError
+from runfold.events import LogAppended
+from runfold.events.fields import Channel, InteractionPriority, InteractionType
+
+P = ParamSpec("P")
+
+
+def _logging(
+    line: Callable[P, LogAppended],
+) -> Callable[Concatenate[NodeHandle, P], None]:
+    @wraps(line)
+    def method(self: NodeHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        self.run.append_line(line(*args, **{"node_id": self.node_id, "node_type": self.node_type, **kwargs}))  # type: ignore[arg-type]
+
+    return method
+
+
+class Run(Protocol):
+    """What a node needs of the handle of its execution."""
+
+    @property
+    def writer(self) -> Writer[Execution]:
+        """The writer of the execution's stream."""
+
+    @property
+    def state(self) -> Execution:
+        """What the handle knows of the execution."""
+
+    def append_line(self, line: LogAppended) -> None:
+        """Append a line to the execution's log."""
+
+    def note_failure(self, node_id: str, error: BaseException) -> None:
+        """Remember which node an exception comes from."""
+
+    def pause_for_human(self, *args: Any, **kwargs: Any) -> InteractionHandle:
+        """Ask a person, and wait."""
+
+
+class NodeHandle:
+    """One activation of a node; safe to share between threads or tasks.
+
+    In `with` it is started on entering. On leaving, an exception becomes NodeFailed, an interruption NodeCanceled, and
+    both go on; without one the activation succeeds, unless it has ended, waits, or is to be tried again.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        node_id: str,
+        *,
+        activation: str | None,
+        input_data: Any,
+        about: Mapping[str, Any],
+    ) -> None:
+        self.run = run
+        self.node_id = node_id
+        self.activation = activation
+        """Its name in the execution; None before it is started, where none was given."""
+        self._input_data = input_data
+        self._about = about
+
+    @property
+    def state(self) -> Node:
+        """What this handle knows of the activation, which may be behind the log."""
+        nodes = self.run.state.nodes
+        return nodes.get(self.activation, Node(self.node_id)) if self.activation is not None else Node(self.node_id)
+
+    @property
+    def status(self) -> str | None:
+        """The status that this handle knows of; None before the first event."""
+        return self.state.status
+
+    @property
+    def node_type(self) -> str | None:
+        """The kind of node."""
+        given: str | None = self._about.get("node_type")
+        return self.state.node_type if given is None else given
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            if self.status == "RUNNING":
+                # The activation may have ended meanwhile: then that stands.
+                with suppress(IllegalTransition):
+                    self.succeed()
+            return
+        try:
+            with suppress(IllegalTransition):
+                if isinstance(error, Exception):
+                    self.fail(error)
+                else:
+                    self.cancel(reason=type(error).__name__)
+        except RunfoldError as unrecorded:
+            error.add_note(f"runfold could not record the end of {self.activation}: {unrecorded}")
+        self.run.note_failure(self.node_id, error)
+
+    def start(self, *, input_data: Any = None) -> None:
+        """Begin: the first attempt, or the next one after an attempt that failed."""
+        (event,) = self.run.writer.do(
+            Execution.start_node,
+            self.node_id,
+            activation=self.activation,
+            input_data=self._input_data if input_data is None else input_data,
+            **self._about,
+        )
+        self.activation = event.data["activation"]
+        # The read tables keep what was given last: once is enough.
+        self._input_data, self._about = None, {"node_type": self.node_type}
+
+    def attempt_failed(
+        self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
+    ) -> None:
+        """This attempt failed: an exception, or any JSON that says why. `start` begins the next attempt."""
+        self._do(Execution.fail_attempt, _told(error), will_retry=will_retry, next_retry_at=next_retry_at)
+
+    def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> Iterator[Attempt]:
+        """Attempts, to be used in `with` one after the other, until one ends without an exception.
+
+        One that fails is recorded and the next is begun, after a pause that doubles each time, up to `retries` times;
+        the last failure is raised. The first attempt is the one that has begun with the node.
+        """
+        for number in range(retries + 1):
+            if number > 0:
+                self.start()
+            attempt = Attempt(self, pause_seconds * 2**number if number < retries else None)
+            yield attempt
+            if attempt.error is None:
+                return
+            time.sleep(attempt.pause_seconds or 0)
+
+    def wait(self, *, pause: str | None = None) -> None:
+        """Wait for input, at a pause if one is named."""
+        self._do(Execution.wait_node, pause=pause)
+
+    def go_on(self, *, pause: str | None = None) -> None:
+        """Go on after waiting."""
+        self._do(Execution.continue_node, pause=pause)
+
+    def succeed(self, output_data: Any = None, *, end_time: int | None = None) -> None:
+        """End well."""
+        self._do(Execution.succeed_node, output_data, end_time=end_time)
+
+    def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
+        """End with an error: an exception, or any JSON that says what happened."""
+        self._do(Execution.fail_node, _told(error), end_time=end_time)
+
+    def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
+        """End it from outside."""
+        self._do(Execution.cancel_node, reason=reason, end_time=end_time)
+
+    def skip(self, *, reason: str | None = None, end_time: int | None = None) -> None:
+        """Do not run it; possible only before it is started."""
+        (event,) = self.run.writer.do(
+            Execution.skip_node,
+            self.node_id,
+            activation=self.activation,
+            node_type=self.node_type,
+            reason=reason,
+            end_time=end_time,
+        )
+        self.activation = event.data["activation"]
+
+    def pause_for_human(
+        self,
+        *,
+        interaction_type: InteractionType,
+        channel_type: Channel,
+        request_data: dict[str, Any],
+        priority: InteractionPriority = "normal",
+        timeout_at: datetime | None = None,
+        correlation_id: str | None = None,
+        tags: list[str] | None = None,
+        pause: str | None = None,
+        interaction_id: UUID | None = None,
+        resume_conditions: dict[str, Any] | None = None,
+    ) -> InteractionHandle:
+        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append."""
+        return self.run.pause_for_human(
+            self.node_id,
+            activation=self._begun(),
+            interaction_type=interaction_type,
+            channel_type=channel_type,
+            request_data=request_data,
+            priority=priority,
+            timeout_at=timeout_at,
+            correlation_id=correlation_id,
+            tags=tags,
+            pause=pause,
+            interaction_id=interaction_id,
+            resume_conditions=resume_conditions,
+        )
+
+    log = _logging(log_line)
+
+    def _begun(self) -> str:
+        return self.node_id if self.activation is None else self.activation
+
+    def _do(self, command: Callable[..., Execution], *arguments: Any, **named_arguments: Any) -> None:
+        self.run.writer.do(command, self._begun(), *arguments, **named_arguments)
+
+
+class Attempt:
+    """One attempt of an activation, to be used in `with`; `error` is what ended it."""
+
+    def __init__(self, node: NodeHandle, pause_seconds: float | None) -> None:
+        self.node = node
+        self.pause_seconds = pause_seconds
+        """The pause before the next attempt; None for the last one."""
+        self.error: Exception | None = None
+
+    @property
+    def number(self) -> int:
+        """1 for the first attempt."""
+        return self.node.state.attempt
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.error = error
+        pause = self.pause_seconds
+        self.node.attempt_failed(
+            error,
+            will_retry=pause is not None,
+            next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
+        )
+        return pause is not None
+
+
+def _told(error: BaseException | Any) -> Any:
+    return error_data_of(error) if isinstance(error, BaseException) else error

@@ -1,0 +1,103 @@
+# Generated from ../aio/store.py by `make sync`: edit that file, never this one.
+"""The store that `runfold.connect` opens: the log, and what an engine writes to it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from runfold.client.sync.deployments import Deployments
+from runfold.client.sync.executions import Executions
+from runfold.client.sync.interactions import Interactions
+from runfold.client.sync.log import Log
+from runfold.client.sync.responses import Responses
+from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.writer import change_streams
+from runfold.domain.aggregate import Aggregate
+from runfold.reading.past.as_of import AsOf
+from runfold.settings import Settings
+
+
+def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
+    """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
+
+    `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
+    is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
+    """
+    return Store.connected(url, user_id=user_id, settings=settings)
+
+
+class Store(Log):
+    """The log with the handles that write to it; safe to share between threads or tasks.
+
+    Close it, or use it in `with`.
+    """
+
+    @cached_property
+    def executions(self) -> Executions:
+        """Executions: create one, or get the handle of one that is there."""
+        return Executions(self)
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        """Questions to people."""
+        return Interactions(self)
+
+    @cached_property
+    def responses(self) -> Responses:
+        """What comes in through channels, to be matched with what was asked."""
+        return Responses(self)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """The deployments and triggers of workflows."""
+        return Deployments(self)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """What begins executions, by its key."""
+        return Triggers(self)
+
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        time: datetime | None = None,
+        tables: Iterable[str] | None = None,
+        streams: Iterable[str] | None = None,
+        execution: str | None = None,
+    ) -> AsOf:
+        """The read tables as they were at a position, or at a time (when the server recorded), to query in `with`.
+
+        Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
+        then; `tables` folds those at once and reads no others; `streams`, or an `execution`, shows the rows of those
+        alone, by index: an execution's with its log, interactions, the responses to them, child executions, and the
+        status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
+        start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
+        """
+        return AsOf(
+            self.url,
+            self._settings,
+            position=position,
+            time=time,
+            tables=tables,
+            streams=streams,
+            execution=execution,
+        )
+
+    def change(
+        self,
+        change: Callable[..., Iterable[Aggregate]],
+        *states: Aggregate,
+        event_metadata: Mapping[str, Any] | None = None,
+    ) -> list[Aggregate]:
+        """Change several streams together, all or nothing, and return their new states.
+
+        `states` name the streams: `Execution.named("7")`. `change` gets what they are, in their order, and returns what
+        their commands make of them; it must do nothing but decide, as it is called again when another writer was
+        faster. Raises IllegalTransition and whatever else `change` raises; VersionConflict when retrying did not help.
+        """
+        return change_streams(self, change, *states, event_metadata=event_metadata)

@@ -1,0 +1,51 @@
+# Generated from ../aio/triggers.py by `make sync`: edit that file, never this one.
+"""The triggers: which workflows does this begin?"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from runfold.client.sync.log import Log, statement
+from runfold.domain.trigger import ActiveTrigger
+from runfold.events.fields import TriggerSubtype
+
+
+class Triggers:
+    """Active triggers by their key, from the read table trigger_index: as far as the deployments are folded.
+
+    A store with a tenant finds its own alone.
+    """
+
+    def __init__(self, store: Log) -> None:
+        self._store = store
+
+    def by_webhook(self, path: str) -> list[ActiveTrigger]:
+        """The triggers of the one workflow that this path belongs to."""
+        return self._by_key("WEBHOOK", path)
+
+    def by_cron(self, expression: str) -> list[ActiveTrigger]:
+        """Those of this cron expression."""
+        return self._by_key("CRON", expression)
+
+    def by_slack(self, workspace_id: str) -> list[ActiveTrigger]:
+        """Those of this Slack workspace."""
+        return self._by_key("SLACK", workspace_id)
+
+    def by_email(self, address: str) -> list[ActiveTrigger]:
+        """Those of this address."""
+        return self._by_key("EMAIL", address)
+
+    def by_github(self, repository: str) -> list[ActiveTrigger]:
+        """Those of this repository."""
+        return self._by_key("GITHUB", repository)
+
+    def all_of(self, subtype: TriggerSubtype, *, key: str | None = None) -> list[ActiveTrigger]:
+        """Every active trigger of a kind, by its key: what a scheduler begins with. With a key, those of it."""
+        if key is not None:
+            return self._by_key(subtype, key)
+        parameters = {"subtype": subtype, "tenant": self._store.user_id}
+        return [ActiveTrigger(*row) for row in self._store._retried(statement("triggers_of_kind"), parameters)]
+
+    def _by_key(self, subtype: TriggerSubtype, key: str) -> list[ActiveTrigger]:
+        parameters: dict[str, str | UUID | None] = {"subtype": subtype, "key": key, "tenant": self._store.user_id}
+        return [ActiveTrigger(*row) for row in self._store._retried(statement("triggers_by_key"), parameters)]

@@ -1,0 +1,77 @@
+"""What a deployment stream says of the past: the versions that were in service, with their definitions and triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from runfold.domain.aggregate import Recorded
+from runfold.domain.deployment import Deployment
+from runfold.domain.trigger import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as it was when its deployment completed."""
+
+    config: Mapping[str, Any]
+    definition: Mapping[str, Any] | None
+    triggers: tuple[Trigger, ...]
+
+
+@dataclass(slots=True)
+class History:
+    """The past of a workflow's deployments, as far as the next one needs it."""
+
+    versions: dict[int, Version] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    """Those that are registered now, active or not."""
+    last_version: int = 0
+    _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, events: Iterable[Recorded]) -> Self:
+        """The past that these events tell, in their order."""
+        past = cls()
+        for event in events:
+            past._take(event.type, event.data or {})
+        return past
+
+    def _take(self, kind: str, data: Mapping[str, Any]) -> None:
+        match kind:
+            case "DeploymentStarted":
+                self.last_version = max(self.last_version, data["deployment_version"])
+                self._definitions[data["deployment_id"]] = data.get("definition")
+            case "DeploymentCompleted" if data["to_status"] == "DEPLOYED":
+                self.versions[data["deployment_version"]] = Version(
+                    data["deployment_config"],
+                    self._definitions.get(data["deployment_id"]),
+                    tuple(self.triggers.values()),
+                )
+            case "TriggerRegistered":
+                self.triggers[data["trigger"]] = Trigger.registered(data)
+            case "TriggerRemoved":
+                self.triggers.pop(data["trigger"], None)
+            case "WorkflowDeleted":
+                self.triggers.clear()
+
+
+def with_triggers(state: Deployment, registered: Mapping[str, Trigger], wanted: Iterable[Trigger]) -> Deployment:
+    """The state with exactly these triggers, all active. One that stays as it is goes on without an event."""
+    named = {trigger.name: trigger for trigger in wanted}
+    for name in sorted(state.triggers):
+        if name not in named or registered.get(name) != named[name]:
+            state = state.remove_trigger(name)
+    for name, trigger in named.items():
+        if state.triggers.get(name) in (None, "failed"):
+            state = state.register_trigger(
+                name,
+                trigger_subtype=trigger.subtype,
+                trigger_config=dict(trigger.config),
+                index_key=trigger.key,
+                node_id=trigger.node_id,
+            )
+        if state.triggers[name] != "active":
+            state = state.activate_trigger(name)
+    return state

@@ -1,0 +1,88 @@
+"""What a deployment is decided to be, on what the log says of the workflow. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from runfold.domain.deployed_versions import History, Version
+from runfold.domain.deployment import Deployment
+from runfold.domain.trigger import Trigger
+from runfold.errors import ClaimTaken, InvalidInput, UnknownDeployment
+from runfold.events.fields import DeploymentAction
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a command recorded: the deployment it concerns, the workflow's status after it, the last position."""
+
+    workflow_id: UUID
+    deployment_id: UUID
+    deployment_version: int
+    status: str
+    position: int
+
+
+def started(
+    state: Deployment,
+    past: History,
+    action: DeploymentAction,
+    version: Version | None,
+    deployment_version: int | None,
+    deployment_id: UUID,
+    triggered_by: UUID | None,
+) -> Deployment:
+    """The state with the deployment begun."""
+    if action == "UNDEPLOY":
+        return state.undeploy(deployment_id=deployment_id, triggered_by=triggered_by)
+    if action == "ROLLBACK":
+        version = version_of(state, past, deployment_version)
+    assert version is not None
+    start = {"DEPLOY": state.deploy, "UPDATE": state.update, "ROLLBACK": state.roll_back}[action]
+    return start(
+        deployment_id=deployment_id,
+        deployment_version=past.last_version + 1 if deployment_version is None else deployment_version,
+        deployment_config=dict(version.config),
+        definition=None if version.definition is None else dict(version.definition),
+        triggered_by=triggered_by,
+    )
+
+
+def version_of(state: Deployment, past: History, number: int | None) -> Version:
+    """A version that was in service; raises UnknownDeployment."""
+    if number not in past.versions:
+        known = ", ".join(map(str, sorted(past.versions))) or "none"
+        raise UnknownDeployment(
+            f"workflow {state.name} never was in service in version {number}",
+            hint=f"there was {known}",
+            workflow_id=state.name,
+            deployment_version=number,
+        )
+    return past.versions[number]
+
+
+def unique(triggers: Iterable[Trigger]) -> tuple[Trigger, ...]:
+    """The triggers, each with a name of its own; raises InvalidInput."""
+    given = tuple(triggers)
+    names = [trigger.name for trigger in given]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InvalidInput(
+                f"two triggers have the name {name!r}",
+                hint="a trigger's name is unique in its workflow: give `name`",
+                code="duplicate_trigger",
+                pointer=f"/triggers/{place}/name",
+                found=name,
+            )
+    return given
+
+
+def told(taken: ClaimTaken) -> ClaimTaken:
+    """The error in the words of deployments; whose the path is, is not told."""
+    facts = {name: value for name, value in taken.facts.items() if name != "pointer"}
+    return ClaimTaken(
+        f"the webhook path {taken.facts.get('key')} belongs to another workflow",
+        hint="choose another path, or undeploy that workflow first",
+        **facts,
+    )

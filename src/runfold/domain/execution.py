@@ -1,0 +1,395 @@
+"""The aggregate of an execution's stream: the execution, its nodes and its pauses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from runfold import events
+from runfold.domain.aggregate import NAME, check_value, or_now, or_now_ms
+from runfold.domain.execution_state import ExecutionState, Node
+from runfold.events.fields import Mode, PauseReason
+from runfold.events.machines import EXECUTION, NODE, PAUSE, Machine, Status
+
+_STARTED = ("RUNNING", "PAUSED", "WAITING_FOR_HUMAN")
+
+
+class Execution(ExecutionState):
+    """One run of a workflow.
+
+    Beyond the table of legal moves, a command must say something new: only what was paused is resumed, a node has one
+    open pause, and no node begins before the execution has started or after it has ended. What has begun may end later.
+    """
+
+    def create(
+        self,
+        *,
+        workflow_id: UUID,
+        mode: Mode,
+        workflow_version: str | None = None,
+        deployment_version: int | None = None,
+        trigger_subtype: str | None = None,
+        trigger_data: dict[str, Any] | None = None,
+        triggered_by: str | None = None,
+        parent_execution_id: str | None = None,
+        retry_of: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Self:
+        """Make the execution. It does not run before it is started."""
+        self._check(EXECUTION, self.status, "create", "NEW")
+        return self._with(
+            events.ExecutionCreated(
+                execution_id=self.name,
+                workflow_id=workflow_id,
+                mode=mode,
+                workflow_version=workflow_version,
+                deployment_version=deployment_version,
+                trigger_subtype=trigger_subtype,
+                trigger_data=trigger_data,
+                triggered_by=triggered_by,
+                parent_execution_id=parent_execution_id,
+                retry_of=retry_of,
+                metadata=metadata,
+            )
+        )
+
+    def start(self, *, start_time: int | None = None) -> Self:
+        """Run. `start_time` in epoch milliseconds."""
+        self._check_execution("start", "RUNNING")
+        return self._with(events.ExecutionStarted(start_time=or_now_ms(start_time)))
+
+    def pause(self, *, by: str | None = None, reason: str | None = None) -> Self:
+        """Hold the execution until somebody resumes it."""
+        self._check_execution("pause", "PAUSED")
+        return self._with(events.ExecutionPaused(by=by, reason=reason))
+
+    def resume(self, *, by: str | None = None, reason: str | None = None) -> Self:
+        """Go on after `pause`. The pauses of nodes stay open: they are closed by their names."""
+        self._check_execution("resume", "RUNNING")
+        return self._with(events.ExecutionResumed(by=by, reason=reason))
+
+    def succeed(self, run_data: Any = None, *, end_time: int | None = None) -> Self:
+        """End well."""
+        self._check_execution("succeed", "SUCCESS")
+        return self._with(events.ExecutionSucceeded(end_time=or_now_ms(end_time), run_data=run_data))
+
+    def fail(
+        self,
+        error_message: str,
+        *,
+        error_details: Any = None,
+        node_id: str | None = None,
+        end_time: int | None = None,
+    ) -> Self:
+        """End with an error, of a node if one is named."""
+        self._check_execution("fail", "ERROR")
+        return self._with(
+            events.ExecutionFailed(
+                end_time=or_now_ms(end_time), error_message=error_message, error_details=error_details, node_id=node_id
+            )
+        )
+
+    def cancel(self, *, by: str | None = None, reason: str | None = None, end_time: int | None = None) -> Self:
+        """End it from outside."""
+        self._check_execution("cancel", "CANCELED")
+        return self._with(events.ExecutionCanceled(end_time=or_now_ms(end_time), by=by, reason=reason))
+
+    def time_out(self, *, end_time: int | None = None) -> Self:
+        """End it because its time is over."""
+        self._check_execution("time_out", "TIMEOUT")
+        return self._with(events.ExecutionTimedOut(end_time=or_now_ms(end_time)))
+
+    def declare_lost(self, *, detector: str, last_seen: datetime, end_time: int | None = None) -> Self:
+        """Give it up: its engine was last seen at `last_seen`."""
+        self._check_execution("declare_lost", "ERROR")
+        return self._with(
+            events.ExecutionDeclaredLost(end_time=or_now_ms(end_time), detector=detector, last_seen=last_seen)
+        )
+
+    def set_metadata(self, metadata: dict[str, Any]) -> Self:
+        """Set keys of the metadata, also after the end; the merge is shallow."""
+        if self.status is None:
+            raise self._illegal(EXECUTION, None, "set_metadata")
+        return self._with(events.ExecutionMetadataSet(metadata=metadata))
+
+    # Nodes
+
+    def free_activation(self, node_id: str) -> str:
+        """A name that no activation has: the node's own at first, then `<node_id>#2` and on."""
+        if type(node_id) is not str or node_id not in self.activations:
+            check_value(NAME, node_id, "/node_id")
+        number = self.activations.get(node_id, 0) + 1
+        name = node_id if number == 1 else _numbered(node_id, number)
+        while name in self.nodes:
+            number += 1
+            name = _numbered(node_id, number)
+        return name
+
+    def next_activation(self, node_id: str) -> str:
+        """The activation of a node to start next: one that is scheduled and was not started, or else a new one."""
+        name = self.free_activation(node_id)
+        return scheduled[0] if (scheduled := self.scheduled.get(node_id)) else name
+
+    def schedule_node(
+        self,
+        node_id: str,
+        *,
+        node_type: str,
+        activation: str | None = None,
+        node_name: str | None = None,
+        node_subtype: str | None = None,
+        max_retries: int | None = None,
+        iteration: int | None = None,
+        parent_activation: str | None = None,
+    ) -> Self:
+        """Let an activation of a node wait for its turn."""
+        activation = self.free_activation(node_id) if activation is None else activation
+        if self.status is None or self.has_ended:
+            raise self._illegal(EXECUTION, self.status, "schedule")
+        self._check_node(activation, "schedule", "PENDING")
+        return self._with(
+            events.NodeScheduled(
+                activation=activation,
+                node_id=node_id,
+                node_type=node_type,
+                node_name=node_name,
+                node_subtype=node_subtype,
+                max_retries=max_retries,
+                iteration=iteration,
+                parent_activation=parent_activation,
+            )
+        )
+
+    def start_node(
+        self,
+        node_id: str,
+        *,
+        node_type: str | None = None,
+        activation: str | None = None,
+        input_data: Any = None,
+        node_name: str | None = None,
+        node_subtype: str | None = None,
+        max_retries: int | None = None,
+        iteration: int | None = None,
+        parent_activation: str | None = None,
+        start_time: int | None = None,
+    ) -> Self:
+        """Run an attempt of an activation: the first, or the next after one that failed.
+
+        Without `activation` it is the one of this node that is scheduled, or a new one. `node_type` may be left out
+        where the activation has one.
+        """
+        if activation is None:
+            activation = self.next_activation(node_id)
+        node = self._node(activation)
+        if self.status not in _STARTED:
+            raise self._illegal(EXECUTION, self.status, "node")
+        self._check(NODE, None if node is None else node.status, "start", "RUNNING", activation)
+        return self._with(
+            events.NodeStarted(
+                activation=activation,
+                node_id=node.node_id if node is not None else node_id,
+                # None is refused by the event.
+                node_type=node.node_type if node_type is None and node is not None else node_type,  # type: ignore[arg-type]
+                node_name=node_name,
+                node_subtype=node_subtype,
+                max_retries=max_retries,
+                iteration=iteration,
+                parent_activation=parent_activation,
+                attempt=1 if node is None else node.attempt + 1,
+                start_time=or_now_ms(start_time),
+                input_data=input_data,
+            )
+        )
+
+    def fail_attempt(
+        self, activation: str, error_data: Any, *, will_retry: bool, next_retry_at: datetime | None = None
+    ) -> Self:
+        """An attempt failed; the activation has not ended: start it again, or fail it."""
+        node = self._check_node(activation, "attempt_failed", "RETRYING")
+        return self._with(
+            events.NodeAttemptFailed(
+                activation=activation,
+                node_id=node.node_id,
+                attempt=max(node.attempt, 1),
+                error_data=error_data,
+                will_retry=will_retry,
+                next_retry_at=next_retry_at,
+            )
+        )
+
+    def wait_node(self, activation: str, *, pause: str | None = None) -> Self:
+        """The activation waits for input, at a pause if one is named."""
+        node = self._check_node(activation, "wait", "WAITING_INPUT")
+        return self._with(events.NodeWaiting(activation=activation, node_id=node.node_id, pause=pause))
+
+    def continue_node(self, activation: str, *, pause: str | None = None) -> Self:
+        """The activation goes on after waiting."""
+        node = self._check_node(activation, "go_on", "RUNNING")
+        if node.status != "WAITING_INPUT":
+            raise self._illegal(NODE, node.status, "go_on", activation)
+        return self._with(
+            events.NodeContinued(
+                activation=activation, node_id=node.node_id, pause=node.pause if pause is None else pause
+            )
+        )
+
+    def succeed_node(
+        self,
+        activation: str,
+        output_data: Any = None,
+        *,
+        node_id: str | None = None,
+        node_type: str | None = None,
+        end_time: int | None = None,
+    ) -> Self:
+        """The activation ended well. One that did not begin, as a trigger's, needs `node_id` and `node_type`."""
+        node = self._check_node(activation, "succeed", "SUCCESS")
+        return self._with(
+            events.NodeSucceeded(
+                activation=activation,
+                node_id=node.node_id if node_id is None else node_id,
+                node_type=node_type,
+                end_time=or_now_ms(end_time),
+                output_data=output_data,
+            )
+        )
+
+    def fail_node(self, activation: str, error_data: Any, *, end_time: int | None = None) -> Self:
+        """The activation ended with an error."""
+        node = self._check_node(activation, "fail", "ERROR")
+        return self._with(
+            events.NodeFailed(
+                activation=activation, node_id=node.node_id, end_time=or_now_ms(end_time), error_data=error_data
+            )
+        )
+
+    def skip_node(
+        self,
+        node_id: str,
+        *,
+        activation: str | None = None,
+        node_type: str | None = None,
+        reason: str | None = None,
+        end_time: int | None = None,
+    ) -> Self:
+        """The activation does not run: one that is scheduled, or a new one."""
+        activation = self.next_activation(node_id) if activation is None else activation
+        node = self._check_node(activation, "skip", "SKIPPED")
+        return self._with(
+            events.NodeSkipped(
+                activation=activation,
+                node_id=node.node_id if activation in self.nodes else node_id,
+                node_type=node_type,
+                end_time=or_now_ms(end_time),
+                reason=reason,
+            )
+        )
+
+    def cancel_node(self, activation: str, *, reason: str | None = None, end_time: int | None = None) -> Self:
+        """The activation was ended from outside."""
+        node = self._check_node(activation, "cancel", "CANCELED")
+        return self._with(
+            events.NodeCanceled(
+                activation=activation, node_id=node.node_id, end_time=or_now_ms(end_time), reason=reason
+            )
+        )
+
+    # Pauses
+
+    def open_pause(
+        self,
+        pause: str,
+        *,
+        paused_node_id: str,
+        pause_reason: PauseReason,
+        resume_conditions: dict[str, Any] | None = None,
+        interaction_id: UUID | None = None,
+        timeout_at: datetime | None = None,
+        paused_at: datetime | None = None,
+    ) -> Self:
+        """Wait at a node; the name of a pause is used once, and a node has one open pause."""
+        check_value(NAME, pause, "/pause")
+        if self.status not in _STARTED:
+            raise self._illegal(EXECUTION, self.status, "open_pause")
+        if (before := self.pauses.get(pause)) is not None:
+            raise self._illegal(PAUSE, before.status, "open_pause", pause)
+        for name in self.open_pauses:
+            if self.pauses[name].node_id == paused_node_id:
+                raise self._illegal(PAUSE, "active", "open_pause", name)
+        return self._with(
+            events.PauseOpened(
+                pause=pause,
+                paused_node_id=paused_node_id,
+                pause_reason=pause_reason,
+                paused_at=or_now(paused_at),
+                resume_conditions={} if resume_conditions is None else resume_conditions,
+                interaction_id=interaction_id,
+                timeout_at=timeout_at,
+            )
+        )
+
+    def resume_pause(
+        self, pause: str, *, resume_trigger: str = "manual", data: Any = None, resumed_at: datetime | None = None
+    ) -> Self:
+        """What the pause waited for came."""
+        self._check_pause(pause, "resume_pause", "resumed")
+        return self._with(
+            events.PauseResumed(pause=pause, resumed_at=or_now(resumed_at), resume_trigger=resume_trigger, data=data)
+        )
+
+    def time_out_pause(self, pause: str, action: str, *, at: datetime | None = None) -> Self:
+        """What the pause waited for did not come in time; `action` says what is done instead."""
+        self._check_pause(pause, "time_out_pause", "timeout")
+        return self._with(events.PauseTimedOut(pause=pause, at=or_now(at), action=action))
+
+    def cancel_pause(self, pause: str, *, at: datetime | None = None) -> Self:
+        """The pause is not waited for any more."""
+        self._check_pause(pause, "cancel_pause", "cancelled")
+        return self._with(events.PauseCanceled(pause=pause, at=or_now(at)))
+
+    # What is legal
+
+    def _check_execution(self, command: str, target: str) -> None:
+        if command not in self._allowed(EXECUTION, self.status) or not EXECUTION.is_legal(self.status, target):
+            raise self._illegal(EXECUTION, self.status, command)
+
+    def _node(self, activation: str) -> Node | None:
+        """An activation, if there is one; raises InvalidInput for what can not be the name of one."""
+        node = self.nodes.get(activation) if type(activation) is str else None
+        if node is None:
+            check_value(NAME, activation, "/activation")
+        return node
+
+    def _check_node(self, activation: str, command: str, target: str) -> Node:
+        node = self._node(activation)
+        if self.status is None:
+            raise self._illegal(EXECUTION, None, command)
+        self._check(NODE, None if node is None else node.status, command, target, activation)
+        return node or Node(activation)
+
+    def _check_pause(self, pause: str, command: str, target: str) -> None:
+        check_value(NAME, pause, "/pause")
+        before = self.pauses.get(pause)
+        self._check(PAUSE, None if before is None else before.status, command, target, pause)
+
+    def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:
+        """What the table allows, without the commands that would say nothing new."""
+        allowed = machine.allowed(status)
+        idle: set[str] = set()
+        if machine is EXECUTION:
+            idle = {"resume"} if not self.paused else {"pause"}
+            if status != "NEW":
+                idle.add("start")
+            if self.open_pauses:
+                allowed = (*allowed, "resume_pause", "time_out_pause", "cancel_pause")
+        elif machine is NODE and status != "WAITING_INPUT":
+            idle = {"go_on"}
+        return tuple(command for command in allowed if command not in idle)
+
+
+def _numbered(node_id: str, number: int) -> str:
+    """The name of a later activation; a long node_id is shortened, as an activation's name is no longer than it."""
+    suffix = f"#{number}"
+    return node_id[: 255 - len(suffix)] + suffix

@@ -1,0 +1,188 @@
+"""The state of an execution's stream, and what each event changes in it: docs/decisions/002 is the text of it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
+
+from immutables import Map
+
+from runfold.domain.aggregate import NAME, Aggregate, Changes, Data, Fold
+from runfold.events.machines import EXECUTION, NODE
+from runfold.events.rules import Rule
+
+
+class Node(NamedTuple):
+    """One activation."""
+
+    node_id: str
+    status: str | None = None
+    attempt: int = 0
+    """The last attempt that was started; 0 before the first."""
+    node_type: str | None = None
+    pause: str | None = None
+    """The pause it waits at."""
+
+
+class Pause(NamedTuple):
+    """One pause, open or closed."""
+
+    node_id: str
+    reason: str
+    status: str
+    interaction_id: UUID | None = None
+
+
+class ExecutionState(Aggregate):
+    """What an execution's stream says: the execution, its nodes and its pauses. `Execution` has the commands."""
+
+    category: ClassVar[str] = "execution"
+    _name_field: ClassVar[str] = "execution_id"
+    _name_rule: ClassVar[Rule] = NAME
+
+    status: str | None = None
+    workflow_id: UUID | None = None
+    paused: bool = False
+    """Somebody paused it, and nobody has resumed it."""
+    nodes: Map[str, Node] = Map()
+    """Every activation by its name."""
+    activations: Map[str, int] = Map()
+    """How many activations each node_id has had."""
+    scheduled: Map[str, tuple[str, ...]] = Map()
+    """The activations of each node_id that wait for their turn, in their order."""
+    pauses: Map[str, Pause] = Map()
+    """Every pause by its name, closed ones included."""
+    open_pauses: Map[str, str] = Map()
+    """The reason of each open pause."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has succeeded, failed, timed out or was canceled."""
+        return self.status is not None and EXECUTION.has_ended(self.status)
+
+
+def _created(state: ExecutionState, data: Data) -> Changes:
+    if state.status is not None:
+        return {}
+    return {"status": "NEW", "workflow_id": UUID(data["workflow_id"])}
+
+
+def _status(open_pauses: Map[str, str], *, paused: bool) -> str:
+    if "human_interaction" in open_pauses.values():
+        return "WAITING_FOR_HUMAN"
+    return "PAUSED" if open_pauses or paused else "RUNNING"
+
+
+def _goes_on(*, paused: bool | None) -> Fold:
+    """The execution moves, and has not ended; `paused` is None where the event says nothing about it."""
+
+    def fold(state: ExecutionState, _: Data) -> Changes:
+        if state.status is None or EXECUTION.has_ended(state.status):
+            return {}
+        held = state.paused if paused is None else paused
+        return {"status": _status(state.open_pauses, paused=held), "paused": held}
+
+    return fold
+
+
+def _ends(status: str) -> Fold:
+    def fold(state: ExecutionState, _: Data) -> Changes:
+        if state.status is None or EXECUTION.has_ended(state.status):
+            return {}
+        closed = {name: state.pauses[name]._replace(status="cancelled") for name in state.open_pauses}
+        return {"status": status, "paused": False, "open_pauses": Map(), "pauses": state.pauses.update(closed)}
+
+    return fold
+
+
+def _node_moves_to(status: str, *, starts: bool = False) -> Fold:
+    def fold(state: ExecutionState, data: Data) -> Changes:
+        if state.status is None:
+            return {}
+        activation = data["activation"]
+        before = state.nodes.get(activation)
+        changes: dict[str, Any] = {}
+        if before is None:
+            node_id = data["node_id"]
+            changes["activations"] = state.activations.set(node_id, state.activations.get(node_id, 0) + 1)
+            before = Node(node_id)
+        elif NODE.has_ended(before.status):
+            return {}
+        node = Node(
+            before.node_id,
+            status,
+            data["attempt"] if starts else before.attempt,
+            before.node_type if (given := data.get("node_type")) is None else given,
+            data.get("pause") if status == "WAITING_INPUT" else None,
+        )
+        changes["nodes"] = state.nodes.set(activation, node)
+        if before.status != status and "PENDING" in (before.status, status):
+            scheduled = state.scheduled.get(node.node_id, ())
+            if status == "PENDING":
+                scheduled = (*scheduled, activation)
+            else:
+                scheduled = tuple(name for name in scheduled if name != activation)
+            changes["scheduled"] = state.scheduled.set(node.node_id, scheduled)
+        return changes
+
+    return fold
+
+
+def _pause_opened(state: ExecutionState, data: Data) -> Changes:
+    name = data["pause"]
+    if state.status is None or EXECUTION.has_ended(state.status) or name in state.pauses:
+        return {}
+    interaction = data.get("interaction_id")
+    pause = Pause(
+        data["paused_node_id"], data["pause_reason"], "active", None if interaction is None else UUID(interaction)
+    )
+    open_pauses = state.open_pauses.set(name, pause.reason)
+    return {
+        "pauses": state.pauses.set(name, pause),
+        "open_pauses": open_pauses,
+        "status": _status(open_pauses, paused=state.paused),
+    }
+
+
+def _pause_moves_to(status: str) -> Fold:
+    def fold(state: ExecutionState, data: Data) -> Changes:
+        name = data["pause"]
+        if name not in state.open_pauses:
+            return {}
+        open_pauses = state.open_pauses.delete(name)
+        return {
+            "pauses": state.pauses.set(name, state.pauses[name]._replace(status=status)),
+            "open_pauses": open_pauses,
+            "status": _status(open_pauses, paused=state.paused),
+        }
+
+    return fold
+
+
+FOLDS: dict[str, Fold] = {
+    "ExecutionCreated": _created,
+    "ExecutionStarted": _goes_on(paused=None),
+    "ExecutionPaused": _goes_on(paused=True),
+    "ExecutionResumed": _goes_on(paused=False),
+    "ExecutionSucceeded": _ends("SUCCESS"),
+    "ExecutionFailed": _ends("ERROR"),
+    "ExecutionCanceled": _ends("CANCELED"),
+    "ExecutionTimedOut": _ends("TIMEOUT"),
+    "ExecutionDeclaredLost": _ends("ERROR"),
+    "NodeScheduled": _node_moves_to("PENDING"),
+    "NodeStarted": _node_moves_to("RUNNING", starts=True),
+    "NodeAttemptFailed": _node_moves_to("RETRYING"),
+    "NodeWaiting": _node_moves_to("WAITING_INPUT"),
+    "NodeContinued": _node_moves_to("RUNNING"),
+    "NodeSucceeded": _node_moves_to("SUCCESS"),
+    "NodeFailed": _node_moves_to("ERROR"),
+    "NodeSkipped": _node_moves_to("SKIPPED"),
+    "NodeCanceled": _node_moves_to("CANCELED"),
+    "PauseOpened": _pause_opened,
+    "PauseResumed": _pause_moves_to("resumed"),
+    "PauseTimedOut": _pause_moves_to("timeout"),
+    "PauseCanceled": _pause_moves_to("cancelled"),
+}
+"""By event type. ExecutionMetadataSet changes nothing that a command looks at."""
+
+ExecutionState._folds = FOLDS

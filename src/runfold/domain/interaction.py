@@ -1,0 +1,159 @@
+"""The aggregate of an interaction's stream: what a person is asked, and what becomes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from runfold import events
+from runfold.domain.aggregate import Aggregate, Changes, Data, Fold, Folds, or_now
+from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.machines import INTERACTION
+
+
+def _requested(state: Interaction, data: Data) -> Changes:
+    if state.status is not None:
+        return {}
+    return {
+        "status": "pending",
+        "workflow_id": UUID(data["workflow_id"]),
+        **{name: data.get(name) for name in ("execution_id", "node_id", "pause", "correlation_id", "timeout_at")},
+    }
+
+
+def _moves_to(target: str) -> Fold:
+    def fold(state: Interaction, _: Data) -> Changes:
+        return {} if state.status is None or state.has_ended else {"status": target}
+
+    return fold
+
+
+def _notified(state: Interaction, _: Data) -> Changes:
+    return {} if state.status is None or state.has_ended else {"is_notified": True}
+
+
+def _reminded(state: Interaction, _: Data) -> Changes:
+    return {} if state.status is None or state.has_ended else {"reminders": state.reminders + 1}
+
+
+class Interaction(Aggregate):
+    """One request to a person: pending until it is answered, timed out, canceled, or could not be made."""
+
+    category: ClassVar[str] = "interaction"
+    _name_field: ClassVar[str] = "interaction_id"
+
+    status: str | None = None
+    workflow_id: UUID | None = None
+    execution_id: str | None = None
+    node_id: str | None = None
+    pause: str | None = None
+    """The pause of the execution that waits for the answer."""
+    correlation_id: str | None = None
+    timeout_at: str | None = None
+    """RFC 3339."""
+    reminders: int = 0
+    """How many reminders were sent."""
+    is_notified: bool = False
+
+    _folds: ClassVar[Folds] = {
+        "InteractionRequested": _requested,
+        "InteractionNotified": _notified,
+        "InteractionReminderSent": _reminded,
+        "InteractionResponded": _moves_to("responded"),
+        "InteractionTimedOut": _moves_to("timeout"),
+        "InteractionFailed": _moves_to("error"),
+        "InteractionReopened": _moves_to("pending"),
+        "InteractionCanceled": _moves_to("cancelled"),
+    }
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing changes it any more."""
+        return self.status is not None and INTERACTION.has_ended(self.status)
+
+    def request(
+        self,
+        *,
+        workflow_id: UUID,
+        execution_id: str,
+        node_id: str,
+        interaction_type: InteractionType,
+        channel_type: Channel,
+        request_data: dict[str, Any],
+        priority: InteractionPriority = "normal",
+        timeout_at: datetime | None = None,
+        correlation_id: str | None = None,
+        tags: list[str] | None = None,
+        pause: str | None = None,
+    ) -> Self:
+        """Ask a person."""
+        self._check(INTERACTION, self.status, "request", "pending")
+        return self._with(
+            events.InteractionRequested(
+                workflow_id=workflow_id,
+                execution_id=execution_id,
+                node_id=node_id,
+                interaction_type=interaction_type,
+                channel_type=channel_type,
+                priority=priority,
+                request_data=request_data,
+                timeout_at=timeout_at,
+                correlation_id=correlation_id,
+                tags=tags,
+                pause=pause,
+            )
+        )
+
+    def mark_notified(self, *, at: datetime | None = None) -> Self:
+        """The request was sent through its channel."""
+        self._check_open("mark_notified")
+        return self._with(events.InteractionNotified(at=or_now(at)))
+
+    def mark_reminded(self, *, at: datetime | None = None) -> Self:
+        """A reminder was sent."""
+        self._check_open("mark_reminded")
+        return self._with(events.InteractionReminderSent(at=or_now(at)))
+
+    def respond(
+        self,
+        response_data: Any,
+        *,
+        responder: str | None = None,
+        response_id: UUID | None = None,
+        responded_at: datetime | None = None,
+    ) -> Self:
+        """The answer came."""
+        self._check(INTERACTION, self.status, "respond", "responded")
+        return self._with(
+            events.InteractionResponded(
+                response_id=response_id,
+                response_data=response_data,
+                responded_at=or_now(responded_at),
+                responder=responder,
+            )
+        )
+
+    def time_out(self, action: str, *, at: datetime | None = None) -> Self:
+        """No answer came in time; `action` says what is done instead."""
+        self._check(INTERACTION, self.status, "time_out", "timeout")
+        return self._with(events.InteractionTimedOut(at=or_now(at), action=action))
+
+    def fail(self, error: str, *, at: datetime | None = None) -> Self:
+        """The request could not be made."""
+        self._check(INTERACTION, self.status, "fail", "error")
+        return self._with(events.InteractionFailed(at=or_now(at), error=error))
+
+    def reopen(self, by: str, *, at: datetime | None = None) -> Self:
+        """Ask again after a failure."""
+        self._check(INTERACTION, self.status, "reopen", "pending")
+        return self._with(events.InteractionReopened(at=or_now(at), by=by))
+
+    def cancel(self, *, by: str | None = None, at: datetime | None = None) -> Self:
+        """The answer is not needed any more."""
+        self._check(INTERACTION, self.status, "cancel", "cancelled")
+        return self._with(events.InteractionCanceled(at=or_now(at), by=by))
+
+    def _check_open(self, command: str) -> None:
+        if self.status is None or self.has_ended:
+            raise self._illegal(INTERACTION, self.status, command)

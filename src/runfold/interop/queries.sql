@@ -1,0 +1,11 @@
+-- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+
+-- name: insert_workflow
+-- The workflow an imported log belongs to, unless it is there already: somebody may have edited it since.
+--
+--   id    uuid, made from the log's name
+--   name  the log's name, at most 255 characters
+INSERT INTO public.workflows (id, name, workflow_data, created_at, updated_at)
+SELECT %(id)s::uuid, %(name)s::text, '{}'::jsonb, now.milliseconds, now.milliseconds
+  FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now (milliseconds)
+    ON CONFLICT (id) DO NOTHING

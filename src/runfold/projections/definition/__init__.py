@@ -1,0 +1,1 @@
+"""What a projection is: its file, the rules for users' files, and the catalogue of groups."""

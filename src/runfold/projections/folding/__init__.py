@@ -1,0 +1,1 @@
+"""Folding batches of events into read tables, with a checkpoint."""

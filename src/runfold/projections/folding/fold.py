@@ -1,0 +1,224 @@
+"""Folding a batch: one group's statements over the events between two positions, bound to the tables of one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.errors import ProjectionRoleUnsafe, RunfoldError
+from runfold.events.envelope import RecordedEvent
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.definition.contract import Projection
+from runfold.projections.folding.user_session import OwnConnection, unchanged
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.projections")
+
+# Which events a fold meets. EVERY_STREAM is for a group that has neither a parked stream nor a discarded event.
+EVERY_STREAM: LiteralString = "true"
+NOT_DISCARDED: LiteralString = (
+    "NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = %(group)s AND d.position = e.position)"
+)
+NOT_PARKED: LiteralString = (
+    "(NOT EXISTS (SELECT FROM runfold.parked_streams p"
+    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+    f" AND {NOT_DISCARDED})"
+)
+ONE_STREAM: LiteralString = f"(e.stream_id = %(stream)s AND {NOT_DISCARDED})"
+NO_STREAM: LiteralString = "false"
+SOME_STREAMS: LiteralString = "e.stream_id = ANY (%(some)s)"
+
+THE_LOG: LiteralString = "runfold.events"
+"""The relation that folds read events from, unless they were copied to another one of its columns."""
+
+_NOTHING: Mapping[str, Any] = {}
+
+# What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
+# costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch;
+# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
+FOLD_SESSION: LiteralString = """
+    SET TimeZone = 'UTC';
+    SET DateStyle = 'ISO, YMD';
+    SET IntervalStyle = 'postgres';
+    SET extra_float_digits = 1;
+    SET bytea_output = 'hex';
+    SET jit = off;
+    SET work_mem = '32MB';
+    SET client_min_messages = 'warning'
+"""
+
+
+# To plan a fold takes longer than to fold a few events, so a small batch takes a kept, generic plan. Left to itself
+# that would be made for half a percent of the log (650 ms for one event); with nothing but nested loops over indexes
+# to choose, it is made for few rows.
+SMALL_BATCH = 200
+_SMALL_BATCH_PLANS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The next batch of a group: events up to `upto`, of these types; none of them when `events` is 0."""
+
+    upto: int
+    events: int
+    types: frozenset[str]
+
+
+def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
+    """Where the next batch ends: after about `size` events of the group, where an append ends, at the head at most."""
+    ask_bounds(cursor, group, after=after, head=head, size=size)
+    return read_bounds(cursor, group, head=head, size=size)
+
+
+def ask_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> None:
+    """The question of `batch_bounds`, whose answer is read later from the same cursor."""
+    cursor.execute(statement("batch_bounds"), {"after": after, "head": head, "types": group.events, "size": size})
+
+
+def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: int) -> Bounds:
+    """The answer to `ask_bounds`, with the same head and size."""
+    events, seen, last, types = cursor.fetchone() or (0, None, None, None)
+    found = frozenset(types or ())
+    if events < size or last is None:
+        return Bounds(head, events, found)
+    if seen < last:
+        # The rest of the last append was not looked at: it may hold any type.
+        cursor.execute(statement("types_between"), {"after": seen, "upto": last, "types": group.events})
+        found |= {type_ for (type_,) in cursor.fetchall()}
+    return Bounds(last, events, found)
+
+
+def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False) -> None:
+    """Bind the bare table names of the folds to these schemas, to the end of the transaction.
+
+    `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans.
+    pg_temp comes last unless it is the target: otherwise a temporary table would capture the write.
+    """
+    path = ["pg_catalog", *dict.fromkeys(schemas), "runfold"]
+    if "pg_temp" not in path:
+        path.append("pg_temp")
+    settings = {"search_path": ", ".join(sql.Identifier(schema).as_string(cursor) for schema in path)}
+    if small:
+        settings |= _SMALL_BATCH_PLANS
+    # One statement, and no SET: a pipeline takes it.
+    call = sql.SQL("set_config({}, {}, true)")
+    calls = [call.format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()]
+    cursor.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls)))
+
+
+def live_schemas(group: Group) -> list[str]:
+    """The schemas of the group's live tables."""
+    return [projection.schema for projection in group.projections]
+
+
+def fold_batch(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    *,
+    after: int,
+    upto: int,
+    types: frozenset[str],
+    streams: LiteralString = EVERY_STREAM,
+    stream: str | None = None,
+    barriers: LiteralString | None = None,
+    given: Mapping[str, Any] = _NOTHING,
+    small: bool = False,
+    events: LiteralString = THE_LOG,
+) -> None:
+    """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
+
+    Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
+    `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
+    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller has told `bind`. `events`
+    names the relation that holds the events.
+    """
+    if stream is not None and barriers is None:
+        barriers = NOT_PARKED
+    if group.own_login is not None and not isinstance(cursor.connection, OwnConnection):
+        raise ProjectionRoleUnsafe(
+            f"the projections of the group {group.name} are a user's", hint="fold them in a session of their login"
+        )
+    parameters: dict[str, Any] = {"group": group.name, "stream": stream, **given}
+    with nullcontext() if group.own_login is None else unchanged(cursor, group.name):
+        if group.barriers.isdisjoint(types):
+            parameters |= {"after": after, "upto": upto}
+            _fold_range(cursor, group, types, streams, parameters, small=small, events=events)
+            return
+        parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
+        cuts: LiteralString = statement("barrier_cuts")
+        if barriers is not None:
+            cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
+        cuts = cuts.replace("{streams}", streams).replace("{events}", events)
+        cursor.execute(cuts, parameters, prepare=small)
+        # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
+        for last, found in cursor.fetchall() or [(upto, types)]:
+            present = frozenset(found)
+            whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
+            parameters |= {"after": after, "upto": last}
+            _fold_range(cursor, group, present, whose, parameters, small=small, events=events)
+            after = last
+
+
+def _fold_range(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    types: frozenset[str],
+    streams: LiteralString,
+    parameters: Mapping[str, Any],
+    *,
+    small: bool,
+    events: LiteralString,
+) -> None:
+    for projection in group.projections:
+        if projection.handler is not None and not types.isdisjoint(projection.events):
+            _hand_over(cursor, projection, streams, parameters)
+        for part in projection.statements:
+            if not types.isdisjoint(part.events):
+                query = _batch(streams, events) + part.text.replace("%", "%%")
+                cursor.execute(query, {**parameters, "types": list(part.events)}, prepare=small)
+
+
+class HandlerFailed(Exception):
+    """A projection in Python raised what is no error of the database; its cause says what."""
+
+    def __init__(self, projection: str, cause: Exception) -> None:
+        super().__init__(f"{projection}: {type(cause).__name__}: {cause}")
+
+
+# What comes from the world and not from an event: tried again, never parked.
+_PASSING = (psycopg.Error, OSError, MemoryError, RunfoldError)
+
+
+def _hand_over(
+    cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
+) -> None:
+    """Give the batch to a projection in Python, unless there is none for it."""
+    query = _batch(streams, THE_LOG) + statement("own_batch_events")
+    with cursor.connection.cursor() as reading:
+        reading.execute(query, {**parameters, "types": list(projection.events)})
+        batch = [RecordedEvent(*row) for row in reading.fetchall()]
+    if not batch or projection.handler is None:
+        return
+    try:
+        projection.handler(batch, cursor.connection)
+    except _PASSING:
+        raise
+    except Exception as exc:
+        raise HandlerFailed(projection.name, exc) from exc
+
+
+@cache
+def _batch(streams: LiteralString, events: LiteralString) -> LiteralString:
+    return statement("batch").replace("{streams}", streams).replace("{events}", events)

@@ -1,0 +1,103 @@
+"""Which version of a file each read table was built with; two definitions are never mixed in one table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from runfold.errors import CheckpointAhead
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.definition.contract import Projection
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.projections")
+
+log = logging.getLogger(__name__)
+
+
+def register_group(connection: psycopg.Connection[Any], group: Group, *, leading: bool = False) -> str | None:
+    """Make the group's checkpoint and note its projections; returns why it has to wait for a rebuild, or None.
+
+    A table that is new in a group that has folded already, and a file of another version than its table was built with,
+    wait, and the checkpoint says so. So does a group whose checkpoint lies ahead of the log. A changed text under the
+    same version is only warned of. A projection whose file is gone is forgotten: should it come back, it is new. But
+    who is `leading` already waits: the table was built meanwhile, and its file is elsewhere.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(statement("register_group"), {"group": group.name})
+        (position,) = cursor.fetchone() or (0,)
+        try:
+            check_checkpoint(cursor, group, position)
+        except CheckpointAhead as exc:
+            reason: str | None = str(exc)
+        else:
+            reason = _without_file(cursor, group, leading=leading) or _register_projections(cursor, group, position)
+        cursor.execute(statement("note_waiting"), {"group": group.name, "reason": reason})
+    return reason
+
+
+def note_built(cursor: psycopg.Cursor[Any], group: Group, built: Iterable[Projection], position: int) -> None:
+    """Note that these tables hold what their files say, in the transaction that makes it so."""
+    for projection in built:
+        cursor.execute(statement("built"), _noted(projection))
+    cursor.execute(
+        statement("note_waiting"), {"group": group.name, "reason": _register_projections(cursor, group, position)}
+    )
+
+
+def check_checkpoint(cursor: psycopg.Cursor[Any], group: Group, position: int) -> int:
+    """Refuse a checkpoint that lies ahead of the log, as after an older dump was restored; returns the log's head.
+
+    Such a group would pass by every event that the log is still to record up to there. Raises CheckpointAhead.
+    """
+    (head,) = cursor.execute(statement("log_head")).fetchone() or (0,)
+    if position > head:
+        raise CheckpointAhead(
+            f"the group {group.name} has folded up to {position}, and the log ends at {head}",
+            hint="if the log was restored, `runfold projection rebuild --all --restored` folds what it holds",
+            group=group.name,
+            position=position,
+            head=head,
+        )
+    return int(head)
+
+
+def _without_file(cursor: psycopg.Cursor[Any], group: Group, *, leading: bool) -> str | None:
+    cursor.execute(statement("registered_projections"), {"group": group.name})
+    gone = sorted({name for (name,) in cursor.fetchall()} - group.versions.keys())
+    if gone and leading:
+        return f"{gone[0]} was built meanwhile, and this worker has no file of it: restart it with RUNFOLD_PROJECTIONS"
+    for name in gone:
+        log.warning("%s has no file any more: its table stays as it is, and is not folded", name)
+        cursor.execute(statement("forget_projection"), {"name": name})
+    return None
+
+
+def _register_projections(cursor: psycopg.Cursor[Any], group: Group, position: int) -> str | None:
+    cursor.execute(statement("registered_projections"), {"group": group.name})
+    known = {name for (name,) in cursor.fetchall()}
+    for projection in group.projections:
+        if position > 0 and projection.name not in known:
+            return f"{projection.name} is new and the group stands at {position}: rebuild it"
+        cursor.execute(statement("register_projection"), _noted(projection))
+        version, digest, _ = cursor.fetchone() or (None, None, None)
+        if version != projection.version:
+            return (
+                f"{projection.name} was built with version {version},"
+                f" its file is version {projection.version}: rebuild it"
+            )
+        if digest != projection.digest:
+            log.warning("%s changed under the same version %s", projection.name, version)
+    return None
+
+
+def _noted(projection: Projection) -> dict[str, Any]:
+    return {
+        "name": projection.name,
+        "group": projection.group,
+        "version": projection.version,
+        "digest": projection.digest,
+    }

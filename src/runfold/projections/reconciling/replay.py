@@ -1,0 +1,183 @@
+"""Replay: fold one stream from its beginning, and make its rows what the log says, at the group's checkpoint.
+
+What a bad event or a hand broke in one execution, interaction, response or deployment is mended without a rebuild. A
+parked stream is folded up to its bad event; `parked retry` folds all of it, in order, by the same means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
+from runfold.projections.definition.catalogue import Catalogue, Group
+from runfold.projections.definition.contract import Projection
+from runfold.projections.folding.fold import FOLD_SESSION, NOT_PARKED, SOME_STREAMS, bind, fold_batch
+from runfold.projections.folding.own_checkpoint import hold_own, open_own
+from runfold.projections.folding.poison import check_constraints_of, refusing
+from runfold.projections.folding.registry import check_checkpoint
+from runfold.projections.folding.user_session import one_transaction
+from runfold.projections.reconciling.affected import KNOWN_GROUPS, Scope, scope_of, stream_column
+from runfold.projections.reconciling.pair import Pair, Reconciled, mend_copies, parents_first, write_differences
+from runfold.projections.reconciling.shadows import make_shadows
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.projections")
+
+THESE_STREAMS: LiteralString = f"{SOME_STREAMS} AND {NOT_PARKED}"
+
+
+@dataclass(slots=True)
+class Replayed(Reconciled):
+    """What a replay did to one table, or with `dry_run` would do; `differences` are those of the stream's rows."""
+
+    left_out: bool = False
+    """Rows of its group, a user's, belong to no one stream: only a rebuild makes them right."""
+
+
+def replay(
+    connection: psycopg.Connection[Any], catalogue: Catalogue, stream_id: str, *, dry_run: bool = False
+) -> list[Replayed]:
+    """Make the stream's rows in every group what the log says; with `dry_run` tell what would be written.
+
+    A parked stream is folded up to its bad event. The connection is in autocommit and of a role that may write the
+    tables; each group is one transaction, which holds its checkpoint. A user's group is folded in a session of its own
+    login. Raises UnknownStream, CheckpointAhead, and ProjectionInvalid for a user's group whose `stream_key` is wrong,
+    or whose tables wait for a rebuild, FoldFailed where one can not be folded.
+    """
+    connection.execute(FOLD_SESSION)
+    types = {kind for (kind,) in connection.execute(statement("stream_types"), {"stream": stream_id}).fetchall()}
+    if not types:
+        raise UnknownStream(
+            f"there is no stream {stream_id!r}", hint="name it whole, as execution-7", stream_id=stream_id
+        )
+    found: list[Replayed] = []
+    for group in catalogue.groups.values():
+        if types.isdisjoint(group.events):
+            continue
+        if group.own_login is not None:
+            found += _replay_own(connection, group, stream_id, dry_run=dry_run)
+            continue
+        with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
+            cursor.execute(statement("lock_checkpoint"), {"group": group.name})
+            row = cursor.fetchone()
+            if row is not None:
+                check_checkpoint(cursor, group, row[0])
+                found += replay_group(cursor, group, stream_id, row[0], dry_run=dry_run)
+    return found
+
+
+def _replay_own(connection: psycopg.Connection[Any], group: Group, stream_id: str, *, dry_run: bool) -> list[Replayed]:
+    if not can_replay(group):
+        return [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
+    if connection.execute(statement("checkpoint"), {"group": group.name}).fetchone() is None:
+        return []
+    with (
+        refusing(
+            lambda why: FoldFailed(
+                f"{stream_id} can not be folded in group {group.name}: {why}",
+                hint="mend the projection or its table",
+            )
+        ),
+        open_own(connection, group) as own,
+        one_transaction(own),
+        own.transaction(force_rollback=dry_run),
+        own.cursor() as cursor,
+    ):
+        position = hold_own(cursor, group)
+        check_checkpoint(cursor, group, position)
+        found = replay_group(cursor, group, stream_id, position, dry_run=dry_run)
+        check_constraints_of(cursor, group)
+    return found
+
+
+def can_replay(group: Group) -> bool:
+    """Whether it is known which rows of the group each stream concerns."""
+    known = group.name in KNOWN_GROUPS or not group.barriers
+    return known and all(stream_column(projection) is not None for projection in group.projections)
+
+
+def replay_group(
+    cursor: psycopg.Cursor[Any], group: Group, stream_id: str, position: int, *, dry_run: bool = False
+) -> list[Replayed]:
+    """Make the stream's rows in a group what the log says up to a position, in the caller's transaction.
+
+    The transaction holds the group's checkpoint, which stands at that position.
+    """
+    scope = scope_of(cursor, group, [stream_id])
+    members = [projection for projection in group.projections if stream_column(projection) is not None]
+    fold_scope(cursor, group, scope, position)
+    if group.own_login is not None:
+        _require_named(cursor, members, stream_id, scope)
+    pairs = {projection.name: Pair(cursor, projection, "pg_temp") for projection in members}
+    result = [
+        Replayed(projection.name, group.name, position, left_out=projection.name not in pairs)
+        for projection in group.projections
+    ]
+    for projection in members:
+        pair = pairs[projection.name]
+        pair.make_suspects(cursor)
+        pair.suspect_streams(cursor, stream_column(projection) or "", scope.values)
+    found = {name: pair.find(cursor) for name, pair in pairs.items()}
+    for each in result:
+        if not each.left_out:
+            each.differing = found[each.projection]
+            differences = pairs[each.projection].differences(cursor, limit=None, found=True)
+            each.differences = [difference for difference, _ in differences]
+    if not dry_run:
+        ordered = parents_first(cursor, members)
+        written = write_differences(cursor, [pairs[projection.name] for projection in ordered])
+        for each in result:
+            if not each.left_out:
+                done = written[each.projection]
+                each.inserted, each.updated, each.deleted = done.inserted, done.updated, done.deleted
+        mend_copies(cursor, members)
+    drop_shadows(cursor, group.projections, pairs.values())
+    return result
+
+
+def _require_named(
+    cursor: psycopg.Cursor[Any], projections: Iterable[Projection], stream_id: str, scope: Scope
+) -> None:
+    """Raise ProjectionInvalid where the stream makes rows that `stream_key` does not name after it."""
+    for projection in projections:
+        query = sql.SQL(statement("strangers")).format(
+            stream_key=sql.Identifier(stream_column(projection) or ""),
+            shadow=sql.Identifier("pg_temp", projection.table),
+        )
+        row = cursor.execute(query, {"values": [value.lower() for value in scope.values]}).fetchone()
+        if row is not None:
+            raise ProjectionInvalid(
+                f"{projection.name}: its stream_key, {stream_column(projection)}, is {row[0]} in a row of {stream_id}",
+                hint="stream_key is the column that names the stream: its id, what follows its category, or its row_id."
+                " Without one, say cross_stream: true",
+            )
+
+
+def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position: int) -> None:
+    """Fold the scope's streams into new temporary shadows up to a position; parked ones up to their bad event."""
+    make_shadows(cursor, group)
+    bind(cursor, ["pg_temp"])
+    fold_batch(
+        cursor,
+        group,
+        after=0,
+        upto=position,
+        types=frozenset(group.events),
+        streams=THESE_STREAMS,
+        barriers=NOT_PARKED,
+        given={"some": scope.folded},
+    )
+    cursor.execute("SET LOCAL search_path = DEFAULT")
+
+
+def drop_shadows(cursor: psycopg.Cursor[Any], projections: Sequence[Projection], pairs: Iterable[Pair] = ()) -> None:
+    """Drop what a replay made: the session may replay another group."""
+    names = [projection.table for projection in projections]
+    names += [name for pair in pairs for name in pair.temporary]
+    for name in names:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", name)))

@@ -1,0 +1,97 @@
+"""Shadows: temporary tables of the same shape as a group's live ones, and the log folded into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.definition.contract import Projection
+from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch
+
+# Large batches: nobody waits for these rows, and each pays for its statements once.
+_BATCH_SIZE = 50_000
+
+SHADOW_SCHEMA = "runfold_shadow"
+"""Where a rebuild's shadows are: tables that survive it when it is killed."""
+
+NOT_LEFT_OUT: LiteralString = (
+    "(NOT EXISTS (SELECT FROM runfold.rebuild_parked p"
+    " WHERE p.group_name = %(group)s AND p.stream_id = e.stream_id AND p.position <= e.position)"
+    f" AND {NOT_DISCARDED})"
+)
+"""The events that a rebuild folds: those of parked streams from the bad one on are left out, and discarded ones."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the group, the position reached, and the position to reach."""
+
+
+def make_shadow(
+    cursor: psycopg.Cursor[Any],
+    projection: Projection,
+    schema: str,
+    *,
+    kind: Literal["TEMPORARY", "UNLOGGED"],
+    indexed: bool,
+) -> None:
+    """Create an empty table of the live one's shape in another schema; foreign keys and triggers it has none."""
+    cursor.execute(
+        sql.SQL(
+            "CREATE {kind} TABLE {shadow}"
+            " (LIKE {live} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING CONSTRAINTS {indexes})"
+        ).format(
+            kind=sql.SQL(kind),
+            shadow=sql.Identifier(schema, projection.table),
+            live=sql.Identifier(projection.schema, projection.table),
+            indexes=sql.SQL("INCLUDING INDEXES" if indexed else ""),
+        )
+    )
+
+
+def make_shadows(cursor: psycopg.Cursor[Any], group: Group, *, indexed: bool = True) -> None:
+    """Create empty temporary tables, with the live ones' indexes unless said otherwise; they are the session's."""
+    for projection in group.projections:
+        make_shadow(cursor, projection, "pg_temp", kind="TEMPORARY", indexed=indexed)
+
+
+def fold_shadows(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    position: int,
+    *,
+    streams: LiteralString = NOT_PARKED,
+    stream: str | None = None,
+    barriers: LiteralString | None = None,
+    given: Mapping[str, Any] | None = None,
+    progress: Progress = lambda *_: None,
+) -> None:
+    """Fold the log up to a position into the group's shadows, in a transaction whose snapshot holds all of it.
+
+    `streams`, `stream`, `barriers` and `given` as `fold_batch` takes them. The bare table names stay bound to the
+    shadows.
+    """
+    bind(cursor, ["pg_temp"])
+    after = 0
+    while after < position:
+        bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
+        if bounds.events:
+            fold_batch(
+                cursor,
+                group,
+                after=after,
+                upto=bounds.upto,
+                types=bounds.types,
+                streams=streams,
+                stream=stream,
+                barriers=barriers,
+                given=given or {},
+            )
+        if after == 0:
+            for projection in group.projections:
+                # Without statistics the next batches are planned for empty tables.
+                cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("pg_temp", projection.table)))
+        after = bounds.upto
+        progress(group.name, after, position)

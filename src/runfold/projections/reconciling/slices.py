@@ -1,0 +1,237 @@
+"""The first fold of a rebuild: slices by stream hash, each by itself from nothing, on several connections.
+
+A slice is folded into temporary tables of its own connection, without standing rows and without indexes (with both
+where barriers cut the log), and its rows are appended to the shadows in the same transaction that notes it as done.
+Tables whose rows depend on several streams are not sliced. They are folded at once when the slices are done; or, where
+that would not give the same, the log is folded whole into them and into what they read, as one more task.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.fold import FOLD_SESSION, bind, fold_batch
+from runfold.projections.folding.poison import is_poison
+from runfold.projections.reconciling.pair import Pair
+from runfold.projections.reconciling.poisoned_slice import find_poison
+from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, fold_shadows, make_shadows
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.projections")
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+
+# A slice costs a scan of the log, so large logs have large slices: to sort on disk what does not fit into memory costs
+# less.
+EVENTS_A_SLICE = 300_000
+MOST_SLICES = 16
+# Each slice pays for each barrier, as much as for so many events.
+EVENTS_A_BARRIER = 1_000
+
+WHOLE = -1
+"""The number of the task that folds what can not be sliced."""
+
+_OF_SLICE: LiteralString = (
+    f"mod(hashtextextended(e.stream_id, 0) & 2147483647, %(slices)s) = %(slice)s AND {NOT_LEFT_OUT}"
+)
+_SLICE_EVENTS: LiteralString = "pg_temp.slice_events"
+
+REBUILD_SESSION: LiteralString = (
+    FOLD_SESSION
+    + """;
+    SET work_mem = '64MB';
+    SET maintenance_work_mem = '128MB';
+    SET temp_buffers = '64MB';
+    SET default_statistics_target = 10;
+    SET max_parallel_workers_per_gather = 0;
+    SET synchronous_commit = off;
+    SET client_connection_check_interval = '250ms'
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the first fold has to do: the group's tables up to a position, in so many slices."""
+
+    group: Group
+    digest: str
+    position: int
+    slices: int
+    events: int
+    barriers: int
+    types: frozenset[str]
+
+    @property
+    def across(self) -> Group | None:
+        """The projections that can not be sliced, where they can be folded at once when what they read is whole.
+
+        That is so unless a barrier lies between, or they read a table as it stood before each batch.
+        """
+        found = tuple(item for item in self.group.projections if item.cross_stream)
+        if not found or not self.group.barriers.isdisjoint(self.types) or any(item.reads_before for item in found):
+            return None
+        return replace(self.group, projections=found)
+
+    @property
+    def whole(self) -> Group | None:
+        """The projections that can be folded neither in slices nor `across` them, and what they read."""
+        if self.across is not None:
+            return None
+        needed = reads_of(self.group, [item.name for item in self.group.projections if item.cross_stream])
+        return needed if needed.projections else None
+
+    @property
+    def sliced(self) -> list[str]:
+        """The projections whose rows come from the slices."""
+        whole = self.whole
+        named = {item.name for item in whole.projections} if whole is not None else set()
+        alone = [item.name for item in self.group.projections if item.name not in named]
+        # Where something is sliced, so is what it reads; then the whole fold need not write that.
+        return [item.name for item in self.group.projections if not item.cross_stream] if alone else []
+
+    @property
+    def tasks(self) -> list[int]:
+        """The slices' numbers, and WHOLE; none for nothing."""
+        if not self.events:
+            return []
+        return [*([WHOLE] if self.whole is not None else []), *(range(self.slices) if self.sliced else ())]
+
+
+def slices_for(events: int, barriers: int, jobs: int) -> int:
+    """How many slices: as many for each connection, few enough for scans and barriers, and none for nothing."""
+    wanted = max(1, min(-(-events // EVENTS_A_SLICE), MOST_SLICES))
+    wanted = -(-wanted // jobs) * jobs
+    return max(1, min(wanted, events // (EVENTS_A_BARRIER * barriers) if barriers else events))
+
+
+def reads_of(group: Group, names: Sequence[str]) -> Group:
+    """The part of a group that these projections need: themselves and what they read, directly or not."""
+    by_table = {projection.table: projection for projection in group.projections}
+    needed = {projection.table for projection in group.projections if projection.name in names}
+    while (
+        more := {read for table in needed for read in (*by_table[table].reads, *by_table[table].reads_before)} - needed
+    ):
+        needed |= more
+    return replace(group, projections=tuple(item for item in group.projections if item.table in needed))
+
+
+def fold_slices(
+    connect: Connect, plan: Plan, done: set[int], *, jobs: int, park: bool, progress: Callable[[int], None]
+) -> None:
+    """Do the tasks that are not done, `jobs` at a time; `progress` is told the events folded so far, about.
+
+    What can not be folded raises RebuildFailed naming its stream, or with `park` is left out of the rebuild from its
+    first bad event on. The first failure stops the others.
+    """
+    todo = [task for task in plan.tasks if task not in done]
+    share = plan.events / max(1, plan.slices)
+    stop = threading.Event()
+    lock = threading.Lock()
+    folded = share * len(done - {WHOLE})
+    progress(int(folded))
+
+    def work() -> None:
+        nonlocal folded
+        while not stop.is_set():
+            with lock:
+                if not todo:
+                    return
+                task = todo.pop(0)
+            try:
+                with connect() as connection:
+                    connection.execute(REBUILD_SESSION)
+                    _do(connection, plan, task, park=park)
+                with lock:
+                    folded += share if task != WHOLE else 0
+                    progress(int(folded))
+            except BaseException:
+                stop.set()
+                raise
+
+    with ThreadPoolExecutor(jobs, thread_name_prefix="runfold-rebuild") as threads:
+        running = [threads.submit(work) for _ in range(min(jobs, len(todo)))]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+        for each in running:
+            each.result()
+
+
+def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
+    """Fold what is not sliced over the finished shadows of the slices, in the caller's transaction."""
+    if plan.across is not None:
+        bind(cursor, [SHADOW_SCHEMA])
+        fold_batch(cursor, plan.across, after=0, upto=plan.position, types=plan.types, streams=NOT_LEFT_OUT)
+        cursor.execute("SET LOCAL search_path = DEFAULT")
+
+
+def _do(connection: psycopg.Connection[Any], plan: Plan, task: int, *, park: bool) -> None:
+    """Do one task in one transaction; when a stream can not be folded, find it, and do it again without."""
+    while True:
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(statement("rebuild_hold"), {"group": plan.group.name, "digest": plan.digest})
+                if cursor.rowcount != 1:
+                    return
+                cursor.execute(statement("rebuild_slice_done"), {"group": plan.group.name, "slice": task})
+                if cursor.rowcount == 1:
+                    _fold(cursor, plan, task)
+            return
+        except psycopg.Error as exc:
+            leave_out_poison(connection, plan, exc, park=park)
+
+
+def leave_out_poison(connection: psycopg.Connection[Any], plan: Plan, failure: psycopg.Error, *, park: bool) -> None:
+    """Find the stream that a fold failed at and, with `park`, leave it out; raise what is no stream's fault."""
+    if isinstance(failure, psycopg.OperationalError) or not is_poison(failure):
+        raise failure
+    find_poison(connection, plan.group, plan.position, plan.types, failure, park=park)
+
+
+def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
+    if task == WHOLE:
+        assert plan.whole is not None
+        group, results = plan.whole, {item.name for item in plan.whole.projections} - set(plan.sliced)
+        make_shadows(cursor, group)
+        fold_shadows(cursor, group, plan.position, streams=NOT_LEFT_OUT)
+    else:
+        group, results = plan.group, set(plan.sliced)
+        if plan.barriers:
+            # What comes after a barrier looks up the rows that stand: without indexes it would read the tables whole
+            # for each of them.
+            make_shadows(cursor, group)
+            which = {"slices": plan.slices, "slice": task}
+            fold_shadows(cursor, group, plan.position, streams=_OF_SLICE, barriers=NOT_LEFT_OUT, given=which)
+        else:
+            make_shadows(cursor, group, indexed=False)
+            _gather(cursor, plan, task)
+            bind(cursor, ["pg_temp"])
+            fold_batch(cursor, group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
+    for projection in group.projections:
+        if projection.name in results:
+            Pair(cursor, projection, SHADOW_SCHEMA).copy_rows(cursor, "pg_temp")
+
+
+def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
+    """Copy the events of a slice out of the log: it is read once, and not once a statement."""
+    cursor.execute(
+        statement("gather_slice").replace("{streams}", _OF_SLICE),
+        {
+            "group": plan.group.name,
+            "upto": plan.position,
+            "types": sorted(plan.types),
+            "slices": plan.slices,
+            "slice": number,
+        },
+    )
+    cursor.execute(sql.SQL("ANALYZE {} (position, type, stream_id)").format(sql.Identifier("pg_temp", "slice_events")))

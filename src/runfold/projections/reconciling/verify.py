@@ -1,0 +1,194 @@
+"""Verify: fold the log again, into temporary tables, and compare them whole with the live ones.
+
+Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with the rows it stands for, so the
+snapshot holds each group's tables exactly at its checkpoint: nothing is locked, the worker goes on, and no difference
+is due to timing. Of one stream, or of a sample of streams, only their rows are folded and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from runfold.projections.definition.catalogue import Catalogue, Group
+from runfold.projections.definition.contract import Projection
+from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.registry import check_checkpoint
+from runfold.projections.reconciling.affected import Scope, scope_of, stream_column
+from runfold.projections.reconciling.pair import Difference, Pair
+from runfold.projections.reconciling.replay import fold_scope
+from runfold.projections.reconciling.shadows import Progress, fold_shadows, make_shadows
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.projections")
+
+SHOWN = 100
+"""Differences of a table that are kept in full unless more are asked for."""
+
+Told = Callable[[str, Difference], None]
+"""Told a projection's name and a difference."""
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found in one table at a position: how many rows, how many differ, the first of those in full.
+
+    Neither side holds what waits in the parked streams, nor the discarded events (their positions).
+    """
+
+    projection: str
+    group: str
+    position: int
+    rows: int
+    differing: int
+    differences: list[Difference]
+    parked_streams: list[str] = field(default_factory=list)
+    discarded_events: list[int] = field(default_factory=list)
+    streams: int | None = None
+    """How many streams were looked at; None: all."""
+    left_out: bool = False
+    """Its rows belong to no stream, so a sample says nothing of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Which differences are wanted, and of which streams."""
+
+    limit: int | None
+    told: Told | None
+    streams: Sequence[str] | None = None
+    scope: Scope | None = None
+
+
+def verify(
+    connection: psycopg.Connection[Any],
+    catalogue: Catalogue,
+    names: Iterable[str] = (),
+    *,
+    streams: Sequence[str] | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    limit: int | None = SHOWN,
+    told: Told | None = None,
+    progress: Progress = lambda *_: None,
+) -> list[Verification]:
+    """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
+
+    `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
+    many differences of a table are returned in full; without a limit each is given to `told` as it is found and none
+    is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's tables are
+    folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
+    """
+    wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
+    found: list[Verification] = []
+    for group in catalogue.groups.values():
+        members = [projection for projection in group.projections if projection.name in wanted]
+        if not members:
+            continue
+        with group.session(connection) as session, session.cursor() as cursor:
+            cursor.execute(FOLD_SESSION)
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            try:
+                row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
+                position = row[0] if row is not None else 0
+                check_checkpoint(cursor, group, position)
+                # The login of a user's group need not know which streams there are: the caller's looks.
+                with connection.cursor() as looking:
+                    if sample is not None:
+                        asked = {"seed": seed, "streams": sample, "upto": position}
+                        looking.execute(statement("sample_streams"), asked)
+                        streams = [name for (name,) in looking.fetchall()]
+                    scope = None if streams is None else scope_of(looking, group, streams)
+                look = _Look(limit, told, streams, scope)
+                found += _verify_group(cursor, group, members, position, look, progress)
+            finally:
+                # The temporary tables go with the transaction, and nothing else was written.
+                cursor.execute("ROLLBACK")
+    for verification in found:
+        if sample is None and streams is None:
+            _record(connection, "record_verification", verification)
+        elif (verification.streams or 0) > 1 and not verification.left_out:
+            _record(connection, "record_sample", verification)
+    return found
+
+
+def _record(connection: psycopg.Connection[Any], how: str, found: Verification) -> None:
+    connection.execute(
+        statement(how),
+        {
+            "projection": found.projection,
+            "position": found.position,
+            "streams": found.streams,
+            "differences": found.differing,
+        },
+    )
+
+
+def _verify_group(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    members: list[Projection],
+    position: int,
+    look: _Look,
+    progress: Progress,
+) -> list[Verification]:
+    scope = look.scope
+    if scope is None:
+        make_shadows(cursor, group)
+        fold_shadows(cursor, group, position, progress=progress)
+    else:
+        fold_scope(cursor, group, scope, position)
+    cursor.execute(statement("parked_in_group"), {"group": group.name})
+    parked = [stream for (stream,) in cursor.fetchall()]
+    if scope is not None:
+        parked = [stream for stream in parked if stream in scope.rows_of]
+    cursor.execute(statement("discarded_in_group"), {"group": group.name, "upto": position})
+    discarded = [where for where, stream in cursor.fetchall() if scope is None or stream in scope.rows_of]
+    found = []
+    for projection in members:
+        verification = _compare(cursor, projection, position, look)
+        verification.parked_streams = parked
+        verification.discarded_events = discarded
+        verification.streams = None if look.streams is None else len(look.streams)
+        found.append(verification)
+    return found
+
+
+def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int, look: _Look) -> Verification:
+    scope = look.scope
+    found = Verification(projection.name, projection.group, position, 0, 0, [])
+    column = None
+    if scope is not None and (column := stream_column(projection)) is None:
+        found.left_out = True
+        return found
+    values = scope.values if scope is not None else ()
+    pair = Pair(cursor, projection, "pg_temp")
+    differences = pair.differences(cursor, limit=look.limit, column=column, values=values)
+    for counted, (difference, count) in enumerate(differences, start=1):
+        found.differing = max(count, counted)
+        if look.told is not None:
+            look.told(projection.name, difference)
+        if look.limit is not None:
+            found.differences.append(difference)
+    if projection.name == "workflow_status":
+        for copy in _compare_copies(cursor, None if scope is None else set(values)):
+            found.differing += 1
+            if look.told is not None:
+                look.told(projection.name, copy)
+            if look.limit is not None:
+                found.differences.append(copy)
+    found.rows = pair.count(cursor, column, values)
+    return found
+
+
+def _compare_copies(cursor: psycopg.Cursor[Any], only: set[str] | None) -> list[Difference]:
+    """The columns that `workflows` keeps a copy of."""
+    found: dict[str, Difference] = {}
+    for workflow, column, copied, truth in cursor.execute(statement("workflow_copies")).fetchall():
+        if only is None or workflow in only:
+            difference = found.setdefault(workflow, Difference({"workflows.id": workflow}, "different", {}))
+            difference.columns[column] = (copied, truth)
+    return list(found.values())

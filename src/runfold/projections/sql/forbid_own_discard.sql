@@ -1,2 +1,0 @@
--- forbid_own_discard: takes back what allow_own_discard allowed that session. Parameters: group, pid.
-DELETE FROM runfold.own_discards WHERE group_name = %(group)s AND pid = %(pid)s

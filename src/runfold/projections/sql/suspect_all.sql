@@ -1,2 +1,0 @@
--- suspect_all: notes the keys that compare_all found. The runner puts in the names.
-INSERT INTO {suspects} SELECT * FROM {compared}

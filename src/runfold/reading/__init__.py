@@ -1,0 +1,1 @@
+"""What people read: the present here, the past in `past`."""

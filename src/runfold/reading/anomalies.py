@@ -1,0 +1,98 @@
+"""Anomalies: events that came where the vocabulary does not allow them, and what the folds made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from runfold.errors import InvalidInput
+from runfold.reading.status import Row, statement
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of anomalies ended: after a position, or after one projection's anomaly at it."""
+
+    position: int
+    projection: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.position}" if self.projection is None else f"{self.position}.{self.projection}"
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """The place of that text; raises InvalidInput."""
+        position, dot, projection = text.partition(".")
+        if not (position.isascii() and position.isdecimal() and len(position) < 19) or (dot and not projection):
+            raise InvalidInput(
+                f"{text!r} is no place", hint="say a position, or take a cursor", code="invalid_cursor", found=text
+            )
+        return cls(int(position), projection if dot else None)
+
+
+def list_anomalies(
+    connection: psycopg.Connection[Any],
+    *,
+    stream_id: str | None = None,
+    projection: str | None = None,
+    code: str | None = None,
+    since: datetime | None = None,
+    after: Place | None = None,
+    limit: int = 20,
+) -> list[Row]:
+    """Anomalies in the order of the log, `limit` at most, after a place; each with its event and its `cursor`.
+
+    `since` means events recorded after that time. `applied` says whether the event changed its row all the same, `made`
+    what became of it, in words. The connection is in autocommit.
+    """
+    begin = after or Place(0)
+    if since is not None:
+        (since_position,) = connection.execute(statement("position_at"), {"time": since}).fetchone() or (0,)
+        if since_position > begin.position:
+            begin = Place(since_position)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            statement("anomalies"),
+            {
+                "stream": stream_id,
+                "projection": projection,
+                "code": code,
+                "after_position": begin.position,
+                # Every projection's name sorts before this one.
+                "after_projection": begin.projection if begin.projection is not None else "\U0010ffff",
+                "limit": limit,
+            },
+            prepare=False,
+        ).fetchall()
+    return [
+        {**row, "applied": _applied(row), "made": _made(row), "cursor": str(Place(row["position"], row["projection"]))}
+        for row in rows
+    ]
+
+
+def _applied(row: Row) -> bool:
+    if row["code"] == "missing_row" and row["type"] == "ResponseMatched":
+        return bool(row["had_row"])
+    return bool(row["code"] == "illegal_transition")
+
+
+def _made(row: Row) -> str:
+    detail = row["detail"]
+    match row["code"]:
+        case "illegal_transition":
+            return f"applied: {detail.get('from') or 'nothing'} -> {detail.get('to')}"
+        case "after_end":
+            return f"not applied: it had ended as {detail.get('status')}"
+        case "already_exists":
+            return "not applied: there was one already"
+        case "execution_ended":
+            return "not applied: the execution had ended"
+        case "missing_row" if row["type"] == "ResponseMatched" and row["had_row"]:
+            return "applied, without the interaction: there was no such one"
+        case "missing_row":
+            return "not applied: there was no row"
+    return "not known to this runfold"

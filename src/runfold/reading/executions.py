@@ -1,0 +1,161 @@
+"""Executions as people read them: a list, and one with its nodes, pauses and log lines, now or as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from runfold.errors import PositionUnavailable, UnknownExecution
+from runfold.projections.definition.catalogue import Catalogue
+from runfold.reading.lists import page, place
+from runfold.reading.pages import Cursor
+from runfold.reading.past.reader import open_past
+from runfold.reading.status import Row, statement
+
+_LIKE_SIGNS = re.compile(r"([%_\\])")
+_ESCAPED = r"\\\1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which executions: those for which everything holds that is given. `until` itself is not among them.
+
+    `error` is a text within the error message, in any case; `min_duration` is in milliseconds.
+    """
+
+    status: str | None = None
+    workflow_id: UUID | None = None
+    mode: str | None = None
+    trigger: str | None = None
+    parent: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    min_duration: int | None = None
+    error: str | None = None
+
+
+def list_executions(
+    connection: psycopg.Connection[Any], wanted: Filter = Filter(), *, after: Cursor | None = None, limit: int = 20
+) -> list[Row]:
+    """The newest executions by creation, `limit` at most, the ones that come after `after`; each with its `cursor`."""
+    error = None if wanted.error is None else f"%{_LIKE_SIGNS.sub(_ESCAPED, wanted.error)}%"
+    parameters = {
+        "status": wanted.status,
+        "workflow": wanted.workflow_id,
+        "mode": wanted.mode,
+        "trigger": wanted.trigger,
+        "parent": wanted.parent,
+        "since": wanted.since,
+        "until": wanted.until,
+        "min_duration": wanted.min_duration,
+        "error": error,
+        "limit": limit,
+        **place(after),
+    }
+    return page(connection, "executions", parameters, sorted_by="created_at")
+
+
+def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, logs: int = 50) -> Row:
+    """One execution with `nodes`, `attempts`, `pauses`, `children` and its last `logs`; raises UnknownExecution.
+
+    `attempts` (the log's, 10,000 at most) are starts and failures of the nodes' attempts; `children` (1,000 at most)
+    are the executions that name this one as their parent.
+    """
+
+    def ask(name: str, parameters: Row) -> list[Row]:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(_bound(name, "public"), parameters).fetchall()
+
+    found = _read(ask, execution_id, logs)
+    if found is None:
+        raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
+    return found
+
+
+def read_execution_at(
+    connection: psycopg.Connection[Any],
+    catalogue: Catalogue,
+    execution_id: str,
+    *,
+    position: int | None = None,
+    time: datetime | None = None,
+    event: int | None = None,
+    logs: int = 50,
+) -> Row:
+    """The same as it was at a position, at a time, or after the execution's own `event`-th event.
+
+    `as_of` in it says where that is: `position`, `event` (the execution's last one up to there), `parked_streams` and
+    `discarded_events`. Reads the execution's streams alone, by index. The connection is in autocommit. Raises
+    UnknownExecution, PositionUnavailable.
+    """
+    if event is not None:
+        position = _position_of_event(connection, execution_id, event)
+    with open_past(connection, catalogue, position=position, time=time, execution=execution_id) as past:
+
+        def ask(name: str, parameters: Row) -> list[Row]:
+            return past.execute(_bound(name, "pg_temp"), parameters, row_factory=dict_row).fetchall()
+
+        found = _read(ask, execution_id, logs)
+        last = _event(connection, execution_id, upto=past.position)
+        if found is None or last is None:
+            known = _event(connection, execution_id) is not None
+            raise UnknownExecution(
+                f"there was no execution {execution_id!r} at position {past.position}",
+                hint="it came later, or its workflow had been deleted" if known else "see `runfold execution list`",
+            )
+        as_of = {
+            "position": past.position,
+            "event": last,
+            "parked_streams": past.parked(),
+            "discarded_events": past.discarded(),
+        }
+    return {**found, "as_of": as_of}
+
+
+def _read(ask: Callable[[str, Row], list[Row]], execution_id: str, logs: int) -> Row | None:
+    found = ask("execution", {"execution_id": execution_id})
+    if not found:
+        return None
+    return {
+        **found[0],
+        "nodes": ask("execution_nodes", {"execution_id": execution_id}),
+        "attempts": ask("execution_attempts", {"execution_id": execution_id, "limit": 10_000}),
+        "pauses": ask("execution_pauses", {"execution_row": found[0]["id"]}),
+        "children": ask("execution_children", {"execution_id": execution_id, "limit": 1_000}),
+        "logs": ask("execution_logs", {"execution_id": execution_id, "limit": logs}),
+    }
+
+
+def _bound(name: str, schema: LiteralString) -> LiteralString:
+    return statement(name).replace("{tables}", schema)
+
+
+def _position_of_event(connection: psycopg.Connection[Any], execution_id: str, event: int) -> int:
+    found = _event(connection, execution_id, version=event)
+    if found is not None:
+        return int(found["position"])
+    last = _event(connection, execution_id)
+    if last is None:
+        raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
+    raise PositionUnavailable(
+        f"execution {execution_id} has no event {event}",
+        hint=f"its last one is {last['stream_version']}",
+        position=None,
+        safe_head=None,
+    )
+
+
+def _event(
+    connection: psycopg.Connection[Any], execution_id: str, *, version: int | None = None, upto: int | None = None
+) -> Row | None:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            statement("event_of_stream"), {"stream": f"execution-{execution_id}", "version": version, "upto": upto}
+        ).fetchone()

@@ -1,0 +1,60 @@
+"""What waits for people, and what was deployed: lists by keyset, each row with its `cursor` for the page after it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from runfold.reading.pages import Cursor
+from runfold.reading.status import Row, statement
+
+_NO_ID = UUID(int=0)
+
+
+def list_interactions(
+    connection: psycopg.Connection[Any],
+    *,
+    status: str | None = None,
+    workflow_id: UUID | None = None,
+    after: Cursor | None = None,
+    limit: int = 20,
+) -> list[Row]:
+    """Interactions by deadline, those without one last; `limit` at most, the ones that come after `after`."""
+    began = "-infinity" if after is None else "infinity"
+    parameters = {
+        "status": status,
+        "workflow": workflow_id,
+        "after_time": after.time if after is not None and after.time is not None else began,
+        "after_id": _NO_ID if after is None else after.id,
+        "limit": limit,
+    }
+    return page(connection, "interactions", parameters, sorted_by="timeout_at")
+
+
+def list_deployments(
+    connection: psycopg.Connection[Any],
+    *,
+    status: str | None = None,
+    workflow_id: UUID | None = None,
+    after: Cursor | None = None,
+    limit: int = 20,
+) -> list[Row]:
+    """Deployments, the newest first; `limit` at most, the ones that come after `after`."""
+    parameters = {"status": status, "workflow": workflow_id, "limit": limit, **place(after)}
+    return page(connection, "deployments", parameters, sorted_by="started_at")
+
+
+def place(after: Cursor | None) -> Row:
+    """The keyset's parameters of a list without nulls in its key."""
+    return {"after_time": after and after.time, "after_id": after and after.id}
+
+
+def page(connection: psycopg.Connection[Any], name: str, parameters: Row, *, sorted_by: str) -> list[Row]:
+    """One page of a list, each row with its cursor."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        # A prepared statement would be planned for any filter, and so for none.
+        rows = cursor.execute(statement(name), parameters, prepare=False).fetchall()
+    return [{**row, "cursor": str(Cursor(row[sorted_by], row["id"]))} for row in rows]

@@ -1,0 +1,168 @@
+"""Which streams a look at the past folds: all, or a few that are read by index, whatever the size of the log.
+
+The rows of a few streams depend on more than those: on deletions, and, as `projections.reconciling.affected` knows, a
+workflow's status on its executions and a response on what it answers. Those are folded too, and their rows left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.fold import NOT_PARKED, bind, fold_batch
+from runfold.projections.reconciling.affected import (
+    interactions_of,
+    of_category,
+    responses_to,
+    stream_column,
+    workflows_of,
+)
+from runfold.projections.reconciling.pair import stream_values
+from runfold.projections.reconciling.shadows import Progress, fold_shadows
+from runfold.reading.status import statement
+
+_DELETION = "WorkflowDeleted"
+_STATUS = "workflow_status"
+
+# Of the streams that only a deletion is read from, nothing else is: their rows were not asked for.
+_THESE_STREAMS: LiteralString = (
+    "(e.stream_id = ANY (%(read_streams)s) AND (e.stream_id = ANY (%(own_streams)s) OR e.type = ANY (%(deletions)s))"
+    f" AND {NOT_PARKED})"
+)
+# A barrier that is not ours may concern any row, and is in no index.
+_THESE_STREAMS_AND_BARRIERS: LiteralString = (
+    "((e.stream_id = ANY (%(read_streams)s) AND (e.stream_id = ANY (%(own_streams)s) OR e.type = ANY (%(deletions)s))"
+    f" OR e.type = ANY (%(other_barriers)s)) AND {NOT_PARKED})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one group folds: these streams (None: all), and of those that delete their rows the deletions."""
+
+    streams: tuple[str, ...] | None = None
+    deletions: tuple[str, ...] = ()
+
+    def condition(self, group: Group) -> tuple[LiteralString, Mapping[str, Any]]:
+        """The condition on events that are within reach and are to be folded, and the parameters that it names."""
+        if self.streams is None:
+            return NOT_PARKED, {}
+        others = sorted(group.barriers - {_DELETION})
+        return _THESE_STREAMS_AND_BARRIERS if others else _THESE_STREAMS, {
+            "read_streams": [*self.streams, *self.deletions],
+            "own_streams": list(self.streams),
+            "deletions": [_DELETION],
+            "other_barriers": others,
+        }
+
+    def fold(
+        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
+    ) -> None:
+        """Fold what is within reach, from the log's start up to a position, into the group's shadows."""
+        if self.streams is None:
+            fold_shadows(cursor, group, upto, progress=progress)
+            return
+        bind(cursor, ["pg_temp"])
+        condition, named = self.condition(group)
+        cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
+        types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
+        fold_batch(
+            cursor, group, after=0, upto=upto, types=types & frozenset(group.events), streams=condition, given=named
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The streams whose rows are wanted; None: all."""
+
+    streams: tuple[str, ...] | None = None
+
+    def fold(
+        self,
+        cursor: psycopg.Cursor[Any],
+        group: Group,
+        upto: int,
+        *,
+        wanted: frozenset[str],
+        progress: Progress = lambda *_: None,
+    ) -> tuple[Reach, set[str]]:
+        """Fold the wanted tables of a group, with what they depend on, into its shadows.
+
+        Returns what was folded, and the tables that are right. Those lose the rows that were not wanted; others, which
+        were folded for what they tell the wanted ones, are dropped.
+        """
+        tables = {projection.table for projection in group.projections}
+        if self.streams is None:
+            Reach().fold(cursor, group, upto, progress=progress)
+            return Reach(), tables
+        rows_of = {*self.streams}
+        folded = {*self.streams}
+        if group.name == "interaction":
+            rows_of |= responses_to(cursor, of_category(rows_of, "interaction"), upto)
+            folded = rows_of | interactions_of(cursor, of_category(rows_of, "response"), upto)
+        elif _STATUS in wanted:
+            folded |= _latest(cursor, of_category(rows_of, "deployment"), upto)
+        reach = reach_of(cursor, folded, upto)
+        reach.fold(cursor, group, upto, progress=progress)
+        values = _values(rows_of)
+        for projection in group.projections:
+            table = sql.Identifier("pg_temp", projection.table)
+            column = stream_column(projection)
+            if column is None or projection.table == _STATUS not in wanted:
+                cursor.execute(sql.SQL("DROP TABLE {}").format(table))
+                tables.discard(projection.table)
+            elif projection.cross_stream or folded != rows_of:
+                beside = sql.SQL("DELETE FROM {} AS t WHERE t.{}::text <> ALL (%s)")
+                cursor.execute(beside.format(table, sql.Identifier(column)), (values,))
+        return reach, tables
+
+
+def scope_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Scope:
+    """These streams, and the deployments of the workflows that the executions among them were created for."""
+    wanted = list(dict.fromkeys(streams))
+    workflows = workflows_of(cursor, of_category(wanted, "execution"), upto)
+    return Scope(tuple(dict.fromkeys([*wanted, *sorted(workflows)])))
+
+
+def scope_of_execution(cursor: psycopg.Cursor[Any], execution_id: str, upto: int) -> Scope:
+    """An execution with its log, its interactions, the executions it started, and its workflow's deployments."""
+    rows = cursor.execute(statement("streams_of_execution"), {"execution_id": execution_id, "upto": upto}).fetchall()
+    workflows = workflows_of(cursor, [f"execution-{execution_id}"], upto)
+    return Scope(tuple(dict.fromkeys([*(stream for (stream,) in rows), *sorted(workflows)])))
+
+
+def reach_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Reach:
+    """These streams, with the deletions up to a position that concern their rows."""
+    wanted = tuple(dict.fromkeys(streams))
+    rows = cursor.execute(statement("deletions_of_streams"), {"streams": list(wanted), "upto": upto}).fetchall()
+    return Reach(wanted, tuple(stream for (stream,) in rows if stream not in wanted))
+
+
+def executions_of_workflows() -> LiteralString:
+    """The query for the executions of workflows, in the group that folds them; what that leaves out makes no row."""
+    return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
+
+
+def _latest(cursor: psycopg.Cursor[Any], deployments: list[str], upto: int) -> set[str]:
+    """The streams of the executions any of which may be the latest of a workflow at a position."""
+    query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
+    workflows = [stream.partition("-")[2] for stream in deployments]
+    asked = {"group": "execution", "workflows": workflows, "upto": upto}
+    return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
+
+
+def _values(streams: Iterable[str]) -> list[str]:
+    """What the columns that name the stream hold for these, as text: a UUID in its own form, too."""
+    values = stream_values(streams)
+    for value in list(values):
+        try:
+            values.append(str(UUID(value)))
+        except ValueError:
+            continue
+    return values

@@ -1,0 +1,229 @@
+"""Why a value is what it is: the event after which it last differed from before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.definition.contract import Projection
+from runfold.projections.folding.fold import FOLD_SESSION, bind
+from runfold.projections.reconciling.affected import stream_column
+from runfold.projections.reconciling.shadows import make_shadows
+from runfold.reading.past.affected import Reach, reach_of
+from runfold.reading.past.reader import closure, require_runfolds, safe_head
+from runfold.reading.past.search import LastChange, Progress
+from runfold.reading.status import Row, statement
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What made a value. `event` as the log has it, with its `actor`; `kind` is made, changed or removed.
+
+    `before` and `after` are JSON values; None also where there was, or is, no row: `kind` tells.
+    """
+
+    table: str
+    key: dict[str, str]
+    column: str
+    kind: str
+    before: Any
+    after: Any
+    event: Row
+    parked_streams: list[Row] = field(default_factory=list)
+    discarded_events: list[Row] = field(default_factory=list)
+
+
+def why(
+    connection: psycopg.Connection[Any],
+    catalogue: Catalogue,
+    table: str,
+    key: str,
+    column: str,
+    *,
+    progress: Progress = lambda *_: None,
+) -> Why:
+    """The event after which a column of a row last differed from before, up to the safe head.
+
+    `key` is the value of the table's key (several: with a comma between), or of a column that is unique by itself, an
+    execution_id for instance. Folds the streams that the row depends on, the last events first. The connection is in
+    autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, InvalidInput for a user's own table.
+    """
+    projection = _projection(catalogue, table)
+    require_runfolds(catalogue.groups[projection.group], projection.table)
+    place = Place.of(connection, projection, key, column)
+    head = safe_head(connection)
+    connection.execute(FOLD_SESSION)
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
+    try:
+        streams = _streams(connection, projection, place, head)
+        group = closure(catalogue.groups[projection.group], [projection.table])
+        with connection.cursor() as cursor:
+            reach = Reach() if streams is None else reach_of(cursor, streams, head)
+            make_shadows(cursor, group)
+            bind(cursor, ["pg_temp"])
+            found = LastChange(
+                cursor,
+                group,
+                projection,
+                reach,
+                head,
+                column=column,
+                row=_equal(place.key, place.types, "key_"),
+                key={f"key_{name}": value for name, value in place.key.items()},
+                workflow=place.key["workflow_id"] if projection.name == "workflow_status" else None,
+                progress=progress,
+            ).find()
+        if found is None:
+            raise _no_row(projection, place)
+        position, before, after = found
+        left_out = {"groups": [group.name], "streams": streams, "upto": head}
+        with connection.cursor(row_factory=dict_row) as rows:
+            event = rows.execute(statement("event_at"), {"position": position}).fetchone()
+            parked = rows.execute(statement("parked_until"), left_out).fetchall()
+            discarded = rows.execute(statement("discarded_until"), left_out).fetchall()
+    finally:
+        if not connection.closed:
+            connection.rollback()
+    return Why(
+        table=f"{projection.schema}.{projection.table}",
+        key=place.key,
+        column=column,
+        kind="removed" if not after.exists else "changed" if before.exists else "made",
+        before=before.json(),
+        after=after.json(),
+        event=event or {},
+        parked_streams=parked,
+        discarded_events=discarded,
+    )
+
+
+def _projection(catalogue: Catalogue, table: str) -> Projection:
+    for projection in catalogue.projections:
+        if table in (projection.table, f"{projection.schema}.{projection.table}"):
+            return projection
+    known = ", ".join(sorted(projection.table for projection in catalogue.projections))
+    raise UnknownTable(f"there is no read table {table!r}", hint=f"there are {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row by its key (columns and values as text), the columns' types, the column, and the row as it is, if it is."""
+
+    key: dict[str, str]
+    types: dict[str, str]
+    column: str
+    row: Row | None
+
+    @classmethod
+    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> Place:
+        table = sql.Identifier(projection.schema, projection.table)
+        columns = connection.execute(statement("columns_of_table"), {"table": table.as_string(connection)}).fetchall()
+        types = {name: kind for name, kind, _ in columns}
+        if column not in types:
+            raise UnknownColumn(
+                f"{projection.table} has no column {column!r}", hint=f"it has {', '.join(types)}", column=column
+            )
+        parts = [part.strip() for part in key.split(",")] if len(projection.key) > 1 else [key]
+        whole = [projection.key] if len(parts) == len(projection.key) else []
+        # A column by itself: one that is unique, or a part of the key where only one row has that value.
+        alone = [(name,) for name, _, unique in columns if unique or name in projection.key] if len(parts) == 1 else []
+        known: dict[str, str] | None = None
+        for names in dict.fromkeys([*whole, *alone]):
+            wanted = {name: _canonical(part, types[name]) for name, part in zip(names, parts, strict=True)}
+            asked = {name: value for name, value in wanted.items() if value is not None}
+            if len(asked) < len(names):
+                continue
+            rows = _live_rows(connection, table, asked, types)
+            if len(rows) == 1:
+                return cls({name: str(rows[0][name]) for name in projection.key} | asked, types, column, rows[0])
+            known = asked if len(projection.key) == 1 and not rows else known
+        if known is None:
+            raise UnknownRow(f"{projection.table} has no row of key {key!r}", hint=_keys(projection, types), key=key)
+        return cls(known, types, column, None)
+
+
+def _canonical(value: str, kind: str) -> str | None:
+    """The value as its type writes it; None where it is none of that type."""
+    try:
+        if kind == "uuid":
+            return str(UUID(value))
+        if kind in ("bigint", "integer", "smallint"):
+            return str(int(value))
+    except ValueError:
+        return None
+    return value
+
+
+def _keys(projection: Projection, types: dict[str, str]) -> str:
+    return "its key is " + ", ".join(f"{name} ({types[name]})" for name in projection.key)
+
+
+def _live_rows(
+    connection: psycopg.Connection[Any], table: sql.Identifier, wanted: dict[str, str], types: dict[str, str]
+) -> list[Row]:
+    """The rows of these values, two at most."""
+    query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t WHERE {} LIMIT 2").format(table, _equal(wanted, types))
+    try:
+        return [dict(orjson.loads(row)) for (row,) in connection.execute(query, wanted).fetchall()]
+    except psycopg.DataError:
+        return []
+
+
+def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> sql.Composable:
+    parts: list[sql.Composable] = [
+        sql.SQL("t.{} = CAST({} AS {})").format(
+            sql.Identifier(name), sql.Placeholder(prefix + name), sql.SQL(types[name])
+        )
+        for name in wanted
+    ]
+    return sql.SQL(" AND ").join(parts)
+
+
+def _no_row(projection: Projection, place: Place) -> UnknownRow:
+    said = ", ".join(f"{name} {value}" for name, value in place.key.items())
+    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
+    return UnknownRow(
+        f"{projection.table} has no row with {said}, and had none that is known",
+        hint="no stream of the log is named so"
+        if names_stream
+        else "a row that is gone is found by what names its stream, an execution_id for instance",
+        key=place.key,
+    )
+
+
+_CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
+
+
+def _streams(connection: psycopg.Connection[Any], projection: Projection, place: Place, head: int) -> list[str] | None:
+    """The streams that the row depends on, or more; None: any."""
+
+    def ask(name: str, parameters: Row) -> list[str]:
+        return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
+
+    (value, *_) = place.key.values()
+    if projection.name == "workflow_status":
+        return ask("streams_of_workflow", {"workflow": value, "upto": head})
+    if projection.name == "hil_responses":
+        return ask("streams_of_response", {"response": value, "upto": head})
+    if projection.cross_stream:
+        if place.row is None:
+            raise _no_row(projection, place)
+        return None
+    row = place.row or {}
+    if (touched := row.get("last_event_position", row.get("position"))) is not None:
+        return ask("stream_at", {"position": touched})
+    names = {value, str(row.get(projection.stream_key or "", value))}
+    candidates = [*names, *(f"{category}-{name}" for category in _CATEGORIES for name in sorted(names))]
+    if streams := ask("known_streams", {"streams": candidates}):
+        return streams
+    if place.row is None:
+        raise _no_row(projection, place)
+    return None

@@ -1,0 +1,275 @@
+-- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+
+-- name: columns_of_table
+-- A table's columns with their types, and whether one alone is unique. Parameters: table (schema.table).
+SELECT a.attname, format_type(a.atttypid, NULL),
+       EXISTS (SELECT FROM pg_index i
+                WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1
+                  AND i.indkey[0] = a.attnum)
+  FROM pg_attribute a
+ WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum
+
+-- name: declare_lost
+-- Ends an execution that was not seen for so long; NULL when it was, or has ended meanwhile.
+-- Parameters: execution_id, idle (seconds), detector.
+SELECT runfold.declare_lost(%(execution_id)s, make_interval(secs => %(idle)s), %(detector)s)
+
+-- name: deletions_of_streams
+-- The deployment streams whose deletions may concern the rows of these streams: those of the workflows that
+-- their events name. A log line goes with the workflows that its execution was created for. Parameters: streams (text[]), upto.
+SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
+  FROM runfold.events e
+ WHERE e.stream_id = ANY (%(streams)s::text[]
+                          || ARRAY(SELECT 'execution-' || substr(s.name, 5)
+                                     FROM unnest(%(streams)s::text[]) AS s (name)
+                                    WHERE s.name LIKE 'log-%%'))
+   AND e.position <= %(upto)s AND e.data ->> 'workflow_id' IS NOT NULL
+
+-- name: deployments
+-- A page of the workflows' deployments, newest first, by keyset (started_at descending, id).
+-- Parameters, each but limit may be null: workflow, status (of to_status), after_time and after_id (both or none), limit.
+SELECT d.id, d.deployment_id, d.workflow_id, w.name AS workflow, d.deployment_action, d.from_status, d.to_status,
+       d.deployment_version, d.triggered_by, d.started_at, d.completed_at, d.error_message, d.deployment_logs,
+       d.last_event_position
+  FROM public.workflow_deployment_history d
+  LEFT JOIN public.workflows w ON w.id = d.workflow_id
+ WHERE (%(workflow)s::uuid IS NULL OR d.workflow_id = %(workflow)s)
+   AND (%(status)s::text IS NULL OR d.to_status = %(status)s)
+   AND (%(after_time)s::timestamptz IS NULL
+        OR d.started_at <= %(after_time)s AND (d.started_at < %(after_time)s OR d.id > %(after_id)s::uuid))
+ ORDER BY d.started_at DESC, d.id
+ LIMIT %(limit)s
+
+-- name: discarded_events
+-- The events that were given up, newest first. Parameters: stream (null: any), limit.
+SELECT group_name, stream_id, position, stream_version, event_id, type, sqlstate, error, reason, discarded_by, role_name,
+       discarded_at, count(*) OVER () AS total
+  FROM runfold.discarded_events
+ WHERE %(stream)s::text IS NULL OR stream_id = %(stream)s
+ ORDER BY discarded_at DESC, position DESC
+ LIMIT %(limit)s
+
+-- name: discarded_until
+-- The events at or before a position that were given up, in these groups.
+-- Parameters: groups (text[]), streams (text[], null: any), upto.
+SELECT group_name, stream_id, position, stream_version, type, reason, discarded_by, discarded_at
+  FROM runfold.discarded_events
+ WHERE group_name = ANY (%(groups)s) AND (%(streams)s::text[] IS NULL OR stream_id = ANY (%(streams)s)) AND position <= %(upto)s
+ ORDER BY group_name, position
+
+-- name: event_at
+-- The event at a position, upcast, and who acted. Parameters: position.
+SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.occurred_at, e.recorded_at,
+       e.metadata ->> 'actor' AS actor, runfold.upcast(e.type, e.schema_version, e.data) AS data
+  FROM runfold.events e
+ WHERE e.position = %(position)s
+
+-- name: event_of_stream
+-- A stream's event of a version, or else (null) its last one up to a position. Parameters: stream, version, upto.
+SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
+  FROM runfold.events e
+ WHERE e.stream_id = %(stream)s
+   AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
+   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+ ORDER BY e.stream_version DESC
+ LIMIT 1
+
+-- name: events_behind
+-- A stream's events behind a position, the first ones. Parameters: stream, position, types (text[], null: any), limit.
+SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
+  FROM runfold.events e
+ WHERE e.stream_id = %(stream)s AND e.position > %(position)s AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
+ ORDER BY e.position
+ LIMIT %(limit)s
+
+-- name: events_in_scope
+-- The events of a group up to a position, with their types, streams and tenants, in order. Parameters: types (text[]),
+-- upto, and those of the condition that is put in by the runner.
+SELECT e.position, e.type, e.stream_id, e.user_id::text
+  FROM runfold.events e
+ WHERE e.position <= %(upto)s AND e.type = ANY (%(types)s) AND {streams}
+ ORDER BY e.position
+
+-- name: execution
+-- One execution, whole. Parameters: execution_id.
+-- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+SELECT x.*, w.name AS workflow
+  FROM {tables}.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.execution_id = %(execution_id)s
+
+-- name: execution_attempts
+-- The attempts of an execution's nodes, oldest first: from the log, since a row keeps the last one only,
+-- and no further than the rows have been folded. Parameters: execution_id, limit.
+-- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
+       coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
+       e.data -> 'error_data' AS error_data
+  FROM runfold.read_stream('execution-' || %(execution_id)s::text) AS e
+  JOIN {tables}.node_executions n
+    ON n.execution_id = %(execution_id)s AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
+ WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
+   AND NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = 'execution' AND d.position = e.position)
+ ORDER BY e.stream_version
+ LIMIT %(limit)s
+
+-- name: execution_children
+-- The executions that an execution started, oldest first. Parameters: execution_id, limit.
+-- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, x.start_time, x.end_time, x.duration_ms, x.error_message,
+       x.created_at
+  FROM {tables}.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.parent_execution_id = %(execution_id)s
+ ORDER BY x.created_at, x.id
+ LIMIT %(limit)s
+
+-- name: execution_logs
+-- The last log lines of an execution, oldest first. Parameters: execution_id, limit.
+-- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+SELECT * FROM (
+    SELECT l.created_at, l.level, l.event_type, l.node_id, l.message, l.user_friendly_message, l.last_event_position
+      FROM {tables}.workflow_execution_logs l
+     WHERE l.execution_id = %(execution_id)s
+     ORDER BY l.created_at DESC, l.last_event_position DESC
+     LIMIT %(limit)s) AS newest
+ ORDER BY created_at, last_event_position
+
+-- name: execution_nodes
+-- The activations of an execution in the order they came to be. Parameters: execution_id.
+-- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+SELECT n.* FROM {tables}.node_executions n
+ WHERE n.execution_id = %(execution_id)s
+ ORDER BY n.created_at, n.start_time NULLS LAST, n.activation COLLATE "C"
+
+-- name: execution_pauses
+-- The pauses of an execution in the order they were opened. Parameters: execution_row (uuid).
+-- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+SELECT p.* FROM {tables}.workflow_execution_pauses p
+ WHERE p.execution_id = %(execution_row)s
+ ORDER BY p.paused_at, p.name COLLATE "C"
+
+-- name: first_recorded
+-- When the log's first event was recorded; no row where there is none. No parameters.
+SELECT e.recorded_at FROM runfold.events e ORDER BY e.position LIMIT 1
+
+-- name: group_status
+-- How far a group is behind the safe head: its events, counted to 10,000, and the age of the first of them.
+-- Parameters: group, types (text[]).
+SELECT coalesce(c.position, 0) AS checkpoint, c.moved_at, c.stopped_error,
+       lag.events AS lag_events, coalesce(extract(epoch FROM clock_timestamp() - lag.since), 0)::double precision AS lag_seconds,
+       (SELECT count(*) FROM runfold.parked_streams p WHERE p.group_name = %(group)s) AS parked
+  FROM (SELECT %(group)s::text AS name) AS g
+  LEFT JOIN runfold.checkpoints c ON c.group_name = g.name
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS events, min(b.recorded_at) AS since
+         FROM (SELECT e.recorded_at FROM runfold.events e
+                WHERE e.position > coalesce(c.position, 0) AND e.type = ANY (%(types)s)
+                ORDER BY e.position LIMIT 10000) AS b) AS lag
+
+-- name: head_holders
+-- The open appends that hold the safe head back, lowest bound first.
+SELECT bound, pid, prepared_gid, application_name, state, since FROM runfold.head_holders() LIMIT 10
+
+-- name: known_streams
+-- Which of these streams there are. Parameters: streams (text[]).
+SELECT stream_id FROM runfold.streams WHERE stream_id = ANY (%(streams)s) ORDER BY stream_id
+
+-- name: latest_of_workflows
+-- The executions any of which may be the latest of some workflows at a position: mostly one of each, and more where
+-- their events leave it to the fold. Parameters: those of executions_of_workflows, which is put in by the runner.
+SELECT x.stream_id
+  FROM (SELECT e.stream_id, e.latest,
+               max(e.earliest) FILTER (WHERE e.plain AND e.created > e.deleted) OVER (PARTITION BY e.workflow) AS reached
+          FROM ({executions}) AS e
+         WHERE e.last_created > e.surely_deleted) AS x
+ WHERE x.reached IS NULL OR x.latest >= x.reached
+
+-- name: parked_streams
+-- Every parked stream with its error and how many of its events wait behind the bad one, newest first.
+-- Parameters: groups (jsonb: name -> event types; of a group that is not in it, every event counts), stream (null: any).
+SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at,
+       (SELECT count(*)
+          FROM runfold.events e
+         WHERE e.stream_id = p.stream_id AND e.position > p.position
+           AND coalesce(%(groups)s::jsonb -> p.group_name ? e.type, true)) AS waiting
+  FROM runfold.parked_streams p
+ WHERE %(stream)s::text IS NULL OR p.stream_id = %(stream)s
+ ORDER BY p.parked_at DESC, p.group_name, p.stream_id
+
+-- name: parked_until
+-- The streams that are parked at or before a position, in these groups.
+-- Parameters: groups (text[]), streams (text[], null: any), upto.
+SELECT group_name, stream_id, position, sqlstate, error, parked_at
+  FROM runfold.parked_streams
+ WHERE group_name = ANY (%(groups)s) AND (%(streams)s::text[] IS NULL OR stream_id = ANY (%(streams)s)) AND position <= %(upto)s
+ ORDER BY group_name, position
+
+-- name: position_at
+-- The position that the log stood at at a time, 0 before its first event. Parameters: time.
+SELECT runfold.position_at(%(time)s)
+
+-- name: projections
+-- What is noted of each projection: built version, and the last verification.
+SELECT p.name, p.version AS built_version, p.digest, v.position AS verified_position, v.verified_at,
+       v.differences AS verified_differences
+  FROM runfold.projections p
+  LEFT JOIN runfold.verifications v ON v.projection = p.name
+
+-- name: safe_head
+-- The position up to which the log is settled. No parameters.
+SELECT runfold.safe_head()
+
+-- name: slow_deployments
+-- Deployments under way of which nothing was recorded for so long, the longest first.
+-- Parameters: idle (seconds), limit.
+SELECT d.workflow_id, w.name AS workflow, d.deployment_id, d.deployment_action, d.to_status AS status, d.deployment_version,
+       d.started_at, e.recorded_at AS last_seen, extract(epoch FROM clock_timestamp() - e.recorded_at)::float8 AS idle_seconds
+  FROM public.workflow_deployment_history d
+  LEFT JOIN public.workflows w ON w.id = d.workflow_id
+  JOIN runfold.events e ON e.position = d.last_event_position
+ WHERE d.completed_at IS NULL AND e.recorded_at <= clock_timestamp() - make_interval(secs => %(idle)s)
+   AND NOT EXISTS (SELECT FROM runfold.read_stream('deployment-' || d.workflow_id) AS r
+                    WHERE r.type IN ('DeploymentCompleted', 'DeploymentFailed')
+                      AND lower(r.data ->> 'deployment_id') = d.deployment_id::text)
+ ORDER BY e.recorded_at, d.id
+ LIMIT %(limit)s
+
+-- name: stream_at
+-- The stream of the event at a position. Parameters: position.
+SELECT stream_id FROM runfold.events WHERE position = %(position)s
+
+-- name: streams_of_response
+-- The streams that a response's row depends on: its own and those of the interactions it was matched with.
+-- Parameters: response (text, lower case), upto.
+SELECT 'response-' || %(response)s::text
+ UNION
+SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
+  FROM runfold.events e
+ WHERE e.stream_id = 'response-' || %(response)s::text AND e.type = 'ResponseMatched' AND e.position <= %(upto)s
+   AND e.data ->> 'interaction_id' IS NOT NULL
+
+-- name: streams_of_workflow
+-- The streams that a workflow's status depends on: its deployments and whatever was created for it.
+-- Parameters: workflow (text, lower case), upto.
+SELECT 'deployment-' || %(workflow)s::text
+ UNION
+SELECT e.stream_id
+  FROM runfold.events e
+ WHERE e.category = 'execution' AND e.type = 'ExecutionCreated' AND lower(e.data ->> 'workflow_id' COLLATE "C") = %(workflow)s
+   AND e.position <= %(upto)s
+
+-- name: tail_log
+-- The events after a position, never past the safe head. Parameters: after, limit.
+SELECT position, stream_id, stream_version, event_id, type, data, metadata, occurred_at, recorded_at
+  FROM runfold.read_all(%(after)s, %(limit)s)
+
+-- name: tail_stream
+-- A stream's events after a version. Parameters: stream, after, limit.
+SELECT position, stream_id, stream_version, event_id, type, data, metadata, occurred_at, recorded_at
+  FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
+
+-- name: types_of_streams
+-- The event types that occur in these streams up to a position. Parameters: streams (text[]), upto.
+SELECT DISTINCT e.type FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s

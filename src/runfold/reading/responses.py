@@ -1,0 +1,44 @@
+"""What came in, as people read it: the unmatched first, because they wait for somebody."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from runfold.reading.pages import Cursor
+from runfold.reading.status import Row
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.reading")
+
+_OPEN = "open-"
+
+
+def list_responses(
+    connection: psycopg.Connection[Any],
+    *,
+    status: str | None = None,
+    workflow_id: UUID | None = None,
+    after: str | None = None,
+    limit: int = 20,
+) -> list[Row]:
+    """A page of responses, `limit` at most, each with the `cursor` that `after` takes; raises InvalidInput."""
+    place = None if after is None else Cursor.parse(after.removeprefix(_OPEN))
+    parameters = {
+        "status": status,
+        "workflow": workflow_id,
+        "after_open": None if after is None else after.startswith(_OPEN),
+        "after_time": place and place.time,
+        "after_id": place and place.id,
+        "limit": limit,
+    }
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(statement("responses"), parameters, prepare=False).fetchall()
+    return [{**row, "cursor": _cursor(row)} for row in rows]
+
+
+def _cursor(row: Row) -> str:
+    return (_OPEN if row["status"] == "unprocessed" else "") + str(Cursor(row["received_at"], row["id"]))

@@ -1,0 +1,74 @@
+"""New events as they come: of the whole log, or of one execution with its log lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from runfold.errors import UnknownExecution
+from runfold.reading.status import Row, statement
+
+POLL_SECONDS = 0.2
+_PAGE = 1000
+
+_TERMINAL = frozenset(
+    {"ExecutionSucceeded", "ExecutionFailed", "ExecutionCanceled", "ExecutionTimedOut", "ExecutionDeclaredLost"}
+)
+
+
+def tail_log(connection: psycopg.Connection[Any], *, after: int | None = None, follow: bool = True) -> Iterator[Row]:
+    """The log's events after a position, or from now on; without end, unless `follow` is false.
+
+    The connection is in autocommit: every look wants a view of its own.
+    """
+    if after is None:
+        after = _safe_head(connection)
+    while True:
+        found = _read(connection, "tail_log", {"after": after, "limit": _PAGE})
+        yield from found
+        if found:
+            after = found[-1]["position"]
+        if len(found) < _PAGE:
+            if not follow:
+                return
+            time.sleep(POLL_SECONDS)
+
+
+def tail_execution(connection: psycopg.Connection[Any], execution_id: str, *, follow: bool = True) -> Iterator[Row]:
+    """An execution's events and log lines from its beginning, until it has ended; raises UnknownExecution.
+
+    In the order of the log as far as they come together; what was appended up to one look after the end is still told.
+    """
+    after = dict.fromkeys((f"execution-{execution_id}", f"log-{execution_id}"), 0)
+    ended = known = False
+    while True:
+        last_look = ended or not follow
+        found: list[Row] = []
+        for stream in after:
+            while rows := _read(connection, "tail_stream", {"stream": stream, "after": after[stream], "limit": _PAGE}):
+                found += rows
+                after[stream] = rows[-1]["stream_version"]
+                if len(rows) < _PAGE:
+                    break
+        known = known or bool(found)
+        if not known:
+            raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
+        yield from sorted(found, key=lambda row: int(row["position"]))
+        ended = ended or any(row["type"] in _TERMINAL for row in found)
+        if last_look:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _safe_head(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute(statement("log_status")).fetchone()
+    return 0 if row is None else int(row[1])
+
+
+def _read(connection: psycopg.Connection[Any], name: str, parameters: Row) -> list[Row]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement(name), parameters).fetchall()

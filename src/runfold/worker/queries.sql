@@ -1,0 +1,76 @@
+-- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+
+-- name: append_due_timeouts
+-- Appends the timeouts and warnings that are due by the database's clock, once each; returns them.
+-- Parameters: limit, remind_before (seconds).
+SELECT stream_id, type, pause
+  FROM runfold.append_due_timeouts(%(limit)s, make_interval(secs => %(remind_before)s))
+
+-- name: beat
+-- The leader lives; publishes the safe head for readers on a replica. No row: another epoch has begun.
+-- Parameters: epoch, head.
+WITH published AS (
+    UPDATE runfold.published_head
+       SET position = greatest(position, %(head)s), published_at = clock_timestamp()
+     WHERE EXISTS (SELECT FROM runfold.leader WHERE epoch = %(epoch)s)
+)
+UPDATE runfold.leader SET beat = beat + 1, beat_at = clock_timestamp() WHERE epoch = %(epoch)s RETURNING beat
+
+-- name: group_positions
+-- How far each group is, and why it waits for an operator; a group without a checkpoint is at 0.
+-- Parameters: groups (text[]).
+SELECT g.name, coalesce(c.position, 0), c.stopped_error
+  FROM unnest(%(groups)s::text[]) AS g (name)
+  LEFT JOIN runfold.checkpoints c ON c.group_name = g.name
+
+-- name: maintain
+-- Makes partitions of the log and of the log table ahead of time.
+SELECT runfold.ensure_partitions(), runfold.ensure_log_partitions()
+
+-- name: safe_head
+-- The position up to which the log is settled.
+SELECT runfold.safe_head()
+
+-- name: streams_at
+-- The streams of the first events from some positions on. Parameters: positions (bigint[]).
+SELECT DISTINCT e.stream_id
+  FROM unnest(%(positions)s::bigint[]) AS p (position)
+ CROSS JOIN LATERAL (SELECT stream_id FROM runfold.events e WHERE e.position >= p.position ORDER BY e.position LIMIT 1) AS e
+
+-- name: sync_workflows
+-- Copies workflow_status to the workflows that were locked or not yet committed when it changed.
+SELECT runfold.sync_workflows() WHERE EXISTS (SELECT FROM runfold.stale_workflows)
+
+-- name: take_lead
+-- Begins a new epoch under this worker. The caller holds the leader's lock.
+-- Parameters: worker, pids (int[]: its connections).
+UPDATE runfold.leader
+   SET epoch = epoch + 1, beat = 0, worker = %(worker)s, led_since = clock_timestamp(), beat_at = clock_timestamp(),
+       backends = (SELECT coalesce(jsonb_agg(jsonb_build_array(a.pid, a.backend_start::text)), '[]')
+                     FROM pg_stat_activity a
+                    WHERE a.pid = ANY (%(pids)s))
+RETURNING epoch
+
+-- name: terminate_leader
+-- Ends the connections of a leader whose pulse stopped in this epoch; a pid that was given to another
+-- connection meanwhile is left alone.
+-- Parameters: epoch.
+SELECT pg_terminate_backend(a.pid)
+  FROM runfold.leader l
+ CROSS JOIN jsonb_array_elements(l.backends) AS b (backend)
+  JOIN pg_stat_activity a ON a.pid = (b.backend ->> 0)::integer AND a.backend_start::text = b.backend ->> 1
+ WHERE l.epoch = %(epoch)s
+
+-- name: try_lock
+-- log_locks: tries the session lock of the log with this number: 1 an idle worker, 2 the leader.
+-- Parameters: number.
+SELECT pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, %(number)s)
+
+-- name: unlock
+-- Gives a session lock of the log back.
+-- Parameters: number.
+SELECT pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, %(number)s)
+
+-- name: watch_leader
+-- The pulse of the leader, for who waits to lead.
+SELECT epoch, beat FROM runfold.leader

@@ -1,1 +1,0 @@
-"""Deployments and triggers, through the services."""

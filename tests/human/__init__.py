@@ -1,1 +1,0 @@
-"""The human loop: what people are asked, what they answer, and what happens when time runs out."""

@@ -1,1 +1,0 @@
-"""Aggregates, handles and the application."""
