@@ -54,9 +54,10 @@ bench: venv
 sync: venv
 	$(BIN)/python src/runfold/generate_sync.py --write
 
-# Renews docs/reference/ from the code and a migrated database.
+# Renews docs/reference/ from the code and a migrated database, and the table of rooms in ARCHITECTURE.md.
 docs: venv
 	$(BIN)/python -m runfold.reference --write
+	$(BIN)/python -m tests.rooms --write
 
 # Writes schema/generated/ from the event classes; a migration carries what changed.
 generated: venv
