@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # A test starts hundreds of processes: they read what was compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo check test test-large lint format bench sync docs checksums clean
+.PHONY: help venv demo check test test-large lint format bench sync docs generated migration baseline checksums clean
 
 help: ## Print every target and what it is for
 	@sed -n 's/^\([a-z<>%-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | sed 's/%/<room>/' | expand -t 14
@@ -72,11 +72,22 @@ bench: venv ## Run every bench; ARGS are passed on
 sync: venv ## Write the synchronous modules from the asynchronous ones
 	$(BIN)/python src/runfold/generate_sync.py --write
 
-docs: venv ## Renew docs/reference/ from the code and a migrated database
+docs: venv ## Renew docs/reference/ from the code and a migrated database, and the table of rooms
 	$(BIN)/python -m runfold.reference --write
+	$(BIN)/python -m tests.rooms --write
+
+generated: venv ## Write schema/generated/ from the event classes
+	$(BIN)/python -W ignore::RuntimeWarning -m runfold.events.sql --write schema/generated
+
+migration: venv ## Write the next migration from what changed in schema/: NAME=verb_object
+	@test -n "$(NAME)" || { echo "error: say what it does: make migration NAME=verb_object" >&2; exit 1; }
+	$(BIN)/python -m runfold.database.sources --migration $(NAME)
+
+baseline: venv ## Write one migration in place of all, while none of them is released
+	$(BIN)/python -m runfold.database.sources --baseline
 
 # A released migration is never edited.
-checksums: venv ## Renew schema/checksums.sha256 after a migration was written
+checksums: venv ## Renew schema/migrations/checksums.sha256 after a migration was written
 	$(BIN)/python -W ignore::RuntimeWarning -m runfold.database.migrations --write-checksums
 
 clean: ## Remove .venv and everything that was built

@@ -1,5 +1,4 @@
-"""PostgreSQL's copy of the vocabulary is the models'. When this fails, a migration carries what
-`python -m runfold.events.sql` prints."""
+"""PostgreSQL's copy of the vocabulary is the models'. When this fails: `make generated`, then `make migration`."""
 
 from __future__ import annotations
 
@@ -8,8 +7,8 @@ from typing import Any
 
 import psycopg
 
-from runfold.events.sql import BEGIN_MARK, END_MARK, fault_rows, field_rows, generated, type_rows
-from runfold.settings import schema_dir
+from runfold.events.sql import fault_rows, field_rows, generated, type_rows
+from runfold.settings import migrations_dir
 
 
 def _rows(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
@@ -33,15 +32,15 @@ def test_fields_are_the_same(connection: psycopg.Connection[Any]) -> None:
     assert sorted(found, key=lambda row: row[:2]) == sorted(field_rows(), key=lambda row: row[:2])
 
 
+def test_the_generated_files_are_what_the_models_give() -> None:
+    folder = migrations_dir().parent / "generated"
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.sql")} == set(generated())
+    for name, text in generated().items():
+        assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: run `make generated`"
+
+
 def test_the_quick_path_is_the_generated_one(connection: psycopg.Connection[Any]) -> None:
     [(body,)] = _rows(connection, "SELECT prosrc FROM pg_proc WHERE oid = to_regproc('runfold.event_is_valid')")
-    written = re.search(r"\$valid\$(.*)\$valid\$", generated(), re.DOTALL)
+    written = re.search(r"\$valid\$(.*)\$valid\$", generated()["functions/event_is_valid.sql"], re.DOTALL)
     assert written
     assert written.group(1) == body
-
-
-def test_the_schema_carries_what_the_models_generate() -> None:
-    """Without a database: the last file of the schema with a generated part carries the models'."""
-    parts = [text for path in sorted(schema_dir().rglob("*.sql")) if BEGIN_MARK in (text := path.read_text())]
-    begin, end = parts[-1].index(BEGIN_MARK), parts[-1].index(END_MARK) + len(END_MARK)
-    assert parts[-1][begin:end] == generated(), "run `python -m runfold.events.sql`"
