@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from uuid import UUID
 
 from runfold import events
 from runfold.domain.aggregate import NAME, check_value, or_now, or_now_ms
 from runfold.domain.execution_state import ExecutionState, Node
-from runfold.events.fields import Mode, PauseReason
+from runfold.events.execution import NewExecution, NodeDetails
+from runfold.events.fields import PauseReason
 from runfold.events.machines import EXECUTION, NODE, PAUSE, Machine, Status
 
 _STARTED = ("RUNNING", "PAUSED", "WAITING_FOR_HUMAN")
@@ -22,37 +23,13 @@ class Execution(ExecutionState):
     open pause, and no node begins before the execution has started or after it has ended. What has begun may end later.
     """
 
-    def create(
-        self,
-        *,
-        workflow_id: UUID,
-        mode: Mode,
-        workflow_version: str | None = None,
-        deployment_version: int | None = None,
-        trigger_subtype: str | None = None,
-        trigger_data: dict[str, Any] | None = None,
-        triggered_by: str | None = None,
-        parent_execution_id: str | None = None,
-        retry_of: str | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> Self:
-        """Make the execution. It does not run before it is started."""
+    def create(self, **about: Unpack[NewExecution]) -> Self:
+        """Make the execution. It does not run before it is started.
+
+        `runfold.events.execution.NewExecution` says what it is created with.
+        """
         self._check(EXECUTION, self.status, "create", "NEW")
-        return self._with(
-            events.ExecutionCreated(
-                execution_id=self.name,
-                workflow_id=workflow_id,
-                mode=mode,
-                workflow_version=workflow_version,
-                deployment_version=deployment_version,
-                trigger_subtype=trigger_subtype,
-                trigger_data=trigger_data,
-                triggered_by=triggered_by,
-                parent_execution_id=parent_execution_id,
-                retry_of=retry_of,
-                metadata=metadata,
-            )
-        )
+        return self._with(events.ExecutionCreated(execution_id=self.name, **about))
 
     def start(self, *, start_time: int | None = None) -> Self:
         """Run. `start_time` in epoch milliseconds."""
@@ -137,13 +114,14 @@ class Execution(ExecutionState):
         *,
         node_type: str,
         activation: str | None = None,
-        node_name: str | None = None,
-        node_subtype: str | None = None,
-        max_retries: int | None = None,
-        iteration: int | None = None,
         parent_activation: str | None = None,
+        **details: Unpack[NodeDetails],
     ) -> Self:
-        """Let an activation of a node wait for its turn."""
+        """Let an activation of a node wait for its turn.
+
+        `parent_activation` is the one that it is a part of; `runfold.events.execution.NodeDetails` says what else
+        describes it.
+        """
         activation = self.free_activation(node_id) if activation is None else activation
         if self.status is None or self.has_ended:
             raise self._illegal(EXECUTION, self.status, "schedule")
@@ -153,11 +131,8 @@ class Execution(ExecutionState):
                 activation=activation,
                 node_id=node_id,
                 node_type=node_type,
-                node_name=node_name,
-                node_subtype=node_subtype,
-                max_retries=max_retries,
-                iteration=iteration,
                 parent_activation=parent_activation,
+                **details,
             )
         )
 
@@ -168,17 +143,14 @@ class Execution(ExecutionState):
         node_type: str | None = None,
         activation: str | None = None,
         input_data: Any = None,
-        node_name: str | None = None,
-        node_subtype: str | None = None,
-        max_retries: int | None = None,
-        iteration: int | None = None,
         parent_activation: str | None = None,
         start_time: int | None = None,
+        **details: Unpack[NodeDetails],
     ) -> Self:
         """Run an attempt of an activation: the first, or the next after one that failed.
 
         Without `activation` it is the one of this node that is scheduled, or a new one. `node_type` may be left out
-        where the activation has one.
+        where the activation has one. `runfold.events.execution.NodeDetails` says what else describes it.
         """
         if activation is None:
             activation = self.next_activation(node_id)
@@ -192,14 +164,11 @@ class Execution(ExecutionState):
                 node_id=node.node_id if node is not None else node_id,
                 # None is refused by the event.
                 node_type=node.node_type if node_type is None and node is not None else node_type,  # type: ignore[arg-type]
-                node_name=node_name,
-                node_subtype=node_subtype,
-                max_retries=max_retries,
-                iteration=iteration,
                 parent_activation=parent_activation,
                 attempt=1 if node is None else node.attempt + 1,
                 start_time=or_now_ms(start_time),
                 input_data=input_data,
+                **details,
             )
         )
 

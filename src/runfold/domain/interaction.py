@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 from uuid import UUID
 
 from runfold import events
 from runfold.domain.aggregate import Aggregate, Changes, Data, Folds, folds_of, moves_status, or_now
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 from runfold.events.machines import INTERACTION
 
 
@@ -51,30 +51,19 @@ class Interaction(Aggregate):
         workflow_id: UUID,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         pause: str | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> Self:
-        """Ask a person."""
+        """Ask a person; `runfold.events.interaction.InteractionRequest` says what and how."""
         self._check(INTERACTION, self.status, "request", "pending")
+        request.setdefault("priority", "normal")
         return self._with(
             events.InteractionRequested(
                 workflow_id=workflow_id,
                 execution_id=execution_id,
                 node_id=node_id,
-                interaction_type=interaction_type,
-                channel_type=channel_type,
-                priority=priority,
-                request_data=request_data,
-                timeout_at=timeout_at,
-                correlation_id=correlation_id,
-                tags=tags,
                 pause=pause,
+                **request,
             )
         )
 

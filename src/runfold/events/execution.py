@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Required, TypedDict
+from uuid import UUID
 
 from runfold.events.base import Event
 from runfold.events.fields import (
@@ -46,6 +47,31 @@ class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
     parent_execution_id: Name | None = None
     retry_of: Name | None = None
     metadata: Object | None = None
+
+
+class NewExecution(TypedDict, total=False):
+    """What an execution is created with: the fields of ExecutionCreated, but for the id."""
+
+    workflow_id: Required[UUID]
+    """The workflow that it runs."""
+    mode: Required[Mode]
+    """What began it: MANUAL, TRIGGER, WEBHOOK or RETRY."""
+    workflow_version: str | None
+    """The version of the workflow's definition."""
+    deployment_version: int | None
+    """The deployment that put the workflow into service."""
+    trigger_subtype: str | None
+    """The kind of trigger, CRON for instance."""
+    trigger_data: dict[str, Any] | None
+    """What the trigger passed on: the body of a webhook's call, the time of a cron."""
+    triggered_by: str | None
+    """The person or system that began it."""
+    parent_execution_id: str | None
+    """The execution that this one is a part of."""
+    retry_of: str | None
+    """The execution that this one does again."""
+    metadata: dict[str, Any] | None
+    """The first metadata; `set_metadata` sets more."""
 
 
 class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
@@ -128,6 +154,19 @@ class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
     max_retries: Count | None = None
     iteration: Count | None = None
     parent_activation: Name | None = None
+
+
+class NodeDetails(TypedDict, total=False):
+    """What describes an activation of a node beside its type: fields of NodeScheduled and NodeStarted."""
+
+    node_name: str | None
+    """The name that people read."""
+    node_subtype: str | None
+    """What the node does more exactly than its type says."""
+    max_retries: int | None
+    """How many attempts may follow the first."""
+    iteration: int | None
+    """Which round of a loop it is, from 0."""
 
 
 class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Required, TypedDict
 
 from runfold.events.base import Event
 from runfold.events.fields import (
@@ -41,6 +42,25 @@ class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
     correlation_id: Text255 | None = None
     tags: Strings | None = None
     pause: Name | None = None
+
+
+class InteractionRequest(TypedDict, total=False):
+    """What a person is asked, and how: fields of InteractionRequested."""
+
+    interaction_type: Required[InteractionType]
+    """approval, input, selection or review."""
+    channel_type: Required[Channel]
+    """slack, email, webhook or in_app."""
+    request_data: Required[dict[str, Any]]
+    """The question as the channel shows it. `timeout_action` in it is recorded when time runs out."""
+    priority: InteractionPriority
+    """low, normal, high or critical; normal if it is not given."""
+    timeout_at: datetime | None
+    """When the question times out; never if it is not given."""
+    correlation_id: str | None
+    """A text that the channel sends back with the answer."""
+    tags: list[str] | None
+    """Words to find the question by."""
 
 
 class InteractionNotified(InteractionEvent):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
 
 from runfold.client.aio.interaction import AsyncInteractionHandle
@@ -20,7 +20,7 @@ from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
 
@@ -52,7 +52,16 @@ class AsyncRun(Protocol):
     def note_failure(self, node_id: str, error: BaseException) -> None:
         """Remember which node an exception comes from."""
 
-    def pause_for_human(self, *args: Any, **kwargs: Any) -> Awaitable[AsyncInteractionHandle]:
+    def pause_for_human(
+        self,
+        node_id: str,
+        *,
+        activation: str | None = None,
+        pause: str | None = None,
+        interaction_id: UUID | None = None,
+        resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
+    ) -> Awaitable[AsyncInteractionHandle]:
         """Ask a person, and wait."""
 
 
@@ -188,31 +197,22 @@ class AsyncNodeHandle:
     async def pause_for_human(
         self,
         *,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> AsyncInteractionHandle:
-        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append."""
+        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append.
+
+        `pause` names the pause. `runfold.events.interaction.InteractionRequest` says what is asked, and how.
+        """
         return await self.run.pause_for_human(
             self.node_id,
             activation=self._begun(),
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
             pause=pause,
             interaction_id=interaction_id,
             resume_conditions=resume_conditions,
+            **request,
         )
 
     log = _logging(log_line)

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import Any, Concatenate, ParamSpec, Self, Unpack
 from uuid import UUID, uuid4
 
 from runfold.client.sync.interaction import InteractionHandle
@@ -22,7 +21,8 @@ from runfold.domain.log_line import append_of_line, log_line
 from runfold.domain.waiting_pause import answered, asking, opening, responding
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.execution import NodeDetails
+from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
 
@@ -141,16 +141,14 @@ class ExecutionHandle:
         node_type: str | None = None,
         input: Any = None,  # noqa: A002 - what a node takes is its input
         activation: str | None = None,
-        node_name: str | None = None,
-        node_subtype: str | None = None,
-        max_retries: int | None = None,
-        iteration: int | None = None,
         parent: NodeHandle | str | None = None,
+        **details: Unpack[NodeDetails],
     ) -> NodeHandle:
         """An activation of a node, to be used in `with`, which starts it, or by its methods.
 
         Without `activation` it is the one that is scheduled, or a new one: `fetch`, then `fetch#2` and on. `node_type`
         may be left out where it was scheduled with one. `parent` is the activation that this one is a part of.
+        `runfold.events.execution.NodeDetails` says what else describes it.
         """
         return NodeHandle(
             self,
@@ -159,11 +157,8 @@ class ExecutionHandle:
             input_data=input,
             about={
                 "node_type": node_type,
-                "node_name": node_name,
-                "node_subtype": node_subtype,
-                "max_retries": max_retries,
-                "iteration": iteration,
                 "parent_activation": parent.activation if isinstance(parent, NodeHandle) else parent,
+                **details,
             },
         )
 
@@ -177,37 +172,21 @@ class ExecutionHandle:
         self,
         node_id: str,
         *,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         activation: str | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> InteractionHandle:
         """Ask a person, and wait: PauseOpened and InteractionRequested in one append.
 
         `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how.
         """
         interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
-        asked = asking(
-            interaction,
-            node_id=node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
-            pause=pause,
-        )
+        asked = asking(interaction, node_id=node_id, pause=pause, **request)
         self.writer.do_also(
             [asked],
             opening,
@@ -216,7 +195,7 @@ class ExecutionHandle:
             activation=activation,
             resume_conditions=resume_conditions,
             interaction_id=UUID(interaction.name),
-            timeout_at=timeout_at,
+            timeout_at=request.get("timeout_at"),
         )
         writer = Writer(
             self.writer.store, interaction, user_id=self.writer.user_id, event_metadata=self.writer.event_metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID, uuid4
 
 from runfold.client.sync.executions import Executions
@@ -17,7 +17,7 @@ from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.waiting_pause import cancel_pause, folded, resume
 from runfold.errors import UnknownInteraction
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 
 
 class Interactions:
@@ -36,18 +36,15 @@ class Interactions:
         workflow_id: UUID,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
         interaction_id: UUID | None = None,
         user_id: UUID | None = None,
-        priority: InteractionPriority = "normal",
-        timeout_at: Any = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         event_metadata: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> InteractionHandle:
-        """Ask a person without a pause of the execution; `pause_for_human` of an execution does both."""
+        """Ask a person without a pause of the execution; `pause_for_human` of an execution does both.
+
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how.
+        """
         writer = Writer(
             self._store,
             Interaction.named(uuid4() if interaction_id is None else interaction_id),
@@ -55,19 +52,7 @@ class Interactions:
             event_metadata=event_metadata,
             is_known=True,
         )
-        writer.do(
-            Interaction.request,
-            workflow_id=workflow_id,
-            execution_id=execution_id,
-            node_id=node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
-        )
+        writer.do(Interaction.request, workflow_id=workflow_id, execution_id=execution_id, node_id=node_id, **request)
         return InteractionHandle(writer)
 
     def get(self, interaction_id: UUID, *, event_metadata: dict[str, Any] | None = None) -> InteractionHandle:
@@ -82,23 +67,18 @@ class Interactions:
         *,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        timeout_at: datetime | None = None,
-        priority: InteractionPriority = "normal",
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         activation: str | None = None,
         interaction_id: UUID | None = None,
         event_metadata: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> InteractionHandle:
         """Pause an execution at a node and ask, in one append; both wait until `timeout_at`, or for ever.
 
-        For who holds no handle of the execution: `pause_for_human` of a handle does the same.
-        `request_data["timeout_action"]` is what is recorded as the action when time runs out, `fail` without it. Sent
-        again with the same `interaction_id`, it returns what was asked first. Raises UnknownExecution, and
-        IllegalTransition when the execution does not run or the node is paused already.
+        Does what `pause_for_human` of an execution's handle does, without the handle.
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how; `request_data["timeout_action"]` is
+        recorded as the action when time runs out, `fail` without it. Sent again with the same `interaction_id`, it
+        returns what was asked first. Raises UnknownExecution, and IllegalTransition when the execution does not run or
+        the node is paused already.
         """
         if interaction_id is not None:
             try:
@@ -106,18 +86,7 @@ class Interactions:
             except UnknownInteraction:
                 pass
         execution = Executions(self._store).get(execution_id, event_metadata=event_metadata)
-        return execution.pause_for_human(
-            node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            timeout_at=timeout_at,
-            priority=priority,
-            correlation_id=correlation_id,
-            tags=tags,
-            activation=activation,
-            interaction_id=interaction_id,
-        )
+        return execution.pause_for_human(node_id, activation=activation, interaction_id=interaction_id, **request)
 
     def notified(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
