@@ -155,10 +155,6 @@ class EmbeddedServer:
                 time.sleep(0.01)
             return True
 
-    def is_running(self) -> bool:
-        """Whether the server answers and accepts connections."""
-        return self._ping() is pq.Ping.OK
-
     def postmaster_pid(self) -> int | None:
         """The pid of this server's main process; None where it does not live (a zombie does not)."""
         if self._process is not None:

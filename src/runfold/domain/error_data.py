@@ -12,11 +12,11 @@ _CUT = "… "
 
 def error_data_of(error: BaseException) -> dict[str, Any]:
     """The type, message and end of the traceback of an exception."""
-    told: dict[str, Any] = {"type": _storable(type(error).__qualname__, 255), "message": message_of(error)}
+    data: dict[str, Any] = {"type": _storable(type(error).__qualname__, 255), "message": message_of(error)}
     if error.__traceback__ is not None:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
-        told["traceback"] = _storable("".join(lines), _TRACEBACK, keep_end=True)
-    return told
+        data["traceback"] = _storable("".join(lines), _TRACEBACK, keep_end=True)
+    return data
 
 
 def message_of(error: BaseException) -> str:

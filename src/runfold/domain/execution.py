@@ -176,7 +176,7 @@ class Execution(ExecutionState):
         self, activation: str, error_data: Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> Self:
         """An attempt failed; the activation has not ended: start it again, or fail it."""
-        node = self._check_node(activation, "attempt_failed", "RETRYING")
+        node = self._check_node(activation, "fail_attempt", "RETRYING")
         return self._with(
             events.NodeAttemptFailed(
                 activation=activation,
@@ -195,9 +195,9 @@ class Execution(ExecutionState):
 
     def continue_node(self, activation: str, *, pause: str | None = None) -> Self:
         """The activation goes on after waiting."""
-        node = self._check_node(activation, "go_on", "RUNNING")
+        node = self._check_node(activation, "continue_", "RUNNING")
         if node.status != "WAITING_INPUT":
-            raise self._illegal(NODE, node.status, "go_on", activation)
+            raise self._illegal(NODE, node.status, "continue_", activation)
         return self._with(
             events.NodeContinued(
                 activation=activation, node_id=node.node_id, pause=node.pause if pause is None else pause
@@ -354,7 +354,7 @@ class Execution(ExecutionState):
             if self.open_pauses:
                 allowed = (*allowed, "resume_pause", "time_out_pause", "cancel_pause")
         elif machine is NODE and status != "WAITING_INPUT":
-            idle = {"go_on"}
+            idle = {"continue_"}
         return tuple(command for command in allowed if command not in idle)
 
 

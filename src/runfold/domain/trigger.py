@@ -50,11 +50,6 @@ class Trigger:
         return cls(name=name, subtype="GITHUB", key=repository, **about)
 
     @classmethod
-    def manual(cls, *, name: str = "manual", **about: Any) -> Self:
-        """A person, who begins it by hand."""
-        return cls(name=name, subtype="MANUAL", key=name, **about)
-
-    @classmethod
     def registered(cls, data: Mapping[str, Any]) -> Self:
         """The trigger that a TriggerRegistered event's data describes."""
         return cls(

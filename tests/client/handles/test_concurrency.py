@@ -35,7 +35,7 @@ def work(run: ExecutionHandle, who: str) -> None:
         with run.node("work", node_type="ACTION", input={"who": who}) as node:
             node.log(f"{who} {number}")
             if number % 4 == 3:
-                node.attempt_failed("again", will_retry=True)
+                node.fail_attempt("again", will_retry=True)
                 node.start()
             node.succeed({"who": who, "number": number})
 

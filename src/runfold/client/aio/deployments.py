@@ -12,14 +12,14 @@ from runfold.client.aio.deployment import AsyncDeploymentHandle
 from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.writer import AsyncWriter
 from runfold.domain.commands import append_of, pause_before
-from runfold.domain.deployed_versions import History, Version, with_triggers
-from runfold.domain.deploying import Deployed, started, told, unique, version_of
+from runfold.domain.deployed_versions import DeployedVersions, Version, with_triggers
+from runfold.domain.deploying import Deployed, started, unique, version_of, webhook_path_taken
 from runfold.domain.deployment import Deployment
 from runfold.domain.trigger import Trigger
 from runfold.errors import ClaimTaken, VersionConflict
 from runfold.events.fields import DeploymentAction, LogLevel
 
-_Decide = Callable[[Deployment, History], Deployment]
+_Decide = Callable[[Deployment, DeployedVersions], Deployment]
 
 
 class AsyncDeployments:
@@ -108,8 +108,8 @@ class AsyncDeployments:
         version = Version(deployment_config or {}, definition, ()) if action in ("DEPLOY", "UPDATE") else None
         deployment_id = uuid4()
 
-        def decide(state: Deployment, past: History) -> Deployment:
-            state = started(state, past, action, version, deployment_version, deployment_id, triggered_by)
+        def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
+            state = started(state, deployed, action, version, deployment_version, deployment_id, triggered_by)
             if action == "UNDEPLOY":
                 for name in sorted(name for name, status in state.triggers.items() if status == "active"):
                     state = state.deactivate_trigger(name)
@@ -124,15 +124,15 @@ class AsyncDeployments:
         """
         wanted = None if triggers is None else unique(triggers)
 
-        def decide(state: Deployment, past: History) -> Deployment:
+        def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
             chosen = wanted
             current = state.current or {}
             if chosen is None and current.get("deployment_action") == "ROLLBACK":
-                chosen = version_of(state, past, current["deployment_version"]).triggers
+                chosen = version_of(state, deployed, current["deployment_version"]).triggers
             elif current.get("deployment_action") == "UNDEPLOY":
                 chosen = ()
             if chosen is not None:
-                state = with_triggers(state, past.triggers, chosen)
+                state = with_triggers(state, deployed.triggers, chosen)
             return state.complete()
 
         return await self._recorded(workflow_id, None, decide)
@@ -157,20 +157,20 @@ class AsyncDeployments:
         """Record a deployment from its start to its end; as failed where a path is taken."""
         deployment_id = uuid4()
 
-        def start(state: Deployment, past: History) -> Deployment:
-            return started(state, past, action, version, deployment_version, deployment_id, triggered_by)
+        def start(state: Deployment, deployed: DeployedVersions) -> Deployment:
+            return started(state, deployed, action, version, deployment_version, deployment_id, triggered_by)
 
-        def decide(state: Deployment, past: History) -> Deployment:
-            state = start(state, past)
-            wanted = version or version_of(state, past, deployment_version) if action != "UNDEPLOY" else None
-            return with_triggers(state, past.triggers, wanted.triggers if wanted is not None else ()).complete()
+        def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
+            state = start(state, deployed)
+            wanted = version or version_of(state, deployed, deployment_version) if action != "UNDEPLOY" else None
+            return with_triggers(state, deployed.triggers, wanted.triggers if wanted is not None else ()).complete()
 
         try:
             return await self._recorded(workflow_id, deployment_id, decide, user_id)
         except ClaimTaken as taken:
             reason = str(taken)
             await self._recorded(
-                workflow_id, deployment_id, lambda state, past: start(state, past).fail(reason), user_id
+                workflow_id, deployment_id, lambda state, deployed: start(state, deployed).fail(reason), user_id
             )
             raise
 
@@ -183,7 +183,7 @@ class AsyncDeployments:
         while True:
             events = await self._store.read_stream(f"deployment-{workflow_id}")
             before = Deployment.named(workflow_id).after(events)
-            decided = decide(before, History.of(events))
+            decided = decide(before, DeployedVersions.of(events))
             about = decided.current or before.current or {}
             try:
                 (appended,) = await self._store.append_many([append_of(decided, user_id=user_id, metadata={})])
@@ -191,7 +191,7 @@ class AsyncDeployments:
                 if time.monotonic() >= deadline:
                     raise
             except ClaimTaken as taken:
-                raise told(taken) from None
+                raise webhook_path_taken(taken) from None
             else:
                 first = decided.pending[0].data
                 return Deployed(

@@ -141,11 +141,11 @@ class AsyncNodeHandle:
         # The read tables keep what was given last: once is enough.
         self._input_data, self._about = None, {"node_type": self.node_type}
 
-    async def attempt_failed(
+    async def fail_attempt(
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
         """This attempt failed: an exception, or any JSON that says why. `start` begins the next attempt."""
-        await self._do(Execution.fail_attempt, _told(error), will_retry=will_retry, next_retry_at=next_retry_at)
+        await self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
 
     async def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> AsyncIterator[AsyncAttempt]:
         """Attempts, to be used in `with` one after the other, until one ends without an exception.
@@ -166,7 +166,7 @@ class AsyncNodeHandle:
         """Wait for input, at a pause if one is named."""
         await self._do(Execution.wait_node, pause=pause)
 
-    async def go_on(self, *, pause: str | None = None) -> None:
+    async def continue_(self, *, pause: str | None = None) -> None:
         """Go on after waiting."""
         await self._do(Execution.continue_node, pause=pause)
 
@@ -176,7 +176,7 @@ class AsyncNodeHandle:
 
     async def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
         """End with an error: an exception, or any JSON that says what happened."""
-        await self._do(Execution.fail_node, _told(error), end_time=end_time)
+        await self._do(Execution.fail_node, _error_data(error), end_time=end_time)
 
     async def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
         """End it from outside."""
@@ -248,7 +248,7 @@ class AsyncAttempt:
             return False
         self.error = error
         pause = self.pause_seconds
-        await self.node.attempt_failed(
+        await self.node.fail_attempt(
             error,
             will_retry=pause is not None,
             next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
@@ -256,5 +256,5 @@ class AsyncAttempt:
         return pause is not None
 
 
-def _told(error: BaseException | Any) -> Any:
+def _error_data(error: BaseException | Any) -> Any:
     return error_data_of(error) if isinstance(error, BaseException) else error

@@ -20,7 +20,7 @@ from runfold.domain.matching.messages import Message, read_message
 from runfold.domain.matching.outcomes import NO_WORKFLOW, Classified, Received, response_id_of
 from runfold.domain.matching.rules import classify_by_rules
 from runfold.domain.response import Response
-from runfold.domain.waiting_pause import resume
+from runfold.domain.waiting_pause import answered
 from runfold.errors import IllegalTransition, VersionConflict
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
@@ -236,50 +236,56 @@ class AsyncResponses:
         """Record a match with the answer and the end of the pause, or that it came too late."""
         response_id, interaction_id = UUID(response.name), verdict.interaction_id
 
-        def change(answer: Response, interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            if answer.status != "unprocessed" and not by_hand:
+        def change(response: Response, interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            if response.status != "unprocessed" and not by_hand:
                 return
             if interaction.status != "pending" and not by_hand:
                 late = f"{verdict.reasoning}; too late: interaction {interaction_id} is {interaction.status}"
-                yield answer.filter_out(ai_relevance_score=verdict.score, ai_reasoning=late)
+                yield response.filter_out(ai_relevance_score=verdict.score, ai_reasoning=late)
                 return
-            yield answer.match(
+            yield response.match(
                 interaction_id,
                 ai_relevance_score=verdict.score,
                 ai_reasoning=verdict.reasoning,
                 classifier=classifier,
             )
-            yield interaction.respond(verdict.response_data, responder=verdict.responder, response_id=response_id)
-            yield from resume(executions, interaction, verdict.response_data, "human_response")
+            yield from answered(
+                interaction,
+                executions,
+                verdict.response_data,
+                responder=verdict.responder,
+                response_id=response_id,
+            )
 
-        asked = Interaction.named(interaction_id)
-        asked = asked.after(await self._store.read_stream(asked.id))
-        executions = [] if asked.execution_id is None else [await read_waiting(self._store, asked.execution_id)]
-        changed = await change_streams(self._store, change, response, asked, *executions)
+        interaction = Interaction.named(interaction_id)
+        interaction = interaction.after(await self._store.read_stream(interaction.id))
+        execution_id = interaction.execution_id
+        executions = [] if execution_id is None else [await read_waiting(self._store, execution_id)]
+        changed = await change_streams(self._store, change, response, interaction, *executions)
         if not changed:
             return await self.classify(response_id)
-        (answered, *others) = changed
-        assert isinstance(answered, Response)
+        (decided, *others) = changed
+        assert isinstance(decided, Response)
         if not others:
             reasoning = f"{verdict.reasoning}; too late: interaction {interaction_id} has ended"
-            return Classified(response_id, answered.status or "", reasoning, verdict.score)
+            return Classified(response_id, decided.status or "", reasoning, verdict.score)
         return Classified(
             response_id, "matched", verdict.reasoning, verdict.score, interaction_id, verdict.response_data
         )
 
     async def _filtered_out(self, response: Response, verdict: FilteredOut) -> Classified:
-        def change(answer: Response) -> Iterable[Aggregate]:
-            if answer.status == "unprocessed":
-                yield answer.filter_out(ai_relevance_score=verdict.score, ai_reasoning=verdict.reasoning)
+        def change(response: Response) -> Iterable[Aggregate]:
+            if response.status == "unprocessed":
+                yield response.filter_out(ai_relevance_score=verdict.score, ai_reasoning=verdict.reasoning)
 
         return await self._decided(
             response, change, Classified(UUID(response.name), "filtered_out", verdict.reasoning, verdict.score)
         )
 
     async def _failed(self, response: Response, error: str) -> Classified:
-        def change(answer: Response) -> Iterable[Aggregate]:
-            if answer.status == "unprocessed":
-                yield answer.fail(error)
+        def change(response: Response) -> Iterable[Aggregate]:
+            if response.status == "unprocessed":
+                yield response.fail(error)
 
         return await self._decided(response, change, Classified(UUID(response.name), "error", error))
 

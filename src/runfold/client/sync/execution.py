@@ -18,7 +18,7 @@ from runfold.domain.error_data import error_data_of, message_of
 from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
-from runfold.domain.waiting_pause import answered, asking, opening, responding
+from runfold.domain.waiting_pause import asking, opening, responding, resumed
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
 from runfold.events.execution import NodeDetails
@@ -187,7 +187,7 @@ class ExecutionHandle:
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
         asked = asking(interaction, node_id=node_id, pause=pause, **request)
-        self.writer.do_also(
+        self.writer.do_together(
             [asked],
             opening,
             node_id,
@@ -215,12 +215,12 @@ class ExecutionHandle:
         """Take a person's answer, and go on: InteractionResponded, PauseResumed and NodeContinued in one append."""
         check_value(NAME, pause, "/pause")
         known = (self.state if pause in self.state.pauses else self.refresh()).pauses.get(pause)
-        also = []
+        others = []
         if known is not None and known.interaction_id is not None:
             interaction = Interaction.named(known.interaction_id)
             interaction = interaction.after(self.writer.store.read_stream(interaction.id))
-            also.append(responding(interaction, response_data, responder=responder, response_id=response_id))
-        self.writer.do_also(also, answered, pause, response_data, resume_trigger=resume_trigger)
+            others.append(responding(interaction, response_data, responder=responder, response_id=response_id))
+        self.writer.do_together(others, resumed, pause, response_data, resume_trigger=resume_trigger)
 
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""

@@ -1,5 +1,5 @@
 # Generated from ../aio/interactions.py by `make sync`: edit that file, never this one.
-"""The interactions: people are asked, told, and answer; the execution's pause follows, in the same append."""
+"""Questions to people: asking, reminding, answering. The execution's pause follows in the same append."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runfold.client.sync.writer import Writer, change_streams
 from runfold.domain.aggregate import Aggregate
 from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
-from runfold.domain.waiting_pause import cancel_pause, folded, resume
+from runfold.domain.waiting_pause import answered, cancel_pause, folded
 from runfold.errors import UnknownInteraction
 from runfold.events.interaction import InteractionRequest
 
@@ -96,13 +96,13 @@ class Interactions:
         `message_id` is the channel's name of what was sent, a Slack message's `ts` or an email's Message-ID: a reply to
         it is found by that.
         """
-        return self._change(interaction_id, lambda asked: [asked.mark_notified(at=at)], message_id)
+        return self._change(interaction_id, lambda interaction: [interaction.mark_notified(at=at)], message_id)
 
     def reminded(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
         """A reminder was sent. When time runs short the worker says so by itself."""
-        return self._change(interaction_id, lambda asked: [asked.mark_reminded(at=at)], message_id)
+        return self._change(interaction_id, lambda interaction: [interaction.mark_reminded(at=at)], message_id)
 
     def answer(
         self,
@@ -114,18 +114,17 @@ class Interactions:
     ) -> Interaction:
         """Answer directly, without a channel's message, and go on with what waits, in one append."""
 
-        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield asked.respond(response_data, responder=responder)
-            yield from resume(executions, asked, response_data, resume_trigger)
+        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            return answered(interaction, executions, response_data, responder=responder, resume_trigger=resume_trigger)
 
         return self._change_with_execution(interaction_id, change)
 
     def withdraw(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
         """The answer is not needed any more: the interaction is canceled and its pause with it, in one append."""
 
-        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield asked.cancel(by=by)
-            yield from cancel_pause(executions, asked)
+        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            yield interaction.cancel(by=by)
+            yield from cancel_pause(executions, interaction)
 
         return self._change_with_execution(interaction_id, change)
 
@@ -133,26 +132,26 @@ class Interactions:
         self, interaction_id: UUID, change: Callable[[Interaction], Iterable[Aggregate]], message_id: str | None
     ) -> Interaction:
         metadata = {} if message_id is None else {"message_id": message_id}
-        asked = self._read(interaction_id)
-        return _first(change_streams(self._store, change, asked, event_metadata=metadata))
+        interaction = self._read(interaction_id)
+        return _first(change_streams(self._store, change, interaction, event_metadata=metadata))
 
     def _change_with_execution(self, interaction_id: UUID, change: Callable[..., Iterable[Aggregate]]) -> Interaction:
-        asked = self._read(interaction_id)
-        execution = read_waiting(self._store, asked.execution_id or "")
-        return _first(change_streams(self._store, change, asked, execution))
+        interaction = self._read(interaction_id)
+        execution = read_waiting(self._store, interaction.execution_id or "")
+        return _first(change_streams(self._store, change, interaction, execution))
 
     def _read(self, interaction_id: UUID) -> Interaction:
-        asked = Interaction.named(interaction_id)
-        asked = asked.after(self._store.read_stream(asked.id))
-        if asked.status is None:
+        interaction = Interaction.named(interaction_id)
+        interaction = interaction.after(self._store.read_stream(interaction.id))
+        if interaction.status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
-        return asked
+        return interaction
 
 
 def _first(changed: list[Aggregate]) -> Interaction:
-    asked = changed[0]
-    assert isinstance(asked, Interaction)
-    return asked
+    interaction = changed[0]
+    assert isinstance(interaction, Interaction)
+    return interaction
 
 
 def read_waiting(store: Log, execution_id: str) -> Execution:

@@ -142,11 +142,11 @@ class NodeHandle:
         # The read tables keep what was given last: once is enough.
         self._input_data, self._about = None, {"node_type": self.node_type}
 
-    def attempt_failed(
+    def fail_attempt(
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
         """This attempt failed: an exception, or any JSON that says why. `start` begins the next attempt."""
-        self._do(Execution.fail_attempt, _told(error), will_retry=will_retry, next_retry_at=next_retry_at)
+        self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
 
     def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> Iterator[Attempt]:
         """Attempts, to be used in `with` one after the other, until one ends without an exception.
@@ -167,7 +167,7 @@ class NodeHandle:
         """Wait for input, at a pause if one is named."""
         self._do(Execution.wait_node, pause=pause)
 
-    def go_on(self, *, pause: str | None = None) -> None:
+    def continue_(self, *, pause: str | None = None) -> None:
         """Go on after waiting."""
         self._do(Execution.continue_node, pause=pause)
 
@@ -177,7 +177,7 @@ class NodeHandle:
 
     def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
         """End with an error: an exception, or any JSON that says what happened."""
-        self._do(Execution.fail_node, _told(error), end_time=end_time)
+        self._do(Execution.fail_node, _error_data(error), end_time=end_time)
 
     def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
         """End it from outside."""
@@ -249,7 +249,7 @@ class Attempt:
             return False
         self.error = error
         pause = self.pause_seconds
-        self.node.attempt_failed(
+        self.node.fail_attempt(
             error,
             will_retry=pause is not None,
             next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
@@ -257,5 +257,5 @@ class Attempt:
         return pause is not None
 
 
-def _told(error: BaseException | Any) -> Any:
+def _error_data(error: BaseException | Any) -> Any:
     return error_data_of(error) if isinstance(error, BaseException) else error
