@@ -14,9 +14,9 @@ from statistics import median
 
 import psycopg
 
+from bench.processes import Processes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
-from bench.team import Team
 from bench.writers import SIDES, write
 
 BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
@@ -25,8 +25,8 @@ BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
 SHAPES = ((1, 1, 300, 2.0), (8, 1, 100, 3.0), (8, 10, 50, 2.5), (4, 100, 20, 1.5))
 
 
-class Writers(Team):
-    """Processes that write when told to."""
+class Writers(Processes):
+    """Processes that write on an order."""
 
     def __init__(self, url: str, count: int) -> None:
         super().__init__(write, [(url, number) for number in range(count)])

@@ -19,9 +19,9 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from bench.library import environment
+from bench.processes import Processes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
-from bench.team import Team
 
 EVENTS = 17
 TEXT = "The applicant's income was confirmed by the employer; the offer can go out as calculated. " * 3
@@ -52,7 +52,7 @@ class Cases(Application[UUID]):
 
 
 def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> None:
-    """Take orders (side, aggregates a thread) until told None; answer with the times of beginning and end."""
+    """Take orders (side, aggregates a thread) until None comes; answer with the times of beginning and end."""
     sides = {
         "runfold": Cases(env={"PERSISTENCE_MODULE": "runfold.eventsourcing", "RUNFOLD_DATABASE_URL": url}),
         "library": Cases(env=environment(url)),
@@ -75,8 +75,8 @@ def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> N
         cases.close()
 
 
-class Deciders(Team):
-    """Processes that save aggregates when told to."""
+class Deciders(Processes):
+    """Processes that save aggregates on an order."""
 
     def __init__(self, url: str, processes: int, threads: int) -> None:
         super().__init__(decide_some, [(url, threads)] * processes)

@@ -19,7 +19,7 @@ from runfold.projections.folding.fold import fold_batch
 from runfold.reading.past.affected import Reach, executions_of_workflows
 from runfold.reading.status import statement
 
-Progress = Callable[[int, int], None]
+SearchProgress = Callable[[int, int], None]
 """Told how many events are done with, and of how many."""
 
 _DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
@@ -96,7 +96,7 @@ class LastChange:
         row: sql.Composable,
         key: Mapping[str, str],
         workflow: str | None = None,
-        progress: Progress = lambda *_: None,
+        progress: SearchProgress = lambda *_: None,
     ) -> None:
         """`row` says, with the parameters of `key`, which row `t` is meant; `workflow`, whose status that is."""
         self._cursor = cursor

@@ -20,7 +20,7 @@ from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.reading.past.affected import Reach, reach_of
 from runfold.reading.past.reader import closure, require_runfolds, safe_head
-from runfold.reading.past.search import LastChange, Progress
+from runfold.reading.past.search import LastChange, SearchProgress
 from runfold.reading.status import Row, statement
 
 
@@ -49,7 +49,7 @@ def why(
     key: str,
     column: str,
     *,
-    progress: Progress = lambda *_: None,
+    progress: SearchProgress = lambda *_: None,
 ) -> Why:
     """The event after which a column of a row last differed from before, up to the safe head.
 
@@ -59,12 +59,12 @@ def why(
     """
     projection = _projection(catalogue, table)
     require_runfolds(catalogue.groups[projection.group], projection.table)
-    place = Place.of(connection, projection, key, column)
+    cell = Cell.of(connection, projection, key, column)
     head = safe_head(connection)
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
-        streams = _streams(connection, projection, place, head)
+        streams = _streams(connection, projection, cell, head)
         group = closure(catalogue.groups[projection.group], [projection.table])
         with connection.cursor() as cursor:
             reach = Reach() if streams is None else reach_of(cursor, streams, head)
@@ -77,13 +77,13 @@ def why(
                 reach,
                 head,
                 column=column,
-                row=_equal(place.key, place.types, "key_"),
-                key={f"key_{name}": value for name, value in place.key.items()},
-                workflow=place.key["workflow_id"] if projection.name == "workflow_status" else None,
+                row=_equal(cell.key, cell.types, "key_"),
+                key={f"key_{name}": value for name, value in cell.key.items()},
+                workflow=cell.key["workflow_id"] if projection.name == "workflow_status" else None,
                 progress=progress,
             ).find()
         if found is None:
-            raise _no_row(projection, place)
+            raise _no_row(projection, cell)
         position, before, after = found
         left_out = {"groups": [group.name], "streams": streams, "upto": head}
         with connection.cursor(row_factory=dict_row) as rows:
@@ -95,7 +95,7 @@ def why(
             connection.rollback()
     return Why(
         table=f"{projection.schema}.{projection.table}",
-        key=place.key,
+        key=cell.key,
         column=column,
         kind="removed" if not after.exists else "changed" if before.exists else "made",
         before=before.json(),
@@ -115,8 +115,8 @@ def _projection(catalogue: Catalogue, table: str) -> Projection:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A row by its key (columns and values as text), the columns' types, the column, and the row as it is, if it is."""
+class Cell:
+    """A column of a row: the key (columns and values as text), the columns' types, and the row, if there is one."""
 
     key: dict[str, str]
     types: dict[str, str]
@@ -124,7 +124,7 @@ class Place:
     row: Row | None
 
     @classmethod
-    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> Place:
+    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> Cell:
         table = sql.Identifier(projection.schema, projection.table)
         columns = connection.execute(statement("columns_of_table"), {"table": table.as_string(connection)}).fetchall()
         types = {name: kind for name, kind, _ in columns}
@@ -188,40 +188,40 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
     return sql.SQL(" AND ").join(parts)
 
 
-def _no_row(projection: Projection, place: Place) -> UnknownRow:
-    said = ", ".join(f"{name} {value}" for name, value in place.key.items())
-    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
+def _no_row(projection: Projection, cell: Cell) -> UnknownRow:
+    said = ", ".join(f"{name} {value}" for name, value in cell.key.items())
+    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(cell.key)
     return UnknownRow(
         f"{projection.table} has no row with {said}, and had none that is known",
         hint="no stream of the log is named so"
         if names_stream
         else "a row that is gone is found by what names its stream, an execution_id for instance",
-        key=place.key,
+        key=cell.key,
     )
 
 
-def _streams(connection: psycopg.Connection[Any], projection: Projection, place: Place, head: int) -> list[str] | None:
+def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: Cell, head: int) -> list[str] | None:
     """The streams that the row depends on, or more; None: any."""
 
     def ask(name: str, parameters: Row) -> list[str]:
         return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
 
-    (value, *_) = place.key.values()
+    (value, *_) = cell.key.values()
     if projection.name == "workflow_status":
         return ask("streams_of_workflow", {"workflow": value, "upto": head})
     if projection.name == "hil_responses":
         return ask("streams_of_response", {"response": value, "upto": head})
     if projection.cross_stream:
-        if place.row is None:
-            raise _no_row(projection, place)
+        if cell.row is None:
+            raise _no_row(projection, cell)
         return None
-    row = place.row or {}
+    row = cell.row or {}
     if (touched := row.get("last_event_position", row.get("position"))) is not None:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
     candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
-    if place.row is None:
-        raise _no_row(projection, place)
+    if cell.row is None:
+        raise _no_row(projection, cell)
     return None
