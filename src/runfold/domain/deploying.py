@@ -1,4 +1,4 @@
-"""What a deployment is decided to be, on what the log says of the workflow. Pure."""
+"""Decisions about deployments, from what the log says of the workflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runfold.events.fields import DeploymentAction
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What a command recorded: the deployment it concerns, the workflow's status after it, the last position."""
+    """What a command recorded: the deployment, the workflow's status after it, the last position."""
 
     workflow_id: UUID
     deployment_id: UUID
@@ -33,7 +33,7 @@ def started(
     deployment_id: UUID,
     triggered_by: UUID | None,
 ) -> Deployment:
-    """The state with the deployment begun."""
+    """Return the state with the deployment begun."""
     if action == "UNDEPLOY":
         return state.undeploy(deployment_id=deployment_id, triggered_by=triggered_by)
     if action == "ROLLBACK":
@@ -50,12 +50,12 @@ def started(
 
 
 def version_of(state: Deployment, deployed: DeployedVersions, number: int | None) -> Version:
-    """A version that was in service; raises UnknownDeployment."""
+    """Return a version that was in service; raises UnknownDeployment."""
     if number not in deployed.versions:
         known = ", ".join(map(str, sorted(deployed.versions))) or "none"
         raise UnknownDeployment(
-            f"workflow {state.name} never was in service in version {number}",
-            hint=f"there was {known}",
+            f"version {number} of workflow {state.name} was never in service",
+            hint=f"choose one of {known}",
             workflow_id=state.name,
             deployment_version=number,
         )
@@ -63,7 +63,7 @@ def version_of(state: Deployment, deployed: DeployedVersions, number: int | None
 
 
 def unique(triggers: Iterable[Trigger]) -> tuple[Trigger, ...]:
-    """The triggers, each with a name of its own; raises InvalidInput."""
+    """Return the triggers; raises InvalidInput where two have one name."""
     given = tuple(triggers)
     names = [trigger.name for trigger in given]
     for place, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""The aggregate of an interaction's stream: what a person is asked, and what becomes of it."""
+"""The aggregate of an interaction's stream: a question to a person."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _requested(state: Interaction, data: Data) -> Changes:
 
 
 class Interaction(Aggregate):
-    """One request to a person: pending until it is answered, timed out, canceled, or could not be made."""
+    """A question to a person: pending until it is answered, timed out, canceled, or failed."""
 
     category: ClassVar[str] = "interaction"
     _name_field: ClassVar[str] = "interaction_id"
@@ -33,7 +33,7 @@ class Interaction(Aggregate):
     execution_id: str | None = None
     node_id: str | None = None
     pause: str | None = None
-    """The pause of the execution that waits for the answer."""
+    """The name of the execution's pause that waits for the answer."""
     correlation_id: str | None = None
     timeout_at: str | None = None
     """RFC 3339."""
@@ -68,12 +68,12 @@ class Interaction(Aggregate):
         )
 
     def mark_notified(self, *, at: datetime | None = None) -> Self:
-        """The request was sent through its channel."""
+        """Record that the question was sent through its channel."""
         self._check_open("mark_notified")
         return self._with(events.InteractionNotified(at=or_now(at)))
 
     def mark_reminded(self, *, at: datetime | None = None) -> Self:
-        """A reminder was sent."""
+        """Record that a reminder was sent."""
         self._check_open("mark_reminded")
         return self._with(events.InteractionReminderSent(at=or_now(at)))
 
@@ -85,7 +85,7 @@ class Interaction(Aggregate):
         response_id: UUID | None = None,
         responded_at: datetime | None = None,
     ) -> Self:
-        """The answer came."""
+        """Record the answer."""
         self._check(INTERACTION, self.status, "respond", "responded")
         return self._with(
             events.InteractionResponded(
@@ -97,12 +97,12 @@ class Interaction(Aggregate):
         )
 
     def time_out(self, action: str, *, at: datetime | None = None) -> Self:
-        """No answer came in time; `action` says what is done instead."""
+        """End the question because its time ran out; `action` says what is done instead."""
         self._check(INTERACTION, self.status, "time_out", "timeout")
         return self._with(events.InteractionTimedOut(at=or_now(at), action=action))
 
     def fail(self, error: str, *, at: datetime | None = None) -> Self:
-        """The request could not be made."""
+        """Record that the question could not be sent."""
         self._check(INTERACTION, self.status, "fail", "error")
         return self._with(events.InteractionFailed(at=or_now(at), error=error))
 
@@ -112,7 +112,7 @@ class Interaction(Aggregate):
         return self._with(events.InteractionReopened(at=or_now(at), by=by))
 
     def cancel(self, *, by: str | None = None, at: datetime | None = None) -> Self:
-        """The answer is not needed any more."""
+        """Withdraw the question."""
         self._check(INTERACTION, self.status, "cancel", "cancelled")
         return self._with(events.InteractionCanceled(at=or_now(at), by=by))
 

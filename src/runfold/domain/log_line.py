@@ -1,4 +1,4 @@
-"""Lines of an execution's log. They have a stream of their own, so that writing them never conflicts with anything."""
+"""Lines of an execution's log. They have a stream beside the execution's, so that writing them never conflicts."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def log_line(message: str, **line: Unpack[LogLine]) -> LogAppended:
 
 
 def append_of_line(execution_id: str, line: LogAppended, *, user_id: UUID | None, metadata: dict[str, Any]) -> Append:
-    """The append of a line to its execution's log, at whatever version that is."""
+    """Return the append of a line to its execution's log, at any version."""
     return Append(stream_id=f"log-{execution_id}", events=[NewEvent.of(line, metadata=metadata)], user_id=user_id)

@@ -34,7 +34,7 @@ class ExecutionEvent(Event, abstract=True):
 
 
 class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
-    """An execution exists. Its stream is named after it."""
+    """An execution was created. Its stream is named after it."""
 
     execution_id: Name
     workflow_id: Uuid
@@ -75,20 +75,20 @@ class NewExecution(TypedDict, total=False):
 
 
 class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
-    """The execution runs; the first start_time stays."""
+    """The execution began to run; the first start_time stays."""
 
     start_time: EpochMs
 
 
 class ExecutionPaused(ExecutionEvent, moves=EXECUTION.to("PAUSED")):
-    """Somebody paused the execution."""
+    """A person or system paused the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
 class ExecutionResumed(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
-    """Somebody resumed the execution."""
+    """A person or system resumed the execution."""
 
     by: Text | None = None
     reason: Text | None = None
@@ -111,7 +111,7 @@ class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR")):
 
 
 class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED")):
-    """Somebody ended the execution."""
+    """A person or system ended the execution."""
 
     end_time: EpochMs
     by: Text | None = None
@@ -125,7 +125,7 @@ class ExecutionTimedOut(ExecutionEvent, moves=EXECUTION.to("TIMEOUT")):
 
 
 class ExecutionDeclaredLost(ExecutionEvent, moves=EXECUTION.to("ERROR")):
-    """A detector gave the execution up: its engine was last seen at last_seen."""
+    """A detector declared the execution lost: its engine was last seen at last_seen."""
 
     end_time: EpochMs
     detector: Text
@@ -146,7 +146,7 @@ class NodeEvent(ExecutionEvent, abstract=True):
 
 
 class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
-    """An activation waits for its turn."""
+    """An activation of a node was planned; it has not begun."""
 
     node_type: Text100
     node_name: Text255 | None = None
@@ -170,7 +170,7 @@ class NodeDetails(TypedDict, total=False):
 
 
 class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):
-    """An attempt of an activation runs."""
+    """An attempt of an activation began."""
 
     attempt: Attempt
     start_time: EpochMs
@@ -187,13 +187,13 @@ class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING")):
 
 
 class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT")):
-    """The activation waits for input."""
+    """The activation began to wait for input."""
 
     pause: Name | None = None
 
 
 class NodeContinued(NodeEvent, moves=NODE.to("RUNNING")):
-    """The activation goes on after waiting."""
+    """The activation continued after waiting."""
 
     pause: Name | None = None
 
@@ -214,7 +214,7 @@ class NodeFailed(NodeEvent, moves=NODE.to("ERROR")):
 
 
 class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED")):
-    """The activation did not run."""
+    """The activation was skipped: it did not run."""
 
     node_type: Text100 | None = None
     end_time: EpochMs
@@ -230,7 +230,7 @@ class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED")):
 
 
 class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
-    """The execution waits at a node."""
+    """The execution began to wait at a node."""
 
     pause: Name
     paused_node_id: Name
@@ -242,7 +242,7 @@ class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
 
 
 class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
-    """What the pause waited for came."""
+    """The pause ended because what it waited for came."""
 
     pause: Name
     resumed_at: Timestamp
@@ -251,7 +251,7 @@ class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
 
 
 class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
-    """What the pause waited for did not come in time."""
+    """The pause ended because its time ran out."""
 
     pause: Name
     at: Timestamp
@@ -259,7 +259,7 @@ class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
 
 
 class PauseCanceled(ExecutionEvent, moves=PAUSE.to("cancelled")):
-    """The pause is not waited for any more."""
+    """The pause was canceled."""
 
     pause: Name
     at: Timestamp

@@ -1,4 +1,4 @@
-"""The interaction stream `interaction-<id>`: what people are asked, and what they answer."""
+"""The interaction stream `interaction-<id>`: a question to a person, and its answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class InteractionEvent(Event, abstract=True):
 
 
 class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
-    """Somebody is asked for something."""
+    """A person was asked."""
 
     workflow_id: Uuid
     execution_id: Name
@@ -64,7 +64,7 @@ class InteractionRequest(TypedDict, total=False):
 
 
 class InteractionNotified(InteractionEvent):
-    """The request was sent through its channel."""
+    """The question was sent through its channel."""
 
     at: Timestamp
 
@@ -76,7 +76,7 @@ class InteractionReminderSent(InteractionEvent):
 
 
 class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
-    """The answer came."""
+    """The person answered."""
 
     response_id: Uuid | None = None
     response_data: GivenJson
@@ -85,28 +85,28 @@ class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
 
 
 class InteractionTimedOut(InteractionEvent, moves=INTERACTION.to("timeout")):
-    """No answer came in time."""
+    """No answer came in time: the question ended."""
 
     at: Timestamp
     action: Text
 
 
 class InteractionFailed(InteractionEvent, moves=INTERACTION.to("error")):
-    """The request could not be made."""
+    """The question could not be sent."""
 
     at: Timestamp
     error: Text
 
 
 class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending")):
-    """A failed request is open again."""
+    """A question that could not be sent was opened again."""
 
     at: Timestamp
     by: Text
 
 
 class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled")):
-    """The answer is not needed any more."""
+    """The question was withdrawn: its answer is not needed any more."""
 
     at: Timestamp
     by: Text | None = None

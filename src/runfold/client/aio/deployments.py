@@ -1,4 +1,4 @@
-"""The deployments: a workflow and its triggers change together, in one append."""
+"""Deployments: a workflow and its triggers change together, in one append."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AsyncDeployments:
     there is work between start and end, `begin`, then `complete` or `fail`.
 
     A webhook path that another workflow has raises ClaimTaken: the deployment is recorded as failed, and the triggers
-    stay as they were. IllegalTransition: what the workflow's status does not allow.
+    stay as they were. What the workflow's status does not allow raises IllegalTransition.
     """
 
     def __init__(self, store: AsyncLog) -> None:
@@ -39,7 +39,7 @@ class AsyncDeployments:
     async def of(
         self, workflow_id: UUID, *, user_id: UUID | None = None, event_metadata: dict[str, Any] | None = None
     ) -> AsyncDeploymentHandle:
-        """The handle of a workflow's deployments; a workflow without any is IDLE."""
+        """Return the handle of a workflow's deployments; a workflow without any is IDLE."""
         writer = AsyncWriter(self._store, Deployment.named(workflow_id), user_id=user_id, event_metadata=event_metadata)
         await writer.refreshed()
         return AsyncDeploymentHandle(writer)
@@ -82,7 +82,7 @@ class AsyncDeployments:
     async def roll_back(self, workflow_id: UUID, to_version: int, *, triggered_by: UUID | None = None) -> Deployed:
         """Put a version back that was in service: its definition, its configuration and its triggers.
 
-        Raises UnknownDeployment when that version never was.
+        Raises UnknownDeployment when that version was never in service.
         """
         return await self._whole(workflow_id, "ROLLBACK", None, to_version, triggered_by)
 
@@ -118,9 +118,10 @@ class AsyncDeployments:
         return await self._recorded(workflow_id, deployment_id, decide, user_id)
 
     async def complete(self, workflow_id: UUID, *, triggers: Iterable[Trigger] | None = None) -> Deployed:
-        """The deployment under way ended well, with these triggers.
+        """End the deployment under way with success, and with these triggers.
 
-        Without any, a version that was rolled to gets its own, an undeployed workflow none, and others keep theirs.
+        Without any, a version that was rolled back to gets the triggers it had, an undeployed workflow none, and other
+        workflows keep theirs.
         """
         wanted = None if triggers is None else unique(triggers)
 
@@ -138,7 +139,7 @@ class AsyncDeployments:
         return await self._recorded(workflow_id, None, decide)
 
     async def fail(self, workflow_id: UUID, error_message: str) -> Deployed:
-        """The deployment under way ended with an error; the triggers stay as they are."""
+        """End the deployment under way with an error; the triggers stay as they are."""
         return await self._recorded(workflow_id, None, lambda state, _: state.fail(error_message))
 
     async def log(self, workflow_id: UUID, message: str, *, level: LogLevel = "INFO") -> Deployed:
@@ -177,7 +178,7 @@ class AsyncDeployments:
     async def _recorded(
         self, workflow_id: UUID, deployment_id: UUID | None, decide: _Decide, user_id: UUID | None = None
     ) -> Deployed:
-        """Record what is decided on what the log says; decided again when another writer was faster."""
+        """Decide on what the log says and record it; decide again when another writer was faster."""
         deadline = time.monotonic() + self._store.retry_seconds
         tries = 0
         while True:

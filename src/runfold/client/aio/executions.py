@@ -1,4 +1,4 @@
-"""The handles of a store: of executions, interactions and deployments, new ones and those that are there."""
+"""Executions: creating one, and the handle of one that exists."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class AsyncExecutions:
         return AsyncExecutionHandle(writer)
 
     async def get(self, execution_id: str, *, event_metadata: dict[str, Any] | None = None) -> AsyncExecutionHandle:
-        """The handle of an execution; raises UnknownExecution."""
+        """Return the handle of an execution; raises UnknownExecution."""
         writer = AsyncWriter(self._store, Execution.named(execution_id), event_metadata=event_metadata)
         if (await writer.refreshed()).status is None:
             raise UnknownExecution(f"there is no execution {execution_id}", execution_id=execution_id)

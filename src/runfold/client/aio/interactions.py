@@ -22,8 +22,8 @@ from runfold.events.interaction import InteractionRequest
 class AsyncInteractions:
     """Questions to people, each with the pause that waits for it.
 
-    Raises UnknownInteraction, and IllegalTransition for what its state does not allow: what has timed out is not
-    answered any more.
+    Raises UnknownInteraction, and IllegalTransition for what the question's state does not allow: one that has timed
+    out is not answered any more.
     """
 
     def __init__(self, store: AsyncLog) -> None:
@@ -59,7 +59,7 @@ class AsyncInteractions:
     async def get(
         self, interaction_id: UUID, *, event_metadata: dict[str, Any] | None = None
     ) -> AsyncInteractionHandle:
-        """The handle of an interaction; raises UnknownInteraction."""
+        """Return the handle of an interaction; raises UnknownInteraction."""
         writer = AsyncWriter(self._store, Interaction.named(interaction_id), event_metadata=event_metadata)
         if (await writer.refreshed()).status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
@@ -94,7 +94,7 @@ class AsyncInteractions:
     async def notified(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """The request was sent through its channel.
+        """Record that the question was sent through its channel.
 
         `message_id` is the channel's name of what was sent, a Slack message's `ts` or an email's Message-ID: a reply to
         it is found by that.
@@ -104,7 +104,7 @@ class AsyncInteractions:
     async def reminded(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """A reminder was sent. When time runs short the worker says so by itself."""
+        """Record that a reminder was sent. When time runs short the worker records one by itself."""
         return await self._change(interaction_id, lambda interaction: [interaction.mark_reminded(at=at)], message_id)
 
     async def answer(
@@ -115,7 +115,7 @@ class AsyncInteractions:
         responder: str | None = None,
         resume_trigger: str = "human_response",
     ) -> Interaction:
-        """Answer directly, without a channel's message, and go on with what waits, in one append."""
+        """Answer directly, without a channel's message, and resume the pause that waits, in one append."""
 
         def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
             return answered(interaction, executions, response_data, responder=responder, resume_trigger=resume_trigger)
@@ -123,7 +123,7 @@ class AsyncInteractions:
         return await self._change_with_execution(interaction_id, change)
 
     async def withdraw(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
-        """The answer is not needed any more: the interaction is canceled and its pause with it, in one append."""
+        """Withdraw a question: the interaction is canceled, and its pause with it, in one append."""
 
         def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
             yield interaction.cancel(by=by)
@@ -160,9 +160,9 @@ def _first(changed: list[Aggregate]) -> Interaction:
 
 
 async def read_waiting(store: AsyncLog, execution_id: str) -> Execution:
-    """The execution with its status, its pauses and the activations that ever waited; of other nodes it knows nothing.
+    """Return the execution with its status, its pauses and the activations that ever waited, but without other nodes.
 
-    Its version is the stream's, so that it can be changed: `change_streams` reads whatever comes later in full.
+    Its version is the stream's, so that it can be changed: `change_streams` reads all events that come later.
     """
     execution = Execution.named(execution_id)
     return folded(execution, await store._retried(statement("waiting_events"), {"stream": execution.id}))

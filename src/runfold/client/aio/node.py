@@ -44,7 +44,7 @@ class AsyncRun(Protocol):
 
     @property
     def state(self) -> Execution:
-        """What the handle knows of the execution."""
+        """The state of the execution that its handle knows."""
 
     def append_line(self, line: LogAppended) -> Awaitable[None]:
         """Append a line to the execution's log."""
@@ -62,14 +62,15 @@ class AsyncRun(Protocol):
         resume_conditions: dict[str, Any] | None = None,
         **request: Unpack[InteractionRequest],
     ) -> Awaitable[AsyncInteractionHandle]:
-        """Ask a person, and wait."""
+        """Ask a person, and open a pause for the answer."""
 
 
 class AsyncNodeHandle:
     """One activation of a node; safe to share between threads or tasks.
 
-    In `with` it is started on entering. On leaving, an exception becomes NodeFailed, an interruption NodeCanceled, and
-    both go on; without one the activation succeeds, unless it has ended, waits, or is to be tried again.
+    In `with` it is started on entering. On leaving, an exception is recorded as NodeFailed and an interruption as
+    NodeCanceled, and both are raised; without one the activation succeeds, unless it has ended, waits, or is to be
+    retried.
     """
 
     def __init__(
@@ -90,13 +91,13 @@ class AsyncNodeHandle:
 
     @property
     def state(self) -> Node:
-        """What this handle knows of the activation, which may be behind the log."""
+        """The state of the activation that this handle knows, which may be behind the log."""
         nodes = self.run.state.nodes
         return nodes.get(self.activation, Node(self.node_id)) if self.activation is not None else Node(self.node_id)
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of; None before the first event."""
+        """The status that this handle knows, which may be behind the log; None before the first event."""
         return self.state.status
 
     @property
@@ -114,7 +115,7 @@ class AsyncNodeHandle:
     ) -> None:
         if error is None:
             if self.status == "RUNNING":
-                # The activation may have ended meanwhile: then that stands.
+                # The activation may have ended meanwhile: that end stays.
                 with suppress(IllegalTransition):
                     await self.succeed()
             return
@@ -129,7 +130,7 @@ class AsyncNodeHandle:
         self.run.note_failure(self.node_id, error)
 
     async def start(self, *, input_data: Any = None) -> None:
-        """Begin: the first attempt, or the next one after an attempt that failed."""
+        """Start the first attempt, or the next one after an attempt that failed."""
         (event,) = await self.run.writer.do(
             Execution.start_node,
             self.node_id,
@@ -144,11 +145,11 @@ class AsyncNodeHandle:
     async def fail_attempt(
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
-        """This attempt failed: an exception, or any JSON that says why. `start` begins the next attempt."""
+        """Record that this attempt failed, with an exception or any JSON that says why. `start` begins the next one."""
         await self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
 
     async def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> AsyncIterator[AsyncAttempt]:
-        """Attempts, to be used in `with` one after the other, until one ends without an exception.
+        """Return attempts to be used in `with`, one after the other, until one ends without an exception.
 
         One that fails is recorded and the next is begun, after a pause that doubles each time, up to `retries` times;
         the last failure is raised. The first attempt is the one that has begun with the node.
@@ -167,11 +168,11 @@ class AsyncNodeHandle:
         await self._do(Execution.wait_node, pause=pause)
 
     async def continue_(self, *, pause: str | None = None) -> None:
-        """Go on after waiting."""
+        """Continue after waiting."""
         await self._do(Execution.continue_node, pause=pause)
 
     async def succeed(self, output_data: Any = None, *, end_time: int | None = None) -> None:
-        """End well."""
+        """End with success."""
         await self._do(Execution.succeed_node, output_data, end_time=end_time)
 
     async def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
@@ -179,11 +180,11 @@ class AsyncNodeHandle:
         await self._do(Execution.fail_node, _error_data(error), end_time=end_time)
 
     async def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """End it from outside."""
+        """End the activation from outside."""
         await self._do(Execution.cancel_node, reason=reason, end_time=end_time)
 
     async def skip(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """Do not run it; possible only before it is started."""
+        """Skip the activation; possible only before it is started."""
         (event,) = await self.run.writer.do(
             Execution.skip_node,
             self.node_id,

@@ -1,4 +1,4 @@
-"""The writer: the commands on one stream, decided, recorded, and decided again when somebody was faster."""
+"""The writer of one stream: it decides commands, records them, and decides again when another writer was faster."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class AsyncWriter(Generic[AnyAggregate]):
 
     @property
     def state(self) -> AnyAggregate:
-        """The state as this writer knows it, which may be behind the log."""
+        """The state that this writer knows, which may be behind the log."""
         return self._state
 
     async def refreshed(self) -> AnyAggregate:
-        """The state with everything that is in the log by now."""
+        """Read what the log has beyond the state, and return the state."""
         async with self._lock:
             await self._read()
         return self._state

@@ -1,5 +1,5 @@
 # Generated from ../aio/execution.py by `make sync`: edit that file, never this one.
-"""The handle of an execution: the run of a workflow, as its engine sees it."""
+"""The handle of an execution: one run of a workflow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ P = ParamSpec("P")
 def _command(
     command: Callable[Concatenate[Execution, P], Execution],
 ) -> Callable[Concatenate[ExecutionHandle, P], None]:
-    """A command of the aggregate, decided and recorded."""
+    """Return the method that decides a command of the aggregate and records it."""
 
     @wraps(command)
     def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -50,8 +50,9 @@ def _logging(line: Callable[P, LogAppended]) -> Callable[Concatenate[ExecutionHa
 class ExecutionHandle:
     """One execution; safe to share between threads or tasks. Its methods are the commands of `Execution`.
 
-    In `with` it is started on entering, if it is new. On leaving, an exception becomes ExecutionFailed, an interruption
-    ExecutionCanceled, and both go on; without one the execution succeeds, unless it is paused or has ended.
+    In `with` it is started on entering, if it is new. On leaving, an exception is recorded as ExecutionFailed and an
+    interruption as ExecutionCanceled, and both are raised; without one the execution succeeds, unless it is paused or
+    has ended.
     """
 
     def __init__(self, writer: Writer[Execution]) -> None:
@@ -65,12 +66,12 @@ class ExecutionHandle:
 
     @property
     def state(self) -> Execution:
-        """What this handle knows of it, which may be behind the log."""
+        """The state that this handle knows, which may be behind the log."""
         return self.writer.state
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of."""
+        """The status that this handle knows, which may be behind the log."""
         return self.writer.state.status
 
     @property
@@ -79,7 +80,7 @@ class ExecutionHandle:
         return self.writer.last_position
 
     def refresh(self) -> Execution:
-        """Read what others have written, and return the state."""
+        """Read what other writers appended, and return the state."""
         return self.writer.refreshed()
 
     def __enter__(self) -> Self:
@@ -98,7 +99,7 @@ class ExecutionHandle:
                     raise
             return
         try:
-            # It may have ended meanwhile: then that stands.
+            # It may have ended meanwhile: that end stays.
             with suppress(IllegalTransition):
                 if isinstance(error, Exception):
                     self.fail(
@@ -128,9 +129,9 @@ class ExecutionHandle:
     log = _logging(log_line)
 
     def change(self, command: Callable[[Execution], Execution]) -> None:
-        """Record several commands in one append: what the function makes of the state.
+        """Record several commands in one append: the function gives them to the state and returns the last state.
 
-        It must do nothing but decide, as it is called again when another writer was faster.
+        It must do nothing but decide: it is called again when another writer was faster.
         """
         self.writer.do(command)
 
@@ -144,7 +145,7 @@ class ExecutionHandle:
         parent: NodeHandle | str | None = None,
         **details: Unpack[NodeDetails],
     ) -> NodeHandle:
-        """An activation of a node, to be used in `with`, which starts it, or by its methods.
+        """Return an activation of a node, to be used in `with`, which starts it, or by its methods.
 
         Without `activation` it is the one that is scheduled, or a new one: `fetch`, then `fetch#2` and on. `node_type`
         may be left out where it was scheduled with one. `parent` is the activation that this one is a part of.
@@ -165,7 +166,7 @@ class ExecutionHandle:
     def skip(
         self, node_id: str, *, activation: str | None = None, node_type: str | None = None, reason: str | None = None
     ) -> None:
-        """Do not run an activation of a node: the one that is scheduled, or a new one."""
+        """Skip an activation of a node: the one that is scheduled, or a new one."""
         self.node(node_id, node_type=node_type, activation=activation).skip(reason=reason)
 
     def pause_for_human(
@@ -212,7 +213,7 @@ class ExecutionHandle:
         response_id: UUID | None = None,
         resume_trigger: str = "human_response",
     ) -> None:
-        """Take a person's answer, and go on: InteractionResponded, PauseResumed and NodeContinued in one append."""
+        """Record a person's answer and resume: InteractionResponded, PauseResumed and NodeContinued in one append."""
         check_value(NAME, pause, "/pause")
         known = (self.state if pause in self.state.pauses else self.refresh()).pauses.get(pause)
         others = []
@@ -231,7 +232,7 @@ class ExecutionHandle:
         self.writer.last_position = max(self.writer.last_position, appended.last_position)
 
     def note_failure(self, node_id: str, error: BaseException) -> None:
-        """Remember which node an exception came from, should it end the execution."""
+        """Remember which node an exception came from, in case it ends the execution."""
         self._failed_node = (node_id, error)
 
     def _node_of(self, error: BaseException) -> str | None:

@@ -1,5 +1,5 @@
 # Generated from ../aio/executions.py by `make sync`: edit that file, never this one.
-"""The handles of a store: of executions, interactions and deployments, new ones and those that are there."""
+"""Executions: creating one, and the handle of one that exists."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Executions:
         return ExecutionHandle(writer)
 
     def get(self, execution_id: str, *, event_metadata: dict[str, Any] | None = None) -> ExecutionHandle:
-        """The handle of an execution; raises UnknownExecution."""
+        """Return the handle of an execution; raises UnknownExecution."""
         writer = Writer(self._store, Execution.named(execution_id), event_metadata=event_metadata)
         if (writer.refreshed()).status is None:
             raise UnknownExecution(f"there is no execution {execution_id}", execution_id=execution_id)

@@ -23,8 +23,8 @@ from runfold.events.interaction import InteractionRequest
 class Interactions:
     """Questions to people, each with the pause that waits for it.
 
-    Raises UnknownInteraction, and IllegalTransition for what its state does not allow: what has timed out is not
-    answered any more.
+    Raises UnknownInteraction, and IllegalTransition for what the question's state does not allow: one that has timed
+    out is not answered any more.
     """
 
     def __init__(self, store: Log) -> None:
@@ -56,7 +56,7 @@ class Interactions:
         return InteractionHandle(writer)
 
     def get(self, interaction_id: UUID, *, event_metadata: dict[str, Any] | None = None) -> InteractionHandle:
-        """The handle of an interaction; raises UnknownInteraction."""
+        """Return the handle of an interaction; raises UnknownInteraction."""
         writer = Writer(self._store, Interaction.named(interaction_id), event_metadata=event_metadata)
         if (writer.refreshed()).status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
@@ -91,7 +91,7 @@ class Interactions:
     def notified(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """The request was sent through its channel.
+        """Record that the question was sent through its channel.
 
         `message_id` is the channel's name of what was sent, a Slack message's `ts` or an email's Message-ID: a reply to
         it is found by that.
@@ -101,7 +101,7 @@ class Interactions:
     def reminded(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """A reminder was sent. When time runs short the worker says so by itself."""
+        """Record that a reminder was sent. When time runs short the worker records one by itself."""
         return self._change(interaction_id, lambda interaction: [interaction.mark_reminded(at=at)], message_id)
 
     def answer(
@@ -112,7 +112,7 @@ class Interactions:
         responder: str | None = None,
         resume_trigger: str = "human_response",
     ) -> Interaction:
-        """Answer directly, without a channel's message, and go on with what waits, in one append."""
+        """Answer directly, without a channel's message, and resume the pause that waits, in one append."""
 
         def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
             return answered(interaction, executions, response_data, responder=responder, resume_trigger=resume_trigger)
@@ -120,7 +120,7 @@ class Interactions:
         return self._change_with_execution(interaction_id, change)
 
     def withdraw(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
-        """The answer is not needed any more: the interaction is canceled and its pause with it, in one append."""
+        """Withdraw a question: the interaction is canceled, and its pause with it, in one append."""
 
         def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
             yield interaction.cancel(by=by)
@@ -155,9 +155,9 @@ def _first(changed: list[Aggregate]) -> Interaction:
 
 
 def read_waiting(store: Log, execution_id: str) -> Execution:
-    """The execution with its status, its pauses and the activations that ever waited; of other nodes it knows nothing.
+    """Return the execution with its status, its pauses and the activations that ever waited, but without other nodes.
 
-    Its version is the stream's, so that it can be changed: `change_streams` reads whatever comes later in full.
+    Its version is the stream's, so that it can be changed: `change_streams` reads all events that come later.
     """
     execution = Execution.named(execution_id)
     return folded(execution, store._retried(statement("waiting_events"), {"stream": execution.id}))
