@@ -17,10 +17,10 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from runfold.errors import IllegalTransition
-from runfold.events import Event
+from runfold.events import VOCABULARY, Event
 from runfold.events.envelope import NewEvent
 from runfold.events.faults import fault
-from runfold.events.machines import Machine, Status
+from runfold.events.machines import Machine, Move, Status
 from runfold.events.rules import Rule, value_fault
 
 Data = Mapping[str, Any]
@@ -251,6 +251,25 @@ class Aggregate(BaseModel):
     def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:
         """The commands that would be possible; a subclass knows more than the table."""
         return machine.allowed(status)
+
+
+def folds_of(category: str, fold_of: Callable[[Move], Fold], special: Folds) -> dict[str, Fold]:
+    """Return the fold of each event type of a category that changes anything.
+
+    `fold_of` makes the fold of an event that does no more than its class says, `special` are the folds of the others.
+    """
+    moves = {name: event.moves for name, event in VOCABULARY.items() if event.category() == category}
+    plain = {name: fold_of(move) for name, move in moves.items() if move is not None and name not in special}
+    return {**plain, **special}
+
+
+def moves_status(move: Move) -> Fold:
+    """Return the fold of an event that moves an aggregate which is one machine, until that has ended."""
+
+    def fold(state: Any, _: Data) -> Changes:
+        return {} if state.status is None or move.machine.has_ended(state.status) else {"status": move.target}
+
+    return fold
 
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)

@@ -19,10 +19,11 @@ from runfold.domain.aggregate import (
     Fold,
     Folds,
     check_value,
+    folds_of,
     or_now,
 )
 from runfold.events.fields import DeploymentAction, DeploymentStatus, LogLevel, TriggerSubtype
-from runfold.events.machines import DEPLOYMENT, TRIGGER, Machine, Status
+from runfold.events.machines import DEPLOYMENT, TRIGGER, Machine, Move, Status
 
 _COMMANDS: dict[DeploymentAction, str] = {
     "DEPLOY": "deploy",
@@ -58,7 +59,9 @@ def _ended(state: Deployment, data: Data) -> Changes:
     return changes
 
 
-def _trigger_moves_to(target: str) -> Fold:
+def _trigger_moves(move: Move) -> Fold:
+    target = str(move.target)
+
     def fold(state: Deployment, data: Data) -> Changes:
         name = data["trigger"]
         return {"triggers": state.triggers.set(name, target)} if name in state.triggers else {}
@@ -116,17 +119,18 @@ class Deployment(Aggregate):
     triggers: Map[str, str] = Map()
     """The status of each trigger."""
 
-    _folds: ClassVar[Folds] = {
-        "DeploymentStarted": _started,
-        "DeploymentCompleted": _ended,
-        "DeploymentFailed": _ended,
-        "TriggerRegistered": _registered,
-        "TriggerActivated": _trigger_moves_to("active"),
-        "TriggerDeactivated": _trigger_moves_to("inactive"),
-        "TriggerFailed": _trigger_moves_to("failed"),
-        "TriggerRemoved": _removed,
-        "WorkflowDeleted": _deleted,
-    }
+    _folds: ClassVar[Folds] = folds_of(
+        "deployment",
+        _trigger_moves,
+        {
+            "DeploymentStarted": _started,
+            "DeploymentCompleted": _ended,
+            "DeploymentFailed": _ended,
+            "TriggerRegistered": _registered,
+            "TriggerRemoved": _removed,
+            "WorkflowDeleted": _deleted,
+        },
+    )
 
     def deploy(self, **about: Unpack[DeploymentStart]) -> Self:
         """Begin to put the workflow into service."""

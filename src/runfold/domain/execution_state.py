@@ -7,8 +7,8 @@ from uuid import UUID
 
 from immutables import Map
 
-from runfold.domain.aggregate import NAME, Aggregate, Changes, Data, Fold
-from runfold.events.machines import EXECUTION, NODE
+from runfold.domain.aggregate import NAME, Aggregate, Changes, Data, Fold, folds_of
+from runfold.events.machines import EXECUTION, NODE, PAUSE, Move
 from runfold.events.rules import Rule
 
 
@@ -159,30 +159,27 @@ def _pause_moves_to(status: str) -> Fold:
     return fold
 
 
-FOLDS: dict[str, Fold] = {
-    "ExecutionCreated": _created,
-    "ExecutionStarted": _goes_on(paused=None),
-    "ExecutionPaused": _goes_on(paused=True),
-    "ExecutionResumed": _goes_on(paused=False),
-    "ExecutionSucceeded": _ends("SUCCESS"),
-    "ExecutionFailed": _ends("ERROR"),
-    "ExecutionCanceled": _ends("CANCELED"),
-    "ExecutionTimedOut": _ends("TIMEOUT"),
-    "ExecutionDeclaredLost": _ends("ERROR"),
-    "NodeScheduled": _node_moves_to("PENDING"),
-    "NodeStarted": _node_moves_to("RUNNING", starts=True),
-    "NodeAttemptFailed": _node_moves_to("RETRYING"),
-    "NodeWaiting": _node_moves_to("WAITING_INPUT"),
-    "NodeContinued": _node_moves_to("RUNNING"),
-    "NodeSucceeded": _node_moves_to("SUCCESS"),
-    "NodeFailed": _node_moves_to("ERROR"),
-    "NodeSkipped": _node_moves_to("SKIPPED"),
-    "NodeCanceled": _node_moves_to("CANCELED"),
-    "PauseOpened": _pause_opened,
-    "PauseResumed": _pause_moves_to("resumed"),
-    "PauseTimedOut": _pause_moves_to("timeout"),
-    "PauseCanceled": _pause_moves_to("cancelled"),
-}
+def _fold_of(move: Move) -> Fold:
+    """Return the fold of an event that does no more than to move an execution, a node or a pause."""
+    target = str(move.target)
+    if move.machine is NODE:
+        return _node_moves_to(target)
+    if move.machine is PAUSE:
+        return _pause_moves_to(target)
+    return _ends(target) if move.ends else _goes_on(paused=None)
+
+
+FOLDS: dict[str, Fold] = folds_of(
+    "execution",
+    _fold_of,
+    {
+        "ExecutionCreated": _created,
+        "ExecutionPaused": _goes_on(paused=True),
+        "ExecutionResumed": _goes_on(paused=False),
+        "NodeStarted": _node_moves_to("RUNNING", starts=True),
+        "PauseOpened": _pause_opened,
+    },
+)
 """By event type. ExecutionMetadataSet changes nothing that a command looks at."""
 
 ExecutionState._folds = FOLDS

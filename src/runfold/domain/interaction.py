@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from runfold import events
-from runfold.domain.aggregate import Aggregate, Changes, Data, Fold, Folds, or_now
+from runfold.domain.aggregate import Aggregate, Changes, Data, Folds, folds_of, moves_status, or_now
 from runfold.events.fields import Channel, InteractionPriority, InteractionType
 from runfold.events.machines import INTERACTION
 
@@ -20,21 +20,6 @@ def _requested(state: Interaction, data: Data) -> Changes:
         "workflow_id": UUID(data["workflow_id"]),
         **{name: data.get(name) for name in ("execution_id", "node_id", "pause", "correlation_id", "timeout_at")},
     }
-
-
-def _moves_to(target: str) -> Fold:
-    def fold(state: Interaction, _: Data) -> Changes:
-        return {} if state.status is None or state.has_ended else {"status": target}
-
-    return fold
-
-
-def _notified(state: Interaction, _: Data) -> Changes:
-    return {} if state.status is None or state.has_ended else {"is_notified": True}
-
-
-def _reminded(state: Interaction, _: Data) -> Changes:
-    return {} if state.status is None or state.has_ended else {"reminders": state.reminders + 1}
 
 
 class Interaction(Aggregate):
@@ -52,20 +37,8 @@ class Interaction(Aggregate):
     correlation_id: str | None = None
     timeout_at: str | None = None
     """RFC 3339."""
-    reminders: int = 0
-    """How many reminders were sent."""
-    is_notified: bool = False
 
-    _folds: ClassVar[Folds] = {
-        "InteractionRequested": _requested,
-        "InteractionNotified": _notified,
-        "InteractionReminderSent": _reminded,
-        "InteractionResponded": _moves_to("responded"),
-        "InteractionTimedOut": _moves_to("timeout"),
-        "InteractionFailed": _moves_to("error"),
-        "InteractionReopened": _moves_to("pending"),
-        "InteractionCanceled": _moves_to("cancelled"),
-    }
+    _folds: ClassVar[Folds] = folds_of("interaction", moves_status, {"InteractionRequested": _requested})
 
     @property
     def has_ended(self) -> bool:

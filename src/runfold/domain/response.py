@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from runfold import events
-from runfold.domain.aggregate import Aggregate, Changes, Data, Fold, Folds, or_now
+from runfold.domain.aggregate import Aggregate, Changes, Data, Folds, folds_of, moves_status, or_now
 from runfold.events.fields import Channel
 from runfold.events.machines import RESPONSE
 
@@ -30,13 +30,6 @@ def _matched(state: Response, data: Data) -> Changes:
     return {"status": "matched", "interaction_id": UUID(data["interaction_id"])}
 
 
-def _moves_to(target: str) -> Fold:
-    def fold(state: Response, _: Data) -> Changes:
-        return {} if state.status is None or state.has_ended else {"status": target}
-
-    return fold
-
-
 class Response(Aggregate):
     """Something that came in: unprocessed until it is matched, filtered out, or could not be processed."""
 
@@ -51,13 +44,9 @@ class Response(Aggregate):
     interaction_id: UUID | None = None
     """The interaction that it answers."""
 
-    _folds: ClassVar[Folds] = {
-        "ResponseReceived": _received,
-        "ResponseMatched": _matched,
-        "ResponseFilteredOut": _moves_to("filtered_out"),
-        "ResponseErrored": _moves_to("error"),
-        "ResponseReopened": _moves_to("unprocessed"),
-    }
+    _folds: ClassVar[Folds] = folds_of(
+        "response", moves_status, {"ResponseReceived": _received, "ResponseMatched": _matched}
+    )
 
     @property
     def has_ended(self) -> bool:

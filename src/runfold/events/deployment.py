@@ -18,15 +18,16 @@ from runfold.events.fields import (
     TriggerSubtype,
     Uuid,
 )
+from runfold.events.machines import DEPLOYMENT, TRIGGER
 
 
-class DeploymentEvent(Event):
+class DeploymentEvent(Event, abstract=True):
     """An event of a workflow's deployment stream."""
 
     stream_category: ClassVar[str] = "deployment"
 
 
-class DeploymentStarted(DeploymentEvent):
+class DeploymentStarted(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_status")):
     """A deployment began."""
 
     deployment_id: Uuid
@@ -49,7 +50,7 @@ class DeploymentLogAppended(DeploymentEvent):
     at: Timestamp
 
 
-class DeploymentCompleted(DeploymentEvent):
+class DeploymentCompleted(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_status")):
     """The deployment ended well."""
 
     deployment_id: Uuid
@@ -61,7 +62,7 @@ class DeploymentCompleted(DeploymentEvent):
     completed_at: Timestamp
 
 
-class DeploymentFailed(DeploymentEvent):
+class DeploymentFailed(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_status")):
     """The deployment ended with an error."""
 
     deployment_id: Uuid
@@ -74,7 +75,7 @@ class DeploymentFailed(DeploymentEvent):
     error_message: Text
 
 
-class TriggerRegistered(DeploymentEvent):
+class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending")):
     """The workflow has a trigger."""
 
     trigger: Name
@@ -84,21 +85,21 @@ class TriggerRegistered(DeploymentEvent):
     index_key: Text255
 
 
-class TriggerEvent(DeploymentEvent):
+class TriggerEvent(DeploymentEvent, abstract=True):
     """Something happened to one trigger."""
 
     trigger: Name
 
 
-class TriggerActivated(TriggerEvent):
+class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active")):
     """The trigger fires."""
 
 
-class TriggerDeactivated(TriggerEvent):
+class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive")):
     """The trigger does not fire."""
 
 
-class TriggerFailed(TriggerEvent):
+class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed")):
     """The trigger could not be set up."""
 
 

@@ -23,15 +23,16 @@ from runfold.events.fields import (
     Timestamp,
     Uuid,
 )
+from runfold.events.machines import EXECUTION, NODE, PAUSE
 
 
-class ExecutionEvent(Event):
+class ExecutionEvent(Event, abstract=True):
     """An event of an execution's stream."""
 
     stream_category: ClassVar[str] = "execution"
 
 
-class ExecutionCreated(ExecutionEvent):
+class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
     """An execution exists. Its stream is named after it."""
 
     execution_id: Name
@@ -47,34 +48,34 @@ class ExecutionCreated(ExecutionEvent):
     metadata: Object | None = None
 
 
-class ExecutionStarted(ExecutionEvent):
+class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
     """The execution runs; the first start_time stays."""
 
     start_time: EpochMs
 
 
-class ExecutionPaused(ExecutionEvent):
+class ExecutionPaused(ExecutionEvent, moves=EXECUTION.to("PAUSED")):
     """Somebody paused the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionResumed(ExecutionEvent):
+class ExecutionResumed(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
     """Somebody resumed the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionSucceeded(ExecutionEvent):
+class ExecutionSucceeded(ExecutionEvent, moves=EXECUTION.to("SUCCESS")):
     """The execution ended well."""
 
     end_time: EpochMs
     run_data: Json | None = None
 
 
-class ExecutionFailed(ExecutionEvent):
+class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR")):
     """The execution ended with an error."""
 
     end_time: EpochMs
@@ -83,7 +84,7 @@ class ExecutionFailed(ExecutionEvent):
     node_id: Name | None = None
 
 
-class ExecutionCanceled(ExecutionEvent):
+class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED")):
     """Somebody ended the execution."""
 
     end_time: EpochMs
@@ -91,13 +92,13 @@ class ExecutionCanceled(ExecutionEvent):
     reason: Text | None = None
 
 
-class ExecutionTimedOut(ExecutionEvent):
+class ExecutionTimedOut(ExecutionEvent, moves=EXECUTION.to("TIMEOUT")):
     """The execution ran out of time."""
 
     end_time: EpochMs
 
 
-class ExecutionDeclaredLost(ExecutionEvent):
+class ExecutionDeclaredLost(ExecutionEvent, moves=EXECUTION.to("ERROR")):
     """A detector gave the execution up: its engine was last seen at last_seen."""
 
     end_time: EpochMs
@@ -111,14 +112,14 @@ class ExecutionMetadataSet(ExecutionEvent):
     metadata: Object
 
 
-class NodeEvent(ExecutionEvent):
+class NodeEvent(ExecutionEvent, abstract=True):
     """Something happened to one activation of a node."""
 
     activation: Name
     node_id: Name
 
 
-class NodeScheduled(NodeEvent):
+class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
     """An activation waits for its turn."""
 
     node_type: Text100
@@ -129,7 +130,7 @@ class NodeScheduled(NodeEvent):
     parent_activation: Name | None = None
 
 
-class NodeStarted(NodeScheduled):
+class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):
     """An attempt of an activation runs."""
 
     attempt: Attempt
@@ -137,7 +138,7 @@ class NodeStarted(NodeScheduled):
     input_data: Json | None = None
 
 
-class NodeAttemptFailed(NodeEvent):
+class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING")):
     """An attempt failed; the activation has not ended."""
 
     attempt: Attempt
@@ -146,19 +147,19 @@ class NodeAttemptFailed(NodeEvent):
     next_retry_at: Timestamp | None = None
 
 
-class NodeWaiting(NodeEvent):
+class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT")):
     """The activation waits for input."""
 
     pause: Name | None = None
 
 
-class NodeContinued(NodeEvent):
+class NodeContinued(NodeEvent, moves=NODE.to("RUNNING")):
     """The activation goes on after waiting."""
 
     pause: Name | None = None
 
 
-class NodeSucceeded(NodeEvent):
+class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS")):
     """The activation ended well."""
 
     node_type: Text100 | None = None
@@ -166,14 +167,14 @@ class NodeSucceeded(NodeEvent):
     output_data: Json | None = None
 
 
-class NodeFailed(NodeEvent):
+class NodeFailed(NodeEvent, moves=NODE.to("ERROR")):
     """The activation ended with an error."""
 
     end_time: EpochMs
     error_data: GivenJson
 
 
-class NodeSkipped(NodeEvent):
+class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED")):
     """The activation did not run."""
 
     node_type: Text100 | None = None
@@ -181,7 +182,7 @@ class NodeSkipped(NodeEvent):
     reason: Text | None = None
 
 
-class NodeCanceled(NodeEvent):
+class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED")):
     """The activation was ended from outside."""
 
     node_type: Text100 | None = None
@@ -189,7 +190,7 @@ class NodeCanceled(NodeEvent):
     reason: Text | None = None
 
 
-class PauseOpened(ExecutionEvent):
+class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
     """The execution waits at a node."""
 
     pause: Name
@@ -201,7 +202,7 @@ class PauseOpened(ExecutionEvent):
     timeout_at: Timestamp | None = None
 
 
-class PauseResumed(ExecutionEvent):
+class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
     """What the pause waited for came."""
 
     pause: Name
@@ -210,7 +211,7 @@ class PauseResumed(ExecutionEvent):
     data: Json | None = None
 
 
-class PauseTimedOut(ExecutionEvent):
+class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
     """What the pause waited for did not come in time."""
 
     pause: Name
@@ -218,7 +219,7 @@ class PauseTimedOut(ExecutionEvent):
     action: Text
 
 
-class PauseCanceled(ExecutionEvent):
+class PauseCanceled(ExecutionEvent, moves=PAUSE.to("cancelled")):
     """The pause is not waited for any more."""
 
     pause: Name

@@ -18,15 +18,16 @@ from runfold.events.fields import (
     Timestamp,
     Uuid,
 )
+from runfold.events.machines import INTERACTION
 
 
-class InteractionEvent(Event):
+class InteractionEvent(Event, abstract=True):
     """An event of an interaction's stream."""
 
     stream_category: ClassVar[str] = "interaction"
 
 
-class InteractionRequested(InteractionEvent):
+class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
     """Somebody is asked for something."""
 
     workflow_id: Uuid
@@ -54,7 +55,7 @@ class InteractionReminderSent(InteractionEvent):
     at: Timestamp
 
 
-class InteractionResponded(InteractionEvent):
+class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
     """The answer came."""
 
     response_id: Uuid | None = None
@@ -63,28 +64,28 @@ class InteractionResponded(InteractionEvent):
     responder: Text | None = None
 
 
-class InteractionTimedOut(InteractionEvent):
+class InteractionTimedOut(InteractionEvent, moves=INTERACTION.to("timeout")):
     """No answer came in time."""
 
     at: Timestamp
     action: Text
 
 
-class InteractionFailed(InteractionEvent):
+class InteractionFailed(InteractionEvent, moves=INTERACTION.to("error")):
     """The request could not be made."""
 
     at: Timestamp
     error: Text
 
 
-class InteractionReopened(InteractionEvent):
+class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending")):
     """A failed request is open again."""
 
     at: Timestamp
     by: Text
 
 
-class InteractionCanceled(InteractionEvent):
+class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled")):
     """The answer is not needed any more."""
 
     at: Timestamp

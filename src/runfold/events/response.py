@@ -6,15 +6,16 @@ from typing import ClassVar
 
 from runfold.events.base import Event
 from runfold.events.fields import Channel, GivenJson, Object, Score, Text, Timestamp, Uuid
+from runfold.events.machines import RESPONSE
 
 
-class ResponseEvent(Event):
+class ResponseEvent(Event, abstract=True):
     """An event of a response's stream."""
 
     stream_category: ClassVar[str] = "response"
 
 
-class ResponseReceived(ResponseEvent):
+class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed")):
     """Something came in."""
 
     workflow_id: Uuid
@@ -24,7 +25,7 @@ class ResponseReceived(ResponseEvent):
     received_at: Timestamp
 
 
-class ResponseMatched(ResponseEvent):
+class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched")):
     """It answers an interaction."""
 
     interaction_id: Uuid
@@ -34,7 +35,7 @@ class ResponseMatched(ResponseEvent):
     classifier: Text | None = None
 
 
-class ResponseFilteredOut(ResponseEvent):
+class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out")):
     """It answers nothing that was asked."""
 
     ai_relevance_score: Score
@@ -42,14 +43,14 @@ class ResponseFilteredOut(ResponseEvent):
     processed_at: Timestamp
 
 
-class ResponseErrored(ResponseEvent):
+class ResponseErrored(ResponseEvent, moves=RESPONSE.to("error")):
     """It could not be processed."""
 
     error: Text
     processed_at: Timestamp
 
 
-class ResponseReopened(ResponseEvent):
+class ResponseReopened(ResponseEvent, moves=RESPONSE.to("unprocessed")):
     """It will be processed again."""
 
     by: Text

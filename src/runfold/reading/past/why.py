@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.events import CATEGORIES
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION, bind
@@ -199,9 +200,6 @@ def _no_row(projection: Projection, place: Place) -> UnknownRow:
     )
 
 
-_CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
-
-
 def _streams(connection: psycopg.Connection[Any], projection: Projection, place: Place, head: int) -> list[str] | None:
     """The streams that the row depends on, or more; None: any."""
 
@@ -221,7 +219,7 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, place:
     if (touched := row.get("last_event_position", row.get("position"))) is not None:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
-    candidates = [*names, *(f"{category}-{name}" for category in _CATEGORIES for name in sorted(names))]
+    candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
     if place.row is None:
