@@ -85,7 +85,7 @@ def load_settings(**flags: Any) -> Settings:
         first = exc.errors(include_url=False)[0]
         name = "RUNFOLD_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InvalidInput(
-            f"{name} is not usable: {first['msg']}",
+            f"{name} is not valid: {first['msg']}",
             code="invalid_setting",
             pointer=name,
             # A URL carries a password: never repeated.
@@ -101,7 +101,7 @@ def bundled_postgres_bin() -> Path:
         if folder.is_dir():
             return folder
     raise ServerFailed(
-        "no bundled PostgreSQL for this platform",
+        "runfold has no bundled PostgreSQL for this platform",
         hint="set RUNFOLD_POSTGRES_BIN to the folder of PostgreSQL's binaries, or RUNFOLD_DATABASE_URL to a server",
     )
 

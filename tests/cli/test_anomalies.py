@@ -119,4 +119,7 @@ def test_mistakes_say_what_there_is(runfold: Runfold) -> None:
     assert refused.code == 2
     assert "execution_ended" in refused.err
     line = runfold("anomalies", "list", "--after", "soon")
-    assert (line.code, line.err) == (1, "error: 'soon' is no place: say a position, or take a cursor\n")
+    assert (line.code, line.err) == (
+        1,
+        "error: 'soon' is not a page token: pass a position, or the `after` value that a list printed\n",
+    )

@@ -79,7 +79,7 @@ def test_a_time_is_the_server_s(told: runfold.Store, database_url: str) -> None:
     assert found["status"] == "ERROR"
     gone = run(database_url, "execution", "at", "e", "--time", (NOON - timedelta(days=9999)).isoformat())
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
-    assert gone.stderr.startswith("error: nothing was recorded up to")
+    assert gone.stderr.startswith("error: no event was recorded up to")
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -96,16 +96,16 @@ def test_the_tree_is_that_of_show_and_says_where_it_is(told: runfold.Store, data
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["e"], 2, "say one of --position, --time and --event"),
-        (["e", "--position", "3", "--event", "1"], 2, "say one of --position, --time and --event"),
-        (["e", "--time", "noonish"], 2, "is no time"),
+        (["e"], 2, "give exactly one of --position, --time and --event"),
+        (["e", "--position", "3", "--event", "1"], 2, "give exactly one of --position, --time and --event"),
+        (["e", "--time", "noonish"], 2, "is not a time"),
         (["e", "--event", "0"], 2, "--event"),
-        (["e", "--event", "7"], 1, "error: execution e has no event 7: its last one is 6"),
+        (["e", "--event", "7"], 1, "error: execution e has no event 7: choose one from 1 to 6"),
         (["e", "--position", "9999"], 1, "error: position 9999 is beyond the safe head, 11"),
-        (["e", "--position", "0"], 1, "error: there is nothing at position 0"),
+        (["e", "--position", "0"], 1, "error: the log has no position 0: give"),
         (["nobody", "--position", "3"], 1, "error: there is no execution 'nobody': see"),
         (["nobody", "--event", "1"], 1, "error: there is no execution 'nobody'"),
-        (["e", "--position", "1"], 1, "error: there was no execution 'e' at position 1: it came later, or"),
+        (["e", "--position", "1"], 1, "error: there was no execution 'e' at position 1: choose a later"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -124,7 +124,7 @@ def test_a_deleted_workflow_s_execution_is_gone_at_the_deletion_and_there_before
     before = told.read_all()[-1].position
     told.append(f"deployment-{WORKFLOW}", [events.WorkflowDeleted(at=NOON)])
     gone = run(database_url, "execution", "at", "e", "--position", str(before + 1))
-    assert gone.stderr.startswith(f"error: there was no execution 'e' at position {before + 1}: it came later, or its")
+    assert gone.stderr.startswith(f"error: there was no execution 'e' at position {before + 1}: choose a later")
     assert ask(database_url, "execution", "at", "e", "--position", str(before))["status"] == "ERROR"
 
 

@@ -209,7 +209,7 @@ def test_a_socket_folder_planted_by_somebody_else_is_refused(
     server = private_server(home=tmp_path / ("long" * 40), start=False)
     server.socket_dir().symlink_to(tmp_path)
     try:
-        with pytest.raises(ServerFailed, match="belongs to somebody else"):
+        with pytest.raises(ServerFailed, match="belongs to another system user"):
             server.start()
     finally:
         server.socket_dir().unlink()

@@ -233,7 +233,7 @@ def test_a_name_that_the_log_never_had_is_refused_and_not_shown_as_empty(store: 
     with store.as_of(position=first, execution="b") as past:
         assert past.execute("SELECT FROM workflow_executions").fetchall() == [], "it came later"
     for time in ("2026-01-01", BASE.date()):
-        with pytest.raises(InvalidInput, match="is no time"), store.as_of(time=time):  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput, match="is not a time"), store.as_of(time=time):  # type: ignore[arg-type]
             pass
 
 
@@ -296,7 +296,7 @@ def test_only_what_is_named_is_folded(store: runfold.Store, log: Log) -> None:
         assert past.execute("SELECT count(*) FROM node_executions").fetchone() == (2,)
     with store.as_of(position=last, tables=["node_executions"]) as past:
         assert past.execute("SELECT count(*) FROM node_executions").fetchone() == (2,)
-        with pytest.raises(UnknownTable, match="here are node_executions"):
+        with pytest.raises(UnknownTable, match="the past has node_executions"):
             past.execute("SELECT * FROM human_interactions")
     with (
         pytest.raises(UnknownTable, match="there is no read table 'executions'"),

@@ -355,7 +355,7 @@ def test_how_far_the_search_is_can_be_shown(told: psycopg.Connection[Any], monke
 
 
 def test_what_is_not_there_is_named(told: psycopg.Connection[Any]) -> None:
-    with pytest.raises(UnknownTable, match="there is no read table 'executions': there are"):
+    with pytest.raises(UnknownTable, match="there is no read table 'executions': choose one of"):
         ask_why(told, "executions", "e", "status")
     with pytest.raises(UnknownColumn, match="workflow_executions has no column 'state': it has id, execution_id"):
         ask_why(told, "workflow_executions", "e", "state")

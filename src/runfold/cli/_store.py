@@ -34,7 +34,9 @@ def parse_json(text: str, option: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        raise typer.BadParameter(f"{text!r} is no JSON: {exc}", param_hint=option) from None
+        raise typer.BadParameter(
+            f"{text!r} is not JSON ({exc}): give a JSON value, a text in double quotes", param_hint=option
+        ) from None
 
 
 def operator() -> str:

@@ -54,7 +54,10 @@ def url(
     chosen = resolve_url(settings())
     if socket:
         if settings().database_url is not None:
-            raise ServerFailed("RUNFOLD_DATABASE_URL is set", hint="--socket is for the embedded server")
+            raise ServerFailed(
+                "--socket is for the embedded server, and RUNFOLD_DATABASE_URL names another one",
+                hint="leave out --socket, or unset RUNFOLD_DATABASE_URL",
+            )
         chosen = embedded_server(settings()).socket_url
     if as_json:
         print_json({"url": chosen})
@@ -74,7 +77,9 @@ def psql(context: typer.Context) -> None:
         environment["PGPASSWORD"] = str(password)  # not in the command line, which everybody sees
     program = settings().binaries / "psql"
     if not program.is_file():
-        raise ServerFailed(f"{program} is missing", hint="check RUNFOLD_POSTGRES_BIN")
+        raise ServerFailed(
+            f"{program} is missing", hint="set RUNFOLD_POSTGRES_BIN to a folder with all of PostgreSQL's programs"
+        )
     os.execve(program, [str(program), "-d", make_conninfo("", **parameters), *context.args], environment)
 
 

@@ -33,14 +33,9 @@ def list_(
     """List deployments, the newest first. In JSON every row carries the cursor that --after takes."""
     from runfold.reading.lists import list_deployments
 
+    chosen = one_of(status, _STATUSES, "--status")
     with open_database() as connection:
-        rows = list_deployments(
-            connection,
-            status=one_of(status, _STATUSES, "--status"),
-            workflow_id=workflow,
-            after=parse_after(after),
-            limit=limit,
-        )
+        rows = list_deployments(connection, status=chosen, workflow_id=workflow, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)
         return

@@ -40,7 +40,7 @@ def parse_duration(text: str) -> int:
     """The milliseconds of `250ms`, `1.5s`, `10m`, `2h` or `7d`; refuses anything else as wrong usage."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no duration: say 250ms, 1.5s, 10m, 2h or 7d")
+        raise typer.BadParameter(f"{text!r} is not a duration: write for example 250ms, 1.5s, 10m, 2h or 7d")
     return int(float(found[1]) * _UNITS[found[2]])
 
 
@@ -50,11 +50,11 @@ def parse_instant(text: str) -> datetime:
         try:
             return datetime.now(UTC) - timedelta(milliseconds=parse_duration(text))
         except OverflowError:
-            raise typer.BadParameter(f"{text!r} is too long ago") from None
+            raise typer.BadParameter(f"{text!r} is before the first possible date: give a shorter duration") from None
     try:
         instant = datetime.fromisoformat(text.strip())
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no time: say 2026-11-22, 2026-11-22T10:00 or, for as long ago, 2h"
+            f"{text!r} is not a time: write 2026-11-22 or 2026-11-22T10:00, or a duration such as 2h for 2 hours ago"
         ) from None
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)

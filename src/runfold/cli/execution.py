@@ -152,7 +152,7 @@ def at(
     from runfold.reading.executions import read_execution_at
 
     if [position, when, event].count(None) != 2:
-        raise typer.BadParameter("say one of --position, --time and --event")
+        raise typer.BadParameter("give exactly one of --position, --time and --event")
     with open_database() as connection:
         found = read_execution_at(
             connection, catalogue(), execution_id, position=position, time=when, event=event, logs=logs

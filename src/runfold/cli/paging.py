@@ -39,4 +39,4 @@ def one_of(value: str | None, allowed: Sequence[str], option: str) -> str | None
     for name in allowed:
         if value.lower() == name.lower():
             return name
-    raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}", param_hint=option)
+    raise typer.BadParameter(f"{value!r} is not known: give one of {', '.join(allowed)}", param_hint=option)

@@ -199,7 +199,7 @@ def _groups(connection: Any, known: Catalogue, stream_id: str, group: str | None
     for name in names:
         if name not in known.groups:
             raise ProjectionInvalid(
-                f"there is no projection of the group {name}", hint="set RUNFOLD_PROJECTIONS to its files"
+                f"no projection of the group {name} was loaded", hint="set RUNFOLD_PROJECTIONS to its files"
             )
     return [known.groups[name] for name in names]
 

@@ -80,7 +80,7 @@ def verify(
     from runfold.projections.reconciling.verify import verify as verify_projections
 
     if sample is not None and stream is not None:
-        raise typer.BadParameter("either a sample or one stream", param_hint="--sample")
+        raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
     with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         found = verify_projections(
             connection,
@@ -162,7 +162,7 @@ def rebuild(
     from runfold.projections.reconciling.rebuild import rebuild as rebuild_projections
 
     if bool(names) == everything:
-        raise typer.BadParameter("name projections, or say --all", param_hint="NAMES")
+        raise typer.BadParameter("give the names of projections, or --all", param_hint="NAMES")
     with opener("rebuild") as connect, progress_bar(shown=not as_json) as progress:
         found = rebuild_projections(
             connect,

@@ -38,7 +38,11 @@ def tail(
     from runfold.reading.tail import tail_execution, tail_log
 
     if execution_id is not None and since is not None:
-        raise InvalidInput("--from is for the whole log", hint="leave out the id, or --from", code="invalid_option")
+        raise InvalidInput(
+            "--from is for the whole log, not for one execution",
+            hint="leave out the id, or --from",
+            code="invalid_option",
+        )
     with open_database() as connection, contextlib.suppress(KeyboardInterrupt):
         if execution_id is None:
             found = tail_log(connection, after=since, follow=follow)

@@ -51,7 +51,7 @@ class SystemUser:
             if entry.pw_uid != 0:
                 return cls(entry.pw_name, entry.pw_uid, entry.pw_gid)
         raise ServerFailed(
-            "PostgreSQL does not run as root, and there is no system user postgres or nobody",
+            "PostgreSQL does not run as root, and this machine has no system user postgres or nobody",
             hint="run runfold as a plain user, or set RUNFOLD_DATABASE_URL",
         )
 
@@ -69,7 +69,9 @@ class Binaries:
         """The program's path; raises ServerFailed where the folder has none."""
         path = self.folder / program
         if not path.is_file():
-            raise ServerFailed(f"{self.folder} has no {program}", hint="check RUNFOLD_POSTGRES_BIN")
+            raise ServerFailed(
+                f"{self.folder} has no {program}", hint="set RUNFOLD_POSTGRES_BIN to PostgreSQL's folder of programs"
+            )
         return path
 
     def major_version(self) -> int:
@@ -79,7 +81,11 @@ class Binaries:
         ).stdout
         match = re.search(r"\b(\d+)", answer)
         if match is None:
-            raise ServerFailed(f"{self.path('postgres')} does not say its version", found=answer)
+            raise ServerFailed(
+                f"{self.path('postgres')} does not print its version",
+                hint="set RUNFOLD_POSTGRES_BIN to PostgreSQL's folder of programs",
+                found=answer,
+            )
         return int(match[1])
 
     def run(self, program: str, *args: str | Path) -> None:
@@ -136,7 +142,7 @@ class Binaries:
             if self._reaches(keeping):
                 return keeping
         raise ServerFailed(
-            f"PostgreSQL does not run as root, and the system user {self.user.name} can not reach {self.folder} "
+            f"PostgreSQL does not run as root, and the system user {self.user.name} cannot read {self.folder} "
             f"or {self.home}",
             hint="run runfold as a plain user, or put the virtual environment and RUNFOLD_HOME where that user can "
             "read, or install setpriv (util-linux), or set RUNFOLD_DATABASE_URL",

@@ -83,16 +83,19 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
 def map_error(exc: BaseException) -> errors.RunfoldError | None:
     """The runfold error for a psycopg error, by its SQLSTATE and never by its text; None where there is none."""
     if isinstance(exc, PoolTimeout):
-        return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or hold connections for a shorter time")
+        return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or give connections back earlier")
     if isinstance(exc, PoolClosed):
-        return errors.DatabaseUnavailable("the connection pool is closed", retryable=False)
+        return errors.DatabaseUnavailable("the connection pool is closed", hint="open a new store", retryable=False)
     if not isinstance(exc, psycopg.Error):
         return None
     state = exc.sqlstate
     if state is None:
         # The connection could not be made, or broke: the server said nothing. An InterfaceError is a use after that.
         if isinstance(exc, psycopg.OperationalError):
-            return errors.DatabaseUnavailable(f"the database can not be reached: {_first_line(exc)}")
+            return errors.DatabaseUnavailable(
+                f"the database cannot be reached: {_first_line(exc)}",
+                hint="check RUNFOLD_DATABASE_URL, and that the server runs",
+            )
         return None
     diagnostic = exc.diag
     message = diagnostic.message_primary or _first_line(exc)

@@ -75,10 +75,12 @@ def migrations(folder: Path | None = None) -> list[Migration]:
     for path in sorted((folder or schema_dir()).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
-            raise MigrationFailed(f"{path.name} is not named YYYYMMDDHHMMSS_verb_object.sql", hint="rename it")
+            raise MigrationFailed(
+                f"the name of {path.name} is not YYYYMMDDHHMMSS_verb_object.sql", hint="rename the file"
+            )
         found.append(Migration(match["version"], match["name"], path))
     if not found:
-        raise MigrationFailed(f"there are no migrations in {folder or schema_dir()}", hint="reinstall runfold")
+        raise MigrationFailed(f"{folder or schema_dir()} has no migrations", hint="reinstall runfold")
     return found
 
 
@@ -127,7 +129,7 @@ def check_stamp(stamp: str | None) -> None:
         raise SchemaOutdated("the database is not migrated", hint="run `runfold migrate`", found=None, expected=ours)
     if theirs < ours:
         raise SchemaOutdated(
-            f"the database is at version {theirs}, this runfold needs {ours}",
+            f"the database is at version {theirs}, and this runfold needs {ours}",
             hint="run `runfold migrate`",
             found=theirs,
             expected=ours,
@@ -146,13 +148,17 @@ def verify_checksums(folder: Path) -> None:
     present = _checksums(folder)
     for name in sorted(listed.keys() | present.keys()):
         if name not in present:
-            raise MigrationFailed(f"{name} is missing from {folder}", hint="restore it: migrations are never removed")
+            raise MigrationFailed(
+                f"{name} is missing from {folder}", hint="restore the file, migrations are never removed"
+            )
         if name not in listed:
-            raise MigrationFailed(f"{name} is not in {MANIFEST}", hint="run `make checksums` if you wrote it")
+            raise MigrationFailed(
+                f"{name} is not in {MANIFEST}", hint="if you wrote it, run `make checksums`; else remove it"
+            )
         if listed[name] != present[name]:
             raise MigrationFailed(
                 f"{name} was edited since it was released",
-                hint="restore it, and write a new migration for what should change",
+                hint="restore the file, and put the change into a new migration",
                 file=name,
                 expected=listed[name],
                 found=present[name],
@@ -206,7 +212,7 @@ def _newer(versions: Iterable[str]) -> SchemaNewer:
     ours = migrations()[-1].version
     theirs = max(versions)
     return SchemaNewer(
-        f"the database is at version {theirs}, newer than this runfold's {ours}",
+        f"the database is at version {theirs}, and this runfold knows only {ours} and older",
         hint="upgrade runfold",
         found=theirs,
         expected=ours,
@@ -217,7 +223,7 @@ def _refuse_old_postgres(connection: psycopg.Connection[Any]) -> None:
     if (version := connection.info.server_version) < OLDEST_POSTGRES:
         raise MigrationFailed(
             f"the server is PostgreSQL {version // 10000}, and runfold needs 15 or newer",
-            hint="upgrade the server",
+            hint="upgrade the server, or use another one",
             found=version,
         )
 
@@ -250,7 +256,7 @@ def _run_dbmate(folder: Path, environment: dict[str, str]) -> None:
         said = done.stderr.strip().removeprefix("Error: ")
         where = f"{applying[-1]} failed" if applying else "the migration did not begin"
         raise MigrationFailed(
-            f"{where}: {said}", hint="what it began was rolled back: fix the cause and run `runfold migrate` again"
+            f"{where}: {said}", hint="it was rolled back; fix the cause and run `runfold migrate` again"
         )
 
 

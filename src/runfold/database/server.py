@@ -74,7 +74,7 @@ class EmbeddedServer:
             return int((self.home / "port").read_text())
         except (FileNotFoundError, ValueError):
             raise ServerFailed(
-                f"there is no embedded server in {self.home} yet", hint="start it: runfold db start"
+                f"there is no embedded server in {self.home} yet", hint="start it with `runfold db start`"
             ) from None
 
     @property
@@ -231,10 +231,12 @@ class EmbeddedServer:
         with self.log.open("rb") as log:
             log.seek(size_before)
             said = log.read().decode(errors="replace").strip()
-        raise ServerFailed(f"PostgreSQL did not start: {said}", hint=f"its log is {self.log}")
+        raise ServerFailed(f"PostgreSQL did not start: {said}", hint=f"see its log, {self.log}")
 
     def _does_not_answer(self, pid: int) -> ServerFailed:
-        return ServerFailed(f"the server in {self.home} (pid {pid}) lives but does not answer", hint=f"see {self.log}")
+        return ServerFailed(
+            f"the server in {self.home} (pid {pid}) runs but does not answer", hint=f"see its log, {self.log}"
+        )
 
     def _initialize(self, binaries: Binaries) -> None:
         """Create the data folder: whole, or not at all if we are killed."""
@@ -272,7 +274,7 @@ class EmbeddedServer:
         made_by = int((self.data / "PG_VERSION").read_text())
         if made_by != (running := binaries.major_version()):
             raise ServerFailed(
-                f"{self.data} was made by PostgreSQL {made_by}, and {self._bin_dir} is PostgreSQL {running}",
+                f"PostgreSQL {made_by} created {self.data}, and {self._bin_dir} is PostgreSQL {running}",
                 hint=f"set RUNFOLD_POSTGRES_BIN to PostgreSQL {made_by}'s binaries, or use another RUNFOLD_HOME",
             )
 
@@ -290,7 +292,9 @@ class EmbeddedServer:
         while orphans := [process for process in psutil.process_iter() if self._is_ours(process.pid)]:
             waited = time.monotonic() - began
             if waited > _SILENCE_BEFORE_GIVING_UP:
-                raise ServerFailed(f"processes of the killed server do not end: {[orphan.pid for orphan in orphans]}")
+                raise ServerFailed(
+                    f"processes of the killed server in {self.home} do not end", hint=f"end them: {_pids(orphans)}"
+                )
             if waited > _ORPHANS_TIME_TO_LEAVE:
                 for orphan in orphans:
                     with contextlib.suppress(psutil.Error):
@@ -333,7 +337,9 @@ class EmbeddedServer:
             if not ignore.exists():
                 ignore.write_text("*\n")  # it holds a password
         except OSError as exc:
-            raise ServerFailed(f"{self.home} can not be used: {exc.strerror}", hint="set RUNFOLD_HOME") from None
+            raise ServerFailed(
+                f"the folder {self.home} cannot be used: {exc.strerror}", hint="set RUNFOLD_HOME to another one"
+            ) from None
 
     def _make_socket_dir(self, binaries: Binaries) -> Path:
         path = self.socket_dir()
@@ -342,7 +348,9 @@ class EmbeddedServer:
         status = path.lstat()
         allowed = {os.geteuid()} | ({binaries.user.uid} if binaries.user else set())
         if path.is_symlink() or status.st_uid not in allowed:
-            raise ServerFailed(f"{path} belongs to somebody else", hint="remove it, or use a shorter RUNFOLD_HOME")
+            raise ServerFailed(
+                f"{path} belongs to another system user", hint="remove it, or use a shorter RUNFOLD_HOME"
+            )
         path.chmod(0o700)
         binaries.give(path)
         return path
@@ -376,7 +384,8 @@ class EmbeddedServer:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.OperationalError as exc:
             raise ServerFailed(
-                f"the server in {self.home} does not let us in: {exc}", hint=f"is {self.home}/password the right one?"
+                f"the server in {self.home} refuses runfold's login: {exc}",
+                hint=f"restore {self.home}/password, the password with which it was created",
             ) from exc
 
     def _password(self, name: str = "password", *, create: bool = False) -> str:
@@ -385,7 +394,9 @@ class EmbeddedServer:
             return path.read_text().strip()
         except FileNotFoundError:
             if not create:
-                raise ServerFailed(f"{path} is missing", hint="without it nobody can log in: restore it") from None
+                raise ServerFailed(
+                    f"{path} is missing, and without it nobody can log in", hint="restore the file"
+                ) from None
         except PermissionError:
             raise ServerFailed(
                 f"{path} belongs to another system user", hint="run runfold as that user, or set RUNFOLD_HOME"
@@ -411,6 +422,10 @@ class EmbeddedServer:
             yield
         finally:
             os.close(descriptor)
+
+
+def _pids(processes: list[psutil.Process]) -> str:
+    return "kill " + " ".join(str(process.pid) for process in processes)
 
 
 def _is_free(port: int) -> bool:

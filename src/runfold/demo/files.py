@@ -88,7 +88,7 @@ def unpack_and_compare(archive: Path, hashes: dict[str, str]) -> int:
         for name, sent in hashes.items():
             member = tar.extractfile(name)
             if member is None or hashlib.sha256(member.read()).hexdigest() != sent:
-                raise CopyDamaged(f"{name} in {archive.name} is not the file that was packed")
+                raise CopyDamaged(f"{name} in {archive.name} differs from the file that was packed")
     return len(hashes)
 
 

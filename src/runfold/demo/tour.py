@@ -203,12 +203,16 @@ def _alone(home: Path) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
         lock = (home / "demo.lock").open("w")
     except OSError as error:
-        raise ServerFailed(f"{home} can not be used: {error.strerror}", hint="set RUNFOLD_HOME") from None
+        raise ServerFailed(
+            f"the folder {home} cannot be used: {error.strerror}", hint="set RUNFOLD_HOME to another one"
+        ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ServerFailed(f"another demo runs in {home}", hint="wait for its end, or set RUNFOLD_HOME") from None
+            raise ServerFailed(
+                f"another demo runs in {home}", hint="wait until it ends, or set RUNFOLD_HOME to another folder"
+            ) from None
         yield
 
 

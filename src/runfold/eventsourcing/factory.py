@@ -54,7 +54,7 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         super().__init__(env)
         id_type = self.env.get(self.ORIGINATOR_ID_TYPE, "uuid").lower()
         if id_type not in ("uuid", "text"):
-            raise OSError(f"{self.ORIGINATOR_ID_TYPE} is {id_type!r}: must be 'uuid' or 'text'")
+            raise OSError(f"{self.ORIGINATOR_ID_TYPE} is {id_type!r}: set it to 'uuid' or 'text'")
         self.originator_ids = OriginatorIds(are_text=id_type == "text")
         self.datastore = Datastore(_settings(self.env))
 
@@ -65,7 +65,7 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
                 self.datastore, category=self._category(), originator_ids=self.originator_ids
             )
         if purpose != "events":
-            raise ProgrammingError(f"there is no recorder for the purpose {purpose!r}: 'events' or 'snapshots'")
+            raise ProgrammingError(f"there is no recorder for the purpose {purpose!r}: use 'events' or 'snapshots'")
         return self._events(self.aggregate_recorder_class)
 
     def application_recorder(self) -> ApplicationRecorder:
@@ -78,7 +78,9 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
             type[TTracking], self._chosen(self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class)
         )
         if not issubclass(chosen, RunfoldTrackingRecorder):
-            raise ProgrammingError(f"{chosen.__name__} is not a subclass of RunfoldTrackingRecorder")
+            raise ProgrammingError(
+                f"{chosen.__name__} is not a subclass of RunfoldTrackingRecorder: derive it from that class"
+            )
         return self._made(chosen(self.datastore, tracker=self._tracker()))
 
     def process_recorder(self) -> ProcessRecorder:
@@ -100,7 +102,7 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         try:
             return UUID(given) if given else None
         except ValueError:
-            raise OSError(f"RUNFOLD_USER_ID is not a UUID: {given!r}") from None
+            raise OSError(f"RUNFOLD_USER_ID is {given!r}: set it to a UUID") from None
 
     def _chosen(self, variable: str, default: type[TRecorder]) -> type[TRecorder]:
         """The recorder class that the environment names, or ours."""
@@ -109,7 +111,7 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
             return default
         chosen = resolve_topic(topic)
         if not (isinstance(chosen, type) and issubclass(chosen, default)):
-            raise ProgrammingError(f"{variable} names {topic}, which is not a subclass of {default.__name__}")
+            raise ProgrammingError(f"{variable} names {topic}, which is not a subclass of {default.__name__}: name one")
         return chosen
 
     def _events(self, recorder_class: type[TRecorder], **kwargs: Any) -> TRecorder:

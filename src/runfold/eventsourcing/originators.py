@@ -18,7 +18,7 @@ def category_of(application_name: str) -> str:
     """
     category = _NOT_OF_A_CATEGORY.sub("_", application_name.lower()).strip("_")
     if not category or len(category) > 100:
-        raise DataError(f"no category can be made of the application name {application_name!r}: choose another")
+        raise DataError(f"the application name {application_name!r} gives no category name: choose another name")
     return category if category[0].isalpha() else f"app_{category}"
 
 

@@ -147,7 +147,7 @@ class TraceMapping:
     def _refused(self, what: str, line: int) -> ImportFailed:
         return ImportFailed(
             f"{self.file}, line {line}, trace {_shown(self.trace)}: {what}",
-            hint="it becomes an id: shorten or rename it",
+            hint="shorten or rename it, because it becomes an id",
             line=line,
             trace=self.trace,
         )

@@ -106,7 +106,7 @@ def _unreadable_is_explained(path: Path, document: _Document) -> Iterator[None]:
         ) from broken
     except OSError as unreadable:
         raise ImportFailed(
-            f"{path} can not be read: {unreadable.strerror or unreadable}", hint="check the path and its permissions"
+            f"{path} cannot be read: {unreadable.strerror or unreadable}", hint="check the path and its permissions"
         ) from unreadable
 
 

@@ -29,7 +29,10 @@ class Place:
         position, dot, projection = text.partition(".")
         if not (position.isascii() and position.isdecimal() and len(position) < 19) or (dot and not projection):
             raise InvalidInput(
-                f"{text!r} is no place", hint="say a position, or take a cursor", code="invalid_cursor", found=text
+                f"{text!r} is not a page token",
+                hint="pass a position, or the `after` value that a list printed",
+                code="invalid_cursor",
+                found=text,
             )
         return cls(int(position), projection if dot else None)
 

@@ -108,7 +108,9 @@ def read_execution_at(
             known = _event(connection, execution_id) is not None
             raise UnknownExecution(
                 f"there was no execution {execution_id!r} at position {past.position}",
-                hint="it came later, or its workflow had been deleted" if known else "see `runfold execution list`",
+                hint="choose a later position, or one before its workflow was deleted"
+                if known
+                else "see `runfold execution list`",
             )
         as_of = {
             "position": past.position,
@@ -146,7 +148,7 @@ def _position_of_event(connection: psycopg.Connection[Any], execution_id: str, e
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
     raise PositionUnavailable(
         f"execution {execution_id} has no event {event}",
-        hint=f"its last one is {last['stream_version']}",
+        hint=f"choose one from 1 to {last['stream_version']}",
         position=None,
         safe_head=None,
     )

@@ -35,5 +35,8 @@ class Cursor:
                 time = None if found[1] == "last" else _EPOCH + timedelta(microseconds=int(found[1]))
                 return cls(time, UUID(found[2]))
         raise InvalidInput(
-            f"{text!r} is no cursor", hint="take one that a list gave", code="invalid_cursor", found=text
+            f"{text!r} is not a page token",
+            hint="pass the `after` value that a list printed",
+            code="invalid_cursor",
+            found=text,
         )

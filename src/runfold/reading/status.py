@@ -110,7 +110,7 @@ def read_parking(connection: psycopg.Connection[Any], catalogue: Catalogue, stre
         with connection.cursor(row_factory=dict_row) as cursor:
             event = cursor.execute(statement("event_at"), {"position": row["position"]}).fetchone()
             waiting = cursor.execute(statement("events_behind"), behind).fetchall()
-        found.append({**row, "event": event, "events_behind": waiting})
+        found.append({**row, "event": event, "waiting_events": waiting})
     return found
 
 

@@ -103,7 +103,7 @@ class Past:
             cursor.execute(query, params, prepare=False)
             # A read-only transaction lets temporary tables be written: undone with the rest, but not in silence.
             if (verb := (cursor.statusmessage or "").partition(" ")[0]) in ("INSERT", "UPDATE", "DELETE", "MERGE"):
-                raise PastReadOnly(f"the past is read-only: {verb} is refused")
+                raise PastReadOnly(f"the past is read-only, and {verb} is refused: use SELECT")
         return cursor
 
     def fold(self, *tables: str) -> None:
@@ -120,12 +120,12 @@ class Past:
                 self._make_view(name, sql.SQL("CREATE TEMPORARY VIEW anomalies AS {}").format(union))
             elif name not in self._known:
                 raise UnknownTable(
-                    f"there is no read table {name!r}", hint=f"there are {', '.join(sorted(self._known))}"
+                    f"there is no read table {name!r}", hint=f"choose one of {', '.join(sorted(self._known))}"
                 )
             elif self._scope.streams is not None and stream_column(self._known[name]) is None:
                 raise InvalidInput(
-                    f"a row of {name} depends on other streams than those that were named",
-                    hint="name no streams and no execution to read it",
+                    f"rows of {name} depend on more streams than the given ones",
+                    hint="read it without `streams` and without `execution`",
                     code="streams_too_few",
                 )
         for group in self._catalogue.groups.values():
@@ -169,8 +169,8 @@ class Past:
             if not is_poison(exc):
                 raise
             raise FoldFailed(
-                f"the group {group.name} can not be folded up to {self.position}: {exc.diag.message_primary}",
-                hint="a worker that gets there parks the stream: see `runfold status` for how far it is",
+                f"the group {group.name} cannot be folded up to position {self.position}: {exc.diag.message_primary}",
+                hint="choose an earlier position, or one that a worker has reached: see `runfold status`",
                 group=group.name,
                 position=self.position,
             ) from exc
@@ -191,10 +191,11 @@ class Past:
         except psycopg.errors.UndefinedTable as exc:
             raise UnknownTable(
                 exc.diag.message_primary,
-                hint=f"here are {', '.join(sorted(self._readable()))}; other tables by schema.table, as they are now",
+                hint=f"the past has {', '.join(sorted(self._readable()))}; write schema.table for another table as it"
+                " is now",
             ) from exc
         except psycopg.errors.ReadOnlySqlTransaction as exc:
-            raise PastReadOnly(f"the past is read-only: {exc.diag.message_primary}") from exc
+            raise PastReadOnly(f"the past is read-only, use SELECT: {exc.diag.message_primary}") from exc
         except psycopg.Error as exc:
             if (mapped := map_error(exc)) is None:
                 raise
@@ -203,7 +204,7 @@ class Past:
             if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 self._connection.execute(_END_READING)
         if self._connection.info.transaction_status != TransactionStatus.INTRANS:
-            raise PastReadOnly("a statement of the past can not end its transaction")
+            raise PastReadOnly("a query of the past cannot end its transaction: leave out COMMIT and ROLLBACK")
 
     def _readable(self) -> frozenset[str]:
         return self._allowed if self._allowed is not None else frozenset({*self._known, _ANOMALIES, _EVENTS})
@@ -222,8 +223,8 @@ class Past:
         for schema, table in sorted(live | {("runfold", _ANOMALIES), ("runfold", _EVENTS)}):
             if re.search(rf'\b{schema}"?\s*\.\s*"?{table}\b', text, re.IGNORECASE):
                 raise InvalidInput(
-                    f"{schema}.{table} is the table as it is now",
-                    hint=f"say {table}, without a schema",
+                    f"{schema}.{table} is the table as it is now, not as it was",
+                    hint=f"write {table}, without a schema",
                     code="live_table",
                 )
 
@@ -233,8 +234,8 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
     for projection in catalogue.projections:
         if (other := known.get(projection.table)) is not None:
             raise InvalidInput(
-                f"{projection.name} and {other.name} fold into tables of one name",
-                hint="rename one of them: tables of the past have no schema",
+                f"{projection.name} and {other.name} fold into tables with the same name",
+                hint="rename one of the tables, because the past has no schemas",
                 code="same_table_name",
             )
         known[projection.table] = projection
@@ -245,8 +246,8 @@ def require_runfolds(group: Group, table: str) -> None:
     """Raise InvalidInput for a user's table: it is folded in no session but that of its login."""
     if group.own_login is not None:
         raise InvalidInput(
-            f"{table} is a table of your own: it can not be seen as it was",
-            hint="read runfold's tables, or the log",
+            f"{table} is the table of a user projection, and only runfold's own tables can be read as of the past",
+            hint="read those, or the log",
             code="own_projection",
         )
 
@@ -285,7 +286,7 @@ def open_past(
     UnknownExecution and UnknownStream for what the log never had, FoldFailed.
     """
     if streams is not None and execution is not None:
-        raise InvalidInput("name streams, or an execution: not both", code="invalid_option")
+        raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
     named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)
     found = position_of(connection, position=position, time=time)
     if execution is not None:
@@ -310,7 +311,7 @@ def open_past(
 def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -> None:
     """Raise UnknownExecution where the log has none of that id, rather than show that it has no rows."""
     if not isinstance(execution_id, str):
-        raise InvalidInput(f"{execution_id!r} is no execution's id", hint="it is a text", code="invalid_option")
+        raise InvalidInput(f"{execution_id!r} is not the id of an execution", hint="give a text", code="invalid_option")
     if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
 
@@ -318,10 +319,16 @@ def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -
 def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) -> None:
     for stream in streams:
         if not isinstance(stream, str):
-            raise InvalidInput(f"{stream!r} is no stream", hint="name it whole, as execution-7", code="invalid_option")
+            raise InvalidInput(
+                f"{stream!r} is not a stream",
+                hint="write its full name, for example execution-7",
+                code="invalid_option",
+            )
     if unknown := sorted(set(streams) - _known(connection, streams)):
         raise UnknownStream(
-            f"there is no stream {unknown[0]!r}", hint="name it whole, as execution-7", stream_id=unknown[0]
+            f"there is no stream {unknown[0]!r}",
+            hint="write its full name, for example execution-7",
+            stream_id=unknown[0],
         )
 
 
@@ -336,19 +343,19 @@ def position_of(
 ) -> int:
     """The position that is meant, within the log; raises PositionUnavailable, and InvalidInput for no position."""
     if (position is None) == (time is None):
-        raise InvalidInput("name a position, or a time", code="invalid_option")
+        raise InvalidInput("give either a position or a time", code="invalid_option")
     # A statement each: the safe head wants a snapshot of its own.
     settled = safe_head(connection)
     if time is not None:
         if not isinstance(time, datetime):
-            raise InvalidInput(f"{time!r} is no time", hint="give a datetime with a zone", code="naive_timestamp")
+            raise InvalidInput(f"{time!r} is not a time", hint="give a datetime with a zone", code="naive_timestamp")
         if time.tzinfo is None:
             raise InvalidInput(
-                f"{time} has no zone", hint="give the time one: UTC, for instance", code="naive_timestamp"
+                f"the time {time} has no zone", hint="give it one, for example UTC", code="naive_timestamp"
             )
         if (found := _one(connection, "position_at", {"time": time})) < 1:
             raise PositionUnavailable(
-                f"nothing was recorded up to {time.isoformat()}",
+                f"no event was recorded up to {time.isoformat()}",
                 hint=_where_the_log_begins(connection),
                 position=0,
                 safe_head=settled,
@@ -356,20 +363,18 @@ def position_of(
         return found
     wanted = cast("int", position)
     if isinstance(wanted, bool) or not isinstance(wanted, int):
-        raise InvalidInput(
-            f"{wanted!r} is no position", hint="positions are whole numbers from 1", code="invalid_position"
-        )
+        raise InvalidInput(f"{wanted!r} is not a position", hint="give a whole number from 1", code="invalid_position")
     if wanted < 1:
         raise PositionUnavailable(
-            f"there is nothing at position {wanted}",
-            hint="positions begin with 1",
+            f"the log has no position {wanted}",
+            hint="give a position from 1",
             position=wanted,
             safe_head=settled,
         )
     if wanted > settled:
         raise PositionUnavailable(
             f"position {wanted} is beyond the safe head, {settled}",
-            hint="what lies there is not settled, or not written yet",
+            hint="choose an earlier one: later events may still be added before it, or are not written yet",
             position=wanted,
             safe_head=settled,
         )
@@ -378,7 +383,9 @@ def position_of(
 
 def _where_the_log_begins(connection: psycopg.Connection[Any]) -> str:
     row = connection.execute(statement("first_recorded")).fetchone()
-    return "the log is empty" if row is None else f"the log begins at {row[0].astimezone(UTC).isoformat()}"
+    if row is None:
+        return "append events first, the log is empty"
+    return f"choose a later time, the log begins at {row[0].astimezone(UTC).isoformat()}"
 
 
 def safe_head(connection: psycopg.Connection[Any]) -> int:

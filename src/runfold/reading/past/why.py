@@ -110,7 +110,7 @@ def _projection(catalogue: Catalogue, table: str) -> Projection:
         if table in (projection.table, f"{projection.schema}.{projection.table}"):
             return projection
     known = ", ".join(sorted(projection.table for projection in catalogue.projections))
-    raise UnknownTable(f"there is no read table {table!r}", hint=f"there are {known}")
+    raise UnknownTable(f"there is no read table {table!r}", hint=f"choose one of {known}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,9 @@ class Place:
         types = {name: kind for name, kind, _ in columns}
         if column not in types:
             raise UnknownColumn(
-                f"{projection.table} has no column {column!r}", hint=f"it has {', '.join(types)}", column=column
+                f"{projection.table} has no column {column!r}",
+                hint=f"choose one of {', '.join(types)}",
+                column=column,
             )
         parts = [part.strip() for part in key.split(",")] if len(projection.key) > 1 else [key]
         whole = [projection.key] if len(parts) == len(projection.key) else []
@@ -146,7 +148,7 @@ class Place:
                 return cls({name: str(rows[0][name]) for name in projection.key} | asked, types, column, rows[0])
             known = asked if len(projection.key) == 1 and not rows else known
         if known is None:
-            raise UnknownRow(f"{projection.table} has no row of key {key!r}", hint=_keys(projection, types), key=key)
+            raise UnknownRow(f"{projection.table} has no row with key {key!r}", hint=_keys(projection, types), key=key)
         return cls(known, types, column, None)
 
 
@@ -163,7 +165,7 @@ def _canonical(value: str, kind: str) -> str | None:
 
 
 def _keys(projection: Projection, types: dict[str, str]) -> str:
-    return "its key is " + ", ".join(f"{name} ({types[name]})" for name in projection.key)
+    return "give its key, " + ", ".join(f"{name} ({types[name]})" for name in projection.key)
 
 
 def _live_rows(
@@ -191,10 +193,10 @@ def _no_row(projection: Projection, place: Place) -> UnknownRow:
     said = ", ".join(f"{name} {value}" for name, value in place.key.items())
     names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
     return UnknownRow(
-        f"{projection.table} has no row with {said}, and had none that is known",
-        hint="no stream of the log is named so"
+        f"{projection.table} has no row with {said}, and no deleted one is known",
+        hint="check the key, the log has no stream of that name"
         if names_stream
-        else "a row that is gone is found by what names its stream, an execution_id for instance",
+        else "to find a deleted row, give the column that names its stream, for example execution_id",
         key=place.key,
     )
 
