@@ -221,7 +221,7 @@ def test_the_command_replays(runs: Log, database_url: str, tmp_path: Path) -> No
     own = {"RUNFOLD_PROJECTIONS_URL": own_login(database_url)}
     dry = run_console_script(*words, "--dry-run", **own)
     assert (dry.code, dry.err) == (1, "")
-    assert "costs: rows of its group belong to no one stream, only a rebuild makes them right" in dry.out
+    assert "costs: rows of its group do not belong to one stream, rebuild the projection instead" in dry.out
     done = run_console_script(*words, **own)
     assert (done.code, done.err) == (0, "")
     assert rows(runs)["execution-a"] == RIGHT["execution-a"]
