@@ -1,13 +1,13 @@
-"""Migrations: the files of `schema/`, applied by dbmate, in the Supabase CLI's table.
+"""Apply the migrations of `schema/` by dbmate, and record them in the Supabase CLI's table.
 
-A file is `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up` and ends with an empty `-- migrate:down`; it
-holds no BEGIN or COMMIT. Its last statement stamps its version on schema runfold as a comment: that is how any role
-sees, in one query, how far a database is migrated, also where `supabase db push` applied the files and where the
-table of applied migrations holds a project's own ones too.
+A file is named `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up`, ends with an empty `-- migrate:down` and
+contains no BEGIN or COMMIT. Its last statement writes its version into the comment of schema runfold, the stamp. So
+any role sees in one query how far a database is migrated, also after `supabase db push` applied the files, and also if
+the table of applied migrations contains those of a project that uses runfold.
 
-No tool notices that an applied file was edited, so `checksums.sha256` (as `sha256sum -c` reads it) lists every file,
-and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` renews it, and
-stamps the files that lack their stamp.
+No tool notices when an applied file is edited. Therefore `checksums.sha256` (in the format of `sha256sum -c`) lists
+every file, and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` writes
+that list and adds missing stamps.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
 _VERSION = re.compile(r"\d{14}")
 _UP = "-- migrate:up"
 _DOWN = "-- migrate:down"
-# Any fixed number: it keeps two first migrations from creating the history at once.
+# Any fixed number. The lock keeps two first migrations from creating the history at the same time.
 _LOCK = 5_706_231_190_217_541
 
 
@@ -57,7 +57,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """How a database stands to our files, as versions in order."""
+    """The versions of our files that a database has, lacks, and those newer than ours, each in order."""
 
     applied: list[str]
     pending: list[str]
@@ -65,12 +65,12 @@ class MigrationState:
 
     @property
     def current(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether the database has exactly our migrations."""
         return not self.pending and not self.newer
 
 
 def migrations(folder: Path | None = None) -> list[Migration]:
-    """The migrations of the folder, in order; raises MigrationFailed on a file of another shape."""
+    """Return the migrations of the folder in order; raises MigrationFailed if a file has another name."""
     found = []
     for path in sorted((folder or schema_dir()).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
@@ -85,11 +85,11 @@ def migrations(folder: Path | None = None) -> list[Migration]:
 
 
 def migrate(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
-    """Bring the database to our version, and return its state.
+    """Migrate the database to our version and return its state.
 
-    Safe to run again after a kill at any moment, and by several at once: one applies, all succeed. Raises
-    MigrationFailed (an edited file, or a statement that failed: its file was rolled back), SchemaNewer,
-    DatabaseUnavailable, DatabaseReadOnly and PermissionDenied; nothing was applied when a file was edited.
+    It may run again after a kill at any moment, and several may run at once: one applies the files, all succeed.
+    Raises MigrationFailed (a file was edited and nothing was applied, or a statement failed and its file was rolled
+    back), SchemaNewer, DatabaseUnavailable, DatabaseReadOnly and PermissionDenied.
     """
     settings = settings or load_settings()
     folder = folder or schema_dir()
@@ -108,21 +108,21 @@ def migrate(url: str, settings: Settings | None = None, *, folder: Path | None =
 
 
 def check(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
-    """Which migrations are applied, pending, and newer than ours. Changes nothing."""
+    """Return which migrations are applied, pending, and newer than ours; change nothing."""
     settings = settings or load_settings()
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
         return _state(connection, folder or schema_dir())
 
 
 def ensure_migrated(connection: psycopg.Connection[Any]) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the database is at our version. One query, for any role."""
+    """Raise SchemaOutdated or SchemaNewer unless the database is at our version; one query that any role may run."""
     with mapped_errors():
         row = connection.execute(_sql("migrations_state")).fetchone()
     check_stamp(row[0] if row else None)
 
 
 def check_stamp(stamp: str | None) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the stamp of `migrations_state.sql` is our version's."""
+    """Raise SchemaOutdated or SchemaNewer unless the stamp of the query `migrations_state` is our version."""
     ours = migrations()[-1].version
     theirs = _stamped(stamp)
     if theirs is None:
@@ -139,7 +139,7 @@ def check_stamp(stamp: str | None) -> None:
 
 
 def verify_checksums(folder: Path) -> None:
-    """Raise MigrationFailed unless the manifest lists exactly the folder's files, each as it is."""
+    """Raise MigrationFailed unless the manifest lists exactly the folder's files with their present checksums."""
     try:
         lines = (folder / MANIFEST).read_text().splitlines()
     except FileNotFoundError:
@@ -166,7 +166,7 @@ def verify_checksums(folder: Path) -> None:
 
 
 def write_checksums(folder: Path) -> None:
-    """Renew the manifest; stamp the migrations that lack their stamp. For who writes migrations."""
+    """Write the manifest and add missing stamps, for developers who write migrations."""
     for migration in migrations(folder):
         text = migration.path.read_text()
         stamp = f"COMMENT ON SCHEMA runfold IS 'runfold schema {migration.version}';\n"
@@ -198,7 +198,7 @@ def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
     return MigrationState(
         applied=[version for version in ours if version in known],
         pending=[version for version in ours if version not in known],
-        # Other versions in the table may be a Supabase project's own: only the stamp tells a newer runfold.
+        # Other versions in the table may belong to a Supabase project: only the stamp shows a newer runfold.
         newer=[stamped] if stamped is not None and stamped > ours[-1] else [],
     )
 
@@ -232,7 +232,7 @@ def _create_history(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         row = connection.execute(_sql("migrations_state")).fetchone()
-        if row is None or not row[1]:  # where it exists it may belong to somebody else
+        if row is None or not row[1]:  # an existing table may belong to another tool
             connection.execute(_sql("migrations_history_create"))
 
 
@@ -261,9 +261,9 @@ def _run_dbmate(folder: Path, environment: dict[str, str]) -> None:
 
 
 def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[str, str]:
-    """Our environment without anybody's settings for dbmate or libpq, and with the URL, which `ps` does not show."""
+    """Return our environment without settings for dbmate or libpq, plus the URL, so that `ps` does not show it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBMATE_", "PG"))}
-    info = connection.info  # what libpq made of the URL, its environment variables and its files
+    info = connection.info  # libpq's result from the URL, its environment variables and its files
     parameters = {
         **conninfo_to_dict(url),
         "host": info.host,
@@ -286,7 +286,7 @@ def _dbmate() -> str:
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m runfold.database.migrations", description=__doc__)
-    parser.add_argument("--write-checksums", action="store_true", required=True, help="renew schema/checksums.sha256")
+    parser.add_argument("--write-checksums", action="store_true", required=True, help="write schema/checksums.sha256")
     parser.parse_args()
     write_checksums(schema_dir())
 
