@@ -18,7 +18,7 @@ from runfold import events
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.reading.past import search as last_change_module
-from runfold.reading.past.search import LastChange
+from runfold.reading.past.search import LastChangeSearch
 from runfold.reading.past.why import Why, why
 from tests.cli.running import NOON, WORKFLOW, execution, ms, run
 from tests.fixtures.processes import drain
@@ -195,16 +195,16 @@ def test_control_a_search_among_new_executions_alone_is_found(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_small_parts(monkeypatch)
-    whole = LastChange._part
+    whole = LastChangeSearch._part
 
-    def newest(self: LastChange, low: int, high: int) -> Any:
+    def newest(self: LastChangeSearch, low: int, high: int) -> Any:
         every = self._executions
         self._executions = [each._replace(latest=datetime.min.replace(tzinfo=UTC)) for each in every or ()]
         found = whole(self, low, high)
         self._executions = every
         return found
 
-    monkeypatch.setattr(LastChange, "_part", newest)
+    monkeypatch.setattr(LastChangeSearch, "_part", newest)
     events = begin(database, IN_TURN)
     with pytest.raises((AssertionError, UnknownRow)):
         check_statuses(database, events, COLUMNS["workflow_status"])
@@ -237,7 +237,7 @@ def test_control_a_search_that_takes_equal_ends_for_no_change_is_found(
     def careless(self: Any, types: Any, before: Any, after: Any) -> bool:
         return bool(before.value == after.value)
 
-    monkeypatch.setattr(LastChange, "_untouched", careless)
+    monkeypatch.setattr(LastChangeSearch, "_untouched", careless)
     # Of two events the later half is looked at first, so the second of four is where the ends are equal.
     monkeypatch.setattr("tests.reading.test_why.THERE_AND_BACK", [*THERE_AND_BACK, *THERE_AND_BACK[1:]])
     found, events = why_of_the_trigger(database)

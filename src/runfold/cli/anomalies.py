@@ -46,7 +46,7 @@ def list_(
 
     In JSON, the field `cursor` of a row is the page token for --after.
     """
-    from runfold.reading.anomalies import Place, list_anomalies
+    from runfold.reading.anomalies import AnomalyToken, list_anomalies
 
     chosen = one_of(code, _CODES, "--code")
     with open_database() as connection:
@@ -56,7 +56,7 @@ def list_(
             projection=projection,
             code=chosen,
             since=since,
-            after=None if after is None else Place.parse(after),
+            after=None if after is None else AnomalyToken.parse(after),
             limit=limit,
         )
     if as_json:

@@ -30,13 +30,14 @@ def worker(
     current batch. With --once, the exit code is 1 when a group of projections has stopped.
     """
     from runfold.database.connections import resolve_url
+    from runfold.database.safe_head import safe_head
     from runfold.errors import GroupWaits
     from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE
     from runfold.worker.worker import Worker
 
     chosen = settings()
     with open_database() as connection:
-        before = connection.execute("SELECT runfold.safe_head()").fetchone()
+        before = safe_head(connection)
     found = catalogue()
     check_own_login(found)
     running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
@@ -48,7 +49,7 @@ def worker(
         return
     with _progress(shown=not as_json) as progress:
         waiting = running.drain(progress)
-    facts = {"position": before[0] if before is not None else 0, "waiting": waiting}
+    facts = {"position": before, "waiting": waiting}
     if as_json:
         print_json(facts)
     elif not waiting:

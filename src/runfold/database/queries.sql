@@ -28,3 +28,7 @@ SELECT
 -- Returns the versions of all applied migrations, including those of a project that uses runfold.
 -- Parameters: none. Returns one row a migration: version.
 SELECT version FROM supabase_migrations.schema_migrations ORDER BY version;
+
+-- name: safe_head
+-- The position up to which no open transaction can still add an event. Parameters: none. Returns one row: the position.
+SELECT runfold.safe_head()

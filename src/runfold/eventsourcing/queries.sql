@@ -64,10 +64,6 @@ SELECT runfold.record_tracking(%(tracker)s, %(application_name)s, %(notification
 -- Registers an application's category. Parameters: category, name.
 SELECT runfold.register_application(%(category)s, %(name)s)
 
--- name: safe_head
--- The position up to which the log is settled. No parameters.
-SELECT runfold.safe_head()
-
 -- name: select_events
 -- The opaque events of a stream between versions, in order. Parameters: stream_id, gt, lte, limit (each may be null).
 SELECT e.stream_version, e.type, e.payload

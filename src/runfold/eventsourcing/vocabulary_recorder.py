@@ -15,6 +15,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
+from runfold.database.safe_head import SAFE_HEAD
 from runfold.events import CATEGORIES, VOCABULARY
 from runfold.events.envelope import Append
 from runfold.eventsourcing.datastore import Datastore, translated_errors
@@ -110,7 +111,7 @@ class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
         ]
 
     def max_notification_id(self) -> int | None:
-        ((head,),) = self.datastore.run(statement("safe_head"), {})
+        ((head,),) = self.datastore.run(SAFE_HEAD, {})
         rows = self.datastore.run(statement("last_vocabulary_position"), {"head": head, "categories": list(CATEGORIES)})
         return rows[0][0] if rows else None
 

@@ -1,6 +1,6 @@
-"""The read tables as they were at a position: the same folds, over the log up to there, into temporary tables.
+"""Read the tables as they were at a position: the same folds run over the log up to there, into temporary tables.
 
-One REPEATABLE READ transaction that is rolled back at the end: nothing is left behind. Only what is named is folded.
+One REPEATABLE READ transaction is rolled back at the end, so nothing remains. Only the tables of a query are folded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from runfold.database.connections import map_error, mapped_errors
+from runfold.database.safe_head import safe_head
 from runfold.errors import (
     FoldFailed,
     InvalidInput,
@@ -40,7 +41,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _ANOMALIES = "anomalies"
 _EVENTS = "events"
 
-# Read-only to its end, which a rollback is: the past stays as it was folded, whatever a statement tried.
+# A statement runs read-only and is rolled back, so it cannot change the folded past.
 _BEGIN_READING = """
     SAVEPOINT reading;
     SET LOCAL transaction_read_only = on;
@@ -59,7 +60,7 @@ _LOG_UP_TO = """
 
 
 class Past:
-    """Reads the read tables, the anomalies and the log (`events`) as they were at `position`; made by `open_past`."""
+    """The read tables, the anomalies and the log (`events`) as they were at `position`; made by `open_past`."""
 
     def __init__(
         self,
@@ -87,10 +88,10 @@ class Past:
             self._allowed = frozenset(wanted)
 
     def execute(self, query: Any, params: Any = None, *, row_factory: Any = None) -> psycopg.Cursor[Any]:
-        """Run a query over the tables by their bare names, and return a cursor that holds the whole result.
+        """Run a query over tables by their names without a schema, and return a cursor with the complete result.
 
-        What it names for the first time is folded first. Raises PastReadOnly when it would change something,
-        UnknownTable, FoldFailed, and InvalidInput when it names a live table.
+        Tables that are named for the first time are folded first. Raises PastReadOnly if the query writes,
+        InvalidInput if it names a live table, UnknownTable and FoldFailed.
         """
         text = query.as_string(self._connection) if isinstance(query, sql.Composable) else query
         if isinstance(text, bytes):
@@ -101,13 +102,13 @@ class Past:
         cursor: psycopg.Cursor[Any] = self._connection.cursor(row_factory=row_factory or self._connection.row_factory)
         with self._reading():
             cursor.execute(query, params, prepare=False)
-            # A read-only transaction lets temporary tables be written: undone with the rest, but not in silence.
+            # A read-only transaction may write to temporary tables. The rollback undoes it, but the user must know.
             if (verb := (cursor.statusmessage or "").partition(" ")[0]) in ("INSERT", "UPDATE", "DELETE", "MERGE"):
                 raise PastReadOnly(f"the past is read-only, and {verb} is refused: use SELECT")
         return cursor
 
     def fold(self, *tables: str) -> None:
-        """Fold these tables, and what they read, where that was not done yet; raises UnknownTable, FoldFailed."""
+        """Fold these tables, and the tables that they read, unless done before; raises UnknownTable, FoldFailed."""
         for name in tables:
             if name == _EVENTS and name not in self._known:
                 self._make_view(name, sql.SQL(_LOG_UP_TO).format(sql.Literal(self.position)))
@@ -136,11 +137,11 @@ class Past:
                 self._fold(closure(group, wanted), wanted)
 
     def parked(self) -> list[Row]:
-        """The streams, of those that were folded, whose rows end before this position, because they are parked."""
+        """Return the folded streams whose rows end before this position because they are parked."""
         return self._noted("parked_until")
 
     def discarded(self) -> list[Row]:
-        """The events, of the streams that were folded, that were given up and so are in no row."""
+        """Return the discarded events of the folded streams, which are in no row."""
         return self._noted("discarded_until")
 
     def _noted(self, name: str) -> list[Row]:
@@ -159,7 +160,7 @@ class Past:
         readable = frozenset(wanted) | self._folded
         try:
             with mapped_errors(), self._connection.transaction(), self._connection.cursor() as cursor:
-                # What was folded without what reads it is folded again, in step with it.
+                # A table that was folded without a table that reads it is folded again, together with that one.
                 for projection in reversed(group.projections):
                     if projection.table in self._folded:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
@@ -210,7 +211,7 @@ class Past:
         return self._allowed if self._allowed is not None else frozenset({*self._known, _ANOMALIES, _EVENTS})
 
     def _anomaly_tables(self) -> list[str]:
-        """The parts of `runfold.anomalies`."""
+        """Return the tables that make up `runfold.anomalies`."""
         return [
             projection.table
             for projection in self._catalogue.projections
@@ -218,7 +219,7 @@ class Past:
         ]
 
     def _refuse_live_tables(self, text: str) -> None:
-        """A schema in front would reach the table as it is now."""
+        """Raise InvalidInput for a table with a schema, which is the table as it is now."""
         live = {(projection.schema, projection.table) for projection in self._known.values()}
         for schema, table in sorted(live | {("runfold", _ANOMALIES), ("runfold", _EVENTS)}):
             if re.search(rf'\b{schema}"?\s*\.\s*"?{table}\b', text, re.IGNORECASE):
@@ -243,7 +244,7 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
 
 
 def require_runfolds(group: Group, table: str) -> None:
-    """Raise InvalidInput for a user's table: it is folded in no session but that of its login."""
+    """Raise InvalidInput for a user's table, which only a session of its login may fold."""
     if group.own_login is not None:
         raise InvalidInput(
             f"{table} is the table of a user projection, and only runfold's own tables can be read as of the past",
@@ -253,7 +254,7 @@ def require_runfolds(group: Group, table: str) -> None:
 
 
 def closure(group: Group, tables: Sequence[str]) -> Group:
-    """The part of a group that these tables need: themselves and what they read."""
+    """Return the part of a group that has these tables and all tables that they read."""
     by_table = {projection.table: projection for projection in group.projections}
     needed: set[str] = set()
     waiting = list(tables)
@@ -277,13 +278,13 @@ def open_past(
     execution: str | None = None,
     progress: Progress = lambda *_: None,
 ) -> Iterator[Past]:
-    """A reader of the past at a position, or at a time: before the first event that was recorded after it.
+    """Open the past at a position, or at a time: with all events before the first one that was recorded later.
 
-    `tables` folds those at once and reads no others; else a query's tables are folded when it names them. `streams`, or
-    an `execution`, shows the rows of those alone, and is folded by index: an execution's with it are its log, its
-    interactions and the responses to them, the executions it started, and its workflow's status and deployments. The
-    connection is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable,
-    UnknownExecution and UnknownStream for what the log never had, FoldFailed.
+    `tables` folds these tables at once, and allows no others; without it a table is folded when a query names it.
+    `streams` or an `execution` restricts the rows to these streams, and folds them by index. An execution includes its
+    log, its interactions and their responses, its children, and its workflow's status and deployments. The connection
+    must be in autocommit; its session is changed for folding. Raises PositionUnavailable, UnknownTable, FoldFailed, and
+    UnknownExecution or UnknownStream for those that the log never had.
     """
     if streams is not None and execution is not None:
         raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
@@ -309,7 +310,7 @@ def open_past(
 
 
 def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -> None:
-    """Raise UnknownExecution where the log has none of that id, rather than show that it has no rows."""
+    """Raise UnknownExecution if the log has no execution with that id, instead of showing no rows."""
     if not isinstance(execution_id, str):
         raise InvalidInput(f"{execution_id!r} is not the id of an execution", hint="give a text", code="invalid_option")
     if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
@@ -333,7 +334,7 @@ def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) ->
 
 
 def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
-    """Those of the streams that there are; NUL is in no name."""
+    """Return those streams that exist; a name with NUL cannot exist, nor be sent to PostgreSQL."""
     asked = [stream for stream in streams if "\0" not in stream]
     return {stream for (stream,) in connection.execute(statement("known_streams"), {"streams": asked}).fetchall()}
 
@@ -341,10 +342,10 @@ def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
 def position_of(
     connection: psycopg.Connection[Any], *, position: int | None = None, time: datetime | None = None
 ) -> int:
-    """The position that is meant, within the log; raises PositionUnavailable, and InvalidInput for no position."""
+    """Return the position of the arguments; raises PositionUnavailable if it is not in the log, and InvalidInput."""
     if (position is None) == (time is None):
         raise InvalidInput("give either a position or a time", code="invalid_option")
-    # A statement each: the safe head wants a snapshot of its own.
+    # The safe head needs its own snapshot, so it is read in its own statement.
     settled = safe_head(connection)
     if time is not None:
         if not isinstance(time, datetime):
@@ -386,11 +387,6 @@ def _where_the_log_begins(connection: psycopg.Connection[Any]) -> str:
     if row is None:
         return "append events first, the log is empty"
     return f"choose a later time, the log begins at {row[0].astimezone(UTC).isoformat()}"
-
-
-def safe_head(connection: psycopg.Connection[Any]) -> int:
-    """The position up to which the log is settled; the connection is in autocommit."""
-    return _one(connection, "safe_head", {})
 
 
 def _one(connection: psycopg.Connection[Any], name: str, parameters: Row) -> int:
