@@ -23,7 +23,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
     {"demo", "reference"},
 ]
-# The package's own door (`runfold.connect`) and `python -m runfold` stand above all floors.
+# The package's own door (`runfold.connect`) and `python -m runfold` are above all floors.
 DOORS = {"__init__", "__main__"}
 
 
@@ -31,7 +31,7 @@ def _floor(room: str) -> int:
     for number, rooms in enumerate(FLOORS):
         if room in rooms:
             return number
-    raise AssertionError(f"runfold.{room} stands on no floor: name it in FLOORS")
+    raise AssertionError(f"runfold.{room} is on no floor: name it in FLOORS")
 
 
 def _imported_rooms(source: str) -> set[str]:

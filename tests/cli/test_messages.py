@@ -33,7 +33,7 @@ _ADVICE = re.compile(rf"(?:: |; |, |\bor )(?:to .*, )?(?:{_VERBS})\b", re.I)
 
 
 def faults(message: str, *, names: str) -> list[str]:
-    """The rules that a message breaks; `names` is the text of the user that it must repeat."""
+    """Return the rules that a message breaks; `names` is the user's text that it must repeat."""
     found = [f"is not plain English: {idiom[0]!r}" for idiom in _IDIOM.finditer(message)]
     if len(message.splitlines()) != 1:
         found.append("is not one line")
@@ -46,14 +46,14 @@ def faults(message: str, *, names: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Words on the command line, and what the message has to name."""
+    """Words on the command line that are a mistake, and a text that the message has to name."""
 
     words: str
     names: str
 
     @property
     def message(self) -> str:
-        """The message, as the command line gets it."""
+        """The message of the error, as the command line gets it."""
         root = typer.main.get_command(build())
         try:
             root.main(self.words.split(), prog_name="runfold", standalone_mode=False)
@@ -118,7 +118,7 @@ ON_A_DATABASE = [
 
 
 def broken(mistakes: list[Mistake]) -> dict[str, list[str]]:
-    """The messages that break a rule, each with its faults."""
+    """Return the messages that break a rule, with their faults."""
     messages = {mistake: mistake.message for mistake in mistakes}
     return {
         f"`runfold {mistake.words}` says {message!r}": found
@@ -160,7 +160,7 @@ def test_a_default_message_and_a_hint_are_one_sentence() -> None:
 
 
 def texts_of_errors(source: str) -> Iterator[tuple[int, str]]:
-    """The line and the text of each literal in a `raise` or in a call with a `hint`."""
+    """Yield the line and the text of each literal in a `raise`, or in a call with a `hint`."""
     for node in ast.walk(ast.parse(source)):
         raised = isinstance(node, ast.Raise)
         hinted = isinstance(node, ast.Call) and any(word.arg == "hint" for word in node.keywords)

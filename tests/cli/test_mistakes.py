@@ -12,7 +12,7 @@ NOUNS = ("worker", "status", "execution", "projection", "parked")
 
 
 def commands() -> list[tuple[str, ...]]:
-    """Every command of these nouns."""
+    """Return every command of these nouns."""
     found: list[tuple[str, ...]] = []
 
     def walk(command: object, words: tuple[str, ...]) -> None:

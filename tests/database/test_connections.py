@@ -1,4 +1,4 @@
-"""PostgreSQL's errors arrive as runfold's, by their SQLSTATE, with their facts."""
+"""PostgreSQL's errors are mapped to runfold's by their SQLSTATE, with their facts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""PostgreSQL's copy of the vocabulary is the models'. When this fails, a migration carries what
-`python -m runfold.events.sql` prints."""
+"""PostgreSQL's copy of the vocabulary equals the models'. If this fails, write a migration with the output of
+`python -m runfold.events.sql`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of a file, what is passed over, and what is refused with which words."""
+"""What is read of a file, what is skipped, and what is refused, with which message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay and retry in a user's group: one stream is folded from its beginning, where the file names its column."""
+"""Replay and retry in a user's group: one stream is folded from its beginning if the file names its column."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ def test_a_parked_stream_is_replayed_up_to_its_bad_event_and_retried_whole(
     text = SQL.replace("sum((b", "sum((CASE WHEN b.data #>> '{output_data,usage,cost_usd}' <> 'much' THEN b").replace(
         "cost_usd}')::numeric", "cost_usd}' ELSE '0' END)::numeric"
     )
-    mended = text if form == "sql" else PYTHON.replace('["cost_usd"])', '["cost_usd"]).replace("much", "0")')
-    write(folder, form, text=mended)
-    # A hand broke the row meanwhile: retry folds all of it, not what waits.
+    repaired = text if form == "sql" else PYTHON.replace('["cost_usd"])', '["cost_usd"]).replace("much", "0")')
+    write(folder, form, text=repaired)
+    # Somebody changed the row meanwhile: retry folds the whole stream, not only the waiting events.
     runs.connection.execute("UPDATE projections.runs SET cost = 7")
     group = load_catalogue(folder, settings=own_settings(database_url)).groups["runs"]
     with (

@@ -1,4 +1,4 @@
-"""Processes that do what they are told, all at once."""
+"""Processes that take orders, and start them all at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class Team:
-    """Processes of one function, which takes arguments of its own, a barrier, and a pipe.
+    """Processes of one function, which takes its arguments, a barrier, and a pipe.
 
-    It sends something when it is ready. Then it takes orders until it is told None, meets the others at the barrier,
-    and answers with the times of its beginning and end.
+    The function sends something when it is ready. Then it takes orders until None comes, meets the others at the
+    barrier, and answers with the times of its beginning and end.
     """
 
     def __init__(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
@@ -31,7 +31,7 @@ class Team:
         return len(self._processes)
 
     def seconds(self, order: tuple[Any, ...]) -> float:
-        """Give all of them an order; from the first one's beginning to the last one's end."""
+        """Give all of them an order; return the seconds from the first one's beginning to the last one's end."""
         for pipe in self._pipes:
             pipe.send(order)
         times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]
