@@ -70,7 +70,6 @@ class Mistake:
 NOBODY = "00000000-0000-4000-8000-00000000000e"
 
 WITHOUT_A_DATABASE = [
-    Mistake("status", "127.0.0.1"),
     Mistake("execution list --status failed", "failed"),
     Mistake("execution list --mode nightly", "nightly"),
     Mistake("execution list --min-duration long", "long"),
@@ -94,6 +93,7 @@ WITHOUT_A_DATABASE = [
 ]
 
 ON_A_DATABASE = [
+    Mistake("--url postgresql://nobody@127.0.0.1:9/runfold status", "127.0.0.1"),
     Mistake("execution list --after soon", "soon"),
     Mistake("interaction list --after soon", "soon"),
     Mistake("deployment list --after soon", "soon"),

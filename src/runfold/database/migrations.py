@@ -1,4 +1,7 @@
-"""Apply the migrations of `schema/` by dbmate, and record them in the Supabase CLI's table.
+"""Apply the migrations, the files of `schema/migrations/`, by dbmate, and record them in the Supabase CLI's table.
+
+Migrations are written from the schema's sources: see `schema/README.md` and `runfold.database.sources`. The first one
+creates the whole schema of 0.1.0; each later one contains the changes.
 
 A file is named `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up`, ends with an empty `-- migrate:down` and
 contains no BEGIN or COMMIT. Its last statement writes its version into the comment of schema runfold, the stamp. So
@@ -31,7 +34,7 @@ from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
 from runfold.runtime_sql import runtime_sql
-from runfold.settings import Settings, load_settings, schema_dir
+from runfold.settings import Settings, load_settings, migrations_dir
 
 HISTORY_TABLE = "supabase_migrations.schema_migrations"
 MANIFEST = "checksums.sha256"
@@ -48,7 +51,7 @@ _LOCK = 5_706_231_190_217_541
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file of the schema folder."""
+    """One file of the folder."""
 
     version: str
     name: str
@@ -72,7 +75,7 @@ class MigrationState:
 def migrations(folder: Path | None = None) -> list[Migration]:
     """Return the migrations of the folder in order; raises MigrationFailed if a file has another name."""
     found = []
-    for path in sorted((folder or schema_dir()).glob("*.sql")):
+    for path in sorted((folder or migrations_dir()).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
             raise MigrationFailed(
@@ -80,7 +83,7 @@ def migrations(folder: Path | None = None) -> list[Migration]:
             )
         found.append(Migration(match["version"], match["name"], path))
     if not found:
-        raise MigrationFailed(f"{folder or schema_dir()} has no migrations", hint="reinstall runfold")
+        raise MigrationFailed(f"{folder or migrations_dir()} has no migrations", hint="reinstall runfold")
     return found
 
 
@@ -92,7 +95,7 @@ def migrate(url: str, settings: Settings | None = None, *, folder: Path | None =
     back), SchemaNewer, DatabaseUnavailable, DatabaseReadOnly and PermissionDenied.
     """
     settings = settings or load_settings()
-    folder = folder or schema_dir()
+    folder = folder or migrations_dir()
     verify_checksums(folder)
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
         _refuse_old_postgres(connection)
@@ -111,7 +114,7 @@ def check(url: str, settings: Settings | None = None, *, folder: Path | None = N
     """Return which migrations are applied, pending, and newer than ours; change nothing."""
     settings = settings or load_settings()
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
-        return _state(connection, folder or schema_dir())
+        return _state(connection, folder or migrations_dir())
 
 
 def ensure_migrated(connection: psycopg.Connection[Any]) -> None:
@@ -286,9 +289,11 @@ def _dbmate() -> str:
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m runfold.database.migrations", description=__doc__)
-    parser.add_argument("--write-checksums", action="store_true", required=True, help="write schema/checksums.sha256")
+    parser.add_argument(
+        "--write-checksums", action="store_true", required=True, help="write schema/migrations/checksums.sha256"
+    )
     parser.parse_args()
-    write_checksums(schema_dir())
+    write_checksums(migrations_dir())
 
 
 if __name__ == "__main__":
