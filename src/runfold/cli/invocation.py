@@ -1,4 +1,4 @@
-"""What this call of the command line was told for all commands: settings and `--debug`."""
+"""The options before the noun, which hold for every command: settings and `--debug`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _current = Invocation()
 
 
 def set_current(invocation: Invocation) -> None:
-    """Remember what the command line was told."""
+    """Keep the options before the noun."""
     global _current
     _current = invocation
 
 
 def current() -> Invocation:
-    """What the command line was told."""
+    """Return the options before the noun."""
     return _current
 
 
 def settings() -> Settings:
-    """The settings of the environment and of the options before the noun."""
+    """Return the settings from the environment and from the options before the noun."""
     return _current.settings or load_settings()
 
 
 def override(**flags: Any) -> None:
-    """Let an option after the noun go before the environment."""
+    """Let an option after the noun override the environment."""
     set_current(replace(_current, settings=settings().model_copy(update=flags)))
