@@ -14,7 +14,7 @@ from statistics import median
 
 import psycopg
 
-from bench.processes import Team
+from bench.processes import Processes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
 from bench.writers import SIDES, write
@@ -25,7 +25,7 @@ BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
 SHAPES = ((1, 1, 300, 2.0), (8, 1, 100, 3.0), (8, 10, 50, 2.5), (4, 100, 20, 1.5))
 
 
-class Writers(Team):
+class Writers(Processes):
     """Processes that write on order."""
 
     def __init__(self, url: str, count: int) -> None:

@@ -19,7 +19,7 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from bench.library import environment
-from bench.processes import Team
+from bench.processes import Processes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
 
@@ -75,7 +75,7 @@ def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> N
         cases.close()
 
 
-class Deciders(Team):
+class Deciders(Processes):
     """Processes that save aggregates on order."""
 
     def __init__(self, url: str, processes: int, threads: int) -> None:

@@ -1,4 +1,4 @@
-"""Processes that take orders, and start them all at once."""
+"""Processes that work at the same time: each takes its orders through a pipe and returns its times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class Team:
-    """Processes of one function, which takes its arguments, a barrier, and a pipe.
+class Processes:
+    """Processes that run one function, each with its arguments, a barrier and a pipe.
 
-    The function sends something when it is ready. Then it takes orders until None comes, meets the others at the
-    barrier, and answers with the times of its beginning and end.
+    The function sends anything when it is ready. Then it takes orders until it gets None, meets the others at the
+    barrier, and sends the times of its beginning and end.
     """
 
     def __init__(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:

@@ -14,7 +14,7 @@ import pytest
 import runfold
 from runfold.database.server import EmbeddedServer
 from tests.cli.running import ask, execution
-from tests.fixtures.servers import remove
+from tests.fixtures.servers import is_running, remove
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_up_makes_a_database_folds_and_leaves_it_running(
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
         assert f"stop it with `runfold --home {server.home} db stop`" in said
-        assert server.is_running()
+        assert is_running(server)
         assert ask(shown["url"], "status")["leader"] is None
     finally:
         process.kill()

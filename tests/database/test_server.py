@@ -21,7 +21,7 @@ from psycopg import pq
 
 from runfold.database.server import EmbeddedServer
 from runfold.errors import ServerFailed
-from tests.fixtures.servers import PrivateServerFactory, remove, sigkill
+from tests.fixtures.servers import PrivateServerFactory, is_running, remove, sigkill
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who runs servers as another system user")
 START = (
@@ -78,7 +78,7 @@ def test_stop_ends_the_server_and_start_brings_its_data_back(private_server: Pri
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS n")
     assert server.stop()
-    assert not server.is_running()
+    assert not is_running(server)
     assert server.postmaster_pid() is None
     assert not server.stop(), "a second stop finds nothing"
     assert server.start() == url, "the port and the password are kept"
@@ -94,7 +94,7 @@ def test_a_killed_server_is_started_again_and_loses_nothing_it_acknowledged(
         for cycle in range(3):
             connection.execute("INSERT INTO kept VALUES (%s)", [cycle])
             sigkill(server)
-            assert not server.is_running()
+            assert not is_running(server)
             server.start()
             assert value(server.url, "SELECT count(*) FROM kept") == cycle + 1
             connection = psycopg.connect(server.url, autocommit=True)  # noqa: PLW2901

@@ -272,7 +272,7 @@ def test_a_function_without_its_header_is_refused(tree: Path, text: str) -> None
 
 
 def test_two_files_of_one_function_are_refused(tree: Path) -> None:
-    shutil.copy(tree / "functions" / "is_uuid.sql", tree / "functions" / "machines")
+    shutil.copy(tree / "functions" / "is_uuid.sql", tree / "generated" / "functions")
     with pytest.raises(MigrationFailed, match=r"two files hold runfold\.is_uuid"):
         read_sources(tree)
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from runfold.database.server import EmbeddedServer
-from tests.fixtures.servers import remove
+from tests.fixtures.servers import is_running, remove
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ def test_the_demo_shows_what_it_claims_stops_everything_and_can_be_run_again(
         assert "DIFFERENT" not in demo.stdout
         assert "\x1b" not in demo.stdout
         assert "\r" not in demo.stdout
-        assert not EmbeddedServer(home / ".runfold" / "demo", postgres_bin).is_running()
+        assert not is_running(EmbeddedServer(home / ".runfold" / "demo", postgres_bin))
         assert not processes_of(home)
         assert (home / ".runfold" / "demo" / "book" / "report.md").read_text().startswith("# The book")
 

@@ -48,7 +48,7 @@ def list_(
     """
     from runfold.reading.anomalies import AnomalyToken, list_anomalies
 
-    chosen = one_of(code, _CODES, "--code")
+    chosen = one_of(code, lambda: _CODES, "--code")
     with open_database() as connection:
         rows = list_anomalies(
             connection,

@@ -11,10 +11,13 @@ from runfold.cli._connection import open_database
 from runfold.cli._store import open_store
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
 
-_STATUSES = ("IDLE", "DEPLOYING", "DEPLOYED", "DEPLOYMENT_FAILED", "UNDEPLOYING", "UNDEPLOYED")
+
+def _statuses() -> tuple[str, ...]:
+    return statuses_of("deployment")
 
 
 @app.command("list", epilog="Example: runfold deployment list --status deployment_failed")
@@ -22,10 +25,7 @@ def list_(
     status: Annotated[
         str | None,
         typer.Option(
-            "--status",
-            help="Only deployments that led to this status.",
-            metavar="STATUS",
-            autocompletion=lambda: _STATUSES,
+            "--status", help="Only deployments that led to this status.", metavar="STATUS", autocompletion=_statuses
         ),
     ] = None,
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
@@ -36,7 +36,7 @@ def list_(
     """List deployments, the newest first. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.lists import list_deployments
 
-    chosen = one_of(status, _STATUSES, "--status")
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
         rows = list_deployments(connection, status=chosen, workflow_id=workflow, after=parse_after(after), limit=limit)
     if as_json:

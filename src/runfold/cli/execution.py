@@ -14,24 +14,25 @@ from runfold.cli._connection import catalogue, open_database
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.words import modes, statuses_of, trigger_kinds
 
 app = typer.Typer(help="Executions of workflows.", no_args_is_help=True)
 
-_STATUSES = ("NEW", "RUNNING", "SUCCESS", "ERROR", "CANCELED", "PAUSED", "WAITING_FOR_HUMAN", "TIMEOUT")
-_MODES = ("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")
-_TRIGGERS = ("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK")
+
+def _statuses() -> tuple[str, ...]:
+    return statuses_of("execution")
 
 
 @app.command("list", epilog="Example: runfold execution list --status error --since 2h")
 def list_(
     status: Annotated[
         str | None,
-        typer.Option("--status", help="Only of this status.", metavar="STATUS", autocompletion=lambda: _STATUSES),
+        typer.Option("--status", help="Only of this status.", metavar="STATUS", autocompletion=_statuses),
     ] = None,
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
     mode: Annotated[
         str | None,
-        typer.Option("--mode", help="Only of this mode.", metavar="MODE", autocompletion=lambda: _MODES),
+        typer.Option("--mode", help="Only of this mode.", metavar="MODE", autocompletion=modes),
     ] = None,
     trigger: Annotated[
         str | None,
@@ -39,7 +40,7 @@ def list_(
             "--trigger",
             help="Only executions that this kind of trigger started.",
             metavar="TRIGGER",
-            autocompletion=lambda: _TRIGGERS,
+            autocompletion=trigger_kinds,
         ),
     ] = None,
     parent: Annotated[str | None, typer.Option("--parent", help="Only the children of this execution.")] = None,
@@ -75,9 +76,9 @@ def list_(
     from runfold.reading.executions import Filter, list_executions
 
     wanted = Filter(
-        status=one_of(status, _STATUSES, "--status"),
+        status=one_of(status, _statuses, "--status"),
         workflow_id=workflow,
-        mode=one_of(mode, _MODES, "--mode"),
+        mode=one_of(mode, modes, "--mode"),
         trigger=None if trigger is None else trigger.upper(),
         parent=parent,
         since=since,

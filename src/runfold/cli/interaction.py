@@ -13,19 +13,20 @@ from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.durations import short
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Interactions: questions to people.", no_args_is_help=True)
 
-_STATUSES = ("pending", "responded", "timeout", "error", "cancelled", "all")
+
+def _statuses() -> tuple[str, ...]:
+    return (*statuses_of("interaction"), "all")
 
 
 @app.command("list", epilog="Example: runfold interaction list --status pending")
 def list_(
     status: Annotated[
         str,
-        typer.Option(
-            "--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=lambda: _STATUSES
-        ),
+        typer.Option("--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=_statuses),
     ] = "pending",
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
     after: After = None,
@@ -35,7 +36,7 @@ def list_(
     """List interactions, the nearest deadline first. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.lists import list_interactions
 
-    chosen = one_of(status, _STATUSES, "--status")
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
         rows = list_interactions(
             connection,

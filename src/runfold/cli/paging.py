@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,11 +32,12 @@ def print_next(rows: Sequence[dict[str, Any]], limit: int) -> None:
         typer.echo(f"more: --after {rows[-1]['cursor']}", err=True)
 
 
-def one_of(value: str | None, allowed: Sequence[str], option: str) -> str | None:
+def one_of(value: str | None, allowed: Callable[[], Sequence[str]], option: str) -> str | None:
     """Return the allowed value that equals this one in any case; another value is wrong usage."""
     if value is None:
         return None
-    for name in allowed:
+    names = allowed()
+    for name in names:
         if value.lower() == name.lower():
             return name
-    raise typer.BadParameter(f"{value!r} is not known: give one of {', '.join(allowed)}", param_hint=option)
+    raise typer.BadParameter(f"{value!r} is not known: give one of {', '.join(names)}", param_hint=option)

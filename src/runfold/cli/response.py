@@ -13,19 +13,20 @@ from runfold.cli._connection import open_database
 from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.output import Json, instant, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, print_next
+from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Responses: messages that came in through channels.", no_args_is_help=True)
 
-_STATUSES = ("unprocessed", "matched", "filtered_out", "error", "all")
+
+def _statuses() -> tuple[str, ...]:
+    return (*statuses_of("response"), "all")
 
 
 @app.command("list", epilog="Example: runfold response list --status unprocessed")
 def list_(
     status: Annotated[
         str,
-        typer.Option(
-            "--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=lambda: _STATUSES
-        ),
+        typer.Option("--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=_statuses),
     ] = "all",
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
     after: After = None,
@@ -35,7 +36,7 @@ def list_(
     """List responses, the unprocessed first, then the newest. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.responses import list_responses
 
-    chosen = one_of(status, _STATUSES, "--status")
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
         rows = list_responses(
             connection, status=None if chosen == "all" else chosen, workflow_id=workflow, after=after, limit=limit

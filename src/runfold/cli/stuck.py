@@ -13,7 +13,8 @@ from runfold.cli.durations import parse_duration, short
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
-    from runfold.reading.stuck import Row, Stuck
+    from runfold.reading.status import Row
+    from runfold.reading.stuck import Stuck
 
 
 def stuck(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from runfold.cli.durations import short
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from runfold.reading.status import Row
 
 _STYLES = {
     "SUCCESS": ("✓", "success", "green"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,9 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from runfold import errors
 from runfold.database.server import EmbeddedServer
 from runfold.settings import Settings
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+"""Opens a connection."""
 
 
 def resolve_url(settings: Settings) -> str:

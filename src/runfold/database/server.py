@@ -154,10 +154,6 @@ class EmbeddedServer:
                 time.sleep(0.01)
             return True
 
-    def is_running(self) -> bool:
-        """Return whether the server answers and accepts connections."""
-        return self._ping() is pq.Ping.OK
-
     def postmaster_pid(self) -> int | None:
         """Return the pid of this server's main process, or None if it does not live; a zombie does not live."""
         if self._process is not None:

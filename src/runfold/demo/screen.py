@@ -19,12 +19,11 @@ from runfold.cli.timeline import render_timeline
 from runfold.demo.page import Page, statement
 from runfold.errors import UnknownExecution
 from runfold.reading.executions import read_execution
+from runfold.reading.status import Row
 
 _EVERY = 0.15
 # The lines below the live tree: the positions of log and tables, and a question, which may need two.
 _FOOTER = 6
-
-Row = dict[str, Any]
 
 
 class Screen:

@@ -9,11 +9,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from runfold.runtime_sql import runtime_sql
+from runfold.reading.status import Row, statement
 
-statement = runtime_sql("runfold.reading")
-
-Row = dict[str, Any]
 DETECTOR = "runfold execution stuck"
 
 

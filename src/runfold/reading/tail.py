@@ -10,14 +10,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownExecution
+from runfold.events import types_that_end
+from runfold.events.machines import EXECUTION
 from runfold.reading.status import Row, statement
 
 POLL_SECONDS = 0.2
 _PAGE = 1000
 
-_TERMINAL = frozenset(
-    {"ExecutionSucceeded", "ExecutionFailed", "ExecutionCanceled", "ExecutionTimedOut", "ExecutionDeclaredLost"}
-)
+_ENDS = frozenset(types_that_end(EXECUTION))
 
 
 def tail_log(connection: psycopg.Connection[Any], *, after: int | None = None, follow: bool = True) -> Iterator[Row]:
@@ -58,7 +58,7 @@ def tail_execution(connection: psycopg.Connection[Any], execution_id: str, *, fo
         if not known:
             raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
         yield from sorted(found, key=lambda row: int(row["position"]))
-        ended = ended or any(row["type"] in _TERMINAL for row in found)
+        ended = ended or any(row["type"] in _ENDS for row in found)
         if last_look:
             return
         time.sleep(POLL_SECONDS)

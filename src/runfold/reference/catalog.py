@@ -100,11 +100,3 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
             rules=rows("rules", Rule),
             functions=rows("functions", Function),
         )
-
-
-def without_comment(catalog: Catalog) -> list[str]:
-    """Return the tables, views and functions without a comment, as a COMMENT statement would name them."""
-    return [
-        *(f"{one.kind.upper()} {one.schema}.{one.name}" for one in catalog.relations if not one.comment),
-        *(f"FUNCTION runfold.{one.name}({one.identity})" for one in catalog.functions if not one.comment),
-    ]

@@ -66,12 +66,19 @@ def describe(rule: Rule) -> str:
 def _event(event: type[Event], tables: list[str]) -> Iterator[str]:
     yield from (f"### {event.event_type()}", "", (event.__doc__ or "").strip(), "")
     changed = ", ".join(f"[{name}](read-tables.md#{name})" for name in tables)
-    yield from (f"Schema version {event.schema_version()}. Changes {changed or 'no table'}.", "")
+    facts = [f"Schema version {event.schema_version()}.", *_moves(event), f"Changes {changed or 'no table'}."]
+    yield from (" ".join(facts), "")
     if event.rules():
         yield from table(
             ["field", "value", "required"],
             [(code(at.field), describe(at.rule), "yes" if at.required else "") for at in event.rules()],
         )
+
+
+def _moves(event: type[Event]) -> Iterator[str]:
+    if (move := event.moves) is not None:
+        target = code(move.target) if move.target is not None else f"the status in {code(str(move.given_in))}"
+        yield f"Moves the {move.machine.name} to {target}{', which ends it' if move.ends else ''}."
 
 
 def events_page(projections: Catalogue) -> str:

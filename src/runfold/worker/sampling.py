@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from random import Random
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 
+from runfold.database.connections import Connect
 from runfold.database.safe_head import safe_head
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Catalogue
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 IDLE_FOR_SECONDS = 2.0
 LONGEST_STATEMENT = "5s"
-
-Connect = Callable[[], "psycopg.Connection[Any]"]
 
 
 class Sampling:

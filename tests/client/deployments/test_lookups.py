@@ -85,7 +85,7 @@ def test_each_kind_of_trigger_is_found_by_its_key_while_it_is_active(
     first, second = uuid4(), uuid4()
     everything = [
         Trigger.webhook("/a", config={"method": "POST"}, node_id="n1"), Trigger.cron("@daily"), Trigger.slack("T1"),
-        Trigger.email("in@x"), Trigger.github("a/b"), Trigger.manual(),
+        Trigger.email("in@x"), Trigger.github("a/b"), Trigger(name="manual", subtype="MANUAL", key="manual"),
     ]  # fmt: skip
     store.deployments.deploy(first, definition=None, triggers=everything, user_id=TENANT)
     store.deployments.deploy(second, definition=None, triggers=everything[1:])

@@ -207,19 +207,19 @@ class ExecutionMachine(Judged):
     def of_a_node(self) -> None:
         activation = self.random.choice(ACTIVATIONS)
         targets: dict[str, tuple[str, Callable[[Any], Any]]] = {
-            "attempt_failed": ("RETRYING", lambda one: one.fail_attempt(activation, "no", will_retry=True)),
+            "fail_attempt": ("RETRYING", lambda one: one.fail_attempt(activation, "no", will_retry=True)),
             "wait": ("WAITING_INPUT", lambda one: one.wait_node(activation, pause="p")),
-            "go_on": ("RUNNING", lambda one: one.continue_node(activation)),
+            "continue_": ("RUNNING", lambda one: one.continue_node(activation)),
             "succeed": ("SUCCESS", lambda one: one.succeed_node(activation, 1)),
             "fail": ("ERROR", lambda one: one.fail_node(activation, "no")),
             "skip": ("SKIPPED", lambda one: one.skip_node("n", activation=activation)),
             "cancel": ("CANCELED", lambda one: one.cancel_node(activation, reason="x")),
         }
-        command = self.random.choice([*targets, "attempt_failed", "wait", "go_on"])
+        command = self.random.choice([*targets, "fail_attempt", "wait", "continue_"])
         target, call = targets[command]
         status = self.node(activation)
         legal = self.status is not None and target in nodes.LEGAL.get(status, set())
-        if command == "go_on":
+        if command == "continue_":
             legal = status == "WAITING_INPUT"
         name = None if self.status is None else activation
         self.give(command, call, legal=legal, status=status, name=name)

@@ -35,7 +35,7 @@ def work(run: ExecutionHandle, who: str) -> None:
         with run.node("work", node_type="ACTION", input={"who": who}) as node:
             node.log(f"{who} {number}")
             if number % 4 == 3:
-                node.attempt_failed("again", will_retry=True)
+                node.fail_attempt("again", will_retry=True)
                 node.start()
             node.succeed({"who": who, "number": number})
 
@@ -224,7 +224,7 @@ def test_a_command_may_be_given_again_until_it_is_answered(
 def test_control_a_handle_that_forgets_what_is_doubtful_refuses_the_repetition(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.client.sync.writer.Writer._answer_what_was_recorded", lambda *_: None)
+    monkeypatch.setattr("runfold.client.sync.writer.Writer._settle_what_was_recorded", lambda *_: None)
     with pytest.raises(IllegalTransition):
         test_a_command_given_again_after_an_unknown_outcome_is_recorded_once(database_url)
 

@@ -288,11 +288,11 @@ def test_the_last_attempt_s_failure_fails_the_node(store: runfold.Store, run: Ex
 
 def test_a_node_that_is_to_be_tried_again_or_waits_stays_open(run: ExecutionHandle) -> None:
     with run.node("later", node_type="ACTION") as later:
-        later.attempt_failed("the server is away", will_retry=True)
+        later.fail_attempt("the server is away", will_retry=True)
     with run.node("waits", node_type="ACTION") as waits:
         waits.wait()
     assert (later.status, waits.status) == ("RETRYING", "WAITING_INPUT")
-    waits.go_on()
+    waits.continue_()
     assert waits.status == "RUNNING"
 
 
@@ -471,7 +471,8 @@ def test_streams_are_changed_together_on_what_they_are(store: runfold.Store, run
     assert [state.status for state in states] == ["CANCELED", "cancelled"]  # type: ignore[attr-defined]
     assert len(decided) == 2
     assert (run.refresh().status, asked.refresh().status) == ("CANCELED", "cancelled")
-    assert asked.state.reminders == 1
+    reminders = [event for event in store.read_stream(asked.state.id) if event.type == "InteractionReminderSent"]
+    assert len(reminders) == 1
 
 
 def test_another_writer_s_events_are_read_and_the_command_is_decided_again(

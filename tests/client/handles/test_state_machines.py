@@ -82,7 +82,7 @@ def test_the_walks_try_every_command_where_it_is_legal_and_where_it_is_not() -> 
             assert {legal for tried, _, legal in outcomes if tried == command} == {True, False}, (kind, command)
         if kind is ExecutionMachine:
             assert {status for tried, status, _ in outcomes if tried == "create"} == set(EXECUTION.moves)
-            for command in ("start", "attempt_failed", "wait", "succeed", "fail", "cancel"):
+            for command in ("start", "fail_attempt", "wait", "succeed", "fail", "cancel"):
                 assert set(NODE.moves) <= {status for tried, status, _ in outcomes if tried == command}, command
 
 

@@ -34,7 +34,7 @@ from runfold.settings import Settings
 from tests.factories import CATEGORY, a_stream, append, happening, line, lines, streams
 from tests.fixtures.blocking import Blocking, Loop
 from tests.fixtures.evidence import Evidence
-from tests.fixtures.servers import remove
+from tests.fixtures.servers import is_running, remove
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[..., runfold.Store]
@@ -504,7 +504,7 @@ def test_the_embedded_servers_start_leaves_the_loop_to_others(tmp_path: Path, po
 
     try:
         assert in_a_loop(beats_while(lambda: runfold.connect_async(settings=settings))) > 5
-        assert server.is_running()
+        assert is_running(server)
         server.stop()
         # The synchronous one in a coroutine is what must not happen.
         assert in_a_loop(beats_while(lambda: runfold.connect(settings=settings))) == 0

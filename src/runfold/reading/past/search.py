@@ -19,7 +19,7 @@ from runfold.projections.folding.fold import fold_batch
 from runfold.reading.past.affected import Reach, executions_of_workflows
 from runfold.reading.status import statement
 
-Progress = Callable[[int, int], None]
+SearchProgress = Callable[[int, int], None]
 """A function of the number of events that were searched, and of their total."""
 
 _DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
@@ -97,7 +97,7 @@ class LastChangeSearch:
         row: sql.Composable,
         key: Mapping[str, str],
         workflow: str | None = None,
-        progress: Progress = lambda *_: None,
+        progress: SearchProgress = lambda *_: None,
     ) -> None:
         """Keep the condition `row` on the row `t` with its parameters `key`; `workflow` if its status is searched."""
         self._cursor = cursor

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from runfold.database.safe_head import safe_head
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.events import CATEGORIES
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION, bind
@@ -20,7 +21,7 @@ from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.reading.past.affected import Reach, reach_of
 from runfold.reading.past.reader import closure, require_runfolds
-from runfold.reading.past.search import LastChangeSearch, Progress
+from runfold.reading.past.search import LastChangeSearch, SearchProgress
 from runfold.reading.status import Row, statement
 
 
@@ -49,7 +50,7 @@ def why(
     key: str,
     column: str,
     *,
-    progress: Progress = lambda *_: None,
+    progress: SearchProgress = lambda *_: None,
 ) -> Why:
     """Return the last change of a row's column up to the safe head.
 
@@ -202,9 +203,6 @@ def _no_row(projection: Projection, cell: Cell) -> UnknownRow:
     )
 
 
-_CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
-
-
 def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: Cell, head: int) -> list[str] | None:
     """Return the streams on which the row depends, and perhaps others; None means all streams."""
 
@@ -224,7 +222,7 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: 
     if (touched := row.get("last_event_position", row.get("position"))) is not None:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
-    candidates = [*names, *(f"{category}-{name}" for category in _CATEGORIES for name in sorted(names))]
+    candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
     if cell.row is None:
