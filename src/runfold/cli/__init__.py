@@ -1,6 +1,6 @@
 """The command `runfold`: `runfold <noun> <verb>`.
 
-Exit codes: 0 done; 1 an error (one line on stderr, which says what to do), a difference that was found, or an
+Exit codes: 0 success; 1 an error (one line on stderr that says what to do), a difference that was found, or an
 interruption; 2 wrong usage.
 """
 
@@ -11,7 +11,7 @@ import traceback
 
 
 def main() -> None:
-    """Run the command line, and end the process with its exit code."""
+    """Run the command line and end the process with its exit code."""
     from runfold.cli.app import build
     from runfold.cli.invocation import current
 

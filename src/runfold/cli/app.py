@@ -129,16 +129,16 @@ def _print_version(wanted: bool) -> None:
 
 def _options(
     url: Annotated[
-        str | None, typer.Option("--url", help="The database, in place of RUNFOLD_DATABASE_URL.", metavar="URL")
+        str | None, typer.Option("--url", help="The database, instead of RUNFOLD_DATABASE_URL.", metavar="URL")
     ] = None,
     home: Annotated[
-        Path | None, typer.Option("--home", help="The embedded server's folder, in place of RUNFOLD_HOME.")
+        Path | None, typer.Option("--home", help="The embedded server's folder, instead of RUNFOLD_HOME.")
     ] = None,
     projections: Annotated[
         Path | None,
-        typer.Option("--projections", help="Projections of your own, in place of RUNFOLD_PROJECTIONS.", metavar="DIR"),
+        typer.Option("--projections", help="Your projections, instead of RUNFOLD_PROJECTIONS.", metavar="DIR"),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback prints and ends
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,

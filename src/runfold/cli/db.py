@@ -1,4 +1,4 @@
-"""`runfold db`: the embedded server, and a way into the database."""
+"""`runfold db`: start and stop the embedded server, and connect to the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runfold.errors import ServerFailed
 if TYPE_CHECKING:
     from runfold.database.server import EmbeddedServer
 
-app = typer.Typer(help="The embedded PostgreSQL, and a way into the database.", no_args_is_help=True)
+app = typer.Typer(help="The embedded PostgreSQL, and connections to the database.", no_args_is_help=True)
 
 
 def _embedded() -> EmbeddedServer:
@@ -31,7 +31,7 @@ def _url() -> str:
 
 @app.command(epilog="Example: runfold db start --json")
 def start(as_json: Json = False) -> None:
-    """Start the embedded server, unless it runs. It runs on until `runfold db stop`."""
+    """Start the embedded server, unless it runs. It keeps running until `runfold db stop`."""
     server = _embedded()
     server.start()
     facts = {"home": str(server.home), "port": server.port, "pid": server.postmaster_pid()}
@@ -49,7 +49,7 @@ def stop(
     ] = "fast",
     as_json: Json = False,
 ) -> None:
-    """Stop the embedded server, and wait for its end. Connections are ended, transactions rolled back."""
+    """Stop the embedded server and wait until it has ended. Connections end, open transactions are rolled back."""
     stopped = _embedded().stop(mode)
     if as_json:
         print_json({"stopped": stopped})
@@ -59,14 +59,19 @@ def stop(
 
 @app.command(epilog='Example: psql "$(runfold db url)"')
 def url(
-    socket: Annotated[bool, typer.Option("--socket", help="The embedded server's unix socket, not its port.")] = False,
+    socket: Annotated[
+        bool, typer.Option("--socket", help="Use the embedded server's unix socket, not its port.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the database's URL, password included; starts the embedded server where it serves and does not run."""
+    """Print the database's URL with its password; start the embedded server if it is used and does not run."""
     chosen = _url()
     if socket:
         if settings().database_url is not None:
-            raise ServerFailed("RUNFOLD_DATABASE_URL is set", hint="--socket is for the embedded server")
+            raise ServerFailed(
+                "--socket is for the embedded server, and RUNFOLD_DATABASE_URL names another one",
+                hint="leave out --socket, or unset RUNFOLD_DATABASE_URL",
+            )
         chosen = _embedded().socket_url
     if as_json:
         print_json({"url": chosen})
@@ -79,7 +84,7 @@ def url(
     epilog="Example: runfold db psql -c 'SELECT count(*) FROM runfold.events'",
 )
 def psql(context: typer.Context) -> None:
-    """Open psql on the database; what follows is psql's own."""
+    """Open psql on the database; psql gets the other arguments."""
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     from runfold.database.binaries import child_environment
@@ -90,7 +95,9 @@ def psql(context: typer.Context) -> None:
         environment["PGPASSWORD"] = str(password)  # not in the command line, which everybody sees
     program = settings().binaries / "psql"
     if not program.is_file():
-        raise ServerFailed(f"{program} is missing", hint="check RUNFOLD_POSTGRES_BIN")
+        raise ServerFailed(
+            f"{program} is missing", hint="set RUNFOLD_POSTGRES_BIN to a folder with all of PostgreSQL's programs"
+        )
     os.execve(program, [str(program), "-d", make_conninfo("", **parameters), *context.args], environment)
 
 

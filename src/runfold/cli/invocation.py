@@ -1,4 +1,4 @@
-"""The options that stand before the noun: they hold for every command."""
+"""The options before the noun, which hold for every command: settings and `--debug`."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _current = Invocation()
 
 
 def set_current(invocation: Invocation) -> None:
-    """Remember the options of this call."""
+    """Keep the options before the noun."""
     global _current
     _current = invocation
 
 
 def current() -> Invocation:
-    """The options of this call."""
+    """Return the options before the noun."""
     return _current
 
 
 def settings() -> Settings:
-    """The settings of the environment and of the options before the noun; raises InvalidInput."""
+    """Return the settings from the environment and from the options before the noun."""
     if _current.settings is None:
         from runfold.settings import load_settings  # imports pydantic, which help and completion do without
 
@@ -43,5 +43,5 @@ def settings() -> Settings:
 
 
 def override(**flags: Any) -> None:
-    """Let an option after the noun go before the environment."""
+    """Let an option after the noun override the environment."""
     _current.settings = settings().model_copy(update=flags)

@@ -1,4 +1,4 @@
-"""docs/reference/cli.md, from the commands themselves and the settings."""
+"""Generate docs/reference/cli.md from the commands and the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMES: dict[Any, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PA
 
 @cache
 def commands() -> dict[str, Any]:
-    """Every command by its whole name (`runfold execution list`), nouns left out."""
+    """Return every command by its full name (`runfold execution list`), without the nouns."""
     found: dict[str, Any] = {}
 
     def walk(name: str, command: Any) -> None:
@@ -38,7 +38,7 @@ def commands() -> dict[str, Any]:
 
 @cache
 def root() -> Any:
-    """The command `runfold` itself, whose options stand before the noun."""
+    """Return the command `runfold`, whose options come before the noun."""
     return typer.main.get_command(build())
 
 
@@ -56,7 +56,7 @@ def _options(command: Any) -> list[str]:
 
 
 def _kind(one: Any) -> str:
-    """What an option takes, and what it is without being given."""
+    """Return the kind of an option's value, and its default."""
     if one.is_flag:
         return ""
     annotation = one.type_descriptor.annotation
@@ -99,7 +99,7 @@ def _settings() -> Iterator[str]:
     yield from (
         "## Settings",
         "",
-        "From the environment. `--url` and `--home` go before RUNFOLD_DATABASE_URL and RUNFOLD_HOME.",
+        "From the environment. `--url` and `--home` override RUNFOLD_DATABASE_URL and RUNFOLD_HOME.",
         "",
     )
     yield from table(
@@ -116,9 +116,9 @@ def _settings() -> Iterator[str]:
 
 
 def cli_page() -> str:
-    """The page."""
+    """Return the page."""
     exit_codes = _text((runfold.cli.__doc__ or "").split("\n\n")[1])
-    introduction = f"{exit_codes}\n\nEvery command has `--help`. Options of `runfold` itself stand before the noun.\n"
+    introduction = f"{exit_codes}\n\nEvery command has `--help`. Options of `runfold` itself come before the noun.\n"
     parts: list[str] = ["## runfold", "", *_options(root())]
     for name, command in commands().items():
         parts += _command(name, command)
