@@ -1,9 +1,9 @@
-"""Appending: against the eventsourcing library's default recorder, and against a bare multi-row INSERT.
+"""Appending, compared with the eventsourcing library's default recorder and with a bare multi-row INSERT.
 
-Writers are processes with a connection each; every append goes to a stream of the writer's own with its expected
+Writers are processes with one connection each; every append goes to a new stream of the writer with its expected
 version, and is one durable transaction. The library's side is insert_events of the recorder that an application gets by
-default, in the same server; the bare side is one INSERT … VALUES into a table like runfold.events, with no stream, no
-event ids, no checks and no order.
+default, in the same server; the bare side is one INSERT … VALUES into a table like runfold.events, without streams,
+event ids, checks and order.
 """
 
 from __future__ import annotations

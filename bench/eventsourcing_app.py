@@ -1,7 +1,7 @@
-"""An application of the eventsourcing library on our persistence module, and on the library's own for PostgreSQL.
+"""An application of the eventsourcing library on runfold's persistence module, and on the library's for PostgreSQL.
 
-One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with default settings
-of either module, on the same server. With 1 thread, with 8 threads of one process, and with 8 processes of one thread.
+The same application class runs twice: it saves new aggregates of 17 events, one save for each aggregate, with default
+settings of either module, on the same server, with 1 thread, with 8 threads of one process, and with 8 processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHAPES = ((1, 1, 100, 1.5), (1, 8, 30, 2.0), (8, 1, 30, 3.0))
 
 
 class Case(Aggregate):
-    """Something that is decided in steps."""
+    """A case that is decided in steps."""
 
     @event("Opened")
     def __init__(self) -> None:

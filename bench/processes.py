@@ -31,7 +31,7 @@ class Processes:
         return len(self._processes)
 
     def seconds(self, order: tuple[Any, ...]) -> float:
-        """Give all of them an order; from the first one's beginning to the last one's end."""
+        """Give all of them an order; return the seconds from the first one's beginning to the last one's end."""
         for pipe in self._pipes:
             pipe.send(order)
         times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]

@@ -1,4 +1,4 @@
-"""A writer process of the append bench: it appends to streams of its own, on the side that its order names."""
+"""A writer process of the append bench, which appends to new streams on the side of its order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Appender = Callable[[str, int, int], Any]
 
 
 def body(number: int) -> dict[str, Any]:
-    """What an event says: about 400 bytes of JSON, the same on every side."""
+    """Return the data of an event: about 400 bytes of JSON, the same on every side."""
     return {
         "activation": f"check#{number}",
         "node_id": "check",

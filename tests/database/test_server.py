@@ -1,4 +1,4 @@
-"""The embedded server: starts by itself, is shared, survives kills, and works for whoever runs it."""
+"""The embedded server starts by itself, is shared, survives kills, and works for every system user."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def value(url: str, query: str) -> object:
 
 
 def start_elsewhere(server: EmbeddedServer, postgres_bin: Path, *prefix: str) -> subprocess.Popen[str]:
-    """Another process that starts the same server."""
+    """Start the same server from another process."""
     command = [*prefix, sys.executable, "-c", START, str(server.home), str(postgres_bin)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd="/"
@@ -141,7 +141,7 @@ def test_a_backend_that_outlives_its_killed_server_is_waited_for(private_server:
     server = private_server()
     with psycopg.connect(server.url) as connection:
         backend = connection.info.backend_pid
-        os.kill(backend, signal.SIGSTOP)  # it can not notice
+        os.kill(backend, signal.SIGSTOP)  # it cannot notice
         sigkill(server)
         assert psutil.pid_exists(backend)
         restart = subprocess.Popen(
@@ -209,7 +209,7 @@ def test_a_socket_folder_planted_by_somebody_else_is_refused(
     server = private_server(home=tmp_path / ("long" * 40), start=False)
     server.socket_dir().symlink_to(tmp_path)
     try:
-        with pytest.raises(ServerFailed, match="belongs to somebody else"):
+        with pytest.raises(ServerFailed, match="belongs to another system user"):
             server.start()
     finally:
         server.socket_dir().unlink()
@@ -250,7 +250,7 @@ def test_data_of_another_major_version_is_refused(private_server: PrivateServerF
     server = private_server()
     server.stop()
     (server.data / "PG_VERSION").write_text("14\n")
-    with pytest.raises(ServerFailed, match=r"made by PostgreSQL 14.*RUNFOLD_POSTGRES_BIN"):
+    with pytest.raises(ServerFailed, match=r"PostgreSQL 14 created .*RUNFOLD_POSTGRES_BIN"):
         server.start()
 
 
@@ -274,7 +274,7 @@ def plain_home() -> Iterator[Path]:
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """A folder that every user can read, which pytest's own are not."""
+    """A folder that every user can read, unlike pytest's own."""
     with TemporaryDirectory(dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -301,7 +301,7 @@ def test_root_without_setpriv_is_served_where_the_other_user_can_read_and_told_w
     monkeypatch.setenv("PATH", "/nowhere")
     closed = public_folder / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(ServerFailed, match=r"can not reach .*setpriv"):
+    with pytest.raises(ServerFailed, match=r"cannot read .*setpriv"):
         private_server(home=closed / "home")
     account = pwd.getpwnam("nobody")
     try:

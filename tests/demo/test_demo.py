@@ -27,8 +27,8 @@ MILESTONES = (
     "compress#3 +success",
     r"Publish the report on [0-9,]+ words\?",
     "is killed .SIGKILL.",
-    r"without a worker: the log grew to \d+, the tables stand at \d+",
-    r"has gone on from \d+ and caught up",
+    r"without a worker: the log grew to \d+, the tables are at \d+",
+    r"continued at \d+ and caught up",
     "├─ count .*✓ success",
     r"attempts repeated +2 +2 +ok",
     "book-report-1-archive +SUCCESS",
@@ -39,7 +39,7 @@ MILESTONES = (
 
 @pytest.fixture
 def home(tmp_path: Path, postgres_bin: Path) -> Iterator[Path]:
-    """An empty home to run the demo in; what a failed demo leaves is stopped."""
+    """An empty home for the demo; what a failed demo left running is stopped."""
     yield tmp_path
     remove(EmbeddedServer(tmp_path / ".runfold" / "demo", postgres_bin))
 
@@ -52,7 +52,7 @@ def environment(home: Path, postgres_bin: Path) -> dict[str, str]:
 
 
 def processes_of(home: Path) -> list[str]:
-    """The command lines of the processes that work in the home, or on its database."""
+    """Return the command lines of the processes that work in the home, or on its database."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ", "status"]):
         words = " ".join(process.info["cmdline"] or ())

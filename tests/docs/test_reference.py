@@ -1,4 +1,4 @@
-"""The reference says what the code says, and everything in the database that people meet is described."""
+"""The reference agrees with the code, and everything in the database that people use is described."""
 
 from __future__ import annotations
 

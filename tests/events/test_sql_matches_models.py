@@ -1,4 +1,4 @@
-"""PostgreSQL's copy of the vocabulary is the models'. When this fails: `make generated`, then `make migration`."""
+"""PostgreSQL's copy of the vocabulary equals the models'. If this fails: `make generated`, then `make migration`."""
 
 from __future__ import annotations
 

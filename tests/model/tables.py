@@ -1,4 +1,4 @@
-"""What the model reads and what it makes: a recorded event, and read tables as plain dictionaries."""
+"""The model's input and output: a recorded event, and read tables as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ JSON_COLUMNS = frozenset(column for name in _NAMES for column, kind in _columns_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """An event as the log holds it."""
+    """An event as it is in the log."""
 
     position: int
     stream_id: str
@@ -66,7 +66,7 @@ class Tables:
     """The read tables so far.
 
     `execution_of` names each stream's execution row, `created_for` the executions that were ever created for a
-    workflow, and `deployed` holds what each workflow's deployments make of its status.
+    workflow, and `deployed` holds each workflow's status by its deployments.
     """
 
     workflow_executions: Table = field(default_factory=dict)
@@ -83,12 +83,12 @@ class Tables:
     deployed: Table = field(default_factory=dict)
 
     def execution(self, event: Recorded) -> Row | None:
-        """The execution row of the event's stream, None when there is none yet."""
+        """Return the execution row of the event's stream, or None."""
         row = self.execution_of.get(event.stream_id)
         return None if row is None else self.workflow_executions[row]
 
     def anomaly(self, event: Recorded, projection: str, code: str, detail: Row | None = None) -> None:
-        """Say that the event did not do what it says, or should not have."""
+        """Note that the event did not do what its type says, or should not have."""
         self.anomalies[event.position, projection] = {
             "position": event.position,
             "projection": projection,
@@ -100,7 +100,7 @@ class Tables:
 
 
 def row_id(stream_id: str, kind: str, name: str) -> UUID:
-    """The row's id, written here a second time, from the decision's words."""
+    """Return the row's id, written here a second time, from the decision's words."""
     digest = sha256(f"{stream_id}\x1f{kind}\x1f{name}".encode()).hexdigest()[:32]
     version_nibble = "8"
     variant_nibble = "89ab"[int(digest[16], 16) % 4]  # binary 10, then the two bits that were there
@@ -108,7 +108,7 @@ def row_id(stream_id: str, kind: str, name: str) -> UUID:
 
 
 def stream_uuid(event: Recorded) -> UUID:
-    """The UUID that the event's stream is named by: an interaction's, a response's, or a workflow's."""
+    """Return the UUID in the name of the event's stream: an interaction's, a response's, or a workflow's."""
     return UUID(event.stream_id.partition("-")[2])
 
 
@@ -119,7 +119,7 @@ def touch(row: Row, event: Recorded) -> None:
 
 
 def given(event: Recorded, field_name: str) -> bool:
-    """Whether the field is present and not null."""
+    """Return whether the field is present and not null."""
     return event.data.get(field_name) is not None
 
 
@@ -128,15 +128,15 @@ def uuid_of(value: str | None) -> UUID | None:
 
 
 def two_places(value: float | None) -> Decimal | None:
-    """What a NUMERIC with two places keeps of a JSON number: rounded half away from zero."""
+    """Return a JSON number as a NUMERIC with two places: rounded half away from zero."""
     return None if value is None else Decimal(json.dumps(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def instant_of(value: str | None) -> datetime | None:
-    """The instant that an RFC 3339 text names."""
+    """Return the instant of an RFC 3339 text."""
     return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
 
 
 def instant_of_ms(milliseconds: int) -> datetime:
-    """The instant that epoch milliseconds name, exactly: no float on the way."""
+    """Return the instant of epoch milliseconds, exactly, without a float."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)

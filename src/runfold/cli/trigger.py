@@ -1,4 +1,4 @@
-"""`runfold trigger`: what begins executions."""
+"""`runfold trigger`: list the triggers that start executions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def list_(
         typer.Option("--type", help="Only of this type.", metavar="TYPE", autocompletion=trigger_kinds),
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="Only with this path, expression, workspace, address or repository.")
+        str | None, typer.Option("--key", help="Only with this path, cron line, workspace, address or repository.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the active triggers by type and key, with the workflows that they begin."""
+    """List the active triggers by type and key, with the workflows that they start."""
     chosen = one_of(subtype, trigger_kinds, "--type")
     with open_store() as store:
         kinds = [kind for kind in trigger_kinds() if chosen in (None, kind)]

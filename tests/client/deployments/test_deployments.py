@@ -1,4 +1,4 @@
-"""A workflow and its triggers change together; what is deployed is found by its key, and a path has one owner."""
+"""A workflow and its triggers change together; deployed workflows are found by key, and a path has one owner."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def test_a_path_that_another_workflow_has_fails_the_deployment_and_leaves_all_as
         owner.deployments.deploy(theirs, definition=None, triggers=[Trigger.webhook("/pay")])
         with pytest.raises(ClaimTaken, match="the webhook path /pay belongs to another workflow") as refused:
             other.deployments.deploy(mine, definition=DEFINITION, triggers=[Trigger.webhook("/pay")])
-        told = f"{refused.value} {refused.value.facts}"
-        assert str(theirs) not in told
-        assert str(TENANT) not in told
+        text = f"{refused.value} {refused.value.facts}"
+        assert str(theirs) not in text
+        assert str(TENANT) not in text
         assert types_of(other, f"deployment-{mine}") == ["DeploymentStarted", "DeploymentFailed"]
         drain(database_url)
         assert connection.execute(

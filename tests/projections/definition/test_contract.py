@@ -27,7 +27,7 @@ TABLE = "CREATE TABLE projections.mine (id text PRIMARY KEY)"
 
 
 def text(body: str = BODY, **changes: str | None) -> str:
-    """A projection file; a field that is None is left out."""
+    """Return a projection file; a field that is None is left out."""
     header = {**HEADER, **changes}
     return "".join(f"-- {name}: {value}\n" for name, value in header.items() if value is not None) + "\n" + body
 
