@@ -26,7 +26,7 @@ SHAPES = ((1, 1, 300, 2.0), (8, 1, 100, 3.0), (8, 10, 50, 2.5), (4, 100, 20, 1.5
 
 
 class Writers(Processes):
-    """Processes that write on an order."""
+    """Processes that write on order."""
 
     def __init__(self, url: str, count: int) -> None:
         super().__init__(write, [(url, number) for number in range(count)])

@@ -76,7 +76,7 @@ def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> N
 
 
 class Deciders(Processes):
-    """Processes that save aggregates on an order."""
+    """Processes that save aggregates on order."""
 
     def __init__(self, url: str, processes: int, threads: int) -> None:
         super().__init__(decide_some, [(url, threads)] * processes)

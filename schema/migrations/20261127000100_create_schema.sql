@@ -1482,22 +1482,22 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
-    ('stream_unavailable', 'RF003', 'stream_unavailable', 'the stream {stream_id} can not be used by this tenant', 'choose another stream id: each stream has one tenant'),
-    ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'give another command its own command_id'),
-    ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are stored already, others are new', 'send a call again exactly as it was, and give new events new ids'),
-    ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is stored already with another body, place or stream', 'send a call again exactly as it was, and give new events new ids'),
-    ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in its own stream first, or choose another key'),
+    ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
+    ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
+    ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
+    ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
+    ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
-    ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head can not be read under {isolation}', 'use READ COMMITTED: with one snapshot for head and events, events would be skipped'),
+    ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head cannot be read under {isolation}', 'use READ COMMITTED, because one snapshot for head and events would skip events'),
     ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
     ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),
-    ('discard_immutable', 'RF008', 'log_immutable', 'what was discarded is on record for ever: {operation} on runfold.discarded_events is refused', 'append an event that says what the discarded one should have said'),
-    ('batch_not_settled', 'RF013', 'projection_escaped', 'a projection of the group {group_name} ended its transaction before the checkpoint moved', 'a projection neither commits nor rolls back'),
-    ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has begun a batch already', NULL),
-    ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has begun no batch of the group {group_name}', 'a projection neither commits nor rolls back'),
-    ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: go on from its max_tracking_id'),
-    ('category_taken', 'RF015', 'category_taken', 'the category {category} belongs to {holder} already', 'give the application another name'),
-    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'was an older log restored? read from a position that it holds, or what is appended up to there is passed by');
+    ('discard_immutable', 'RF008', 'log_immutable', 'discarded events are recorded for ever: {operation} on runfold.discarded_events is refused', 'append an event that says what the discarded one should have said'),
+    ('batch_not_settled', 'RF013', 'projection_escaped', 'a projection of the group {group_name} ended its transaction before the checkpoint moved', 'remove COMMIT and ROLLBACK from the projection'),
+    ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has already begun a batch', 'begin only one batch in a transaction'),
+    ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has not begun a batch of the group {group_name}', 'remove COMMIT and ROLLBACK from the projection'),
+    ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: continue after its max_tracking_id'),
+    ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events');
 
 CREATE FUNCTION runfold.log_end() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -346,15 +346,15 @@ class DiscardFailed(RunfoldError):
 
 
 class Refusal(NamedTuple):
-    """What `runfold.refuse` raises: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
+    """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
     error: type[RunfoldError]
     message: str
     hint: str | None = None
-    code: str | None = None  # where it is not the refusal's name
+    code: str | None = None  # None: the refusal's name
 
 
-# By name, which is the code of most.
+# By name, which is also the code of most.
 REFUSALS: Final = {
     "version_conflict": Refusal(
         VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
@@ -364,36 +364,36 @@ REFUSALS: Final = {
     ),
     "stream_unavailable": Refusal(
         StreamUnavailable,
-        "the stream {stream_id} can not be used by this tenant",
-        "choose another stream id: each stream has one tenant",
+        "this tenant cannot use the stream {stream_id}",
+        "choose another stream id, because each stream has one tenant",
     ),
     "command_id_conflict": Refusal(
         EventIdConflict,
         "command {command_id} was recorded with another body",
-        "give another command its own command_id",
+        "use a new command_id for another command",
     ),
     "event_ids_mixed": Refusal(
         EventIdConflict,
-        "some event ids of this call are stored already, others are new",
-        "send a call again exactly as it was, and give new events new ids",
+        "some event ids of this call are already stored, others are new",
+        "repeat a call exactly as it was, and give new events new ids",
     ),
     "event_id_conflict": Refusal(
         EventIdConflict,
-        "event {found} is stored already with another body, place or stream",
-        "send a call again exactly as it was, and give new events new ids",
+        "event {found} is already stored with another body, place or stream",
+        "repeat a call exactly as it was, and give new events new ids",
     ),
     "claim_taken": Refusal(
         ClaimTaken,
         "the claim {kind} {key} is taken",
-        "release it in its own stream first, or choose another key",
+        "release it in the stream that holds it, or choose another key",
     ),
     "node_paused": Refusal(
         ClaimTaken, "the node is paused already, by {found}", "close that pause first", code="claim_taken"
     ),
     "unsupported_isolation": Refusal(
         UnsupportedIsolation,
-        "the safe head can not be read under {isolation}",
-        "use READ COMMITTED: with one snapshot for head and events, events would be skipped",
+        "the safe head cannot be read under {isolation}",
+        "use READ COMMITTED, because one snapshot for head and events would skip events",
     ),
     "log_full": Refusal(
         LogFull,
@@ -407,36 +407,39 @@ REFUSALS: Final = {
     ),
     "discard_immutable": Refusal(
         LogImmutable,
-        "what was discarded is on record for ever: {operation} on runfold.discarded_events is refused",
+        "discarded events are recorded for ever: {operation} on runfold.discarded_events is refused",
         "append an event that says what the discarded one should have said",
         code="log_immutable",
     ),
     "batch_not_settled": Refusal(
         ProjectionEscaped,
         "a projection of the group {group_name} ended its transaction before the checkpoint moved",
-        "a projection neither commits nor rolls back",
+        "remove COMMIT and ROLLBACK from the projection",
         code="projection_escaped",
     ),
     "batch_begun_already": Refusal(
-        ProjectionEscaped, "this transaction has begun a batch already", code="projection_escaped"
+        ProjectionEscaped,
+        "this transaction has already begun a batch",
+        "begin only one batch in a transaction",
+        code="projection_escaped",
     ),
     "batch_not_begun": Refusal(
         ProjectionEscaped,
-        "this transaction has begun no batch of the group {group_name}",
-        "a projection neither commits nor rolls back",
+        "this transaction has not begun a batch of the group {group_name}",
+        "remove COMMIT and ROLLBACK from the projection",
         code="projection_escaped",
     ),
     "already_tracked": Refusal(
         AlreadyTracked,
         "{tracker} has followed {application_name} to notification {notification_id} or beyond",
-        "another process did this already: go on from its max_tracking_id",
+        "another process did this already: continue after its max_tracking_id",
     ),
     "category_taken": Refusal(
-        CategoryTaken, "the category {category} belongs to {holder} already", "give the application another name"
+        CategoryTaken, "the category {category} already belongs to {holder}", "give the application another name"
     ),
     "checkpoint_ahead": Refusal(
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
-        "was an older log restored? read from a position that it holds, or what is appended up to there is passed by",
+        "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
     ),
 }

@@ -25,9 +25,9 @@ _IDIOM = re.compile(
     r"can not|(?<!there )\bis no\b(?! longer)|\btold\b|\bstands?\b|whatever|what waits|anew|\bmend|who leads", re.I
 )
 _VERBS = (
-    r"append|check|choose|connect|correct|create|discard|end|fix|free|give|grant|leave|let|name|open|pass|put|read"
-    r"|rebuild|reinstall|reload|remove|rename|restore|revoke|run|see|set|shorten|skip|start|stop|unset|upgrade|use|wait"
-    r"|write"
+    r"append|begin|check|choose|close|connect|continue|correct|create|discard|end|fix|free|give|grant|leave|let|name"
+    r"|open|pass|put|read|rebuild|reinstall|release|reload|remove|rename|repeat|restore|revoke|run|see|set|shorten|skip"
+    r"|start|stop|unset|upgrade|use|wait|write"
 )
 _ADVICE = re.compile(rf"(?:: |; |, |\bor )(?:to .*, )?(?:{_VERBS})\b", re.I)
 
@@ -151,6 +151,12 @@ def test_a_default_message_says_what_to_do(kind: type[errors.RunfoldError]) -> N
     if kind in (errors.PoolExhausted, errors.RebuildRunning):  # always raised with a hint
         message += ": wait"
     assert faults(message, names="") == []
+
+
+@pytest.mark.parametrize("name", errors.REFUSALS)
+def test_a_refusal_of_sql_says_what_to_do(name: str) -> None:
+    refusal = errors.REFUSALS[name]
+    assert faults(f"{refusal.message}: {refusal.hint}", names="") == []
 
 
 def test_a_default_message_and_a_hint_are_one_sentence() -> None:

@@ -71,7 +71,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def said_commands(page: Path) -> Iterator[tuple[str, str]]:
-    """Return each `$ runfold …` line of a page's console blocks, with its line number."""
+    """Yield each `$ runfold …` line of a page's console blocks, with its line number."""
     for block in blocks(page, "console"):
         for line in block.text.splitlines():
             if line.startswith("$ runfold "):

@@ -30,7 +30,7 @@ def test_a_stale_page_is_noticed(connection: psycopg.Connection[Any], tmp_path: 
 
 
 def without_comment(catalog: Catalog) -> list[str]:
-    """The tables, views and functions that nobody described, as a COMMENT statement would name them."""
+    """Return the tables, views and functions without a comment, as a COMMENT statement would name them."""
     return [
         *(f"{one.kind.upper()} {one.schema}.{one.name}" for one in catalog.relations if not one.comment),
         *(f"FUNCTION runfold.{one.name}({one.identity})" for one in catalog.functions if not one.comment),

@@ -1,4 +1,4 @@
-"""The parameters that several signatures share are the fields of the event that they become."""
+"""The parameters that several signatures share are the fields of their event."""
 
 from __future__ import annotations
 

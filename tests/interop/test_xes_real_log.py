@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not REAL_LOG.exists(), reason="../shared/data/bp
 
 
 def read_by_regular_expressions() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Return each trace's name, and its events' names and transitions; the file has one element a line."""
+    """Yield each trace's name, and its events' names and transitions; the file has one element a line."""
     with gzip.open(REAL_LOG, "rt", encoding="utf-8") as file:
         text = file.read()
     assert "&" not in text

@@ -86,7 +86,7 @@ def pip(python: str | Path, *arguments: str | Path) -> None:
 
 
 def declared_dependencies() -> Iterator[Distribution]:
-    """Return what pip would install with runfold, without the extras for developers."""
+    """Yield what pip would install with runfold, without the extras for developers."""
     waiting, seen = [Requirement("runfold")], set()
     while waiting:
         requirement = waiting.pop()

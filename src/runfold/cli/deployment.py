@@ -36,14 +36,9 @@ def list_(
     """List deployments, the newest first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.lists import list_deployments
 
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
-        rows = list_deployments(
-            connection,
-            status=one_of(status, _statuses, "--status"),
-            workflow_id=workflow,
-            after=parse_after(after),
-            limit=limit,
-        )
+        rows = list_deployments(connection, status=chosen, workflow_id=workflow, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from runfold.cli._store import open_store
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import one_of
 from runfold.cli.words import trigger_kinds
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(help="Triggers of deployed workflows.", no_args_is_help=True)
 

@@ -82,7 +82,7 @@ def test_it_is_on_record_who_gave_it_up_when_and_why(log: Log, database_url: str
 )  # fmt: skip
 def test_the_record_is_never_changed(log: Log, database_url: str, sick: int, change: str) -> None:
     give_up(database_url)
-    with pytest.raises(psycopg.Error, match="on record for ever"):
+    with pytest.raises(psycopg.Error, match="recorded for ever"):
         log.connection.execute(change)
 
 

@@ -76,7 +76,7 @@ def own_projector(url: str, group: Group) -> Iterator[tuple[OwnProjector, Stoppe
 
 @contextmanager
 def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[Projector]:
-    """Return a projector without its own login: on the worker's connection, as it is or under SET ROLE."""
+    """Yield a projector without its own login: on the worker's connection, as it is or under SET ROLE."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
         register_group(connection, group)

@@ -1,8 +1,8 @@
-"""A migration, written from what differs between a migrated database and one that was made from the sources.
+"""Write a migration from the differences between a migrated database and one that was made from the sources.
 
-Functions, indexes, triggers, comments, grants, generated rows and new columns that may be NULL are written. What else
-happens to a table that holds a user's rows is for a person to decide: it is named in the file, with the statement to
-start from.
+Functions, indexes, triggers, comments, grants, generated rows and new columns that may be NULL are written completely.
+A person has to decide about other changes of a table with a user's rows: the file names them, with a statement to start
+from.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from runfold.database.sources.catalogue import Catalogue, DatabaseObject, Key, S
 from runfold.database.sources.files import Sources, literal
 
 _FUNCTIONS = ("function", "aggregate")
-# What PostgreSQL can make again without touching a row.
+# The kinds of objects that PostgreSQL can create again without changing a row.
 _RECREATED = ("index", "trigger")
 _GRANTED = ("table", "view", "column", "sequence", "schema", "type")
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Statements that bring a migrated database to the sources, as far as they can be known."""
+    """The statements that make a migrated database equal to the sources, as far as they are known."""
 
     statements: tuple[str, ...]
     by_hand: tuple[str, ...]
 
     def text(self) -> str:
-        """Write the file, without its stamp."""
+        """Return the text of the file, without its stamp."""
         notes = [f"-- by hand: {note}" for note in self.by_hand]
         return "\n\n".join(["-- migrate:up", *notes, *self.statements, "-- migrate:down"]) + "\n"
 
@@ -39,12 +39,12 @@ class Migration:
 
 
 def migration_between(migrated: Catalogue, made: Catalogue, sources: Sources) -> Migration:
-    """Return what leads from a migrated database to the one that was made from these sources."""
+    """Return the migration from a migrated database to the one that was made from these sources."""
     return _Difference(migrated.objects, made.objects, sources).migration(migrated.tables, made.tables)
 
 
 class _Difference:
-    """The objects of two databases, and the sources that the second one was made from."""
+    """The objects of two databases, and the sources of the second one."""
 
     def __init__(self, old: Mapping[Key, DatabaseObject], new: Mapping[Key, DatabaseObject], sources: Sources) -> None:
         self._old, self._new, self._sources = old, new, sources
@@ -192,7 +192,7 @@ class _Difference:
 
 
 def _signature(each: DatabaseObject) -> str:
-    """The part of a definition that CREATE OR REPLACE does not change: arguments and result."""
+    """Return the part of a definition that CREATE OR REPLACE cannot change: arguments and result."""
     return each.definition.partition("\n LANGUAGE ")[0]
 
 
