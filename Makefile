@@ -54,7 +54,7 @@ bench: venv
 sync: venv
 	$(BIN)/python src/runfold/generate_sync.py --write
 
-# Renews docs/reference/ from the code and a migrated database, and the table of rooms in ARCHITECTURE.md.
+# Renews docs/reference/ from the code and a migrated database.
 docs: venv
 	$(BIN)/python -m runfold.reference --write
 	$(BIN)/python -m tests.rooms --write
