@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runfold.events.base import Event
+from runfold.events.claims import Claim
 from runfold.events.fields import (
     Attempt,
     Count,
@@ -190,8 +191,12 @@ class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED")):
     reason: Text | None = None
 
 
-class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
-    """The execution waits at a node."""
+class PauseOpened(
+    ExecutionEvent,
+    moves=PAUSE.to("active"),
+    claims=Claim("pause", key="paused_node_id", name="pause", within=EXECUTION, refusal="node_paused"),
+):
+    """The execution waits at a node, which has one open pause."""
 
     pause: Name
     paused_node_id: Name
