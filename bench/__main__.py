@@ -16,6 +16,7 @@ BENCHES = (
     "listing",
     "past",
     "own_projections",
+    "start",
 )
 
 if __name__ == "__main__":

@@ -189,13 +189,21 @@ def _change_generated_rows(tree: Path) -> None:
     )
 
 
+def _add_a_column(tree: Path) -> None:
+    nodes = tree / "tables" / "nodes.sql"
+    replace(nodes, "    notes text,\n", "    notes text,\n    shade varchar(20),\n")
+    nodes.write_text(
+        nodes.read_text() + "\nCOMMENT ON COLUMN public.nodes.shade IS 'How an editor''s canvas shows it.';\n"
+    )
+
+
 def _change_much(tree: Path) -> None:
     for change in (_change_functions, _change_tables, _change_generated_rows):
         change(tree)
 
 
 def _add_much(tree: Path) -> None:
-    for change in (_add_and_remove_functions, _add_a_table):
+    for change in (_add_and_remove_functions, _add_a_table, _add_a_column):
         change(tree)
 
 

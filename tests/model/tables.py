@@ -3,75 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 Row = dict[str, Any]
 Table = dict[Any, Row]
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "workflow_executions": (
-        "id", "execution_id", "workflow_id", "user_id", "status", "mode", "triggered_by", "parent_execution_id",
-        "start_time", "end_time", "duration_ms", "run_data", "metadata", "error_message", "error_details",
-        "trigger_data", "trigger_subtype", "workflow_version", "deployment_version", "retry_of", "open_pauses",
-        "closed_pauses", "paused", "first_event_position", "end_position", "last_event_position", "created_at",
-        "updated_at",
-    ),
-    "node_executions": (
-        "id", "execution_id", "user_id", "activation", "node_id", "node_type", "node_subtype", "node_name", "status",
-        "start_time", "end_time", "duration_ms", "input_data", "output_data", "error_data", "attempt", "retry_count",
-        "max_retries", "iteration", "parent_id", "last_event_position", "created_at",
-    ),
-    "workflow_execution_pauses": (
-        "id", "execution_id", "user_id", "name", "paused_at", "paused_node_id", "pause_reason", "resume_conditions",
-        "resumed_at", "resume_trigger", "interaction_id", "timeout_at", "status", "last_event_position", "created_at",
-        "updated_at",
-    ),
-    "workflow_execution_logs": (
-        "id", "execution_id", "user_id", "log_category", "event_type", "level", "message", "data", "node_id",
-        "node_name", "node_type", "step_number", "total_steps", "progress_percentage", "duration_seconds",
-        "user_friendly_message", "display_priority", "is_milestone", "technical_details", "stack_trace",
-        "performance_metrics", "created_at", "last_event_position",
-    ),
-    "workflow_status": (
-        "workflow_id", "user_id", "latest_execution_id", "latest_execution_status", "latest_execution_time",
-        "deployment_status", "deployed_at", "deployed_by", "undeployed_at", "deployment_version", "deployment_config",
-        "deployment_position", "last_event_position", "updated_at",
-    ),
-    "human_interactions": (
-        "id", "workflow_id", "execution_id", "user_id", "node_id", "interaction_type", "channel_type", "status",
-        "priority", "request_data", "response_data", "responder", "error", "responded_at", "timeout_at",
-        "correlation_id", "tags", "first_event_position", "last_event_position", "created_at", "updated_at",
-    ),
-    "hil_responses": (
-        "id", "workflow_id", "user_id", "source_channel", "raw_payload", "headers", "status", "processed_at",
-        "matched_interaction_id", "ai_relevance_score", "ai_reasoning", "error", "received_at", "last_event_position",
-        "created_at", "updated_at",
-    ),
-    "workflow_deployment_history": (
-        "id", "workflow_id", "user_id", "deployment_id", "deployment_action", "from_status", "to_status",
-        "deployment_version", "deployment_config", "triggered_by", "started_at", "completed_at", "error_message",
-        "deployment_logs", "last_event_position", "created_at", "updated_at",
-    ),
-    "trigger_index": (
-        "id", "workflow_id", "user_id", "name", "node_id", "trigger_type", "trigger_subtype", "trigger_config",
-        "index_key", "deployment_status", "is_active", "last_event_position", "created_at", "updated_at",
-    ),
-    "anomalies": ("position", "projection", "code", "stream_id", "user_id", "detail"),
-}  # fmt: skip
-"""The columns of each read table that the events decide."""
+_NAMES = (
+    "workflow_executions",
+    "node_executions",
+    "workflow_execution_pauses",
+    "workflow_execution_logs",
+    "workflow_status",
+    "human_interactions",
+    "hil_responses",
+    "workflow_deployment_history",
+    "trigger_index",
+    "anomalies",
+)
+_SOURCES = Path(__file__).parents[2] / "schema" / "tables"
 
-JSON_COLUMNS = frozenset({
-    "run_data", "metadata", "error_details", "trigger_data", "open_pauses", "closed_pauses", "input_data",
-    "output_data", "error_data", "resume_conditions", "data", "technical_details", "performance_metrics", "detail",
-    "request_data", "response_data", "raw_payload", "headers", "deployment_config", "deployment_logs",
-    "trigger_config",
-})  # fmt: skip
+
+def _columns_of(name: str) -> dict[str, str]:
+    """The columns of a table with their types, as its source in schema/tables/ creates it."""
+    created = re.search(rf"^CREATE TABLE \w+\.{name} \((.*?)^\)", (_SOURCES / f"{name}.sql").read_text(), re.S | re.M)
+    assert created is not None, name
+    return dict(re.findall(r"^    ([a-z_]+) ([a-z]+)", created[1], re.M))
+
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {name: tuple(_columns_of(name)) for name in _NAMES}
+"""The columns of each read table: the events decide all of them."""
+
+JSON_COLUMNS = frozenset(column for name in _NAMES for column, kind in _columns_of(name).items() if kind == "jsonb")
 """The columns that hold JSON, which is compared as JSON (1 is not 1.0)."""
 
 

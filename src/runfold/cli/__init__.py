@@ -14,12 +14,13 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     from runfold.cli.app import build
     from runfold.cli.invocation import current
-    from runfold.database.connections import map_error
-    from runfold.errors import RunfoldError
 
     try:
         build()(prog_name="runfold")
     except Exception as exc:
+        from runfold.database.connections import map_error
+        from runfold.errors import RunfoldError
+
         error = exc if isinstance(exc, RunfoldError) else map_error(exc)
         if current().debug or error is None:
             traceback.print_exception(exc)

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json
-from runfold.database.binaries import child_environment
-from runfold.database.connections import embedded_server, resolve_url
-from runfold.database.server import StopMode
 from runfold.errors import ServerFailed
 
+if TYPE_CHECKING:
+    from runfold.database.server import EmbeddedServer
+
 app = typer.Typer(help="The embedded PostgreSQL, and connections to the database.", no_args_is_help=True)
+
+
+def _embedded() -> EmbeddedServer:
+    from runfold.database.connections import embedded_server
+
+    return embedded_server(settings())
+
+
+def _url() -> str:
+    from runfold.database.connections import resolve_url
+
+    return resolve_url(settings())
 
 
 @app.command(epilog="Example: runfold db start --json")
 def start(as_json: Json = False) -> None:
     """Start the embedded server, unless it runs. It keeps running until `runfold db stop`."""
-    server = embedded_server(settings())
+    server = _embedded()
     server.start()
     facts = {"home": str(server.home), "port": server.port, "pid": server.postmaster_pid()}
     if as_json:
@@ -33,12 +44,13 @@ def start(as_json: Json = False) -> None:
 @app.command(epilog="Example: runfold db stop")
 def stop(
     mode: Annotated[
-        StopMode, typer.Option(help="immediate: without a checkpoint; the next start recovers from the log.")
+        Literal["fast", "immediate"],
+        typer.Option(help="immediate: without a checkpoint; the next start recovers from the log."),
     ] = "fast",
     as_json: Json = False,
 ) -> None:
     """Stop the embedded server and wait until it has ended. Connections end, open transactions are rolled back."""
-    stopped = embedded_server(settings()).stop(mode)
+    stopped = _embedded().stop(mode)
     if as_json:
         print_json({"stopped": stopped})
     else:
@@ -53,14 +65,14 @@ def url(
     as_json: Json = False,
 ) -> None:
     """Print the database's URL with its password; start the embedded server if it is used and does not run."""
-    chosen = resolve_url(settings())
+    chosen = _url()
     if socket:
         if settings().database_url is not None:
             raise ServerFailed(
                 "--socket is for the embedded server, and RUNFOLD_DATABASE_URL names another one",
                 hint="leave out --socket, or unset RUNFOLD_DATABASE_URL",
             )
-        chosen = embedded_server(settings()).socket_url
+        chosen = _embedded().socket_url
     if as_json:
         print_json({"url": chosen})
     else:
@@ -73,7 +85,11 @@ def url(
 )
 def psql(context: typer.Context) -> None:
     """Open psql on the database; psql gets the other arguments."""
-    parameters = conninfo_to_dict(resolve_url(settings()))
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    from runfold.database.binaries import child_environment
+
+    parameters = conninfo_to_dict(_url())
     environment = dict(child_environment())
     if (password := parameters.pop("password", None)) is not None:
         environment["PGPASSWORD"] = str(password)  # not in the command line, which everybody sees

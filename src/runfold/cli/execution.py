@@ -262,8 +262,10 @@ def _offset(found: dict[str, Any], instant: datetime) -> str:
     return f"{'+' if milliseconds >= 0 else '-'}{short(abs(milliseconds))}"
 
 
+app.command("diff", epilog="Example: runfold execution diff 173688 173691")(diff.diff)
+app.command("tail", epilog="Example: runfold execution tail 173688")(tail.tail)
+
+
 def register(root: typer.Typer) -> None:
     """Add `runfold execution`."""
-    app.command("diff", epilog="Example: runfold execution diff 173688 173691")(diff.diff)
-    app.command("tail", epilog="Example: runfold execution tail 173688")(tail.tail)
     root.add_typer(app, name="execution")

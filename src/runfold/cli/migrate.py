@@ -8,8 +8,6 @@ import typer
 
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_json
-from runfold.database import migrations
-from runfold.database.connections import resolve_url
 
 
 def migrate(
@@ -23,6 +21,9 @@ def migrate(
 
     You can run it again after an interruption, and several at once. A migration that fails is rolled back.
     """
+    from runfold.database import migrations
+    from runfold.database.connections import resolve_url
+
     chosen = settings()
     url = resolve_url(chosen)
     before = migrations.check(url, chosen)

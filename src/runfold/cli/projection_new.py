@@ -39,7 +39,3 @@ def new(
     typer.echo(f"wrote {written.path}; create its table (runfold db psql), then start a worker:\n")
     typer.echo(written.create_table)
     typer.echo(f"runfold worker --projections {folder}")
-
-
-def register(root: typer.Typer) -> None:
-    """Do nothing: `projection` registers the noun."""

@@ -10,6 +10,7 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_duration, short
+from runfold.cli.execution import app
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from runfold.reading.stuck import Stuck
 
 
+@app.command(epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")
 def stuck(
     idle: Annotated[
         int,
@@ -112,10 +114,3 @@ def _print(found: Stuck) -> None:
             ],
             columns=columns,
         )
-
-
-def register(root: typer.Typer) -> None:  # noqa: ARG001 - it belongs to the noun `execution`
-    """Add `runfold execution stuck`."""
-    from runfold.cli.execution import app
-
-    app.command("stuck", epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")(stuck)

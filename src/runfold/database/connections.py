@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from runfold import errors
-from runfold.database.server import EmbeddedServer
 from runfold.settings import Settings
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
 """Opens a connection."""
+
+if TYPE_CHECKING:
+    from runfold.database.server import EmbeddedServer
 
 
 def resolve_url(settings: Settings) -> str:
@@ -25,6 +26,8 @@ def resolve_url(settings: Settings) -> str:
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
     """Return the embedded server of the settings' folder; it may run or not."""
+    from runfold.database.server import EmbeddedServer  # a command with a URL does without it
+
     return EmbeddedServer(settings.home, settings.binaries)
 
 
@@ -51,7 +54,7 @@ def mapped_errors() -> Iterator[None]:
     """Raise runfold's errors instead of psycopg's; an error without a class in runfold passes unchanged."""
     try:
         yield
-    except (psycopg.Error, PoolTimeout, PoolClosed) as exc:
+    except psycopg.Error as exc:  # the pool's errors are psycopg's
         mapped = map_error(exc)
         if mapped is None:
             raise
@@ -85,6 +88,8 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
 
 def map_error(exc: BaseException) -> errors.RunfoldError | None:
     """Return runfold's error for a psycopg error by its SQLSTATE, never by its text, or None."""
+    from psycopg_pool import PoolClosed, PoolTimeout
+
     if isinstance(exc, PoolTimeout):
         return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or give connections back earlier")
     if isinstance(exc, PoolClosed):

@@ -16,7 +16,6 @@ from runfold.errors import PositionUnavailable, UnknownExecution
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.lists import page, place
 from runfold.reading.pages import Cursor
-from runfold.reading.past.reader import open_past
 from runfold.reading.status import Row, statement
 
 _LIKE_SIGNS = re.compile(r"([%_\\])")
@@ -95,6 +94,8 @@ def read_execution_at(
     `discarded_events`. Only the execution's streams are read, by index. The connection must be in autocommit. Raises
     UnknownExecution and PositionUnavailable.
     """
+    from runfold.reading.past.reader import open_past
+
     if event is not None:
         position = _position_of_event(connection, execution_id, event)
     with open_past(connection, catalogue, position=position, time=time, execution=execution_id) as past:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
@@ -19,6 +20,7 @@ from runfold.settings import Settings
 _NAMES: dict[Any, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH", UUID: "UUID", bool: "BOOLEAN"}
 
 
+@cache
 def commands() -> dict[str, Any]:
     """Return every command by its full name (`runfold execution list`), without the nouns."""
     found: dict[str, Any] = {}
@@ -34,6 +36,7 @@ def commands() -> dict[str, Any]:
     return found
 
 
+@cache
 def root() -> Any:
     """Return the command `runfold`, whose options come before the noun."""
     return typer.main.get_command(build())

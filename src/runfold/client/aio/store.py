@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runfold.client.aio.deployments import AsyncDeployments
@@ -16,8 +16,10 @@ from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
-from runfold.reading.past.as_of import AsyncAsOf
 from runfold.settings import Settings
+
+if TYPE_CHECKING:
+    from runfold.reading.past.as_of import AsyncAsOf
 
 
 async def connect_async(
@@ -79,6 +81,8 @@ class AsyncStore(AsyncLog):
         status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
         start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
+        from runfold.reading.past.as_of import AsyncAsOf  # and with it the projections, which a writer does without
+
         return AsyncAsOf(
             self.url,
             self._settings,

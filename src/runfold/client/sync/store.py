@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runfold.client.sync.deployments import Deployments
@@ -17,8 +17,10 @@ from runfold.client.sync.responses import Responses
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.writer import change_streams
 from runfold.domain.aggregate import Aggregate
-from runfold.reading.past.as_of import AsOf
 from runfold.settings import Settings
+
+if TYPE_CHECKING:
+    from runfold.reading.past.as_of import AsOf
 
 
 def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
@@ -78,6 +80,8 @@ class Store(Log):
         status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
         start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
+        from runfold.reading.past.as_of import AsOf  # and with it the projections, which a writer does without
+
         return AsOf(
             self.url,
             self._settings,

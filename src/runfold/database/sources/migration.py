@@ -1,12 +1,14 @@
 """Write a migration from the differences between a migrated database and one that was made from the sources.
 
-Functions, indexes, triggers, comments, grants and generated rows are written completely. A person has to decide about
-changes of a table with a user's rows: the file names them, with a statement to start from.
+Functions, indexes, triggers, comments, grants, generated rows and new columns that may be NULL are written completely. A
+person has to decide about other changes of a table with a user's rows: the file names them, with a statement to start
+from.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,7 +54,7 @@ class _Difference:
         self._by_hand: list[str] = []
 
     def migration(self, old: Mapping[str, SeededTable], new: Mapping[str, SeededTable]) -> Migration:
-        statements = [*self._relations(), *self._recreated(drop=True)]
+        statements = [*self._relations(), *self._new_columns(), *self._recreated(drop=True)]
         statements += [
             line for name in sorted(old.keys() | new.keys()) for line in self._rows(old.get(name), new.get(name))
         ]
@@ -67,6 +69,19 @@ class _Difference:
     def _relations(self) -> Iterator[str]:
         for table in self._new_tables:
             yield table.text.strip()
+
+    def _new_columns(self) -> Iterator[str]:
+        for key, each in self._new.items():
+            if self._is_new_column(key, each):
+                table, _, name = each.name.rpartition(".")
+                yield f"ALTER TABLE {table} ADD COLUMN {name} {each.definition};"
+                if each.comment is not None:
+                    yield f"COMMENT ON COLUMN {each.name} IS {literal(each.comment)};"
+
+    def _is_new_column(self, key: Key, each: DatabaseObject) -> bool:
+        """Return whether a column is new and every row can have NULL in it, so that no row is rewritten."""
+        is_new = each.kind == "column" and key not in self._old and not each.copied and not self._is_written_whole(each)
+        return is_new and not re.search(r"\b(NOT NULL|DEFAULT|GENERATED)\b", each.definition)
 
     def _after_functions(self) -> Iterator[str]:
         for table in self._new_tables:
@@ -152,7 +167,7 @@ class _Difference:
             before, after = self._old.get(key), self._new.get(key)
             each = after or before
             assert each is not None
-            if each.copied or self._is_written_whole(each) or each.kind in _RECREATED:
+            if each.copied or self._is_written_whole(each) or each.kind in _RECREATED or self._is_new_column(key, each):
                 continue
             if before is None or after is None or before.definition != after.definition:
                 self._by_hand.append(self._note(before, after))

@@ -1,0 +1,42 @@
+"""Every noun of the command line: its modules, and the line that `runfold --help` shows for it.
+
+The modules are imported when the noun is asked for, so that `runfold --help` and completion import none of them. A test
+compares the lines with what the modules say.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """A noun, or a verb without one, as `runfold --help` lists it."""
+
+    help: str
+    modules: tuple[str, ...]
+    """Of this package; the first has the function `register`, the others add verbs when they are imported."""
+
+
+NOUNS: dict[str, Noun] = {
+    "migrate": Noun("Apply the pending migrations.", ("migrate",)),
+    "status": Noun(
+        "Show the head and safe head of the log and who holds it back, each group's lag, parked streams and the"
+        " leader.",
+        ("status",),
+    ),
+    "up": Noun("Start the database where it does not run, migrate it, and fold until Ctrl-C.", ("up",)),
+    "why": Noun(
+        "Name the event after which a value last differed from before, and the value before and after.", ("why",)
+    ),
+    "worker": Noun("Fold the log into the read tables, exactly once.", ("worker",)),
+    "anomalies": Noun("Anomalies: events that came where the vocabulary does not allow them.", ("anomalies",)),
+    "db": Noun("The embedded PostgreSQL, and a way into the database.", ("db",)),
+    "deployment": Noun("Deployments of workflows.", ("deployment",)),
+    "execution": Noun("Executions of workflows.", ("execution", "stuck")),
+    "import": Noun("Import recorded processes.", ("import_",)),
+    "interaction": Noun("Interactions: what people are asked.", ("interaction",)),
+    "parked": Noun("Parked streams: their events wait behind one that could not be folded.", ("parked",)),
+    "projection": Noun("Projections: the folds of the read tables.", ("projection", "projection_new")),
+    "response": Noun("Responses: what came in through channels.", ("response",)),
+    "trigger": Noun("Triggers of deployed workflows.", ("trigger",)),
+}
