@@ -1,7 +1,7 @@
-"""Every noun of the command line: its modules, and the line that `runfold --help` shows for it.
+"""Every noun of the command line: its modules, and its line in `runfold --help`.
 
-The modules are imported when the noun is asked for, so that `runfold --help` and completion import none of them. A test
-compares the lines with what the modules say.
+The modules are imported when the noun is used, so `runfold --help` and completion import none of them. A test compares
+the lines with those of the modules.
 """
 
 from __future__ import annotations
@@ -14,29 +14,26 @@ class Noun(NamedTuple):
 
     help: str
     modules: tuple[str, ...]
-    """Of this package; the first has the function `register`, the others add verbs when they are imported."""
+    """Modules of this package; the first has the function `register`, the others add verbs when they are imported."""
 
 
 NOUNS: dict[str, Noun] = {
     "migrate": Noun("Apply the pending migrations.", ("migrate",)),
     "status": Noun(
-        "Show the head and safe head of the log and who holds it back, each group's lag, parked streams and the"
-        " leader.",
+        "Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader.",
         ("status",),
     ),
-    "up": Noun("Start the database where it does not run, migrate it, and fold until Ctrl-C.", ("up",)),
-    "why": Noun(
-        "Name the event after which a value last differed from before, and the value before and after.", ("why",)
-    ),
-    "worker": Noun("Fold the log into the read tables, exactly once.", ("worker",)),
-    "anomalies": Noun("Anomalies: events that came where the vocabulary does not allow them.", ("anomalies",)),
-    "db": Noun("The embedded PostgreSQL, and a way into the database.", ("db",)),
+    "up": Noun("Start the database if it does not run, migrate it, and fold until Ctrl-C.", ("up",)),
+    "why": Noun("Find the event that last changed a value, and show the value before and after it.", ("why",)),
+    "worker": Noun("Fold every event of the log into the read tables exactly once.", ("worker",)),
+    "anomalies": Noun("Anomalies: events that the vocabulary does not allow at their place.", ("anomalies",)),
+    "db": Noun("The embedded PostgreSQL, and connections to the database.", ("db",)),
     "deployment": Noun("Deployments of workflows.", ("deployment",)),
     "execution": Noun("Executions of workflows.", ("execution", "stuck")),
     "import": Noun("Import recorded processes.", ("import_",)),
-    "interaction": Noun("Interactions: what people are asked.", ("interaction",)),
-    "parked": Noun("Parked streams: their events wait behind one that could not be folded.", ("parked",)),
+    "interaction": Noun("Interactions: questions to people.", ("interaction",)),
+    "parked": Noun("Parked streams: their events wait behind a poison event.", ("parked",)),
     "projection": Noun("Projections: the folds of the read tables.", ("projection", "projection_new")),
-    "response": Noun("Responses: what came in through channels.", ("response",)),
+    "response": Noun("Responses: messages that came in through channels.", ("response",)),
     "trigger": Noun("Triggers of deployed workflows.", ("trigger",)),
 }
