@@ -1,4 +1,4 @@
-"""A writer process of the append bench, which appends to new streams on the side of its order."""
+"""A writer process of the append bench, which appends to new streams on the side that its order names."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_version_and_help_import_neither_psycopg_nor_pydantic(words: tuple[str, 
         (("--url", "postgresql://u@127.0.0.1:1/x", "execution", "s"), {"show", "stuck"}),
         (("--ur",), {"--url"}),
     ],
-    ids=str,
+    ids=lambda words: " ".join(sorted(words)),
 )
 def test_completion_names_nouns_and_verbs_and_imports_neither(words: tuple[str, ...], found: set[str]) -> None:
     lines = printed(**completing(*words))

@@ -1,8 +1,8 @@
 """Write a migration from the differences between a migrated database and one that was made from the sources.
 
 Functions, indexes, triggers, comments, grants, generated rows and new columns that may be NULL are written completely.
-A person has to decide about other changes of a table with a user's rows: the file names them, with a statement to
-start from.
+A person has to decide about other changes of a table with a user's rows: the file names them, with a statement to start
+from.
 """
 
 from __future__ import annotations
