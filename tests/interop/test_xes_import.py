@@ -277,5 +277,5 @@ def test_command_line_imports_reports_and_exits_with_1_on_changed_traces(
     absent = run(str(tmp_path / "absent.xes"))
     assert absent.returncode == 1
     assert absent.stderr.startswith("error: ")
-    assert "can not be read" in absent.stderr
+    assert "cannot be read" in absent.stderr
     assert len(logged(connection)) == 4

@@ -135,7 +135,7 @@ def test_gzip_cut_off_or_damaged_is_refused_with_the_trace_it_had_reached(tmp_pa
 
 def test_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.xes", tmp_path):
-        with pytest.raises(ImportFailed, match="can not be read"):
+        with pytest.raises(ImportFailed, match="cannot be read"):
             list(read_traces(path))
 
 
