@@ -47,7 +47,8 @@ class Encoding:
                 line=1,
             )
         elif name is None or not _has_a_byte_a_character(name):
-            raise self._refused(f"it declares the encoding {self._declared!r}, which is not read", self._declared)
+            known = self._declared if name is not None else "ENCODING"
+            raise self._refused(f"it declares the encoding {self._declared!r}, which is not read", known)
 
     def explain(self, broken: expat.ExpatError, byte: int | None) -> ImportFailed | None:
         """Return the refusal for a fault that comes from a wrong encoding, and None for any other fault.
