@@ -29,6 +29,7 @@ def words(text: str) -> str:
     return " ".join(text.split())
 
 
+@pytest.mark.database  # it starts the embedded server of a new home
 def test_import_makes_and_migrates_an_embedded_database_that_is_not_there(tmp_path: Path) -> None:
     path = write_log(tmp_path / "log.xes", [trace_of("1", ("a", None))])
     home = tmp_path / "home"
@@ -43,6 +44,7 @@ def test_import_makes_and_migrates_an_embedded_database_that_is_not_there(tmp_pa
         server.stop("immediate")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("options", [["--timezone", "nowhere"], ["--transition", "a"], ["absent"], ["--dry-run"]])
 def test_import_that_does_not_begin_makes_no_database(tmp_path: Path, options: list[str]) -> None:
     path = write_log(tmp_path / "log.xes", [trace_of("1", ("a", None))])
@@ -100,6 +102,7 @@ def test_log_of_which_no_event_is_a_node_is_said_to_be_one(database_url: str, tm
     assert summary["transitions_logged"] == {"In Progress": 2, "Awaiting Assignment": 1}
 
 
+@pytest.mark.process
 def test_log_without_events_is_said_to_have_none(tmp_path: Path) -> None:
     path = write_log(tmp_path / "log.xes", [XesTraceText("1")])
     said = words(run("import", "xes", str(path), "--dry-run").stdout)

@@ -46,6 +46,7 @@ def through_a_pipe(tmp_path: Path, content: bytes, *, size: int = 1 << 20, pause
     return path
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input_is_read_as_a_file_is(packed: bool) -> None:
     content = log_text(TRACES).encode()
@@ -71,6 +72,7 @@ def test_bytes_of_a_pipe_are_counted_packed_as_they_come(tmp_path: Path) -> None
     assert seen[-1] == len(packed)
 
 
+@pytest.mark.process
 def test_log_without_a_name_has_none_from_a_pipe_and_is_refused_before_its_first_trace(tmp_path: Path) -> None:
     content = log_text(TRACES, name=None).encode()
     refused = imported(content)
@@ -104,6 +106,7 @@ def zipped(content: bytes) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("pack", "what"),
     [(zipped, b"a zip archive"), (bz2.compress, b"packed by bzip2"), (lzma.compress, b"packed by xz")],
@@ -116,6 +119,7 @@ def test_what_is_packed_otherwise_is_refused_with_how_to_unpack_it(pack: object,
     assert b"unpack it first" in refused.stderr
 
 
+@pytest.mark.process
 def test_empty_pipe_and_cut_off_pipe_are_refused() -> None:
     content = gzip.compress(log_text(TRACES).encode())
     for given, what in ((b"", b"standard input is not XES"), (content[:-20], b"standard input is cut off or damaged")):

@@ -1,4 +1,4 @@
-"""`runfold import`: recorded processes come in as executions."""
+"""`runfold import`: import recorded processes as executions."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def xes(
         typer.Option(help="The zone of times that have none: Europe/Amsterdam, +01:00.", metavar="ZONE"),
     ] = None,
     prefix: Annotated[
-        str, typer.Option(help="Goes before each trace's name: for a second log with the same names.", metavar="TEXT")
-    ] = "",
+        str | None,
+        typer.Option(help="Goes before each trace's name: for a second log with the same names.", metavar="TEXT"),
+    ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The log's name, in place of the one that is in it.", metavar="TEXT")
+        str | None, typer.Option(help="The log's name, instead of the one in the file.", metavar="TEXT")
     ] = None,
     transition: Annotated[
         list[str] | None,
@@ -48,16 +49,16 @@ def xes(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count the log; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Import an XES log: each trace becomes an execution, each event acts on a node of it.
+    """Import an XES log: each trace becomes an execution, and each event acts on one of its nodes.
 
-    Safe to run again with the same options, after an interruption or when the log has grown at its end: what is there
-    is not doubled. Traces that were imported with other events before stay as they were; they are named, and the exit
-    code is 1.
+    You can run it again with the same options, after an interruption or when the log has grown at its end: no event is
+    imported twice. A trace that was imported before with other events stays as it was; it is named, and the exit code
+    is 1.
     """
     from runfold.interop.xes import import_xes
     from runfold.interop.xes_source import check_readable
 
-    options = _options(timezone, prefix, name, transition or [], skip_bad=skip_bad)
+    options = _options(timezone, prefix or "", name, transition or [], skip_bad=skip_bad)
     # Before there is a database for it.
     check_readable(file)
     with _progress(file, shown=not as_json) as on_bytes:
@@ -107,7 +108,7 @@ def _open_store() -> Iterator[Store]:
 
 @contextmanager
 def _progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A bar over the file's bytes, on stderr: stdout is for the summary."""
+    """Show a bar over the file's bytes on stderr, because stdout is for the summary."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

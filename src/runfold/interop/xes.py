@@ -1,8 +1,8 @@
-"""Imports IEEE 1849 (XES) logs: recorded processes become executions, one a trace.
+"""Import IEEE 1849 (XES) logs of recorded processes; each trace becomes an execution.
 
-An import is safe to run again, also after an interruption, and also on a log that has grown at its end: what is there
-is repeated, what is new is appended, nothing is doubled. Traces go in by calls of a fixed size, counted from the start
-of the file, so that a second run makes the same calls.
+An import may run again, after an interruption or when the log has grown at its end: present events are repeated, new
+ones appended, none twice. Traces are appended in calls whose size is counted from the start of the file, so that a
+second run makes the same calls.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ TRANSITIONS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
-    """What an import did.
+    """The result of an import.
 
-    `events_read` are the file's, `events_mapped` the log's, of which `events_appended` are new and `events_repeated`
-    were there. `nodes` are the activations that the file's events open, `events_logged` the events that only became log
-    lines, and `transitions_logged` the most frequent of their transitions, which the standard does not name.
-    `traces_changed` were imported before with other events and are left as they were; `changed` names the first of
-    them. `events_skipped` and `traces_skipped` were left out, events of such traces included; `skipped` has the first
-    places.
+    `events_read` counts the file's events and `events_mapped` those for runfold's log: `events_appended` are new,
+    `events_repeated` were there before. `nodes` counts the activations that the file's events open, `events_logged` the
+    events that only became log lines; `transitions_logged` has the most frequent of their transitions.
+    `traces_changed` counts traces that were imported before with other events and that are not changed; `changed` names
+    the first of them. `events_skipped` and `traces_skipped` count what was left out, events of such traces included;
+    `skipped` has the first places.
     """
 
     log_name: str | None
@@ -67,14 +67,14 @@ def import_xes(
     dry_run: bool = False,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ImportSummary:
-    """Import a log into the store, or only read and count it (`dry_run`; then there need not be a store).
+    """Import a log into the store, or only read and count it (`dry_run`, which needs no store).
 
     `path` is a file or a pipe, or `-` for standard input. `on_bytes` gets the number of bytes that have been read.
-    Raises ImportFailed with the line and the trace where the log cannot be imported; the calls before that one stay,
-    and another run goes on from there.
+    Raises ImportFailed with the line and the trace that cannot be imported; the calls before it remain, and another run
+    continues after them.
     """
     if store is None and not dry_run:
-        raise ValueError("an import needs a store, or dry_run=True")
+        raise ValueError("an import needs a store: pass one, or dry_run=True")
     began = monotonic()
     options = options or XesOptions()
     skips, tally = Skips(), Tally()
@@ -116,7 +116,7 @@ def import_xes(
 def calls(
     path: Path, options: XesOptions, skips: Skips, tally: Tally, on_bytes: Callable[[int], None] | None = None
 ) -> Iterator[list[MappedPart]]:
-    """Yield the traces as calls to append, cut by their number in the file, so that every run cuts alike."""
+    """Yield the traces as calls to append, divided by their number in the file, so that every run divides alike."""
     call: list[MappedPart] = []
     events = 0
     mapping: TraceMapping | None = None

@@ -1,6 +1,6 @@
 """What expat calls back while it reads an XES document: it makes parts of traces, and judges what it reads.
 
-It keeps one part of one trace, and the names of the traces so far.
+It keeps one part of one trace, and the hashes of the trace names so far.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RESOURCE = "org:resource"
 LIFECYCLE = "lifecycle:model"
 EVENT_KEYS = frozenset({NAME, INSTANCE, TRANSITION, TIMESTAMP, RESOURCE})
 
-ID_HINT = "it becomes an id: shorten or rename it"
+ID_HINT = "shorten or rename it, because it becomes an id"
 XES_HINT = "give an IEEE 1849 file, plain or gzipped"
 
 
@@ -80,8 +80,10 @@ class Document:
         raise ImportFailed(f"{where}: {what}", hint=hint, line=line, trace=self.trace)
 
     def _doctype(self, *_: object) -> NoReturn:
-        # Without a document type there are no entities, and so none that expand to gigabytes. XES never has one.
-        self.refuse("it declares a document type", "XES has none: remove it, and the entities it declares", self.line)
+        # A document type may declare entities that expand to gigabytes. XES has no document type.
+        self.refuse(
+            "it declares a document type, and XES has none", "remove it, and the entities that it declares", self.line
+        )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         depth = self._depth = self._depth + 1
@@ -108,9 +110,9 @@ class Document:
             self._start_trace()
         elif element == "event":
             if not self._options.skip_bad:
-                self.refuse("an event is outside of a trace", "put it into one", self.line)
+                self.refuse("an event is not inside a trace", "put it into one", self.line)
             self._skips.events += 1
-            self._skips.note(self.line, None, "an event is outside of a trace")
+            self._skips.note(self.line, None, "an event is not inside a trace")
         elif key == NAME:
             self._name_log(attributes.get("value"))
         elif key == LIFECYCLE:
@@ -152,7 +154,7 @@ class Document:
         if self._options.log_name is not None:
             return
         if self._trace_index >= 0:
-            # Ids are made from the log's name: traces that went before it have other ids already.
+            # Ids are made from the log's name, and traces before it already have ids.
             hint = "put it before the traces, or name the log by --name"
             self.refuse("the log's concept:name comes after its first trace", hint, self.line)
         self._log_name = name or self._log_name
@@ -182,9 +184,9 @@ class Document:
         elif (size := len(f"execution-{execution_id}".encode())) > LONGEST_STREAM_ID:
             too_long = f"{what} makes a stream id of {size} bytes, more than {LONGEST_STREAM_ID}"
             self._bad_trace(too_long, ID_HINT, self._trace_line)
-        # A hash is kept instead of the name: with 64 keyed bits, two of a million names meet once in 37 million files.
+        # Hashes take less memory than names; in 64 keyed bits, two of a million names collide once in 37 million files.
         elif (seen := hash(name)) in self._names_seen:
-            hint = "the trace's name becomes its execution_id: rename one, or join them"
+            hint = "rename one, because the name becomes the execution_id, or join the traces"
             self._bad_trace("another trace of this file has the same concept:name", hint, self.line)
         else:
             self._names_seen.add(seen)
@@ -213,7 +215,7 @@ class Document:
         event, line = self._event, self._event_line
         name = event.get(NAME)
         if not name:
-            self._bad_event("an event has no concept:name", "name what happened: it becomes the node's id", line)
+            self._bad_event("an event has no concept:name", "give it one, which becomes the node's id", line)
             return
         if fault := _name_fault(name):
             self._bad_event(fault, ID_HINT, line)
@@ -242,7 +244,7 @@ class Document:
     def _hand_on(self, *, ends: bool) -> None:
         if self.trace is None:
             early = "" if ends else f" before its first {EVENTS_PER_PART:,} events"
-            hint = "name it: the name becomes the execution_id"
+            hint = "give it one, which becomes the execution_id"
             self._bad_trace(f"the trace has no concept:name{early}", hint, self._trace_line)
             return
         date = None

@@ -1,8 +1,7 @@
-"""What a trace of an XES file means: an execution, the activations of its nodes, and what is only worth a log line.
+"""Map a trace of an XES file to the events of an execution, its nodes' activations and its log lines.
 
-The meaning is fixed, so that counts can be compared with any other reading of the same file. Everything made here,
-ids included, is a function of the log's name, the trace, its events and the options: the same trace gives the same
-events again.
+The mapping is fixed, so that counts can be compared with any other reading of the same file. All events and their ids
+are a function of the log's name, the trace, its events and the options: the same trace always gives the same events.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _VERSION_5 = (5 << 76) | (0x2 << 62)
 
 @cache
 def workflow_id(log_name: str) -> UUID:
-    """The workflow of a log: one per log name, the same wherever it is imported."""
+    """Return the id of the workflow for a log's name; it is the same in every database."""
     return uuid5(XES_IDS, log_name)
 
 
@@ -73,7 +72,7 @@ class _Emitted(NamedTuple):
 
 
 class TraceMapping:
-    """Turns the parts of one trace, in their order, into appends to its execution stream and its log stream.
+    """Maps the parts of one trace, in their order, to appends to its execution stream and its log stream.
 
     A node's current activation is the one opened last; where events carry a `concept:instance`, that of the node and
     the instance. Only open ones are kept: what has ended is as if it had not been.
@@ -92,7 +91,7 @@ class TraceMapping:
         self._versions = {self._execution_stream: 0, self._log_stream: 0}
 
     def appends(self, part: TracePart) -> list[Append]:
-        """The part's events, with the versions their streams are expected to have."""
+        """Return the appends of a part, with the expected versions of their streams."""
         execution: list[NewEvent] = []
         log: list[NewEvent] = []
         last = len(part.events) - 1
@@ -171,13 +170,13 @@ def _activation_name(node: str, number: int) -> str:
     name = f"{node}#{number}"
     if len(name) <= LONGEST_NAME:
         return name
-    # Two long names that begin alike must not share their activations.
+    # Two long names that begin alike must not get the same activations.
     tail = f"~{sha256(node.encode()).hexdigest()[:16]}#{number}"
     return node[: LONGEST_NAME - len(tail)] + tail
 
 
 def _uuid5(namespace: bytes, name: str) -> UUID:
-    # What uuid.uuid5 does, in a third of its time: it is called for every event.
+    # The same as uuid.uuid5 in a third of the time, because it is called for every event.
     digest = int.from_bytes(sha1(namespace + name.encode(), usedforsecurity=False).digest()[:16])
     return UUID(int=digest & _NOT_VERSION | _VERSION_5)
 

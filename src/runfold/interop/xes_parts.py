@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-# A trace is handed on in parts of this size, so that one endless trace does not fill the memory.
+# A trace is yielded in parts of at most this many events, so that a very long trace does not fill the memory.
 EVENTS_PER_PART = 1000
 
 
 class XesEvent(NamedTuple):
-    """An event as the file has it; `time` is in UTC, what is optional is None where it is absent or empty.
+    """An event of the file; `time` is in UTC, optional fields are None if absent or empty.
 
     `instance` is that of the concept extension: it tells apart what happens to a node at the same time.
     """
@@ -24,10 +24,10 @@ class XesEvent(NamedTuple):
 
 
 class TracePart(NamedTuple):
-    """Adjacent events of one trace, from the `offset`-th on. A trace without events is one part without events.
+    """Adjacent events of one trace, from number `offset` on; a trace without events is one part without events.
 
-    `trace` is its name in the file and `execution_id` that in the store, with the prefix. `date` is the trace's own
-    first date attribute, read only where the trace has no events.
+    `trace` is its name in the file and `execution_id` that in the store, with the prefix. `date` is the trace's
+    first date attribute, and is read only if the trace has no events.
     """
 
     file: str

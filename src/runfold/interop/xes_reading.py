@@ -1,9 +1,9 @@
-"""Reads traces out of an IEEE 1849 (XES) file, in bounded memory.
+"""Read the traces of an IEEE 1849 (XES) file in bounded memory.
 
-Names of elements are read without their namespace, attributes by their key, and only what is directly on a log, a
-trace or an event counts: nested attributes, `global` scopes, classifiers and extensions are passed over. A file that
-cannot be read in full raises ImportFailed with the line and the trace, and says what to do. An event or a trace that
-cannot be imported does so as well, unless the options leave it out.
+Element names are read without their namespace, attributes by their key. Only attributes directly below a log, a trace
+or an event count; nested attributes, `global` scopes, classifiers and extensions are skipped. If a file cannot be read
+completely, ImportFailed names the line and the trace and says what to do. So it does for an event or a trace that
+cannot be imported, unless the options leave it out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runfold.interop.xes_options import Skips, XesOptions
 from runfold.interop.xes_parts import EVENTS_PER_PART, TracePart, XesEvent
 from runfold.interop.xes_source import CHUNK, STANDARD_INPUT, Source, open_source, unreadable_log
 
-# A token (a tag, a comment) is held by the parser until it ends: one without an end must not be held for ever.
+# The parser keeps a token (a tag, a comment) in memory until it ends, so a token without an end must be refused.
 LONGEST_TOKEN = 4 * 1024 * 1024
 IS_XES_HINT = "give an IEEE 1849 file, plain or gzipped"
 
@@ -35,10 +35,10 @@ def read_traces(
     skips: Skips | None = None,
     on_bytes: Callable[[int], None] | None = None,
 ) -> Iterator[TracePart]:
-    """Yield the traces of a file, a pipe, or of standard input (`-`), in their order, each in one part or more.
+    """Yield the traces of a file, a pipe, or of standard input (`-`), in their order, each in one or more parts.
 
-    `on_bytes` gets the number of bytes (compressed ones, if the file is) that have been read; `skips` counts what is
-    left out. A log without a name is named after its file. Raises ImportFailed.
+    `on_bytes` is called with the number of bytes of the (compressed) file that have been read; `skips` counts what is
+    left out. A log without a name gets the name of its file. Raises ImportFailed.
     """
     document: _Bytes | None = None
     try:
@@ -57,7 +57,7 @@ def _parts(document: _Bytes, source: Source) -> Iterator[TracePart]:
         try:
             document.feed(chunk)
         except (ImportFailed, expat.ExpatError):
-            yield from parts  # what came before the fault is whole
+            yield from parts  # the parts before the fault are complete
             raise
         while parts:
             yield parts.popleft()
@@ -69,7 +69,7 @@ def _parts(document: _Bytes, source: Source) -> Iterator[TracePart]:
 
 @contextmanager
 def _damage_is_explained(read: _Bytes) -> Iterator[None]:
-    again = "fetch or export the file again; what was imported so far stays, and is not doubled"
+    again = "fetch or export the file again, and import it: events that are already imported are not repeated"
     document, shown = read.document, read.shown
     try:
         yield

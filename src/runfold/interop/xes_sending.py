@@ -37,7 +37,7 @@ SECONDS_BETWEEN_THREADS = 0.0005
 
 
 class MappedPart(NamedTuple):
-    """A trace, or a part of one, with what it appends."""
+    """A trace, or a part of one, with its appends."""
 
     part: TracePart
     appends: list[Append]
@@ -55,7 +55,7 @@ class Call(NamedTuple):
 
 
 class Sender:
-    """Appends call after call, in their order, and counts. Without a store it does nothing."""
+    """Appends calls in their order and counts their events; without a store it does nothing."""
 
     def __init__(self, store: Log | None, *, skip_bad: bool) -> None:
         self.skips = Skips()
@@ -85,7 +85,7 @@ class Sender:
         try:
             self._append(self._store, call.encoded)
         except (EventIdConflict, VersionConflict):
-            # The log has grown since it was imported, and this call with it: its old traces repeat one by one.
+            # The log, and so this call, has grown since the last import: append its traces one by one.
             self._append_one_by_one(self._store, call)
         except InvalidInput as invalid:
             if not self._skip_bad:
@@ -124,10 +124,10 @@ class Sender:
 
 
 class Ahead:
-    """Sends in a thread of its own while the next call is read: parsing and PostgreSQL each have a core.
+    """Sends calls in another thread while the next one is read, so that parsing and PostgreSQL each have a core.
 
-    A failure to send surfaces at the next call, or at the end; nothing is sent after it. An interruption drops what
-    waits, and waits for the call on its way only.
+    The error of a call is raised at a later call or at the end; after it nothing is sent. An interruption drops the
+    calls that wait, and waits for the one on its way.
     """
 
     def __init__(self, sender: Sender) -> None:
@@ -153,7 +153,7 @@ class Ahead:
                 with suppress(Empty):
                     while True:
                         self._calls.get_nowait()
-            self._calls.put(None)  # what was read before a failure is sent
+            self._calls.put(None)  # send what was read before a failure
             self._thread.join(SECONDS_FOR_THE_LAST_CALL if interrupted else None)
         finally:
             sys.setswitchinterval(self._interval)
@@ -193,9 +193,8 @@ def _refused(call: Call, invalid: InvalidInput) -> ImportFailed:
 
 def _taken(part: TracePart, conflict: VersionConflict) -> ImportFailed:
     return ImportFailed(
-        f"{part.file}, line {part.line}, trace {part.trace!r}: "
-        f"{conflict.stream_id} holds events that are not this log's",
-        hint="a trace's name becomes its execution_id: give those of this log a prefix, as in --prefix orders/",
+        f"{part.file}, line {part.line}, trace {part.trace!r}: {conflict.stream_id} has events from another source",
+        hint="give this log's executions a prefix, as in --prefix orders/, because trace names become execution ids",
         line=part.line,
         trace=part.trace,
     )
