@@ -157,3 +157,19 @@ def test_command_line_says_how_many_and_where(database_url: str, tmp_path: Path)
     assert summary["skipped"] == [
         {"line": summary["skipped"][0]["line"], "trace": "1", "reason": summary["skipped"][0]["reason"]}
     ]
+
+
+def test_long_trace_that_the_log_refuses_in_its_middle_ends_there(
+    database_url: str, connection: psycopg.Connection[tuple[Any, ...]], tmp_path: Path
+) -> None:
+    endless = XesEventText("a", "START", resource="x" * 2_000_000)
+    events = [XesEventText("a", "START")] * EVENTS_PER_PART
+    path = write_log(
+        tmp_path / "log.xes", [trace_of("long", *events, endless, *events, *events), trace_of("2", ("a", None))]
+    )
+    with runfold.connect(database_url) as store:
+        summary = import_xes(store, path, options=LENIENT)
+    assert (summary.events_skipped, summary.traces_skipped) == (2 * EVENTS_PER_PART + 1, 0)
+    assert f"from its event {EVENTS_PER_PART + 1:,} on" in summary.skipped[0].reason
+    rows = dict(connection.execute("SELECT stream_id, version FROM runfold.streams WHERE version > 0").fetchall())
+    assert rows == {"execution-long": EVENTS_PER_PART + 2, "execution-2": 4}

@@ -147,6 +147,9 @@ def _print(summary: ImportSummary) -> None:
     if summary.traces_changed:
         more = summary.traces_changed - len(summary.changed)
         facts["changed, left as imported"] = ", ".join(summary.changed) + (f" and {more:,} more" if more else "")
+        facts["to import them beside"] = (
+            "give the log a --prefix: the options changed, or it is another log of that name"
+        )
     print_facts(facts)
 
 

@@ -15,7 +15,7 @@ from runfold.errors import ImportFailed
 from runfold.events.rules import name_fault
 from runfold.interop.xes_options import Skips, XesOptions
 from runfold.interop.xes_parts import EVENTS_PER_PART, TracePart, XesEvent
-from runfold.interop.xes_times import EPOCH, TIME_HINT, BadTime, read_time
+from runfold.interop.xes_times import TIME_HINT, BadTime, read_time
 
 DEEPEST_NESTING = 100
 LONGEST_NAME = 255
@@ -26,7 +26,6 @@ INSTANCE = "concept:instance"
 TRANSITION = "lifecycle:transition"
 TIMESTAMP = "time:timestamp"
 RESOURCE = "org:resource"
-LIFECYCLE = "lifecycle:model"
 EVENT_KEYS = frozenset({NAME, INSTANCE, TRANSITION, TIMESTAMP, RESOURCE})
 
 ID_HINT = "shorten or rename it, because it becomes an id"
@@ -42,7 +41,6 @@ class Document:
         self.parts: deque[TracePart] = deque()
         self.is_xes = False
         self.trace: str | None = None
-        self.lifecycle: str | None = None
         self._file = shown
         self._log_name = options.log_name or name
         self._options = options
@@ -105,7 +103,6 @@ class Document:
             self._refuse_nesting()
 
     def _start_below_log(self, element: str, attributes: dict[str, str]) -> None:
-        key = attributes.get("key")
         if element == "trace":
             self._start_trace()
         elif element == "event":
@@ -113,10 +110,8 @@ class Document:
                 self.refuse("an event is not inside a trace", "put it into one", self.line)
             self._skips.events += 1
             self._skips.note(self.line, None, "an event is not inside a trace")
-        elif key == NAME:
+        elif attributes.get("key") == NAME:
             self._name_log(attributes.get("value"))
-        elif key == LIFECYCLE:
-            self.lifecycle = attributes.get("value") or None
 
     def _end(self, _: str) -> None:
         depth = self._depth
@@ -300,6 +295,3 @@ def _name_fault(name: str) -> str | None:
 
 def _shown(name: str) -> str:
     return repr(name if len(name) <= 40 else f"{name[:40]}…")
-
-
-__all__ = ["EPOCH", "EVENT_KEYS", "LONGEST_NAME", "Document"]

@@ -65,7 +65,8 @@ class Sender:
         self.changed: list[str] = []
         self._store = store
         self._skip_bad = skip_bad
-        self._left_alone: str | None = None
+        self._left_alone: str | None = None  # the trace whose later parts are not sent
+        self._is_left_out = False
 
     def make_workflow(self, log_name: str) -> None:
         """Make the workflow of the log, unless it is there."""
@@ -81,6 +82,8 @@ class Sender:
             return
         first = call.parts[0].part
         if first.offset and first.trace == self._left_alone:
+            if self._is_left_out:
+                self.skips.events += len(first.events)
             return
         try:
             self._append(self._store, call.encoded)
@@ -97,7 +100,7 @@ class Sender:
             try:
                 self._append(store, mapped.appends)
             except EventIdConflict:
-                self._left_alone = mapped.part.trace
+                self._left_alone, self._is_left_out = mapped.part.trace, False
                 self.traces_changed += 1
                 if len(self.changed) < PLACES_SHOWN:
                     self.changed.append(mapped.part.execution_id)
@@ -109,7 +112,7 @@ class Sender:
                 self._leave_out(mapped.part, invalid)
 
     def _leave_out(self, part: TracePart, invalid: InvalidInput) -> None:
-        self._left_alone = part.trace
+        self._left_alone, self._is_left_out = part.trace, True
         self.skips.events += len(part.events)
         self.skips.traces += part.offset == 0
         since = f" from its event {part.offset + 1:,} on" if part.offset else ""
@@ -155,6 +158,9 @@ class Ahead:
                         self._calls.get_nowait()
             self._calls.put(None)  # send what was read before a failure
             self._thread.join(SECONDS_FOR_THE_LAST_CALL if interrupted else None)
+        except BaseException:
+            self._dropping = True
+            raise
         finally:
             sys.setswitchinterval(self._interval)
         if failed is None:
