@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
 
-.PHONY: venv demo test lint format bench sync docs checksums clean
+.PHONY: venv demo test lint format bench sync docs generated migration baseline checksums clean
 
 venv: $(VENV)/.installed
 
@@ -58,7 +58,20 @@ sync: venv
 docs: venv
 	$(BIN)/python -m runfold.reference --write
 
-# Renews schema/checksums.sha256 after a migration was written; a released migration is never edited.
+# Writes schema/generated/ from the event classes; a migration carries what changed.
+generated: venv
+	$(BIN)/python -W ignore::RuntimeWarning -m runfold.events.sql --write schema/generated
+
+# Writes the next migration from what changed in schema/: make migration NAME=verb_object
+migration: venv
+	@test -n "$(NAME)" || { echo "error: say what it does: make migration NAME=verb_object" >&2; exit 1; }
+	$(BIN)/python -m runfold.database.sources --migration $(NAME)
+
+# Writes one migration in place of all, while none of them is released.
+baseline: venv
+	$(BIN)/python -m runfold.database.sources --baseline
+
+# Renews schema/migrations/checksums.sha256 after a migration was written; a released migration is never edited.
 checksums: venv
 	$(BIN)/python -W ignore::RuntimeWarning -m runfold.database.migrations --write-checksums
 
