@@ -15,7 +15,7 @@ BENCHES = (
     "memory",
     "listing",
     "past",
-    "own_projections",
+    "user_projections",
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli._connection import Projections, catalogue, check_own_login, open_database
+from runfold.cli._connection import Projections, catalogue, check_user_login, open_database
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json
 
@@ -37,7 +37,7 @@ def worker(
     with open_database() as connection:
         before = connection.execute("SELECT runfold.safe_head()").fetchone()
     found = catalogue()
-    check_own_login(found)
+    check_user_login(found)
     running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
     running.stop_on_signals()
     if not once:

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.projector import Projector
+from runfold.projections.reconciling.retry import retry as retry_stream
 from runfold.runtime_sql import runtime_sql
 from tests.fixtures.logs import TENANT, Log, event, run
 from tests.fixtures.processes import (
@@ -91,7 +91,7 @@ def retry(url: str, stream_id: str, group: str = "execution") -> psycopg.Error |
     """What `runfold parked retry` does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
-        return Projector(connection, epoch=0).retry_parked(load_catalogue().groups[group], stream_id)
+        return retry_stream(connection, load_catalogue().groups[group], stream_id)
 
 
 # Poison

@@ -15,8 +15,9 @@ import psycopg
 
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.registry import check_checkpoint
+from runfold.projections.folding.sessions import folding_session
+from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import Scope, scope_of, stream_column
 from runfold.projections.reconciling.pair import Difference, Pair
 from runfold.projections.reconciling.replay import fold_scope
@@ -74,6 +75,7 @@ def verify(
     limit: int | None = SHOWN,
     told: Told | None = None,
     progress: Progress = lambda *_: None,
+    login: UserLogin | None = None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
@@ -88,8 +90,7 @@ def verify(
         members = [projection for projection in group.projections if projection.name in wanted]
         if not members:
             continue
-        with group.session(connection) as session, session.cursor() as cursor:
-            cursor.execute(FOLD_SESSION)
+        with folding_session(connection, group, login) as session, session.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()

@@ -243,7 +243,7 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
 
 def require_runfolds(group: Group, table: str) -> None:
     """Raise InvalidInput for a user's table: it is folded in no session but that of its login."""
-    if group.own_login is not None:
+    if group.of_user:
         raise InvalidInput(
             f"{table} is a table of your own: it can not be seen as it was",
             hint="read runfold's tables, or the log",
