@@ -4,6 +4,7 @@
 -- table: runfold.execution_anomalies
 -- key: position, projection
 -- stream_key: stream_id
+-- part_of: anomalies
 -- reads_before: workflow_executions, node_executions, workflow_status
 -- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
 --   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,

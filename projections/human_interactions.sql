@@ -7,6 +7,7 @@
 -- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
 --   InteractionFailed, InteractionReopened, InteractionCanceled, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: interactions_of_deleted_workflows
 
 -- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over what stands.
 MERGE INTO human_interactions AS t

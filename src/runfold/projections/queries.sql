@@ -101,15 +101,6 @@ SELECT n.nspname, c.conname
 -- Deletes the rows that the log does not have. The runner puts in the names.
 DELETE FROM {live} AS live USING {found} AS s WHERE s.surplus AND {live_is_suspect}
 
--- name: deleted_executions
--- The executions that the deletions in some deployment streams concern. Parameters: streams (text[]).
-SELECT DISTINCT x.execution_id
-  FROM (SELECT e.stream_id, max(e.position) AS position
-          FROM runfold.events e
-         WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'WorkflowDeleted'
-         GROUP BY e.stream_id) AS d
- CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
-
 -- name: differences
 -- The rows that are not the same in a table and in its shadow. Whole rows are compared by their images: IS DISTINCT
 -- FROM would take jsonb 1.0 and 1.00 for equal. The runner puts in the names, and which rows are looked at.
@@ -203,29 +194,10 @@ SELECT {folded_columns} FROM {shadow} AS folded JOIN {numbered} AS s ON {shadow_
  WHERE s.number > %(after)s AND s.number <= %(upto)s
     ON CONFLICT DO NOTHING
 
--- name: interactions_of
--- The interactions that some responses were matched to, up to a position (null: any).
--- Parameters: streams (text[]), upto.
-SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
-   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
-
 -- name: land_rebuild
 -- Lands a group's rebuild: parks what it left out, and moves a checkpoint that lies beyond the shadows back to them.
 -- Parameters: group.
 SELECT runfold.land_rebuild(%(group)s)
-
--- name: latest_of_workflows
--- Of each workflow the latest execution that stands, some executions aside: what its row of workflow_status
--- depends on besides those. Parameters: workflows (text[], UUIDs), without (text[], execution_ids).
-SELECT x.execution_id
-  FROM unnest(%(workflows)s::uuid[]) AS w (id)
- CROSS JOIN LATERAL (SELECT e.execution_id
-                       FROM public.workflow_executions e
-                      WHERE e.workflow_id = w.id AND e.execution_id <> ALL (%(without)s)
-                      ORDER BY coalesce(runfold.from_epoch_ms(e.start_time), e.created_at) DESC, e.execution_id DESC
-                      LIMIT 1) AS x
 
 -- name: leave_out_stream
 -- Leaves a stream that cannot be folded out of a rebuild. Parameters: group, stream, position, sqlstate, error.
@@ -237,11 +209,6 @@ SELECT p.stream_id, p.position FROM runfold.parked_streams p WHERE p.group_name 
  UNION
 SELECT d.stream_id, d.position FROM runfold.discarded_events d WHERE d.group_name = %(group)s
  ORDER BY 1, 2
-
--- name: lock_checkpoint
--- Where a group stands; nobody moves it, folds into its tables or retries a stream of it until this transaction ends.
--- Parameters: group.
-SELECT position FROM runfold.checkpoints WHERE group_name = %(group)s FOR UPDATE
 
 -- name: log_head
 -- The last position that the log has issued.
@@ -423,14 +390,6 @@ SELECT {surplus_keys}, {missing_keys}
   JOIN {found} AS s ON {shadow_is_suspect}
  WHERE x.surplus AND s.missing
 
--- name: responses_to
--- The responses that were matched to some interactions, rightly or not, up to a position (null: any). By an index.
--- Parameters: interactions (text[], UUIDs), upto.
-SELECT DISTINCT e.stream_id
-  FROM runfold.events e
- WHERE e.category = 'response' AND e.type = 'ResponseMatched' AND lower(e.data ->> 'interaction_id' COLLATE "C") = ANY (%(interactions)s)
-   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
-
 -- name: sample_streams
 -- Some streams, always the same for the same seed and log. Parameters: seed, streams (how many), upto.
 SELECT stream_id FROM runfold.streams
@@ -443,11 +402,6 @@ SELECT stream_id FROM runfold.streams
 -- statements, each with a view of its own, without waiting for the answer between them.
 -- Parameters: least.
 SELECT set_config('runfold.head', greatest(%(least)s::bigint, runfold.safe_head())::text, false)::bigint
-
--- name: stale_copies
--- Has the copies of workflow_status in workflows made again where they differ. Parameters: workflows (uuid[]).
-WITH noted AS (INSERT INTO runfold.stale_workflows (workflow_id) SELECT unnest(%(workflows)s::uuid[]) RETURNING workflow_id)
-SELECT count(*) FROM noted
 
 -- name: stop_group
 -- Notes why a group can not be folded at all.
@@ -482,15 +436,6 @@ SELECT DISTINCT stream_id FROM runfold.events WHERE position > %(after)s AND pos
 -- Of some streams those that have an event of some types. Parameters: streams (text[]), types (text[]).
 SELECT DISTINCT e.stream_id FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.type = ANY (%(types)s)
 
--- name: streams_of_workflows
--- The interactions and responses of the workflows that are deleted in some deployment streams.
--- Parameters: streams (text[]).
-SELECT DISTINCT e.stream_id
-  FROM runfold.events e
- WHERE e.type IN ('InteractionRequested', 'ResponseReceived')
-   AND lower(e.data ->> 'workflow_id' COLLATE "C") IN (
-       SELECT substr(d.stream_id, 12) FROM runfold.events d WHERE d.stream_id = ANY (%(streams)s) AND d.type = 'WorkflowDeleted')
-
 -- name: suspect_all
 -- Notes the keys that compare_all found. The runner puts in the names.
 INSERT INTO {suspects} SELECT * FROM {compared}
@@ -505,10 +450,6 @@ INSERT INTO {suspects} SELECT {key_columns} FROM {rows} AS live WHERE {of_stream
 -- Parameters: xmin, the oldest transaction that was open when the table was compared, modulo 2^32. The runner puts in the names.
 INSERT INTO {suspects}
 SELECT {key_columns} FROM {live} AS live WHERE (live.xmin::text::bigint - %(xmin)s + 4294967296) %% 4294967296 < 2147483648
-
--- name: sync_workflows
--- Copies workflow_status to the workflows that were locked or not yet committed when it changed.
-SELECT runfold.sync_workflows() WHERE EXISTS (SELECT FROM runfold.stale_workflows)
 
 -- name: table_columns
 -- A table's columns in their order: name, type, and whether it is computed from others.
@@ -561,27 +502,6 @@ UPDATE {live} AS live SET {assignments}
 -- name: user_advisory_locks
 -- A row where a session holds an advisory lock or waits for one. Parameters: pid.
 SELECT true FROM pg_locks l WHERE l.pid = %(pid)s AND l.locktype = 'advisory' LIMIT 1
-
--- name: workflow_copies
--- Workflows whose copy of workflow_status differs and is not noted as stale. deployed_by may be null where
--- the user is gone.
-SELECT w.id::text, n.name, to_jsonb(w) ->> n.name, to_jsonb(s) ->> n.name
-  FROM public.workflows w
-  JOIN public.workflow_status s ON s.workflow_id = w.id
- CROSS JOIN unnest(ARRAY['latest_execution_id', 'latest_execution_status', 'latest_execution_time', 'deployment_status',
-                         'deployed_at', 'deployed_by', 'undeployed_at', 'deployment_version', 'deployment_config']) AS n (name)
- WHERE to_jsonb(w) ->> n.name IS DISTINCT FROM to_jsonb(s) ->> n.name
-   AND NOT (n.name = 'deployed_by' AND w.deployed_by IS NULL)
-   AND NOT EXISTS (SELECT FROM runfold.stale_workflows t WHERE t.workflow_id = w.id)
- ORDER BY w.id, n.name
-
--- name: workflows_of_executions
--- The workflows that executions were created for, up to a position (null: any).
--- Parameters: streams (text[]), upto.
-SELECT DISTINCT lower(e.data ->> 'workflow_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
-   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
 
 -- name: write_renamed
 -- Gives them their key back, and whatever else differs. The runner puts in the names.

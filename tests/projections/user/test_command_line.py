@@ -49,7 +49,7 @@ def test_without_a_login_nothing_is_begun_and_the_operator_is_told(log: Log, dat
     answer = run_console_script("--url", database_url, "worker", "--once", "--projections", folder)
     assert (answer.code, answer.out) == (1, "")
     (line,) = answer.err.splitlines()
-    assert line.startswith("error: your projections are folded by a login that may do nothing else, and none is named: ")
+    assert line.startswith("error: your projections are folded by a login that may do nothing else, and none is named")
     assert "IN ROLE runfold_projections, and set RUNFOLD_PROJECTIONS_URL" in line
     refused = run_console_script(
         "--url", database_url, "worker", "--once", "--projections", folder, RUNFOLD_PROJECTIONS_URL=database_url

@@ -40,6 +40,21 @@ class Group:
         return {projection.name: projection.version for projection in self.projections}
 
     @cached_property
+    def barriers_affect(self) -> list[str]:
+        """The queries for the streams whose rows the barriers of given streams concern."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.barriers_affect))
+
+    @cached_property
+    def affected_by(self) -> list[str]:
+        """The queries for the streams whose rows the other events of given streams concern, in fold order."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.affected_by))
+
+    @cached_property
+    def depends_on(self) -> list[str]:
+        """The queries for the streams that the rows of given streams depend on."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.depends_on))
+
+    @cached_property
     def barriers(self) -> frozenset[str]:
         """The event types that a batch of the group is cut before and after."""
         return frozenset(barrier for projection in self.projections for barrier in projection.barriers)

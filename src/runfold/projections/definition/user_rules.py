@@ -53,6 +53,9 @@ def check_user_projection(projection: Projection, groups: Collection[str], table
             f"{projection.name}: the table {projection.schema}.{projection.table} is not a user's",
             hint="make a table of your own, in the schema projections for instance",
         )
+    for field in ("part_of", "copies"):
+        if getattr(projection, field) is not None:
+            raise ProjectionReserved(f"{projection.name}: {field} is for runfold's projections", hint="leave it out")
     for statement in projection.statements:
         _check_statement(projection, statement)
 

@@ -24,8 +24,8 @@ from runfold.projections.folding.registry import note_ready
 from runfold.projections.reconciling.pair import (
     Pair,
     Reconciled,
-    mend_copies,
     parents_first,
+    repair_copies,
     stream_values,
     write_differences,
 )
@@ -252,5 +252,5 @@ class GroupRebuild(ShadowBuild):
             for rebuilt in result:
                 done = written[rebuilt.projection]
                 rebuilt.inserted, rebuilt.updated, rebuilt.deleted = done.inserted, done.updated, done.deleted
-            mend_copies(cursor, self.targets)
+            repair_copies(cursor, self.targets)
         return result

@@ -21,8 +21,8 @@ from runfold.projections.folding.poison import refusing
 from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLogin
-from runfold.projections.reconciling.affected import KNOWN_GROUPS, Scope, scope_of, stream_column
-from runfold.projections.reconciling.pair import Pair, Reconciled, mend_copies, parents_first, write_differences
+from runfold.projections.reconciling.affected import AffectedRows, affected_rows
+from runfold.projections.reconciling.pair import Pair, Reconciled, parents_first, repair_copies, write_differences
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.runtime_sql import runtime_sql
 
@@ -93,8 +93,8 @@ def _replay(
 
 def can_replay(group: Group) -> bool:
     """Whether it is known which rows of the group each stream concerns."""
-    known = group.name in KNOWN_GROUPS or not group.barriers
-    return known and all(stream_column(projection) is not None for projection in group.projections)
+    known = bool(group.barriers_affect) or not group.barriers
+    return known and all(projection.stream_column is not None for projection in group.projections)
 
 
 def replay_group(
@@ -104,11 +104,11 @@ def replay_group(
 
     The transaction holds the group's checkpoint, which stands at that position.
     """
-    scope = scope_of(cursor, group, [stream_id])
-    members = [projection for projection in group.projections if stream_column(projection) is not None]
-    fold_scope(cursor, group, scope, position)
+    affected = affected_rows(cursor, group, [stream_id])
+    members = [projection for projection in group.projections if projection.stream_column is not None]
+    fold_affected(cursor, group, affected, position)
     if group.of_user:
-        _require_named(cursor, members, stream_id, scope)
+        _require_named(cursor, members, stream_id, affected)
     pairs = {projection.name: Pair(cursor, projection, "pg_temp") for projection in members}
     result = [
         Replayed(projection.name, group.name, position, left_out=projection.name not in pairs)
@@ -117,7 +117,7 @@ def replay_group(
     for projection in members:
         pair = pairs[projection.name]
         pair.make_suspects(cursor)
-        pair.suspect_streams(cursor, stream_column(projection) or "", scope.values)
+        pair.suspect_streams(cursor, projection.stream_column or "", affected.values)
     found = {name: pair.find(cursor) for name, pair in pairs.items()}
     for each in result:
         if not each.left_out:
@@ -131,31 +131,31 @@ def replay_group(
             if not each.left_out:
                 done = written[each.projection]
                 each.inserted, each.updated, each.deleted = done.inserted, done.updated, done.deleted
-        mend_copies(cursor, members)
+        repair_copies(cursor, members)
     drop_shadows(cursor, group.projections, pairs.values())
     return result
 
 
 def _require_named(
-    cursor: psycopg.Cursor[Any], projections: Iterable[Projection], stream_id: str, scope: Scope
+    cursor: psycopg.Cursor[Any], projections: Iterable[Projection], stream_id: str, affected: AffectedRows
 ) -> None:
     """Raise ProjectionInvalid where the stream makes rows that `stream_key` does not name after it."""
     for projection in projections:
         query = sql.SQL(statement("strangers")).format(
-            stream_key=sql.Identifier(stream_column(projection) or ""),
+            stream_key=sql.Identifier(projection.stream_column or ""),
             shadow=sql.Identifier("pg_temp", projection.table),
         )
-        row = cursor.execute(query, {"values": [value.lower() for value in scope.values]}).fetchone()
+        row = cursor.execute(query, {"values": [value.lower() for value in affected.values]}).fetchone()
         if row is not None:
             raise ProjectionInvalid(
-                f"{projection.name}: its stream_key, {stream_column(projection)}, is {row[0]} in a row of {stream_id}",
+                f"{projection.name}: its stream_key, {projection.stream_column}, is {row[0]} in a row of {stream_id}",
                 hint="stream_key is the column that names the stream: its id, what follows its category, or its row_id."
                 " Without one, say cross_stream: true",
             )
 
 
-def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position: int) -> None:
-    """Fold the scope's streams into new temporary shadows up to a position; parked ones up to their bad event."""
+def fold_affected(cursor: psycopg.Cursor[Any], group: Group, affected: AffectedRows, position: int) -> None:
+    """Fold the streams into new temporary shadows up to a position; parked ones up to their bad event."""
     make_shadows(cursor, group)
     bind(cursor, ["pg_temp"])
     fold_batch(
@@ -166,7 +166,7 @@ def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position
         types=frozenset(group.events),
         streams=THESE_STREAMS,
         barriers=NOT_PARKED,
-        given={"some": scope.folded},
+        given={"some": affected.folded},
     )
     cursor.execute("SET LOCAL search_path = DEFAULT")
 

@@ -1,6 +1,6 @@
 """Which streams a look at the past folds: all, or a few that are read by index, whatever the size of the log.
 
-The rows of a few streams depend on more than those: on deletions, and, as `projections.reconciling.affected` knows, a
+The rows of a few streams depend on more than those: on deletions, and on what the headers of the projections say, as a
 workflow's status on its executions and a response on what it answers. Those are folded too, and their rows left out.
 """
 
@@ -16,19 +16,15 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NOT_PARKED, bind, fold_batch
-from runfold.projections.reconciling.affected import (
-    interactions_of,
-    of_category,
-    responses_to,
-    stream_column,
-    workflows_of,
-)
+from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import Progress, fold_shadows
 from runfold.reading.status import statement
 
 _DELETION = "WorkflowDeleted"
-_STATUS = "workflow_status"
+_WORKFLOWS = "workflows_of_executions"
+# The header's queries that look at tables as they are, and those that look at the log in their place.
+LATEST_EXECUTIONS = "latest_executions"
 
 # Of the streams that only a deletion is read from, nothing else is: their rows were not asked for.
 _THESE_STREAMS: LiteralString = (
@@ -102,19 +98,18 @@ class Scope:
             Reach().fold(cursor, group, upto, progress=progress)
             return Reach(), tables
         rows_of = {*self.streams}
-        folded = {*self.streams}
-        if group.name == "interaction":
-            rows_of |= responses_to(cursor, of_category(rows_of, "interaction"), upto)
-            folded = rows_of | interactions_of(cursor, of_category(rows_of, "response"), upto)
-        elif _STATUS in wanted:
-            folded |= _latest(cursor, of_category(rows_of, "deployment"), upto)
+        for query in group.affected_by:
+            rows_of |= ask(cursor, query, rows_of, upto)
+        folded = {*rows_of}
+        for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
+            folded |= _depended_on(cursor, query, rows_of, upto)
         reach = reach_of(cursor, folded, upto)
         reach.fold(cursor, group, upto, progress=progress)
         values = _values(rows_of)
         for projection in group.projections:
             table = sql.Identifier("pg_temp", projection.table)
-            column = stream_column(projection)
-            if column is None or projection.table == _STATUS not in wanted:
+            column = projection.stream_column
+            if column is None or (projection.depends_on and projection.table not in wanted):
                 cursor.execute(sql.SQL("DROP TABLE {}").format(table))
                 tables.discard(projection.table)
             elif projection.cross_stream or folded != rows_of:
@@ -126,14 +121,14 @@ class Scope:
 def scope_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Scope:
     """These streams, and the deployments of the workflows that the executions among them were created for."""
     wanted = list(dict.fromkeys(streams))
-    workflows = workflows_of(cursor, of_category(wanted, "execution"), upto)
+    workflows = ask(cursor, _WORKFLOWS, wanted, upto)
     return Scope(tuple(dict.fromkeys([*wanted, *sorted(workflows)])))
 
 
 def scope_of_execution(cursor: psycopg.Cursor[Any], execution_id: str, upto: int) -> Scope:
     """An execution with its log, its interactions, the executions it started, and its workflow's deployments."""
     rows = cursor.execute(statement("streams_of_execution"), {"execution_id": execution_id, "upto": upto}).fetchall()
-    workflows = workflows_of(cursor, [f"execution-{execution_id}"], upto)
+    workflows = ask(cursor, _WORKFLOWS, [f"execution-{execution_id}"], upto)
     return Scope(tuple(dict.fromkeys([*(stream for (stream,) in rows), *sorted(workflows)])))
 
 
@@ -149,10 +144,15 @@ def executions_of_workflows() -> LiteralString:
     return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
 
 
-def _latest(cursor: psycopg.Cursor[Any], deployments: list[str], upto: int) -> set[str]:
-    """The streams of the executions any of which may be the latest of a workflow at a position."""
+def _depended_on(cursor: psycopg.Cursor[Any], query: str, streams: set[str], upto: int) -> set[str]:
+    """The streams that a query of a header names for these streams, at a position."""
+    return _latest(cursor, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
+
+
+def _latest(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> set[str]:
+    """The streams of the executions any of which may be the latest of these streams' workflows at a position."""
     query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
-    workflows = [stream.partition("-")[2] for stream in deployments]
+    workflows = [stream.partition("-")[2] for stream in sorted(streams) if stream.startswith("deployment-")]
     asked = {"group": "execution", "workflows": workflows, "upto": upto}
     return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
 

@@ -31,7 +31,6 @@ from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.poison import is_poison
-from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import Progress, make_shadows
 from runfold.reading.past.affected import Scope, scope_of, scope_of_execution
 from runfold.reading.status import Row, statement
@@ -122,7 +121,7 @@ class Past:
                 raise UnknownTable(
                     f"there is no read table {name!r}", hint=f"there are {', '.join(sorted(self._known))}"
                 )
-            elif self._scope.streams is not None and stream_column(self._known[name]) is None:
+            elif self._scope.streams is not None and self._known[name].stream_column is None:
                 raise InvalidInput(
                     f"a row of {name} depends on other streams than those that were named",
                     hint="name no streams and no execution to read it",
@@ -210,11 +209,7 @@ class Past:
 
     def _anomaly_tables(self) -> list[str]:
         """The parts of `runfold.anomalies`."""
-        return [
-            projection.table
-            for projection in self._catalogue.projections
-            if projection.schema == "runfold" and projection.table.endswith("_anomalies")
-        ]
+        return [projection.table for projection in self._catalogue.projections if projection.part_of == _ANOMALIES]
 
     def _refuse_live_tables(self, text: str) -> None:
         """A schema in front would reach the table as it is now."""

@@ -12,12 +12,12 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.events import CATEGORIES
 from runfold.projections.definition.catalogue import Catalogue
-from runfold.projections.definition.contract import Projection
+from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
-from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import make_shadows
-from runfold.reading.past.affected import Reach, reach_of
+from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of
 from runfold.reading.past.reader import closure, require_runfolds, safe_head
 from runfold.reading.past.search import LastChange, Progress
 from runfold.reading.status import Row, statement
@@ -78,7 +78,7 @@ def why(
                 column=column,
                 row=_equal(place.key, place.types, "key_"),
                 key={f"key_{name}": value for name, value in place.key.items()},
-                workflow=place.key["workflow_id"] if projection.name == "workflow_status" else None,
+                workflow=next(iter(place.key.values())) if LATEST_EXECUTIONS in projection.depends_on else None,
                 progress=progress,
             ).find()
         if found is None:
@@ -189,7 +189,7 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
 
 def _no_row(projection: Projection, place: Place) -> UnknownRow:
     said = ", ".join(f"{name} {value}" for name, value in place.key.items())
-    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
+    names_stream = not {"execution_id", projection.stream_column}.isdisjoint(place.key)
     return UnknownRow(
         f"{projection.table} has no row with {said}, and had none that is known",
         hint="no stream of the log is named so"
@@ -199,9 +199,6 @@ def _no_row(projection: Projection, place: Place) -> UnknownRow:
     )
 
 
-_CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
-
-
 def _streams(connection: psycopg.Connection[Any], projection: Projection, place: Place, head: int) -> list[str] | None:
     """The streams that the row depends on, or more; None: any."""
 
@@ -209,10 +206,9 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, place:
         return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
 
     (value, *_) = place.key.values()
-    if projection.name == "workflow_status":
-        return ask("streams_of_workflow", {"workflow": value, "upto": head})
-    if projection.name == "hil_responses":
-        return ask("streams_of_response", {"response": value, "upto": head})
+    if projection.streams_of_row is not None:
+        asked = {"value": value, "upto": head}
+        return [stream for (stream,) in connection.execute(header_query(projection.streams_of_row), asked).fetchall()]
     if projection.cross_stream:
         if place.row is None:
             raise _no_row(projection, place)
@@ -221,7 +217,7 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, place:
     if (touched := row.get("last_event_position", row.get("position"))) is not None:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
-    candidates = [*names, *(f"{category}-{name}" for category in _CATEGORIES for name in sorted(names))]
+    candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
     if place.row is None:
