@@ -40,11 +40,7 @@ BEGIN
     -- The session remembers the end of the log: partitions are only added.
     IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
        AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF007',
-            MESSAGE = format('the log has no partition for position %s', last),
-            DETAIL = jsonb_build_object('code', 'log_full', 'position', last),
-            HINT = 'run a worker, or SELECT runfold.ensure_partitions()';
+        PERFORM runfold.refuse('log_full', jsonb_build_object('position', last));
     END IF;
     RETURN last;
 END

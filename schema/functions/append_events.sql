@@ -77,12 +77,8 @@ BEGIN
         END IF;
         IF tenants[i] IS DISTINCT FROM stood.user_id THEN
             IF tenants[i] IS NOT NULL THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'RF003',
-                    MESSAGE = format('the stream %s can not be used by this tenant', names[i]),
-                    DETAIL = jsonb_build_object('code', 'stream_unavailable', 'pointer', format('/%s/user_id', i - 1),
-                                                'stream_id', names[i]),
-                    HINT = 'choose another stream id: each stream has one tenant';
+                PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', names[i]));
             END IF;
             tenants[i] := stood.user_id;
         END IF;
@@ -99,11 +95,7 @@ BEGIN
         SELECT c.digest, c.result INTO stood FROM runfold.commands c WHERE c.command_id = append_events.command_id;
         IF FOUND THEN
             IF stood.digest <> digest THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'RF004',
-                    MESSAGE = format('command %s was recorded with another body', command_id),
-                    DETAIL = jsonb_build_object('code', 'command_id_conflict', 'command_id', command_id),
-                    HINT = 'give another command its own command_id';
+                PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
             END IF;
             RETURN QUERY
             SELECT r.stream_id, r.version, r.first_position, r.last_position, true
@@ -129,13 +121,9 @@ BEGIN
         RETURN;
     END IF;
     IF conflict IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF002',
-            MESSAGE = format('%s is at version %s, expected %s', names[conflict], versions[conflict], conflict_expected),
-            DETAIL = jsonb_build_object('code', 'version_conflict', 'pointer', format('/%s/expected_version', conflict - 1),
-                                        'stream_id', names[conflict], 'version', versions[conflict],
-                                        'expected_version', conflict_expected),
-            HINT = 'reload and retry';
+        PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', names[conflict],
+            'version', versions[conflict], 'expected_version', conflict_expected));
     END IF;
     IF deploys OR call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases') THEN
         PERFORM runfold.take_claims(call);
@@ -194,11 +182,7 @@ BEGIN
             ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             -- Recorded meanwhile by a call to other streams: the same streams would have waited for each other above.
-            RAISE EXCEPTION USING
-                ERRCODE = 'RF004',
-                MESSAGE = format('command %s was recorded with another body', command_id),
-                DETAIL = jsonb_build_object('code', 'command_id_conflict', 'command_id', command_id),
-                HINT = 'give another command its own command_id';
+            PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
         END IF;
     END IF;
 

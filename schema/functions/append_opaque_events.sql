@@ -91,12 +91,9 @@ BEGIN
             repeated := true;
             RETURN;
         END IF;
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF002',
-            MESSAGE = format('%s is at version %s, expected %s', stream_ids[conflict], conflict_version, first_versions[conflict] - 1),
-            DETAIL = jsonb_build_object('code', 'version_conflict', 'stream_id', stream_ids[conflict], 'version', conflict_version,
-                                        'expected_version', first_versions[conflict] - 1),
-            HINT = 'reload and retry';
+        PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+            'stream_id', stream_ids[conflict], 'version', conflict_version,
+            'expected_version', first_versions[conflict] - 1));
     END IF;
 
     -- 2. What may wait for others: the tracker's row, the event ids.

@@ -10,14 +10,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 #variable_conflict use_variable
 BEGIN
     IF NOT runfold.may_fold(group_name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501', MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
     IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013', MESSAGE = 'this transaction has begun a batch already',
-            DETAIL = '{"code": "projection_escaped"}';
+        PERFORM runfold.refuse('batch_begun_already');
     END IF;
     UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;

@@ -19,8 +19,7 @@ BEGIN
      WHERE e.position = "position" AND e.stream_id = allowed.stream_id
     RETURNING d.stream_version, d.type INTO stream_version, type;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501',
+        RAISE insufficient_privilege USING
             MESSAGE = format('no operator has allowed this session to discard the event at position %s in the group %s',
                              "position", group_name),
             HINT = 'runfold parked discard';

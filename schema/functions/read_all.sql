@@ -18,11 +18,7 @@ BEGIN
     IF after > head AND NOT pg_is_in_recovery() THEN
         SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
         IF after > issued THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'RF016',
-                MESSAGE = format('position %s lies ahead of the log, which ends at %s', after, issued),
-                DETAIL = jsonb_build_object('code', 'checkpoint_ahead', 'position', after, 'head', issued)::text,
-                HINT = 'was an older log restored? read from a position that it holds, or what is appended up to there is passed by';
+            PERFORM runfold.refuse('checkpoint_ahead', jsonb_build_object('position', after, 'head', issued));
         END IF;
     END IF;
     RETURN QUERY

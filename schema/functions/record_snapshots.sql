@@ -16,11 +16,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE SET call_id = excluded.call_id WHERE s.call_id = excluded.call_id;
     GET DIAGNOSTICS recorded = ROW_COUNT;
     IF recorded < cardinality(versions) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF002',
-            MESSAGE = 'there is a snapshot of that version already',
-            DETAIL = jsonb_build_object('code', 'snapshot_exists', 'category', category),
-            HINT = 'use it, or delete it first';
+        PERFORM runfold.refuse('snapshot_exists', jsonb_build_object('category', category));
     END IF;
 END
 $$;

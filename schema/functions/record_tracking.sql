@@ -25,11 +25,7 @@ BEGIN
                      AND t.notification_id = record_tracking.notification_id AND t.call_id = record_tracking.call_id) THEN
         RETURN true;
     END IF;
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF014',
-        MESSAGE = format('%s has followed %s to notification %s or beyond', tracker, application_name, notification_id),
-        DETAIL = jsonb_build_object('code', 'already_tracked', 'tracker', tracker, 'application_name', application_name,
-                                    'notification_id', notification_id),
-        HINT = 'another process did this already: go on from its max_tracking_id';
+    PERFORM runfold.refuse('already_tracked', jsonb_build_object(
+        'tracker', tracker, 'application_name', application_name, 'notification_id', notification_id));
 END
 $$;

@@ -30,15 +30,10 @@ BEGIN
         OR s.payload IS DISTINCT FROM decode(x.e ->> 'payload', 'base64')
      ORDER BY (s.event_id IS NULL) DESC, a.n, x.n LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF004',
-            MESSAGE = CASE WHEN some_are_new THEN 'some event ids of this call are stored already, others are new'
-                           ELSE format('event %s is stored already with another body, place or stream', differing.event_id) END,
-            DETAIL = jsonb_build_object(
-                'code', CASE WHEN some_are_new THEN 'event_ids_mixed' ELSE 'event_id_conflict' END,
-                'pointer', format('/%s/events/%s/event_id', differing.append - 1, differing.event - 1),
-                'found', differing.event_id),
-            HINT = 'send a call again exactly as it was, and give new events new ids';
+        PERFORM runfold.refuse(
+            CASE WHEN some_are_new THEN 'event_ids_mixed' ELSE 'event_id_conflict' END,
+            jsonb_build_object('pointer', format('/%s/events/%s/event_id', differing.append - 1, differing.event - 1),
+                               'found', differing.event_id));
     END IF;
     -- An append's positions and versions are adjacent: its first event tells where it ended.
     RETURN QUERY

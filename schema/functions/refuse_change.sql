@@ -8,10 +8,7 @@
 CREATE FUNCTION runfold.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF008',
-        MESSAGE = format('the log is append-only: %s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
-        DETAIL = '{"code": "log_immutable"}',
-        HINT = 'append an event that corrects what the earlier one said';
+    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
+        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
 END
 $$;

@@ -9,11 +9,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM runfold.user_groups g
                 WHERE g.group_name = NEW.group_name AND g.batch = pg_current_xact_id() AND NOT g.settled) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013',
-            MESSAGE = format('a projection of the group %s ended its transaction before the checkpoint moved', NEW.group_name),
-            DETAIL = '{"code": "projection_escaped"}',
-            HINT = 'a projection neither commits nor rolls back';
+        PERFORM runfold.refuse('batch_not_settled', words => jsonb_build_object('group_name', NEW.group_name));
     END IF;
     RETURN NULL;
 END

@@ -27,11 +27,7 @@ BEGIN
         END IF;
     END IF;
     IF lower(holder) <> lower(name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF015',
-            MESSAGE = format('the category %s belongs to %s already', category, holder),
-            DETAIL = jsonb_build_object('code', 'category_taken', 'category', category, 'holder', holder),
-            HINT = 'give the application another name';
+        PERFORM runfold.refuse('category_taken', jsonb_build_object('category', category, 'holder', holder));
     END IF;
 END
 $$;

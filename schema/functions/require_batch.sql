@@ -6,16 +6,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 #variable_conflict use_variable
 BEGIN
     IF NOT runfold.may_fold(group_name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501', MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     IF EXISTS (SELECT FROM runfold.user_groups g
                 WHERE g.group_name = group_name AND g.batch IS DISTINCT FROM pg_current_xact_id()) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013',
-            MESSAGE = format('this transaction has begun no batch of the group %s', group_name),
-            DETAIL = '{"code": "projection_escaped"}',
-            HINT = 'a projection neither commits nor rolls back';
+        PERFORM runfold.refuse('batch_not_begun', words => jsonb_build_object('group_name', group_name));
     END IF;
 END
 $$;

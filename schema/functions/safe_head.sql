@@ -15,11 +15,8 @@ BEGIN
         RETURN (SELECT position FROM runfold.published_head);
     END IF;
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF006',
-            MESSAGE = format('the safe head can not be read under %s', upper(current_setting('transaction_isolation'))),
-            DETAIL = '{"code": "unsupported_isolation"}',
-            HINT = 'use READ COMMITTED: with one snapshot for head and events, events would be skipped';
+        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
+            'isolation', upper(current_setting('transaction_isolation'))));
     END IF;
     SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
     -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.

@@ -42,12 +42,8 @@ BEGIN
         IF NOT FOUND THEN
             SELECT c.stream_id INTO holder FROM runfold.claims c WHERE c.kind = wanted.kind AND c.key = wanted.key;
             IF holder IS DISTINCT FROM wanted.stream_id THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'RF005',
-                    MESSAGE = format('the claim %s %s is taken', wanted.kind, wanted.key),
-                    DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', wanted.kind, 'key', wanted.key,
-                                                'pointer', wanted.pointer),
-                    HINT = 'release it in its own stream first, or choose another key';
+                PERFORM runfold.refuse('claim_taken', jsonb_build_object(
+                    'kind', wanted.kind, 'key', wanted.key, 'pointer', wanted.pointer));
             END IF;
         END IF;
     END LOOP;

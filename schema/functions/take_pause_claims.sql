@@ -26,12 +26,8 @@ BEGIN
             IF NOT FOUND THEN
                 SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = 'pause' AND c.key = happened.key;
                 IF holder <> happened.pause THEN
-                    RAISE EXCEPTION USING
-                        ERRCODE = 'RF005',
-                        MESSAGE = format('the node is paused already, by %s', holder),
-                        DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', 'pause', 'key', happened.key,
-                                                    'pointer', happened.pointer, 'found', holder),
-                        HINT = 'close that pause first';
+                    PERFORM runfold.refuse('node_paused', jsonb_build_object(
+                        'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
                 END IF;
             END IF;
         ELSIF happened.type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled') THEN

@@ -849,6 +849,19 @@ COMMENT ON COLUMN runfold.rebuilds.folded IS 'Whether all slices are done and th
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuilds TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.refusals (
+    name text COLLATE "C" PRIMARY KEY,
+    sqlstate text NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    hint text
+);
+
+COMMENT ON TABLE runfold.refusals IS 'What runfold.refuse raises, generated from runfold.errors. Faults of appends are in runfold.faults.';
+COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fact.';
+
+GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 -- Verifications of a sample are told apart from whole ones.
 CREATE TABLE runfold.sample_verifications (
     projection text PRIMARY KEY,
@@ -1436,6 +1449,26 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_a_uuid', '{at} is not a UUID: {found}', 'Send 8-4-4-4-12 hexadecimal digits.'),
     ('not_a_timestamp', '{at} is not a timestamp with zone: {found}', 'Send RFC 3339 with a zone, microseconds at most, years 0001 to 9999: 2026-01-31T12:00:00Z.');
 
+INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
+    ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
+    ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
+    ('stream_unavailable', 'RF003', 'stream_unavailable', 'the stream {stream_id} can not be used by this tenant', 'choose another stream id: each stream has one tenant'),
+    ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'give another command its own command_id'),
+    ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are stored already, others are new', 'send a call again exactly as it was, and give new events new ids'),
+    ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is stored already with another body, place or stream', 'send a call again exactly as it was, and give new events new ids'),
+    ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in its own stream first, or choose another key'),
+    ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
+    ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head can not be read under {isolation}', 'use READ COMMITTED: with one snapshot for head and events, events would be skipped'),
+    ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
+    ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),
+    ('discard_immutable', 'RF008', 'log_immutable', 'what was discarded is on record for ever: {operation} on runfold.discarded_events is refused', 'append an event that says what the discarded one should have said'),
+    ('batch_not_settled', 'RF013', 'projection_escaped', 'a projection of the group {group_name} ended its transaction before the checkpoint moved', 'a projection neither commits nor rolls back'),
+    ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has begun a batch already', NULL),
+    ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has begun no batch of the group {group_name}', 'a projection neither commits nor rolls back'),
+    ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: go on from its max_tracking_id'),
+    ('category_taken', 'RF015', 'category_taken', 'the category {category} belongs to {holder} already', 'give the application another name'),
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'was an older log restored? read from a position that it holds, or what is appended up to there is passed by');
+
 CREATE FUNCTION runfold.log_end() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(max(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint), 1)
@@ -1447,51 +1480,29 @@ COMMENT ON FUNCTION runfold.log_end IS
 REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.refuse_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF008',
-        MESSAGE = format('the log is append-only: %s on %I.%I is refused', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME),
-        DETAIL = '{"code": "log_immutable"}',
-        HINT = 'append an event that corrects what the earlier one said';
-END
-$$;
-COMMENT ON FUNCTION runfold.refuse_change IS
-    'Trigger: refuses every change of a recorded event.';
-REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
-
-CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    issued bigint;
-    next_from bigint;
-    made integer := 0;
-    partition text;
+    said runfold.refusals;
+    given constant jsonb := facts || words;
+    detail text;
+    message text;
 BEGIN
-    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 3);
-    SELECT last_value INTO issued FROM runfold.events_position;
-    next_from := runfold.log_end();
-    WHILE next_from <= issued + spare * size LOOP
-        partition := 'events_' || lpad(next_from::text, 12, '0');
-        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
-                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
-                       partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
-                       partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
-        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
-                       ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
-        next_from := next_from + size;
-        made := made + 1;
-    END LOOP;
-    RETURN made;
+    SELECT * INTO STRICT said FROM runfold.refusals r WHERE r.name = refusal;
+    detail := jsonb_build_object('code', said.code) || facts;
+    -- In one pass: a value may look like a name in braces.
+    message := (SELECT string_agg(m.part[1] || coalesce(given ->> m.part[2], ''), '' ORDER BY m.n)
+                  FROM regexp_matches(said.message, '([^{]*)(?:\{(\w+)\})?', 'g') WITH ORDINALITY AS m (part, n));
+    IF said.hint IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = said.sqlstate, MESSAGE = message, DETAIL = detail;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = said.sqlstate, MESSAGE = message, DETAIL = detail, HINT = said.hint;
 END
 $$;
-COMMENT ON FUNCTION runfold.ensure_partitions IS
-    'Makes partitions of the log well ahead of its head.';
-REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+COMMENT ON FUNCTION runfold.refuse IS
+    'Raises a refusal of the catalogue, with its facts in DETAIL.';
+REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -1528,11 +1539,7 @@ BEGIN
     -- The session remembers the end of the log: partitions are only added.
     IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
        AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF007',
-            MESSAGE = format('the log has no partition for position %s', last),
-            DETAIL = jsonb_build_object('code', 'log_full', 'position', last),
-            HINT = 'run a worker, or SELECT runfold.ensure_partitions()';
+        PERFORM runfold.refuse('log_full', jsonb_build_object('position', last));
     END IF;
     RETURN last;
 END
@@ -1579,15 +1586,10 @@ BEGIN
         OR s.payload IS DISTINCT FROM decode(x.e ->> 'payload', 'base64')
      ORDER BY (s.event_id IS NULL) DESC, a.n, x.n LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF004',
-            MESSAGE = CASE WHEN some_are_new THEN 'some event ids of this call are stored already, others are new'
-                           ELSE format('event %s is stored already with another body, place or stream', differing.event_id) END,
-            DETAIL = jsonb_build_object(
-                'code', CASE WHEN some_are_new THEN 'event_ids_mixed' ELSE 'event_id_conflict' END,
-                'pointer', format('/%s/events/%s/event_id', differing.append - 1, differing.event - 1),
-                'found', differing.event_id),
-            HINT = 'send a call again exactly as it was, and give new events new ids';
+        PERFORM runfold.refuse(
+            CASE WHEN some_are_new THEN 'event_ids_mixed' ELSE 'event_id_conflict' END,
+            jsonb_build_object('pointer', format('/%s/events/%s/event_id', differing.append - 1, differing.event - 1),
+                               'found', differing.event_id));
     END IF;
     -- An append's positions and versions are adjacent: its first event tells where it ended.
     RETURN QUERY
@@ -1687,12 +1689,8 @@ BEGIN
         IF NOT FOUND THEN
             SELECT c.stream_id INTO holder FROM runfold.claims c WHERE c.kind = wanted.kind AND c.key = wanted.key;
             IF holder IS DISTINCT FROM wanted.stream_id THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'RF005',
-                    MESSAGE = format('the claim %s %s is taken', wanted.kind, wanted.key),
-                    DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', wanted.kind, 'key', wanted.key,
-                                                'pointer', wanted.pointer),
-                    HINT = 'release it in its own stream first, or choose another key';
+                PERFORM runfold.refuse('claim_taken', jsonb_build_object(
+                    'kind', wanted.kind, 'key', wanted.key, 'pointer', wanted.pointer));
             END IF;
         END IF;
     END LOOP;
@@ -1723,12 +1721,8 @@ BEGIN
             IF NOT FOUND THEN
                 SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = 'pause' AND c.key = happened.key;
                 IF holder <> happened.pause THEN
-                    RAISE EXCEPTION USING
-                        ERRCODE = 'RF005',
-                        MESSAGE = format('the node is paused already, by %s', holder),
-                        DETAIL = jsonb_build_object('code', 'claim_taken', 'kind', 'pause', 'key', happened.key,
-                                                    'pointer', happened.pointer, 'found', holder),
-                        HINT = 'close that pause first';
+                    PERFORM runfold.refuse('node_paused', jsonb_build_object(
+                        'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
                 END IF;
             END IF;
         ELSIF happened.type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled') THEN
@@ -3150,12 +3144,8 @@ BEGIN
         END IF;
         IF tenants[i] IS DISTINCT FROM stood.user_id THEN
             IF tenants[i] IS NOT NULL THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'RF003',
-                    MESSAGE = format('the stream %s can not be used by this tenant', names[i]),
-                    DETAIL = jsonb_build_object('code', 'stream_unavailable', 'pointer', format('/%s/user_id', i - 1),
-                                                'stream_id', names[i]),
-                    HINT = 'choose another stream id: each stream has one tenant';
+                PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', names[i]));
             END IF;
             tenants[i] := stood.user_id;
         END IF;
@@ -3172,11 +3162,7 @@ BEGIN
         SELECT c.digest, c.result INTO stood FROM runfold.commands c WHERE c.command_id = append_events.command_id;
         IF FOUND THEN
             IF stood.digest <> digest THEN
-                RAISE EXCEPTION USING
-                    ERRCODE = 'RF004',
-                    MESSAGE = format('command %s was recorded with another body', command_id),
-                    DETAIL = jsonb_build_object('code', 'command_id_conflict', 'command_id', command_id),
-                    HINT = 'give another command its own command_id';
+                PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
             END IF;
             RETURN QUERY
             SELECT r.stream_id, r.version, r.first_position, r.last_position, true
@@ -3202,13 +3188,9 @@ BEGIN
         RETURN;
     END IF;
     IF conflict IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF002',
-            MESSAGE = format('%s is at version %s, expected %s', names[conflict], versions[conflict], conflict_expected),
-            DETAIL = jsonb_build_object('code', 'version_conflict', 'pointer', format('/%s/expected_version', conflict - 1),
-                                        'stream_id', names[conflict], 'version', versions[conflict],
-                                        'expected_version', conflict_expected),
-            HINT = 'reload and retry';
+        PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', names[conflict],
+            'version', versions[conflict], 'expected_version', conflict_expected));
     END IF;
     IF deploys OR call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases') THEN
         PERFORM runfold.take_claims(call);
@@ -3267,11 +3249,7 @@ BEGIN
             ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             -- Recorded meanwhile by a call to other streams: the same streams would have waited for each other above.
-            RAISE EXCEPTION USING
-                ERRCODE = 'RF004',
-                MESSAGE = format('command %s was recorded with another body', command_id),
-                DETAIL = jsonb_build_object('code', 'command_id_conflict', 'command_id', command_id),
-                HINT = 'give another command its own command_id';
+            PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
         END IF;
     END IF;
 
@@ -3648,12 +3626,8 @@ BEGIN
                      AND t.notification_id = record_tracking.notification_id AND t.call_id = record_tracking.call_id) THEN
         RETURN true;
     END IF;
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF014',
-        MESSAGE = format('%s has followed %s to notification %s or beyond', tracker, application_name, notification_id),
-        DETAIL = jsonb_build_object('code', 'already_tracked', 'tracker', tracker, 'application_name', application_name,
-                                    'notification_id', notification_id),
-        HINT = 'another process did this already: go on from its max_tracking_id';
+    PERFORM runfold.refuse('already_tracked', jsonb_build_object(
+        'tracker', tracker, 'application_name', application_name, 'notification_id', notification_id));
 END
 $$;
 COMMENT ON FUNCTION runfold.record_tracking IS
@@ -3819,12 +3793,9 @@ BEGIN
             repeated := true;
             RETURN;
         END IF;
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF002',
-            MESSAGE = format('%s is at version %s, expected %s', stream_ids[conflict], conflict_version, first_versions[conflict] - 1),
-            DETAIL = jsonb_build_object('code', 'version_conflict', 'stream_id', stream_ids[conflict], 'version', conflict_version,
-                                        'expected_version', first_versions[conflict] - 1),
-            HINT = 'reload and retry';
+        PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+            'stream_id', stream_ids[conflict], 'version', conflict_version,
+            'expected_version', first_versions[conflict] - 1));
     END IF;
 
     -- 2. What may wait for others: the tracker's row, the event ids.
@@ -3911,14 +3882,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 #variable_conflict use_variable
 BEGIN
     IF NOT runfold.may_fold(group_name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501', MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
     IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013', MESSAGE = 'this transaction has begun a batch already',
-            DETAIL = '{"code": "projection_escaped"}';
+        PERFORM runfold.refuse('batch_begun_already');
     END IF;
     UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
@@ -4089,16 +4057,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 #variable_conflict use_variable
 BEGIN
     IF NOT runfold.may_fold(group_name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501', MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     IF EXISTS (SELECT FROM runfold.user_groups g
                 WHERE g.group_name = group_name AND g.batch IS DISTINCT FROM pg_current_xact_id()) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013',
-            MESSAGE = format('this transaction has begun no batch of the group %s', group_name),
-            DETAIL = '{"code": "projection_escaped"}',
-            HINT = 'a projection neither commits nor rolls back';
+        PERFORM runfold.refuse('batch_not_begun', words => jsonb_build_object('group_name', group_name));
     END IF;
 END
 $$;
@@ -4123,8 +4086,7 @@ BEGIN
      WHERE e.position = "position" AND e.stream_id = allowed.stream_id
     RETURNING d.stream_version, d.type INTO stream_version, type;
     IF NOT FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = '42501',
+        RAISE insufficient_privilege USING
             MESSAGE = format('no operator has allowed this session to discard the event at position %s in the group %s',
                              "position", group_name),
             HINT = 'runfold parked discard';
@@ -4188,6 +4150,49 @@ COMMENT ON FUNCTION runfold.ensure_log_partitions IS
     'Makes the monthly partitions of workflow_execution_logs ahead of time.';
 REVOKE ALL ON FUNCTION runfold.ensure_log_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_log_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
+        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_change IS
+    'Trigger: refuses every change of a recorded event.';
+REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
+
+CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+    next_from bigint;
+    made integer := 0;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 3);
+    SELECT last_value INTO issued FROM runfold.events_position;
+    next_from := runfold.log_end();
+    WHILE next_from <= issued + spare * size LOOP
+        partition := 'events_' || lpad(next_from::text, 12, '0');
+        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
+                       partition, next_from, next_from + size);
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+                       partition, next_from, next_from + size);
+        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
+        next_from := next_from + size;
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION runfold.ensure_partitions IS
+    'Makes partitions of the log well ahead of its head.';
+REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
@@ -4331,11 +4336,8 @@ BEGIN
         RETURN (SELECT position FROM runfold.published_head);
     END IF;
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF006',
-            MESSAGE = format('the safe head can not be read under %s', upper(current_setting('transaction_isolation'))),
-            DETAIL = '{"code": "unsupported_isolation"}',
-            HINT = 'use READ COMMITTED: with one snapshot for head and events, events would be skipped';
+        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
+            'isolation', upper(current_setting('transaction_isolation'))));
     END IF;
     SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
     -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
@@ -4734,11 +4736,7 @@ BEGIN
     IF after > head AND NOT pg_is_in_recovery() THEN
         SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
         IF after > issued THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'RF016',
-                MESSAGE = format('position %s lies ahead of the log, which ends at %s', after, issued),
-                DETAIL = jsonb_build_object('code', 'checkpoint_ahead', 'position', after, 'head', issued)::text,
-                HINT = 'was an older log restored? read from a position that it holds, or what is appended up to there is passed by';
+            PERFORM runfold.refuse('checkpoint_ahead', jsonb_build_object('position', after, 'head', issued));
         END IF;
     END IF;
     RETURN QUERY
@@ -4791,11 +4789,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE SET call_id = excluded.call_id WHERE s.call_id = excluded.call_id;
     GET DIAGNOSTICS recorded = ROW_COUNT;
     IF recorded < cardinality(versions) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF002',
-            MESSAGE = 'there is a snapshot of that version already',
-            DETAIL = jsonb_build_object('code', 'snapshot_exists', 'category', category),
-            HINT = 'use it, or delete it first';
+        PERFORM runfold.refuse('snapshot_exists', jsonb_build_object('category', category));
     END IF;
 END
 $$;
@@ -4807,11 +4801,7 @@ GRANT EXECUTE ON FUNCTION runfold.record_snapshots TO runfold_engine, runfold_op
 CREATE FUNCTION runfold.refuse_undiscarding() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF008',
-        MESSAGE = format('what was discarded is on record for ever: %s on runfold.discarded_events is refused', TG_OP),
-        DETAIL = '{"code": "log_immutable"}',
-        HINT = 'append an event that says what the discarded one should have said';
+    PERFORM runfold.refuse('discard_immutable', words => jsonb_build_object('operation', TG_OP));
 END
 $$;
 COMMENT ON FUNCTION runfold.refuse_undiscarding IS
@@ -4823,11 +4813,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM runfold.user_groups g
                 WHERE g.group_name = NEW.group_name AND g.batch = pg_current_xact_id() AND NOT g.settled) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF013',
-            MESSAGE = format('a projection of the group %s ended its transaction before the checkpoint moved', NEW.group_name),
-            DETAIL = '{"code": "projection_escaped"}',
-            HINT = 'a projection neither commits nor rolls back';
+        PERFORM runfold.refuse('batch_not_settled', words => jsonb_build_object('group_name', NEW.group_name));
     END IF;
     RETURN NULL;
 END
@@ -4889,11 +4875,7 @@ BEGIN
         END IF;
     END IF;
     IF lower(holder) <> lower(name) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'RF015',
-            MESSAGE = format('the category %s belongs to %s already', category, holder),
-            DETAIL = jsonb_build_object('code', 'category_taken', 'category', category, 'holder', holder),
-            HINT = 'give the application another name';
+        PERFORM runfold.refuse('category_taken', jsonb_build_object('category', category, 'holder', holder));
     END IF;
 END
 $$;

@@ -147,6 +147,7 @@ def test_files_that_differ_from_the_manifest_are_refused_before_anything_runs(
         assert row == (None, None)
 
 
+@pytest.mark.process
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
     checked = subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=folder, check=False)
     assert checked.returncode == 0
@@ -274,6 +275,7 @@ def test_nobody_is_granted_what_a_migration_did_not_grant(connection: psycopg.Co
     assert to_tenants == [], "tenants read only what row security guards"
 
 
+@pytest.mark.database  # it asks for a server that is away
 def test_an_unreachable_server_is_said_to_be_so(schema_copy: Path) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         migrate("postgresql://nobody@127.0.0.1:1/nothing", folder=schema_copy)

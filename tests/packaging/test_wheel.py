@@ -23,6 +23,8 @@ from runfold.database.server import EmbeddedServer
 from tests.fixtures.servers import remove
 from tests.interop.xes_files import trace_of, write_log
 
+pytestmark = pytest.mark.process
+
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "src" / "runfold"
 DEVELOPERS_ONLY = ("generate_sync.py", "database/sources/")

@@ -1,9 +1,9 @@
 """The vocabulary as PostgreSQL needs it, generated from the models into `schema/generated/`.
 
-`python -m runfold.events.sql --write schema/generated` writes the catalogue of faults, the event types with their
-fields (what the exact check walks), and `runfold.event_is_valid` (what every append is checked with, quickly). When
-the models change, write these files again and then a migration: `make generated`, `make migration NAME=...`. Tests
-compare the files, and a migrated database, with the models.
+`python -m runfold.events.sql --write schema/generated` writes the catalogues of faults and of refusals, the event types
+with their fields (what the exact check walks), and `runfold.event_is_valid` (what every append is checked with,
+quickly). When the models change, write these files again and then a migration: `make generated`, `make migration
+NAME=...`. Tests compare the files, and a migrated database, with the models.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from runfold.errors import REFUSALS
 from runfold.events import CATEGORIES, VOCABULARY, Event
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
@@ -35,6 +36,11 @@ def _array(values: tuple[str, ...]) -> str:
 def fault_rows() -> list[tuple[str, str, str]]:
     """Return the rows of `runfold.faults`."""
     return [(code, fault.message, fault.hint) for code, fault in FAULTS.items()]
+
+
+def refusal_rows() -> list[tuple[str, str | None, str, str, str | None]]:
+    """Return the rows of `runfold.refusals`."""
+    return [(name, one.error.sqlstate, one.code or name, one.message, one.hint) for name, one in REFUSALS.items()]
 
 
 def type_rows() -> list[tuple[str, str, int]]:
@@ -181,6 +187,11 @@ _FREQUENT = ("NodeStarted", "NodeSucceeded", "NodeScheduled")
 def generated() -> dict[str, str]:
     """Return the files of `schema/generated/` by their names."""
     faults = _insert("faults", "code, message, hint", (f"({', '.join(map(literal, row))})" for row in fault_rows()))
+    refusals = _insert(
+        "refusals",
+        "name, sqlstate, code, message, hint",
+        (f"({', '.join(map(literal, row))})" for row in refusal_rows()),
+    )
     types = _insert(
         "event_types",
         "category, type, schema_version, closed",
@@ -197,6 +208,7 @@ def generated() -> dict[str, str]:
     )
     return {
         "rows/faults.sql": faults,
+        "rows/refusals.sql": refusals,
         "rows/event_types.sql": types,
         "rows/event_fields.sql": fields,
         "functions/event_is_valid.sql": _validity_function(),

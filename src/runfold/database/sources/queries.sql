@@ -1,3 +1,4 @@
+-- name: keyed_tables
 -- The tables of runfold that have a primary key: name, columns of the key, all columns but times.
 SELECT format('runfold.%s', c.relname),
        (SELECT array_agg(a.attname::text ORDER BY k.n)
