@@ -124,7 +124,7 @@ def test_a_stream_whose_rows_were_deleted_meanwhile_is_folded_from_its_beginning
 def test_control_folding_only_what_waits_is_not_enough(
     log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.projections.folding.projector.can_replay", lambda group: False)
+    monkeypatch.setattr("runfold.projections.reconciling.retry.can_replay", lambda group: False)
     parked_while_its_workflow_is_deleted(log, database_url)
     with pytest.raises(AssertionError, match=r"differ|UniqueViolation|is None"):
         assert_retried(log, database_url, "execution-sick", "execution")
