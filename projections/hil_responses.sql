@@ -9,7 +9,7 @@
 -- depends_on: interactions_of_responses
 -- streams_of_row: streams_of_response
 -- reads: human_interactions
--- events: ResponseReceived, ResponseMatched, ResponseFilteredOut, ResponseErrored, ResponseReopened, WorkflowDeleted
+-- events: moves of response, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- The first ResponseReceived makes the row. After it every event applies, until a match ends it. What is matched must stand before

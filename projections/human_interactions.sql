@@ -4,8 +4,7 @@
 -- table: public.human_interactions
 -- key: id
 -- stream_key: id
--- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
---   InteractionFailed, InteractionReopened, InteractionCanceled, WorkflowDeleted
+-- events: moves of interaction, InteractionNotified, InteractionReminderSent, WorkflowDeleted
 -- barriers: WorkflowDeleted
 -- barriers_affect: interactions_of_deleted_workflows
 

@@ -1,4 +1,4 @@
-"""Users' groups as a test wants them, whatever the contract says of their statements."""
+"""User groups with any statements, even those that the contract refuses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HONEST = "INSERT INTO mine (id) SELECT b.stream_id FROM batch b"
 
 
 def text(body: str = HONEST, *, name: str = "mine", events: str = "ExecutionCreated") -> str:
-    """A projection file that breaks nothing."""
+    """Return a projection file that keeps the contract."""
     return (
         f"-- name: {name}\n-- version: 1\n-- group: {name}\n-- table: projections.{name}\n-- key: id\n"
         f"-- stream_key: id\n-- events: {events}\n\n{body};\n"
@@ -33,28 +33,28 @@ def text(body: str = HONEST, *, name: str = "mine", events: str = "ExecutionCrea
 
 
 def smuggled(statements: Sequence[str], *, name: str = "mine") -> Projection:
-    """A projection whose statements the contract never saw."""
+    """Return a projection with statements that the contract never saw."""
     honest = parse_projection(text(HONEST.replace("mine", name), name=name), expected_name=name)
     return replace(honest, statements=tuple(Statement(each, honest.events) for each in statements))
 
 
 def user_settings(url: str, **changes: Any) -> Settings:
-    """Settings with the login that folds users' projections in this database."""
+    """Return settings with the login that folds user projections in this database."""
     return load_settings(database_url=url, projections_url=login_of_users(url), **changes)
 
 
 def user_login(url: str, **settings: Any) -> UserLogin:
-    """The login of users' projections in this database."""
+    """Return the login of users' projections in this database."""
     return UserLogin(user_settings(url, **settings), ("public.workflow_executions",))
 
 
 def user_group(*projections: Projection) -> Group:
-    """A user's group of these projections."""
+    """Return a user's group of these projections."""
     return Group(projections[0].group, projections, of_user=True)
 
 
 def epoch(connection: psycopg.Connection[Any]) -> int:
-    """The epoch of the worker that led last."""
+    """Return the epoch of the last leader."""
     row = connection.execute("SELECT epoch FROM runfold.leader").fetchone()
     assert row is not None
     return int(row[0])
@@ -65,7 +65,7 @@ Stopped = list[tuple[str, str, str]]
 
 @contextmanager
 def user_projector(url: str, group: Group) -> Iterator[tuple[Projector, Stopped]]:
-    """What folds the group for a worker; and what it says of groups that are stopped."""
+    """Yield the object that folds the group for a worker, and a list of stopped groups."""
     stopped: Stopped = []
     with user_login(url).open() as own, psycopg.connect(url, autocommit=True) as notes:
         own.execute(FOLD_SESSION)
@@ -76,7 +76,7 @@ def user_projector(url: str, group: Group) -> Iterator[tuple[Projector, Stopped]
 
 @contextmanager
 def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[Projector]:
-    """What it would be without a login of its own: the worker's connection, as it is or under SET ROLE."""
+    """Yield a projector without its own login: on the worker's connection, as it is or under SET ROLE."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
         register_group(connection, group)
@@ -90,12 +90,12 @@ def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[P
 
 
 def no_login(group: Group) -> Group:
-    """The same group, taken for one of runfold's."""
+    """Return the same group as one of runfold's."""
     return replace(group, of_user=False)
 
 
 def refused(action: Callable[[], object]) -> BaseException | None:
-    """What an action raised, if anything."""
+    """Return the error of an action, or None."""
     try:
         action()
     except Exception as exc:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import psycopg
-
+from runfold.database.connections import Connect
 from runfold.errors import ProjectionEscaped, RebuildFailed
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.folding.ledger import Ledger
@@ -24,8 +22,6 @@ statement = runtime_sql("runfold.projections")
 __all__ = ["DEFAULT_JOBS", "Progress", "Rebuilt", "rebuild"]
 
 log = logging.getLogger(__name__)
-
-Connect = Callable[[], "psycopg.Connection[Any]"]
 
 DEFAULT_JOBS = 2
 _ATTEMPTS = 6
