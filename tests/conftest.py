@@ -1,4 +1,4 @@
-"""What all tests share: servers and databases, one family of fixtures a file in `tests/fixtures/`."""
+"""The fixtures of all tests: servers and databases, one family in each file of `tests/fixtures/`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.databases"]
+pytest_plugins = ["tests.fixtures.marks", "tests.fixtures.memory", "tests.fixtures.servers", "tests.fixtures.databases"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""Nothing is kept twice by hand: the synchronous modules are what the generator makes of the asynchronous ones."""
+"""The synchronous modules equal the generator's result from the asynchronous ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from runfold import generate_sync
 from runfold.generate_sync import HEADER, generate, sources, twin_of
+
+pytestmark = pytest.mark.process
 
 PROJECT = Path(__file__).parents[2]
 

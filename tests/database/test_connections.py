@@ -1,4 +1,4 @@
-"""PostgreSQL's errors arrive as runfold's, by their SQLSTATE, with their facts."""
+"""PostgreSQL's errors are mapped to runfold's by their SQLSTATE, with their facts."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ def test_an_sqlstate_has_its_class_and_the_others_pass(
         connection.execute(statement)  # type: ignore[arg-type]
 
 
+@pytest.mark.database  # it asks for a server that is away
 def test_a_server_that_is_away_is_unavailable_and_worth_a_retry() -> None:
     with pytest.raises(errors.DatabaseUnavailable) as caught:
         connect("postgresql://nobody@127.0.0.1:1/nothing", load_settings())
@@ -85,7 +86,7 @@ def test_a_given_url_is_taken_as_it_is() -> None:
 
 def test_a_setting_out_of_its_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNFOLD_POOL_MAX_SIZE", "many")
-    with pytest.raises(errors.InvalidInput, match="RUNFOLD_POOL_MAX_SIZE is not usable"):
+    with pytest.raises(errors.InvalidInput, match="RUNFOLD_POOL_MAX_SIZE is not valid"):
         load_settings()
 
 

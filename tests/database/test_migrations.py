@@ -1,4 +1,4 @@
-"""Migrations: applied once, whoever runs them, however often and however they end."""
+"""Migrations are applied once, with any number of migrators, runs and kills."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MIGRATE = (
 
 
 def migrator_of(url: str, folder: Path) -> list[str]:
-    """The command of a process of its own that migrates."""
+    """Return the command of a process that migrates."""
     return [sys.executable, "-c", MIGRATE, url, str(folder)]
 
 
@@ -40,7 +40,7 @@ def folder(in_three: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def fresh_catalogs(server_url: str, template_database: str, postgres_bin: Path) -> str:
-    """What a migration that nothing disturbed makes."""
+    """The catalogs after an undisturbed migration."""
     return catalogs(with_database(server_url, template_database), postgres_bin)
 
 
@@ -147,6 +147,7 @@ def test_files_that_differ_from_the_manifest_are_refused_before_anything_runs(
         assert row == (None, None)
 
 
+@pytest.mark.process
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
     checked = subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=folder, check=False)
     assert checked.returncode == 0
@@ -274,6 +275,7 @@ def test_nobody_is_granted_what_a_migration_did_not_grant(connection: psycopg.Co
     assert to_tenants == [], "tenants read only what row security guards"
 
 
+@pytest.mark.database  # it asks for a server that is away
 def test_an_unreachable_server_is_said_to_be_so(schema_copy: Path) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         migrate("postgresql://nobody@127.0.0.1:1/nothing", folder=schema_copy)
@@ -294,7 +296,7 @@ def test_check_reports_and_changes_nothing(empty_database_url: str, database_url
 def test_a_migrator_killed_with_all_its_processes_leaves_what_a_rerun_completes(
     server_url: str, folder: Path, in_three: Path, postgres_bin: Path, undisturbed: str
 ) -> None:
-    """SIGKILL to the process group in the middle of a statement: the wait for our advisory lock."""
+    """SIGKILL to the process group in the middle of a statement: the wait for the advisory lock."""
     url = create_database(server_url)
     third = migrations(folder)[2].path
     third.write_text(third.read_text().replace("-- migrate:up", "-- migrate:up\nSELECT pg_advisory_xact_lock(4711);"))

@@ -1,4 +1,4 @@
-"""An aggregate folds what its category's events do, as their classes say it."""
+"""An aggregate folds the effects of its category's events, as their classes define them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_an_aggregate_folds_what_moves_it_and_no_type_that_it_has_not(aggregate:
 
 def test_the_fold_of_a_new_event_follows_from_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
     class InteractionWithdrawn(events.InteractionEvent, moves=INTERACTION.to("cancelled")):
-        """Who asked does not want to know any more."""
+        """The asker no longer needs the answer."""
 
     monkeypatch.setitem(VOCABULARY, "InteractionWithdrawn", InteractionWithdrawn)
     fold = folds_of("interaction", moves_status, {})["InteractionWithdrawn"]

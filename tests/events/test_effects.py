@@ -1,4 +1,4 @@
-"""An event's class says what the event does, and nothing else has to name it."""
+"""The class of an event defines its effect, and nothing else names it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_machine_is_moved_to_each_status_that_a_command_reaches() -> None:
 
 def test_a_class_that_is_defined_elsewhere_is_no_event_of_the_vocabulary() -> None:
     class SomethingElse(events.ExecutionEvent, moves=EXECUTION.to("SUCCESS")):
-        """Not of the package."""
+        """An event from outside the package."""
 
     assert SomethingElse.moves is not None
     assert "SomethingElse" not in VOCABULARY
@@ -89,7 +89,7 @@ def test_a_class_that_is_defined_elsewhere_is_no_event_of_the_vocabulary() -> No
 
 def test_a_move_is_not_inherited() -> None:
     class StartedSomehow(events.NodeStarted):
-        """A subclass that says nothing."""
+        """A subclass without an effect."""
 
     assert StartedSomehow.moves is None
 

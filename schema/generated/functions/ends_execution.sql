@@ -1,4 +1,6 @@
--- Whether events of a type end their execution; it is inlined where it is asked.
+-- Whether an event of this type ends its execution.
+--
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean

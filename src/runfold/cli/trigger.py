@@ -1,8 +1,8 @@
-"""`runfold trigger`: what begins executions."""
+"""`runfold trigger`: list the triggers that start executions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from runfold.cli._store import open_store
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import one_of
 from runfold.cli.words import trigger_kinds
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(help="Triggers of deployed workflows.", no_args_is_help=True)
 
@@ -24,11 +21,11 @@ def list_(
         typer.Option("--type", help="Only of this type.", metavar="TYPE", autocompletion=trigger_kinds),
     ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="Only with this path, expression, workspace, address or repository.")
+        str | None, typer.Option("--key", help="Only with this path, cron line, workspace, address or repository.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the active triggers by type and key, with the workflows that they begin."""
+    """List the active triggers by type and key, with the workflows that they start."""
     chosen = one_of(subtype, trigger_kinds, "--type")
     with open_store() as store:
         kinds = [kind for kind in trigger_kinds() if chosen in (None, kind)]

@@ -5,10 +5,7 @@ They are read from the vocabulary when an option is given, so that a command's h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
-
-if TYPE_CHECKING:
-    from runfold.events.fields import TriggerSubtype
+from typing import Any, get_args
 
 
 def statuses_of(machine: str) -> tuple[str, ...]:
@@ -25,7 +22,7 @@ def modes() -> tuple[str, ...]:
     return get_args(fields.Mode)
 
 
-def trigger_kinds() -> tuple[TriggerSubtype, ...]:
+def trigger_kinds() -> tuple[Any, ...]:
     """Return the kinds of triggers."""
     from runfold.events import fields
 

@@ -1,4 +1,4 @@
-"""The state of an execution's stream, and what each event changes in it: docs/decisions/002 is the text of it."""
+"""The state of an execution's stream, and the fold of each of its events, as docs/decisions/002 defines them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pause(NamedTuple):
 
 
 class ExecutionState(Aggregate):
-    """What an execution's stream says: the execution, its nodes and its pauses. `Execution` has the commands."""
+    """The state of an execution, its nodes and its pauses. `Execution` has the commands."""
 
     category: ClassVar[str] = "execution"
     _name_field: ClassVar[str] = "execution_id"
@@ -43,13 +43,13 @@ class ExecutionState(Aggregate):
     status: str | None = None
     workflow_id: UUID | None = None
     paused: bool = False
-    """Somebody paused it, and nobody has resumed it."""
+    """Whether it was paused by a command and not resumed since."""
     nodes: Map[str, Node] = Map()
     """Every activation by its name."""
     activations: Map[str, int] = Map()
     """How many activations each node_id has had."""
     scheduled: Map[str, tuple[str, ...]] = Map()
-    """The activations of each node_id that wait for their turn, in their order."""
+    """The activations of each node_id that are scheduled and have not begun, in their order."""
     pauses: Map[str, Pause] = Map()
     """Every pause by its name, closed ones included."""
     open_pauses: Map[str, str] = Map()
@@ -74,7 +74,7 @@ def _status(open_pauses: Map[str, str], *, paused: bool) -> str:
 
 
 def _goes_on(*, paused: bool | None) -> Fold:
-    """The execution moves, and has not ended; `paused` is None where the event says nothing about it."""
+    """Return the fold of an event that does not end the execution; `paused` is None where that stays as it was."""
 
     def fold(state: ExecutionState, _: Data) -> Changes:
         if state.status is None or EXECUTION.has_ended(state.status):

@@ -1,4 +1,4 @@
-"""The aggregate of a response's stream: what came in through a channel, and what it was found to answer."""
+"""The aggregate of a response's stream: a message that came in through a channel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _matched(state: Response, data: Data) -> Changes:
 
 
 class Response(Aggregate):
-    """Something that came in: unprocessed until it is matched, filtered out, or could not be processed."""
+    """A message that came in: unprocessed until it is matched, filtered out, or failed."""
 
     category: ClassVar[str] = "response"
     _name_field: ClassVar[str] = "response_id"
@@ -62,7 +62,7 @@ class Response(Aggregate):
         headers: dict[str, Any] | None = None,
         received_at: datetime | None = None,
     ) -> Self:
-        """Something came in; it is kept as it is."""
+        """Record a message as it came in."""
         self._check(RESPONSE, self.status, "receive", "unprocessed")
         return self._with(
             events.ResponseReceived(
@@ -83,7 +83,7 @@ class Response(Aggregate):
         classifier: str | None = None,
         processed_at: datetime | None = None,
     ) -> Self:
-        """It answers an interaction, of the same workflow."""
+        """Record that the response answers an interaction of the same workflow."""
         self._check(RESPONSE, self.status, "match", "matched")
         return self._with(
             events.ResponseMatched(
@@ -96,7 +96,7 @@ class Response(Aggregate):
         )
 
     def filter_out(self, *, ai_relevance_score: float, ai_reasoning: str, processed_at: datetime | None = None) -> Self:
-        """It answers nothing that was asked."""
+        """Record that the response answers no question."""
         self._check(RESPONSE, self.status, "filter_out", "filtered_out")
         return self._with(
             events.ResponseFilteredOut(
@@ -105,11 +105,11 @@ class Response(Aggregate):
         )
 
     def fail(self, error: str, *, processed_at: datetime | None = None) -> Self:
-        """It could not be processed."""
+        """Record that the response could not be processed."""
         self._check(RESPONSE, self.status, "fail", "error")
         return self._with(events.ResponseErrored(error=error, processed_at=or_now(processed_at)))
 
     def reopen(self, by: str, *, at: datetime | None = None) -> Self:
-        """Process it again, after it failed or was filtered out."""
+        """Open the response again, after it failed or was filtered out."""
         self._check(RESPONSE, self.status, "reopen", "unprocessed")
         return self._with(events.ResponseReopened(by=by, at=or_now(at)))

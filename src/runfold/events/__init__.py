@@ -5,7 +5,7 @@ users register, these streams take the types that are defined here. A class join
 below; nothing else names it.
 """
 
-# ruff: noqa: F403, I001 - each class is exported by its name; the modules stand in the order of the vocabulary
+# ruff: noqa: F403, I001 - each class is exported by its name; the order of the modules is that of the vocabulary
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class DeploymentFailed(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_st
 
 
 class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending"), claims=_ACTIVE_WEBHOOKS):
-    """The workflow has a trigger."""
+    """The workflow got a trigger; it does not fire before it is activated."""
 
     trigger: Name
     node_id: Name | None = None
@@ -96,11 +96,11 @@ class TriggerEvent(DeploymentEvent, claims=_ACTIVE_WEBHOOKS, abstract=True):
 
 
 class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active")):
-    """The trigger fires."""
+    """The trigger was activated: it fires."""
 
 
 class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive")):
-    """The trigger does not fire."""
+    """The trigger was deactivated: it does not fire."""
 
 
 class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed")):
@@ -108,11 +108,11 @@ class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed")):
 
 
 class TriggerRemoved(TriggerEvent):
-    """The workflow has the trigger no more."""
+    """The trigger was removed from the workflow."""
 
 
 class WorkflowDeleted(DeploymentEvent, claims=_ACTIVE_WEBHOOKS):
-    """The workflow is gone: its read rows go, its deployment history stays."""
+    """The workflow was deleted: its read rows go, its deployment history stays."""
 
     at: Timestamp
     by: Text | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Required, TypedDict
+from uuid import UUID
 
 from runfold.events.base import Event
 from runfold.events.claims import Claim
@@ -34,7 +35,7 @@ class ExecutionEvent(Event, abstract=True):
 
 
 class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
-    """An execution exists. Its stream is named after it."""
+    """An execution was created. Its stream is named after it."""
 
     execution_id: Name
     workflow_id: Uuid
@@ -49,21 +50,46 @@ class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
     metadata: Object | None = None
 
 
+class NewExecution(TypedDict, total=False):
+    """What an execution is created with: the fields of ExecutionCreated, but for the id."""
+
+    workflow_id: Required[UUID]
+    """The workflow that it runs."""
+    mode: Required[Mode]
+    """What began it: MANUAL, TRIGGER, WEBHOOK or RETRY."""
+    workflow_version: str | None
+    """The version of the workflow's definition."""
+    deployment_version: int | None
+    """The deployment that put the workflow into service."""
+    trigger_subtype: str | None
+    """The kind of trigger, CRON for instance."""
+    trigger_data: dict[str, Any] | None
+    """What the trigger passed on: the body of a webhook's call, the time of a cron."""
+    triggered_by: str | None
+    """The person or system that began it."""
+    parent_execution_id: str | None
+    """The execution that this one is a part of."""
+    retry_of: str | None
+    """The execution that this one does again."""
+    metadata: dict[str, Any] | None
+    """The first metadata; `set_metadata` sets more."""
+
+
 class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
-    """The execution runs; the first start_time stays."""
+    """The execution began to run; the first start_time stays."""
 
     start_time: EpochMs
 
 
 class ExecutionPaused(ExecutionEvent, moves=EXECUTION.to("PAUSED")):
-    """Somebody paused the execution."""
+    """A person or system paused the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
 class ExecutionResumed(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
-    """Somebody resumed the execution."""
+    """A person or system resumed the execution."""
 
     by: Text | None = None
     reason: Text | None = None
@@ -86,7 +112,7 @@ class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR")):
 
 
 class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED")):
-    """Somebody ended the execution."""
+    """A person or system ended the execution."""
 
     end_time: EpochMs
     by: Text | None = None
@@ -100,7 +126,7 @@ class ExecutionTimedOut(ExecutionEvent, moves=EXECUTION.to("TIMEOUT")):
 
 
 class ExecutionDeclaredLost(ExecutionEvent, moves=EXECUTION.to("ERROR")):
-    """A detector gave the execution up: its engine was last seen at last_seen."""
+    """A detector declared the execution lost: its engine was last seen at last_seen."""
 
     end_time: EpochMs
     detector: Text
@@ -121,7 +147,7 @@ class NodeEvent(ExecutionEvent, abstract=True):
 
 
 class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
-    """An activation waits for its turn."""
+    """An activation of a node was planned; it has not begun."""
 
     node_type: Text100
     node_name: Text255 | None = None
@@ -131,8 +157,21 @@ class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
     parent_activation: Name | None = None
 
 
+class NodeDetails(TypedDict, total=False):
+    """What describes an activation of a node beside its type: fields of NodeScheduled and NodeStarted."""
+
+    node_name: str | None
+    """The name that people read."""
+    node_subtype: str | None
+    """What the node does more exactly than its type says."""
+    max_retries: int | None
+    """How many attempts may follow the first."""
+    iteration: int | None
+    """Which round of a loop it is, from 0."""
+
+
 class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):
-    """An attempt of an activation runs."""
+    """An attempt of an activation began."""
 
     attempt: Attempt
     start_time: EpochMs
@@ -149,13 +188,13 @@ class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING")):
 
 
 class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT")):
-    """The activation waits for input."""
+    """The activation began to wait for input."""
 
     pause: Name | None = None
 
 
 class NodeContinued(NodeEvent, moves=NODE.to("RUNNING")):
-    """The activation goes on after waiting."""
+    """The activation continued after waiting."""
 
     pause: Name | None = None
 
@@ -176,7 +215,7 @@ class NodeFailed(NodeEvent, moves=NODE.to("ERROR")):
 
 
 class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED")):
-    """The activation did not run."""
+    """The activation was skipped: it did not run."""
 
     node_type: Text100 | None = None
     end_time: EpochMs
@@ -196,7 +235,7 @@ class PauseOpened(
     moves=PAUSE.to("active"),
     claims=Claim("pause", key="paused_node_id", name="pause", within=EXECUTION, refusal="node_paused"),
 ):
-    """The execution waits at a node, which has one open pause."""
+    """The execution began to wait at a node, which has one open pause."""
 
     pause: Name
     paused_node_id: Name
@@ -208,7 +247,7 @@ class PauseOpened(
 
 
 class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
-    """What the pause waited for came."""
+    """The pause ended because what it waited for came."""
 
     pause: Name
     resumed_at: Timestamp
@@ -217,7 +256,7 @@ class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
 
 
 class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
-    """What the pause waited for did not come in time."""
+    """The pause ended because its time ran out."""
 
     pause: Name
     at: Timestamp
@@ -225,7 +264,7 @@ class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
 
 
 class PauseCanceled(ExecutionEvent, moves=PAUSE.to("cancelled")):
-    """The pause is not waited for any more."""
+    """The pause was canceled."""
 
     pause: Name
     at: Timestamp

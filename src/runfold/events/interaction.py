@@ -1,8 +1,9 @@
-"""The interaction stream `interaction-<id>`: what people are asked, and what they answer."""
+"""The interaction stream `interaction-<id>`: a question to a person, and its answer."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Required, TypedDict
 
 from runfold.events.base import Event
 from runfold.events.fields import (
@@ -28,7 +29,7 @@ class InteractionEvent(Event, abstract=True):
 
 
 class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
-    """Somebody is asked for something."""
+    """A person was asked."""
 
     workflow_id: Uuid
     execution_id: Name
@@ -43,8 +44,27 @@ class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
     pause: Name | None = None
 
 
+class InteractionRequest(TypedDict, total=False):
+    """What a person is asked, and how: fields of InteractionRequested."""
+
+    interaction_type: Required[InteractionType]
+    """approval, input, selection or review."""
+    channel_type: Required[Channel]
+    """slack, email, webhook or in_app."""
+    request_data: Required[dict[str, Any]]
+    """The question as the channel shows it. `timeout_action` in it is recorded when time runs out."""
+    priority: InteractionPriority
+    """low, normal, high or critical; normal if it is not given."""
+    timeout_at: datetime | None
+    """When the question times out; never if it is not given."""
+    correlation_id: str | None
+    """A text that the channel sends back with the answer."""
+    tags: list[str] | None
+    """Words to find the question by."""
+
+
 class InteractionNotified(InteractionEvent):
-    """The request was sent through its channel."""
+    """The question was sent through its channel."""
 
     at: Timestamp
 
@@ -56,7 +76,7 @@ class InteractionReminderSent(InteractionEvent):
 
 
 class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
-    """The answer came."""
+    """The person answered."""
 
     response_id: Uuid | None = None
     response_data: GivenJson
@@ -65,28 +85,28 @@ class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
 
 
 class InteractionTimedOut(InteractionEvent, moves=INTERACTION.to("timeout")):
-    """No answer came in time."""
+    """No answer came in time: the question ended."""
 
     at: Timestamp
     action: Text
 
 
 class InteractionFailed(InteractionEvent, moves=INTERACTION.to("error")):
-    """The request could not be made."""
+    """The question could not be sent."""
 
     at: Timestamp
     error: Text
 
 
 class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending")):
-    """A failed request is open again."""
+    """A question that could not be sent was opened again."""
 
     at: Timestamp
     by: Text
 
 
 class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled")):
-    """The answer is not needed any more."""
+    """The question was withdrawn: its answer is not needed any more."""
 
     at: Timestamp
     by: Text | None = None

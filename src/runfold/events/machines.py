@@ -147,9 +147,9 @@ NODE = _machine(
     {
         "schedule": "PENDING",
         "start": "RUNNING",
-        "attempt_failed": "RETRYING",
+        "fail_attempt": "RETRYING",
         "wait": "WAITING_INPUT",
-        "go_on": "RUNNING",
+        "continue_": "RUNNING",
         "succeed": "SUCCESS",
         "fail": "ERROR",
         "skip": "SKIPPED",

@@ -1,4 +1,4 @@
-"""The response stream `response-<id>`: what came in through a channel, and what it was found to answer."""
+"""The response stream `response-<id>`: a message that came in, and the question that it was found to answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ResponseEvent(Event, abstract=True):
 
 
 class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed")):
-    """Something came in."""
+    """A message came in through a channel."""
 
     workflow_id: Uuid
     source_channel: Channel
@@ -26,7 +26,7 @@ class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed")):
 
 
 class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched")):
-    """It answers an interaction."""
+    """The response was found to answer an interaction."""
 
     interaction_id: Uuid
     ai_relevance_score: Score
@@ -36,7 +36,7 @@ class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched")):
 
 
 class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out")):
-    """It answers nothing that was asked."""
+    """The response was found to answer no question."""
 
     ai_relevance_score: Score
     ai_reasoning: Text
@@ -44,14 +44,14 @@ class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out")):
 
 
 class ResponseErrored(ResponseEvent, moves=RESPONSE.to("error")):
-    """It could not be processed."""
+    """The response could not be processed."""
 
     error: Text
     processed_at: Timestamp
 
 
 class ResponseReopened(ResponseEvent, moves=RESPONSE.to("unprocessed")):
-    """It will be processed again."""
+    """The response was opened again, to be processed once more."""
 
     by: Text
     at: Timestamp
