@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 from runfold.errors import ImportFailed, InvalidInput
 from runfold.events.envelope import Append, NewEvent
 from runfold.events.rules import name_fault
+from runfold.events.streams import stream_id
 from runfold.interop.xes_reading import EPOCH, TracePart, XesEvent
 
 XES_IDS = UUID("5f0d3d0e-5b0c-5b0e-9d6a-6c6f67786573")
@@ -58,8 +59,8 @@ class TraceMapping:
         self.workflow_id = workflow_id(first.log_name)
         self._ids = uuid5(self.workflow_id, first.trace).bytes
         self._activations: dict[str, _Activation] = {}
-        self._execution_stream = f"execution-{self.trace}"
-        self._log_stream = f"log-{self.trace}"
+        self._execution_stream = stream_id("execution", self.trace)
+        self._log_stream = stream_id("log", self.trace)
         self._versions = {self._execution_stream: 0, self._log_stream: 0}
         if fault := name_fault(self.trace, f"the trace name {_shown(self.trace)}", LONGEST_NAME):
             raise self._refused(fault.message, self.line)
@@ -90,10 +91,10 @@ class TraceMapping:
         return list(self._in_streams(execution, log))
 
     def _in_streams(self, execution: list[NewEvent], log: list[NewEvent]) -> Iterator[Append]:
-        for stream_id, events in ((self._execution_stream, execution), (self._log_stream, log)):
+        for stream, events in ((self._execution_stream, execution), (self._log_stream, log)):
             if events:
-                yield Append(stream_id=stream_id, events=events, expected_version=self._versions[stream_id])
-                self._versions[stream_id] += len(events)
+                yield Append(stream_id=stream, events=events, expected_version=self._versions[stream])
+                self._versions[stream] += len(events)
 
     def _open_and_end_at_once(self, part: TracePart, execution: list[NewEvent]) -> None:
         at = part.date or EPOCH
