@@ -30,7 +30,10 @@ def list_(
     since: Annotated[
         datetime | None,
         typer.Option(
-            "--since", parser=parse_instant, help="Recorded after this time (UTC), or in the last 2h.", metavar="TIME"
+            "--since",
+            parser=parse_instant,
+            help="Recorded after this time (UTC); 2h means 2 hours ago.",
+            metavar="TIME",
         ),
     ] = None,
     after: Annotated[

@@ -60,7 +60,7 @@ def list_(
             for row in rows
         ],
         columns=["deadline", "id", *(["status"] if chosen != "pending" else []), "priority", "execution", "asks"],
-        empty="nobody is asked anything" if chosen == "pending" else "no interactions",
+        empty="no pending interactions" if chosen == "pending" else "no interactions",
     )
     print_next(rows, limit)
 

@@ -56,7 +56,7 @@ def list_(
             for row in rows
         ],
         columns=["status", "id", "received", "channel", "says", "why"],
-        empty="nothing came in" if chosen == "all" else f"no responses that are {chosen}",
+        empty="no responses" if chosen == "all" else f"no responses that are {chosen}",
     )
     print_next(rows, limit)
 

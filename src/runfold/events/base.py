@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runfold.errors import InvalidInput
+from runfold.events.claims import Claim
 from runfold.events.faults import fault
 from runfold.events.machines import Machine, Move
 from runfold.events.rules import FieldRule, Rule, fault_of, format_timestamp
@@ -39,10 +40,16 @@ class Event(BaseModel):
     stream_category: ClassVar[str]
     moves: ClassVar[Move | None] = None
     """The machine that the event moves, where to, and by which command."""
+    claims: ClassVar[Claim | None] = None
+    """What the event claims, across streams. A subclass claims what its base does."""
 
-    def __init_subclass__(cls, *, moves: Move | None = None, abstract: bool = False) -> None:
+    def __init_subclass__(
+        cls, *, moves: Move | None = None, claims: Claim | None = None, abstract: bool = False
+    ) -> None:
         super().__init_subclass__()
         cls.moves = moves
+        if claims is not None:
+            cls.claims = claims
         if cls.__module__.startswith(f"{__package__}."):
             # What `from <module> import *` takes: the classes, and none of the types that their fields have.
             vars(sys.modules[cls.__module__]).setdefault("__all__", []).append(cls.__name__)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Required, TypedDict
 from uuid import UUID
 
 from runfold.events.base import Event
+from runfold.events.claims import Claim
 from runfold.events.fields import (
     Attempt,
     Count,
@@ -229,8 +230,12 @@ class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED", by="cancel")):
     reason: Text | None = None
 
 
-class PauseOpened(ExecutionEvent, moves=PAUSE.to("active", by="open_pause")):
-    """The execution began to wait at a node."""
+class PauseOpened(
+    ExecutionEvent,
+    moves=PAUSE.to("active", by="open_pause"),
+    claims=Claim("pause", key="paused_node_id", name="pause", within=EXECUTION, refusal="node_paused"),
+):
+    """The execution began to wait at a node, which has one open pause."""
 
     pause: Name
     paused_node_id: Name

@@ -24,7 +24,7 @@ Connection = psycopg.Connection[Any]
 def test_responses_are_listed_the_unmatched_first_page_by_page(
     store: runfold.Store, connection: Connection, database_url: str
 ) -> None:
-    assert run(database_url, "response", "list").stdout == "nothing came in\n"
+    assert run(database_url, "response", "list").stdout == "no responses\n"
     for n in range(7):
         at = datetime(2026, 1, 1, n // 2, tzinfo=UTC)
         response = receive(store, {"text": f"word {n}"}, "webhook", workflow_id=WORKFLOW, received_at=at)
