@@ -201,8 +201,7 @@ class AsyncResponses:
         ends = await self._store._retried(statement("last_end"), {"workflow": workflow, "channel": channel})
         named = await self._named(message)
         ended_now = any(
-            INTERACTION.has_ended(status) and request["channel_type"] == channel
-            for _, _, status, request, _ in rows
+            INTERACTION.has_ended(status) and request["channel_type"] == channel for _, _, status, request, _ in rows
         )
         answer = Answer(
             response_id=UUID(response.name),
