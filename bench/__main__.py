@@ -16,7 +16,7 @@ BENCHES = (
     "memory",
     "listing",
     "past",
-    "own_projections",
+    "user_projections",
     "start",
 )
 

@@ -1,4 +1,4 @@
--- own_role_faults: what the session's login may do that a login for users' projections must not be able to; one row a fault.
+-- user_role_faults: what the session's login may do that a login for users' projections must not be able to; one row a fault.
 -- Parameters: tables (text[], schema.table: runfold's read tables).
 SELECT format('it has %%s', a.name)
   FROM pg_roles r
@@ -30,5 +30,5 @@ SELECT 'it owns the database'
  WHERE d.datname = current_database() AND pg_has_role(session_user, d.datdba, 'MEMBER')
    AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user)
 UNION ALL
-SELECT 'it is no member of runfold_projections'
+SELECT 'it is not a member of runfold_projections'
  WHERE NOT pg_has_role(session_user, 'runfold_projections', 'MEMBER')

@@ -26,14 +26,12 @@ from runfold.events import ExecutionCreated, NodeScheduled, NodeSucceeded
 from runfold.events.envelope import Append
 from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.own_projector import OwnProjector
+from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import Projector
-from runfold.projections.folding.registry import register_group
-from runfold.runtime_sql import runtime_sql
+from runfold.projections.folding.registry import register_group, register_user_group
+from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.settings import Settings, load_settings
 from runfold.worker.worker import Worker
-
-statement = runtime_sql("runfold.projections")
 
 GUIDE = REPOSITORY / "docs" / "how-to" / "add-a-read-table.md"
 NODES = 10
@@ -64,7 +62,7 @@ def fill(url: str, executions: int) -> int:
     return last
 
 
-def seconds_of_fold(url: str, group: Group, head: int, *, own: bool) -> float:
+def seconds_of_fold(url: str, group: Group, head: int, login: UserLogin, *, own: bool) -> float:
     """Fold the whole log into the group's empty table, and return the seconds."""
     (projection,) = group.projections
     with psycopg.connect(url, autocommit=True) as connection:
@@ -74,12 +72,12 @@ def seconds_of_fold(url: str, group: Group, head: int, *, own: bool) -> float:
         connection.execute("UPDATE runfold.checkpoints SET position = 0")
         (epoch,) = connection.execute("SELECT epoch FROM runfold.leader").fetchone() or (0,)
         if not own:
-            return _drain(Projector(connection, epoch=epoch), replace(group, own_login=None), head)
-        assert group.own_login is not None
-        with group.own_login.open() as session:
+            connection.execute("DELETE FROM runfold.user_groups")
+            return _drain(Projector(Ledger(connection, epoch=epoch)), replace(group, of_user=False), head)
+        with login.open() as session:
             session.execute(FOLD_SESSION)
-            connection.execute(statement("register_own_group"), {"group": group.name, "role": session.info.user})
-            return _drain(OwnProjector(session, epoch=epoch, note_stopped=print), group, head)
+            register_user_group(connection, group, session.info.user)
+            return _drain(Projector(UserLedger(session, epoch=epoch, note=print)), group, head)
 
 
 def _drain(projector: Projector, group: Group, head: int) -> float:
@@ -109,7 +107,7 @@ def visible(url: str, samples: int) -> list[float]:
 
 
 def latencies(url: str, settings: Settings, folder: Path, samples: int) -> list[float]:
-    worker = Worker(url, settings, load_catalogue(folder, settings=settings))
+    worker = Worker(url, settings, load_catalogue(folder))
     thread = Thread(target=worker.run)
     thread.start()
     try:
@@ -148,12 +146,13 @@ def main() -> None:
             database_url=url, projections_url=make_conninfo(url, user="runfold_bench_own", password="bench")
         )
         head = fill(url, executions)
-        groups = load_catalogue(folder, settings=settings).groups
+        catalogue = load_catalogue(folder)
+        groups, login = catalogue.groups, UserLogin.of(catalogue, settings)
         seconds = interleaved(
             {
-                "as runfold's": lambda: seconds_of_fold(url, groups["workflow_costs"], head, own=False),
-                "as a user's": lambda: seconds_of_fold(url, groups["workflow_costs"], head, own=True),
-                "in Python": lambda: seconds_of_fold(url, groups["workflow_costs_again"], head, own=True),
+                "as runfold's": lambda: seconds_of_fold(url, groups["workflow_costs"], head, login, own=False),
+                "as a user's": lambda: seconds_of_fold(url, groups["workflow_costs"], head, login, own=True),
+                "in Python": lambda: seconds_of_fold(url, groups["workflow_costs_again"], head, login, own=True),
             },
             arguments.rounds,
         )
@@ -165,7 +164,7 @@ def main() -> None:
             connection.execute("DROP OWNED BY runfold_bench_own; DROP ROLE runfold_bench_own")
     events = executions * (NODES + 1)
     report(
-        "own_projections",
+        "user_projections",
         [
             Ratio.of("a user's file over the same as runfold's", seconds["as runfold's"], seconds["as a user's"]),
             Ratio.of("Python over the file", seconds["as a user's"], seconds["in Python"]),

@@ -17,7 +17,7 @@ SETTINGS = load_settings(projections_url="postgresql://nobody@nowhere/none")
 
 def group(folder: Path, body: str, name: str = "mine", ending: str = "sql") -> Group:
     (folder / f"{name}.{ending}").write_text(body)
-    (found,) = [each for each in load_catalogue(folder, settings=SETTINGS).groups.values() if each.own_login]
+    (found,) = [each for each in load_catalogue(folder).groups.values() if each.of_user]
     return found
 
 
@@ -62,7 +62,7 @@ REFUSED = {
     "with its schema": (text("INSERT INTO mine SELECT pg_catalog.lo_import('x')"), "lo_import is not for"),
     "dynamic SQL": (text("INSERT INTO mine SELECT query_to_xml('x', true, true, '')::text"), "query_to_xml is not for"),
     "its own checkpoint": (
-        text("INSERT INTO mine SELECT move_own_checkpoint('mine', 0, 9, 1)"),
+        text("INSERT INTO mine SELECT move_checkpoint('mine', 0, 9, 1)"),
         "is not for projections",
     ),
     "a clock": (text(f"{HONEST} WHERE now() > b.occurred_at"), "now gives another answer each time"),
@@ -133,7 +133,7 @@ def test_a_projection_in_python_has_what_a_file_has(tmp_path: Path) -> None:
     assert (projection.events, projection.cross_stream, projection.statements) == (("NodeSucceeded",), True, ())
     (tmp_path / "_left_out.py").write_text("1 / 0")
     (tmp_path / "costs.py").write_text(PYTHON_FORM + "# another text\n")
-    (changed,) = [each for each in load_catalogue(tmp_path, settings=SETTINGS).projections if each.name == "costs"]
+    (changed,) = [each for each in load_catalogue(tmp_path).projections if each.name == "costs"]
     assert changed.digest != projection.digest
 
 
@@ -144,8 +144,8 @@ def test_a_module_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "my_engine_of_a_test" / "none.py").write_text("")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert "costs" in load_catalogue(Path("my_engine_of_a_test.projections"), settings=SETTINGS).groups
+    assert "costs" in load_catalogue(Path("my_engine_of_a_test.projections")).groups
     with pytest.raises(ProjectionInvalid, match="defines no projection"):
-        load_catalogue(Path("my_engine_of_a_test.none"), settings=SETTINGS)
+        load_catalogue(Path("my_engine_of_a_test.none"))
     with pytest.raises(ProjectionInvalid, match="there is no folder no_engine_at_all"):
-        load_catalogue(Path("no_engine_at_all.projections"), settings=SETTINGS)
+        load_catalogue(Path("no_engine_at_all.projections"))

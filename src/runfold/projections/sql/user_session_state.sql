@@ -1,4 +1,4 @@
--- own_session_state: what a projection must leave as it found it: the transaction, who the session is, its settings, its locks.
+-- user_session_state: what a projection must leave as it found it: the transaction, who the session is, its settings, its locks.
 -- In a transaction that has an id already.
 SELECT jsonb_build_object(
            'transaction', pg_current_xact_id()::text, 'began', now()::text, 'session_user', session_user,
