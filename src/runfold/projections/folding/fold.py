@@ -12,7 +12,6 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import ProjectionRoleUnsafe, RunfoldError
-from runfold.events.envelope import RecordedEvent
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.user_session import OwnConnection, unchanged
@@ -205,6 +204,8 @@ def _hand_over(
     cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
 ) -> None:
     """Give the batch to a projection in Python, unless there is none for it."""
+    from runfold.events.envelope import RecordedEvent  # and with it every model, which a fold in SQL does without
+
     query = _batch(streams, THE_LOG) + statement("own_batch_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})

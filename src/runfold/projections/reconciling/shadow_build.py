@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from runfold.database.connections import Connect
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
@@ -22,7 +23,6 @@ from runfold.projections.reconciling.pair import Pair, tied_together
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, make_shadow
 from runfold.projections.reconciling.slices import (
     WHOLE,
-    Connect,
     Plan,
     fold_across,
     fold_slices,
