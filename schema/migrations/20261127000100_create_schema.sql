@@ -60,11 +60,11 @@ GRANT USAGE, CREATE ON SCHEMA runfold_shadow TO runfold_projector, runfold_opera
 
 -- The shadows of users' groups have a schema of their own: a user's table may have the name of one of runfold's. An operator
 -- makes and drops them; the login folds into those that it is granted.
-CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
-COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
-REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
-GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+CREATE SCHEMA IF NOT EXISTS runfold_user_shadow;
+COMMENT ON SCHEMA runfold_user_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_user_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_user_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_user_shadow TO runfold_projections;
 
 -- A place for users' tables. Those that the migrating role makes there are granted by default.
 CREATE SCHEMA IF NOT EXISTS projections;
@@ -118,6 +118,21 @@ BEGIN
     END IF;
 END
 $auth$;
+
+CREATE TABLE runfold.allowed_discards (
+    group_name text NOT NULL,
+    pid integer NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    discarded_by text NOT NULL,
+    role_name text NOT NULL DEFAULT session_user,
+    CONSTRAINT allowed_discards_pkey PRIMARY KEY (group_name, pid)
+);
+
+COMMENT ON TABLE runfold.allowed_discards IS 'The discards that an operator has allowed to a session and that are not done.';
+COMMENT ON COLUMN runfold.allowed_discards.pid IS 'The server process of the one session that may do it.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.allowed_discards TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.anomalies (
     position bigint NOT NULL,
@@ -780,48 +795,6 @@ COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of 
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
 
-CREATE TABLE runfold.own_discards (
-    group_name text PRIMARY KEY,
-    pid integer NOT NULL,
-    stream_id text COLLATE "C" NOT NULL,
-    reason text NOT NULL,
-    discarded_by text NOT NULL,
-    role_name text NOT NULL DEFAULT session_user
-);
-
-COMMENT ON TABLE runfold.own_discards IS 'The discards in users'' groups that an operator has allowed and that are not done.';
-COMMENT ON COLUMN runfold.own_discards.pid IS 'The server process of the one session that may do it.';
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_discards TO runfold_projector, runfold_operator;
-
-CREATE TABLE runfold.own_groups (
-    group_name text PRIMARY KEY,
-    role_name text NOT NULL,
-    batch xid8,
-    settled boolean NOT NULL DEFAULT true
-);
-
-COMMENT ON TABLE runfold.own_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
-COMMENT ON COLUMN runfold.own_groups.batch IS 'The transaction that folds, or folded last.';
-COMMENT ON COLUMN runfold.own_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
-
-GRANT SELECT, INSERT, UPDATE ON runfold.own_groups TO runfold_projector, runfold_operator;
-
-CREATE UNLOGGED TABLE runfold.own_rebuilds (
-    group_name text PRIMARY KEY,
-    digest text NOT NULL,
-    tables text[] NOT NULL,
-    position bigint NOT NULL DEFAULT 0,
-    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
-COMMENT ON TABLE runfold.own_rebuilds IS 'The rebuild of each user''s group that was begun and has not landed: it resumes from here.';
-COMMENT ON COLUMN runfold.own_rebuilds.digest IS 'What is built: the files, the shapes of the tables, and what is left out. Another one begins anew.';
-COMMENT ON COLUMN runfold.own_rebuilds.tables IS 'The names of its shadows.';
-COMMENT ON COLUMN runfold.own_rebuilds.position IS 'The position that the shadows are folded up to.';
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_rebuilds TO runfold_projector, runfold_operator;
-
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
     stream_id text COLLATE "C" NOT NULL,
@@ -879,6 +852,7 @@ COMMENT ON TABLE runfold.rebuild_parked IS 'The streams that a rebuild leaves ou
 COMMENT ON COLUMN runfold.rebuild_parked.found IS 'The rebuild could not fold it; otherwise it was parked already.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuild_parked TO runfold_projector, runfold_operator;
+GRANT SELECT ON runfold.rebuild_parked TO runfold_projections;
 
 CREATE UNLOGGED TABLE runfold.rebuild_slices (
     group_name text NOT NULL,
@@ -895,14 +869,16 @@ CREATE UNLOGGED TABLE runfold.rebuilds (
     digest text NOT NULL,
     position bigint NOT NULL,
     slices integer NOT NULL,
+    tables text[] NOT NULL,
     events bigint NOT NULL,
     folded boolean NOT NULL DEFAULT false,
     began_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 COMMENT ON TABLE runfold.rebuilds IS 'The rebuild of each group that was begun and has not landed: it resumes from here.';
-COMMENT ON COLUMN runfold.rebuilds.digest IS 'What is built, and from which files: another one begins anew.';
+COMMENT ON COLUMN runfold.rebuilds.digest IS 'What is built, and from which files: another one begins again.';
 COMMENT ON COLUMN runfold.rebuilds.position IS 'The position that the shadows are folded up to, once all slices are done.';
+COMMENT ON COLUMN runfold.rebuilds.tables IS 'The names of its shadows.';
 COMMENT ON COLUMN runfold.rebuilds.folded IS 'Whether all slices are done and the shadows have their keys.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuilds TO runfold_projector, runfold_operator;
@@ -1047,6 +1023,19 @@ CREATE TABLE runfold.upcasters (
 COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
 
 GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.user_groups (
+    group_name text PRIMARY KEY,
+    role_name text NOT NULL,
+    batch xid8,
+    settled boolean NOT NULL DEFAULT true
+);
+
+COMMENT ON TABLE runfold.user_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
+COMMENT ON COLUMN runfold.user_groups.batch IS 'The transaction that folds, or folded last.';
+COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
+
+GRANT SELECT, INSERT, UPDATE ON runfold.user_groups TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.verifications (
     projection text PRIMARY KEY,
@@ -4038,31 +4027,58 @@ COMMENT ON FUNCTION runfold.append_workflow_deleted IS
     'Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.';
 REVOKE ALL ON FUNCTION runfold.append_workflow_deleted FROM PUBLIC;
 
-CREATE FUNCTION runfold.begin_own_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
+CREATE FUNCTION runfold.may_fold(group_name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_has_role(session_user, 'runfold_projector', 'MEMBER')
+        OR pg_has_role(session_user, 'runfold_operator', 'MEMBER')
+        OR pg_has_role(session_user, current_user, 'MEMBER')
+        OR EXISTS (SELECT FROM runfold.user_groups g WHERE g.group_name = $1 AND g.role_name = session_user)
+$$;
+COMMENT ON FUNCTION runfold.may_fold IS
+    'Returns whether the session may fold a group: the projector and the operator any group, a login of users'' projections the groups that are noted as its own.';
+REVOKE ALL ON FUNCTION runfold.may_fold FROM PUBLIC;
+
+CREATE FUNCTION runfold.begin_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    -- One group a transaction: what a statement of one group calls can not reach another's checkpoint.
-    IF EXISTS (SELECT FROM runfold.own_groups g WHERE g.batch = pg_current_xact_id()) THEN
+    IF NOT runfold.may_fold(group_name) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+    END IF;
+    -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
+    IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
         PERFORM runfold.refuse('batch_begun_already');
     END IF;
-    UPDATE runfold.own_groups g SET batch = pg_current_xact_id(), settled = false
-     WHERE g.group_name = group_name AND g.role_name = session_user;
-    IF NOT FOUND THEN
-        RAISE insufficient_privilege USING
-            MESSAGE = format('%s is no group of %s', group_name, session_user);
-    END IF;
+    UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
-    -- In later statements: who waits for a row sees the rest as it was before the wait.
+    -- In later statements: a session that waited for the row sees the rest as it is after the wait.
     parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
               OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
     built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
 END
 $$;
-COMMENT ON FUNCTION runfold.begin_own_batch IS
-    'Locks the checkpoint of a group of the login''s own, and returns its position, whether streams are parked or events discarded in it, and the versions that its tables were built with.';
-REVOKE ALL ON FUNCTION runfold.begin_own_batch FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.begin_own_batch TO runfold_projections;
+COMMENT ON FUNCTION runfold.begin_batch IS
+    'Holds the checkpoint of a group to the end of the transaction. Returns its position, whether streams are parked or events discarded in the group, and the versions that its tables were built with.';
+REVOKE ALL ON FUNCTION runfold.begin_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_batch TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.begin_slice(group_name text, digest text, slice integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM FROM runfold.rebuilds r
+      WHERE r.group_name = group_name AND r.digest = digest AND NOT r.folded AND runfold.may_fold(group_name) FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO runfold.rebuild_slices (group_name, slice) VALUES (group_name, slice) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.begin_slice IS
+    'Notes a slice of a rebuild as done, in the transaction that folds it, and holds the rebuild until its end. Returns false where another session did the slice, or the rebuild was begun again.';
+REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4206,29 +4222,32 @@ COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 
-CREATE FUNCTION runfold.require_own_batch(group_name text) RETURNS void
+CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.own_groups g
-                    WHERE g.group_name = group_name AND g.role_name = session_user AND g.batch = pg_current_xact_id()) THEN
+    IF NOT runfold.may_fold(group_name) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+    END IF;
+    IF EXISTS (SELECT FROM runfold.user_groups g
+                WHERE g.group_name = group_name AND g.batch IS DISTINCT FROM pg_current_xact_id()) THEN
         PERFORM runfold.refuse('batch_not_begun', words => jsonb_build_object('group_name', group_name));
     END IF;
 END
 $$;
-COMMENT ON FUNCTION runfold.require_own_batch IS
-    'Raises unless this transaction is the one that began a batch of the group.';
-REVOKE ALL ON FUNCTION runfold.require_own_batch FROM PUBLIC;
+COMMENT ON FUNCTION runfold.require_batch IS
+    'Raises unless the session may fold the group, and in a user''s group unless this transaction began its batch.';
+REVOKE ALL ON FUNCTION runfold.require_batch FROM PUBLIC;
 
-CREATE FUNCTION runfold.discard_own_event(group_name text, "position" bigint, sqlstate text, error text,
+CREATE FUNCTION runfold.discard_event(group_name text, "position" bigint, sqlstate text, error text,
     OUT stream_version bigint, OUT type text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    allowed runfold.own_discards;
+    allowed runfold.allowed_discards;
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
-    DELETE FROM runfold.own_discards o WHERE o.group_name = group_name AND o.pid = pg_backend_pid() RETURNING o.* INTO allowed;
+    PERFORM runfold.require_batch(group_name);
+    DELETE FROM runfold.allowed_discards a WHERE a.group_name = group_name AND a.pid = pg_backend_pid() RETURNING a.* INTO allowed;
     INSERT INTO runfold.discarded_events AS d
            (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error, reason, discarded_by, role_name)
     SELECT group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, sqlstate, error,
@@ -4244,10 +4263,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION runfold.discard_own_event IS
-    'Records that the group of this batch gives up an event of the stream that an operator has allowed to this session, once.';
-REVOKE ALL ON FUNCTION runfold.discard_own_event FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.discard_own_event TO runfold_projections;
+COMMENT ON FUNCTION runfold.discard_event IS
+    'Records that the group of this batch gives up an event of the stream that an operator has allowed to this session, once. Returns the event''s version in its stream, and its type.';
+REVOKE ALL ON FUNCTION runfold.discard_event FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.discard_event TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.drop_nulls(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4260,18 +4279,18 @@ COMMENT ON FUNCTION runfold.drop_nulls IS
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
-CREATE FUNCTION runfold.end_own_batch(group_name text) RETURNS void
+CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
-    UPDATE runfold.own_groups g SET settled = true WHERE g.group_name = group_name;
+    PERFORM runfold.require_batch(group_name);
+    UPDATE runfold.user_groups g SET settled = true WHERE g.group_name = group_name;
 END
 $$;
-COMMENT ON FUNCTION runfold.end_own_batch IS
+COMMENT ON FUNCTION runfold.end_batch IS
     'Ends a batch that leaves the checkpoint where it is, as the retry of a stream does.';
-REVOKE ALL ON FUNCTION runfold.end_own_batch FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.end_own_batch TO runfold_projections;
+REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4451,6 +4470,32 @@ COMMENT ON FUNCTION runfold.keep_log_columns IS
     'Trigger: keeps the columns of workflows that the log owns equal to workflow_status.';
 REVOKE ALL ON FUNCTION runfold.keep_log_columns FROM PUBLIC;
 
+CREATE FUNCTION runfold.land_rebuild(group_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    built bigint := (SELECT r.position FROM runfold.rebuilds r WHERE r.group_name = group_name);
+BEGIN
+    PERFORM runfold.require_batch(group_name);
+    DELETE FROM runfold.parked_streams p
+     USING runfold.checkpoints c
+     WHERE p.group_name = group_name AND p.position > built AND c.group_name = group_name AND c.position > built;
+    INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
+    SELECT r.group_name, r.stream_id, r.position, r.sqlstate, r.error
+      FROM runfold.rebuild_parked r WHERE r.group_name = group_name AND r.found
+        ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
+       SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error;
+    UPDATE runfold.checkpoints c
+       SET epoch = -1, position = least(c.position, built),
+           moved_at = CASE WHEN c.position > built THEN clock_timestamp() ELSE c.moved_at END
+     WHERE c.group_name = group_name AND built IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.land_rebuild IS
+    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
+REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4498,17 +4543,34 @@ COMMENT ON FUNCTION runfold.last_opaque_position IS
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.leave_out_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    INSERT INTO runfold.rebuild_parked AS p (group_name, stream_id, position, sqlstate, error, found)
+    SELECT r.group_name, stream_id, "position", sqlstate, error, true
+      FROM runfold.rebuilds r WHERE r.group_name = group_name AND runfold.may_fold(group_name)
+        ON CONFLICT ON CONSTRAINT rebuild_parked_pkey DO UPDATE
+       SET position = excluded.position, sqlstate = excluded.sqlstate, error = excluded.error, found = true
+     WHERE p.position > excluded.position;
+END
+$$;
+COMMENT ON FUNCTION runfold.leave_out_stream IS
+    'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
+REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
+
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
 REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
 GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
-CREATE FUNCTION runfold.move_own_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
+CREATE FUNCTION runfold.move_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
+    PERFORM runfold.require_batch(group_name);
     UPDATE runfold.checkpoints c
        SET position = upto, epoch = epoch, moved_at = clock_timestamp(),
            stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
@@ -4517,14 +4579,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE runfold.own_groups g SET settled = true WHERE g.group_name = group_name;
+    UPDATE runfold.user_groups g SET settled = true WHERE g.group_name = group_name;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION runfold.move_own_checkpoint IS
-    'Moves the group of this batch on, from where the batch started and under this leader''s epoch; else false.';
-REVOKE ALL ON FUNCTION runfold.move_own_checkpoint FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.move_own_checkpoint TO runfold_projections;
+COMMENT ON FUNCTION runfold.move_checkpoint IS
+    'Moves the group of this batch on, from the position where the batch began and under this leader''s epoch. Returns false where another session moved it, or another worker leads.';
+REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.note_anomaly(anomalies jsonb, "position" bigint, projection text, code text, detail jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4536,6 +4598,47 @@ COMMENT ON FUNCTION runfold.note_anomaly IS
 REVOKE ALL ON FUNCTION runfold.note_anomaly FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_anomaly TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_batch(group_name);
+    -- A projection may change its group; but no session takes over one of a group that it may not fold.
+    INSERT INTO runfold.projections AS p (name, group_name, version, digest)
+    VALUES (name, group_name, version, digest)
+        ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
+       SET group_name = excluded.group_name, version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
+     WHERE runfold.may_fold(p.group_name);
+END
+$$;
+COMMENT ON FUNCTION runfold.note_built IS
+    'Notes the version of the file that a table of the group of this batch was rebuilt with.';
+REVOKE ALL ON FUNCTION runfold.note_built FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_built TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.rebuilds r SET position = upto
+     WHERE r.group_name = group_name AND r.position = after AND upto >= after AND runfold.may_fold(group_name);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM runfold.rebuild_parked r WHERE r.group_name = group_name AND r.position > upto AND NOT r.found;
+    INSERT INTO runfold.rebuild_parked (group_name, stream_id, position, sqlstate, error)
+    SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error
+      FROM runfold.parked_streams p
+     WHERE p.group_name = group_name AND p.position > upto
+        ON CONFLICT DO NOTHING;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_folded IS
+    'Notes that the shadows of a rebuild are folded from one position up to another, in the transaction that folds them. Returns false where the shadows are at another position.';
+REVOKE ALL ON FUNCTION runfold.note_folded FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_folded TO runfold_projections, runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.note_new_workflow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -4546,39 +4649,6 @@ $$;
 COMMENT ON FUNCTION runfold.note_new_workflow IS
     'Trigger: has the copy of a new workflow made again after its commit.';
 REVOKE ALL ON FUNCTION runfold.note_new_workflow FROM PUBLIC;
-
-CREATE FUNCTION runfold.note_own_built(group_name text, name text, version integer, digest text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-BEGIN
-    PERFORM runfold.require_own_batch(group_name);
-    INSERT INTO runfold.projections AS p (name, group_name, version, digest)
-    VALUES (name, group_name, version, digest)
-        ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
-       SET version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
-     WHERE p.group_name = group_name;
-END
-$$;
-COMMENT ON FUNCTION runfold.note_own_built IS
-    'Notes the version that a table of the group of this batch was rebuilt with.';
-REVOKE ALL ON FUNCTION runfold.note_own_built FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.note_own_built TO runfold_projections;
-
-CREATE FUNCTION runfold.note_own_folded(group_name text, after bigint, upto bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-BEGIN
-    UPDATE runfold.own_rebuilds r SET position = upto
-      FROM runfold.own_groups g
-     WHERE r.group_name = group_name AND r.position = after AND upto >= after
-       AND g.group_name = group_name AND g.role_name = session_user;
-    RETURN FOUND;
-END
-$$;
-COMMENT ON FUNCTION runfold.note_own_folded IS
-    'Notes how far the shadows of a group of the login''s own are folded, in the transaction that folds them; false where they were elsewhere.';
-REVOKE ALL ON FUNCTION runfold.note_own_folded FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.note_own_folded TO runfold_projections;
 
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -4615,31 +4685,20 @@ COMMENT ON FUNCTION runfold.open_status IS
 REVOKE ALL ON FUNCTION runfold.open_status FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.open_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.own_parked_position(group_name text, stream_id text) RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT p.position FROM runfold.parked_streams p
-      JOIN runfold.own_groups g ON g.group_name = p.group_name AND g.role_name = session_user
-     WHERE p.group_name = $1 AND p.stream_id = $2
-$$;
-COMMENT ON FUNCTION runfold.own_parked_position IS
-    'Where a stream is parked in a group of the login''s own.';
-REVOKE ALL ON FUNCTION runfold.own_parked_position FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.own_parked_position TO runfold_projections;
-
-CREATE FUNCTION runfold.park_own_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
+CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
+    PERFORM runfold.require_batch(group_name);
     INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
     VALUES (group_name, stream_id, "position", sqlstate, error)
         ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE SET sqlstate = excluded.sqlstate, error = excluded.error;
 END
 $$;
-COMMENT ON FUNCTION runfold.park_own_stream IS
+COMMENT ON FUNCTION runfold.park_stream IS
     'Parks a stream in the group of this batch from a position on, with its error.';
-REVOKE ALL ON FUNCTION runfold.park_own_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.park_own_stream TO runfold_projections;
+REVOKE ALL ON FUNCTION runfold.park_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.park_stream TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.position_at(at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -4770,7 +4829,7 @@ REVOKE ALL ON FUNCTION runfold.refuse_undiscarding FROM PUBLIC;
 CREATE FUNCTION runfold.refuse_unsettled_batch() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM runfold.own_groups g
+    IF EXISTS (SELECT FROM runfold.user_groups g
                 WHERE g.group_name = NEW.group_name AND g.batch = pg_current_xact_id() AND NOT g.settled) THEN
         PERFORM runfold.refuse('batch_not_settled', words => jsonb_build_object('group_name', NEW.group_name));
     END IF;
@@ -4911,18 +4970,18 @@ COMMENT ON FUNCTION runfold.sync_workflows IS
 REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.unpark_own_stream(group_name text, stream_id text) RETURNS void
+CREATE FUNCTION runfold.unpark_stream(group_name text, stream_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
+    PERFORM runfold.require_batch(group_name);
     DELETE FROM runfold.parked_streams p WHERE p.group_name = group_name AND p.stream_id = stream_id;
 END
 $$;
-COMMENT ON FUNCTION runfold.unpark_own_stream IS
+COMMENT ON FUNCTION runfold.unpark_stream IS
     'Forgets that a stream is parked in the group of this batch.';
-REVOKE ALL ON FUNCTION runfold.unpark_own_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.unpark_own_stream TO runfold_projections;
+REVOKE ALL ON FUNCTION runfold.unpark_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.unpark_stream TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.value_of(data jsonb, field text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5273,7 +5332,7 @@ CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
 
-CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.own_groups
+CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
 
 SELECT runfold.ensure_log_partitions();

@@ -28,8 +28,8 @@ VOCABULARY: dict[str, type[Event]] = {}
 class Event(BaseModel):
     """One event of the vocabulary.
 
-    A class says what its events do: `class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED"))`. Without `moves` they move
-    no machine. An `abstract` class is a base of others and no type of its own.
+    A class says what its events do: `class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED", by="skip"))`. Without
+    `moves` they move no machine. An `abstract` class is a base of others and not a type.
 
     Raises `InvalidInput` when it is made from anything that a read table's column could not take, with the code,
     the JSON pointer below the event's data, the limit and what was found. Fields that are None are not given.
@@ -39,7 +39,7 @@ class Event(BaseModel):
 
     stream_category: ClassVar[str]
     moves: ClassVar[Move | None] = None
-    """The machine that the event moves, and where to."""
+    """The machine that the event moves, where to, and by which command."""
     claims: ClassVar[Claim | None] = None
     """What the event claims, across streams. A subclass claims what its base does."""
 
@@ -55,6 +55,8 @@ class Event(BaseModel):
             vars(sys.modules[cls.__module__]).setdefault("__all__", []).append(cls.__name__)
             if not abstract:
                 VOCABULARY[cls.event_type()] = cls
+                if moves is not None:
+                    moves.machine.add(moves)
 
     def __init__(self, **data: Any) -> None:
         try:

@@ -79,7 +79,7 @@ class DeploymentFailed(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_st
     error_message: Text
 
 
-class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending"), claims=_ACTIVE_WEBHOOKS):
+class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending", by="register_trigger"), claims=_ACTIVE_WEBHOOKS):
     """The workflow got a trigger; it does not fire before it is activated."""
 
     trigger: Name
@@ -95,15 +95,15 @@ class TriggerEvent(DeploymentEvent, claims=_ACTIVE_WEBHOOKS, abstract=True):
     trigger: Name
 
 
-class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active")):
+class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active", by="activate_trigger")):
     """The trigger was activated: it fires."""
 
 
-class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive")):
+class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive", by="deactivate_trigger")):
     """The trigger was deactivated: it does not fire."""
 
 
-class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed")):
+class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed", by="fail_trigger")):
     """The trigger could not be set up."""
 
 
