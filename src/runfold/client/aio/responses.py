@@ -25,6 +25,7 @@ from runfold.errors import IllegalTransition, VersionConflict
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
 from runfold.events.machines import INTERACTION
+from runfold.events.streams import stream_id
 
 # So long after a question's end an answer that names nothing may still be meant for it.
 _LATE = timedelta(days=7)
@@ -85,7 +86,7 @@ class AsyncResponses:
         another question. An undecided one stays open, for `sweep`. An error of the classifier is recorded with the
         response.
         """
-        recorded = await self._store.read_stream(f"response-{response_id}")
+        recorded = await self._store.read_stream(stream_id("response", response_id))
         response = Response.named(response_id).after(recorded)
         if response.status is None:
             raise IllegalTransition(
