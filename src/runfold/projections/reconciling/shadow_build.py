@@ -44,7 +44,7 @@ _BATCH_SIZE = 50_000
 # A rebuild that was killed leaves its lock when its server process notices.
 _LOCK_SECONDS = 5.0
 
-Progress = Callable[[str, str, int, int], None]
+RebuildProgress = Callable[[str, str, int, int], None]
 """Is called with the group, the step, how much of it is done, and of how much."""
 
 
@@ -56,7 +56,7 @@ class Options:
     park: bool
     restored: bool
     limit: int | None
-    progress: Progress
+    progress: RebuildProgress
 
 
 class Extent:

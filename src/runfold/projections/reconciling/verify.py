@@ -21,7 +21,7 @@ from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import AffectedRows, affected_rows
 from runfold.projections.reconciling.pair import Difference, Pair
 from runfold.projections.reconciling.replay import fold_affected
-from runfold.projections.reconciling.shadows import Progress, fold_shadows, make_shadows
+from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows, make_shadows
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -74,7 +74,7 @@ def verify(
     seed: int = 0,
     limit: int | None = SHOWN,
     told: Told | None = None,
-    progress: Progress = lambda *_: None,
+    progress: FoldProgress = lambda *_: None,
     login: UserLogin | None = None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
@@ -134,7 +134,7 @@ def _verify_group(
     members: list[Projection],
     position: int,
     look: _Look,
-    progress: Progress,
+    progress: FoldProgress,
 ) -> list[Verification]:
     scope = look.scope
     if scope is None:

@@ -19,7 +19,7 @@ from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NOT_PARKED, bind, fold_batch
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
-from runfold.projections.reconciling.shadows import Progress, fold_shadows
+from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
 
 _DELETION = "WorkflowDeleted"
@@ -59,7 +59,7 @@ class Reach:
         }
 
     def fold(
-        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
+        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
     ) -> None:
         """Fold these events, from the log's start up to a position, into the group's shadows."""
         if self.streams is None:
@@ -87,7 +87,7 @@ class Scope:
         upto: int,
         *,
         wanted: frozenset[str],
-        progress: Progress = lambda *_: None,
+        progress: FoldProgress = lambda *_: None,
     ) -> tuple[Reach, set[str]]:
         """Fold the wanted tables of a group, and the tables and streams on which they depend, into its shadows.
 
