@@ -4,6 +4,7 @@
 -- table: runfold.execution_anomalies
 -- key: position, projection
 -- stream_key: stream_id
+-- part_of: anomalies
 -- reads_before: workflow_executions, node_executions, workflow_status
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment
 

@@ -4,6 +4,10 @@
 -- table: public.hil_responses
 -- key: id
 -- cross_stream: true
+-- stream_column: id
+-- affected_by: responses_to_interactions
+-- depends_on: interactions_of_responses
+-- streams_of_row: streams_of_response
 -- reads: human_interactions
 -- events: moves of response, WorkflowDeleted
 -- barriers: WorkflowDeleted

@@ -6,6 +6,7 @@
 -- stream_key: id
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: interactions_of_deleted_workflows
 
 -- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over what stands.
 MERGE INTO human_interactions AS t

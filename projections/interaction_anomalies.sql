@@ -4,6 +4,9 @@
 -- table: runfold.interaction_anomalies
 -- key: position, projection
 -- cross_stream: true
+-- stream_column: stream_id
+-- depends_on: interactions_of_responses
+-- part_of: anomalies
 -- reads_before: human_interactions, hil_responses
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent, moves of response
 

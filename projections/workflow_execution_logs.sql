@@ -6,6 +6,7 @@
 -- stream_key: execution_id
 -- events: LogAppended, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: logs_of_deleted_workflows
 
 -- One row an event.
 INSERT INTO workflow_execution_logs

@@ -6,6 +6,7 @@
 -- stream_key: execution_id
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: executions_of_deleted_workflows
 
 -- Status, pauses and the end depend on the order of the events: one walk a stream, from the row that stands. The columns of
 -- ExecutionCreated come from the first one, when it makes the row.

@@ -4,6 +4,11 @@
 -- table: public.workflow_status
 -- key: workflow_id
 -- cross_stream: true
+-- stream_column: workflow_id
+-- affected_by: workflows_of_executions
+-- depends_on: latest_executions
+-- streams_of_row: streams_of_workflow
+-- copies: workflow_copies
 -- reads: workflow_executions
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted
 -- barriers: WorkflowDeleted

@@ -47,7 +47,7 @@ def list_(
 ) -> None:
     """List anomalies in the order of the log, and whether the fold applied each of them.
 
-    In JSON, the field `cursor` of a row is the page token for --after.
+    In JSON, each row has its `page_token` for --after.
     """
     from runfold.reading.anomalies import AnomalyToken, list_anomalies
 

@@ -75,7 +75,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List executions, the newest first. In JSON, `cursor` is a row's page token for --after."""
+    """List executions, the newest first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.executions import Filter, list_executions
 
     wanted = Filter(

@@ -33,7 +33,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List interactions, the nearest deadline first. In JSON, `cursor` is a row's page token for --after."""
+    """List interactions, the nearest deadline first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.lists import list_interactions
 
     chosen = one_of(status, _statuses, "--status")

@@ -33,7 +33,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List responses, the unprocessed first, then the newest. In JSON, `cursor` is a row's page token for --after."""
+    """List responses, the unprocessed first, then the newest. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.responses import list_responses
 
     chosen = one_of(status, _statuses, "--status")

@@ -36,10 +36,8 @@ class Sampling:
 
     def __init__(self, connect: Connect, catalogue: Catalogue, streams: int) -> None:
         self._connect = connect
-        # A user's group is verified in sessions of its own login, which are not opened behind its back.
-        self._catalogue = Catalogue(
-            {name: group for name, group in catalogue.groups.items() if group.own_login is None}
-        )
+        # A user's group is verified in sessions of the users' login, which only an operator's command opens.
+        self._catalogue = Catalogue({name: group for name, group in catalogue.groups.items() if not group.of_user})
         self._streams = streams
         self._idle_since: float | None = None
         self._running: psycopg.Connection[Any] | None = None

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from runfold.errors import ProjectionInvalid, UnknownProjection
 from runfold.projections.definition.contract import Projection, read_projection
 from runfold.projections.definition.handler import import_module, read_module
-from runfold.projections.definition.user_rules import check_own
-from runfold.projections.folding.user_session import OwnLogin
-from runfold.settings import Settings, load_settings, projections_dir
+from runfold.projections.definition.user_rules import check_user_projection
+from runfold.settings import projections_dir
 
 
 @dataclass(frozen=True)
@@ -31,17 +26,8 @@ class Group:
 
     name: str
     projections: tuple[Projection, ...]
-    own_login: OwnLogin | None = None
-    """Of a user's group: how to log in to fold it. Its projections are folded in no other session."""
-
-    @contextmanager
-    def session(self, connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-        """The session that folds this group: this connection, or a new one of the login of a user's group."""
-        if self.own_login is None:
-            yield connection
-            return
-        with self.own_login.open() as own:
-            yield own
+    of_user: bool = False
+    """Whether it is a user's: its projections are folded in no session but that of the users' login."""
 
     @cached_property
     def events(self) -> list[str]:
@@ -52,6 +38,21 @@ class Group:
     def versions(self) -> dict[str, int]:
         """The version of each projection's file."""
         return {projection.name: projection.version for projection in self.projections}
+
+    @cached_property
+    def barriers_affect(self) -> list[str]:
+        """The queries for the streams whose rows the barriers of given streams concern."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.barriers_affect))
+
+    @cached_property
+    def affected_by(self) -> list[str]:
+        """The queries for the streams whose rows the other events of given streams concern, in fold order."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.affected_by))
+
+    @cached_property
+    def depends_on(self) -> list[str]:
+        """The queries for the streams that the rows of given streams depend on."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.depends_on))
 
     @cached_property
     def barriers(self) -> frozenset[str]:
@@ -79,11 +80,10 @@ class Catalogue:
         raise UnknownProjection(f"there is no projection {name!r}", hint=f"there are {known}")
 
 
-def load_catalogue(*sources: Path, settings: Settings | None = None) -> Catalogue:
+def load_catalogue(*sources: Path) -> Catalogue:
     """The projections of runfold, and a user's: of folders, `*.sql` and `*.py`, or of importable modules.
 
-    `settings`, the environment's without it, say by which login the user's are folded. Raises ProjectionInvalid, and
-    ProjectionReserved where one names a group or a table of runfold's.
+    Raises ProjectionInvalid, and ProjectionReserved where one names a group or a table of runfold's.
     """
     found: dict[str, Projection] = {}
     for path, projection in _product_projections(projections_dir()):
@@ -92,15 +92,14 @@ def load_catalogue(*sources: Path, settings: Settings | None = None) -> Catalogu
     tables = {(projection.schema, projection.table) for projection in found.values()}
     for source in sources:
         for place, projection in _read_source(source):
-            check_own(projection, groups, tables)
+            check_user_projection(projection, groups, tables)
             _add(found, projection, place)
     by_group: dict[str, list[Projection]] = {}
     for projection in found.values():
         by_group.setdefault(projection.group, []).append(projection)
-    login = OwnLogin(settings or load_settings(), tuple(f"{schema}.{table}" for schema, table in sorted(tables)))
     return Catalogue(
         {
-            name: Group(name, _fold_order(name, members), own_login=None if name in groups else login)
+            name: Group(name, _fold_order(name, members), of_user=name not in groups)
             for name, members in sorted(by_group.items())
         }
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from runfold.errors import ProjectionInvalid
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.definition.contract import define_projection
-from runfold.projections.definition.user_rules import check_own
+from runfold.projections.definition.user_rules import check_user_projection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def write_skeleton(folder: Path, name: str, *, types: Sequence[str], python: boo
     fields |= {"name": name, "group": name, "table": f"projections.{name}"}
     known = load_catalogue()
     names = {item.name for item in known.projections}
-    check_own(define_projection(fields, handler=_nothing), known.groups, [])
+    check_user_projection(define_projection(fields, handler=_nothing), known.groups, [])
     for path in (folder / f"{name}.sql", folder / f"{name}.py"):
         if path.exists() or name in names:
             raise ProjectionInvalid(f"there is a projection {name} already", hint="choose another name")

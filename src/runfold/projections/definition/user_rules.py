@@ -19,7 +19,8 @@ _RESERVED_SCHEMAS = frozenset({"runfold", "auth", "information_schema", "supabas
 _OPEN = frozenset({"events", "row_id", "merge", "given", "drop_nulls", "value_of", "from_epoch_ms", "upcast"})
 _HARMFUL = re.compile(
     r"set_config|pg_(sleep|terminate|cancel|notify|advisory|try_advisory|read|ls_|stat_file|logical|export|reload)\w*"
-    r"|lo_\w+|dblink\w*|\w+_to_xml\w*|ts_stat|nextval|setval|\w*_own_(batch|checkpoint|stream)"
+    r"|lo_\w+|dblink\w*|\w+_to_xml\w*|ts_stat|nextval|setval|(begin|end)_(batch|slice)|move_checkpoint"
+    r"|(un)?park_stream|leave_out_stream|discard_event|note_(built|folded)|land_rebuild"
 )
 _UNSTEADY = re.compile(
     r"now|random\w*|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|gen_random_uuid|uuidv[47]"
@@ -34,7 +35,7 @@ Words = list[tuple[bool, str]]
 """The words of a statement, without comments and strings: whether it is a word (else a sign), and its text."""
 
 
-def check_own(projection: Projection, groups: Collection[str], tables: Collection[tuple[str, str]]) -> None:
+def check_user_projection(projection: Projection, groups: Collection[str], tables: Collection[tuple[str, str]]) -> None:
     """Raise ProjectionReserved or ProjectionInvalid unless a user may have this projection.
 
     `groups` and `tables` (schema, name) are runfold's.
@@ -52,6 +53,9 @@ def check_own(projection: Projection, groups: Collection[str], tables: Collectio
             f"{projection.name}: the table {projection.schema}.{projection.table} is not a user's",
             hint="make a table of your own, in the schema projections for instance",
         )
+    for field in ("part_of", "copies"):
+        if getattr(projection, field) is not None:
+            raise ProjectionReserved(f"{projection.name}: {field} is for runfold's projections", hint="leave it out")
     for statement in projection.statements:
         _check_statement(projection, statement)
 

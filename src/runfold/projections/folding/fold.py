@@ -14,7 +14,7 @@ from psycopg import sql
 from runfold.errors import ProjectionRoleUnsafe, RunfoldError
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.user_session import OwnConnection, unchanged
+from runfold.projections.folding.user_session import UserConnection, unchanged
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -145,12 +145,12 @@ def fold_batch(
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
-    if group.own_login is not None and not isinstance(cursor.connection, OwnConnection):
+    if group.of_user and not isinstance(cursor.connection, UserConnection):
         raise ProjectionRoleUnsafe(
             f"the projections of the group {group.name} are a user's", hint="fold them in a session of their login"
         )
     parameters: dict[str, Any] = {"group": group.name, "stream": stream, **given}
-    with nullcontext() if group.own_login is None else unchanged(cursor, group.name):
+    with unchanged(cursor, group.name) if group.of_user else nullcontext():
         if group.barriers.isdisjoint(types):
             parameters |= {"after": after, "upto": upto}
             _fold_range(cursor, group, types, streams, parameters, small=small, events=events)
@@ -206,7 +206,7 @@ def _hand_over(
     """Give the batch to a projection in Python, unless there is none for it."""
     from runfold.events.envelope import RecordedEvent  # and with it every model, which a fold in SQL does without
 
-    query = _batch(streams, THE_LOG) + statement("own_batch_events")
+    query = _batch(streams, THE_LOG) + statement("handed_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})
         batch = [RecordedEvent(*row) for row in reading.fetchall()]

@@ -14,12 +14,13 @@ from typing import Any
 import psycopg
 
 from runfold.projections.definition.catalogue import Catalogue, Group
-from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.registry import check_checkpoint
-from runfold.projections.reconciling.affected import Scope, scope_of, stream_column
+from runfold.projections.folding.sessions import folding_session
+from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.affected import AffectedRows, affected_rows
 from runfold.projections.reconciling.pair import Difference, Pair
-from runfold.projections.reconciling.replay import fold_scope
+from runfold.projections.reconciling.replay import fold_affected
 from runfold.projections.reconciling.shadows import Progress, fold_shadows, make_shadows
 from runfold.runtime_sql import runtime_sql
 
@@ -60,7 +61,7 @@ class _Look:
     limit: int | None
     told: Told | None
     streams: Sequence[str] | None = None
-    scope: Scope | None = None
+    scope: AffectedRows | None = None
 
 
 def verify(
@@ -74,6 +75,7 @@ def verify(
     limit: int | None = SHOWN,
     told: Told | None = None,
     progress: Progress = lambda *_: None,
+    login: UserLogin | None = None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
@@ -88,8 +90,7 @@ def verify(
         members = [projection for projection in group.projections if projection.name in wanted]
         if not members:
             continue
-        with group.session(connection) as session, session.cursor() as cursor:
-            cursor.execute(FOLD_SESSION)
+        with folding_session(connection, group, login) as session, session.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
@@ -101,7 +102,7 @@ def verify(
                         asked = {"seed": seed, "streams": sample, "upto": position}
                         looking.execute(statement("sample_streams"), asked)
                         streams = [name for (name,) in looking.fetchall()]
-                    scope = None if streams is None else scope_of(looking, group, streams)
+                    scope = None if streams is None else affected_rows(looking, group, streams)
                 look = _Look(limit, told, streams, scope)
                 found += _verify_group(cursor, group, members, position, look, progress)
             finally:
@@ -140,7 +141,7 @@ def _verify_group(
         make_shadows(cursor, group)
         fold_shadows(cursor, group, position, progress=progress)
     else:
-        fold_scope(cursor, group, scope, position)
+        fold_affected(cursor, group, scope, position)
     cursor.execute(statement("parked_in_group"), {"group": group.name})
     parked = [stream for (stream,) in cursor.fetchall()]
     if scope is not None:
@@ -161,7 +162,7 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
     scope = look.scope
     found = Verification(projection.name, projection.group, position, 0, 0, [])
     column = None
-    if scope is not None and (column := stream_column(projection)) is None:
+    if scope is not None and (column := projection.stream_column) is None:
         found.left_out = True
         return found
     values = scope.values if scope is not None else ()
@@ -173,8 +174,8 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
             look.told(projection.name, difference)
         if look.limit is not None:
             found.differences.append(difference)
-    if projection.name == "workflow_status":
-        for copy in _compare_copies(cursor, None if scope is None else set(values)):
+    if projection.copies is not None:
+        for copy in _compare_copies(cursor, projection.copies, None if scope is None else set(values)):
             found.differing += 1
             if look.told is not None:
                 look.told(projection.name, copy)
@@ -184,11 +185,11 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
     return found
 
 
-def _compare_copies(cursor: psycopg.Cursor[Any], only: set[str] | None) -> list[Difference]:
-    """The columns that `workflows` keeps a copy of."""
+def _compare_copies(cursor: psycopg.Cursor[Any], query: str, only: set[str] | None) -> list[Difference]:
+    """The rows whose copies in another table differ."""
     found: dict[str, Difference] = {}
-    for workflow, column, copied, truth in cursor.execute(statement("workflow_copies")).fetchall():
-        if only is None or workflow in only:
-            difference = found.setdefault(workflow, Difference({"workflows.id": workflow}, "different", {}))
+    for key, column, copied, truth in cursor.execute(header_query(query)).fetchall():
+        if only is None or key in only:
+            difference = found.setdefault(key, Difference({"workflows.id": key}, "different", {}))
             difference.columns[column] = (copied, truth)
     return list(found.values())

@@ -85,7 +85,7 @@ def _catalogue(settings: Settings) -> Catalogue:
     if known is None or known[0] != stamp:
         known = _catalogues[source] = (
             stamp,
-            load_catalogue(*([source] if source is not None else []), settings=settings),
+            load_catalogue(*([source] if source is not None else [])),
         )
     return known[1]
 

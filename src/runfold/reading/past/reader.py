@@ -32,7 +32,6 @@ from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.poison import is_poison
-from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import Progress, make_shadows
 from runfold.reading.past.affected import Scope, scope_of, scope_of_execution
 from runfold.reading.status import Row, statement
@@ -123,7 +122,7 @@ class Past:
                 raise UnknownTable(
                     f"there is no read table {name!r}", hint=f"choose one of {', '.join(sorted(self._known))}"
                 )
-            elif self._scope.streams is not None and stream_column(self._known[name]) is None:
+            elif self._scope.streams is not None and self._known[name].stream_column is None:
                 raise InvalidInput(
                     f"rows of {name} depend on more streams than the given ones",
                     hint="read it without `streams` and without `execution`",
@@ -212,11 +211,7 @@ class Past:
 
     def _anomaly_tables(self) -> list[str]:
         """Return the tables that make up `runfold.anomalies`."""
-        return [
-            projection.table
-            for projection in self._catalogue.projections
-            if projection.schema == "runfold" and projection.table.endswith("_anomalies")
-        ]
+        return [projection.table for projection in self._catalogue.projections if projection.part_of == _ANOMALIES]
 
     def _refuse_live_tables(self, text: str) -> None:
         """Raise InvalidInput for a table with a schema, which is the table as it is now."""
@@ -245,7 +240,7 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
 
 def require_runfolds(group: Group, table: str) -> None:
     """Raise InvalidInput for a user's table, which only a session of its login may fold."""
-    if group.own_login is not None:
+    if group.of_user:
         raise InvalidInput(
             f"{table} is the table of a user projection, and only runfold's own tables can be read as of the past",
             hint="read those, or the log",

@@ -15,11 +15,10 @@ from runfold.database.safe_head import safe_head
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.events import CATEGORIES
 from runfold.projections.definition.catalogue import Catalogue
-from runfold.projections.definition.contract import Projection
+from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
-from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import make_shadows
-from runfold.reading.past.affected import Reach, reach_of
+from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of
 from runfold.reading.past.reader import closure, require_runfolds
 from runfold.reading.past.search import LastChangeSearch, SearchProgress
 from runfold.reading.status import Row, statement
@@ -80,7 +79,7 @@ def why(
                 column=column,
                 row=_equal(cell.key, cell.types, "key_"),
                 key={f"key_{name}": value for name, value in cell.key.items()},
-                workflow=cell.key["workflow_id"] if projection.name == "workflow_status" else None,
+                workflow=next(iter(cell.key.values())) if LATEST_EXECUTIONS in projection.depends_on else None,
                 progress=progress,
             ).find()
         if found is None:
@@ -193,7 +192,7 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
 
 def _no_row(projection: Projection, cell: Cell) -> UnknownRow:
     said = ", ".join(f"{name} {value}" for name, value in cell.key.items())
-    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(cell.key)
+    names_stream = not {"execution_id", projection.stream_column}.isdisjoint(cell.key)
     return UnknownRow(
         f"{projection.table} has no row with {said}, and no deleted one is known",
         hint="check the key, the log has no stream of that name"
@@ -210,10 +209,9 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: 
         return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
 
     (value, *_) = cell.key.values()
-    if projection.name == "workflow_status":
-        return ask("streams_of_workflow", {"workflow": value, "upto": head})
-    if projection.name == "hil_responses":
-        return ask("streams_of_response", {"response": value, "upto": head})
+    if projection.streams_of_row is not None:
+        asked = {"value": value, "upto": head}
+        return [stream for (stream,) in connection.execute(header_query(projection.streams_of_row), asked).fetchall()]
     if projection.cross_stream:
         if cell.row is None:
             raise _no_row(projection, cell)
