@@ -12,6 +12,7 @@ BENCHES = (
     "handles",
     "eventsourcing_app",
     "latency",
+    "import_",
     "memory",
     "listing",
     "past",

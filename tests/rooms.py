@@ -25,7 +25,7 @@ FLOORS: list[dict[str, str]] = [
         "events": "The vocabulary: event types, their fields, legal moves and codec, and the SQL made from them.",
     },
     {
-        "database": "The embedded server, connections, errors by SQLSTATE, migrations.",
+        "database": "The embedded server, connections, errors by SQLSTATE, migrations (made by `sources`).",
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {

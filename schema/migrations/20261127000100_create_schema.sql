@@ -196,6 +196,30 @@ COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for 
 GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.claim_rules (
+    type text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    effect text NOT NULL,
+    key_field text,
+    name_field text,
+    refusal text,
+    function_name text,
+    CONSTRAINT claim_rules_pkey PRIMARY KEY (type, kind),
+    CONSTRAINT effect_is_known CHECK (effect IN ('takes', 'releases', 'follows')),
+    CONSTRAINT a_claim_that_is_taken_has_key_name_and_refusal
+        CHECK (effect <> 'takes' OR num_nulls(key_field, name_field, refusal) = 0),
+    CONSTRAINT a_claim_that_follows_has_a_function CHECK ((effect = 'follows') = (function_name IS NOT NULL))
+);
+
+COMMENT ON TABLE runfold.claim_rules IS 'What events of our own vocabulary claim and release, generated from their classes.';
+COMMENT ON COLUMN runfold.claim_rules.key_field IS 'The claim''s key is the stream''s id and this field of the event''s data.';
+COMMENT ON COLUMN runfold.claim_rules.name_field IS 'The field with the claim''s name; an event without one releases all of its stream.';
+COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises where another name holds the claim.';
+COMMENT ON COLUMN runfold.claim_rules.function_name IS
+    'Computes the claims that a stream holds: (stream_id text, events jsonb) returns (key text, held boolean).';
+
+GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE TABLE runfold.claims (
     kind text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
@@ -204,7 +228,8 @@ CREATE TABLE runfold.claims (
     name text,
     CONSTRAINT claims_pkey PRIMARY KEY (kind, key)
 );
-CREATE INDEX idx_claims_pauses ON runfold.claims (stream_id) WHERE kind = 'pause';
+-- What an event releases is found by its stream.
+CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
@@ -1180,6 +1205,23 @@ COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
+INSERT INTO runfold.claim_rules (type, kind, effect, key_field, name_field, refusal, function_name) VALUES
+    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'pause', 'node_paused', NULL),
+    ('PauseResumed', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('PauseTimedOut', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('PauseCanceled', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after');
+
 INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum, maximum, allowed) VALUES
     ('ExecutionCreated', 1, 'execution_id', true, 'name', 1, 255, NULL),
     ('ExecutionCreated', 2, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
@@ -1567,6 +1609,22 @@ COMMENT ON FUNCTION runfold.allocate_positions IS
     'Takes the fence and the next positions, for functions that have locked their streams; returns the last position.';
 REVOKE ALL ON FUNCTION runfold.allocate_positions FROM PUBLIC;
 
+CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT '$[*].events[*].type ? (@ starts with "Pause" || @ starts with "Trigger" || @ starts with "Workflow" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed" || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")'::jsonpath
+$$;
+COMMENT ON FUNCTION runfold.claiming_events IS
+    'The path to the types of a call''s events that has_claim_rule is true of.';
+REVOKE ALL ON FUNCTION runfold.claiming_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.has_claim_rule(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.starts_with(type, 'Pause') OR pg_catalog.starts_with(type, 'Trigger') OR pg_catalog.starts_with(type, 'Workflow') OR type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.has_claim_rule IS
+    'Whether events of a type may have a rule in runfold.claim_rules.';
+REVOKE ALL ON FUNCTION runfold.has_claim_rule FROM PUBLIC;
+
 CREATE FUNCTION runfold.command_digest(call jsonb) RETURNS bytea
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT sha256(convert_to(jsonb_agg(jsonb_build_array(
@@ -1578,6 +1636,22 @@ $$;
 COMMENT ON FUNCTION runfold.command_digest IS
     'What makes two calls the same command: streams, types and bodies. Event ids and clocks may differ.';
 REVOKE ALL ON FUNCTION runfold.command_digest FROM PUBLIC;
+
+CREATE FUNCTION runfold.record_command(command_id uuid, call jsonb, result jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    INSERT INTO runfold.commands (command_id, digest, result, recorded_at)
+    VALUES (command_id, runfold.command_digest(call), result, clock_timestamp()) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        -- A call to other streams recorded it meanwhile: calls to the same streams would have waited for each other.
+        PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.record_command IS
+    'Records a command with its result, so that the call may be sent again.';
+REVOKE ALL ON FUNCTION runfold.record_command FROM PUBLIC;
 
 CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
@@ -1627,67 +1701,99 @@ COMMENT ON FUNCTION runfold.recorded_appends IS
     'The original result of a call that was recorded before.';
 REVOKE ALL ON FUNCTION runfold.recorded_appends FROM PUBLIC;
 
-CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT data
+CREATE FUNCTION runfold.recorded_command(command_id uuid, call jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    recorded runfold.commands;
+BEGIN
+    SELECT * INTO recorded FROM runfold.commands c WHERE c.command_id = command_id;
+    IF FOUND AND recorded.digest <> runfold.command_digest(call) THEN
+        PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
+    END IF;
+    RETURN recorded.result;
+END
 $$;
-COMMENT ON FUNCTION runfold.upcast IS
-    'An event''s data in the current shape of its type.';
-REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+COMMENT ON FUNCTION runfold.recorded_command IS
+    'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
+REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
-CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH happened AS (
-        SELECT e.stream_version AS n, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
-          FROM runfold.streams s
-          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = $1
-        UNION ALL
-        SELECT 9000000000000000000 + x.n, x.e ->> 'type',
-               runfold.upcast(x.e ->> 'type', coalesce((x.e ->> 'schema_version')::integer, 1), x.e -> 'data')
-          FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
-    ), marked AS (
-        SELECT h.n, h.type, h.data, h.data ->> 'trigger' COLLATE "C" AS name,
-               max(h.n) FILTER (WHERE h.type = 'WorkflowDeleted') OVER () AS deleted,
-               max(h.n) FILTER (WHERE h.type = 'TriggerRemoved') OVER (PARTITION BY h.data ->> 'trigger' COLLATE "C") AS removed
-          FROM happened h
-         WHERE h.type LIKE 'Trigger%' OR h.type = 'WorkflowDeleted'
-    ), standing AS (
-        SELECT (array_agg(m.data ORDER BY m.n DESC) FILTER (WHERE m.type = 'TriggerRegistered'))[1] AS registered,
-               (array_agg(m.type ORDER BY m.n DESC))[1] AS last
-          FROM marked m
-         WHERE m.name IS NOT NULL AND m.n > coalesce(greatest(m.deleted, m.removed), 0)
-         GROUP BY m.name
-    )
-    SELECT p.path, EXISTS (SELECT FROM standing s
-                            WHERE s.last = 'TriggerActivated' AND s.registered ->> 'trigger_subtype' = 'WEBHOOK'
-                              AND s.registered ->> 'index_key' = p.path)
-      FROM (SELECT DISTINCT m.data ->> 'index_key' COLLATE "C" AS path
-              FROM marked m
-             WHERE m.type = 'TriggerRegistered' AND m.data ->> 'trigger_subtype' = 'WEBHOOK') AS p
+CREATE FUNCTION runfold.following_claims(call jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    followed record;
+    computed jsonb;
+    claims jsonb := '[]';
+BEGIN
+    FOR followed IN
+        SELECT DISTINCT a.n, a.append, r.kind, r.function_name
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+         CROSS JOIN jsonb_array_elements(a.append -> 'events') AS e (event)
+          JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect = 'follows'
+         ORDER BY a.n, r.kind
+    LOOP
+        EXECUTE format($query$
+            SELECT coalesce(jsonb_agg(jsonb_build_object('append', $1, 'stream_id', $2, 'kind', $3, 'key', f.key,
+                                                         'held', f.held)), '[]')
+              FROM %s($2, $4) AS f (key, held)$query$, followed.function_name)
+           INTO computed
+          USING followed.n, followed.append ->> 'stream_id', followed.kind, followed.append -> 'events';
+        claims := claims || computed;
+    END LOOP;
+    RETURN claims;
+END
 $$;
-COMMENT ON FUNCTION runfold.webhooks_after IS
-    'The webhook paths that a deployment stream ever had, and which of them are active after these events.';
-REVOKE ALL ON FUNCTION runfold.webhooks_after FROM PUBLIC;
+COMMENT ON FUNCTION runfold.following_claims IS
+    'The claims that functions of runfold.claim_rules compute for the streams of a call, as objects with append, stream_id, kind, key and held.';
+REVOKE ALL ON FUNCTION runfold.following_claims FROM PUBLIC;
 
-CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
+CREATE FUNCTION runfold.take_claims_of_events(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    webhooks jsonb;
+    happened record;
+    holder text;
+BEGIN
+    FOR happened IN
+        SELECT a.append ->> 'stream_id' AS stream_id, r.kind, r.effect, r.name_field, r.refusal,
+               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> r.key_field) AS key,
+               e.event -> 'data' ->> r.name_field AS name,
+               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, r.key_field) AS pointer
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+         CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+          JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect <> 'follows'
+         ORDER BY a.n, e.n
+    LOOP
+        IF happened.effect = 'takes' THEN
+            INSERT INTO runfold.claims (kind, key, stream_id, claimed_at, name)
+            VALUES (happened.kind, happened.key, happened.stream_id, clock_timestamp(), happened.name) ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN
+                SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = happened.kind AND c.key = happened.key;
+                IF holder <> happened.name THEN
+                    PERFORM runfold.refuse(happened.refusal, jsonb_build_object(
+                        'kind', happened.kind, 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
+                END IF;
+            END IF;
+        ELSE
+            DELETE FROM runfold.claims c
+             WHERE c.stream_id = happened.stream_id AND c.kind = happened.kind
+               AND (happened.name_field IS NULL OR c.name = happened.name);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.take_claims_of_events IS
+    'Takes and releases the claims of a call''s events, in their order.';
+REVOKE ALL ON FUNCTION runfold.take_claims_of_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.take_given_claims(call jsonb, followed jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
     wanted record;
     holder text;
 BEGIN
-    SELECT coalesce(jsonb_agg(jsonb_build_object('stream_id', a.append -> 'stream_id', 'append', a.n, 'path', w.path,
-                                                 'active', w.active)), '[]')
-      INTO webhooks
-      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-     CROSS JOIN LATERAL runfold.webhooks_after(a.append ->> 'stream_id', a.append -> 'events') AS w
-     WHERE starts_with(a.append ->> 'stream_id', 'deployment-')
-       AND a.append @? '$.events[*].type ? (@ starts with "Trigger" || @ == "WorkflowDeleted")';
     DELETE FROM runfold.claims c
-     USING jsonb_to_recordset(webhooks) AS w (stream_id text, path text, active boolean)
-     WHERE NOT w.active AND c.kind = 'webhook' AND c.key = w.path AND c.stream_id = w.stream_id;
+     USING jsonb_to_recordset(followed) AS f (stream_id text, kind text, key text, held boolean)
+     WHERE NOT f.held AND c.kind = f.kind AND c.key = f.key AND c.stream_id = f.stream_id;
     DELETE FROM runfold.claims c
      USING jsonb_array_elements(call) AS a (append), jsonb_array_elements(nullif(a.append -> 'releases', 'null')) AS r (pair)
      WHERE c.kind = r.pair ->> 0 AND c.key = r.pair ->> 1 AND c.stream_id = a.append ->> 'stream_id';
@@ -1698,9 +1804,9 @@ BEGIN
                   FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
                        jsonb_array_elements(nullif(a.append -> 'claims', 'null')) WITH ORDINALITY AS c (pair, n)
                 UNION ALL
-                SELECT w.stream_id, 'webhook', w.path, format('/%s/events', w.append - 1)
-                  FROM jsonb_to_recordset(webhooks) AS w (stream_id text, append bigint, path text, active boolean)
-                 WHERE w.active) AS c
+                SELECT f.stream_id, f.kind, f.key, format('/%s/events', f.append - 1)
+                  FROM jsonb_to_recordset(followed) AS f (append bigint, stream_id text, kind text, key text, held boolean)
+                 WHERE f.held) AS c
          ORDER BY c.kind COLLATE "C", c.key COLLATE "C"
     LOOP
         INSERT INTO runfold.claims (kind, key, stream_id, claimed_at)
@@ -1715,65 +1821,30 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION runfold.take_claims IS
-    'Releases and takes the claims of a call.';
-REVOKE ALL ON FUNCTION runfold.take_claims FROM PUBLIC;
+COMMENT ON FUNCTION runfold.take_given_claims IS
+    'Releases and takes the claims that a call asks for, and those that follow from its streams.';
+REVOKE ALL ON FUNCTION runfold.take_given_claims FROM PUBLIC;
 
-CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled')
-$$;
-COMMENT ON FUNCTION runfold.closes_pause IS
-    'Whether an event of this type closes its pause.';
-REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
-$$;
-COMMENT ON FUNCTION runfold.ends_execution IS
-    'Whether an event of this type ends its execution.';
-REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.take_pause_claims(call jsonb) RETURNS void
+CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    happened record;
-    holder text;
+    of_functions boolean;
+    of_events boolean;
 BEGIN
-    FOR happened IN
-        SELECT a.append ->> 'stream_id' AS stream_id, e.event ->> 'type' AS type, e.event #>> '{data,pause}' AS pause,
-               (a.append ->> 'stream_id') || '/' || (e.event #>> '{data,paused_node_id}') AS key,
-               format('/%s/events/%s/data/paused_node_id', a.n - 1, e.n - 1) AS pointer
-          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-         CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
-         WHERE starts_with(a.append ->> 'stream_id', 'execution-')
-         ORDER BY a.n, e.n
-    LOOP
-        IF happened.type = 'PauseOpened' THEN
-            INSERT INTO runfold.claims (kind, key, stream_id, claimed_at, name)
-            VALUES ('pause', happened.key, happened.stream_id, clock_timestamp(), happened.pause) ON CONFLICT DO NOTHING;
-            IF NOT FOUND THEN
-                SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = 'pause' AND c.key = happened.key;
-                IF holder <> happened.pause THEN
-                    PERFORM runfold.refuse('node_paused', jsonb_build_object(
-                        'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
-                END IF;
-            END IF;
-        ELSIF runfold.closes_pause(happened.type) THEN
-            DELETE FROM runfold.claims c
-             WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id AND c.name = happened.pause;
-        ELSIF runfold.ends_execution(happened.type) THEN
-            DELETE FROM runfold.claims c WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id;
-        END IF;
-    END LOOP;
+    SELECT bool_or(r.effect = 'follows'), bool_or(r.effect <> 'follows') INTO of_functions, of_events
+      FROM jsonb_path_query(call, '$[*].events[*].type') AS e (type)
+      JOIN runfold.claim_rules r ON r.type = e.type #>> '{}';
+    IF of_functions OR call @? '$[*].claims' OR call @? '$[*].releases' THEN
+        PERFORM runfold.take_given_claims(call, CASE WHEN of_functions THEN runfold.following_claims(call) ELSE '[]' END);
+    END IF;
+    IF of_events THEN
+        PERFORM runfold.take_claims_of_events(call);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION runfold.take_pause_claims IS
-    'Claims the nodes that a call pauses, and releases those that it resumes.';
-REVOKE ALL ON FUNCTION runfold.take_pause_claims FROM PUBLIC;
+COMMENT ON FUNCTION runfold.take_claims IS
+    'Releases and takes the claims of a call: those that it asks for, and those of its events by runfold.claim_rules.';
+REVOKE ALL ON FUNCTION runfold.take_claims FROM PUBLIC;
 
 CREATE FUNCTION runfold.claims_are_valid(claims jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2522,6 +2593,15 @@ COMMENT ON FUNCTION runfold.large_event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT data
+$$;
+COMMENT ON FUNCTION runfold.upcast IS
+    'An event''s data in the current shape of its type.';
+REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -3121,88 +3201,82 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     call constant jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
-    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
     lock_order integer[] := '{1}';
-    names text[];            -- stream ids, as given
-    ends integer[];          -- events up to and including each append
-    deploys boolean := false; -- some stream is a workflow's deployments: their triggers take claims
+    stream_ids text[];       -- as given
+    expected_versions bigint[];
+    begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
+    ends integer[];          -- events up to and including each append
     total integer := 0;
-    single jsonb;            -- the event of a call that has one, as most have: told apart, it needs no unpacking of arrays
+    single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
+    application constant text := NULL;
     i integer;
     expected bigint;
-    stood record;
+    locked record;
     conflict integer;        -- the first append whose expected_version does not match
-    conflict_expected bigint;
     inserted bigint;
-    digest bytea;
+    result jsonb;
     last bigint;
     base bigint;             -- the last position before this call's first
 BEGIN
     IF count = 1 THEN
-        names := ARRAY[call #>> '{0,stream_id}'];
+        stream_ids := ARRAY[call #>> '{0,stream_id}'];
+        expected_versions := ARRAY[(call #>> '{0,expected_version}')::bigint];
         tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
         total := jsonb_array_length(call #> '{0,events}');
         ends := ARRAY[total];
-        deploys := starts_with(names[1], 'deployment-');
         IF total = 1 THEN
             single := call #> '{0,events,0}';
         END IF;
     ELSE
         FOR i IN 1 .. count LOOP
-            names[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+            stream_ids[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+            expected_versions[i] := (call #>> ARRAY[(i - 1)::text, 'expected_version'])::bigint;
             tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
             total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
             ends[i] := total;
-            deploys := deploys OR starts_with(names[i], 'deployment-');
         END LOOP;
-        lock_order := ARRAY(SELECT s.n FROM unnest(names) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
+        lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
-    -- 1. The streams' rows, in one order for everybody, so that two calls can not deadlock.
+    -- Lock the streams: their rows, in one order for everybody, so that two calls cannot deadlock.
+    -- A stream that is expected to be new is inserted first, another one is looked for first: mostly one statement suffices.
     FOREACH i IN ARRAY lock_order LOOP
-        expected := (call #>> ARRAY[(i - 1)::text, 'expected_version'])::bigint;
-        stood := NULL;
-        IF expected = 0 THEN
-            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
+        expected := expected_versions[i];
+        locked := NULL;
+        IF expected IS NULL OR expected > 0 THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF stood IS NULL THEN
-            SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
+        IF locked IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version)
+            VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
         END IF;
-        IF stood IS NULL THEN
-            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
-            IF stood IS NULL THEN
-                SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
-            END IF;
+        IF locked IS NULL THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF tenants[i] IS DISTINCT FROM stood.user_id THEN
+        IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
                 PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
-                    'pointer', format('/%s/user_id', i - 1), 'stream_id', names[i]));
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
-            tenants[i] := stood.user_id;
+            tenants[i] := locked.user_id;
         END IF;
-        versions[i] := stood.version;
-        IF expected <> stood.version AND (conflict IS NULL OR i < conflict) THEN
+        versions[i] := locked.version;
+        IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
-            conflict_expected := expected;
         END IF;
     END LOOP;
 
-    -- 2. The command id, then the event ids: all new, all known (a repeat), or a mix (refused).
+    -- A repeat? The command id, then the event ids: all new, all known (a repeat), or a mix (refused). Only then a conflict, so that
+    -- a repeat of an append that moved the stream is a repeat.
     IF command_id IS NOT NULL THEN
-        digest := runfold.command_digest(call);
-        SELECT c.digest, c.result INTO stood FROM runfold.commands c WHERE c.command_id = append_events.command_id;
-        IF FOUND THEN
-            IF stood.digest <> digest THEN
-                PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
-            END IF;
+        result := runfold.recorded_command(command_id, call);
+        IF result IS NOT NULL THEN
             RETURN QUERY
             SELECT r.stream_id, r.version, r.first_position, r.last_position, true
-              FROM ROWS FROM (jsonb_to_recordset(stood.result)
+              FROM ROWS FROM (jsonb_to_recordset(result)
                               AS (stream_id text, version bigint, first_position bigint, last_position bigint))
                    WITH ORDINALITY AS r (stream_id, version, first_position, last_position, n) ORDER BY r.n;
             RETURN;
@@ -3225,35 +3299,33 @@ BEGIN
     END IF;
     IF conflict IS NOT NULL THEN
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', names[conflict],
-            'version', versions[conflict], 'expected_version', conflict_expected));
-    END IF;
-    IF deploys OR call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases') THEN
-        PERFORM runfold.take_claims(call);
-    END IF;
-    IF coalesce(single ->> 'type' NOT IN ('NodeStarted', 'NodeSucceeded', 'NodeScheduled', 'LogAppended'), true)
-       AND call @? '$[*].events[*].type ? (@ starts with "Pause" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed"
-                    || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")' THEN
-        PERFORM runfold.take_pause_claims(call);
+            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', stream_ids[conflict],
+            'version', versions[conflict], 'expected_version', expected_versions[conflict]));
     END IF;
 
-    -- 3 and 4. The fence, and the positions behind it.
+    -- The claims: those that the call asks for, and those of its events.
+    IF call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases')
+       OR runfold.has_claim_rule(single ->> 'type') OR single IS NULL AND call @? runfold.claiming_events() THEN
+        PERFORM runfold.take_claims(call);
+    END IF;
+
+    -- The fence, and the positions behind it.
     last := runfold.allocate_positions(total);
     base := last - total;
 
-    -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
+    -- The events, at offsets (a row_number() would sort the payloads).
     IF single IS NOT NULL THEN
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        VALUES (last, last, names[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(names[1], '-', 1),
+        VALUES (last, last, stream_ids[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(stream_ids[1], '-', 1),
                 single ->> 'type', coalesce((single ->> 'schema_version')::integer, 1), tenants[1],
                 nullif(single -> 'data', 'null'), decode(single ->> 'payload', 'base64'),
                 coalesce(nullif(single -> 'metadata', 'null'), '{}'), (single ->> 'occurred_at')::timestamptz, clock_timestamp());
     ELSE
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, names[a.n], versions[a.n] + e.n, e.event_id,
-               split_part(names[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
+        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, stream_ids[a.n], versions[a.n] + e.n, e.event_id,
+               split_part(stream_ids[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
                decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
                ROWS FROM (jsonb_to_recordset(a.append -> 'events')
@@ -3261,8 +3333,10 @@ BEGIN
                               occurred_at timestamptz))
                WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
     END IF;
+
+    -- The streams' rows, and the command.
     FOR i IN 1 .. count LOOP
-        stream_id := names[i];
+        stream_id := stream_ids[i];
         version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);
         first_position := base + coalesce(ends[i - 1], 0) + 1;
         last_position := base + ends[i];
@@ -3271,27 +3345,28 @@ BEGIN
            SET version = append_events.version,
                first_position = coalesce(s.first_position, append_events.first_position),
                last_position = append_events.last_position
-         WHERE s.stream_id = names[i];
+         WHERE s.stream_id = stream_ids[i];
         RETURN NEXT;
     END LOOP;
     IF command_id IS NOT NULL THEN
-        INSERT INTO runfold.commands (command_id, digest, result, recorded_at)
-        SELECT append_events.command_id, digest,
-               jsonb_agg(jsonb_build_object('stream_id', names[n],
-                                            'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
-                                            'first_position', base + coalesce(ends[n - 1], 0) + 1,
-                                            'last_position', base + ends[n]) ORDER BY n), clock_timestamp()
-          FROM generate_subscripts(names, 1) AS n
-            ON CONFLICT DO NOTHING;
-        IF NOT FOUND THEN
-            -- Recorded meanwhile by a call to other streams: the same streams would have waited for each other above.
-            PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
-        END IF;
+        PERFORM runfold.record_command(command_id, call, (
+            SELECT jsonb_agg(jsonb_build_object('stream_id', stream_ids[n],
+                                                'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
+                                                'first_position', base + coalesce(ends[n - 1], 0) + 1,
+                                                'last_position', base + ends[n]) ORDER BY n)
+              FROM generate_subscripts(stream_ids, 1) AS n));
     END IF;
 
-    -- An idle worker holds this lock and sleeps; a busy one will look again by itself. NOTIFY in every append would cost a
-    -- third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it.
-    IF coalesce(current_setting('runfold.wake', true), '') <> 'off' AND NOT pg_try_advisory_xact_lock_shared(log_tag, 1) THEN
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END) THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
 END
@@ -3391,6 +3466,24 @@ COMMENT ON FUNCTION runfold.interaction_state IS
     'What the log says of an interaction now: its status, the pause that waits for it, and until when.';
 REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled')
+$$;
+COMMENT ON FUNCTION runfold.closes_pause IS
+    'Whether an event of this type closes its pause.';
+REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.ends_execution IS
+    'Whether an event of this type ends its execution.';
+REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
@@ -3759,21 +3852,25 @@ CREATE FUNCTION runfold.append_opaque_events(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
     total constant integer := cardinality(numbers);
     count constant integer := cardinality(names);
     lock_order integer[] := '{1}';
     stream_ids text[];
+    expected_versions bigint[];
+    begins_at bigint[];      -- the versions of streams before their first event
+    tenants uuid[];          -- none
+    versions bigint[];       -- of each stream before this call
+    event_versions bigint[];
     next_versions bigint[] := first_versions;
     first_offsets integer[];
     last_offsets integer[];
-    versions bigint[];
+    application constant text := category;
     i integer;
     n integer;
-    stood record;
-    conflict integer;
-    conflict_version bigint;
-    base bigint;
+    expected bigint;
+    locked record;
+    conflict integer;        -- the first stream whose version does not match
+    base bigint;             -- the last position before this call's first
 BEGIN
     IF total = 0 AND tracker IS NOT NULL THEN
         repeated := runfold.record_tracking(tracker, application_name, notification_id, call_id);
@@ -3783,14 +3880,15 @@ BEGIN
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
     IF count = 1 THEN
         stream_ids := ARRAY[category || '-' || names[1]];
-        versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
+        expected_versions := ARRAY[first_versions[1] - 1];
+        event_versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
         next_versions[1] := first_versions[1] + total;
         first_offsets := '{1}';
         last_offsets := ARRAY[total];
     ELSE
         FOR i IN 1 .. total LOOP
             n := numbers[i];
-            versions[i] := next_versions[n];
+            event_versions[i] := next_versions[n];
             next_versions[n] := next_versions[n] + 1;
             IF first_offsets[n] IS NULL THEN
                 first_offsets[n] := i;
@@ -3799,56 +3897,70 @@ BEGIN
         END LOOP;
         FOR i IN 1 .. count LOOP
             stream_ids[i] := category || '-' || names[i];
+            expected_versions[i] := first_versions[i] - 1;
         END LOOP;
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
-    -- 1. The streams' rows.
+    begins_at := expected_versions;
+
+    -- Lock the streams: their rows, in one order for everybody, so that two calls cannot deadlock.
+    -- A stream that is expected to be new is inserted first, another one is looked for first: mostly one statement suffices.
     FOREACH i IN ARRAY lock_order LOOP
-        stood := NULL;
-        IF first_versions[i] > 1 THEN
-            SELECT s.version INTO stood
-              FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+        expected := expected_versions[i];
+        locked := NULL;
+        IF expected IS NULL OR expected > 0 THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF stood IS NULL THEN
-            INSERT INTO runfold.streams AS s (stream_id, version) VALUES (stream_ids[i], first_versions[i] - 1)
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version INTO stood;
+        IF locked IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version)
+            VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
         END IF;
-        IF stood IS NULL THEN
-            SELECT s.version INTO stood FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+        IF locked IS NULL THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF stood.version <> first_versions[i] - 1 AND (conflict IS NULL OR i < conflict) THEN
+        IF tenants[i] IS DISTINCT FROM locked.user_id THEN
+            IF tenants[i] IS NOT NULL THEN
+                PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
+            END IF;
+            tenants[i] := locked.user_id;
+        END IF;
+        versions[i] := locked.version;
+        IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
-            conflict_version := stood.version;
         END IF;
     END LOOP;
+
+    -- A repeat, or a conflict?
     IF conflict IS NOT NULL THEN
-        first_position := runfold.recorded_opaque_events(stream_ids, versions, numbers, types, type_numbers, payloads, event_ids);
+        first_position := runfold.recorded_opaque_events(stream_ids, event_versions, numbers, types, type_numbers, payloads, event_ids);
         IF first_position IS NOT NULL THEN
             repeated := true;
             RETURN;
         END IF;
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'stream_id', stream_ids[conflict], 'version', conflict_version,
-            'expected_version', first_versions[conflict] - 1));
+            'stream_id', stream_ids[conflict], 'version', versions[conflict],
+            'expected_version', expected_versions[conflict]));
     END IF;
 
-    -- 2. What may wait for others: the tracker's row, the event ids.
+    -- What may wait for others: the tracker's row, the event ids.
     IF tracker IS NOT NULL THEN
         PERFORM runfold.record_tracking(tracker, application_name, notification_id, call_id);
     END IF;
     INSERT INTO runfold.event_ids (event_id, stream_version)
-    SELECT e.id, e.version FROM unnest(event_ids, versions) AS e (id, version);
+    SELECT e.id, e.version FROM unnest(event_ids, event_versions) AS e (id, version);
 
-    -- 3. and 4. The fence, the positions.
+    -- The fence, and the positions behind it.
     base := runfold.allocate_positions(total) - total;
 
-    -- 5. Events, the streams' rows.
+    -- The events, and the streams' rows.
     INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                 payload, metadata, occurred_at, recorded_at)
     SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, e.payload, '{}',
            occurred_at, clock_timestamp()
-      FROM unnest(numbers, versions, event_ids, type_numbers, payloads) WITH ORDINALITY
+      FROM unnest(numbers, event_versions, event_ids, type_numbers, payloads) WITH ORDINALITY
            AS e (number, version, id, type_number, payload, n);
     FOR i IN 1 .. count LOOP
         UPDATE runfold.streams s
@@ -3857,15 +3969,19 @@ BEGIN
          WHERE s.stream_id = stream_ids[i];
     END LOOP;
 
-    -- An idle worker holds the first lock, as in append_events. An idle subscriber of the application holds the second one shared: many
-    -- may, so we try it exclusively, for a moment. One that goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
-       AND (NOT pg_try_advisory_xact_lock_shared(log_tag, 1)
-            OR NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(category))
-                        THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(category))
-                        ELSE false END) THEN
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END) THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
+
     first_position := base + 1;
 END
 $$;
@@ -5020,6 +5136,41 @@ COMMENT ON FUNCTION runfold.walk_execution IS
     'The state of an execution after some more of its events.';
 REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.stream_version AS n, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = $1
+        UNION ALL
+        SELECT 9000000000000000000 + x.n, x.e ->> 'type',
+               runfold.upcast(x.e ->> 'type', coalesce((x.e ->> 'schema_version')::integer, 1), x.e -> 'data')
+          FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
+    ), marked AS (
+        SELECT h.n, h.type, h.data, h.data ->> 'trigger' COLLATE "C" AS name,
+               max(h.n) FILTER (WHERE h.type = 'WorkflowDeleted') OVER () AS deleted,
+               max(h.n) FILTER (WHERE h.type = 'TriggerRemoved') OVER (PARTITION BY h.data ->> 'trigger' COLLATE "C") AS removed
+          FROM happened h
+         WHERE h.type LIKE 'Trigger%' OR h.type = 'WorkflowDeleted'
+    ), standing AS (
+        SELECT (array_agg(m.data ORDER BY m.n DESC) FILTER (WHERE m.type = 'TriggerRegistered'))[1] AS registered,
+               (array_agg(m.type ORDER BY m.n DESC))[1] AS last
+          FROM marked m
+         WHERE m.name IS NOT NULL AND m.n > coalesce(greatest(m.deleted, m.removed), 0)
+         GROUP BY m.name
+    )
+    SELECT p.path, EXISTS (SELECT FROM standing s
+                            WHERE s.last = 'TriggerActivated' AND s.registered ->> 'trigger_subtype' = 'WEBHOOK'
+                              AND s.registered ->> 'index_key' = p.path)
+      FROM (SELECT DISTINCT m.data ->> 'index_key' COLLATE "C" AS path
+              FROM marked m
+             WHERE m.type = 'TriggerRegistered' AND m.data ->> 'trigger_subtype' = 'WEBHOOK') AS p
+$$;
+COMMENT ON FUNCTION runfold.webhooks_after IS
+    'The webhook paths that a deployment stream ever had, and which of them are active after these events.';
+REVOKE ALL ON FUNCTION runfold.webhooks_after FROM PUBLIC;
 
 CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

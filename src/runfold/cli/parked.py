@@ -80,7 +80,7 @@ def _print_parking(row: dict[str, Any], *, first: bool) -> None:
             "group": row["group_name"],
             "error": f"{row['sqlstate']}: {row['error']}",
             "since": f"{instant(row['parked_at'])} UTC",
-            "bad event": f"{event.get('type')}, event {event.get('stream_version')}",
+            "poison event": f"{event.get('type')}, event {event.get('stream_version')}",
             "position": f"{row['position']:,}",
             "event id": event.get("event_id"),
             "recorded": f"{instant(event.get('recorded_at'))} UTC",
@@ -172,7 +172,7 @@ def discard(
             )
             typer.echo(f"  {row.error}")
             if row.parked_again_at is None:
-                typer.echo(f"  what waited {would or 'is '}folded")
+                typer.echo(f"  the waiting events {would or 'are '}folded")
             else:
                 typer.echo(
                     f"  {would or 'is '}parked again at position {row.parked_again_at:,}: {row.parked_again_error}"

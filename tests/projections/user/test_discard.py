@@ -214,6 +214,6 @@ def test_the_command_discards_and_says_so(sick: Log, database_url: str, tmp_path
     done = run_console_script(*words, "--projections", folder, **own)
     assert (done.code, done.err) == (0, "")
     assert "NodeSucceeded is discarded" in done.out
-    assert "what waited is folded" in done.out
+    assert "the waiting events are folded" in done.out
     shown = run_console_script("--url", database_url, "parked", "list", "--discarded", "--json", **own)
     assert [row["discarded_by"] for row in shown.json()] == ["ann"]

@@ -78,6 +78,8 @@ RESERVED = {
     "a table of runfold's": text().replace("projections.mine", "public.workflow_executions"),
     "the schema of the log": text().replace("projections.mine", "runfold.mine"),
     "the catalog": text().replace("projections.mine", "pg_catalog.mine"),
+    "a view of runfold's": "-- part_of: anomalies\n" + text(),
+    "runfold's copies": "-- copies: workflow_copies\n" + text(),
 }
 
 
