@@ -244,7 +244,7 @@ def test_projections_that_read_each_other_in_a_circle_are_refused(tmp_path: Path
 
 def test_a_table_of_another_group_can_not_be_read(tmp_path: Path) -> None:
     write(tmp_path, "mine", reads="workflow_executions")
-    with pytest.raises(ProjectionInvalid, match="which is no table of the group own"):
+    with pytest.raises(ProjectionInvalid, match="which is not a table of the group own"):
         load_catalogue(tmp_path)
 
 
@@ -260,7 +260,7 @@ def test_two_projections_can_not_have_one_name_or_one_table(tmp_path: Path) -> N
 
 
 def test_an_unknown_projection_is_told_what_there_is() -> None:
-    with pytest.raises(UnknownProjection, match=r"there are .*workflow_executions"):
+    with pytest.raises(UnknownProjection, match=r"choose one of .*workflow_executions"):
         load_catalogue().projection("executions")
 
 
@@ -297,7 +297,7 @@ def test_a_table_that_is_new_in_a_group_that_stands_elsewhere_waits_for_a_rebuil
     drain(database_url, tmp_path)
     write(tmp_path, "mine")
     waiting = drain(database_url, tmp_path)
-    assert waiting == {"own": f"mine is new and the group stands at {log.events[-1].position}: rebuild it"}
+    assert waiting == {"own": f"mine is new and the group is at position {log.events[-1].position}: rebuild it"}
 
 
 def test_another_text_under_the_same_version_is_only_warned_of(

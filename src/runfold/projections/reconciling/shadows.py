@@ -28,7 +28,7 @@ NOT_LEFT_OUT: LiteralString = (
 """The events that a rebuild folds: those of parked streams from the bad one on are left out, and discarded ones."""
 
 Progress = Callable[[str, int, int], None]
-"""Told the group, the position reached, and the position to reach."""
+"""Is called with the group, the position reached, and the position to reach."""
 
 
 def shadow_schema(group: Group) -> str:
