@@ -49,7 +49,7 @@ BEGIN
     repeated := false;
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
     IF count = 1 THEN
-        stream_ids := ARRAY[category || '-' || names[1]];
+        stream_ids := ARRAY[runfold.stream_id(category, names[1])];
         expected_versions := ARRAY[first_versions[1] - 1];
         event_versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
         next_versions[1] := first_versions[1] + total;
@@ -66,7 +66,7 @@ BEGIN
             last_offsets[n] := i;
         END LOOP;
         FOR i IN 1 .. count LOOP
-            stream_ids[i] := category || '-' || names[i];
+            stream_ids[i] := runfold.stream_id(category, names[i]);
             expected_versions[i] := first_versions[i] - 1;
         END LOOP;
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");

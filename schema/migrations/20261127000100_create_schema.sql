@@ -3419,6 +3419,15 @@ COMMENT ON FUNCTION runfold.read_stream IS
 REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT category OPERATOR(pg_catalog.||) '-' OPERATOR(pg_catalog.||) name
+$$;
+COMMENT ON FUNCTION runfold.stream_id IS
+    'The id of a stream: its category and its name.';
+REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
@@ -3439,7 +3448,7 @@ BEGIN
     reminded := false;
     FOR happened IN
         SELECT e.type, e.data
-          FROM runfold.read_stream('interaction-' || interaction) AS e
+          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
          WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
          ORDER BY e.stream_version
     LOOP
@@ -3492,7 +3501,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT e.position, e.type, e.data ->> 'pause' COLLATE "C" AS pause, runfold.upcast(e.type, e.schema_version, e.data) AS data
           FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = 'execution-' || $1
+         WHERE s.stream_id = runfold.stream_id('execution', $1)
            AND (e.type = 'PauseOpened' OR runfold.closes_pause(e.type) OR runfold.ends_execution(e.type))
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
     ), opened AS (
@@ -3539,7 +3548,7 @@ BEGIN
           FROM public.human_interactions h
          WHERE h.status = 'pending' AND h.timeout_at <= at
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionTimedOut', ''))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('interaction', h.id::text), 'InteractionTimedOut', ''))
          ORDER BY h.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -3561,7 +3570,7 @@ BEGIN
           JOIN public.workflow_executions x ON x.id = p.execution_id
          WHERE p.status = 'active' AND p.timeout_at <= at
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('execution-' || x.execution_id, 'PauseTimedOut', p.name))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('execution', x.execution_id), 'PauseTimedOut', p.name))
          ORDER BY p.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -3593,7 +3602,7 @@ BEGIN
           FROM public.human_interactions h
          WHERE h.status = 'pending' AND h.timeout_at > at AND h.timeout_at <= at + remind_before
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionReminderSent', ''))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('interaction', h.id::text), 'InteractionReminderSent', ''))
          ORDER BY h.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -3655,8 +3664,8 @@ BEGIN
     SELECT array_agg(DISTINCT n.name)
       INTO names
       FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, interactions uuid[])
-     CROSS JOIN LATERAL (SELECT 'execution-' || d.execution_id WHERE d.kind <> 'reminder'
-                         UNION ALL SELECT 'interaction-' || i FROM unnest(d.interactions) AS i) AS n (name);
+     CROSS JOIN LATERAL (SELECT runfold.stream_id('execution', d.execution_id) WHERE d.kind <> 'reminder'
+                         UNION ALL SELECT runfold.stream_id('interaction', i::text) FROM unnest(d.interactions) AS i) AS n (name);
     present := ARRAY(SELECT s.stream_id FROM runfold.streams s WHERE s.stream_id = ANY (names));
     SELECT coalesce(jsonb_object_agg(l.stream_id, l.version), '{}')
       INTO versions
@@ -3667,10 +3676,11 @@ BEGIN
         SELECT d.kind, d.execution_id, d.pause, d.interactions
           FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, pause text, interactions uuid[])
     LOOP
-        execution := 'execution-' || candidate.execution_id;
+        execution := runfold.stream_id('execution', candidate.execution_id);
         CONTINUE WHEN candidate.kind <> 'reminder' AND execution = ANY (present) AND NOT versions ? execution;
         CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
-                               WHERE 'interaction-' || i = ANY (present) AND NOT versions ? ('interaction-' || i));
+                               CROSS JOIN LATERAL (SELECT runfold.stream_id('interaction', i::text) AS id) AS s
+                               WHERE s.id = ANY (present) AND NOT versions ? s.id);
         IF candidate.kind = 'pause' THEN
             -- With its interaction already.
             CONTINUE WHEN appends -> execution @> jsonb_build_array(jsonb_build_object(
@@ -3681,7 +3691,7 @@ BEGIN
         END IF;
         said := NULL;
         FOREACH other IN ARRAY candidate.interactions LOOP
-            stream := 'interaction-' || other;
+            stream := runfold.stream_id('interaction', other::text);
             SELECT s.* INTO state FROM runfold.interaction_state(other) AS s;
             IF state.status IS DISTINCT FROM 'pending' THEN
                 CONTINUE;
@@ -3702,7 +3712,7 @@ BEGIN
                 SELECT o.pause, o.action
                   FROM runfold.open_pauses(candidate.execution_id) AS o
                  WHERE candidate.kind = 'pause' AND o.pause = candidate.pause
-                    OR candidate.kind = 'interaction' AND appends ? ('interaction-' || candidate.interactions[1])
+                    OR candidate.kind = 'interaction' AND appends ? runfold.stream_id('interaction', candidate.interactions[1]::text)
                    AND (o.interaction_id = candidate.interactions[1] OR o.interaction_id IS NULL AND o.pause = candidate.pause)
             LOOP
                 appends := runfold.with_event(appends, execution, runfold.timeout_event(
@@ -3836,7 +3846,7 @@ BEGIN
             CONTINUE;
         END IF;
         PERFORM runfold.raise_value_fault('integer', 0, 9223372036854700000, NULL, to_jsonb(first_versions[i]), '/first_versions');
-        PERFORM runfold.raise_stream_id_fault(category || '-' || names[i], '/names');
+        PERFORM runfold.raise_stream_id_fault(runfold.stream_id(category, names[i]), '/names');
     END LOOP;
 END
 $$;
@@ -3879,7 +3889,7 @@ BEGIN
     repeated := false;
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
     IF count = 1 THEN
-        stream_ids := ARRAY[category || '-' || names[1]];
+        stream_ids := ARRAY[runfold.stream_id(category, names[1])];
         expected_versions := ARRAY[first_versions[1] - 1];
         event_versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
         next_versions[1] := first_versions[1] + total;
@@ -3896,7 +3906,7 @@ BEGIN
             last_offsets[n] := i;
         END LOOP;
         FOR i IN 1 .. count LOOP
-            stream_ids[i] := category || '-' || names[i];
+            stream_ids[i] := runfold.stream_id(category, names[i]);
             expected_versions[i] := first_versions[i] - 1;
         END LOOP;
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
@@ -3993,7 +4003,7 @@ GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfol
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stream constant text := 'deployment-' || OLD.id;
+    stream constant text := runfold.stream_id('deployment', OLD.id::text);
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
@@ -4103,7 +4113,7 @@ BEGIN
     LOOP
         IF made_at IS NULL OR EXISTS (
             SELECT FROM runfold.events d
-             WHERE d.stream_id = 'deployment-' || workflow AND d.type = 'WorkflowDeleted'
+             WHERE d.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
                AND d.position > made_at AND d.position < creation.position)
         THEN
             workflow := creation.workflow;
@@ -4118,6 +4128,15 @@ COMMENT ON FUNCTION runfold.creation_took_effect IS
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.substr(stream_id, pg_catalog.strpos(stream_id, '-') OPERATOR(pg_catalog.+) 1)
+$$;
+COMMENT ON FUNCTION runfold.stream_name IS
+    'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
+REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4129,7 +4148,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                       FROM public.human_interactions h
                      WHERE h.workflow_id = $1 AND h.status IN ('pending', 'error')
                     UNION ALL
-                    SELECT substr(r.stream_id, 13)::uuid, r.position
+                    SELECT runfold.stream_name(r.stream_id)::uuid, r.position
                       FROM runfold.events r
                      WHERE r.category = 'interaction' AND r.type = 'InteractionRequested'
                        AND lower(r.data ->> 'workflow_id' COLLATE "C") = $1::text
@@ -4153,7 +4172,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT max(e.recorded_at)
       FROM runfold.streams s
       JOIN runfold.events e ON e.position = s.last_position
-     WHERE s.stream_id IN ('execution-' || $1, 'log-' || $1)
+     WHERE s.stream_id IN (runfold.stream_id('execution', $1), runfold.stream_id('log', $1))
 $$;
 COMMENT ON FUNCTION runfold.execution_last_seen IS
     'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
@@ -4165,7 +4184,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
         SELECT FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = 'execution-' || $1
+         WHERE s.stream_id = runfold.stream_id('execution', $1)
            AND runfold.ends_execution(e.type)
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
 $$;
@@ -4177,7 +4196,7 @@ GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stream constant text := 'execution-' || execution_id;
+    stream constant text := runfold.stream_id('execution', execution_id);
     now timestamptz;
     at text;
     last_seen timestamptz;
@@ -4347,7 +4366,7 @@ GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfol
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT DISTINCT substr(c.stream_id, 11)
+    SELECT DISTINCT runfold.stream_name(c.stream_id)
       FROM runfold.events c
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
@@ -4418,7 +4437,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT h.id, h.correlation_id
               FROM public.human_interactions h
              WHERE h.correlation_id = ANY ($1)) AS n
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream('interaction-' || n.id) AS r
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
      CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
      WHERE $2 IS NULL OR e.user_id = $2
@@ -4760,7 +4779,7 @@ DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
     RETURN QUERY
-    SELECT e.position, substr(e.stream_id, length(read_opaque_events.category) + 2), e.stream_version, e.type, e.payload
+    SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
      WHERE e.category = read_opaque_events.category AND e.position > after AND e.position <= head AND e.payload IS NOT NULL
        AND (types IS NULL OR e.type = ANY (types))

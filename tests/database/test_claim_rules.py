@@ -10,8 +10,8 @@ import pytest
 
 from runfold.database.sources.files import sources_dir
 from runfold.events import VOCABULARY, types_that_end
+from runfold.events.claims_sql import claim_rule_rows
 from runfold.events.machines import EXECUTION
-from runfold.events.sql import claim_rule_rows
 
 COLUMNS = "type, kind, effect, key_field, name_field, refusal, function_name"
 

@@ -12,7 +12,8 @@ import pytest
 from runfold.database.connections import map_error
 from runfold.database.sources.files import sources_dir
 from runfold.errors import REFUSALS, VersionConflict
-from runfold.events.sql import claim_rule_rows, refusal_rows
+from runfold.events.claims_sql import claim_rule_rows
+from runfold.events.sql import refusal_rows
 
 # They raise from a catalogue: of refusals, and of faults.
 RAISING = ("refuse", "raise_fault")

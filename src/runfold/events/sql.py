@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from runfold.errors import REFUSALS
-from runfold.events import CATEGORIES, VOCABULARY, Event, types_that_end
+from runfold.events import CATEGORIES, VOCABULARY, Event
 from runfold.events.checks_sql import table_files
+from runfold.events.claims_sql import claim_rule_rows, claiming_functions
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
 from runfold.events.machines_sql import machine_functions
@@ -67,70 +67,6 @@ def field_rows() -> list[tuple[str, int, str, bool, str, int | None, int | None,
         for name, event in VOCABULARY.items()
         for ordinal, at in enumerate(event.rules(), start=1)
     ]
-
-
-def claim_rule_rows() -> list[tuple[str, str, str, str | None, str | None, str | None, str | None]]:
-    """Return the rows of `runfold.claim_rules`: what each event takes, releases, or has computed."""
-    rows: list[tuple[str, str, str, str | None, str | None, str | None, str | None]] = []
-    for name, event in VOCABULARY.items():
-        claim = event.claims
-        if claim is None:
-            continue
-        if claim.follows is not None:
-            rows.append((name, claim.kind, "follows", None, None, None, claim.follows))
-            continue
-        rows.append((name, claim.kind, "takes", claim.key, claim.name, claim.refusal, None))
-        if event.moves is not None:
-            ends = types_that_end(event.moves.machine)
-            rows += [(end, claim.kind, "releases", None, claim.name, None, None) for end in ends]
-        if claim.within is not None:
-            rows += [(end, claim.kind, "releases", None, None, None, None) for end in types_that_end(claim.within)]
-    return rows
-
-
-def _in(types: Iterable[str]) -> str:
-    return f"({', '.join(map(literal, types))})"
-
-
-def _families(types: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the first words that only these types of the vocabulary begin with, and the types without such a word.
-
-    Few tests cost an append less than many; a type of others that begins so is only looked up in vain.
-    """
-    wanted = list(types)
-    others = {_first_word(name) for name in VOCABULARY if name not in wanted}
-    words = dict.fromkeys(word for name in wanted if (word := _first_word(name)) not in others)
-    return list(words), [name for name in wanted if _first_word(name) not in words]
-
-
-def _first_word(name: str) -> str:
-    found = re.match(r"[A-Z][a-z]*", name)
-    return found[0] if found else name
-
-
-def _claiming_functions() -> dict[str, str]:
-    """Write the tests for events that have a claim rule: of one type, and over the events of a call."""
-    words, types = _families(dict.fromkeys(row[0] for row in claim_rule_rows()))
-    begins = [f"pg_catalog.starts_with(type, {literal(word)})" for word in words]
-    paths = [f'@ starts with "{word}"' for word in words] + [f'@ == "{type_}"' for type_ in types]
-    return {
-        "functions/has_claim_rule.sql": f"""-- Whether events of a type may have a rule in runfold.claim_rules.
---
--- grant: nobody
-CREATE FUNCTION runfold.has_claim_rule(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT {" OR ".join([*begins, f"type IN {_in(types)}"])}
-$$;
-""",
-        "functions/claiming_events.sql": f"""-- The path to the types of a call's events that has_claim_rule is true of.
---
--- grant: nobody
-CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT '$[*].events[*].type ? ({" || ".join(paths)})'::jsonpath
-$$;
-""",
-    }
 
 
 def _insert(table: str, columns: str, rows: Iterator[str]) -> str:
@@ -285,8 +221,8 @@ def generated() -> dict[str, str]:
         "rows/event_fields.sql": fields,
         "rows/claim_rules.sql": claim_rules,
         "functions/event_is_valid.sql": _validity_function(),
+        **claiming_functions(),
         **machine_functions(),
-        **_claiming_functions(),
     }
 
 

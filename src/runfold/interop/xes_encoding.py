@@ -53,7 +53,7 @@ class Encoding:
     def explain(self, broken: expat.ExpatError, byte: int | None) -> ImportFailed | None:
         """Return the refusal for a fault that comes from a wrong encoding, and None for any other fault.
 
-        `byte` is what stands at the fault, where that is known.
+        `byte` is the one at the fault, if it is known.
         """
         if expat.errors.codes[expat.errors.XML_ERROR_INCORRECT_ENCODING] == broken.code:
             written = "UTF-16" if self._in_16_bits else "another encoding"

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from runfold.events.envelope import Append, NewEvent
+from runfold.events.streams import stream_id
 from runfold.interop.xes_document import LONGEST_NAME
 from runfold.interop.xes_options import Step, XesOptions
 from runfold.interop.xes_parts import TracePart, XesEvent
@@ -86,8 +87,8 @@ class TraceMapping:
         self._ids = uuid5(self.workflow_id, self.execution_id).bytes
         self._open: dict[tuple[str, str | None], _Activation] = {}
         self._opened: dict[str, int] = {}
-        self._execution_stream = f"execution-{self.execution_id}"
-        self._log_stream = f"log-{self.execution_id}"
+        self._execution_stream = stream_id("execution", self.execution_id)
+        self._log_stream = stream_id("log", self.execution_id)
         self._versions = {self._execution_stream: 0, self._log_stream: 0}
 
     def appends(self, part: TracePart) -> list[Append]:
@@ -110,10 +111,10 @@ class TraceMapping:
         return list(self._in_streams(execution, log))
 
     def _in_streams(self, execution: list[NewEvent], log: list[NewEvent]) -> Iterator[Append]:
-        for stream_id, events in ((self._execution_stream, execution), (self._log_stream, log)):
+        for stream, events in ((self._execution_stream, execution), (self._log_stream, log)):
             if events:
-                yield Append(stream_id=stream_id, events=events, expected_version=self._versions[stream_id])
-                self._versions[stream_id] += len(events)
+                yield Append(stream_id=stream, events=events, expected_version=self._versions[stream])
+                self._versions[stream] += len(events)
 
     def _open_and_end_at_once(self, part: TracePart, execution: list[NewEvent]) -> None:
         at = part.date or EPOCH

@@ -35,7 +35,7 @@ STANDARD: Mapping[str, Step] = {step.name: step for step in (Step.SCHEDULE, Step
 class XesOptions:
     """How to read and map a log.
 
-    `log_name` takes the place of the log's own name. `prefix` goes before each trace's name to make its execution_id.
+    `log_name` replaces the log's name. `prefix` goes before each trace's name to make its execution_id.
     `timezone` is that of times that have none; without it they are refused. `skip_bad` leaves out events and traces
     that cannot be imported, where they are refused otherwise. `transitions` says what transitions mean, by their names
     in capital letters; `"*"` stands for every transition that is not named here and is not the standard's.

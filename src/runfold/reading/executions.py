@@ -13,6 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from runfold.errors import PositionUnavailable, UnknownExecution
+from runfold.events.streams import stream_id
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.lists import page, place
 from runfold.reading.pages import PageToken
@@ -160,5 +161,6 @@ def _event(
 ) -> Row | None:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            statement("event_of_stream"), {"stream": f"execution-{execution_id}", "version": version, "upto": upto}
+            statement("event_of_stream"),
+            {"stream": stream_id("execution", execution_id), "version": version, "upto": upto},
         ).fetchone()

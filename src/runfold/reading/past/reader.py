@@ -28,6 +28,7 @@ from runfold.errors import (
     UnknownStream,
     UnknownTable,
 )
+from runfold.events.streams import stream_id
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION
@@ -308,7 +309,7 @@ def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -
     """Raise UnknownExecution if the log has no execution with that id, instead of showing no rows."""
     if not isinstance(execution_id, str):
         raise InvalidInput(f"{execution_id!r} is not the id of an execution", hint="give a text", code="invalid_option")
-    if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
+    if not _known(connection, [stream_id("execution", execution_id), stream_id("log", execution_id)]):
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
 
 

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from runfold.database.safe_head import safe_head
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.events import CATEGORIES
+from runfold.events.streams import stream_id
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
@@ -220,7 +221,7 @@ def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: 
     if (touched := row.get("last_event_position", row.get("position"))) is not None:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
-    candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
+    candidates = [*names, *(stream_id(category, name) for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
     if cell.row is None:
