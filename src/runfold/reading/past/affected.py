@@ -103,7 +103,7 @@ class Scope:
             rows_of |= ask(cursor, query, rows_of, upto)
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
-            folded |= _depended_on(cursor, query, rows_of, upto)
+            folded |= _depended_on(cursor, group, query, rows_of, upto)
         reach = reach_of(cursor, folded, upto)
         reach.fold(cursor, group, upto, progress=progress)
         values = _values(rows_of)
@@ -145,16 +145,16 @@ def executions_of_workflows() -> LiteralString:
     return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
 
 
-def _depended_on(cursor: psycopg.Cursor[Any], query: str, streams: set[str], upto: int) -> set[str]:
+def _depended_on(cursor: psycopg.Cursor[Any], group: Group, query: str, streams: set[str], upto: int) -> set[str]:
     """Return the streams that a query of a header names for these streams, at a position."""
-    return _latest(cursor, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
+    return _latest(cursor, group, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
 
 
-def _latest(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> set[str]:
+def _latest(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], upto: int) -> set[str]:
     """Return the streams of all executions that may be the latest of these streams' workflows at a position."""
     query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
     workflows = [stream.partition("-")[2] for stream in sorted(streams) if stream.startswith("deployment-")]
-    asked = {"group": "execution", "workflows": workflows, "upto": upto}
+    asked = {"group": group.name, "workflows": workflows, "upto": upto}
     return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
 
 
