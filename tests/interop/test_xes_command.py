@@ -92,7 +92,7 @@ def test_log_of_which_no_event_is_a_node_is_said_to_be_one(database_url: str, tm
         said = words(run(*command, *options).stdout)
         assert "nodes 0" in said
         assert "3 events, by their transition: In Progress (2), Awaiting Assignment (1)" in said
-        assert "no event became a node: the log has a lifecycle of its own" in said
+        assert "no event became a node: the log's lifecycle is not the standard one" in said
         assert "--transition 'In Progress=start'" in said
     explained = words(run(*command, "--dry-run", "--transition", "In Progress=start").stdout)
     assert "nodes 2" in explained

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import gzip
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from runfold.errors import ImportFailed
+from runfold.interop.xes_options import XesOptions
 from tests.interop.replay import produced
 from tests.interop.xes_files import log_text, trace_of, write_log
 
@@ -37,6 +39,9 @@ def refusal(tmp_path: Path, content: bytes) -> ImportFailed:
         ("utf-8-sig", "UTF-8", "语 gør"),
         ("utf-8-sig", "utf-8-sig", "语 gør"),
         ("utf-16", "UTF-16", "语 gør"),
+        ("utf-16", "utf16", "语 gør"),
+        ("utf-16-le", "UTF-16LE", "语 gør"),
+        ("utf-16-be", "utf_16_be", "语 gør"),
         ("iso-8859-1", "latin1", "gør"),
         ("iso-8859-15", "ISO-8859-15", "5 €"),
         ("windows-1252", "windows-1252", "5 €"),
@@ -98,10 +103,12 @@ def test_utf_32_is_refused_as_such(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "declared", "what"),
     [
-        ("utf-8", "UTF-16", "declares the encoding UTF-16, but is not written in it"),
-        ("utf-8", "utf-16le", "declares the encoding utf-16le, but is not written in it"),
+        ("utf-8", "UTF-16", "declares the encoding 'UTF-16', but it is not written in it"),
+        ("utf-8", "utf-16le", "declares the encoding 'utf-16le', but it is not written in it"),
         ("utf-16", "UTF-8", "it is written in UTF-16"),
         ("utf-16", "ISO-8859-1", "it is written in UTF-16"),
+        ("utf-16-be", "GBK", "it is written in UTF-16"),
+        ("utf-16", "x-unknown", "it is written in UTF-16"),
         ("iso-8859-1", "UTF-8", "the byte 0xF8 is not UTF-8"),
         ("windows-1252", "US-ASCII", "the byte 0xF8 is not US-ASCII"),
     ],
@@ -133,3 +140,40 @@ def test_damage_that_is_no_matter_of_encoding_is_not_blamed_on_it(tmp_path: Path
     (tmp_path / "log.xes").write_bytes(content)
     with pytest.raises(ImportFailed, match=r"damaged at line .* not well-formed"):
         produced(tmp_path / "log.xes")
+
+
+def test_no_damage_ends_in_anything_but_a_refusal(tmp_path: Path) -> None:
+    random = Random(7)
+    traces = [trace_of("1", ("gør", "START"), ("a", None)), trace_of("2", ("b", "COMPLETE"))]
+    contents = [text_in(encoding, traces) for encoding in ("utf-8", "utf-16", "iso-8859-1")]
+    contents.append(gzip.compress(contents[0], 1))
+    pieces = [
+        b"<",
+        b'"',
+        b"\xff",
+        b"\0",
+        b"&#0;",
+        b"</trace>",
+        b'encoding="GBK"',
+        b"concept:name",
+        b"utf-7",
+        b"\x1f\x8b",
+    ]
+    refused: list[ImportFailed] = []
+    for _ in range(1500):
+        damaged = bytearray(random.choice(contents))
+        at = random.randrange(len(damaged) if random.random() < 0.7 else 120)
+        kind = random.randrange(3)
+        if kind == 0:
+            damaged[at] = random.randrange(256)
+        elif kind == 1:
+            damaged[at:at] = random.choice(pieces)
+        else:
+            del damaged[at : at + random.randint(1, 30)]
+        (tmp_path / "log.xes").write_bytes(damaged)
+        try:
+            produced(tmp_path / "log.xes", XesOptions(skip_bad=random.random() < 0.5))
+        except ImportFailed as failed:
+            refused.append(failed)
+    assert all(failed.hint and "\n" not in str(failed) for failed in refused)
+    assert 500 < len(refused) < 1500, "the damage was none, or it left nothing that can be read"

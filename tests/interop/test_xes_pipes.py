@@ -88,8 +88,8 @@ def test_log_without_a_name_has_none_from_a_pipe_and_is_refused_before_its_first
 
 
 def test_given_name_takes_the_place_of_the_logs_own(tmp_path: Path) -> None:
-    path = write_log(tmp_path / "log.xes", TRACES, name="own")
-    assert import_xes(None, path, dry_run=True).log_name == "own"
+    path = write_log(tmp_path / "log.xes", TRACES, name="in the file")
+    assert import_xes(None, path, dry_run=True).log_name == "in the file"
     assert import_xes(None, path, dry_run=True, options=XesOptions(log_name="given")).log_name == "given"
     late = tmp_path / "late.xes"
     late.write_text(log_text(TRACES, name=None).replace("</log>", '<string key="concept:name" value="late"/></log>'))

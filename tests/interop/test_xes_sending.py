@@ -105,6 +105,15 @@ def test_interruption_drops_what_waits_and_leaves_the_call_on_its_way(monkeypatc
     assert len(store.streams) == 2, "a call that waited was sent after the interruption"
 
 
+def test_threads_change_as_usual_after_the_last_import() -> None:
+    usual = sys.getswitchinterval()
+    with Ahead(Sender(None, skip_bad=False)):
+        with Ahead(Sender(None, skip_bad=False)):
+            assert sys.getswitchinterval() < usual
+        assert sys.getswitchinterval() < usual
+    assert sys.getswitchinterval() == usual
+
+
 def test_reading_goes_no_further_ahead_than_a_few_calls() -> None:
     store = Recording(waits_at=0)
     reached: list[int] = []

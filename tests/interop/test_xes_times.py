@@ -95,7 +95,7 @@ def test_zones_are_given_by_name_or_offset(text: str, minutes: int) -> None:
     "text", ["", " ", "Europe", "Europe/Amsterdm", "+14:01", "+1:00", "+01:60", "../etc/passwd", "/etc/passwd", "é\0"]
 )
 def test_zone_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no time zone|is not an offset"):
+    with pytest.raises(ValueError, match=r"is not a time zone|is not an offset"):
         parse_timezone(text)
 
 

@@ -252,7 +252,7 @@ def test_control_without_what_was_matched_before_a_response_differs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = begin(database, ANSWERS)
-    monkeypatch.setattr(scope_module, "_depended_on", lambda cursor, query, streams, upto: set())
+    monkeypatch.setattr(scope_module, "_depended_on", lambda cursor, group, query, streams, upto: set())
     with pytest.raises(AssertionError, match="the tables differ"):
         check(database, events, events[-1].position)
 
@@ -261,7 +261,7 @@ def test_control_without_the_latest_execution_a_workflow_s_status_differs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = begin(database, IN_TURN)
-    monkeypatch.setattr(scope_module, "_latest", lambda cursor, deployments, upto: set())
+    monkeypatch.setattr(scope_module, "_latest", lambda cursor, group, streams, upto: set())
     with pytest.raises(AssertionError, match="workflow_status"):
         check(database, events, events[-1].position)
 

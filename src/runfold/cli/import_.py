@@ -38,7 +38,7 @@ def xes(
     transition: Annotated[
         list[str] | None,
         typer.Option(
-            help="What a transition of the log's own lifecycle does: schedule, start, complete or log; '*' for every "
+            help="What a transition does that is not the standard's: schedule, start, complete or log; '*' for every "
             "other. Give it several times.",
             metavar="NAME=STEP",
         ),
@@ -157,9 +157,10 @@ def _why_no_node(summary: ImportSummary) -> str:
     if not summary.events_logged:
         return "no trace has an event"
     first = next(iter(summary.transitions_logged))
+    again = "" if summary.dry_run else ", and import it with another --prefix or into another database"
     return (
-        "no event became a node: the log has a lifecycle of its own. Import it into another database, or with another "
-        f"--prefix, and say what its transitions do, as in --transition '{first}=start' or --transition '*=complete'"
+        "no event became a node: the log's lifecycle is not the standard one. Say what its transitions do, as in "
+        f"--transition '{first}=start' or --transition '*=complete'{again}"
     )
 
 

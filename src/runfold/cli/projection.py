@@ -95,7 +95,7 @@ def verify(
             sample=sample,
             seed=seed,
             limit=None if all_differences else limit or KEPT,
-            told=_tell(as_json=as_json) if all_differences else None,
+            on_difference=_tell(as_json=as_json) if all_differences else None,
             progress=lambda group, position, upto: progress(group, "fold", position, upto),
             login=user_login(known),
         )

@@ -35,7 +35,14 @@ class Event(BaseModel):
     the JSON pointer below the event's data, the limit and what was found. Fields that are None are not given.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # at an event's first use: a command needs few of them, and most none
+    )
 
     stream_category: ClassVar[str]
     moves: ClassVar[Move | None] = None

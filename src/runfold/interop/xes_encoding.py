@@ -32,32 +32,39 @@ class Encoding:
         self.override: str | None = None
         if head.startswith(_UTF_32):
             raise self._refused("it is written in UTF-32, which is not read", "UTF-32")
-        declared = _DECLARATION.match(head)
-        self._declared = None if declared is None else declared[1].decode()
         self._in_16_bits = head.startswith(_UTF_16)
-        if self._declared is None or self._in_16_bits:
-            return
-        name = _python_name(self._declared)
-        if name in _EXPATS_OWN:
-            self.override = _EXPATS_OWN[name]
-        elif name is not None and name.startswith("utf-16"):
+        # The declaration is ASCII: in UTF-16 every other of its bytes is zero.
+        declared = _DECLARATION.match(_without_mark(head.replace(b"\0", b"")) if self._in_16_bits else head)
+        self._declared = None if declared is None else declared[1].decode()
+        if self._declared is not None:
+            self.override = self._known(self._declared, head)
+
+    def _known(self, declared: str, head: bytes) -> str | None:
+        """Return the override for a declared name; raises ImportFailed for one that is not read or cannot be true."""
+        name = _python_name(declared)
+        if self._in_16_bits != (name is not None and name.startswith("utf-16")):
+            written = "is written in UTF-16" if self._in_16_bits else "is not written in it"
             raise ImportFailed(
-                f"{shown} declares the encoding {self._declared}, but is not written in it",
+                f"{self._shown} declares the encoding {declared!r}, but it {written}",
                 hint="let its first line name the encoding that it has, most often UTF-8",
                 line=1,
             )
-        elif name is None or not _has_a_byte_a_character(name):
-            known = self._declared if name is not None else "ENCODING"
-            raise self._refused(f"it declares the encoding {self._declared!r}, which is not read", known)
+        if self._in_16_bits:
+            return "UTF-16LE" if head.startswith((b"\xff\xfe", b"<\0")) else "UTF-16BE"
+        if name in _EXPATS_OWN:
+            return _EXPATS_OWN[name]
+        if name is None or not _has_a_byte_a_character(name):
+            known = declared if name is not None else "ENCODING"
+            raise self._refused(f"it declares the encoding {declared!r}, which is not read", known)
+        return None
 
     def explain(self, broken: expat.ExpatError, byte: int | None) -> ImportFailed | None:
         """Return the refusal for a fault that comes from a wrong encoding, and None for any other fault.
 
-        `byte` is what stands at the fault, where that is known.
+        `byte` is the byte at the fault, if it is known.
         """
         if expat.errors.codes[expat.errors.XML_ERROR_INCORRECT_ENCODING] == broken.code:
-            written = "UTF-16" if self._in_16_bits else "another encoding"
-            what, line = f"declares an encoding that it does not have: it is written in {written}", broken.lineno
+            what, line = "declares an encoding that it does not have", broken.lineno
         elif byte is not None and byte >= _BYTE_OF_ASCII and not self._in_16_bits:
             line = broken.lineno
             what = f"line {line}, column {broken.offset + 1}: the byte 0x{byte:02X} is not {self._declared or 'UTF-8'}"
@@ -75,6 +82,10 @@ class Encoding:
             hint=f'convert it (iconv -f {encoding} -t UTF-8) and let its first line say encoding="UTF-8"',
             line=1,
         )
+
+
+def _without_mark(head: bytes) -> bytes:
+    return head[2:] if head.startswith((b"\xff\xfe", b"\xfe\xff")) else head
 
 
 def _python_name(encoding: str) -> str | None:

@@ -35,10 +35,10 @@ STANDARD: Mapping[str, Step] = {step.name: step for step in (Step.SCHEDULE, Step
 class XesOptions:
     """How to read and map a log.
 
-    `log_name` takes the place of the log's own name. `prefix` goes before each trace's name to make its execution_id.
+    `log_name` replaces the log's name. `prefix` goes before each trace's name to make its execution_id.
     `timezone` is that of times that have none; without it they are refused. `skip_bad` leaves out events and traces
     that cannot be imported, where they are refused otherwise. `transitions` says what transitions mean, by their names
-    in capital letters; `"*"` stands for every transition that is not named here and is not the standard's.
+    in capital letters; `"*"` means every transition that is not named here and is not the standard's.
     """
 
     log_name: str | None = None
@@ -84,13 +84,13 @@ def parse_timezone(text: str) -> tzinfo:
         minutes = int(offset[2]) * 60 + int(offset[3])
         if minutes <= 14 * 60 and int(offset[3]) < 60:
             return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
-        raise ValueError(f"{text!r} is not an offset: none is further from UTC than 14 hours")
+        raise ValueError(f"{text!r} is not an offset: give one of at most 14 hours from UTC")
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
         # ZoneInfo reads a file of that name: what it raises depends on what is there.
         raise ValueError(
-            f"{text!r} is no time zone that this machine knows: give a name, Europe/Amsterdam, or an offset, +01:00"
+            f"{text!r} is not a time zone that this machine knows: give a name, Europe/Amsterdam, or an offset, +01:00"
         ) from None
 
 
@@ -100,7 +100,7 @@ def parse_transitions(texts: Iterable[str]) -> dict[str, Step]:
     for text in texts:
         name, equals, step = text.rpartition("=")
         if not equals or not name or step.lower() not in set(Step):
-            raise ValueError(f"{text!r} is not NAME=STEP, where STEP is one of {', '.join(Step)}")
+            raise ValueError(f"{text!r} is not NAME=STEP: give one of {', '.join(Step)} as STEP")
         if found.setdefault(name.upper(), Step(step.lower())) != step.lower():
-            raise ValueError(f"two steps are given for the transition {name!r}")
+            raise ValueError(f"two steps are given for the transition {name!r}: give one")
     return found

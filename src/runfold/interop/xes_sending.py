@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, Queue
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from runfold.errors import EventIdConflict, ImportFailed, InvalidInput, VersionConflict
@@ -138,11 +138,10 @@ class Ahead:
         self._calls: Queue[Call | None] = Queue(CALLS_AHEAD)
         self._failure: BaseException | None = None
         self._dropping = False
-        self._interval = sys.getswitchinterval()
         self._thread = Thread(target=self._send_all, name="import", daemon=True)
 
     def __enter__(self) -> Ahead:
-        sys.setswitchinterval(min(self._interval, SECONDS_BETWEEN_THREADS))
+        _QUICKLY.begin()
         self._thread.start()
         return self
 
@@ -162,7 +161,7 @@ class Ahead:
             self._dropping = True
             raise
         finally:
-            sys.setswitchinterval(self._interval)
+            _QUICKLY.end()
         if failed is None:
             self._raise_failure()
 
@@ -184,6 +183,33 @@ class Ahead:
             except BaseException as failure:  # raised where calls are submitted
                 self._failure = failure
                 self._dropping = True
+
+
+class _QuickSwitches:
+    """Sets how often Python changes between threads while an import runs; one setting for the whole process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._running = 0
+        self._usual = 0.0
+
+    def begin(self) -> None:
+        """Change quickly, from the first import on."""
+        with self._lock:
+            if self._running == 0:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, SECONDS_BETWEEN_THREADS))
+            self._running += 1
+
+    def end(self) -> None:
+        """Change as usual, after the last import."""
+        with self._lock:
+            self._running -= 1
+            if self._running == 0:
+                sys.setswitchinterval(self._usual)
+
+
+_QUICKLY = _QuickSwitches()
 
 
 def _refused(call: Call, invalid: InvalidInput) -> ImportFailed:

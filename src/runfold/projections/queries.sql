@@ -78,12 +78,12 @@ SELECT runfold.begin_slice(%(group)s, %(digest)s, %(slice)s)
 SELECT name, version FROM runfold.projections WHERE group_name = %(group)s
 
 -- name: checkpoint
--- Where a group stands. Parameters: group.
+-- The position of a group's checkpoint. Parameters: group.
 SELECT position FROM runfold.checkpoints WHERE group_name = %(group)s
 
 -- name: compare_all
 -- The keys of all rows that differ now, nothing being locked, in a temporary table: a query that makes a table can
--- run in parallel, where one that inserts can not. The runner puts in the names.
+-- run in parallel, where one that inserts cannot. The runner puts in the names.
 CREATE TEMPORARY TABLE {compared} ON COMMIT DROP AS
 SELECT {either_key}
   FROM {live} AS live
@@ -187,7 +187,7 @@ INSERT INTO {live} ({written})
 SELECT {folded_columns} FROM {shadow} AS folded JOIN {found} AS s ON {shadow_is_suspect} WHERE s.missing
 
 -- name: insert_numbered
--- Inserts some of the rows that the table lacks. What another row stands in the way of is left for later.
+-- Inserts some of the rows that the table lacks. A row that another one blocks is left for later.
 -- Parameters: after, upto. The runner puts in the names.
 INSERT INTO {live} ({written})
 SELECT {folded_columns} FROM {shadow} AS folded JOIN {numbered} AS s ON {shadow_is_suspect}
@@ -353,7 +353,7 @@ VALUES (%(projection)s, %(position)s, %(differences)s)
    SET position = excluded.position, differences = excluded.differences, verified_at = clock_timestamp()
 
 -- name: register_group
--- Makes the checkpoint of a group that has none; locks it and tells where it stands.
+-- Makes the checkpoint of a group that has none; locks it and returns its position.
 -- Parameters: group.
 INSERT INTO runfold.checkpoints AS c (group_name) VALUES (%(group)s)
     ON CONFLICT (group_name) DO UPDATE SET group_name = excluded.group_name
@@ -404,7 +404,7 @@ SELECT stream_id FROM runfold.streams
 SELECT set_config('runfold.head', greatest(%(least)s::bigint, runfold.safe_head())::text, false)::bigint
 
 -- name: stop_group
--- Notes why a group can not be folded at all.
+-- Notes why a group cannot be folded at all.
 -- Parameters: group, sqlstate, error, epoch.
 UPDATE runfold.checkpoints c
    SET stopped_sqlstate = %(sqlstate)s, stopped_error = %(error)s, stopped_at = clock_timestamp()
@@ -504,7 +504,7 @@ UPDATE {live} AS live SET {assignments}
 SELECT true FROM pg_locks l WHERE l.pid = %(pid)s AND l.locktype = 'advisory' LIMIT 1
 
 -- name: write_renamed
--- Gives them their key back, and whatever else differs. The runner puts in the names.
+-- Gives them their key back, and everything else that differs. The runner puts in the names.
 UPDATE {live} AS live SET {assignments}
   FROM {renamed} AS s JOIN {shadow} AS folded ON {shadow_is_renamed}
  WHERE {live_is_renamed}

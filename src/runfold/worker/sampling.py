@@ -32,7 +32,7 @@ LONGEST_STATEMENT = "5s"
 
 
 class Sampling:
-    """Verifies so many streams a minute at most while it is told that the worker is idle; none: nothing happens."""
+    """Verifies this many streams a minute at most while the worker is idle; 0 verifies none."""
 
     def __init__(self, connect: Connect, catalogue: Catalogue, streams: int) -> None:
         self._connect = connect

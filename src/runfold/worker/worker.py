@@ -74,7 +74,7 @@ class Worker:
 
     def stop_on_signals(self) -> None:
         """Let SIGTERM and SIGINT stop this worker after its batch."""
-        # From a thread: a handler runs inside whatever the main thread does, and that may hold the event's lock.
+        # From a thread: a handler interrupts the main thread, which may hold the event's lock.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=self.stop).start())
 
@@ -86,8 +86,8 @@ class Worker:
     def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
 
-        `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
-        that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
+        `progress` is called with the position of the group that is furthest behind, and the head. The result maps each
+        group that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
         """
         self._draining = True
         looking = _Looking(lambda: self._session("drain"), list(self._catalogue.groups))

@@ -225,7 +225,7 @@ def test_a_retry_beside_a_live_worker_folds_every_event_once(log: Log, database_
 
 
 def test_control_a_batch_that_does_not_hold_its_checkpoint_loses_what_is_retried_meanwhile(
-    log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
+    log: Log, database_url: str
 ) -> None:
     connection = log.connection
     (begin,) = connection.execute("SELECT pg_get_functiondef('runfold.begin_batch'::regproc)").fetchone() or ("",)

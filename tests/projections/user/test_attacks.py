@@ -108,6 +108,7 @@ ATTACKS: dict[str, list[str]] = {
     "another user's checkpoint": [calling("runfold.move_checkpoint('other', 0, 100000, {epoch})")],
     "another user's batch": [calling("(runfold.begin_batch('other')).position")],
     "parking for another user": [calling("runfold.park_stream('other', 'execution-a', 1, 'x', 'x')")],
+    "parking in a group of runfold's": [calling("runfold.park_stream('execution', 'execution-a', 1, 'x', 'x')")],
     "two statements in one": ["INSERT INTO mine VALUES ('x'); DELETE FROM runfold.streams"],
     "a COMMIT in one string": ["INSERT INTO mine VALUES ('x'); COMMIT; INSERT INTO mine VALUES ('y')"],
 }

@@ -78,6 +78,8 @@ RESERVED = {
     "a table of runfold's": text().replace("projections.mine", "public.workflow_executions"),
     "the schema of the log": text().replace("projections.mine", "runfold.mine"),
     "the catalog": text().replace("projections.mine", "pg_catalog.mine"),
+    "a view of runfold's": "-- part_of: anomalies\n" + text(),
+    "runfold's copies": "-- copies: workflow_copies\n" + text(),
 }
 
 
@@ -104,7 +106,7 @@ def test_what_is_runfold_s_is_refused(tmp_path: Path, why: str) -> None:
 # In Python
 
 BROKEN_MODULES = {
-    "a module that fails": ("1 / 0", "can not be loaded: ZeroDivisionError"),
+    "a module that fails": ("1 / 0", "cannot be loaded: ZeroDivisionError"),
     "no list of types": (PYTHON_FORM.replace('["NodeSucceeded"]', '"NodeSucceeded"'), "types and key are lists"),
     "an async function": (PYTHON_FORM.replace("def costs", "async def costs"), "not an async one"),
     "no name": (PYTHON_FORM.replace('name="costs"', 'name="Costs"'), "'Costs' is not a name"),

@@ -21,7 +21,7 @@ from runfold.settings import projections_dir
 class Group:
     """Projections that advance together, in fold order.
 
-    Who reads a table comes after it, who reads it as it stood, before.
+    A projection comes after the tables that it reads, and before those that it reads as they were before the batch.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Catalogue:
             if projection.name == name:
                 return projection
         known = ", ".join(projection.name for projection in self.projections)
-        raise UnknownProjection(f"there is no projection {name!r}", hint=f"there are {known}")
+        raise UnknownProjection(f"there is no projection {name!r}", hint=f"choose one of {known}")
 
 
 def load_catalogue(*sources: Path) -> Catalogue:
@@ -112,7 +112,7 @@ def _product_projections(folder: Path) -> tuple[tuple[Path, Projection], ...]:
 
 
 def _read_source(source: Path) -> Iterable[tuple[str, Projection]]:
-    """A user's projections, each with the place where it stands."""
+    """A user's projections, each with the file or module that defines it."""
     if source.is_dir():
         for path in sorted(source.glob("*.sql")):
             yield str(path), read_projection(path)
@@ -137,11 +137,12 @@ def _is_module(name: str) -> bool:
 
 def _add(found: dict[str, Projection], projection: Projection, place: str) -> None:
     if projection.name in found:
-        raise ProjectionInvalid(f"{place}: there is another projection {projection.name!r}", hint="rename one")
+        raise ProjectionInvalid(f"{place}: there is another projection {projection.name!r}", hint="rename one of them")
     for other in found.values():
         if (other.schema, other.table) == (projection.schema, projection.table):
             raise ProjectionInvalid(
-                f"{place}: {other.name} folds into {other.schema}.{other.table} already", hint="a table has one fold"
+                f"{place}: {other.name} folds into {other.schema}.{other.table} already",
+                hint="a table has one projection: remove one",
             )
     found[projection.name] = projection
 
@@ -154,7 +155,7 @@ def _fold_order(group: str, members: Iterable[Projection]) -> tuple[Projection, 
         for read in (*projection.reads, *projection.reads_before):
             if read not in by_table:
                 raise ProjectionInvalid(
-                    f"{projection.name} reads {read}, which is no table of the group {group}",
+                    f"{projection.name} reads {read}, which is not a table of the group {group}",
                     hint="tables that read each other advance together: put them in one group",
                 )
         for read in projection.reads:

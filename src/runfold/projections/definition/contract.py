@@ -88,7 +88,9 @@ def read_projection(path: Path) -> Projection:
     try:
         return parse_projection(path.read_text(encoding="utf-8"), expected_name=path.stem)
     except (OSError, UnicodeDecodeError) as exc:
-        raise ProjectionInvalid(f"{path} can not be read: {exc}", hint="a projection is a text in UTF-8") from exc
+        raise ProjectionInvalid(
+            f"{path} cannot be read: {exc}", hint="make it a text file in UTF-8 that runfold may read"
+        ) from exc
     except ProjectionInvalid as exc:
         raise ProjectionInvalid(
             f"{path.name}: {exc.message}", hint="see projections/README.md", path=str(path)
@@ -256,7 +258,7 @@ def _own_events(statement: str) -> tuple[str, ...]:
 
 
 def _event_types(listed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the event types of a list, where `moves of node` and `ends of node` stand for those of that machine."""
+    """Return the event types of a list, where `moves of node` and `ends of node` mean those of that machine."""
     types: list[str] = []
     for name in listed:
         which, of, machine = name.partition(" of ")

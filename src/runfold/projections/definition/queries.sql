@@ -1,4 +1,4 @@
--- The queries that the header of a projection can name. Each is looked up by index, whatever the size of the log.
+-- The queries that the header of a projection can name. Each is an index scan in a log of any size.
 --
 -- barriers_affect, affected_by, depends_on: parameters streams (text[]), upto (a position; null: any). Return stream ids.
 -- streams_of_row: parameters value (of the table's key, text), upto. Return stream ids.

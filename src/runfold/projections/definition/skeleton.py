@@ -24,7 +24,7 @@ class Skeleton:
 def write_skeleton(folder: Path, name: str, *, types: Sequence[str], python: bool) -> Skeleton:
     """Write a projection that counts the events of each stream, in SQL or in Python, for its author to change.
 
-    The folder is made where it is not there. Raises ProjectionInvalid on a name that can not be, or where there is a
+    The folder is made where it is not there. Raises ProjectionInvalid on a name that cannot be, or where there is a
     file of that name.
     """
     fields = {"version": "1", "key": "stream_id", "stream_key": "stream_id", "events": ", ".join(types)}
@@ -46,7 +46,7 @@ def write_skeleton(folder: Path, name: str, *, types: Sequence[str], python: boo
         )
     except OSError as exc:
         raise ProjectionInvalid(
-            f"{path} can not be written: {exc.strerror}", hint="name another --projections"
+            f"{path} cannot be written: {exc.strerror}", hint="choose another folder with --projections"
         ) from exc
     return Skeleton(path, _skeleton("table").replace("{name}", name))
 

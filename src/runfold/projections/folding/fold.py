@@ -40,7 +40,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
 # costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch;
-# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
+# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check again, 30 us a row.
 FOLD_SESSION: LiteralString = """
     SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
@@ -139,9 +139,9 @@ def fold_batch(
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
     Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
-    `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
-    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller has told `bind`. `events`
-    names the relation that holds the events.
+    `stream`, or those that `streams` selects with the parameters of `given`), so are the barriers of the others, since
+    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller gave it to `bind`.
+    `events` names the relation that holds the events.
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED

@@ -83,7 +83,7 @@ def _register_projections(cursor: psycopg.Cursor[Any], group: Group, position: i
     known = {name for (name,) in cursor.fetchall()}
     for projection in group.projections:
         if position > 0 and projection.name not in known:
-            return f"{projection.name} is new and the group stands at {position}: rebuild it"
+            return f"{projection.name} is new and the group is at position {position}: rebuild it"
         cursor.execute(statement("register_projection"), _noted(projection))
         version, digest, _ = cursor.fetchone() or (None, None, None)
         if version != projection.version:

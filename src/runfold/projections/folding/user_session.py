@@ -198,13 +198,13 @@ def unchanged(cursor: psycopg.Cursor[Any], group: str) -> Iterator[None]:
         why = "failed and went on" if status is pq.TransactionStatus.INERROR else "ended its transaction"
         raise ProjectionEscaped(
             f"a projection of the group {group} {why}",
-            hint="it neither commits nor rolls back; a savepoint is `with connection.transaction()`",
+            hint="remove its commits and rollbacks; for a savepoint use `with connection.transaction()`",
         )
     after = _state(cursor)
     if changed := sorted(name for name in before if before[name] != after[name]):
         raise ProjectionEscaped(
             f"a projection of the group {group} changed its session: {', '.join(changed)}",
-            hint="a fold writes its table and nothing else",
+            hint="remove what does that: a fold writes its table and nothing else",
         )
 
 

@@ -1,4 +1,4 @@
-"""Discard: the event that parks a stream is given up, on record for ever, and what waits behind it is folded."""
+"""Discard: give up the event that parks a stream, on record for ever, and fold the events behind it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def discard(
     dry_run: bool = False,
     login: UserLogin | None = None,
 ) -> Discarded:
-    """Give up the event that parks a stream in a group, that one only, and fold what waits behind it.
+    """Give up the event that parks a stream in a group, that one only, and fold the events behind it.
 
     If a later one fails as well, the stream is parked again at that one. All in one transaction, and safe beside a
     worker: it holds the group's checkpoint. `by` says who; `dry_run` changes nothing. The connection is in autocommit
@@ -57,7 +57,11 @@ def discard(
     for name, value in (("reason", reason), ("by", by)):
         if not value.strip():
             raise InvalidInput(
-                f"{name} is blank", hint="it is on record for ever", code="blank", pointer=f"/{name}", found=value
+                f"{name} is blank",
+                hint="say it: it is on record for ever",
+                code="blank",
+                pointer=f"/{name}",
+                found=value,
             )
         if "\0" in value:
             raise InvalidInput(f"{name} holds a NUL", code="nul_character", pointer=f"/{name}")
@@ -144,7 +148,8 @@ class _Discard:
         with (
             refusing(
                 lambda why: DiscardFailed(
-                    f"what waits in {self.stream_id} cannot be folded: {why}", hint="repair the table that refuses it"
+                    f"the events behind it in {self.stream_id} cannot be folded: {why}",
+                    hint="repair the table that refuses them",
                 )
             ),
             self.ledger.connection.transaction(),

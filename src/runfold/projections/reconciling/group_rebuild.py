@@ -144,7 +144,7 @@ class GroupRebuild(ShadowBuild):
                 if not self._fill_table(pair, rows):
                     break
         except psycopg.errors.ForeignKeyViolation as exc:
-            # A parent could not be inserted, for another row stands in its place. Landing sorts that out.
+            # A parent could not be inserted, because another row has its place. The landing writes it.
             log.info("what is missing of group %s is inserted when its rebuild lands: %s", self.group.name, exc)
         return any(self.filled.values())
 

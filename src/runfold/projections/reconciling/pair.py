@@ -151,7 +151,7 @@ class Pair:
         cursor.execute(sql.SQL("ANALYZE {}").format(self._names["shadow"]))
 
     def make_suspects(self, cursor: psycopg.Cursor[Any]) -> None:
-        """Make the session's empty table of suspects anew."""
+        """Make the session's empty table of suspects."""
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._names["suspects"]))
         cursor.execute(self._query("make_suspects"))
 
@@ -303,7 +303,7 @@ class Pair:
 
 
 def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
-    """Write what `find` found: children are deleted first, parents inserted first. The pairs stand parents first."""
+    """Write what `find` found: delete children first, insert parents first. The pairs are ordered parents first."""
     written = {pair.projection.name: pair.delete(cursor) for pair in reversed(pairs)}
     for pair in pairs:
         more, done = pair.write(cursor), written[pair.projection.name]

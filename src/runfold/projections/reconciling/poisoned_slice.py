@@ -61,7 +61,7 @@ def find_poison(
     if not park:
         raise RebuildFailed(
             f"stream {suspects[0]} cannot be folded from position {positions[low]} on: {one_line(failure)}",
-            hint="repair the file or the table, or say --park to park such streams",
+            hint="repair the file or the table, or use --park to park such streams",
             stream_id=suspects[0],
             position=positions[low],
         ) from failure

@@ -13,13 +13,13 @@ from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.projections.reconciling.group_rebuild import BeginAgain, GroupRebuild, Rebuilt
-from runfold.projections.reconciling.shadow_build import Extent, FoldedElsewhere, Options, Progress, alone
+from runfold.projections.reconciling.shadow_build import Extent, FoldedElsewhere, Options, RebuildProgress, alone
 from runfold.projections.reconciling.slices import REBUILD_SESSION
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
 
-__all__ = ["DEFAULT_JOBS", "Progress", "Rebuilt", "rebuild"]
+__all__ = ["DEFAULT_JOBS", "RebuildProgress", "Rebuilt", "rebuild"]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def rebuild(
     park: bool = False,
     restored: bool = False,
     limit: int | None = _SHOWN,
-    progress: Progress = lambda *_: None,
+    progress: RebuildProgress = lambda *_: None,
     login: UserLogin | None = None,
 ) -> list[Rebuilt]:
     """Make the named projections' tables, or all, what the log says, and the tables that foreign keys tie to them.

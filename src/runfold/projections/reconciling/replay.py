@@ -1,6 +1,6 @@
 """Replay: fold one stream from its beginning, and make its rows what the log says, at the group's checkpoint.
 
-What a bad event or a hand broke in one execution, interaction, response or deployment is mended without a rebuild. A
+Repairs what a bad event or a hand broke in one execution, interaction, response or deployment, without a rebuild. A
 parked stream is folded up to its bad event; `parked retry` folds all of it, in order, by the same means.
 """
 
@@ -57,7 +57,7 @@ def replay(
     types = {kind for (kind,) in connection.execute(statement("stream_types"), {"stream": stream_id}).fetchall()}
     if not types:
         raise UnknownStream(
-            f"there is no stream {stream_id!r}", hint="name it whole, as execution-7", stream_id=stream_id
+            f"there is no stream {stream_id!r}", hint="give its full name, for example execution-7", stream_id=stream_id
         )
     found: list[Replayed] = []
     for group in catalogue.groups.values():
@@ -102,7 +102,7 @@ def replay_group(
 ) -> list[Replayed]:
     """Make the stream's rows in a group what the log says up to a position, in the caller's transaction.
 
-    The transaction holds the group's checkpoint, which stands at that position.
+    The transaction holds the group's checkpoint, which is at that position.
     """
     affected = affected_rows(cursor, group, [stream_id])
     members = [projection for projection in group.projections if projection.stream_column is not None]
@@ -149,8 +149,8 @@ def _require_named(
         if row is not None:
             raise ProjectionInvalid(
                 f"{projection.name}: its stream_key, {projection.stream_column}, is {row[0]} in a row of {stream_id}",
-                hint="stream_key is the column that names the stream: its id, what follows its category, or its row_id."
-                " Without one, say cross_stream: true",
+                hint="name a column that holds the stream's id, its name without the category, or its row_id;"
+                " without such a column, write cross_stream: true",
             )
 
 

@@ -1,4 +1,4 @@
-"""Retry: fold what waits in a parked stream, after what parked it was repaired."""
+"""Retry: fold a parked stream again, after the cause was repaired."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def retry(
     """Fold a parked stream in order from its beginning up to the group's checkpoint, and unpark it.
 
     Returns its new error where it fails again; then it stays parked and nothing else was changed. Where rows of the
-    group belong to no stream, only what waits is folded, over the rows that are there. Safe beside a worker: it holds
+    group belong to no stream, only the parked events are folded, over the present rows. Safe beside a worker: it holds
     the group's checkpoint. The connection is in autocommit; `login` folds a user's group. Raises ProjectionInvalid
     where the tables were built from another version of a file.
     """

@@ -44,7 +44,7 @@ _BATCH_SIZE = 50_000
 # A rebuild that was killed leaves its lock when its server process notices.
 _LOCK_SECONDS = 5.0
 
-Progress = Callable[[str, str, int, int], None]
+RebuildProgress = Callable[[str, str, int, int], None]
 """Is called with the group, the step, how much of it is done, and of how much."""
 
 
@@ -56,7 +56,7 @@ class Options:
     park: bool
     restored: bool
     limit: int | None
-    progress: Progress
+    progress: RebuildProgress
 
 
 class Extent:
@@ -236,7 +236,7 @@ class ShadowBuild:
             except psycopg.errors.UniqueViolation as exc:
                 raise RebuildFailed(
                     f"two streams have a row of one key: {exc.diag.message_detail}",
-                    hint="a table whose rows depend on several streams says cross_stream: true",
+                    hint="write cross_stream: true in the file of a table whose rows depend on several streams",
                 ) from exc
             except psycopg.Error as exc:
                 leave_out_poison(self.ledger, plan, exc, park=self.options.park)
@@ -298,7 +298,7 @@ class ShadowBuild:
             if not self.options.park:
                 raise RebuildFailed(
                     f"stream {stream} cannot be folded from position {bad.position} on: {bad.message}",
-                    hint="repair the file or the table, or say --park to park such streams",
+                    hint="repair the file or the table, or use --park to park such streams",
                     stream_id=stream,
                     position=bad.position,
                 ) from bad.error

@@ -27,8 +27,8 @@ NOT_LEFT_OUT: LiteralString = (
 )
 """The events that a rebuild folds: those of parked streams from the bad one on are left out, and discarded ones."""
 
-Progress = Callable[[str, int, int], None]
-"""Told the group, the position reached, and the position to reach."""
+FoldProgress = Callable[[str, int, int], None]
+"""Is called with the group, the position reached, and the position to reach."""
 
 
 def shadow_schema(group: Group) -> str:
@@ -73,7 +73,7 @@ def fold_shadows(
     stream: str | None = None,
     barriers: LiteralString | None = None,
     given: Mapping[str, Any] | None = None,
-    progress: Progress = lambda *_: None,
+    progress: FoldProgress = lambda *_: None,
 ) -> None:
     """Fold the log up to a position into the group's shadows, in a transaction whose snapshot holds all of it.
 

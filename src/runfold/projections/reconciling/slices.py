@@ -46,7 +46,7 @@ MOST_SLICES = 16
 EVENTS_A_BARRIER = 1_000
 
 WHOLE = -1
-"""The number of the task that folds what can not be sliced."""
+"""The number of the task that folds the tables that cannot be sliced."""
 
 _OF_SLICE: LiteralString = (
     f"mod(hashtextextended(e.stream_id, 0) & 2147483647, %(slices)s) = %(slice)s AND {NOT_LEFT_OUT}"
@@ -81,9 +81,9 @@ class Plan:
 
     @property
     def across(self) -> Group | None:
-        """The projections that can not be sliced, where they can be folded at once when what they read is whole.
+        """The projections that cannot be sliced, if they can be folded at once when what they read is whole.
 
-        That is so unless a barrier lies between, or they read a table as it stood before each batch.
+        They can be, unless a barrier lies between, or they read a table as it was before each batch.
         """
         found = tuple(item for item in self.group.projections if item.cross_stream)
         if not found or not self.group.barriers.isdisjoint(self.types) or any(item.reads_before for item in found):
@@ -116,7 +116,7 @@ class Plan:
 
 
 def can_be_sliced(group: Group) -> bool:
-    """Whether streams of the group may be folded apart from each other; what cannot be sliced is folded beside them.
+    """Whether the streams of the group may be folded apart from each other; other tables are folded beside the slices.
 
     A user's group is sliced only where all of its rows belong to one stream each, and never with a function in Python,
     which may look at what it wrote before.
@@ -145,9 +145,9 @@ def reads_of(group: Group, names: Sequence[str]) -> Group:
 def fold_slices(
     open_ledger: OpenLedger, plan: Plan, done: set[int], *, jobs: int, park: bool, progress: Callable[[int], None]
 ) -> None:
-    """Do the tasks that are not done, `jobs` at a time; `progress` is told the events folded so far, about.
+    """Do the tasks that are not done, `jobs` at a time; `progress` is called with the events folded so far, about.
 
-    What can not be folded raises RebuildFailed naming its stream, or with `park` is left out of the rebuild from its
+    A stream that cannot be folded raises RebuildFailed naming it, or with `park` is left out of the rebuild from its
     first bad event on. The first failure stops the others.
     """
     todo = [task for task in plan.tasks if task not in done]

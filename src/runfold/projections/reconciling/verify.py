@@ -1,6 +1,6 @@
 """Verify: fold the log again, into temporary tables, and compare them whole with the live ones.
 
-Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with the rows it stands for, so the
+Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with its rows, so the
 snapshot holds each group's tables exactly at its checkpoint: nothing is locked, the worker goes on, and no difference
 is due to timing. Of one stream, or of a sample of streams, only their rows are folded and compared.
 """
@@ -21,7 +21,7 @@ from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import AffectedRows, affected_rows
 from runfold.projections.reconciling.pair import Difference, Pair
 from runfold.projections.reconciling.replay import fold_affected
-from runfold.projections.reconciling.shadows import Progress, fold_shadows, make_shadows
+from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows, make_shadows
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -29,15 +29,15 @@ statement = runtime_sql("runfold.projections")
 SHOWN = 100
 """Differences of a table that are kept in full unless more are asked for."""
 
-Told = Callable[[str, Difference], None]
-"""Told a projection's name and a difference."""
+OnDifference = Callable[[str, Difference], None]
+"""Is called with a projection's name and a difference."""
 
 
 @dataclass(slots=True)
 class Verification:
     """What was found in one table at a position: how many rows, how many differ, the first of those in full.
 
-    Neither side holds what waits in the parked streams, nor the discarded events (their positions).
+    Neither side holds the events that wait in parked streams, nor the discarded events (their positions).
     """
 
     projection: str
@@ -59,7 +59,7 @@ class _Look:
     """Which differences are wanted, and of which streams."""
 
     limit: int | None
-    told: Told | None
+    on_difference: OnDifference | None
     streams: Sequence[str] | None = None
     scope: AffectedRows | None = None
 
@@ -73,16 +73,16 @@ def verify(
     sample: int | None = None,
     seed: int = 0,
     limit: int | None = SHOWN,
-    told: Told | None = None,
-    progress: Progress = lambda *_: None,
+    on_difference: OnDifference | None = None,
+    progress: FoldProgress = lambda *_: None,
     login: UserLogin | None = None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
     `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
-    many differences of a table are returned in full; without a limit each is given to `told` as it is found and none
-    is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's tables are
-    folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
+    many differences of a table are returned in full; without a limit each is given to `on_difference` when it is found
+    and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's
+    tables are folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Verification] = []
@@ -103,7 +103,7 @@ def verify(
                         looking.execute(statement("sample_streams"), asked)
                         streams = [name for (name,) in looking.fetchall()]
                     scope = None if streams is None else affected_rows(looking, group, streams)
-                look = _Look(limit, told, streams, scope)
+                look = _Look(limit, on_difference, streams, scope)
                 found += _verify_group(cursor, group, members, position, look, progress)
             finally:
                 # The temporary tables go with the transaction, and nothing else was written.
@@ -134,7 +134,7 @@ def _verify_group(
     members: list[Projection],
     position: int,
     look: _Look,
-    progress: Progress,
+    progress: FoldProgress,
 ) -> list[Verification]:
     scope = look.scope
     if scope is None:
@@ -170,15 +170,15 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
     differences = pair.differences(cursor, limit=look.limit, column=column, values=values)
     for counted, (difference, count) in enumerate(differences, start=1):
         found.differing = max(count, counted)
-        if look.told is not None:
-            look.told(projection.name, difference)
+        if look.on_difference is not None:
+            look.on_difference(projection.name, difference)
         if look.limit is not None:
             found.differences.append(difference)
     if projection.copies is not None:
         for copy in _compare_copies(cursor, projection.copies, None if scope is None else set(values)):
             found.differing += 1
-            if look.told is not None:
-                look.told(projection.name, copy)
+            if look.on_difference is not None:
+                look.on_difference(projection.name, copy)
             if look.limit is not None:
                 found.differences.append(copy)
     found.rows = pair.count(cursor, column, values)

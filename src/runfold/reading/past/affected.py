@@ -19,7 +19,7 @@ from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NOT_PARKED, bind, fold_batch
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
-from runfold.projections.reconciling.shadows import Progress, fold_shadows
+from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
 
 _DELETION = "WorkflowDeleted"
@@ -59,7 +59,7 @@ class Reach:
         }
 
     def fold(
-        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
+        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
     ) -> None:
         """Fold these events, from the log's start up to a position, into the group's shadows."""
         if self.streams is None:
@@ -87,7 +87,7 @@ class Scope:
         upto: int,
         *,
         wanted: frozenset[str],
-        progress: Progress = lambda *_: None,
+        progress: FoldProgress = lambda *_: None,
     ) -> tuple[Reach, set[str]]:
         """Fold the wanted tables of a group, and the tables and streams on which they depend, into its shadows.
 
@@ -103,7 +103,7 @@ class Scope:
             rows_of |= ask(cursor, query, rows_of, upto)
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
-            folded |= _depended_on(cursor, query, rows_of, upto)
+            folded |= _depended_on(cursor, group, query, rows_of, upto)
         reach = reach_of(cursor, folded, upto)
         reach.fold(cursor, group, upto, progress=progress)
         values = _values(rows_of)
@@ -145,16 +145,16 @@ def executions_of_workflows() -> LiteralString:
     return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
 
 
-def _depended_on(cursor: psycopg.Cursor[Any], query: str, streams: set[str], upto: int) -> set[str]:
+def _depended_on(cursor: psycopg.Cursor[Any], group: Group, query: str, streams: set[str], upto: int) -> set[str]:
     """Return the streams that a query of a header names for these streams, at a position."""
-    return _latest(cursor, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
+    return _latest(cursor, group, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
 
 
-def _latest(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> set[str]:
+def _latest(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], upto: int) -> set[str]:
     """Return the streams of all executions that may be the latest of these streams' workflows at a position."""
     query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
     workflows = [stream.partition("-")[2] for stream in sorted(streams) if stream.startswith("deployment-")]
-    asked = {"group": "execution", "workflows": workflows, "upto": upto}
+    asked = {"group": group.name, "workflows": workflows, "upto": upto}
     return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
 
 

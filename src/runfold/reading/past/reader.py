@@ -33,7 +33,7 @@ from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.poison import is_poison
-from runfold.projections.reconciling.shadows import Progress, make_shadows
+from runfold.projections.reconciling.shadows import FoldProgress, make_shadows
 from runfold.reading.past.affected import Scope, scope_of, scope_of_execution
 from runfold.reading.status import Row, statement
 
@@ -70,7 +70,7 @@ class Past:
         scope: Scope,
         *,
         tables: Iterable[str] | None = None,
-        progress: Progress = lambda *_: None,
+        progress: FoldProgress = lambda *_: None,
     ) -> None:
         self.position = position
         self._connection = connection
@@ -272,7 +272,7 @@ def open_past(
     tables: Iterable[str] | None = None,
     streams: Iterable[str] | None = None,
     execution: str | None = None,
-    progress: Progress = lambda *_: None,
+    progress: FoldProgress = lambda *_: None,
 ) -> Iterator[Past]:
     """Open the past at a position, or at a time: with all events before the first one that was recorded later.
 
