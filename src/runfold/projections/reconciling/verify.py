@@ -81,8 +81,8 @@ def verify(
 
     `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
     many differences of a table are returned in full; without a limit each is given to `on_difference` when it is found
-    and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's tables are
-    folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
+    and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's
+    tables are folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Verification] = []
