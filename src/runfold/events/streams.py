@@ -14,6 +14,11 @@ def stream_id(category: str, name: str | UUID) -> str:
     return f"{category}-{name}"
 
 
+def streams_of_execution(execution_id: str) -> tuple[str, str]:
+    """Return the ids of an execution's two streams: its own, and that of its log lines."""
+    return stream_id("execution", execution_id), stream_id("log", execution_id)
+
+
 def stream_name(stream_id: str) -> str:
     """Return the name of a stream, its id without the category; empty for what is no stream id."""
     return stream_id.partition("-")[2]

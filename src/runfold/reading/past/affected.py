@@ -7,7 +7,7 @@ their rows are removed from the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -87,7 +87,7 @@ class Scope:
         upto: int,
         *,
         wanted: frozenset[str],
-        progress: FoldProgress = lambda *_: None,
+        fold: Callable[[Reach], None],
     ) -> tuple[Reach, set[str]]:
         """Fold the wanted tables of a group, and the tables and streams on which they depend, into its shadows.
 
@@ -96,7 +96,7 @@ class Scope:
         """
         tables = {projection.table for projection in group.projections}
         if self.streams is None:
-            Reach().fold(cursor, group, upto, progress=progress)
+            fold(Reach())
             return Reach(), tables
         rows_of = {*self.streams}
         for query in group.affected_by:
@@ -105,7 +105,7 @@ class Scope:
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
             folded |= _depended_on(cursor, group, query, rows_of, upto)
         reach = reach_of(cursor, folded, upto)
-        reach.fold(cursor, group, upto, progress=progress)
+        fold(reach)
         values = _values(rows_of)
         for projection in group.projections:
             table = sql.Identifier("pg_temp", projection.table)
