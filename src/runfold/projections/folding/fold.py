@@ -40,8 +40,9 @@ THE_LOG: LiteralString = "runfold.events"
 _NOTHING: Mapping[str, Any] = {}
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
-# costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch;
-# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check anew, 30 us a row.
+# costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch and
+# for the size that `batch_size` says it has; plan_cache_mode stays auto, because force_custom_plan would plan every
+# foreign key check anew, 30 us a row.
 FOLD_SESSION: LiteralString = """
     SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
@@ -135,14 +136,18 @@ def fold_batch(
     barriers: LiteralString | None = None,
     given: Mapping[str, Any] = _NOTHING,
     small: bool = False,
+    expected: int | None = None,
     events: LiteralString = THE_LOG,
 ) -> None:
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
     Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
     `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
-    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller has told `bind`. `events`
-    names the relation that holds the events.
+    they may concern their rows: `barriers` says which. `events` names the relation that holds the events.
+
+    `small` keeps the plans, as the caller has told `bind`. All others are made for `expected` events, about; where the
+    caller has not counted them, for as many as there may be. So no statistics of the log, right, old or missing, change
+    a plan.
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
@@ -154,6 +159,10 @@ def fold_batch(
     with nullcontext() if group.own_login is None else unchanged(cursor, group.name):
         if group.barriers.isdisjoint(types):
             parameters |= {"after": after, "upto": upto}
+            if expected is None:
+                whole = stream is None and not given
+                expected = upto - after if whole else _count(cursor, group, streams, parameters, events)
+            parameters["expected"] = expected
             _fold_range(cursor, group, types, streams, parameters, small=small, events=events)
             return
         parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
@@ -163,12 +172,24 @@ def fold_batch(
         cuts = cuts.replace("{streams}", streams).replace("{events}", events)
         cursor.execute(cuts, parameters, prepare=small)
         # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
-        for last, found in cursor.fetchall() or [(upto, types)]:
+        for last, found, count in cursor.fetchall() or [(upto, types, 0)]:
             present = frozenset(found)
             whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
-            parameters |= {"after": after, "upto": last}
+            parameters |= {"after": after, "upto": last, "expected": count}
             _fold_range(cursor, group, present, whose, parameters, small=small, events=events)
             after = last
+
+
+def _count(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    streams: LiteralString,
+    parameters: Mapping[str, Any],
+    events: LiteralString,
+) -> int:
+    query = statement("batch_events").replace("{streams}", streams).replace("{events}", events)
+    (count,) = cursor.execute(query, {**parameters, "types": group.events}, prepare=False).fetchone() or (0,)
+    return int(count)
 
 
 def _fold_range(
@@ -186,7 +207,7 @@ def _fold_range(
             _hand_over(cursor, projection, streams, parameters)
         for part in projection.statements:
             if not types.isdisjoint(part.events):
-                query = _batch(streams, events) + part.text.replace("%", "%%")
+                query = _batch(streams, events, sized=not small) + part.text.replace("%", "%%")
                 cursor.execute(query, {**parameters, "types": list(part.events)}, prepare=small)
 
 
@@ -205,7 +226,7 @@ def _hand_over(
     cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
 ) -> None:
     """Give the batch to a projection in Python, unless there is none for it."""
-    query = _batch(streams, THE_LOG) + statement("own_batch_events")
+    query = _batch(streams, THE_LOG, sized=False) + statement("own_batch_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})
         batch = [RecordedEvent(*row) for row in reading.fetchall()]
@@ -220,5 +241,10 @@ def _hand_over(
 
 
 @cache
-def _batch(streams: LiteralString, events: LiteralString) -> LiteralString:
-    return statement("batch").replace("{streams}", streams).replace("{events}", events)
+def _batch(streams: LiteralString, events: LiteralString, *, sized: bool) -> LiteralString:
+    """The relation of the batch; `sized` says to the planner how many events it holds, by the parameter `expected`."""
+    size: LiteralString = statement("batch_size") if sized else ""
+    # With the fence nobody looks behind it for statistics of the log's columns.
+    fence: LiteralString = "OFFSET 0" if sized else ""
+    text = statement("batch").replace("{size}", size).replace("{fence}", fence)
+    return text.replace("{streams}", streams).replace("{events}", events)

@@ -176,6 +176,7 @@ class Projector:
                     types=bounds.types,
                     streams=NOT_PARKED if parked else EVERY_STREAM,
                     small=small,
+                    expected=bounds.events,
                 )
             self._move(cursor, group, after, bounds.upto)
         self._stands[group.name] = bounds.upto

@@ -226,6 +226,7 @@ class _OwnRebuild:
                     upto=bounds.upto,
                     types=bounds.types,
                     streams=NOT_PARKED,
+                    expected=bounds.events,
                 )
         except (HandlerFailed, psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as exc:
             raise RebuildFailed(

@@ -88,6 +88,7 @@ def fold_shadows(
                 stream=stream,
                 barriers=barriers,
                 given=given or {},
+                expected=bounds.events if stream is None else None,
             )
         if after == 0:
             for projection in group.projections:

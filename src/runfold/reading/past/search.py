@@ -215,6 +215,7 @@ class LastChange:
                 types=part.types(low, high),
                 streams=self._condition,
                 given=part.named,
+                expected=high - low,
             )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return NO_ROW if row is None else State(*row)
