@@ -1,6 +1,6 @@
 # Everything happens in .venv, which the first target that needs it makes. Needs Python 3.11 or newer, and make.
 #
-#   make demo                                              what runfold is for, in under a minute
+#   make help                                              every target, and what it is for
 #   make test                                              on the embedded PostgreSQL 18
 #   RUNFOLD_POSTGRES_BIN=/usr/lib/postgresql/15/bin make test    on those binaries
 #   RUNFOLD_TEST_DATABASE_URL=postgresql://... make test   on that server
@@ -13,9 +13,19 @@ BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
 
-.PHONY: venv demo test lint format bench sync docs checksums clean
+# Processes that run tests side by side, each with a server of its own.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-venv: $(VENV)/.installed
+# A test starts hundreds of processes: they read what was compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help venv demo check test test-large lint format bench sync docs generated migration baseline checksums clean
+
+help: ## Print every target and what it is for
+	@sed -n 's/^\([a-z<>%-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | sed 's/%/<room>/' | expand -t 14
+
+venv: $(VENV)/.installed ## Install runfold and what its development needs into .venv
 
 # Keyed on pyproject.toml: installed once, and again when the dependencies may have changed.
 $(VENV)/.installed: pyproject.toml
@@ -31,36 +41,54 @@ $(VENV)/.runtime: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.runtime ## Show what runfold is for, in under a minute
 	@$(BIN)/python -m runfold.demo
 
-test: venv
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+check: lint ## Lint, types, generated files and every test that needs no database: under a minute
+	$(PYTEST) -q -m 'not database and not large' $(TESTS) $(ARGS)
 
-lint: venv
+test: venv ## Run every test on small data and one PostgreSQL (TESTS=..., ARGS=...)
+	$(PYTEST) -m 'not large' $(TESTS) $(ARGS)
+
+test-large: venv ## Run the tests of large data, of other PostgreSQL versions and of other installations
+	$(BIN)/python -m pytest -m large $(TESTS) $(ARGS)
+
+test-%: venv ## Run the tests of one room: make test-worker
+	$(PYTEST) -m 'not large' tests/$* $(ARGS)
+
+lint: venv ## Check style, types and generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python src/runfold/generate_sync.py --check
 
-format: venv
+format: venv ## Format the code and fix what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: venv
+bench: venv ## Run every bench; ARGS are passed on
 	$(BIN)/python -m bench $(ARGS)
 
-# Writes the synchronous modules from the asynchronous ones.
-sync: venv
+sync: venv ## Write the synchronous modules from the asynchronous ones
 	$(BIN)/python src/runfold/generate_sync.py --write
 
-# Renews docs/reference/ from the code and a migrated database.
-docs: venv
+docs: venv ## Renew docs/reference/ from the code and a migrated database, and the table of rooms
 	$(BIN)/python -m runfold.reference --write
+	$(BIN)/python -m tests.rooms --write
 
-# Renews schema/checksums.sha256 after a migration was written; a released migration is never edited.
-checksums: venv
+generated: venv ## Write schema/generated/ from the event classes
+	$(BIN)/python -W ignore::RuntimeWarning -m runfold.events.sql --write schema/generated
+
+migration: venv ## Write the next migration from what changed in schema/: NAME=verb_object
+	@test -n "$(NAME)" || { echo "error: say what it does: make migration NAME=verb_object" >&2; exit 1; }
+	$(BIN)/python -m runfold.database.sources --migration $(NAME)
+
+baseline: venv ## Write one migration in place of all, while none of them is released
+	$(BIN)/python -m runfold.database.sources --baseline
+
+# A released migration is never edited.
+checksums: venv ## Renew schema/migrations/checksums.sha256 after a migration was written
 	$(BIN)/python -W ignore::RuntimeWarning -m runfold.database.migrations --write-checksums
 
-clean:
+clean: ## Remove .venv and everything that was built
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

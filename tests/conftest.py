@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.databases"]
+pytest_plugins = ["tests.fixtures.marks", "tests.fixtures.memory", "tests.fixtures.servers", "tests.fixtures.databases"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,30 +8,16 @@ from pathlib import Path
 import pytest
 
 import runfold
+from tests.rooms import DOORS, FLOORS
 
 PACKAGE = Path(runfold.__file__).parent
-
-# Lower floors first; modules of one floor do not import each other, unless they are one room.
-FLOORS: list[set[str]] = [
-    {"errors", "runtime_sql"},
-    {"settings", "events"},
-    {"database", "domain"},
-    {"projections"},
-    {"reading", "worker"},
-    {"client"},
-    {"eventsourcing", "interop"},
-    {"cli"},
-    {"demo", "reference"},
-]
-# The package's own door (`runfold.connect`) and `python -m runfold` stand above all floors.
-DOORS = {"__init__", "__main__"}
 
 
 def _floor(room: str) -> int:
     for number, rooms in enumerate(FLOORS):
         if room in rooms:
             return number
-    raise AssertionError(f"runfold.{room} stands on no floor: name it in FLOORS")
+    raise AssertionError(f"runfold.{room} is on no floor: name it in tests/rooms.py")
 
 
 def _imported_rooms(source: str) -> set[str]:

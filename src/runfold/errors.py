@@ -3,12 +3,12 @@
 A class's docstring is its default message. Errors carry their facts as attributes and say what to do. Errors of
 PostgreSQL are mapped by SQLSTATE, never by message text: the SQL functions raise class ``RF`` with the facts as a
 JSON object in DETAIL (`code`, `pointer`, `limit`, `found`, and what the class adds), so that a caller of SQL and a
-caller of Python read the same answer.
+caller of Python read the same answer. What they say is in REFUSALS, which `runfold.refuse` reads as a table.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, NamedTuple
 
 
 class RunfoldError(Exception):
@@ -342,3 +342,100 @@ class DiscardFailed(RunfoldError):
     """Nothing was discarded."""
 
     code = "discard_failed"
+
+
+class Refusal(NamedTuple):
+    """What `runfold.refuse` raises: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
+
+    error: type[RunfoldError]
+    message: str
+    hint: str | None = None
+    code: str | None = None  # where it is not the refusal's name
+
+
+# By name, which is the code of most.
+REFUSALS: Final = {
+    "version_conflict": Refusal(
+        VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
+    ),
+    "snapshot_exists": Refusal(
+        VersionConflict, "there is a snapshot of that version already", "use it, or delete it first"
+    ),
+    "stream_unavailable": Refusal(
+        StreamUnavailable,
+        "the stream {stream_id} can not be used by this tenant",
+        "choose another stream id: each stream has one tenant",
+    ),
+    "command_id_conflict": Refusal(
+        EventIdConflict,
+        "command {command_id} was recorded with another body",
+        "give another command its own command_id",
+    ),
+    "event_ids_mixed": Refusal(
+        EventIdConflict,
+        "some event ids of this call are stored already, others are new",
+        "send a call again exactly as it was, and give new events new ids",
+    ),
+    "event_id_conflict": Refusal(
+        EventIdConflict,
+        "event {found} is stored already with another body, place or stream",
+        "send a call again exactly as it was, and give new events new ids",
+    ),
+    "claim_taken": Refusal(
+        ClaimTaken,
+        "the claim {kind} {key} is taken",
+        "release it in its own stream first, or choose another key",
+    ),
+    "node_paused": Refusal(
+        ClaimTaken, "the node is paused already, by {found}", "close that pause first", code="claim_taken"
+    ),
+    "unsupported_isolation": Refusal(
+        UnsupportedIsolation,
+        "the safe head can not be read under {isolation}",
+        "use READ COMMITTED: with one snapshot for head and events, events would be skipped",
+    ),
+    "log_full": Refusal(
+        LogFull,
+        "the log has no partition for position {position}",
+        "run a worker, or SELECT runfold.ensure_partitions()",
+    ),
+    "log_immutable": Refusal(
+        LogImmutable,
+        "the log is append-only: {operation} on {table} is refused",
+        "append an event that corrects what the earlier one said",
+    ),
+    "discard_immutable": Refusal(
+        LogImmutable,
+        "what was discarded is on record for ever: {operation} on runfold.discarded_events is refused",
+        "append an event that says what the discarded one should have said",
+        code="log_immutable",
+    ),
+    "batch_not_settled": Refusal(
+        ProjectionEscaped,
+        "a projection of the group {group_name} ended its transaction before the checkpoint moved",
+        "a projection neither commits nor rolls back",
+        code="projection_escaped",
+    ),
+    "batch_begun_already": Refusal(
+        ProjectionEscaped, "this transaction has begun a batch already", code="projection_escaped"
+    ),
+    "batch_not_begun": Refusal(
+        ProjectionEscaped,
+        "this transaction has begun no batch of the group {group_name}",
+        "a projection neither commits nor rolls back",
+        code="projection_escaped",
+    ),
+    "already_tracked": Refusal(
+        AlreadyTracked,
+        "{tracker} has followed {application_name} to notification {notification_id} or beyond",
+        "another process did this already: go on from its max_tracking_id",
+    ),
+    "category_taken": Refusal(
+        CategoryTaken, "the category {category} belongs to {holder} already", "give the application another name"
+    ),
+    "checkpoint_ahead": Refusal(
+        CheckpointAhead,
+        "position {position} lies ahead of the log, which ends at {head}",
+        "was an older log restored? read from a position that it holds, or what is appended up to there is passed by",
+    ),
+}

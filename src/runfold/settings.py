@@ -106,16 +106,16 @@ def bundled_postgres_bin() -> Path:
     )
 
 
-def schema_dir() -> Path:
-    """The folder of the migrations: in the wheel, or at the root of the source tree."""
-    return _product_folder("schema")
+def migrations_dir() -> Path:
+    """The folder of the migrations: in the wheel, or in the source tree."""
+    return _product_folder("migrations", "schema/migrations")
 
 
 def projections_dir() -> Path:
     """The folder of the projections that come with runfold: in the wheel, or at the root of the source tree."""
-    return _product_folder("projections")
+    return _product_folder("projections", "projections")
 
 
-def _product_folder(name: str) -> Path:
+def _product_folder(name: str, in_source_tree: str) -> Path:
     in_wheel = _PACKAGE / f"_{name}"
-    return in_wheel if in_wheel.is_dir() else _PACKAGE.parents[1] / name
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parents[1] / in_source_tree

@@ -47,6 +47,7 @@ def test_every_help_says_what_the_command_does_and_carries_an_example(name: str,
     assert name in command.epilog, f"the example of {name} shows another command"
 
 
+@pytest.mark.database  # it asks for a server that is away
 def test_errors_are_one_line_and_exit_with_1_and_wrong_usage_with_2(tmp_path: Path) -> None:
     away = runfold("--url", "postgresql://u:secret@127.0.0.1:1/x", "migrate", "--check", cwd=tmp_path)
     assert away.returncode == 1
@@ -62,6 +63,7 @@ def test_errors_are_one_line_and_exit_with_1_and_wrong_usage_with_2(tmp_path: Pa
     assert not (tmp_path / ".runfold").exists()
 
 
+@pytest.mark.process
 def test_version_is_printed() -> None:
     assert runfold("--version").stdout.startswith("runfold ")
 

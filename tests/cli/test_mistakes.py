@@ -76,6 +76,7 @@ def test_a_database_that_was_never_migrated_says_how(empty_database_url: str, wo
     assert "runfold migrate" in line
 
 
+@pytest.mark.database  # it asks for a server that is away
 @pytest.mark.parametrize("words", [("status",), ("worker", "--once"), ("projection", "verify")], ids=" ".join)
 def test_a_server_that_is_away_is_named_and_no_password_is_told(words: tuple[str, ...]) -> None:
     line = one_line(run_console_script("--url", "postgresql://me:geheim@127.0.0.1:9/runfold", *words))

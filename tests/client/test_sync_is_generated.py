@@ -12,6 +12,8 @@ import pytest
 from runfold import generate_sync
 from runfold.generate_sync import HEADER, generate, sources, twin_of
 
+pytestmark = pytest.mark.process
+
 PROJECT = Path(__file__).parents[2]
 
 

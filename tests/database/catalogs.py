@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 
-def catalogs(url: str, postgres_bin: Path) -> str:
+def schema_and_versions(url: str, postgres_bin: Path) -> tuple[str, str]:
     """The whole schema as pg_dump writes it, grants included, and the applied migrations."""
     parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
@@ -22,4 +22,9 @@ def catalogs(url: str, postgres_bin: Path) -> str:
     lines = [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
     with psycopg.connect(url) as connection:
         versions = connection.execute("SELECT version FROM supabase_migrations.schema_migrations ORDER BY 1").fetchall()
-    return "\n".join([*lines, *(version for (version,) in versions)])
+    return "\n".join(lines), "\n".join(version for (version,) in versions)
+
+
+def catalogs(url: str, postgres_bin: Path) -> str:
+    """The schema and the applied migrations as one text."""
+    return "\n".join(schema_and_versions(url, postgres_bin))

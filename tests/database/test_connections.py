@@ -62,6 +62,7 @@ def test_an_sqlstate_has_its_class_and_the_others_pass(
         connection.execute(statement)  # type: ignore[arg-type]
 
 
+@pytest.mark.database  # it asks for a server that is away
 def test_a_server_that_is_away_is_unavailable_and_worth_a_retry() -> None:
     with pytest.raises(errors.DatabaseUnavailable) as caught:
         connect("postgresql://nobody@127.0.0.1:1/nothing", load_settings())

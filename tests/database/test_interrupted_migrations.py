@@ -8,10 +8,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
-import pglast
 import psutil
 import psycopg
 import pytest
@@ -19,7 +17,8 @@ import pytest
 from runfold.database.migrations import Migration, migrate, migrations, write_checksums
 from runfold.errors import MigrationFailed
 from tests.database.catalogs import catalogs
-from tests.fixtures.databases import create_database, drop_database, with_database
+from tests.database.conftest import statements
+from tests.fixtures.databases import create_database, drop_database
 
 GATE = 4711
 WAITING = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {GATE} AND NOT granted"
@@ -30,13 +29,6 @@ CATALOG = (
 )
 # Each statement, in turn; a stride over them where the suite should be quick. RUNFOLD_TEST_THOROUGH=1 takes them all.
 STRIDE = 1 if os.environ.get("RUNFOLD_TEST_THOROUGH") else 12
-
-
-def statements(migration: Migration) -> list[str]:
-    """The migration's statements, with what stands between them."""
-    text = migration.path.read_text().partition("-- migrate:down")[0]
-    starts = [statement.start for statement in pglast.split(text, only_slices=True)]
-    return [text[start:end] for start, end in pairwise([0, *starts[1:], len(text)])]
 
 
 def gated(folder: Path, migration: Migration, number: int) -> None:
@@ -85,9 +77,9 @@ def database(server_url: str) -> Iterator[str]:
 
 
 def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
-    database: str, server_url: str, template_database: str, schema_copy: Path, tmp_path: Path, postgres_bin: Path
+    database: str, undisturbed: str, in_three: Path, tmp_path: Path, postgres_bin: Path
 ) -> None:
-    files = migrations(schema_copy)
+    files = migrations(in_three)
     kills = 0
     with psycopg.connect(database, autocommit=True) as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", [GATE])
@@ -95,7 +87,7 @@ def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
             clean = None
             total = len(statements(migration))
             for number in sorted({0, *range(kills % STRIDE, total, STRIDE), total - 1}):
-                folder = Path(shutil.copytree(schema_copy, tmp_path / f"{migration.version}_{number}"))
+                folder = Path(shutil.copytree(in_three, tmp_path / f"{migration.version}_{number}"))
                 gated(folder, migration, number)
                 kill_at_the_gate(database, holder, folder)
                 kills += 1
@@ -104,8 +96,8 @@ def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
                 clean = clean or holder.execute(CATALOG).fetchone()
                 assert holder.execute(CATALOG).fetchone() == clean
     assert kills > 2 * len(files)
-    assert migrate(database, folder=schema_copy).current
-    assert catalogs(database, postgres_bin) == catalogs(with_database(server_url, template_database), postgres_bin)
+    assert migrate(database, folder=in_three).current
+    assert catalogs(database, postgres_bin) == undisturbed
 
 
 def test_the_comparison_sees_a_single_missing_grant(database_url: str, postgres_bin: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,8 @@ import pytest
 
 from runfold.database.migrations import check, ensure_migrated, migrate, migrations, verify_checksums, write_checksums
 from runfold.errors import DatabaseUnavailable, MigrationFailed, PermissionDenied, SchemaNewer, SchemaOutdated
-from runfold.settings import schema_dir
-from tests.database.catalogs import catalogs
+from runfold.settings import migrations_dir
+from tests.database.catalogs import catalogs, schema_and_versions
 from tests.fixtures.databases import create_database, drop_database, with_database
 from tests.fixtures.servers import PrivateServerFactory
 
@@ -32,9 +33,9 @@ def migrator_of(url: str, folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def folder(schema_copy: Path, tmp_path: Path) -> Path:
-    """A copy of the migrations that a test may damage."""
-    return Path(shutil.copytree(schema_copy, tmp_path / "schema"))
+def folder(in_three: Path, tmp_path: Path) -> Path:
+    """A copy of several migrations that a test may damage."""
+    return Path(shutil.copytree(in_three, tmp_path / "schema"))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def run_cli(url: str, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_manifest_lists_every_migration_as_it_is() -> None:
-    verify_checksums(schema_dir())
+    verify_checksums(migrations_dir())
 
 
 def test_every_migration_ends_with_the_stamp_of_its_version() -> None:
@@ -73,6 +74,16 @@ def test_a_fresh_database_is_migrated_and_a_second_run_changes_nothing(
         assert catalogs(empty_database_url, postgres_bin) == fresh_catalogs
 
 
+def test_a_schema_made_in_several_steps_is_the_one_made_at_once(
+    server_url: str, template_database: str, empty_database_url: str, in_three: Path, postgres_bin: Path
+) -> None:
+    migrate(empty_database_url, folder=in_three)
+    in_steps, versions = schema_and_versions(empty_database_url, postgres_bin)
+    at_once, version = schema_and_versions(with_database(server_url, template_database), postgres_bin)
+    assert in_steps == at_once
+    assert versions.endswith(version)
+
+
 def test_a_database_is_refused_until_it_is_migrated(empty_database_url: str, database_url: str) -> None:
     with psycopg.connect(empty_database_url) as connection, pytest.raises(SchemaOutdated, match="runfold migrate"):
         ensure_migrated(connection)
@@ -84,15 +95,15 @@ def test_a_database_is_refused_until_it_is_migrated(empty_database_url: str, dat
 
 
 def test_a_half_migrated_database_is_refused_and_then_completed(
-    empty_database_url: str, folder: Path, schema_copy: Path, postgres_bin: Path, fresh_catalogs: str
+    empty_database_url: str, folder: Path, in_three: Path, postgres_bin: Path, undisturbed: str
 ) -> None:
     migrations(folder)[-1].path.unlink()
     write_checksums(folder)
     migrate(empty_database_url, folder=folder)
     with psycopg.connect(empty_database_url) as connection, pytest.raises(SchemaOutdated):
         ensure_migrated(connection)
-    migrate(empty_database_url, folder=schema_copy)
-    assert catalogs(empty_database_url, postgres_bin) == fresh_catalogs
+    migrate(empty_database_url, folder=in_three)
+    assert catalogs(empty_database_url, postgres_bin) == undisturbed
 
 
 def test_a_database_of_a_newer_runfold_is_refused(database_url: str, schema_copy: Path) -> None:
@@ -136,35 +147,38 @@ def test_files_that_differ_from_the_manifest_are_refused_before_anything_runs(
         assert row == (None, None)
 
 
+@pytest.mark.process
 def test_the_manifest_is_what_sha256sum_reads(folder: Path) -> None:
     checked = subprocess.run(["sha256sum", "--check", "--quiet", "checksums.sha256"], cwd=folder, check=False)
     assert checked.returncode == 0
 
 
 def test_a_failing_statement_rolls_its_file_back_and_is_named(
-    empty_database_url: str, folder: Path, schema_copy: Path, postgres_bin: Path, fresh_catalogs: str
+    empty_database_url: str, folder: Path, in_three: Path, postgres_bin: Path, undisturbed: str
 ) -> None:
     second = migrations(folder)[1].path
-    second.write_text(second.read_text().replace("-- migrate:down", "SELECT 1 / 0;\n-- migrate:down"))
+    text = second.read_text()
+    made = re.findall(r"^CREATE FUNCTION runfold\.(\w+)", text, re.MULTILINE)
+    assert made
+    second.write_text(text.replace("-- migrate:down", "SELECT 1 / 0;\n-- migrate:down"))
     write_checksums(folder)
     with pytest.raises(MigrationFailed, match=f"{second.name} failed.*division by zero"):
         migrate(empty_database_url, folder=folder)
     with psycopg.connect(empty_database_url) as connection:
-        assert connection.execute("SELECT to_regclass('public.workflows')").fetchone() == (None,)
-    migrate(empty_database_url, folder=schema_copy)
-    assert catalogs(empty_database_url, postgres_bin) == fresh_catalogs
+        found = connection.execute("SELECT count(*) FROM pg_proc WHERE proname = ANY (%s)", [made]).fetchone()
+        assert found == (0,)
+    migrate(empty_database_url, folder=in_three)
+    assert catalogs(empty_database_url, postgres_bin) == undisturbed
 
 
 def test_three_migrators_at_once_all_succeed_and_each_migration_is_applied_once(
-    empty_database_url: str, schema_copy: Path, postgres_bin: Path, fresh_catalogs: str
+    empty_database_url: str, in_three: Path, postgres_bin: Path, undisturbed: str
 ) -> None:
-    migrators = [
-        subprocess.Popen(migrator_of(empty_database_url, schema_copy), stderr=subprocess.PIPE) for _ in range(3)
-    ]
+    migrators = [subprocess.Popen(migrator_of(empty_database_url, in_three), stderr=subprocess.PIPE) for _ in range(3)]
     for migrator in migrators:
         _, complaint = migrator.communicate(timeout=120)
         assert migrator.returncode == 0, complaint.decode()
-    assert catalogs(empty_database_url, postgres_bin) == fresh_catalogs
+    assert catalogs(empty_database_url, postgres_bin) == undisturbed
 
 
 def test_two_databases_of_one_cluster_are_migrated_at_once(
@@ -261,6 +275,7 @@ def test_nobody_is_granted_what_a_migration_did_not_grant(connection: psycopg.Co
     assert to_tenants == [], "tenants read only what row security guards"
 
 
+@pytest.mark.database  # it asks for a server that is away
 def test_an_unreachable_server_is_said_to_be_so(schema_copy: Path) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         migrate("postgresql://nobody@127.0.0.1:1/nothing", folder=schema_copy)
@@ -279,7 +294,7 @@ def test_check_reports_and_changes_nothing(empty_database_url: str, database_url
 
 
 def test_a_migrator_killed_with_all_its_processes_leaves_what_a_rerun_completes(
-    server_url: str, folder: Path, schema_copy: Path, postgres_bin: Path, fresh_catalogs: str
+    server_url: str, folder: Path, in_three: Path, postgres_bin: Path, undisturbed: str
 ) -> None:
     """SIGKILL to the process group in the middle of a statement: the wait for our advisory lock."""
     url = create_database(server_url)
@@ -295,7 +310,7 @@ def test_a_migrator_killed_with_all_its_processes_leaves_what_a_rerun_completes(
                 assert migrator.poll() is None, migrator.stderr.read() if migrator.stderr else ""
             os.killpg(migrator.pid, signal.SIGKILL)
             migrator.communicate()
-        migrate(url, folder=schema_copy)
-        assert catalogs(url, postgres_bin) == fresh_catalogs
+        migrate(url, folder=in_three)
+        assert catalogs(url, postgres_bin) == undisturbed
     finally:
         drop_database(server_url, url)

@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+# Pages for people outside of docs.
+OTHERS = ("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "projections/README.md", "tests/README.md")
 
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
@@ -30,8 +32,8 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """README and every page below docs."""
-    return [README, *sorted(DOCS.rglob("*.md"))]
+    """README, every page below docs, and the other pages for people."""
+    return [README, *(ROOT / name for name in OTHERS), *sorted(DOCS.rglob("*.md"))]
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:

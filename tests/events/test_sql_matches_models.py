@@ -1,5 +1,4 @@
-"""PostgreSQL's copy of the vocabulary is the models'. When this fails, a migration carries what
-`python -m runfold.events.sql` prints."""
+"""PostgreSQL's copy of the vocabulary is the models'. When this fails: `make generated`, then `make migration`."""
 
 from __future__ import annotations
 
@@ -9,6 +8,7 @@ from typing import Any
 import psycopg
 
 from runfold.events.sql import fault_rows, field_rows, generated, type_rows
+from runfold.settings import migrations_dir
 
 
 def _rows(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
@@ -32,8 +32,15 @@ def test_fields_are_the_same(connection: psycopg.Connection[Any]) -> None:
     assert sorted(found, key=lambda row: row[:2]) == sorted(field_rows(), key=lambda row: row[:2])
 
 
+def test_the_generated_files_are_what_the_models_give() -> None:
+    folder = migrations_dir().parent / "generated"
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.sql")} == set(generated())
+    for name, text in generated().items():
+        assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: run `make generated`"
+
+
 def test_the_quick_path_is_the_generated_one(connection: psycopg.Connection[Any]) -> None:
     [(body,)] = _rows(connection, "SELECT prosrc FROM pg_proc WHERE oid = to_regproc('runfold.event_is_valid')")
-    written = re.search(r"\$valid\$(.*)\$valid\$", generated(), re.DOTALL)
+    written = re.search(r"\$valid\$(.*)\$valid\$", generated()["functions/event_is_valid.sql"], re.DOTALL)
     assert written
     assert written.group(1) == body

@@ -23,9 +23,11 @@ from runfold.database.server import EmbeddedServer
 from tests.fixtures.servers import remove
 from tests.interop.xes_files import trace_of, write_log
 
+pytestmark = pytest.mark.process
+
 PROJECT = Path(__file__).parents[2]
 PACKAGE = PROJECT / "src" / "runfold"
-DEVELOPERS_ONLY = {"generate_sync.py"}
+DEVELOPERS_ONLY = ("generate_sync.py", "database/sources/")
 
 
 # -- the wheel, and a place without the source tree -------------------------------------------------------------------
@@ -127,11 +129,12 @@ def project_files(folder: Path) -> set[str]:
 
 
 def test_the_wheel_carries_every_file_of_the_product(wheel: Path) -> None:
-    wanted = {f"runfold/{name}": PACKAGE / name for name in project_files(PACKAGE) - DEVELOPERS_ONLY}
-    for folder in ("schema", "projections"):
+    files = {name for name in project_files(PACKAGE) if not name.startswith(DEVELOPERS_ONLY)}
+    wanted = {f"runfold/{name}": PACKAGE / name for name in files}
+    for target, folder in (("_migrations", "schema/migrations"), ("_projections", "projections")):
         files = project_files(PROJECT / folder)
         assert files, f"{folder}/ is empty: this test would check nothing"
-        wanted |= {f"runfold/_{folder}/{name}": PROJECT / folder / name for name in files}
+        wanted |= {f"runfold/{target}/{name}": PROJECT / folder / name for name in files}
     assert [name for name in wanted if name.endswith("/queries.sql")], "no runtime SQL was looked for"
     with zipfile.ZipFile(wheel) as archive:
         carried = [name for name in archive.namelist() if ".dist-info/" not in name]
@@ -153,9 +156,9 @@ def test_an_editable_install_reads_the_source_tree_and_copies_nothing(tmp_path: 
 
 WHERE_FROM = """
 import importlib.metadata, json, sys, runfold
-from runfold.settings import projections_dir, schema_dir
+from runfold.settings import projections_dir, migrations_dir
 
-folders = [str(schema_dir()), str(projections_dir())]
+folders = [str(migrations_dir()), str(projections_dir())]
 print(json.dumps([runfold.__file__, *folders, sys.path, importlib.metadata.version("runfold")]))
 """
 
@@ -173,8 +176,8 @@ asyncio.run(main())
 def test_the_installed_wheel_is_what_is_imported(installed: Installed) -> None:
     ran = installed.python("-c", WHERE_FROM)
     assert ran.returncode == 0, ran.stderr
-    module, schema, projections, path, version = json.loads(ran.stdout)
-    for each in (module, schema, projections):
+    module, migrations, projections, path, version = json.loads(ran.stdout)
+    for each in (module, migrations, projections):
         assert Path(each).is_relative_to(installed.environment)
     assert not [entry for entry in path if Path(entry or "/").is_relative_to(PROJECT)]
     assert version == distribution("runfold").version

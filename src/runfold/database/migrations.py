@@ -1,9 +1,12 @@
-"""Migrations: the files of `schema/`, applied by dbmate, in the Supabase CLI's table.
+"""Apply the migrations, the files of `schema/migrations/`, by dbmate, in the Supabase CLI's table.
+
+Migrations are written from the schema's sources: see `schema/README.md` and `runfold.database.sources`. The first one
+makes the whole schema of 0.1.0; each later one carries what changed.
 
 A file is `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up` and ends with an empty `-- migrate:down`; it
-holds no BEGIN or COMMIT. Its last statement stamps its version on schema runfold as a comment: that is how any role
-sees, in one query, how far a database is migrated, also where `supabase db push` applied the files and where the
-table of applied migrations holds a project's own ones too.
+holds no BEGIN or COMMIT. Its last statement stamps its version on schema runfold as a comment. So any role sees, in
+one query, how far a database is migrated, also where `supabase db push` applied the files and where the table of
+applied migrations holds a project's own ones too.
 
 No tool notices that an applied file was edited, so `checksums.sha256` (as `sha256sum -c` reads it) lists every file,
 and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` renews it, and
@@ -31,7 +34,7 @@ from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
 from runfold.runtime_sql import runtime_sql
-from runfold.settings import Settings, load_settings, schema_dir
+from runfold.settings import Settings, load_settings, migrations_dir
 
 HISTORY_TABLE = "supabase_migrations.schema_migrations"
 MANIFEST = "checksums.sha256"
@@ -48,7 +51,7 @@ _LOCK = 5_706_231_190_217_541
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file of the schema folder."""
+    """One file of the folder."""
 
     version: str
     name: str
@@ -72,13 +75,13 @@ class MigrationState:
 def migrations(folder: Path | None = None) -> list[Migration]:
     """The migrations of the folder, in order; raises MigrationFailed on a file of another shape."""
     found = []
-    for path in sorted((folder or schema_dir()).glob("*.sql")):
+    for path in sorted((folder or migrations_dir()).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
             raise MigrationFailed(f"{path.name} is not named YYYYMMDDHHMMSS_verb_object.sql", hint="rename it")
         found.append(Migration(match["version"], match["name"], path))
     if not found:
-        raise MigrationFailed(f"there are no migrations in {folder or schema_dir()}", hint="reinstall runfold")
+        raise MigrationFailed(f"there are no migrations in {folder or migrations_dir()}", hint="reinstall runfold")
     return found
 
 
@@ -90,7 +93,7 @@ def migrate(url: str, settings: Settings | None = None, *, folder: Path | None =
     DatabaseUnavailable, DatabaseReadOnly and PermissionDenied; nothing was applied when a file was edited.
     """
     settings = settings or load_settings()
-    folder = folder or schema_dir()
+    folder = folder or migrations_dir()
     verify_checksums(folder)
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
         _refuse_old_postgres(connection)
@@ -109,7 +112,7 @@ def check(url: str, settings: Settings | None = None, *, folder: Path | None = N
     """Which migrations are applied, pending, and newer than ours. Changes nothing."""
     settings = settings or load_settings()
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
-        return _state(connection, folder or schema_dir())
+        return _state(connection, folder or migrations_dir())
 
 
 def ensure_migrated(connection: psycopg.Connection[Any]) -> None:
@@ -280,9 +283,11 @@ def _dbmate() -> str:
 
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m runfold.database.migrations", description=__doc__)
-    parser.add_argument("--write-checksums", action="store_true", required=True, help="renew schema/checksums.sha256")
+    parser.add_argument(
+        "--write-checksums", action="store_true", required=True, help="renew schema/migrations/checksums.sha256"
+    )
     parser.parse_args()
-    write_checksums(schema_dir())
+    write_checksums(migrations_dir())
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def damage_cells(connection: psycopg.Connection[Any], cells: int) -> set[Cell]:
     return done
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_a_thousand_damaged_cells_are_named_and_repaired_and_no_other_row_is_written(
     database_url: str, connection: psycopg.Connection[Any], rebuilder: Rebuilder, evidence: Evidence
 ) -> None:

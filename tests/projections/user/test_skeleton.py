@@ -26,6 +26,7 @@ def test_a_skeleton_is_folded_as_it_is(log: Log, database_url: str, tmp_path: Pa
     assert_nothing_differs(database_url, tmp_path / "own")
 
 
+@pytest.mark.process
 def test_the_command_writes_a_file_and_prints_its_table(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     answer = run_console_script("projection", "new", "counts", "--projections", str(folder))

@@ -1,0 +1,11 @@
+-- The execution_ids that were ever created for a workflow before a position.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT substr(c.stream_id, 11)
+      FROM runfold.events c
+     WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
+       AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
+       AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
+$$;

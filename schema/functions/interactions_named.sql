@@ -1,0 +1,20 @@
+-- The interactions that these texts name, by id or correlation id, open or not; of one tenant, if
+-- it is given.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
+RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id, s.status, n.name
+      FROM (SELECT lower(w.name)::uuid AS id, w.name
+              FROM unnest($1) AS w (name)
+             WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+            UNION
+            SELECT h.id, h.correlation_id
+              FROM public.human_interactions h
+             WHERE h.correlation_id = ANY ($1)) AS n
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream('interaction-' || n.id) AS r
+                          WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
+     CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
+     WHERE $2 IS NULL OR e.user_id = $2
+$$;

@@ -1,0 +1,7 @@
+-- Whether an interaction of this status has ended.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
+$$;

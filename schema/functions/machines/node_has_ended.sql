@@ -1,0 +1,7 @@
+-- Whether a node of this status has ended; a node without one has not.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'), false)
+$$;

@@ -1,0 +1,11 @@
+-- Whether the vocabulary lets a response move so.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'unprocessed' THEN target IN ('matched', 'filtered_out', 'error')
+           WHEN 'error' THEN target IN ('unprocessed')
+           WHEN 'filtered_out' THEN target IN ('unprocessed')
+           ELSE false END
+$$;

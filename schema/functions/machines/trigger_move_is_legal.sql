@@ -1,0 +1,13 @@
+-- Whether the vocabulary lets a trigger move so.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE coalesce(status, 'none')
+           WHEN 'none' THEN target IN ('pending')
+           WHEN 'pending' THEN target IN ('active', 'failed')
+           WHEN 'active' THEN target IN ('inactive')
+           WHEN 'inactive' THEN target IN ('active')
+           WHEN 'failed' THEN target IN ('pending')
+           ELSE false END
+$$;

@@ -1,0 +1,19 @@
+-- An application's opaque events after a position, in order, never past the safe head.
+--
+-- grant: engine, operator, service_role
+CREATE FUNCTION runfold.read_opaque_events(
+    category text, after bigint, stop bigint DEFAULT NULL, types text[] DEFAULT NULL, max_count integer DEFAULT 1000
+) RETURNS TABLE ("position" bigint, name text, stream_version bigint, type text, payload bytea)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head constant bigint := least(runfold.safe_head(), stop);
+BEGIN
+    RETURN QUERY
+    SELECT e.position, substr(e.stream_id, length(read_opaque_events.category) + 2), e.stream_version, e.type, e.payload
+      FROM runfold.events e
+     WHERE e.category = read_opaque_events.category AND e.position > after AND e.position <= head AND e.payload IS NOT NULL
+       AND (types IS NULL OR e.type = ANY (types))
+     ORDER BY e.position
+     LIMIT max_count;
+END
+$$;

@@ -1,0 +1,5067 @@
+-- migrate:up
+
+-- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
+-- authenticated, service_role) where it is absent. What exists already is left as it is.
+-- Needs no superuser: CREATEROLE, and CREATE on the database.
+--
+--   runfold_engine       appends and reads
+--   runfold_projector    folds
+--   runfold_operator     appends, reads and registers
+--   runfold_projections  the logins that fold users' projections. Such a login cannot become another role: SET ROLE could be
+--                        undone from inside a statement, a login cannot.
+
+-- Roles belong to the whole cluster: another database of it may be migrated at this very moment, and CREATE ROLE then
+-- waits for that one and fails with unique_violation.
+DO $roles$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY[
+        'runfold_engine', 'runfold_projector', 'runfold_operator', 'runfold_projections', 'anon', 'authenticated'
+    ] LOOP
+        IF to_regrole(role_name) IS NULL THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+    END LOOP;
+
+    IF to_regrole('service_role') IS NULL THEN
+        BEGIN
+            CREATE ROLE service_role NOLOGIN BYPASSRLS;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                -- Only who bypasses row security may create who does (PostgreSQL 15: only a superuser).
+                BEGIN
+                    CREATE ROLE service_role NOLOGIN;
+                    RAISE NOTICE 'service_role does not bypass row security: a superuser has to ALTER ROLE service_role BYPASSRLS';
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                    NULL;
+                END;
+        END;
+    END IF;
+END
+$roles$;
+
+-- The log, and what runfold keeps about itself.
+CREATE SCHEMA IF NOT EXISTS runfold;
+REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
+GRANT USAGE ON SCHEMA runfold
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE SCHEMA IF NOT EXISTS runfold_shadow;
+COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_shadow TO runfold_projector, runfold_operator;
+
+-- The shadows of users' groups have a schema of their own: a user's table may have the name of one of runfold's. An operator
+-- makes and drops them; the login folds into those that it is granted.
+CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
+COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+
+-- A place for users' tables. Those that the migrating role makes there are granted by default.
+CREATE SCHEMA IF NOT EXISTS projections;
+COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
+REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
+GRANT USAGE ON SCHEMA projections
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
+ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
+ALTER DEFAULT PRIVILEGES IN SCHEMA projections
+    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+DO $auth$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'auth') THEN
+        CREATE SCHEMA auth;
+        GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
+    END IF;
+
+    IF NOT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'auth' AND c.relname = 'users'
+    ) THEN
+        CREATE TABLE auth.users (
+            id uuid NOT NULL DEFAULT gen_random_uuid(),
+            email text,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT users_pkey PRIMARY KEY (id)
+        );
+        COMMENT ON TABLE auth.users IS 'runfold''s stand-in for the users of Supabase Auth.';
+        GRANT ALL ON auth.users TO service_role, runfold_operator;
+        GRANT USAGE ON SCHEMA auth TO runfold_operator;
+    END IF;
+
+    IF NOT EXISTS (
+        SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0
+    ) THEN
+        CREATE FUNCTION auth.uid() RETURNS uuid
+        LANGUAGE sql STABLE PARALLEL SAFE
+        SET search_path = ''
+        AS $uid$
+            SELECT coalesce(
+                nullif(current_setting('request.jwt.claim.sub', true), ''),
+                nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
+            )::uuid
+        $uid$;
+        COMMENT ON FUNCTION auth.uid() IS 'runfold''s stand-in for Supabase''s: the user of the request''s JWT, or null.';
+        REVOKE ALL ON FUNCTION auth.uid() FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role;
+    END IF;
+END
+$auth$;
+
+CREATE TABLE runfold.anomalies (
+    position bigint NOT NULL,
+    projection text NOT NULL,
+    code text NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    user_id uuid,
+    detail jsonb NOT NULL,
+    CONSTRAINT anomalies_pkey PRIMARY KEY (position, projection)
+) PARTITION BY LIST (projection);
+CREATE INDEX idx_anomalies_stream ON runfold.anomalies (stream_id, position);
+
+-- One partition a group: each group folds its own, at its own checkpoint.
+CREATE TABLE runfold.execution_anomalies PARTITION OF runfold.anomalies
+    FOR VALUES IN ('workflow_executions', 'node_executions', 'workflow_execution_pauses', 'workflow_status');
+
+CREATE TABLE runfold.interaction_anomalies PARTITION OF runfold.anomalies FOR VALUES IN ('human_interactions', 'hil_responses');
+
+CREATE TABLE runfold.deployment_anomalies PARTITION OF runfold.anomalies
+    FOR VALUES IN ('workflow_deployment_history', 'trigger_index');
+
+COMMENT ON TABLE runfold.anomalies IS 'Events that came where the vocabulary does not allow them: a fold of the log.';
+COMMENT ON TABLE runfold.execution_anomalies IS 'The anomalies of the execution group.';
+COMMENT ON TABLE runfold.interaction_anomalies IS 'The anomalies of the interaction group.';
+COMMENT ON TABLE runfold.deployment_anomalies IS 'The anomalies of the deployment group.';
+
+GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.anomalies TO runfold_projector;
+GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.deployment_anomalies TO runfold_projector;
+GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
+GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
+
+CREATE TABLE runfold.applications (
+    category text COLLATE "C" PRIMARY KEY,
+    name text NOT NULL,
+    registered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE runfold.applications IS
+    'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
+
+GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.checkpoints (
+    group_name text PRIMARY KEY,
+    position bigint NOT NULL DEFAULT 0,
+    epoch bigint NOT NULL DEFAULT 0,
+    moved_at timestamptz,
+    stopped_sqlstate text,
+    stopped_error text,
+    stopped_at timestamptz
+);
+
+COMMENT ON TABLE runfold.checkpoints IS
+    'How far each group of projections has folded the log; moved in the transaction that writes the rows.';
+COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for an operator; NULL: it does not.';
+
+GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.claims (
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    claimed_at timestamptz NOT NULL,
+    name text,
+    CONSTRAINT claims_pkey PRIMARY KEY (kind, key)
+);
+CREATE INDEX idx_claims_pauses ON runfold.claims (stream_id) WHERE kind = 'pause';
+
+COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
+COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
+
+GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.commands (
+    command_id uuid PRIMARY KEY,
+    digest bytea NOT NULL,
+    result jsonb NOT NULL,
+    recorded_at timestamptz NOT NULL
+);
+
+COMMENT ON TABLE runfold.commands IS 'Results of calls that named a command_id: sent again, the call returns its original result.';
+
+GRANT SELECT ON runfold.commands TO runfold_operator;
+
+-- Events that an operator gave up, so that what waited behind them could go on. Whatever folds a group leaves them out: the
+-- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
+CREATE TABLE runfold.discarded_events (
+    group_name text NOT NULL,
+    position bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    stream_version bigint NOT NULL,
+    event_id uuid NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    sqlstate text NOT NULL,
+    error text NOT NULL,
+    reason text NOT NULL,
+    discarded_by text NOT NULL,
+    role_name text NOT NULL DEFAULT session_user,
+    discarded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT discarded_events_pkey PRIMARY KEY (group_name, position),
+    CONSTRAINT reason_is_given CHECK (reason ~ '\S'),
+    CONSTRAINT discarder_is_given CHECK (discarded_by ~ '\S')
+);
+CREATE INDEX idx_discarded_events_stream ON runfold.discarded_events (stream_id, position);
+
+COMMENT ON TABLE runfold.discarded_events IS
+    'Events that could not be folded and were given up, by group; append-only, like the log. No fold of the group meets them.';
+COMMENT ON COLUMN runfold.discarded_events.error IS 'Why the event could not be folded.';
+COMMENT ON COLUMN runfold.discarded_events.reason IS 'Why it was given up, as the operator said it.';
+COMMENT ON COLUMN runfold.discarded_events.discarded_by IS 'Who gave it up, as the operator said it.';
+COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the operator was logged in as.';
+
+GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.event_fields (
+    type text COLLATE "C" NOT NULL,
+    ordinal integer NOT NULL,
+    field text COLLATE "C" NOT NULL,
+    required boolean NOT NULL,
+    kind text NOT NULL,
+    minimum bigint,
+    maximum bigint,
+    allowed text[],
+    CONSTRAINT event_fields_pkey PRIMARY KEY (type, ordinal),
+    CONSTRAINT field_is_unique_in_its_type UNIQUE (type, field),
+    CONSTRAINT kind_is_known CHECK (kind IN ('name', 'text', 'enum', 'uuid', 'integer', 'number', 'boolean', 'timestamp',
+                                             'json', 'object', 'strings'))
+);
+
+COMMENT ON TABLE runfold.event_fields IS 'The fields of the closed vocabulary, as the exact check walks them.';
+
+GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.event_ids (
+    event_id uuid PRIMARY KEY,
+    stream_version bigint NOT NULL
+);
+
+COMMENT ON TABLE runfold.event_ids IS
+    'Event ids are unique across the log; a unique index on the partitioned events can not say so.';
+
+GRANT SELECT ON runfold.event_ids TO runfold_operator;
+
+CREATE TABLE runfold.event_types (
+    category text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    schema_version integer NOT NULL DEFAULT 1,
+    opaque boolean NOT NULL DEFAULT false,
+    closed boolean NOT NULL DEFAULT false,
+    CONSTRAINT event_types_pkey PRIMARY KEY (category, type),
+    CONSTRAINT schema_version_is_positive CHECK (schema_version > 0),
+    CONSTRAINT category_is_an_identifier CHECK (category ~ '^[a-z][a-z0-9_]*$' AND length(category) <= 100)
+);
+
+COMMENT ON TABLE runfold.event_types IS
+    'The event types that streams of a category take, with the current version of their shape; type * is any.';
+COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in place of data; * always does.';
+COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
+
+GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;
+
+CREATE SEQUENCE runfold.events_position AS bigint CACHE 1;
+
+CREATE TABLE runfold.events (
+    position bigint NOT NULL,
+    append_end bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    stream_version bigint NOT NULL,
+    event_id uuid NOT NULL,
+    category text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    schema_version integer NOT NULL,
+    user_id uuid,
+    data jsonb,
+    payload bytea,
+    metadata jsonb NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT events_pkey PRIMARY KEY (position)
+) PARTITION BY RANGE (position);
+CREATE INDEX idx_events_stream ON runfold.events (stream_id, stream_version);
+-- The executions of a workflow as the log has them, whatever became of their rows. Text, so that nothing keeps an event out.
+CREATE INDEX idx_events_execution_created ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
+    WHERE category = 'execution' AND type = 'ExecutionCreated';
+-- The executions that an execution started, as the log has them, whatever became of their rows.
+CREATE INDEX idx_events_child_created ON runfold.events ((data ->> 'parent_execution_id'), position)
+    WHERE category = 'execution' AND type = 'ExecutionCreated' AND data ->> 'parent_execution_id' IS NOT NULL;
+-- The interactions that an execution asked for, likewise.
+CREATE INDEX idx_events_interaction_requested ON runfold.events ((data ->> 'execution_id'), position)
+    WHERE category = 'interaction' AND type = 'InteractionRequested';
+-- Opaque events are read by category; vocabulary events, which carry data, do not pay for this index.
+CREATE INDEX idx_events_opaque ON runfold.events (category, position) WHERE payload IS NOT NULL;
+-- The requests of a workflow in the log, for those behind the checkpoint. Text, so that nothing keeps an event out.
+CREATE INDEX idx_events_requests_of_workflow ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
+    WHERE category = 'interaction' AND type = 'InteractionRequested';
+-- The responses that were matched to an interaction, as the log has them: who looks back at an execution finds them with its questions.
+CREATE INDEX idx_events_response_matched ON runfold.events (lower(data ->> 'interaction_id' COLLATE "C"), position)
+    WHERE category = 'response' AND type = 'ResponseMatched';
+
+COMMENT ON SEQUENCE runfold.events_position IS
+    'Global order of the log. Its oid is the tag of the appenders'' fences (runfold.safe_head). CACHE 1, or the order breaks.';
+COMMENT ON TABLE runfold.events IS 'The log: append-only for every role. Read tables are folds of it.';
+COMMENT ON COLUMN runfold.events.position IS 'Global order; may have holes.';
+COMMENT ON COLUMN runfold.events.append_end IS 'Last position of the append_events call: its events become visible together.';
+COMMENT ON COLUMN runfold.events.user_id IS 'Tenant of the stream; NULL: no tenant sees it.';
+COMMENT ON COLUMN runfold.events.payload IS 'Opaque bytes, in place of data.';
+COMMENT ON COLUMN runfold.events.occurred_at IS 'The producer''s clock.';
+COMMENT ON COLUMN runfold.events.recorded_at IS 'The server''s clock.';
+
+GRANT SELECT ON runfold.events TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE TABLE public.workflow_executions (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
+    status varchar(50) NOT NULL DEFAULT 'NEW',
+    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
+    triggered_by varchar(255),
+    trigger_subtype varchar(100),
+    trigger_data jsonb,
+    parent_execution_id varchar(255),
+    retry_of varchar(255),
+    workflow_version varchar(50),
+    deployment_version integer,
+    start_time bigint,
+    end_time bigint,
+    duration_ms bigint,
+    run_data jsonb,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    error_message text,
+    error_details jsonb,
+    open_pauses jsonb NOT NULL DEFAULT '{}',
+    closed_pauses jsonb NOT NULL DEFAULT '{}',
+    paused boolean NOT NULL DEFAULT false,
+    first_event_position bigint NOT NULL,
+    end_position bigint,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
+    CONSTRAINT valid_execution_status CHECK (
+        status IN ('NEW', 'RUNNING', 'SUCCESS', 'ERROR', 'CANCELED', 'PAUSED', 'WAITING_FOR_HUMAN', 'TIMEOUT')),
+    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
+) WITH (fillfactor = 90);
+-- Lists without a filter, by keyset.
+CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
+CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
+CREATE INDEX idx_executions_status ON public.workflow_executions (status);
+CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
+CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
+    WHERE parent_execution_id IS NOT NULL;
+-- Who searches an error text looks at failed executions only: a tenth of the table, or less.
+CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+
+COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
+COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
+COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
+COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
+COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
+
+GRANT SELECT ON public.workflow_executions TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
+
+CREATE TABLE public.node_executions (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    user_id uuid,
+    activation varchar(255) NOT NULL,
+    node_id varchar(255) NOT NULL,
+    node_type varchar(100) NOT NULL,
+    node_subtype varchar(100),
+    node_name varchar(255),
+    status varchar(50) NOT NULL DEFAULT 'PENDING',
+    start_time bigint,
+    end_time bigint,
+    duration_ms bigint,
+    input_data jsonb,
+    output_data jsonb,
+    error_data jsonb,
+    attempt integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    max_retries integer NOT NULL DEFAULT 3,
+    iteration integer,
+    parent_id uuid,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT node_executions_pkey PRIMARY KEY (id),
+    CONSTRAINT node_executions_execution_id_fkey FOREIGN KEY (execution_id)
+        REFERENCES public.workflow_executions (execution_id) ON DELETE CASCADE,
+    CONSTRAINT valid_node_status CHECK (
+        status IN ('PENDING', 'RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED', 'WAITING_INPUT', 'RETRYING'))
+) WITH (fillfactor = 90);
+CREATE INDEX idx_node_executions_execution_id ON public.node_executions (execution_id, start_time);
+CREATE INDEX idx_node_executions_node_id ON public.node_executions (node_id);
+CREATE INDEX idx_node_executions_status ON public.node_executions (status);
+CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
+
+COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
+COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+
+GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
+
+-- Outputs of an execution by node: what run_data holds only when the producer sent it.
+CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
+    SELECT n.execution_id, n.user_id, n.node_id, n.activation, n.iteration, n.output_data, n.end_time
+      FROM public.node_executions n
+     WHERE n.status = 'SUCCESS';
+
+COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
+
+GRANT SELECT ON public.execution_outputs TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+-- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
+-- the way. A type of its own, not the table's row type, which changes with what the table is bound to.
+CREATE TYPE runfold.execution_state AS (
+    status text,
+    start_time bigint,
+    end_time bigint,
+    run_data jsonb,
+    metadata jsonb,
+    error_message text,
+    error_details jsonb,
+    open_pauses jsonb,
+    closed_pauses jsonb,
+    paused boolean,
+    first_event_position bigint,
+    end_position bigint,
+    last_event_position bigint,
+    created_at timestamptz,
+    updated_at timestamptz,
+    anomalies jsonb
+);
+
+COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its events change in order.';
+
+GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.faults (
+    code text COLLATE "C" PRIMARY KEY,
+    message text NOT NULL,
+    hint text NOT NULL
+);
+
+COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refused.';
+
+GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE public.human_interactions (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    -- The id of the row in workflow_executions; no foreign key, that is another group's table.
+    execution_id uuid,
+    node_id varchar(255) NOT NULL,
+    interaction_type varchar(50) NOT NULL,
+    channel_type varchar(50) NOT NULL,
+    status varchar(20) NOT NULL DEFAULT 'pending',
+    priority varchar(20) NOT NULL DEFAULT 'normal',
+    request_data jsonb NOT NULL,
+    response_data jsonb,
+    responder text,
+    error text,
+    responded_at timestamptz,
+    timeout_at timestamptz,
+    correlation_id varchar(255),
+    tags text[],
+    user_id uuid,
+    first_event_position bigint NOT NULL,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT human_interactions_pkey PRIMARY KEY (id),
+    CONSTRAINT valid_interaction_type CHECK (interaction_type IN ('approval', 'input', 'selection', 'review')),
+    CONSTRAINT valid_channel_type CHECK (channel_type IN ('slack', 'email', 'webhook', 'in_app')),
+    CONSTRAINT valid_status CHECK (status IN ('pending', 'responded', 'timeout', 'error', 'cancelled')),
+    CONSTRAINT valid_priority CHECK (priority IN ('low', 'normal', 'high', 'critical'))
+);
+CREATE INDEX idx_human_interactions_workflow ON public.human_interactions (workflow_id);
+CREATE INDEX idx_human_interactions_status ON public.human_interactions (status);
+CREATE INDEX idx_human_interactions_pending_timeout ON public.human_interactions (timeout_at) WHERE status = 'pending';
+CREATE INDEX idx_human_interactions_correlation ON public.human_interactions (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX idx_human_interactions_execution_id ON public.human_interactions (execution_id);
+CREATE INDEX idx_human_interactions_user_id ON public.human_interactions (user_id);
+CREATE INDEX idx_human_interactions_open ON public.human_interactions (workflow_id) WHERE status IN ('pending', 'error');
+-- For what ended last on a channel: an answer that names nothing may be late for it.
+CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow_id, channel_type, last_event_position DESC)
+    WHERE status IN ('responded', 'timeout', 'cancelled');
+
+COMMENT ON TABLE public.human_interactions IS 'What people are asked, and their answers: a fold of the interaction streams.';
+COMMENT ON COLUMN public.human_interactions.error IS 'Why the request could not be made, the last time it failed.';
+
+GRANT SELECT ON public.human_interactions TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
+
+CREATE TABLE public.hil_responses (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    source_channel varchar(50) NOT NULL,
+    raw_payload jsonb NOT NULL,
+    headers jsonb,
+    status varchar(20) NOT NULL DEFAULT 'unprocessed',
+    processed_at timestamptz,
+    matched_interaction_id uuid,
+    ai_relevance_score numeric(3, 2),
+    ai_reasoning text,
+    error text,
+    received_at timestamptz NOT NULL,
+    user_id uuid,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT hil_responses_pkey PRIMARY KEY (id),
+    -- A match is within one workflow, whose interactions and responses are deleted together: what this sets null is about to
+    -- go itself, so the rows are the same where the key does not stand.
+    CONSTRAINT hil_responses_matched_interaction_id_fkey FOREIGN KEY (matched_interaction_id)
+        REFERENCES public.human_interactions (id) ON DELETE SET NULL,
+    CONSTRAINT valid_source_channel CHECK (source_channel IN ('slack', 'email', 'webhook', 'in_app')),
+    CONSTRAINT valid_processing_status CHECK (status IN ('unprocessed', 'matched', 'filtered_out', 'error')),
+    CONSTRAINT relevance_is_zero_to_one CHECK (ai_relevance_score BETWEEN 0 AND 1)
+);
+CREATE INDEX idx_hil_responses_workflow ON public.hil_responses (workflow_id);
+CREATE INDEX idx_hil_responses_status ON public.hil_responses (status);
+CREATE INDEX idx_hil_responses_unprocessed ON public.hil_responses (received_at) WHERE status = 'unprocessed';
+CREATE INDEX idx_hil_responses_matched ON public.hil_responses (matched_interaction_id) WHERE matched_interaction_id IS NOT NULL;
+CREATE INDEX idx_hil_responses_user_id ON public.hil_responses (user_id);
+
+COMMENT ON TABLE public.hil_responses IS 'What came in, and what it was found to answer: a fold of the response streams.';
+
+GRANT SELECT ON public.hil_responses TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
+
+CREATE TABLE runfold.leader (
+    singleton boolean PRIMARY KEY DEFAULT true,
+    epoch bigint NOT NULL DEFAULT 0,
+    beat bigint NOT NULL DEFAULT 0,
+    worker text,
+    backends jsonb NOT NULL DEFAULT '[]',
+    led_since timestamptz,
+    beat_at timestamptz,
+    CONSTRAINT leader_is_one_row CHECK (singleton)
+);
+INSERT INTO runfold.leader DEFAULT VALUES;
+
+COMMENT ON TABLE runfold.leader IS 'The worker that leads, by epoch; `beat` grows while it lives, so no clock is compared.';
+COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_start], which a successor terminates.';
+
+GRANT SELECT ON runfold.leader TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    action_type varchar(50),
+    -- No foreign key: workflows refer to sessions already, and the source may be gone.
+    source_workflow_id uuid,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
+);
+CREATE INDEX idx_sessions_user_id ON public.sessions (user_id);
+
+COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
+
+GRANT ALL ON public.sessions TO runfold_operator, service_role;
+
+CREATE TABLE public.workflows (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    session_id uuid,
+
+    name varchar(255) NOT NULL,
+    description text,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    active boolean NOT NULL DEFAULT true,
+
+    workflow_data jsonb NOT NULL,
+    settings jsonb,
+    static_data jsonb,
+    pin_data jsonb,
+
+    tags text[],
+    is_template boolean NOT NULL DEFAULT false,
+    template_category varchar(100),
+
+    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    deployed_at timestamptz,
+    deployed_by uuid,
+    undeployed_at timestamptz,
+    deployment_version integer NOT NULL DEFAULT 1,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+
+    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    latest_execution_id varchar(255),
+    latest_execution_time timestamptz,
+
+    icon_url varchar(500),
+
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+
+    CONSTRAINT workflows_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT workflow_comes_from_a_session FOREIGN KEY (session_id) REFERENCES public.sessions (id) ON DELETE SET NULL,
+    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
+    CONSTRAINT workflows_name_not_empty CHECK (length(name) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL)
+);
+CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
+CREATE INDEX idx_workflows_active ON public.workflows (user_id) WHERE active;
+CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
+CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- Without these, deleting a session or a user reads all workflows.
+CREATE INDEX idx_workflows_session_id ON public.workflows (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
+
+COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
+COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
+
+GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- Whose workflow an answer is for: no more of it than that.
+GRANT SELECT (id, user_id) ON public.workflows TO runfold_engine, runfold_projector;
+
+CREATE TABLE public.nodes (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_id varchar(255) NOT NULL,
+    workflow_id uuid,
+
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    type_version integer NOT NULL DEFAULT 1,
+
+    name varchar(255) NOT NULL,
+    description text,
+    disabled boolean NOT NULL DEFAULT false,
+
+    position_x float NOT NULL DEFAULT 0,
+    position_y float NOT NULL DEFAULT 0,
+
+    parameters jsonb NOT NULL DEFAULT '{}',
+    credentials jsonb NOT NULL DEFAULT '{}',
+
+    attached_nodes jsonb NOT NULL DEFAULT '[]',
+
+    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
+    max_retries integer NOT NULL DEFAULT 3,
+    retry_wait_time integer NOT NULL DEFAULT 5,
+
+    notes text,
+    webhooks text[],
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT nodes_pkey PRIMARY KEY (id),
+    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT valid_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    ),
+    CONSTRAINT valid_error_handling CHECK (
+        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
+                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
+                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
+    )
+);
+CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_type ON public.nodes (node_type);
+CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
+
+COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
+
+GRANT ALL ON public.nodes TO runfold_operator, service_role;
+
+CREATE TABLE public.node_connections (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    workflow_id uuid,
+    source_node_id varchar(255) NOT NULL,
+    target_node_id varchar(255) NOT NULL,
+
+    connection_type varchar(50) NOT NULL DEFAULT 'MAIN',
+    connection_index integer NOT NULL DEFAULT 0,
+    label varchar(255),
+    conditions jsonb NOT NULL DEFAULT '{}',
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT node_connections_pkey PRIMARY KEY (id),
+    CONSTRAINT node_connection_belongs_to_a_workflow
+        FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_starts_at_a_node
+        FOREIGN KEY (workflow_id, source_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_ends_at_a_node
+        FOREIGN KEY (workflow_id, target_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
+    CONSTRAINT valid_connection_type CHECK (
+        connection_type IN ('MAIN', 'ERROR', 'SUCCESS', 'CONDITIONAL',
+                           'AI_AGENT', 'AI_CHAIN', 'AI_DOCUMENT', 'AI_EMBEDDING',
+                           'AI_LANGUAGE_MODEL', 'AI_MEMORY', 'AI_OUTPUT_PARSER',
+                           'AI_RETRIEVER', 'AI_RERANKER', 'AI_TEXT_SPLITTER',
+                           'AI_TOOL', 'AI_VECTOR_STORE',
+                           'MEMORY_ATTACHMENT', 'CONTEXT_PROVIDER')
+    ),
+    CONSTRAINT source_target_different CHECK (source_node_id <> target_node_id)
+);
+-- They serve the workflow's foreign key too, by their first column.
+CREATE INDEX idx_node_connections_source ON public.node_connections (workflow_id, source_node_id);
+CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id, target_node_id);
+
+COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
+
+GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+
+CREATE TABLE runfold.own_discards (
+    group_name text PRIMARY KEY,
+    pid integer NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    discarded_by text NOT NULL,
+    role_name text NOT NULL DEFAULT session_user
+);
+
+COMMENT ON TABLE runfold.own_discards IS 'The discards in users'' groups that an operator has allowed and that are not done.';
+COMMENT ON COLUMN runfold.own_discards.pid IS 'The server process of the one session that may do it.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_discards TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.own_groups (
+    group_name text PRIMARY KEY,
+    role_name text NOT NULL,
+    batch xid8,
+    settled boolean NOT NULL DEFAULT true
+);
+
+COMMENT ON TABLE runfold.own_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
+COMMENT ON COLUMN runfold.own_groups.batch IS 'The transaction that folds, or folded last.';
+COMMENT ON COLUMN runfold.own_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
+
+GRANT SELECT, INSERT, UPDATE ON runfold.own_groups TO runfold_projector, runfold_operator;
+
+CREATE UNLOGGED TABLE runfold.own_rebuilds (
+    group_name text PRIMARY KEY,
+    digest text NOT NULL,
+    tables text[] NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE runfold.own_rebuilds IS 'The rebuild of each user''s group that was begun and has not landed: it resumes from here.';
+COMMENT ON COLUMN runfold.own_rebuilds.digest IS 'What is built: the files, the shapes of the tables, and what is left out. Another one begins anew.';
+COMMENT ON COLUMN runfold.own_rebuilds.tables IS 'The names of its shadows.';
+COMMENT ON COLUMN runfold.own_rebuilds.position IS 'The position that the shadows are folded up to.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_rebuilds TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.parked_streams (
+    group_name text NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    position bigint NOT NULL,
+    sqlstate text NOT NULL,
+    error text NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT parked_streams_pkey PRIMARY KEY (group_name, stream_id)
+);
+
+COMMENT ON TABLE runfold.parked_streams IS
+    'Streams with an event that can not be folded: from that position on their events wait, everything else flows.';
+
+GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.projections (
+    name text PRIMARY KEY,
+    group_name text NOT NULL,
+    version integer NOT NULL,
+    digest text NOT NULL,
+    built_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE runfold.projections IS 'The version of the file each read table was built with.';
+
+GRANT SELECT ON runfold.projections TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.projections TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.published_head (
+    singleton boolean PRIMARY KEY DEFAULT true,
+    position bigint NOT NULL,
+    published_at timestamptz NOT NULL,
+    CONSTRAINT published_head_is_one_row CHECK (singleton)
+);
+INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_timestamp());
+
+COMMENT ON TABLE runfold.published_head IS
+    'The safe head as the worker saw it last, for readers on a replica, which can not see the primary''s locks.';
+
+GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;
+
+CREATE UNLOGGED TABLE runfold.rebuild_parked (
+    group_name text NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    position bigint NOT NULL,
+    sqlstate text NOT NULL,
+    error text NOT NULL,
+    found boolean NOT NULL DEFAULT false,
+    CONSTRAINT rebuild_parked_pkey PRIMARY KEY (group_name, stream_id)
+);
+
+COMMENT ON TABLE runfold.rebuild_parked IS 'The streams that a rebuild leaves out from a position on.';
+COMMENT ON COLUMN runfold.rebuild_parked.found IS 'The rebuild could not fold it; otherwise it was parked already.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuild_parked TO runfold_projector, runfold_operator;
+
+CREATE UNLOGGED TABLE runfold.rebuild_slices (
+    group_name text NOT NULL,
+    slice integer NOT NULL,
+    CONSTRAINT rebuild_slices_pkey PRIMARY KEY (group_name, slice)
+);
+
+COMMENT ON TABLE runfold.rebuild_slices IS 'The slices of a rebuild that are done: noted in the transaction that writes their rows.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuild_slices TO runfold_projector, runfold_operator;
+
+CREATE UNLOGGED TABLE runfold.rebuilds (
+    group_name text PRIMARY KEY,
+    digest text NOT NULL,
+    position bigint NOT NULL,
+    slices integer NOT NULL,
+    events bigint NOT NULL,
+    folded boolean NOT NULL DEFAULT false,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE runfold.rebuilds IS 'The rebuild of each group that was begun and has not landed: it resumes from here.';
+COMMENT ON COLUMN runfold.rebuilds.digest IS 'What is built, and from which files: another one begins anew.';
+COMMENT ON COLUMN runfold.rebuilds.position IS 'The position that the shadows are folded up to, once all slices are done.';
+COMMENT ON COLUMN runfold.rebuilds.folded IS 'Whether all slices are done and the shadows have their keys.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuilds TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.refusals (
+    name text COLLATE "C" PRIMARY KEY,
+    sqlstate text NOT NULL,
+    code text NOT NULL,
+    message text NOT NULL,
+    hint text
+);
+
+COMMENT ON TABLE runfold.refusals IS 'What runfold.refuse raises, generated from runfold.errors. Faults of appends are in runfold.faults.';
+COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fact.';
+
+GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+-- Verifications of a sample are told apart from whole ones.
+CREATE TABLE runfold.sample_verifications (
+    projection text PRIMARY KEY,
+    position bigint NOT NULL,
+    streams bigint NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    differences bigint NOT NULL
+);
+
+COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each projection that looked at some streams only.';
+
+GRANT SELECT ON runfold.sample_verifications TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.settings (
+    name text COLLATE "C" PRIMARY KEY,
+    value bigint NOT NULL,
+    CONSTRAINT limit_leaves_room CHECK (value >= CASE name WHEN 'max_event_bytes' THEN 65536 ELSE 16384 END)
+);
+INSERT INTO runfold.settings (name, value) VALUES ('max_event_bytes', 1048576), ('max_metadata_bytes', 65536);
+
+COMMENT ON TABLE runfold.settings IS 'Limits of appends. Operators change them by UPDATE; engines only read them.';
+
+GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT, UPDATE ON runfold.settings TO runfold_operator;
+
+CREATE TABLE runfold.snapshots (
+    category text COLLATE "C" NOT NULL,
+    originator_id text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    topic text NOT NULL,
+    state bytea NOT NULL,
+    call_id uuid NOT NULL,
+    CONSTRAINT snapshots_pkey PRIMARY KEY (category, originator_id, version)
+);
+
+COMMENT ON TABLE runfold.snapshots IS
+    'Aggregates as they stood at a version, to shorten their reading. May be deleted at any time: the log is the truth.';
+COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: sent again, it is no conflict.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.snapshots TO runfold_engine, runfold_operator, service_role;
+
+-- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so the copy never waits
+-- for a lock: what is locked, or not yet committed, is remembered here and copied later.
+CREATE TABLE runfold.stale_workflows (
+    workflow_id uuid NOT NULL,
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
+
+GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.streams (
+    stream_id text COLLATE "C" PRIMARY KEY,
+    user_id uuid,
+    version bigint NOT NULL,
+    first_position bigint,
+    last_position bigint
+) WITH (fillfactor = 70);
+
+COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+
+GRANT SELECT ON runfold.streams TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.tracking (
+    tracker text COLLATE "C" NOT NULL,
+    application_name text COLLATE "C" NOT NULL,
+    notification_id bigint NOT NULL,
+    call_id uuid NOT NULL,
+    CONSTRAINT tracking_pkey PRIMARY KEY (tracker, application_name)
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE runfold.tracking IS 'How far a tracker (a projection or a process) has followed the notifications of an application.';
+COMMENT ON COLUMN runfold.tracking.call_id IS 'The call that recorded it: sent again, it is no conflict.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.tracking TO runfold_engine, runfold_operator, service_role;
+
+CREATE TABLE public.trigger_index (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    name varchar(255) NOT NULL,
+    node_id varchar(255),
+    trigger_type varchar(50) NOT NULL DEFAULT 'TRIGGER',
+    trigger_subtype varchar(100) NOT NULL,
+    trigger_config jsonb NOT NULL DEFAULT '{}',
+    index_key varchar(255) NOT NULL,
+    deployment_status varchar(50) NOT NULL DEFAULT 'pending',
+    is_active boolean NOT NULL DEFAULT false,
+    user_id uuid,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT trigger_index_pkey PRIMARY KEY (id),
+    CONSTRAINT valid_trigger_type CHECK (trigger_type IN ('TRIGGER')),
+    CONSTRAINT valid_trigger_subtype CHECK (trigger_subtype IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')),
+    CONSTRAINT valid_deployment_status CHECK (deployment_status IN ('active', 'inactive', 'pending', 'failed')),
+    CONSTRAINT active_is_a_status CHECK (is_active = (deployment_status = 'active'))
+);
+CREATE INDEX idx_trigger_index_type ON public.trigger_index (trigger_subtype);
+CREATE INDEX idx_trigger_index_key ON public.trigger_index (trigger_subtype, index_key);
+CREATE INDEX idx_trigger_index_lookup ON public.trigger_index (trigger_subtype, index_key, deployment_status);
+CREATE INDEX idx_trigger_index_workflow_id ON public.trigger_index (workflow_id);
+CREATE INDEX idx_trigger_index_user_id ON public.trigger_index (user_id);
+
+COMMENT ON TABLE public.trigger_index IS 'The triggers of workflows, for matching what comes in: a fold of the deployment streams.';
+COMMENT ON COLUMN public.trigger_index.name IS 'The producer''s name of the trigger, unique in its workflow.';
+COMMENT ON COLUMN public.trigger_index.index_key IS
+    'What is matched: a cron expression, webhook path, workspace, address or repository.';
+
+GRANT SELECT ON public.trigger_index TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
+
+CREATE TABLE runfold.upcasters (
+    type text COLLATE "C" NOT NULL,
+    from_version integer NOT NULL,
+    function_name text NOT NULL,
+    CONSTRAINT upcasters_pkey PRIMARY KEY (type, from_version),
+    CONSTRAINT from_version_is_positive CHECK (from_version > 0)
+);
+
+COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
+
+GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.verifications (
+    projection text PRIMARY KEY,
+    position bigint NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    differences bigint NOT NULL
+);
+
+COMMENT ON TABLE runfold.verifications IS 'The last verification of each projection.';
+
+GRANT SELECT ON runfold.verifications TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
+
+CREATE TABLE public.workflow_deployment_history (
+    id uuid NOT NULL,
+    workflow_id uuid NOT NULL,
+    deployment_id uuid NOT NULL,
+    deployment_action varchar(50) NOT NULL,
+    from_status varchar(50) NOT NULL,
+    to_status varchar(50) NOT NULL,
+    deployment_version integer NOT NULL,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+    triggered_by uuid,
+    started_at timestamptz NOT NULL,
+    completed_at timestamptz,
+    error_message text,
+    deployment_logs jsonb NOT NULL DEFAULT '[]',
+    user_id uuid,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_deployment_history_pkey PRIMARY KEY (id),
+    CONSTRAINT valid_deployment_action CHECK (
+        deployment_action IN ('DEPLOY', 'UNDEPLOY', 'UPDATE', 'ROLLBACK', 'DEPLOY_STARTED', 'DEPLOY_COMPLETED', 'DEPLOY_FAILED',
+                              'UNDEPLOY_STARTED', 'UNDEPLOY_COMPLETED', 'UNDEPLOY_FAILED')),
+    CONSTRAINT valid_from_status CHECK (
+        from_status IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')),
+    CONSTRAINT valid_to_status CHECK (
+        to_status IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED'))
+);
+CREATE INDEX idx_deployment_history_workflow_id ON public.workflow_deployment_history (workflow_id, started_at DESC);
+CREATE INDEX idx_deployment_history_action ON public.workflow_deployment_history (deployment_action);
+CREATE INDEX idx_deployment_history_started_at ON public.workflow_deployment_history (started_at DESC);
+CREATE INDEX idx_deployment_history_user_id ON public.workflow_deployment_history (user_id);
+-- For who looks for deployments that never end.
+CREATE INDEX idx_deployment_history_under_way ON public.workflow_deployment_history (started_at) WHERE completed_at IS NULL;
+
+COMMENT ON TABLE public.workflow_deployment_history IS
+    'Deployments of workflows, a row each: a fold of the deployment streams. Outlives its workflow: it is an audit trail.';
+COMMENT ON COLUMN public.workflow_deployment_history.deployment_logs IS 'An array of {level, message, at}.';
+
+GRANT SELECT ON public.workflow_deployment_history TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
+
+-- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; whatever lies outside
+-- of them goes to the default partition, so that no producer's clock can stop the fold.
+CREATE TABLE public.workflow_execution_logs (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    user_id uuid,
+    log_category varchar(20) NOT NULL DEFAULT 'TECHNICAL',
+    event_type varchar(50) NOT NULL,
+    level varchar(10) NOT NULL DEFAULT 'INFO',
+    message text NOT NULL,
+    data jsonb NOT NULL DEFAULT '{}',
+    node_id varchar(255),
+    node_name varchar(255),
+    node_type varchar(100),
+    step_number integer,
+    total_steps integer,
+    progress_percentage numeric(5, 2),
+    duration_seconds integer,
+    user_friendly_message text,
+    display_priority integer NOT NULL DEFAULT 5,
+    is_milestone boolean NOT NULL DEFAULT false,
+    technical_details jsonb NOT NULL DEFAULT '{}',
+    stack_trace text,
+    performance_metrics jsonb NOT NULL DEFAULT '{}',
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT workflow_execution_logs_pkey PRIMARY KEY (created_at, id),
+    CONSTRAINT valid_log_category CHECK (log_category IN ('TECHNICAL', 'BUSINESS')),
+    CONSTRAINT valid_event_type CHECK (
+        event_type IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input',
+                       'step_output', 'step_completed', 'step_error', 'separator')),
+    CONSTRAINT valid_log_level CHECK (level IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')),
+    CONSTRAINT progress_is_a_percentage CHECK (progress_percentage BETWEEN 0 AND 100),
+    CONSTRAINT display_priority_is_one_to_ten CHECK (display_priority BETWEEN 1 AND 10)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX idx_workflow_execution_logs_execution_id ON public.workflow_execution_logs (execution_id, created_at);
+CREATE INDEX idx_workflow_execution_logs_category ON public.workflow_execution_logs (log_category);
+CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs (level);
+CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
+CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
+
+CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+
+COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
+
+GRANT SELECT ON public.workflow_execution_logs TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
+
+CREATE TABLE public.workflow_execution_pauses (
+    id uuid NOT NULL,
+    execution_id uuid NOT NULL,
+    user_id uuid,
+    name varchar(255) NOT NULL,
+    paused_at timestamptz NOT NULL,
+    paused_node_id varchar(255) NOT NULL,
+    pause_reason varchar(100) NOT NULL,
+    resume_conditions jsonb NOT NULL,
+    resumed_at timestamptz,
+    resume_trigger varchar(100),
+    interaction_id uuid,
+    timeout_at timestamptz,
+    status varchar(20) NOT NULL DEFAULT 'active',
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_execution_pauses_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_execution_pauses_execution_id_fkey FOREIGN KEY (execution_id)
+        REFERENCES public.workflow_executions (id) ON DELETE CASCADE,
+    CONSTRAINT valid_pause_reason CHECK (pause_reason IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')),
+    CONSTRAINT valid_pause_status CHECK (status IN ('active', 'resumed', 'timeout', 'cancelled'))
+);
+CREATE INDEX idx_workflow_execution_pauses_execution ON public.workflow_execution_pauses (execution_id);
+CREATE INDEX idx_workflow_execution_pauses_active ON public.workflow_execution_pauses (status, timeout_at)
+    WHERE status = 'active';
+CREATE INDEX idx_workflow_execution_pauses_node ON public.workflow_execution_pauses (paused_node_id);
+CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_pauses (user_id);
+
+COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
+
+GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
+
+CREATE TABLE public.workflow_status (
+    workflow_id uuid NOT NULL,
+    user_id uuid,
+    latest_execution_id varchar(255) COLLATE "C",
+    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    latest_execution_time timestamptz,
+    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    deployed_at timestamptz,
+    deployed_by uuid,
+    undeployed_at timestamptz,
+    deployment_version integer NOT NULL DEFAULT 1,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+    deployment_position bigint,
+    last_event_position bigint NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_status_pkey PRIMARY KEY (workflow_id)
+);
+CREATE INDEX idx_workflow_status_user_id ON public.workflow_status (user_id);
+
+COMMENT ON TABLE public.workflow_status IS
+    'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are kept equal.';
+COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
+
+GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
+
+INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum, maximum, allowed) VALUES
+    ('ExecutionCreated', 1, 'execution_id', true, 'name', 1, 255, NULL),
+    ('ExecutionCreated', 2, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
+    ('ExecutionCreated', 3, 'mode', true, 'enum', NULL, NULL, '{MANUAL,TRIGGER,WEBHOOK,RETRY}'),
+    ('ExecutionCreated', 4, 'workflow_version', false, 'text', NULL, 50, NULL),
+    ('ExecutionCreated', 5, 'deployment_version', false, 'integer', 0, 2147483647, NULL),
+    ('ExecutionCreated', 6, 'trigger_subtype', false, 'text', NULL, 100, NULL),
+    ('ExecutionCreated', 7, 'trigger_data', false, 'object', NULL, NULL, NULL),
+    ('ExecutionCreated', 8, 'triggered_by', false, 'text', NULL, 255, NULL),
+    ('ExecutionCreated', 9, 'parent_execution_id', false, 'name', 1, 255, NULL),
+    ('ExecutionCreated', 10, 'retry_of', false, 'name', 1, 255, NULL),
+    ('ExecutionCreated', 11, 'metadata', false, 'object', NULL, NULL, NULL),
+    ('ExecutionStarted', 1, 'start_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionPaused', 1, 'by', false, 'text', NULL, NULL, NULL),
+    ('ExecutionPaused', 2, 'reason', false, 'text', NULL, NULL, NULL),
+    ('ExecutionResumed', 1, 'by', false, 'text', NULL, NULL, NULL),
+    ('ExecutionResumed', 2, 'reason', false, 'text', NULL, NULL, NULL),
+    ('ExecutionSucceeded', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionSucceeded', 2, 'run_data', false, 'json', NULL, NULL, NULL),
+    ('ExecutionFailed', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionFailed', 2, 'error_message', true, 'text', NULL, NULL, NULL),
+    ('ExecutionFailed', 3, 'error_details', false, 'json', NULL, NULL, NULL),
+    ('ExecutionFailed', 4, 'node_id', false, 'name', 1, 255, NULL),
+    ('ExecutionCanceled', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionCanceled', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('ExecutionCanceled', 3, 'reason', false, 'text', NULL, NULL, NULL),
+    ('ExecutionTimedOut', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionDeclaredLost', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
+    ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
+    ('NodeScheduled', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeScheduled', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeScheduled', 3, 'node_type', true, 'text', NULL, 100, NULL),
+    ('NodeScheduled', 4, 'node_name', false, 'text', NULL, 255, NULL),
+    ('NodeScheduled', 5, 'node_subtype', false, 'text', NULL, 100, NULL),
+    ('NodeScheduled', 6, 'max_retries', false, 'integer', 0, 2147483647, NULL),
+    ('NodeScheduled', 7, 'iteration', false, 'integer', 0, 2147483647, NULL),
+    ('NodeScheduled', 8, 'parent_activation', false, 'name', 1, 255, NULL),
+    ('NodeStarted', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeStarted', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeStarted', 3, 'node_type', true, 'text', NULL, 100, NULL),
+    ('NodeStarted', 4, 'node_name', false, 'text', NULL, 255, NULL),
+    ('NodeStarted', 5, 'node_subtype', false, 'text', NULL, 100, NULL),
+    ('NodeStarted', 6, 'max_retries', false, 'integer', 0, 2147483647, NULL),
+    ('NodeStarted', 7, 'iteration', false, 'integer', 0, 2147483647, NULL),
+    ('NodeStarted', 8, 'parent_activation', false, 'name', 1, 255, NULL),
+    ('NodeStarted', 9, 'attempt', true, 'integer', 1, 2147483647, NULL),
+    ('NodeStarted', 10, 'start_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeStarted', 11, 'input_data', false, 'json', NULL, NULL, NULL),
+    ('NodeAttemptFailed', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeAttemptFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeAttemptFailed', 3, 'attempt', true, 'integer', 1, 2147483647, NULL),
+    ('NodeAttemptFailed', 4, 'error_data', true, 'json', NULL, NULL, NULL),
+    ('NodeAttemptFailed', 5, 'will_retry', true, 'boolean', NULL, NULL, NULL),
+    ('NodeAttemptFailed', 6, 'next_retry_at', false, 'timestamp', NULL, NULL, NULL),
+    ('NodeWaiting', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeWaiting', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeWaiting', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeContinued', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeContinued', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeContinued', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeSucceeded', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeSucceeded', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeSucceeded', 3, 'node_type', false, 'text', NULL, 100, NULL),
+    ('NodeSucceeded', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeSucceeded', 5, 'output_data', false, 'json', NULL, NULL, NULL),
+    ('NodeFailed', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeFailed', 3, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeFailed', 4, 'error_data', true, 'json', NULL, NULL, NULL),
+    ('NodeSkipped', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeSkipped', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeSkipped', 3, 'node_type', false, 'text', NULL, 100, NULL),
+    ('NodeSkipped', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeSkipped', 5, 'reason', false, 'text', NULL, NULL, NULL),
+    ('NodeCanceled', 1, 'activation', true, 'name', 1, 255, NULL),
+    ('NodeCanceled', 2, 'node_id', true, 'name', 1, 255, NULL),
+    ('NodeCanceled', 3, 'node_type', false, 'text', NULL, 100, NULL),
+    ('NodeCanceled', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeCanceled', 5, 'reason', false, 'text', NULL, NULL, NULL),
+    ('PauseOpened', 1, 'pause', true, 'name', 1, 255, NULL),
+    ('PauseOpened', 2, 'paused_node_id', true, 'name', 1, 255, NULL),
+    ('PauseOpened', 3, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
+    ('PauseOpened', 4, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 5, 'resume_conditions', true, 'object', NULL, NULL, NULL),
+    ('PauseOpened', 6, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
+    ('PauseOpened', 7, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
+    ('PauseResumed', 1, 'pause', true, 'name', 1, 255, NULL),
+    ('PauseResumed', 2, 'resumed_at', true, 'timestamp', NULL, NULL, NULL),
+    ('PauseResumed', 3, 'resume_trigger', true, 'text', NULL, 100, NULL),
+    ('PauseResumed', 4, 'data', false, 'json', NULL, NULL, NULL),
+    ('PauseTimedOut', 1, 'pause', true, 'name', 1, 255, NULL),
+    ('PauseTimedOut', 2, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('PauseTimedOut', 3, 'action', true, 'text', NULL, NULL, NULL),
+    ('PauseCanceled', 1, 'pause', true, 'name', 1, 255, NULL),
+    ('PauseCanceled', 2, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('LogAppended', 1, 'level', true, 'enum', NULL, NULL, '{DEBUG,INFO,WARNING,ERROR}'),
+    ('LogAppended', 2, 'event_type', true, 'enum', NULL, NULL, '{workflow_started,workflow_completed,workflow_progress,step_started,step_input,step_output,step_completed,step_error,separator}'),
+    ('LogAppended', 3, 'message', true, 'text', NULL, NULL, NULL),
+    ('LogAppended', 4, 'log_category', false, 'enum', NULL, NULL, '{TECHNICAL,BUSINESS}'),
+    ('LogAppended', 5, 'data', false, 'object', NULL, NULL, NULL),
+    ('LogAppended', 6, 'node_id', false, 'name', 1, 255, NULL),
+    ('LogAppended', 7, 'node_name', false, 'text', NULL, 255, NULL),
+    ('LogAppended', 8, 'node_type', false, 'text', NULL, 100, NULL),
+    ('LogAppended', 9, 'step_number', false, 'integer', 0, 2147483647, NULL),
+    ('LogAppended', 10, 'total_steps', false, 'integer', 0, 2147483647, NULL),
+    ('LogAppended', 11, 'progress_percentage', false, 'number', 0, 100, NULL),
+    ('LogAppended', 12, 'duration_seconds', false, 'integer', 0, 2147483647, NULL),
+    ('LogAppended', 13, 'user_friendly_message', false, 'text', NULL, NULL, NULL),
+    ('LogAppended', 14, 'display_priority', false, 'integer', 1, 10, NULL),
+    ('LogAppended', 15, 'is_milestone', false, 'boolean', NULL, NULL, NULL),
+    ('LogAppended', 16, 'technical_details', false, 'object', NULL, NULL, NULL),
+    ('LogAppended', 17, 'stack_trace', false, 'text', NULL, NULL, NULL),
+    ('LogAppended', 18, 'performance_metrics', false, 'object', NULL, NULL, NULL),
+    ('InteractionRequested', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
+    ('InteractionRequested', 2, 'execution_id', true, 'name', 1, 255, NULL),
+    ('InteractionRequested', 3, 'node_id', true, 'name', 1, 255, NULL),
+    ('InteractionRequested', 4, 'interaction_type', true, 'enum', NULL, NULL, '{approval,input,selection,review}'),
+    ('InteractionRequested', 5, 'channel_type', true, 'enum', NULL, NULL, '{slack,email,webhook,in_app}'),
+    ('InteractionRequested', 6, 'priority', true, 'enum', NULL, NULL, '{low,normal,high,critical}'),
+    ('InteractionRequested', 7, 'request_data', true, 'object', NULL, NULL, NULL),
+    ('InteractionRequested', 8, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
+    ('InteractionRequested', 9, 'correlation_id', false, 'text', NULL, 255, NULL),
+    ('InteractionRequested', 10, 'tags', false, 'strings', NULL, NULL, NULL),
+    ('InteractionRequested', 11, 'pause', false, 'name', 1, 255, NULL),
+    ('InteractionNotified', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionReminderSent', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionResponded', 1, 'response_id', false, 'uuid', NULL, NULL, NULL),
+    ('InteractionResponded', 2, 'response_data', true, 'json', NULL, NULL, NULL),
+    ('InteractionResponded', 3, 'responded_at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionResponded', 4, 'responder', false, 'text', NULL, NULL, NULL),
+    ('InteractionTimedOut', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionTimedOut', 2, 'action', true, 'text', NULL, NULL, NULL),
+    ('InteractionFailed', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionFailed', 2, 'error', true, 'text', NULL, NULL, NULL),
+    ('InteractionReopened', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionReopened', 2, 'by', true, 'text', NULL, NULL, NULL),
+    ('InteractionCanceled', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('InteractionCanceled', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('ResponseReceived', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
+    ('ResponseReceived', 2, 'source_channel', true, 'enum', NULL, NULL, '{slack,email,webhook,in_app}'),
+    ('ResponseReceived', 3, 'raw_payload', true, 'json', NULL, NULL, NULL),
+    ('ResponseReceived', 4, 'headers', false, 'object', NULL, NULL, NULL),
+    ('ResponseReceived', 5, 'received_at', true, 'timestamp', NULL, NULL, NULL),
+    ('ResponseMatched', 1, 'interaction_id', true, 'uuid', NULL, NULL, NULL),
+    ('ResponseMatched', 2, 'ai_relevance_score', true, 'number', 0, 1, NULL),
+    ('ResponseMatched', 3, 'ai_reasoning', true, 'text', NULL, NULL, NULL),
+    ('ResponseMatched', 4, 'processed_at', true, 'timestamp', NULL, NULL, NULL),
+    ('ResponseMatched', 5, 'classifier', false, 'text', NULL, NULL, NULL),
+    ('ResponseFilteredOut', 1, 'ai_relevance_score', true, 'number', 0, 1, NULL),
+    ('ResponseFilteredOut', 2, 'ai_reasoning', true, 'text', NULL, NULL, NULL),
+    ('ResponseFilteredOut', 3, 'processed_at', true, 'timestamp', NULL, NULL, NULL),
+    ('ResponseErrored', 1, 'error', true, 'text', NULL, NULL, NULL),
+    ('ResponseErrored', 2, 'processed_at', true, 'timestamp', NULL, NULL, NULL),
+    ('ResponseReopened', 1, 'by', true, 'text', NULL, NULL, NULL),
+    ('ResponseReopened', 2, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentStarted', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
+    ('DeploymentStarted', 2, 'deployment_action', true, 'enum', NULL, NULL, '{DEPLOY,UPDATE,ROLLBACK,UNDEPLOY}'),
+    ('DeploymentStarted', 3, 'from_status', true, 'enum', NULL, NULL, '{IDLE,DEPLOYING,DEPLOYED,DEPLOYMENT_FAILED,UNDEPLOYING,UNDEPLOYED}'),
+    ('DeploymentStarted', 4, 'to_status', true, 'enum', NULL, NULL, '{IDLE,DEPLOYING,DEPLOYED,DEPLOYMENT_FAILED,UNDEPLOYING,UNDEPLOYED}'),
+    ('DeploymentStarted', 5, 'deployment_version', true, 'integer', 0, 2147483647, NULL),
+    ('DeploymentStarted', 6, 'deployment_config', true, 'object', NULL, NULL, NULL),
+    ('DeploymentStarted', 7, 'definition', false, 'object', NULL, NULL, NULL),
+    ('DeploymentStarted', 8, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
+    ('DeploymentStarted', 9, 'started_at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentLogAppended', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
+    ('DeploymentLogAppended', 2, 'level', true, 'enum', NULL, NULL, '{DEBUG,INFO,WARNING,ERROR}'),
+    ('DeploymentLogAppended', 3, 'message', true, 'text', NULL, NULL, NULL),
+    ('DeploymentLogAppended', 4, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentCompleted', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
+    ('DeploymentCompleted', 2, 'deployment_action', true, 'enum', NULL, NULL, '{DEPLOY,UPDATE,ROLLBACK,UNDEPLOY}'),
+    ('DeploymentCompleted', 3, 'to_status', true, 'enum', NULL, NULL, '{IDLE,DEPLOYING,DEPLOYED,DEPLOYMENT_FAILED,UNDEPLOYING,UNDEPLOYED}'),
+    ('DeploymentCompleted', 4, 'deployment_version', true, 'integer', 0, 2147483647, NULL),
+    ('DeploymentCompleted', 5, 'deployment_config', true, 'object', NULL, NULL, NULL),
+    ('DeploymentCompleted', 6, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
+    ('DeploymentCompleted', 7, 'completed_at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentFailed', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
+    ('DeploymentFailed', 2, 'deployment_action', true, 'enum', NULL, NULL, '{DEPLOY,UPDATE,ROLLBACK,UNDEPLOY}'),
+    ('DeploymentFailed', 3, 'to_status', true, 'enum', NULL, NULL, '{IDLE,DEPLOYING,DEPLOYED,DEPLOYMENT_FAILED,UNDEPLOYING,UNDEPLOYED}'),
+    ('DeploymentFailed', 4, 'deployment_version', true, 'integer', 0, 2147483647, NULL),
+    ('DeploymentFailed', 5, 'deployment_config', true, 'object', NULL, NULL, NULL),
+    ('DeploymentFailed', 6, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
+    ('DeploymentFailed', 7, 'completed_at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentFailed', 8, 'error_message', true, 'text', NULL, NULL, NULL),
+    ('TriggerRegistered', 1, 'trigger', true, 'name', 1, 255, NULL),
+    ('TriggerRegistered', 2, 'node_id', false, 'name', 1, 255, NULL),
+    ('TriggerRegistered', 3, 'trigger_subtype', true, 'enum', NULL, NULL, '{CRON,MANUAL,WEBHOOK,EMAIL,GITHUB,SLACK}'),
+    ('TriggerRegistered', 4, 'trigger_config', true, 'object', NULL, NULL, NULL),
+    ('TriggerRegistered', 5, 'index_key', true, 'text', NULL, 255, NULL),
+    ('TriggerActivated', 1, 'trigger', true, 'name', 1, 255, NULL),
+    ('TriggerDeactivated', 1, 'trigger', true, 'name', 1, 255, NULL),
+    ('TriggerFailed', 1, 'trigger', true, 'name', 1, 255, NULL),
+    ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
+    ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL);
+
+INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
+    ('execution', 'ExecutionCreated', 1, true),
+    ('execution', 'ExecutionStarted', 1, true),
+    ('execution', 'ExecutionPaused', 1, true),
+    ('execution', 'ExecutionResumed', 1, true),
+    ('execution', 'ExecutionSucceeded', 1, true),
+    ('execution', 'ExecutionFailed', 1, true),
+    ('execution', 'ExecutionCanceled', 1, true),
+    ('execution', 'ExecutionTimedOut', 1, true),
+    ('execution', 'ExecutionDeclaredLost', 1, true),
+    ('execution', 'ExecutionMetadataSet', 1, true),
+    ('execution', 'NodeScheduled', 1, true),
+    ('execution', 'NodeStarted', 1, true),
+    ('execution', 'NodeAttemptFailed', 1, true),
+    ('execution', 'NodeWaiting', 1, true),
+    ('execution', 'NodeContinued', 1, true),
+    ('execution', 'NodeSucceeded', 1, true),
+    ('execution', 'NodeFailed', 1, true),
+    ('execution', 'NodeSkipped', 1, true),
+    ('execution', 'NodeCanceled', 1, true),
+    ('execution', 'PauseOpened', 1, true),
+    ('execution', 'PauseResumed', 1, true),
+    ('execution', 'PauseTimedOut', 1, true),
+    ('execution', 'PauseCanceled', 1, true),
+    ('log', 'LogAppended', 1, true),
+    ('interaction', 'InteractionRequested', 1, true),
+    ('interaction', 'InteractionNotified', 1, true),
+    ('interaction', 'InteractionReminderSent', 1, true),
+    ('interaction', 'InteractionResponded', 1, true),
+    ('interaction', 'InteractionTimedOut', 1, true),
+    ('interaction', 'InteractionFailed', 1, true),
+    ('interaction', 'InteractionReopened', 1, true),
+    ('interaction', 'InteractionCanceled', 1, true),
+    ('response', 'ResponseReceived', 1, true),
+    ('response', 'ResponseMatched', 1, true),
+    ('response', 'ResponseFilteredOut', 1, true),
+    ('response', 'ResponseErrored', 1, true),
+    ('response', 'ResponseReopened', 1, true),
+    ('deployment', 'DeploymentStarted', 1, true),
+    ('deployment', 'DeploymentLogAppended', 1, true),
+    ('deployment', 'DeploymentCompleted', 1, true),
+    ('deployment', 'DeploymentFailed', 1, true),
+    ('deployment', 'TriggerRegistered', 1, true),
+    ('deployment', 'TriggerActivated', 1, true),
+    ('deployment', 'TriggerDeactivated', 1, true),
+    ('deployment', 'TriggerFailed', 1, true),
+    ('deployment', 'TriggerRemoved', 1, true),
+    ('deployment', 'WorkflowDeleted', 1, true);
+
+INSERT INTO runfold.faults (code, message, hint) VALUES
+    ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
+    ('nul_character', '{at} contains the character U+0000', 'PostgreSQL can not store it: remove or encode it.'),
+    ('lone_surrogate', '{at} contains half of a surrogate pair', 'Send whole characters only.'),
+    ('not_finite', '{at} is {found}, which JSON has no number for', 'Send null or a string instead.'),
+    ('integer_too_large', '{at} is an integer beyond 64 bits', 'Send it as a string.'),
+    ('number_too_large', '{at} does not fit a double: {found}', 'Send it as a string.'),
+    ('too_deep', '{at} is nested deeper than {limit} levels', 'Flatten it, or keep it elsewhere and refer to it.'),
+    ('duplicate_key', '{at} occurs twice in its object', 'Only one of the two would be kept: send one.'),
+    ('not_json', '{at} is a {found}, which is not a JSON type', 'Convert it before it becomes an event.'),
+    ('key_not_string', '{at} has a key that is a {found}', 'Keys of JSON objects are strings.'),
+    ('empty_call', 'The call has no appends', 'Send at least one append.'),
+    ('too_many_appends', 'The call has {found} appends, more than {limit}', 'Send several calls.'),
+    ('too_many_events', 'The call has more than {limit} events', 'Send several calls.'),
+    ('empty_append', '{at} is empty', 'Send at least one event for each stream.'),
+    ('duplicate_stream', '{at} names a stream a second time: {found}', 'Send all events of a stream as one append.'),
+    ('duplicate_event_id', '{at} repeats an event id of this call: {found}', 'Give every event its own id.'),
+    ('event_too_large', '{at} has {found} bytes, more than {limit}', 'Keep large values elsewhere and refer to them, or raise max_event_bytes in runfold.settings.'),
+    ('metadata_too_large', '{at} has {found} bytes, more than {limit}', 'Keep large values in data, or raise max_metadata_bytes in runfold.settings.'),
+    ('invalid_stream_id', '{at} is not a stream id: {found}', 'A stream id is <category>-<name>; a category is [a-z][a-z0-9_]*.'),
+    ('unknown_category', '{at} is of a category that is not registered: {found}', 'Register it with register_event_types.'),
+    ('unknown_type', '{at} is not an event type of its category: {found}', 'Register it, or correct the name.'),
+    ('reserved_type', '{at} is a type of our own vocabulary: {found}', 'Choose another name for yours.'),
+    ('schema_version_newer', '{at} is {found}, newer than the {limit} that this database knows', 'Migrate the database first.'),
+    ('stream_mismatch', '{at} is not what the stream is named after: {found}', 'Expected {limit}.'),
+    ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
+    ('data_and_payload', '{at} has both data and payload', 'Send one of the two.'),
+    ('closed_category', '{at} is of our own vocabulary, which is closed: {found}', 'Use a category of your own.'),
+    ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
+    ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
+    ('required', '{at} is missing', 'It is required and not null.'),
+    ('unknown_field', '{at} is not a field here', 'Remove it; fields of the caller''s own belong in metadata.'),
+    ('wrong_type', '{at} is of type {found}, expected {limit}', 'Send the expected JSON type.'),
+    ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
+    ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
+    ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
+    ('blank', '{at} is blank', 'Give it at least one visible character.'),
+    ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
+    ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),
+    ('not_a_uuid', '{at} is not a UUID: {found}', 'Send 8-4-4-4-12 hexadecimal digits.'),
+    ('not_a_timestamp', '{at} is not a timestamp with zone: {found}', 'Send RFC 3339 with a zone, microseconds at most, years 0001 to 9999: 2026-01-31T12:00:00Z.');
+
+INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
+    ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
+    ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
+    ('stream_unavailable', 'RF003', 'stream_unavailable', 'the stream {stream_id} can not be used by this tenant', 'choose another stream id: each stream has one tenant'),
+    ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'give another command its own command_id'),
+    ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are stored already, others are new', 'send a call again exactly as it was, and give new events new ids'),
+    ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is stored already with another body, place or stream', 'send a call again exactly as it was, and give new events new ids'),
+    ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in its own stream first, or choose another key'),
+    ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
+    ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head can not be read under {isolation}', 'use READ COMMITTED: with one snapshot for head and events, events would be skipped'),
+    ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
+    ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),
+    ('discard_immutable', 'RF008', 'log_immutable', 'what was discarded is on record for ever: {operation} on runfold.discarded_events is refused', 'append an event that says what the discarded one should have said'),
+    ('batch_not_settled', 'RF013', 'projection_escaped', 'a projection of the group {group_name} ended its transaction before the checkpoint moved', 'a projection neither commits nor rolls back'),
+    ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has begun a batch already', NULL),
+    ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has begun no batch of the group {group_name}', 'a projection neither commits nor rolls back'),
+    ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: go on from its max_tracking_id'),
+    ('category_taken', 'RF015', 'category_taken', 'the category {category} belongs to {holder} already', 'give the application another name'),
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'was an older log restored? read from a position that it holds, or what is appended up to there is passed by');
+
+CREATE FUNCTION runfold.log_end() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint), 1)
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = 'runfold.events'::regclass
+$$;
+COMMENT ON FUNCTION runfold.log_end IS
+    'The first position that has no partition yet.';
+REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    said runfold.refusals;
+    given constant jsonb := facts || words;
+    detail text;
+    message text;
+BEGIN
+    SELECT * INTO STRICT said FROM runfold.refusals r WHERE r.name = refusal;
+    detail := jsonb_build_object('code', said.code) || facts;
+    -- In one pass: a value may look like a name in braces.
+    message := (SELECT string_agg(m.part[1] || coalesce(given ->> m.part[2], ''), '' ORDER BY m.n)
+                  FROM regexp_matches(said.message, '([^{]*)(?:\{(\w+)\})?', 'g') WITH ORDINALITY AS m (part, n));
+    IF said.hint IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = said.sqlstate, MESSAGE = message, DETAIL = detail;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = said.sqlstate, MESSAGE = message, DETAIL = detail, HINT = said.hint;
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse IS
+    'Raises a refusal of the catalogue, with its facts in DETAIL.';
+REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    fence_tag constant integer := 'runfold.events_position'::regclass::oid::bigint::bit(32)::integer;
+    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
+    issued bigint;
+    fence bigint;
+    last bigint;
+BEGIN
+    -- 3. The fence: a lower bound of the positions to come, held to the end of the transaction. A later append of the
+    -- transaction takes the same key again, so that ten thousand appends hold one lock.
+    issued := pg_sequence_last_value('runfold.events_position');
+    IF issued IS NULL THEN
+        SELECT q.last_value - 1 INTO issued FROM runfold.events_position q;
+    END IF;
+    fence := nullif(current_setting('runfold.fence', true), '')::bigint;
+    IF fence IS NULL OR fence > issued THEN
+        fence := set_config('runfold.fence', issued::text, true)::bigint;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
+
+    -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
+    -- does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
+    BEGIN
+        PERFORM pg_advisory_xact_lock(log_tag, 0);
+        FOR i IN 1 .. total LOOP
+            last := nextval('runfold.events_position');
+        END LOOP;
+        RAISE SQLSTATE 'RF000';
+    EXCEPTION WHEN SQLSTATE 'RF000' THEN
+        NULL;
+    END;
+    -- The session remembers the end of the log: partitions are only added.
+    IF last >= coalesce(nullif(current_setting('runfold.log_end', true), ''), '0')::bigint
+       AND last >= set_config('runfold.log_end', runfold.log_end()::text, false)::bigint THEN
+        PERFORM runfold.refuse('log_full', jsonb_build_object('position', last));
+    END IF;
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION runfold.allocate_positions IS
+    'Takes the fence and the next positions, for functions that have locked their streams; returns the last position.';
+REVOKE ALL ON FUNCTION runfold.allocate_positions FROM PUBLIC;
+
+CREATE FUNCTION runfold.command_digest(call jsonb) RETURNS bytea
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(convert_to(jsonb_agg(jsonb_build_array(
+               a.append -> 'stream_id', e.event -> 'type', coalesce(e.event -> 'schema_version', '1'),
+               e.event -> 'data', e.event -> 'payload') ORDER BY a.n, e.n)::text, 'UTF8'))
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+           jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+$$;
+COMMENT ON FUNCTION runfold.command_digest IS
+    'What makes two calls the same command: streams, types and bodies. Event ids and clocks may differ.';
+REVOKE ALL ON FUNCTION runfold.command_digest FROM PUBLIC;
+
+CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- The planner can not know how few rows a call holds, and would read the whole log instead of looking each event up.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+    differing record;
+BEGIN
+    SELECT a.n AS append, x.n AS event, x.e ->> 'event_id' AS event_id, s.event_id IS NOT NULL AS stored
+      INTO differing
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
+      LEFT JOIN runfold.event_ids i ON i.event_id = (x.e ->> 'event_id')::uuid
+      LEFT JOIN runfold.event_ids f ON f.event_id = (a.append #>> '{events,0,event_id}')::uuid
+      LEFT JOIN runfold.streams t ON t.stream_id = a.append ->> 'stream_id'
+      LEFT JOIN runfold.events s
+        ON s.stream_id = t.stream_id AND s.stream_version = i.stream_version AND s.event_id = i.event_id
+       AND s.position BETWEEN t.first_position AND t.last_position
+     WHERE some_are_new
+        OR s.event_id IS NULL OR s.stream_version <> f.stream_version + x.n - 1
+        OR s.type <> x.e ->> 'type' OR s.schema_version <> coalesce((x.e ->> 'schema_version')::integer, 1)
+        OR s.data::text IS DISTINCT FROM nullif(x.e -> 'data', 'null')::text
+        OR s.payload IS DISTINCT FROM decode(x.e ->> 'payload', 'base64')
+     ORDER BY (s.event_id IS NULL) DESC, a.n, x.n LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse(
+            CASE WHEN some_are_new THEN 'event_ids_mixed' ELSE 'event_id_conflict' END,
+            jsonb_build_object('pointer', format('/%s/events/%s/event_id', differing.append - 1, differing.event - 1),
+                               'found', differing.event_id));
+    END IF;
+    -- An append's positions and versions are adjacent: its first event tells where it ended.
+    RETURN QUERY
+    SELECT f.stream_id, f.stream_version + s.size - 1, f.position, f.position + s.size - 1
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN LATERAL (SELECT jsonb_array_length(a.append -> 'events') AS size) AS s
+      JOIN runfold.event_ids i ON i.event_id = (a.append #>> '{events,0,event_id}')::uuid
+      JOIN runfold.streams t ON t.stream_id = a.append ->> 'stream_id'
+      JOIN runfold.events f
+        ON f.stream_id = t.stream_id AND f.stream_version = i.stream_version
+       AND f.position BETWEEN t.first_position AND t.last_position
+     ORDER BY a.n;
+END
+$$;
+COMMENT ON FUNCTION runfold.recorded_appends IS
+    'The original result of a call that was recorded before.';
+REVOKE ALL ON FUNCTION runfold.recorded_appends FROM PUBLIC;
+
+CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT data
+$$;
+COMMENT ON FUNCTION runfold.upcast IS
+    'An event''s data in the current shape of its type.';
+REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.stream_version AS n, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = $1
+        UNION ALL
+        SELECT 9000000000000000000 + x.n, x.e ->> 'type',
+               runfold.upcast(x.e ->> 'type', coalesce((x.e ->> 'schema_version')::integer, 1), x.e -> 'data')
+          FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
+    ), marked AS (
+        SELECT h.n, h.type, h.data, h.data ->> 'trigger' COLLATE "C" AS name,
+               max(h.n) FILTER (WHERE h.type = 'WorkflowDeleted') OVER () AS deleted,
+               max(h.n) FILTER (WHERE h.type = 'TriggerRemoved') OVER (PARTITION BY h.data ->> 'trigger' COLLATE "C") AS removed
+          FROM happened h
+         WHERE h.type LIKE 'Trigger%' OR h.type = 'WorkflowDeleted'
+    ), standing AS (
+        SELECT (array_agg(m.data ORDER BY m.n DESC) FILTER (WHERE m.type = 'TriggerRegistered'))[1] AS registered,
+               (array_agg(m.type ORDER BY m.n DESC))[1] AS last
+          FROM marked m
+         WHERE m.name IS NOT NULL AND m.n > coalesce(greatest(m.deleted, m.removed), 0)
+         GROUP BY m.name
+    )
+    SELECT p.path, EXISTS (SELECT FROM standing s
+                            WHERE s.last = 'TriggerActivated' AND s.registered ->> 'trigger_subtype' = 'WEBHOOK'
+                              AND s.registered ->> 'index_key' = p.path)
+      FROM (SELECT DISTINCT m.data ->> 'index_key' COLLATE "C" AS path
+              FROM marked m
+             WHERE m.type = 'TriggerRegistered' AND m.data ->> 'trigger_subtype' = 'WEBHOOK') AS p
+$$;
+COMMENT ON FUNCTION runfold.webhooks_after IS
+    'The webhook paths that a deployment stream ever had, and which of them are active after these events.';
+REVOKE ALL ON FUNCTION runfold.webhooks_after FROM PUBLIC;
+
+CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    webhooks jsonb;
+    wanted record;
+    holder text;
+BEGIN
+    SELECT coalesce(jsonb_agg(jsonb_build_object('stream_id', a.append -> 'stream_id', 'append', a.n, 'path', w.path,
+                                                 'active', w.active)), '[]')
+      INTO webhooks
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN LATERAL runfold.webhooks_after(a.append ->> 'stream_id', a.append -> 'events') AS w
+     WHERE starts_with(a.append ->> 'stream_id', 'deployment-')
+       AND a.append @? '$.events[*].type ? (@ starts with "Trigger" || @ == "WorkflowDeleted")';
+    DELETE FROM runfold.claims c
+     USING jsonb_to_recordset(webhooks) AS w (stream_id text, path text, active boolean)
+     WHERE NOT w.active AND c.kind = 'webhook' AND c.key = w.path AND c.stream_id = w.stream_id;
+    DELETE FROM runfold.claims c
+     USING jsonb_array_elements(call) AS a (append), jsonb_array_elements(nullif(a.append -> 'releases', 'null')) AS r (pair)
+     WHERE c.kind = r.pair ->> 0 AND c.key = r.pair ->> 1 AND c.stream_id = a.append ->> 'stream_id';
+    FOR wanted IN
+        SELECT *
+          FROM (SELECT a.append ->> 'stream_id' AS stream_id, c.pair ->> 0 AS kind, c.pair ->> 1 AS key,
+                       format('/%s/claims/%s', a.n - 1, c.n - 1) AS pointer
+                  FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+                       jsonb_array_elements(nullif(a.append -> 'claims', 'null')) WITH ORDINALITY AS c (pair, n)
+                UNION ALL
+                SELECT w.stream_id, 'webhook', w.path, format('/%s/events', w.append - 1)
+                  FROM jsonb_to_recordset(webhooks) AS w (stream_id text, append bigint, path text, active boolean)
+                 WHERE w.active) AS c
+         ORDER BY c.kind COLLATE "C", c.key COLLATE "C"
+    LOOP
+        INSERT INTO runfold.claims (kind, key, stream_id, claimed_at)
+        VALUES (wanted.kind, wanted.key, wanted.stream_id, clock_timestamp()) ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            SELECT c.stream_id INTO holder FROM runfold.claims c WHERE c.kind = wanted.kind AND c.key = wanted.key;
+            IF holder IS DISTINCT FROM wanted.stream_id THEN
+                PERFORM runfold.refuse('claim_taken', jsonb_build_object(
+                    'kind', wanted.kind, 'key', wanted.key, 'pointer', wanted.pointer));
+            END IF;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.take_claims IS
+    'Releases and takes the claims of a call.';
+REVOKE ALL ON FUNCTION runfold.take_claims FROM PUBLIC;
+
+CREATE FUNCTION runfold.take_pause_claims(call jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    happened record;
+    holder text;
+BEGIN
+    FOR happened IN
+        SELECT a.append ->> 'stream_id' AS stream_id, e.event ->> 'type' AS type, e.event #>> '{data,pause}' AS pause,
+               (a.append ->> 'stream_id') || '/' || (e.event #>> '{data,paused_node_id}') AS key,
+               format('/%s/events/%s/data/paused_node_id', a.n - 1, e.n - 1) AS pointer
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+         CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+         WHERE starts_with(a.append ->> 'stream_id', 'execution-')
+         ORDER BY a.n, e.n
+    LOOP
+        IF happened.type = 'PauseOpened' THEN
+            INSERT INTO runfold.claims (kind, key, stream_id, claimed_at, name)
+            VALUES ('pause', happened.key, happened.stream_id, clock_timestamp(), happened.pause) ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN
+                SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = 'pause' AND c.key = happened.key;
+                IF holder <> happened.pause THEN
+                    PERFORM runfold.refuse('node_paused', jsonb_build_object(
+                        'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
+                END IF;
+            END IF;
+        ELSIF happened.type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled') THEN
+            DELETE FROM runfold.claims c
+             WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id AND c.name = happened.pause;
+        ELSIF happened.type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut',
+                                'ExecutionDeclaredLost') THEN
+            DELETE FROM runfold.claims c WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.take_pause_claims IS
+    'Claims the nodes that a call pauses, and releases those that it resumes.';
+REVOKE ALL ON FUNCTION runfold.take_pause_claims FROM PUBLIC;
+
+CREATE FUNCTION runfold.claims_are_valid(claims jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN claims IS NULL OR jsonb_typeof(claims) = 'array' AND NOT EXISTS (
+        SELECT FROM jsonb_array_elements(claims) AS c (pair)
+         WHERE NOT coalesce(jsonb_typeof(pair) = 'array' AND jsonb_array_length(pair) = 2
+                            AND jsonb_typeof(pair -> 0) = 'string' AND jsonb_typeof(pair -> 1) = 'string'
+                            AND length(pair ->> 0) <= 255 AND length(pair ->> 1) <= 255
+                            AND pair ->> 0 ~ '^[!-~]+$' AND pair ->> 1 ~ '^[!-~]+$', false));
+END
+$$;
+COMMENT ON FUNCTION runfold.claims_are_valid IS
+    'Quick check of an append''s claims or releases.';
+REVOKE ALL ON FUNCTION runfold.claims_are_valid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    stream_name constant text := substr(stream_id, length(category) + 2);
+BEGIN
+    RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 264
+       AND stream_id !~ '[^!-~]' AND stream_name <> ''
+       AND CASE WHEN category IN ('execution', 'log') THEN true
+                WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
+                ELSE category ~ '^[a-z][a-z0-9_]*$' END
+       AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+       AND (append ->> 'user_id' IS NULL
+            OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
+       AND (NOT append ?| '{claims,releases}'
+            OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
+END
+$$;
+COMMENT ON FUNCTION runfold.append_is_valid IS
+    'Quick check of an append without its events.';
+REVOKE ALL ON FUNCTION runfold.append_is_valid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.current_schema_version(type text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT 1
+$$;
+COMMENT ON FUNCTION runfold.current_schema_version IS
+    'The current version of an event type''s shape.';
+REVOKE ALL ON FUNCTION runfold.current_schema_version FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
+       AND value::timestamptz BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00';
+END
+$$;
+COMMENT ON FUNCTION runfold.is_timestamp IS
+    'Whether a text is an RFC 3339 time with a zone, in the years 1 to 9999.';
+REVOKE ALL ON FUNCTION runfold.is_timestamp FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.is_uuid(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT value OPERATOR(pg_catalog.~) '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+$$;
+COMMENT ON FUNCTION runfold.is_uuid IS
+    'Whether a text is a UUID.';
+REVOKE ALL ON FUNCTION runfold.is_uuid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$
+BEGIN
+    IF category = 'execution' THEN
+        IF type = 'NodeScheduled' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation')), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_type') <= 100, false)
+                AND coalesce(length(data ->> 'node_name') <= 255, true)
+                AND coalesce(length(data ->> 'node_subtype') <= 100, true)
+                AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'NodeStarted' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_type') <= 100, false)
+                AND coalesce(length(data ->> 'node_name') <= 255, true)
+                AND coalesce(length(data ->> 'node_subtype') <= 100, true)
+                AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'NodeSucceeded' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_type') <= 100, true);
+        ELSIF type = 'ExecutionCreated' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
+                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
+                AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
+                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
+                AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
+                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
+                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
+                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
+                AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
+                AND 'execution-' || (data ->> 'execution_id') = stream_id
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50 AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND coalesce(data ->> 'parent_execution_id' <> '', true) AND coalesce(data ->> 'retry_of' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
+                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
+                AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
+                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
+                AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
+                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
+                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
+                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
+                AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
+                AND 'execution-' || (data ->> 'execution_id') = stream_id, false)
+                AND coalesce(length(data ->> 'execution_id') <= 255 AND data ->> 'execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'workflow_version') <= 50, true)
+                AND coalesce(length(data ->> 'trigger_subtype') <= 100, true)
+                AND coalesce(length(data ->> 'triggered_by') <= 255, true)
+                AND coalesce(length(data ->> 'parent_execution_id') <= 255 AND data ->> 'parent_execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
+                AND coalesce(length(data ->> 'retry_of') <= 255 AND data ->> 'retry_of' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'retry_of', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'ExecutionStarted' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{start_time}'::text[]) = '{}'
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
+        ELSIF type = 'ExecutionPaused' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{by,reason}'::text[]) = '{}'
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
+        ELSIF type = 'ExecutionResumed' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{by,reason}'::text[]) = '{}'
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
+        ELSIF type = 'ExecutionSucceeded' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,run_data}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+        ELSIF type = 'ExecutionFailed' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'error_message') ? (data ->> 'error_message')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'error_message') ? (data ->> 'error_message')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'ExecutionCanceled' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,by,reason}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
+        ELSIF type = 'ExecutionTimedOut' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+        ELSIF type = 'ExecutionDeclaredLost' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'detector') ? (data ->> 'detector')
+                AND runfold.is_timestamp((data ->> 'last_seen')), false);
+        ELSIF type = 'ExecutionMetadataSet' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{metadata}'::text[]) = '{}'
+                AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'NodeAttemptFailed' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data ->> 'error_data') IS NOT NULL
+                AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
+                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at')))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data ->> 'error_data') IS NOT NULL
+                AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
+                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at'))), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'NodeWaiting' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'NodeContinued' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'NodeFailed' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data ->> 'error_data') IS NOT NULL
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data ->> 'error_data') IS NOT NULL, false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'NodeSkipped' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_type') <= 100, true);
+        ELSIF type = 'NodeCanceled' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_type') <= 100, true);
+        ELSIF type = 'PauseOpened' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
+                AND runfold.is_timestamp((data ->> 'paused_at'))
+                AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
+                AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
+                AND runfold.is_timestamp((data ->> 'paused_at'))
+                AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
+                AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'PauseResumed' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'resumed_at'))
+                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger')
+                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'resumed_at'))
+                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger'), false)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'resume_trigger') <= 100, false);
+        ELSIF type = 'PauseTimedOut' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at,action}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'action') ? (data ->> 'action')
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at,action}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'action') ? (data ->> 'action'), false)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'PauseCanceled' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at')), false)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        END IF;
+    ELSIF category = 'log' THEN
+        IF type = 'LogAppended' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
+                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
+                AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
+                AND (data -> 'message') ? (data ->> 'message')
+                AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
+                AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
+                AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
+                AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
+                AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
+                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
+                AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
+                AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
+                AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
+                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
+                AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object')
+                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
+                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
+                AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
+                AND (data -> 'message') ? (data ->> 'message')
+                AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
+                AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
+                AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
+                AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
+                AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
+                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
+                AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
+                AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
+                AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
+                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
+                AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object'), false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
+                AND coalesce(length(data ->> 'node_name') <= 255, true)
+                AND coalesce(length(data ->> 'node_type') <= 100, true);
+        END IF;
+    ELSIF category = 'interaction' THEN
+        IF type = 'InteractionRequested' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
+                AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
+                AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
+                AND jsonb_typeof((data -> 'request_data')) = 'object'
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
+                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
+                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255 AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
+                AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
+                AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
+                AND jsonb_typeof((data -> 'request_data')) = 'object'
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
+                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
+                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
+                AND coalesce(length(data ->> 'execution_id') <= 255 AND data ->> 'execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'correlation_id') <= 255, true)
+                AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'InteractionNotified' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at')), false);
+        ELSIF type = 'InteractionReminderSent' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at')), false);
+        ELSIF type = 'InteractionResponded' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
+                AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
+                AND (data ->> 'response_data') IS NOT NULL
+                AND runfold.is_timestamp((data ->> 'responded_at'))
+                AND ((data ->> 'responder') IS NULL OR (data -> 'responder') ? (data ->> 'responder')), false);
+        ELSIF type = 'InteractionTimedOut' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,action}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'action') ? (data ->> 'action'), false);
+        ELSIF type = 'InteractionFailed' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,error}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'error') ? (data ->> 'error'), false);
+        ELSIF type = 'InteractionReopened' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,by}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'by') ? (data ->> 'by'), false);
+        ELSIF type = 'InteractionCanceled' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,by}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+        END IF;
+    ELSIF category = 'response' THEN
+        IF type = 'ResponseReceived' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data ->> 'source_channel') IN ('slack', 'email', 'webhook', 'in_app')
+                AND (data ->> 'raw_payload') IS NOT NULL
+                AND ((data ->> 'headers') IS NULL OR jsonb_typeof((data -> 'headers')) = 'object')
+                AND runfold.is_timestamp((data ->> 'received_at')), false);
+        ELSIF type = 'ResponseMatched' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'interaction_id'))
+                AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
+                AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
+                AND runfold.is_timestamp((data ->> 'processed_at'))
+                AND ((data ->> 'classifier') IS NULL OR (data -> 'classifier') ? (data ->> 'classifier')), false);
+        ELSIF type = 'ResponseFilteredOut' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
+                AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
+                AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
+                AND runfold.is_timestamp((data ->> 'processed_at')), false);
+        ELSIF type = 'ResponseErrored' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{error,processed_at}'::text[]) = '{}'
+                AND (data -> 'error') ? (data ->> 'error')
+                AND runfold.is_timestamp((data ->> 'processed_at')), false);
+        ELSIF type = 'ResponseReopened' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{by,at}'::text[]) = '{}'
+                AND (data -> 'by') ? (data ->> 'by')
+                AND runfold.is_timestamp((data ->> 'at')), false);
+        END IF;
+    ELSIF category = 'deployment' THEN
+        IF type = 'DeploymentStarted' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
+                AND (data ->> 'from_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
+                AND (data ->> 'to_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
+                AND (data -> 'deployment_version')::text::integer >= 0
+                AND jsonb_typeof((data -> 'deployment_config')) = 'object'
+                AND ((data ->> 'definition') IS NULL OR jsonb_typeof((data -> 'definition')) = 'object')
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'started_at')), false);
+        ELSIF type = 'DeploymentLogAppended' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
+                AND (data -> 'message') ? (data ->> 'message')
+                AND runfold.is_timestamp((data ->> 'at')), false);
+        ELSIF type = 'DeploymentCompleted' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
+                AND (data ->> 'to_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
+                AND (data -> 'deployment_version')::text::integer >= 0
+                AND jsonb_typeof((data -> 'deployment_config')) = 'object'
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'completed_at')), false);
+        ELSIF type = 'DeploymentFailed' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
+                AND (data ->> 'to_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
+                AND (data -> 'deployment_version')::text::integer >= 0
+                AND jsonb_typeof((data -> 'deployment_config')) = 'object'
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'completed_at'))
+                AND (data -> 'error_message') ? (data ->> 'error_message'), false);
+        ELSIF type = 'TriggerRegistered' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
+                AND jsonb_typeof((data -> 'trigger_config')) = 'object'
+                AND (data -> 'index_key') ? (data ->> 'index_key')
+                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255 AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'trigger' <> '' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
+                AND jsonb_typeof((data -> 'trigger_config')) = 'object'
+                AND (data -> 'index_key') ? (data ->> 'index_key'), false)
+                AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
+                AND coalesce(length(data ->> 'index_key') <= 255, false);
+        ELSIF type = 'TriggerActivated' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false)
+                AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'TriggerDeactivated' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false)
+                AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'TriggerFailed' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false)
+                AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'TriggerRemoved' THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger'), false)
+                AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'WorkflowDeleted' THEN
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,by}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+        END IF;
+    END IF;
+    RETURN false;
+END
+$valid$;
+COMMENT ON FUNCTION runfold.event_is_valid IS
+    'Quick check of an event''s data against the vocabulary, generated from the models.';
+REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT octet_length(appends) - octet_length(replace(appends, ':', ''))
+           = octet_length(canonical) - octet_length(replace(canonical, ':', ''))
+       AND strpos(appends, '\u003') = 0
+       AND strpos(canonical, '.0000000000000000000') = 0
+       AND CASE WHEN pg_column_size(parsed) < octet_length(canonical) * 6 / 5
+                THEN NOT parsed @? 'strict $.** ? (@.abs() >= 1000000000000000000)'
+                ELSE canonical !~ '[ \[]-?[0-9]{19}' END
+$$;
+COMMENT ON FUNCTION runfold.json_is_exact IS
+    'Whether the text certainly holds no duplicate key and no number that jsonb changes.';
+REVOKE ALL ON FUNCTION runfold.json_is_exact FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.base64_octets(value text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.length(value) / 4 * 3 - (pg_catalog.length(value) - pg_catalog.length(pg_catalog.rtrim(value, '=')))
+$$;
+COMMENT ON FUNCTION runfold.base64_octets IS
+    'How many bytes a base64 text stands for.';
+REVOKE ALL ON FUNCTION runfold.base64_octets FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.large_event_is_valid(event jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce(octet_length((event -> 'data')::text), 0) <= (SELECT value FROM runfold.settings WHERE name = 'max_event_bytes')
+       AND coalesce(runfold.base64_octets(event ->> 'payload'), 0)
+           <= (SELECT value FROM runfold.settings WHERE name = 'max_event_bytes')
+       AND coalesce(octet_length((event -> 'metadata')::text), 0)
+           <= (SELECT value FROM runfold.settings WHERE name = 'max_metadata_bytes');
+END
+$$;
+COMMENT ON FUNCTION runfold.large_event_is_valid IS
+    'Quick check of a large event against the limits.';
+REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+DECLARE
+    type constant text := event ->> 'type';
+    version constant integer := coalesce(nullif(event -> 'schema_version', 'null')::text, '1');
+BEGIN
+    RETURN version BETWEEN 1 AND runfold.current_schema_version(type)
+       AND runfold.event_is_valid(category, type, stream_name, runfold.upcast(type, version, event -> 'data'));
+END
+$$;
+COMMENT ON FUNCTION runfold.older_event_is_valid IS
+    'Quick check of an event of an older version, upcast.';
+REVOKE ALL ON FUNCTION runfold.older_event_is_valid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    said runfold.faults;
+    words constant text[] := ARRAY[
+        coalesce(nullif(pointer, ''), 'The call'),
+        CASE jsonb_typeof("limit") WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
+             ELSE coalesce("limit" #>> '{}', 'None') END,
+        coalesce(seen #>> '{}', 'None')];
+BEGIN
+    SELECT * INTO said FROM runfold.faults f WHERE f.code = raise_fault.code;
+    RAISE EXCEPTION USING
+        ERRCODE = 'RF001',
+        MESSAGE = replace(replace(replace(said.message, '{limit}', words[2]), '{at}', words[1]), '{found}', words[3]),
+        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', seen)::text,
+        HINT = replace(replace(said.hint, '{limit}', words[2]), '{found}', words[3]);
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_fault IS
+    'Raises a fault of the catalogue, with its facts in DETAIL.';
+REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_value_fault(
+    kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
+) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    expected constant text := CASE
+        WHEN kind IN ('name', 'text', 'enum', 'uuid', 'timestamp') THEN 'string'
+        WHEN kind IN ('integer', 'number') THEN 'number'
+        WHEN kind = 'strings' THEN 'array'
+        ELSE kind END;
+    content constant text := value #>> '{}';
+    shown constant jsonb := to_jsonb(left(content, 100));
+    sound boolean;
+    item record;
+BEGIN
+    IF kind = 'json' THEN
+        RETURN;
+    END IF;
+    IF jsonb_typeof(value) <> expected THEN
+        PERFORM runfold.raise_fault('wrong_type', pointer, to_jsonb(expected), to_jsonb(jsonb_typeof(value)));
+    END IF;
+    CASE
+    WHEN kind IN ('name', 'text') THEN
+        IF length(content) > maximum THEN
+            PERFORM runfold.raise_fault('too_long', pointer, to_jsonb(maximum), to_jsonb(length(content)));
+        ELSIF kind = 'name' AND content ~ '[\x01-\x1f\x7f-\x9f]' THEN
+            PERFORM runfold.raise_fault('control_character', pointer, NULL, to_jsonb(
+                'U+' || upper(lpad(to_hex(ascii(substring(content FROM '[\x01-\x1f\x7f-\x9f]'))), 4, '0'))));
+        ELSIF kind = 'name' AND content ~ '^[\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$' THEN
+            PERFORM runfold.raise_fault('blank', pointer);
+        END IF;
+    WHEN kind = 'enum' THEN
+        IF content <> ALL (allowed) THEN
+            PERFORM runfold.raise_fault('not_allowed', pointer, to_jsonb(allowed), shown);
+        END IF;
+    WHEN kind = 'uuid' THEN
+        IF NOT runfold.is_uuid(content) THEN
+            PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, shown);
+        END IF;
+    WHEN kind = 'timestamp' THEN
+        BEGIN
+            sound := runfold.is_timestamp(content);
+        EXCEPTION WHEN data_exception THEN
+            sound := false;
+        END;
+        IF NOT sound THEN
+            PERFORM runfold.raise_fault('not_a_timestamp', pointer, NULL, shown);
+        END IF;
+    WHEN kind IN ('integer', 'number') THEN
+        IF kind = 'integer' AND scale(value::numeric) > 0 THEN
+            PERFORM runfold.raise_fault('not_an_integer', pointer, NULL, value);
+        ELSIF value::numeric < minimum OR value::numeric > maximum THEN
+            PERFORM runfold.raise_fault('out_of_range', pointer, jsonb_build_array(minimum, maximum), value);
+        END IF;
+    WHEN kind = 'strings' THEN
+        FOR item IN SELECT e.value, e.n FROM jsonb_array_elements(value) WITH ORDINALITY AS e (value, n) LOOP
+            IF jsonb_typeof(item.value) <> 'string' THEN
+                PERFORM runfold.raise_fault('wrong_type', pointer || '/' || (item.n - 1), '"string"',
+                                            to_jsonb(jsonb_typeof(item.value)));
+            END IF;
+        END LOOP;
+    ELSE
+        NULL;
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_value_fault IS
+    'Raises the fault of a value that is not null, if it has one.';
+REVOKE ALL ON FUNCTION runfold.raise_value_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.require_value(kind text, minimum bigint, maximum bigint, value jsonb, pointer text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(value, 'null') = 'null' THEN
+        PERFORM runfold.raise_fault('required', pointer);
+    END IF;
+    PERFORM runfold.raise_value_fault(kind, minimum, maximum, NULL, value, pointer);
+END
+$$;
+COMMENT ON FUNCTION runfold.require_value IS
+    'Raises the fault of a required value, if it has one.';
+REVOKE ALL ON FUNCTION runfold.require_value FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_claims_fault(claims jsonb, pointer text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    pair record;
+    at text;
+BEGIN
+    IF coalesce(claims, 'null') = 'null' THEN
+        RETURN;
+    END IF;
+    PERFORM runfold.require_value('array', NULL, NULL, claims, pointer);
+    FOR pair IN SELECT e.value, e.n FROM jsonb_array_elements(claims) WITH ORDINALITY AS e (value, n) LOOP
+        at := pointer || '/' || (pair.n - 1);
+        PERFORM runfold.require_value('array', NULL, NULL, pair.value, at);
+        IF jsonb_array_length(pair.value) <> 2 THEN
+            PERFORM runfold.raise_fault('not_a_pair', at, '2', to_jsonb(jsonb_array_length(pair.value)));
+        END IF;
+        PERFORM runfold.require_value('name', 1, 255, pair.value -> 0, at || '/0');
+        PERFORM runfold.require_value('name', 1, 255, pair.value -> 1, at || '/1');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_claims_fault IS
+    'Raises the first fault of claims or releases.';
+REVOKE ALL ON FUNCTION runfold.raise_claims_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.is_base64(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.length(value) OPERATOR(pg_catalog.%) 4 OPERATOR(pg_catalog.=) 0
+           AND value OPERATOR(pg_catalog.~) '^[A-Za-z0-9+/]*={0,2}$'
+$$;
+COMMENT ON FUNCTION runfold.is_base64 IS
+    'Whether a text is base64.';
+REVOKE ALL ON FUNCTION runfold.is_base64 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_unknown_field(object jsonb, fields text[], pointer text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    unknown constant text := (SELECT k FROM jsonb_object_keys(object - fields) AS k ORDER BY k COLLATE "C" LIMIT 1);
+BEGIN
+    IF unknown IS NOT NULL THEN
+        PERFORM runfold.raise_fault('unknown_field', pointer || '/' || replace(replace(unknown, '~', '~0'), '/', '~1'),
+                                    NULL, to_jsonb(left(unknown, 100)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_unknown_field IS
+    'Raises the first field that is not known.';
+REVOKE ALL ON FUNCTION runfold.raise_unknown_field FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_event_fault(stream_id text, event jsonb, pointer text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream_category constant text := split_part(stream_id, '-', 1);
+    name constant text := substr(stream_id, length(stream_category) + 2);
+    event_type constant text := event ->> 'type';
+    version integer := 1;
+    known runfold.event_types;
+    data jsonb := nullif(event -> 'data', 'null');
+    payload constant text := event ->> 'payload';
+    metadata constant jsonb := nullif(event -> 'metadata', 'null');
+    octets bigint;
+    maximum bigint;
+    field runfold.event_fields;
+BEGIN
+    PERFORM runfold.require_value('name', 1, 255, event -> 'type', pointer || '/type');
+    SELECT * INTO known FROM runfold.event_types t
+     WHERE t.category = stream_category AND t.type IN (event_type, '*') ORDER BY t.type = '*' LIMIT 1;
+    IF NOT FOUND OR (known.type = '*' AND known.closed) THEN
+        PERFORM runfold.raise_fault('unknown_type', pointer || '/type', NULL, to_jsonb(left(event_type, 100)));
+    ELSIF NOT known.closed AND EXISTS (SELECT FROM runfold.event_types o WHERE o.type = event_type AND o.closed) THEN
+        PERFORM runfold.raise_fault('reserved_type', pointer || '/type', NULL, to_jsonb(event_type));
+    END IF;
+    IF coalesce(event -> 'schema_version', 'null') <> 'null' THEN
+        PERFORM runfold.raise_value_fault('integer', 1, 2147483647, NULL, event -> 'schema_version', pointer || '/schema_version');
+        version := event ->> 'schema_version';
+        IF version > known.schema_version THEN
+            PERFORM runfold.raise_fault('schema_version_newer', pointer || '/schema_version', to_jsonb(known.schema_version),
+                                        to_jsonb(version));
+        END IF;
+    END IF;
+
+    maximum := (SELECT s.value FROM runfold.settings s WHERE s.name = 'max_event_bytes');
+    IF payload IS NOT NULL THEN
+        IF data IS NOT NULL THEN
+            PERFORM runfold.raise_fault('data_and_payload', pointer || '/payload');
+        ELSIF NOT (known.opaque OR known.type = '*') THEN
+            PERFORM runfold.raise_fault('payload_not_allowed', pointer || '/payload');
+        END IF;
+        PERFORM runfold.raise_value_fault('text', NULL, NULL, NULL, event -> 'payload', pointer || '/payload');
+        IF NOT runfold.is_base64(payload) THEN
+            PERFORM runfold.raise_fault('not_base64', pointer || '/payload');
+        END IF;
+        octets := runfold.base64_octets(payload);
+        IF octets > maximum THEN
+            PERFORM runfold.raise_fault('event_too_large', pointer || '/payload', to_jsonb(maximum), to_jsonb(octets));
+        END IF;
+    ELSE
+        PERFORM runfold.require_value('object', NULL, NULL, data, pointer || '/data');
+        octets := octet_length(data::text);
+        IF octets > maximum THEN
+            PERFORM runfold.raise_fault('event_too_large', pointer || '/data', to_jsonb(maximum), to_jsonb(octets));
+        END IF;
+        IF known.closed THEN
+            data := runfold.upcast(event_type, version, data);
+            FOR field IN SELECT * FROM runfold.event_fields f WHERE f.type = event_type ORDER BY f.ordinal LOOP
+                IF coalesce(data -> field.field, 'null') <> 'null' THEN
+                    PERFORM runfold.raise_value_fault(field.kind, field.minimum, field.maximum, field.allowed,
+                                                      data -> field.field, pointer || '/data/' || field.field);
+                ELSIF field.required THEN
+                    PERFORM runfold.raise_fault('required', pointer || '/data/' || field.field);
+                END IF;
+            END LOOP;
+            PERFORM runfold.raise_unknown_field(
+                data, ARRAY(SELECT f.field FROM runfold.event_fields f WHERE f.type = event_type), pointer || '/data');
+            IF event_type = 'ExecutionCreated' AND data ->> 'execution_id' <> name THEN
+                PERFORM runfold.raise_fault('stream_mismatch', pointer || '/data/execution_id', to_jsonb(name),
+                                            data -> 'execution_id');
+            END IF;
+        END IF;
+    END IF;
+
+    IF metadata IS NOT NULL THEN
+        PERFORM runfold.raise_value_fault('object', NULL, NULL, NULL, metadata, pointer || '/metadata');
+        maximum := (SELECT s.value FROM runfold.settings s WHERE s.name = 'max_metadata_bytes');
+        octets := octet_length(metadata::text);
+        IF octets > maximum THEN
+            PERFORM runfold.raise_fault('metadata_too_large', pointer || '/metadata', to_jsonb(maximum), to_jsonb(octets));
+        END IF;
+    END IF;
+    PERFORM runfold.require_value('timestamp', NULL, NULL, event -> 'occurred_at', pointer || '/occurred_at');
+    PERFORM runfold.raise_unknown_field(
+        event, '{event_id,type,schema_version,data,payload,metadata,occurred_at}', pointer);
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_event_fault IS
+    'Raises the first fault of an event.';
+REVOKE ALL ON FUNCTION runfold.raise_event_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.number_fault(token text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    digits constant text := regexp_replace(token, '[eE].*$', '');
+    magnitude numeric;
+BEGIN
+    IF token !~ '[.eE]' THEN
+        RETURN CASE WHEN length(token) > 20 OR token::numeric NOT BETWEEN -9223372036854775808 AND 9223372036854775807
+                    THEN 'integer_too_large' END;
+    END IF;
+    magnitude := abs(token::numeric);
+    -- 2^1024 - 2^970 and above is read as infinity, 2^-1075 and below as zero.
+    RETURN CASE WHEN magnitude >= 1.7976931348623158079372897140530341e308
+                  OR (magnitude <= 2.4703282292062327e-324 AND digits ~ '[1-9]') THEN 'number_too_large' END;
+EXCEPTION WHEN data_exception THEN
+    RETURN 'number_too_large';
+END
+$$;
+COMMENT ON FUNCTION runfold.number_fault IS
+    'What a number''s text cannot be read back as; NULL if it can.';
+REVOKE ALL ON FUNCTION runfold.number_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    -- Where escapes stand that no text can hold we put characters that stand nowhere in this call.
+    marks constant text[] := ARRAY(
+        SELECT chr(c) FROM generate_series(64976, 65007) AS c
+         WHERE strpos(appends, chr(c)) = 0 AND strpos(lower(appends), '\u' || to_hex(c)) = 0 LIMIT 3);
+    clean text := appends;
+    whole json;
+    fault record;
+BEGIN
+    IF appends IS NULL THEN
+        PERFORM runfold.raise_fault('wrong_type', '', '"array"', '"null"');
+    END IF;
+    IF appends ~* '\\u(0000|d[89a-f])' THEN
+        clean := regexp_replace(clean, '(?<!\\)((?:\\\\)*)\\u0000', '\1' || marks[1], 'g');
+        clean := regexp_replace(clean, '(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})',
+                                '\1' || marks[3] || '\2\3', 'g');
+        clean := regexp_replace(clean, '(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\1' || marks[2], 'g');
+        clean := regexp_replace(clean, marks[3] || '(....)(....)', '\\u\1\\u\2', 'g');
+    END IF;
+    BEGIN
+        whole := clean::json;
+    EXCEPTION
+        WHEN data_exception THEN
+            PERFORM runfold.raise_fault('invalid_json', '', NULL, to_jsonb(SQLERRM));
+        WHEN statement_too_complex THEN
+            PERFORM runfold.raise_fault('too_deep', '', '100');
+    END;
+
+    WITH RECURSIVE node (place, pointer, key, repeated, value) AS (
+        SELECT '{}'::bigint[], '', NULL::text, false, whole
+        UNION ALL
+        SELECT n.place || c.n, n.pointer || '/' || c.step, c.key, c.repeated, c.value
+          FROM node n
+         CROSS JOIN LATERAL (
+            SELECT o.n, o.key, replace(replace(o.key, '~', '~0'), '/', '~1') AS step,
+                   row_number() OVER (PARTITION BY o.key COLLATE "C" ORDER BY o.n) > 1 AS repeated, o.value
+              FROM json_each(CASE json_typeof(n.value) WHEN 'object' THEN n.value END) WITH ORDINALITY AS o (key, value, n)
+            UNION ALL
+            SELECT a.n, NULL, (a.n - 1)::text, false, a.value
+              FROM json_array_elements(CASE json_typeof(n.value) WHEN 'array' THEN n.value END)
+                   WITH ORDINALITY AS a (value, n)) AS c
+         -- data and metadata stand four steps below the call: their 101st level is the 105th.
+         WHERE cardinality(n.place) < 104
+    ), judged AS (
+        SELECT n.place, n.pointer, n.value,
+               CASE WHEN strpos(n.key, marks[1]) > 0 AND coalesce(nullif(strpos(n.key, marks[2]), 0) > strpos(n.key, marks[1]), true)
+                    THEN 'nul_character'
+                    WHEN strpos(n.key, marks[2]) > 0 THEN 'lone_surrogate'
+                    WHEN n.repeated THEN 'duplicate_key'
+                    ELSE CASE json_typeof(n.value)
+                         WHEN 'number' THEN runfold.number_fault(n.value::text)
+                         WHEN 'string' THEN
+                             CASE WHEN strpos(n.value #>> '{}', marks[1]) > 0
+                                   AND coalesce(nullif(strpos(n.value #>> '{}', marks[2]), 0) > strpos(n.value #>> '{}', marks[1]), true)
+                                  THEN 'nul_character'
+                                  WHEN strpos(n.value #>> '{}', marks[2]) > 0 THEN 'lone_surrogate' END
+                         WHEN 'object' THEN CASE WHEN cardinality(n.place) >= 104 THEN 'too_deep' END
+                         WHEN 'array' THEN CASE WHEN cardinality(n.place) >= 104 THEN 'too_deep' END
+                         END
+               END AS code
+          FROM node n
+    )
+    SELECT j.* INTO fault FROM judged j WHERE j.code IS NOT NULL ORDER BY j.place LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.raise_fault(
+            fault.code, translate(fault.pointer, marks[1] || marks[2], '??'),
+            CASE fault.code WHEN 'too_deep' THEN '100'::jsonb
+                            WHEN 'integer_too_large' THEN '[-9223372036854775808, 9223372036854775807]' END,
+            CASE WHEN fault.code IN ('integer_too_large', 'number_too_large') THEN to_jsonb(left(fault.value::text, 100)) END);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_json_fault IS
+    'Raises the first fault of a call''s JSON text.';
+REVOKE ALL ON FUNCTION runfold.raise_json_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_stream_id_fault(stream_id text, pointer text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream_category constant text := substring(stream_id FROM '^([a-z][a-z0-9_]*)-');
+    name constant text := substr(stream_id, length(stream_category) + 2);
+    shown constant jsonb := to_jsonb(left(stream_id, 100));
+BEGIN
+    IF octet_length(stream_id) > 300 THEN
+        PERFORM runfold.raise_fault('too_long', pointer, '300', to_jsonb(octet_length(stream_id)));
+    ELSIF stream_category IS NULL THEN
+        PERFORM runfold.raise_fault('invalid_stream_id', pointer, NULL, shown);
+    END IF;
+    PERFORM runfold.raise_value_fault('name', 1, CASE WHEN stream_category IN ('execution', 'log') THEN 255 ELSE 300 END, NULL,
+                                      to_jsonb(name), pointer);
+    IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
+        PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
+    ELSIF stream_category IN ('interaction', 'response', 'deployment') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+        PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_stream_id_fault IS
+    'Raises the fault of a stream id, if it has one.';
+REVOKE ALL ON FUNCTION runfold.raise_stream_id_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    call jsonb;
+    a record;
+    e record;
+    pointer text;
+    stream_id text;
+    repeated_id text;
+    repeated_stream bigint;
+    total integer := 0;
+BEGIN
+    PERFORM runfold.raise_json_fault(appends);
+    call := appends::jsonb;
+    PERFORM runfold.require_value('array', NULL, NULL, call, '');
+    IF jsonb_array_length(call) = 0 THEN
+        PERFORM runfold.raise_fault('empty_call', '');
+    ELSIF jsonb_array_length(call) > 1000 THEN
+        PERFORM runfold.raise_fault('too_many_appends', '', '1000', to_jsonb(jsonb_array_length(call)));
+    END IF;
+    SELECT min(r.n) INTO repeated_stream
+      FROM (SELECT x.n, row_number() OVER (PARTITION BY x.append -> 'stream_id' ORDER BY x.n) AS occurrence
+              FROM jsonb_array_elements(call) WITH ORDINALITY AS x (append, n)
+             WHERE jsonb_typeof(x.append) = 'object') AS r
+     WHERE r.occurrence > 1;
+    SELECT format('/%s/events/%s/event_id', r.i - 1, r.j - 1) INTO repeated_id
+      FROM (SELECT x.n AS i, y.n AS j,
+                   row_number() OVER (PARTITION BY lower(y.event ->> 'event_id') ORDER BY x.n, y.n) AS occurrence
+              FROM jsonb_array_elements(call) WITH ORDINALITY AS x (append, n),
+                   jsonb_array_elements(CASE jsonb_typeof(x.append -> 'events') WHEN 'array' THEN x.append -> 'events' END)
+                   WITH ORDINALITY AS y (event, n)) AS r
+     WHERE r.occurrence > 1 ORDER BY r.i, r.j LIMIT 1;
+
+    FOR a IN SELECT x.append, x.n FROM jsonb_array_elements(call) WITH ORDINALITY AS x (append, n) LOOP
+        pointer := '/' || (a.n - 1);
+        PERFORM runfold.require_value('object', NULL, NULL, a.append, pointer);
+        stream_id := a.append ->> 'stream_id';
+        PERFORM runfold.require_value('text', NULL, NULL, a.append -> 'stream_id', pointer || '/stream_id');
+        PERFORM runfold.raise_stream_id_fault(stream_id, pointer || '/stream_id');
+        IF a.n = repeated_stream THEN
+            PERFORM runfold.raise_fault('duplicate_stream', pointer || '/stream_id', NULL, to_jsonb(stream_id));
+        END IF;
+        IF coalesce(a.append -> 'expected_version', 'null') <> 'null' THEN
+            PERFORM runfold.raise_value_fault('integer', 0, 9223372036854775807, NULL, a.append -> 'expected_version',
+                                              pointer || '/expected_version');
+        END IF;
+        IF coalesce(a.append -> 'user_id', 'null') <> 'null' THEN
+            PERFORM runfold.raise_value_fault('uuid', NULL, NULL, NULL, a.append -> 'user_id', pointer || '/user_id');
+        END IF;
+        PERFORM runfold.require_value('array', NULL, NULL, a.append -> 'events', pointer || '/events');
+        total := total + jsonb_array_length(a.append -> 'events');
+        IF jsonb_array_length(a.append -> 'events') = 0 THEN
+            PERFORM runfold.raise_fault('empty_append', pointer || '/events');
+        ELSIF total > 10000 THEN
+            PERFORM runfold.raise_fault('too_many_events', pointer || '/events', '10000', to_jsonb(total));
+        END IF;
+        FOR e IN SELECT x.event, format('%s/events/%s', pointer, x.n - 1) AS pointer
+                   FROM jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (event, n) ORDER BY x.n LOOP
+            PERFORM runfold.require_value('object', NULL, NULL, e.event, e.pointer);
+            PERFORM runfold.require_value('uuid', NULL, NULL, e.event -> 'event_id', e.pointer || '/event_id');
+            IF e.pointer || '/event_id' = repeated_id THEN
+                PERFORM runfold.raise_fault('duplicate_event_id', repeated_id, NULL, e.event -> 'event_id');
+            END IF;
+            PERFORM runfold.raise_event_fault(stream_id, e.event, e.pointer);
+        END LOOP;
+        PERFORM runfold.raise_claims_fault(a.append -> 'claims', pointer || '/claims');
+        PERFORM runfold.raise_claims_fault(a.append -> 'releases', pointer || '/releases');
+        PERFORM runfold.raise_unknown_field(
+            a.append, '{stream_id,expected_version,user_id,events,claims,releases}', pointer);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_append_fault IS
+    'Raises the first fault of a call: the exact path behind the quick checks.';
+REVOKE ALL ON FUNCTION runfold.raise_append_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.registered_event_is_valid(category text, event jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+#variable_conflict use_column
+DECLARE
+    known runfold.event_types;
+    wanted constant text := event ->> 'type';
+    payload constant text := event ->> 'payload';
+BEGIN
+    SELECT * INTO known FROM runfold.event_types t
+     WHERE t.category = registered_event_is_valid.category AND t.type IN (wanted, '*') AND NOT t.closed
+     ORDER BY t.type = '*' LIMIT 1;
+    -- Folds choose events by type: nobody else's may bear a name of ours.
+    RETURN FOUND AND NOT EXISTS (SELECT FROM runfold.event_types o WHERE o.type = wanted AND o.closed)
+       AND jsonb_typeof(event -> 'type') = 'string' AND wanted ~ '^[!-~]+$' AND octet_length(wanted) <= 255
+       AND coalesce(nullif(event -> 'schema_version', 'null')::text::integer, 1) BETWEEN 1 AND known.schema_version
+       AND (event - '{event_id,type,schema_version,data,payload,metadata,occurred_at}'::text[]) = '{}'
+       AND CASE WHEN payload IS NULL THEN jsonb_typeof(event -> 'data') = 'object'
+                ELSE (known.opaque OR known.type = '*') AND event ->> 'data' IS NULL
+                     AND jsonb_typeof(event -> 'payload') = 'string' AND runfold.is_base64(payload) END;
+END
+$$;
+COMMENT ON FUNCTION runfold.registered_event_is_valid IS
+    'Quick check of an event of a category that its owner registered.';
+REVOKE ALL ON FUNCTION runfold.registered_event_is_valid FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.validate_appends(appends text, exact boolean DEFAULT false) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    parsed jsonb;
+    canonical text;
+    single jsonb;
+    stream text;
+    event jsonb;
+    event_ids uuid[];
+    stream_ids text[];
+    valid boolean;
+BEGIN
+    BEGIN
+        parsed := appends::jsonb;
+        IF NOT exact THEN
+            canonical := parsed::text;
+        END IF;
+        valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
+        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') = 1 THEN
+            single := parsed -> 0;
+            stream := single ->> 'stream_id';
+            event := single #> '{events,0}';
+            -- No more than the statement below says, of fewer forms: false only sends it there.
+            IF coalesce(
+                   (starts_with(stream, 'execution-') AND octet_length(stream) > 10
+                    OR starts_with(stream, 'log-') AND octet_length(stream) > 4)
+                   AND octet_length(stream) <= 264 AND stream !~ '[^!-~]' AND jsonb_typeof(single -> 'stream_id') = 'string'
+                   AND (single - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (single ->> 'expected_version' IS NULL OR (single -> 'expected_version')::text::bigint >= 0)
+                   AND (single ->> 'user_id' IS NULL
+                        OR single ->> 'user_id' LIKE '________-____-____-____-____________'
+                           AND (single ->> 'user_id')::uuid IS NOT NULL)
+                   AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
+                   AND event ->> 'event_id' LIKE '________-____-____-____-____________'
+                   AND (event ->> 'event_id')::uuid IS NOT NULL
+                   AND octet_length(event ->> 'occurred_at') = 32
+                   AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                       = event ->> 'occurred_at'
+                   AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
+                   AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
+                   AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
+                RETURN parsed;
+            END IF;
+        END IF;
+        IF valid THEN
+            SELECT count(*) <= 10000
+                   AND count(*) FILTER (WHERE e.n = 1) = jsonb_array_length(parsed)
+                   AND bool_and(coalesce(
+                       e.event ->> 'event_id' LIKE '________-____-____-____-____________'
+                       -- What most producers write, microseconds in UTC, reads back as it was.
+                       AND (octet_length(e.event ->> 'occurred_at') = 32
+                            AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                                = e.event ->> 'occurred_at'
+                            OR runfold.is_timestamp(e.event ->> 'occurred_at'))
+                       AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
+                       -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300).
+                       AND (pg_column_size(e.event) < 800
+                            OR NOT jsonb_path_exists(e.event, 'strict $.**{101}')
+                               AND (pg_column_size(e.event) < 1600 AND pg_column_size(e.event -> 'metadata') < 400
+                                    OR runfold.large_event_is_valid(e.event)))
+                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment')
+                                THEN runfold.registered_event_is_valid(a.category, e.event)
+                                WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
+                                THEN false
+                                WHEN coalesce(e.event ->> 'schema_version', '1')
+                                     = runfold.current_schema_version(e.event ->> 'type')::text
+                                     AND jsonb_typeof(e.event -> 'schema_version') IS DISTINCT FROM 'string'
+                                THEN runfold.event_is_valid(a.category, e.event ->> 'type', a.stream_id, e.event -> 'data')
+                                ELSE runfold.older_event_is_valid(a.category, a.stream_id, e.event) END
+                       AND (e.n > 1 OR runfold.append_is_valid(a.append, a.stream_id, a.category)), false)),
+                   array_agg((e.event ->> 'event_id')::uuid), array_agg(a.stream_id) FILTER (WHERE e.n = 1)
+              INTO valid, event_ids, stream_ids
+              FROM (SELECT x.append, x.append ->> 'stream_id' AS stream_id, split_part(x.append ->> 'stream_id', '-', 1) AS category
+                      FROM jsonb_array_elements(parsed) AS x (append) OFFSET 0) AS a,
+                   jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n);
+        END IF;
+        -- Not as count(DISTINCT) above, for which PostgreSQL 16 and later sort the appends.
+        IF valid AND cardinality(event_ids) > 1 THEN
+            valid := (SELECT count(DISTINCT id) FROM unnest(event_ids) AS id) = cardinality(event_ids)
+                     AND (cardinality(stream_ids) = 1 OR (SELECT count(DISTINCT id COLLATE "C") FROM unnest(stream_ids) AS id)
+                                                         = cardinality(stream_ids));
+        END IF;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        valid := false;
+    END;
+    IF valid IS NOT TRUE THEN
+        PERFORM runfold.raise_append_fault(appends);
+    END IF;
+    RETURN parsed;
+END
+$$;
+COMMENT ON FUNCTION runfold.validate_appends IS
+    'Parses and validates a call of append_events, or raises its first fault.';
+REVOKE ALL ON FUNCTION runfold.validate_appends FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    call constant jsonb := runfold.validate_appends(appends);
+    count constant integer := jsonb_array_length(call);
+    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
+    lock_order integer[] := '{1}';
+    names text[];            -- stream ids, as given
+    ends integer[];          -- events up to and including each append
+    deploys boolean := false; -- some stream is a workflow's deployments: their triggers take claims
+    tenants uuid[];
+    versions bigint[];       -- of each stream before this call
+    total integer := 0;
+    single jsonb;            -- the event of a call that has one, as most have: told apart, it needs no unpacking of arrays
+    i integer;
+    expected bigint;
+    stood record;
+    conflict integer;        -- the first append whose expected_version does not match
+    conflict_expected bigint;
+    inserted bigint;
+    digest bytea;
+    last bigint;
+    base bigint;             -- the last position before this call's first
+BEGIN
+    IF count = 1 THEN
+        names := ARRAY[call #>> '{0,stream_id}'];
+        tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
+        total := jsonb_array_length(call #> '{0,events}');
+        ends := ARRAY[total];
+        deploys := starts_with(names[1], 'deployment-');
+        IF total = 1 THEN
+            single := call #> '{0,events,0}';
+        END IF;
+    ELSE
+        FOR i IN 1 .. count LOOP
+            names[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+            tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
+            total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
+            ends[i] := total;
+            deploys := deploys OR starts_with(names[i], 'deployment-');
+        END LOOP;
+        lock_order := ARRAY(SELECT s.n FROM unnest(names) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
+    END IF;
+
+    -- 1. The streams' rows, in one order for everybody, so that two calls can not deadlock.
+    FOREACH i IN ARRAY lock_order LOOP
+        expected := (call #>> ARRAY[(i - 1)::text, 'expected_version'])::bigint;
+        stood := NULL;
+        IF expected = 0 THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
+        END IF;
+        IF stood IS NULL THEN
+            SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
+        END IF;
+        IF stood IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
+            IF stood IS NULL THEN
+                SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
+            END IF;
+        END IF;
+        IF tenants[i] IS DISTINCT FROM stood.user_id THEN
+            IF tenants[i] IS NOT NULL THEN
+                PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', names[i]));
+            END IF;
+            tenants[i] := stood.user_id;
+        END IF;
+        versions[i] := stood.version;
+        IF expected <> stood.version AND (conflict IS NULL OR i < conflict) THEN
+            conflict := i;
+            conflict_expected := expected;
+        END IF;
+    END LOOP;
+
+    -- 2. The command id, then the event ids: all new, all known (a repeat), or a mix (refused).
+    IF command_id IS NOT NULL THEN
+        digest := runfold.command_digest(call);
+        SELECT c.digest, c.result INTO stood FROM runfold.commands c WHERE c.command_id = append_events.command_id;
+        IF FOUND THEN
+            IF stood.digest <> digest THEN
+                PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
+            END IF;
+            RETURN QUERY
+            SELECT r.stream_id, r.version, r.first_position, r.last_position, true
+              FROM ROWS FROM (jsonb_to_recordset(stood.result)
+                              AS (stream_id text, version bigint, first_position bigint, last_position bigint))
+                   WITH ORDINALITY AS r (stream_id, version, first_position, last_position, n) ORDER BY r.n;
+            RETURN;
+        END IF;
+    END IF;
+    IF single IS NOT NULL THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
+            ON CONFLICT DO NOTHING;
+    ELSE
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
+            ON CONFLICT DO NOTHING;
+    END IF;
+    GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF inserted < total THEN
+        RETURN QUERY SELECT r.*, true FROM runfold.recorded_appends(call, inserted > 0) AS r;
+        RETURN;
+    END IF;
+    IF conflict IS NOT NULL THEN
+        PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', names[conflict],
+            'version', versions[conflict], 'expected_version', conflict_expected));
+    END IF;
+    IF deploys OR call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases') THEN
+        PERFORM runfold.take_claims(call);
+    END IF;
+    IF coalesce(single ->> 'type' NOT IN ('NodeStarted', 'NodeSucceeded', 'NodeScheduled', 'LogAppended'), true)
+       AND call @? '$[*].events[*].type ? (@ starts with "Pause" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed"
+                    || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")' THEN
+        PERFORM runfold.take_pause_claims(call);
+    END IF;
+
+    -- 3 and 4. The fence, and the positions behind it.
+    last := runfold.allocate_positions(total);
+    base := last - total;
+
+    -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
+    IF single IS NOT NULL THEN
+        INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                    user_id, data, payload, metadata, occurred_at, recorded_at)
+        VALUES (last, last, names[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(names[1], '-', 1),
+                single ->> 'type', coalesce((single ->> 'schema_version')::integer, 1), tenants[1],
+                nullif(single -> 'data', 'null'), decode(single ->> 'payload', 'base64'),
+                coalesce(nullif(single -> 'metadata', 'null'), '{}'), (single ->> 'occurred_at')::timestamptz, clock_timestamp());
+    ELSE
+        INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                    user_id, data, payload, metadata, occurred_at, recorded_at)
+        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, names[a.n], versions[a.n] + e.n, e.event_id,
+               split_part(names[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
+               decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               ROWS FROM (jsonb_to_recordset(a.append -> 'events')
+                          AS (event_id uuid, type text, schema_version integer, data jsonb, payload text, metadata jsonb,
+                              occurred_at timestamptz))
+               WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
+    END IF;
+    FOR i IN 1 .. count LOOP
+        stream_id := names[i];
+        version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);
+        first_position := base + coalesce(ends[i - 1], 0) + 1;
+        last_position := base + ends[i];
+        repeated := false;
+        UPDATE runfold.streams s
+           SET version = append_events.version,
+               first_position = coalesce(s.first_position, append_events.first_position),
+               last_position = append_events.last_position
+         WHERE s.stream_id = names[i];
+        RETURN NEXT;
+    END LOOP;
+    IF command_id IS NOT NULL THEN
+        INSERT INTO runfold.commands (command_id, digest, result, recorded_at)
+        SELECT append_events.command_id, digest,
+               jsonb_agg(jsonb_build_object('stream_id', names[n],
+                                            'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
+                                            'first_position', base + coalesce(ends[n - 1], 0) + 1,
+                                            'last_position', base + ends[n]) ORDER BY n), clock_timestamp()
+          FROM generate_subscripts(names, 1) AS n
+            ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            -- Recorded meanwhile by a call to other streams: the same streams would have waited for each other above.
+            PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
+        END IF;
+    END IF;
+
+    -- An idle worker holds this lock and sleeps; a busy one will look again by itself. NOTIFY in every append would cost a
+    -- third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off' AND NOT pg_try_advisory_xact_lock_shared(log_tag, 1) THEN
+        PERFORM pg_notify('runfold_events', '');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_events IS
+    'Appends events to one or several streams, all or nothing; safe to send again with the same event ids.';
+REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
+$$;
+COMMENT ON FUNCTION runfold.interaction_has_ended IS
+    'Whether an interaction of this status has ended.';
+REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'InteractionRequested' THEN 'pending'
+           WHEN 'InteractionResponded' THEN 'responded'
+           WHEN 'InteractionTimedOut' THEN 'timeout'
+           WHEN 'InteractionCanceled' THEN 'cancelled'
+           WHEN 'InteractionFailed' THEN 'error'
+           WHEN 'InteractionReopened' THEN 'pending' END
+$$;
+COMMENT ON FUNCTION runfold.interaction_target IS
+    'The status an event moves its interaction to; NULL where it moves nothing.';
+REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
+RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
+               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
+               occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.streams s
+      JOIN runfold.events e
+        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     WHERE s.stream_id = $1 AND e.stream_version > $2
+     ORDER BY e.stream_version
+     LIMIT $3
+$$;
+COMMENT ON FUNCTION runfold.read_stream IS
+    'Events of a stream after a version, in order.';
+REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
+                THEN left(said ->> 'timeout_action', 255) END
+$$;
+COMMENT ON FUNCTION runfold.timeout_action IS
+    'What is to happen when time runs out, where somebody said so: the field timeout_action.';
+REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_state(interaction uuid)
+RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    happened record;
+    request jsonb;
+BEGIN
+    reminded := false;
+    FOR happened IN
+        SELECT e.type, e.data
+          FROM runfold.read_stream('interaction-' || interaction) AS e
+         WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
+         ORDER BY e.stream_version
+    LOOP
+        IF happened.type = 'InteractionRequested' THEN
+            IF request IS NULL THEN
+                request := happened.data;
+                status := 'pending';
+            END IF;
+        ELSIF request IS NOT NULL AND NOT runfold.interaction_has_ended(status) THEN
+            status := coalesce(runfold.interaction_target(happened.type), status);
+            reminded := reminded OR happened.type = 'InteractionReminderSent';
+        END IF;
+    END LOOP;
+    IF request IS NOT NULL THEN
+        execution_id := request ->> 'execution_id';
+        pause := request ->> 'pause';
+        timeout_at := (request ->> 'timeout_at')::timestamptz;
+        action := coalesce(runfold.timeout_action(request -> 'request_data'), 'fail');
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.interaction_state IS
+    'What the log says of an interaction now: its status, the pause that waits for it, and until when.';
+REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.open_pauses(execution_id text)
+RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.position, e.type, e.data ->> 'pause' COLLATE "C" AS pause, runfold.upcast(e.type, e.schema_version, e.data) AS data
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = 'execution-' || $1
+           AND e.type IN ('PauseOpened', 'PauseResumed', 'PauseTimedOut', 'PauseCanceled', 'ExecutionSucceeded', 'ExecutionFailed',
+                          'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+           AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
+    ), opened AS (
+        SELECT DISTINCT ON (h.pause) h.* FROM happened h WHERE h.type = 'PauseOpened' ORDER BY h.pause, h.position
+    )
+    SELECT o.pause, (o.data ->> 'interaction_id')::uuid, (o.data ->> 'timeout_at')::timestamptz,
+           runfold.timeout_action(o.data -> 'resume_conditions')
+      FROM opened o
+     WHERE NOT EXISTS (SELECT FROM happened c
+                        WHERE c.type LIKE 'Execution%'
+                           OR (c.type <> 'PauseOpened' AND c.pause = o.pause AND c.position > o.position))
+$$;
+COMMENT ON FUNCTION runfold.open_pauses IS
+    'The pauses of an execution that are open now, as the log says.';
+REVOKE ALL ON FUNCTION runfold.open_pauses FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.row_id(stream_id text, kind text, name text) RETURNS uuid
+LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
+    -- Bits 52 to 55 are the version, 70 and 71 the variant; single bits, so that the hash is computed once.
+    SELECT pg_catalog.encode(pg_catalog.substring(
+               pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(
+               pg_catalog.set_bit(pg_catalog.set_bit(pg_catalog.set_bit(
+               pg_catalog.sha256(pg_catalog.convert_to($1 || E'\x1f' || $2 || E'\x1f' || $3, 'UTF8')),
+               55, 1), 54, 0), 53, 0), 52, 0), 71, 1), 70, 0), 1, 16), 'hex')::uuid
+$$;
+COMMENT ON FUNCTION runfold.row_id IS
+    'The UUID of the row that a stream names so.';
+REVOKE ALL ON FUNCTION runfold.row_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.due_timeouts(at timestamptz, max_count integer, remind_before interval)
+RETURNS TABLE (kind text, execution_id text, pause text, interactions uuid[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    candidate record;
+    state record;
+    found integer := 0;
+BEGIN
+    kind := 'interaction';
+    FOR candidate IN
+        SELECT h.id
+          FROM public.human_interactions h
+         WHERE h.status = 'pending' AND h.timeout_at <= at
+           AND NOT EXISTS (SELECT FROM runfold.event_ids i
+                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionTimedOut', ''))
+         ORDER BY h.timeout_at
+    LOOP
+        EXIT WHEN found >= max_count;
+        SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
+        IF state.status = 'pending' AND state.timeout_at <= at THEN
+            execution_id := state.execution_id;
+            pause := state.pause;
+            interactions := ARRAY[candidate.id];
+            found := found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+
+    kind := 'pause';
+    found := 0;
+    FOR candidate IN
+        SELECT x.execution_id, p.name, p.interaction_id, p.execution_id AS row_id
+          FROM public.workflow_execution_pauses p
+          JOIN public.workflow_executions x ON x.id = p.execution_id
+         WHERE p.status = 'active' AND p.timeout_at <= at
+           AND NOT EXISTS (SELECT FROM runfold.event_ids i
+                            WHERE i.event_id = runfold.row_id('execution-' || x.execution_id, 'PauseTimedOut', p.name))
+         ORDER BY p.timeout_at
+    LOOP
+        EXIT WHEN found >= max_count;
+        IF candidate.interaction_id IS NOT NULL THEN
+            SELECT array_agg(candidate.interaction_id) AS ids, bool_or(s.status = 'responded') AS answered
+              INTO state FROM runfold.interaction_state(candidate.interaction_id) AS s;
+        ELSE
+            SELECT array_agg(h.id) AS ids, bool_or(s.status = 'responded') AS answered
+              INTO state
+              FROM public.human_interactions h
+             CROSS JOIN LATERAL runfold.interaction_state(h.id) AS s
+             WHERE h.execution_id = candidate.row_id AND s.pause = candidate.name;
+        END IF;
+        IF state.answered IS NOT TRUE
+           AND EXISTS (SELECT FROM runfold.open_pauses(candidate.execution_id) AS o WHERE o.pause = candidate.name) THEN
+            execution_id := candidate.execution_id;
+            pause := candidate.name;
+            interactions := coalesce(state.ids, '{}');
+            found := found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+
+    kind := 'reminder';
+    found := 0;
+    pause := NULL;
+    FOR candidate IN
+        SELECT h.id
+          FROM public.human_interactions h
+         WHERE h.status = 'pending' AND h.timeout_at > at AND h.timeout_at <= at + remind_before
+           AND NOT EXISTS (SELECT FROM runfold.event_ids i
+                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionReminderSent', ''))
+         ORDER BY h.timeout_at
+    LOOP
+        EXIT WHEN found >= max_count;
+        SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
+        IF state.status = 'pending' AND NOT state.reminded THEN
+            execution_id := state.execution_id;
+            interactions := ARRAY[candidate.id];
+            found := found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.due_timeouts IS
+    'Interactions and pauses past their time, and interactions near it that were not warned of; at most so many of each.';
+REVOKE ALL ON FUNCTION runfold.due_timeouts FROM PUBLIC;
+
+CREATE FUNCTION runfold.timeout_event(stream_id text, type text, name text, at timestamptz, data jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('event_id', runfold.row_id(stream_id, type, name), 'type', type, 'occurred_at', i.instant,
+                              'data', data || jsonb_build_object('at', i.instant))
+      FROM (SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS instant) AS i
+$$;
+COMMENT ON FUNCTION runfold.timeout_event IS
+    'An event about time running out, to append: its id follows from what it is about.';
+REVOKE ALL ON FUNCTION runfold.timeout_event FROM PUBLIC;
+
+CREATE FUNCTION runfold.with_event(appends jsonb, stream_id text, event jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN appends -> stream_id @> jsonb_build_array(jsonb_build_object('event_id', event -> 'event_id')) THEN appends
+                ELSE appends || jsonb_build_object(stream_id, coalesce(appends -> stream_id, '[]') || event) END
+$$;
+COMMENT ON FUNCTION runfold.with_event IS
+    'The events by stream, with one more unless it is among them.';
+REVOKE ALL ON FUNCTION runfold.with_event FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_due_timeouts(max_count integer DEFAULT 100, remind_before interval DEFAULT '15 minutes')
+RETURNS TABLE (stream_id text, type text, pause text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    now constant timestamptz := clock_timestamp();
+    due jsonb;
+    names text[];
+    present text[];
+    versions jsonb;           -- stream -> version, of those that are locked
+    appends jsonb := '{}';    -- stream -> events
+    candidate record;
+    state record;
+    other uuid;
+    stream text;
+    execution text;
+    said text;                -- what is to happen, as the interaction has it
+BEGIN
+    SELECT jsonb_agg(to_jsonb(d)) INTO due FROM runfold.due_timeouts(now, max_count, remind_before) AS d;
+    IF due IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(DISTINCT n.name)
+      INTO names
+      FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, interactions uuid[])
+     CROSS JOIN LATERAL (SELECT 'execution-' || d.execution_id WHERE d.kind <> 'reminder'
+                         UNION ALL SELECT 'interaction-' || i FROM unnest(d.interactions) AS i) AS n (name);
+    present := ARRAY(SELECT s.stream_id FROM runfold.streams s WHERE s.stream_id = ANY (names));
+    SELECT coalesce(jsonb_object_agg(l.stream_id, l.version), '{}')
+      INTO versions
+      FROM (SELECT s.stream_id, s.version FROM runfold.streams s WHERE s.stream_id = ANY (present)
+             ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE SKIP LOCKED) AS l;
+
+    FOR candidate IN
+        SELECT d.kind, d.execution_id, d.pause, d.interactions
+          FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, pause text, interactions uuid[])
+    LOOP
+        execution := 'execution-' || candidate.execution_id;
+        CONTINUE WHEN candidate.kind <> 'reminder' AND execution = ANY (present) AND NOT versions ? execution;
+        CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
+                               WHERE 'interaction-' || i = ANY (present) AND NOT versions ? ('interaction-' || i));
+        IF candidate.kind = 'pause' THEN
+            -- With its interaction already.
+            CONTINUE WHEN appends -> execution @> jsonb_build_array(jsonb_build_object(
+                'event_id', runfold.row_id(execution, 'PauseTimedOut', candidate.pause)));
+            CONTINUE WHEN NOT EXISTS (SELECT FROM runfold.open_pauses(candidate.execution_id) AS o WHERE o.pause = candidate.pause);
+            CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
+                                   CROSS JOIN LATERAL runfold.interaction_state(i) AS s WHERE s.status = 'responded');
+        END IF;
+        said := NULL;
+        FOREACH other IN ARRAY candidate.interactions LOOP
+            stream := 'interaction-' || other;
+            SELECT s.* INTO state FROM runfold.interaction_state(other) AS s;
+            IF state.status IS DISTINCT FROM 'pending' THEN
+                CONTINUE;
+            ELSIF candidate.kind = 'reminder' THEN
+                IF NOT state.reminded THEN
+                    appends := runfold.with_event(
+                        appends, stream, runfold.timeout_event(stream, 'InteractionReminderSent', '', now, '{}'));
+                END IF;
+                CONTINUE;
+            END IF;
+            said := state.action;
+            appends := runfold.with_event(appends, stream, runfold.timeout_event(
+                stream, 'InteractionTimedOut', '', now, jsonb_build_object('action', state.action)));
+        END LOOP;
+        IF candidate.kind <> 'reminder' THEN
+            -- The pause that is due, and the one that waits for an interaction that has timed out just now.
+            FOR state IN
+                SELECT o.pause, o.action
+                  FROM runfold.open_pauses(candidate.execution_id) AS o
+                 WHERE candidate.kind = 'pause' AND o.pause = candidate.pause
+                    OR candidate.kind = 'interaction' AND appends ? ('interaction-' || candidate.interactions[1])
+                   AND (o.interaction_id = candidate.interactions[1] OR o.interaction_id IS NULL AND o.pause = candidate.pause)
+            LOOP
+                appends := runfold.with_event(appends, execution, runfold.timeout_event(
+                    execution, 'PauseTimedOut', state.pause, now, jsonb_build_object(
+                        'pause', state.pause, 'action', coalesce(state.action, said, 'fail'))));
+            END LOOP;
+        END IF;
+    END LOOP;
+    IF appends = '{}' THEN
+        RETURN;
+    END IF;
+
+    -- The worker does not wait for the disk, because it can fold again; who reads of a timeout acts on it.
+    PERFORM set_config('synchronous_commit', s.reset_val, true) FROM pg_settings s WHERE s.name = 'synchronous_commit';
+    PERFORM runfold.append_events((
+        SELECT jsonb_agg(jsonb_build_object('stream_id', a.key, 'expected_version', versions -> a.key, 'events', a.value))
+          FROM jsonb_each(appends) AS a)::text);
+    RETURN QUERY
+    SELECT a.key, e.event ->> 'type', e.event #>> '{data,pause}'
+      FROM jsonb_each(appends) AS a
+     CROSS JOIN jsonb_array_elements(a.value) AS e (event)
+     ORDER BY a.key COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION runfold.append_due_timeouts IS
+    'Appends the timeouts and warnings that are due by the database''s clock, once each; returns what it appended.';
+REVOKE ALL ON FUNCTION runfold.append_due_timeouts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_due_timeouts TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.record_tracking(tracker text, application_name text, notification_id bigint, call_id uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.tracking t SET notification_id = record_tracking.notification_id, call_id = record_tracking.call_id
+     WHERE t.tracker = record_tracking.tracker AND t.application_name = record_tracking.application_name
+       AND t.notification_id < record_tracking.notification_id;
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO runfold.tracking AS t (tracker, application_name, notification_id, call_id)
+    VALUES (tracker, application_name, notification_id, call_id)
+        ON CONFLICT ON CONSTRAINT tracking_pkey DO UPDATE
+        SET notification_id = excluded.notification_id, call_id = excluded.call_id
+      WHERE t.notification_id < excluded.notification_id;
+    IF FOUND THEN
+        RETURN false;
+    ELSIF EXISTS (SELECT FROM runfold.tracking t
+                   WHERE t.tracker = record_tracking.tracker AND t.application_name = record_tracking.application_name
+                     AND t.notification_id = record_tracking.notification_id AND t.call_id = record_tracking.call_id) THEN
+        RETURN true;
+    END IF;
+    PERFORM runfold.refuse('already_tracked', jsonb_build_object(
+        'tracker', tracker, 'application_name', application_name, 'notification_id', notification_id));
+END
+$$;
+COMMENT ON FUNCTION runfold.record_tracking IS
+    'Records how far a tracker has followed an application; never backwards.';
+REVOKE ALL ON FUNCTION runfold.record_tracking FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.record_tracking TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.recorded_opaque_events(
+    stream_ids text[], versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[], event_ids uuid[]
+) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SELECT CASE WHEN count(*) = cardinality($7) THEN min(e.position) END
+      FROM unnest($3, $2, $5, $6, $7) AS c (number, version, type_number, payload, id)
+      JOIN runfold.streams s ON s.stream_id = ($1)[c.number]
+      JOIN runfold.events e ON e.stream_id = s.stream_id AND e.stream_version = c.version AND e.event_id = c.id
+                           AND e.type = ($4)[c.type_number] AND e.payload = c.payload
+                           AND e.position BETWEEN s.first_position AND s.last_position
+$$;
+COMMENT ON FUNCTION runfold.recorded_opaque_events IS
+    'The first position of a call of append_opaque_events that was recorded before.';
+REVOKE ALL ON FUNCTION runfold.recorded_opaque_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.require_opaque_events(
+    category text, names text[], first_versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[],
+    event_ids uuid[]
+) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+DECLARE
+    total constant integer := cardinality(numbers);
+    count constant integer := cardinality(names);
+    sound boolean;
+    largest integer;
+    maximum bigint;
+    name text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
+        PERFORM runfold.raise_fault('unknown_category', '/category', NULL, to_jsonb(left(category, 100)));
+    ELSIF coalesce(total, 0) = 0 THEN
+        PERFORM runfold.raise_fault('empty_call', '');
+    ELSIF total > 10000 THEN
+        PERFORM runfold.raise_fault('too_many_events', '', '10000');
+    ELSIF count > 1000 THEN
+        PERFORM runfold.raise_fault('too_many_appends', '', '1000', to_jsonb(count));
+    END IF;
+    -- min and max look past nulls, which the columns refuse.
+    SELECT min(e.number) = 1 AND max(e.number) = count AND min(e.type_number) >= 1 AND max(e.type_number) <= cardinality(types)
+           AND cardinality(type_numbers) = total AND cardinality(payloads) = total AND cardinality(event_ids) = total
+           AND cardinality(first_versions) = count AND array_position(numbers, NULL) IS NULL AND array_position(payloads, NULL) IS NULL
+      INTO sound
+      FROM unnest(numbers, type_numbers) AS e (number, type_number);
+    IF sound IS NOT TRUE THEN
+        PERFORM runfold.raise_fault('wrong_type', '', '"arrays of one length each, without nulls"', '"others"');
+    ELSIF count > 1 AND (SELECT count(DISTINCT s.name) < count OR NOT array_agg(s.n::integer) <@ numbers
+                           FROM unnest(names) WITH ORDINALITY AS s (name, n)) THEN
+        PERFORM runfold.raise_fault('duplicate_stream', '/names', NULL, '"a name twice, or without events"');
+    ELSIF pg_column_size(payloads) > 65536 THEN  -- the least that max_event_bytes may be
+        SELECT s.value INTO maximum FROM runfold.settings s WHERE s.name = 'max_event_bytes';
+        SELECT max(octet_length(p)) INTO largest FROM unnest(payloads) AS p;
+        IF largest > maximum THEN
+            PERFORM runfold.raise_fault('event_too_large', '/payloads', to_jsonb(maximum), to_jsonb(largest));
+        END IF;
+    END IF;
+    FOREACH name IN ARRAY types LOOP
+        -- None of ours has a colon; what is not a plain topic is looked at closely.
+        IF name ~ '^[!-~]+:[!-~]+$' AND length(name) <= 255 THEN
+            CONTINUE;
+        END IF;
+        PERFORM runfold.raise_value_fault('name', 1, 255, NULL, to_jsonb(name), '/types');
+        IF EXISTS (SELECT FROM runfold.event_types o WHERE o.type = name AND o.closed) THEN
+            PERFORM runfold.raise_fault('reserved_type', '/types', NULL, to_jsonb(name));
+        END IF;
+    END LOOP;
+    FOR i IN 1 .. count LOOP
+        IF first_versions[i] BETWEEN 0 AND 9223372036854700000 AND names[i] ~ '^[!-~]+$'
+           AND length(category) + length(names[i]) < 264 THEN
+            CONTINUE;
+        END IF;
+        PERFORM runfold.raise_value_fault('integer', 0, 9223372036854700000, NULL, to_jsonb(first_versions[i]), '/first_versions');
+        PERFORM runfold.raise_stream_id_fault(category || '-' || names[i], '/names');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_opaque_events IS
+    'Raises the fault of a call of append_opaque_events, if it has one.';
+REVOKE ALL ON FUNCTION runfold.require_opaque_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_opaque_events(
+    category text, names text[], first_versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[],
+    event_ids uuid[], occurred_at timestamptz, tracker text DEFAULT NULL, application_name text DEFAULT NULL, notification_id bigint DEFAULT NULL,
+    call_id uuid DEFAULT NULL, OUT first_position bigint, OUT repeated boolean
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
+    total constant integer := cardinality(numbers);
+    count constant integer := cardinality(names);
+    lock_order integer[] := '{1}';
+    stream_ids text[];
+    next_versions bigint[] := first_versions;
+    first_offsets integer[];
+    last_offsets integer[];
+    versions bigint[];
+    i integer;
+    n integer;
+    stood record;
+    conflict integer;
+    conflict_version bigint;
+    base bigint;
+BEGIN
+    IF total = 0 AND tracker IS NOT NULL THEN
+        repeated := runfold.record_tracking(tracker, application_name, notification_id, call_id);
+        RETURN;
+    END IF;
+    repeated := false;
+    PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
+    IF count = 1 THEN
+        stream_ids := ARRAY[category || '-' || names[1]];
+        versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
+        next_versions[1] := first_versions[1] + total;
+        first_offsets := '{1}';
+        last_offsets := ARRAY[total];
+    ELSE
+        FOR i IN 1 .. total LOOP
+            n := numbers[i];
+            versions[i] := next_versions[n];
+            next_versions[n] := next_versions[n] + 1;
+            IF first_offsets[n] IS NULL THEN
+                first_offsets[n] := i;
+            END IF;
+            last_offsets[n] := i;
+        END LOOP;
+        FOR i IN 1 .. count LOOP
+            stream_ids[i] := category || '-' || names[i];
+        END LOOP;
+        lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
+    END IF;
+
+    -- 1. The streams' rows.
+    FOREACH i IN ARRAY lock_order LOOP
+        stood := NULL;
+        IF first_versions[i] > 1 THEN
+            SELECT s.version INTO stood
+              FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+        END IF;
+        IF stood IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, version) VALUES (stream_ids[i], first_versions[i] - 1)
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version INTO stood;
+        END IF;
+        IF stood IS NULL THEN
+            SELECT s.version INTO stood FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+        END IF;
+        IF stood.version <> first_versions[i] - 1 AND (conflict IS NULL OR i < conflict) THEN
+            conflict := i;
+            conflict_version := stood.version;
+        END IF;
+    END LOOP;
+    IF conflict IS NOT NULL THEN
+        first_position := runfold.recorded_opaque_events(stream_ids, versions, numbers, types, type_numbers, payloads, event_ids);
+        IF first_position IS NOT NULL THEN
+            repeated := true;
+            RETURN;
+        END IF;
+        PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+            'stream_id', stream_ids[conflict], 'version', conflict_version,
+            'expected_version', first_versions[conflict] - 1));
+    END IF;
+
+    -- 2. What may wait for others: the tracker's row, the event ids.
+    IF tracker IS NOT NULL THEN
+        PERFORM runfold.record_tracking(tracker, application_name, notification_id, call_id);
+    END IF;
+    INSERT INTO runfold.event_ids (event_id, stream_version)
+    SELECT e.id, e.version FROM unnest(event_ids, versions) AS e (id, version);
+
+    -- 3. and 4. The fence, the positions.
+    base := runfold.allocate_positions(total) - total;
+
+    -- 5. Events, the streams' rows.
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                payload, metadata, occurred_at, recorded_at)
+    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, e.payload, '{}',
+           occurred_at, clock_timestamp()
+      FROM unnest(numbers, versions, event_ids, type_numbers, payloads) WITH ORDINALITY
+           AS e (number, version, id, type_number, payload, n);
+    FOR i IN 1 .. count LOOP
+        UPDATE runfold.streams s
+           SET version = next_versions[i] - 1, first_position = coalesce(s.first_position, base + first_offsets[i]),
+               last_position = base + last_offsets[i]
+         WHERE s.stream_id = stream_ids[i];
+    END LOOP;
+
+    -- An idle worker holds the first lock, as in append_events. An idle subscriber of the application holds the second one shared: many
+    -- may, so we try it exclusively, for a moment. One that goes to sleep now sees our fence, and looks again.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+       AND (NOT pg_try_advisory_xact_lock_shared(log_tag, 1)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(category))
+                        THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(category))
+                        ELSE false END) THEN
+        PERFORM pg_notify('runfold_events', '');
+    END IF;
+    first_position := base + 1;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_opaque_events IS
+    'Appends opaque events of an application to one or several streams, all or nothing; safe to send again with the same event ids.';
+REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream constant text := 'deployment-' || OLD.id;
+    tenant uuid := OLD.user_id;
+    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
+        'event_id', gen_random_uuid(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'data', jsonb_build_object('at', now, 'by', session_user))));
+BEGIN
+    IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
+        BEGIN
+            PERFORM runfold.append_events(jsonb_build_array(append || jsonb_build_object('user_id', tenant))::text);
+            RETURN NULL;
+        EXCEPTION WHEN SQLSTATE 'RF003' THEN
+            -- Another tenant made the stream at this moment.
+            NULL;
+        END;
+    END IF;
+    PERFORM runfold.append_events(jsonb_build_array(append)::text);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_workflow_deleted IS
+    'Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.';
+REVOKE ALL ON FUNCTION runfold.append_workflow_deleted FROM PUBLIC;
+
+CREATE FUNCTION runfold.begin_own_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    -- One group a transaction: what a statement of one group calls can not reach another's checkpoint.
+    IF EXISTS (SELECT FROM runfold.own_groups g WHERE g.batch = pg_current_xact_id()) THEN
+        PERFORM runfold.refuse('batch_begun_already');
+    END IF;
+    UPDATE runfold.own_groups g SET batch = pg_current_xact_id(), settled = false
+     WHERE g.group_name = group_name AND g.role_name = session_user;
+    IF NOT FOUND THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('%s is no group of %s', group_name, session_user);
+    END IF;
+    SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
+    -- In later statements: who waits for a row sees the rest as it was before the wait.
+    parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
+              OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
+    built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
+END
+$$;
+COMMENT ON FUNCTION runfold.begin_own_batch IS
+    'Locks the checkpoint of a group of the login''s own, and returns its position, whether streams are parked or events discarded in it, and the versions that its tables were built with.';
+REVOKE ALL ON FUNCTION runfold.begin_own_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_own_batch TO runfold_projections;
+
+CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH free AS (
+        SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id FOR NO KEY UPDATE OF w SKIP LOCKED
+    ), copied AS (
+        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
+    )
+    INSERT INTO runfold.stale_workflows (workflow_id)
+    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id WHERE w.id NOT IN (SELECT id FROM copied);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.copy_status_to_workflows IS
+    'Trigger: copies a changed workflow_status, without waiting for locked workflows.';
+REVOKE ALL ON FUNCTION runfold.copy_status_to_workflows FROM PUBLIC;
+
+CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    creation record;
+    workflow text;
+    made_at bigint;
+BEGIN
+    FOR creation IN
+        SELECT e.position, lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow
+          FROM runfold.events e
+         WHERE e.stream_id = stream_id AND e.type = 'ExecutionCreated' AND e.position <= position
+         ORDER BY e.position
+    LOOP
+        IF made_at IS NULL OR EXISTS (
+            SELECT FROM runfold.events d
+             WHERE d.stream_id = 'deployment-' || workflow AND d.type = 'WorkflowDeleted'
+               AND d.position > made_at AND d.position < creation.position)
+        THEN
+            workflow := creation.workflow;
+            made_at := creation.position;
+        END IF;
+    END LOOP;
+    RETURN made_at IS NOT DISTINCT FROM position;
+END
+$$;
+COMMENT ON FUNCTION runfold.creation_took_effect IS
+    'Whether this ExecutionCreated made its execution''s row.';
+REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
+RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.id, a.position, s.status, runfold.upcast(e.type, e.schema_version, e.data),
+           ARRAY(SELECT n.metadata ->> 'message_id' FROM runfold.read_stream(e.stream_id) AS n
+                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version)
+      FROM (SELECT u.id, min(u.position) AS position
+              FROM (SELECT h.id, h.first_event_position AS position
+                      FROM public.human_interactions h
+                     WHERE h.workflow_id = $1 AND h.status IN ('pending', 'error')
+                    UNION ALL
+                    SELECT substr(r.stream_id, 13)::uuid, r.position
+                      FROM runfold.events r
+                     WHERE r.category = 'interaction' AND r.type = 'InteractionRequested'
+                       AND lower(r.data ->> 'workflow_id' COLLATE "C") = $1::text
+                       AND r.position > coalesce((SELECT c.position FROM runfold.checkpoints c WHERE c.group_name = 'interaction'), 0)
+                   ) AS u
+             GROUP BY u.id) AS a
+      JOIN runfold.events e ON e.position = a.position
+     CROSS JOIN LATERAL runfold.interaction_state(a.id) AS s
+     -- A tenant's answer is for the tenant's questions, and for those without one in a workflow of the tenant's own.
+     WHERE $2 IS NULL OR e.user_id = $2
+        OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2))
+     ORDER BY a.position
+$$;
+COMMENT ON FUNCTION runfold.current_interactions IS
+    'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
+REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT max(e.recorded_at)
+      FROM runfold.streams s
+      JOIN runfold.events e ON e.position = s.last_position
+     WHERE s.stream_id IN ('execution-' || $1, 'log-' || $1)
+$$;
+COMMENT ON FUNCTION runfold.execution_last_seen IS
+    'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
+REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = 'execution-' || $1
+           AND e.type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+           AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
+$$;
+COMMENT ON FUNCTION runfold.has_ended IS
+    'Whether the log holds the end of an execution, folded or not.';
+REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream constant text := 'execution-' || execution_id;
+    now timestamptz;
+    at text;
+    last_seen timestamptz;
+    version bigint;
+BEGIN
+    SELECT s.version INTO version FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
+    now := clock_timestamp();
+    last_seen := runfold.execution_last_seen(execution_id);
+    IF last_seen IS NULL OR last_seen > now - idle OR runfold.has_ended(execution_id) THEN
+        RETURN NULL;
+    END IF;
+    at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
+        'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
+            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'data', jsonb_build_object(
+                'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
+                'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);
+    RETURN last_seen;
+END
+$$;
+COMMENT ON FUNCTION runfold.declare_lost IS
+    'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
+REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
+
+CREATE FUNCTION runfold.require_own_batch(group_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.own_groups g
+                    WHERE g.group_name = group_name AND g.role_name = session_user AND g.batch = pg_current_xact_id()) THEN
+        PERFORM runfold.refuse('batch_not_begun', words => jsonb_build_object('group_name', group_name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_own_batch IS
+    'Raises unless this transaction is the one that began a batch of the group.';
+REVOKE ALL ON FUNCTION runfold.require_own_batch FROM PUBLIC;
+
+CREATE FUNCTION runfold.discard_own_event(group_name text, "position" bigint, sqlstate text, error text,
+    OUT stream_version bigint, OUT type text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    allowed runfold.own_discards;
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    DELETE FROM runfold.own_discards o WHERE o.group_name = group_name AND o.pid = pg_backend_pid() RETURNING o.* INTO allowed;
+    INSERT INTO runfold.discarded_events AS d
+           (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error, reason, discarded_by, role_name)
+    SELECT group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, sqlstate, error,
+           allowed.reason, allowed.discarded_by, allowed.role_name
+      FROM runfold.events e
+     WHERE e.position = "position" AND e.stream_id = allowed.stream_id
+    RETURNING d.stream_version, d.type INTO stream_version, type;
+    IF NOT FOUND THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = format('no operator has allowed this session to discard the event at position %s in the group %s',
+                             "position", group_name),
+            HINT = 'runfold parked discard';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.discard_own_event IS
+    'Records that the group of this batch gives up an event of the stream that an operator has allowed to this session, once.';
+REVOKE ALL ON FUNCTION runfold.discard_own_event FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.discard_own_event TO runfold_projections;
+
+CREATE FUNCTION runfold.drop_nulls(data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(pg_catalog.jsonb_object_agg(key, value), '{}')
+      FROM pg_catalog.jsonb_each(data)
+     WHERE value OPERATOR(pg_catalog.<>) 'null'
+$$;
+COMMENT ON FUNCTION runfold.drop_nulls IS
+    'The object without its null fields; nested nulls stay.';
+REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.end_own_batch(group_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    UPDATE runfold.own_groups g SET settled = true WHERE g.group_name = group_name;
+END
+$$;
+COMMENT ON FUNCTION runfold.end_own_batch IS
+    'Ends a batch that leaves the checkpoint where it is, as the retry of a stream does.';
+REVOKE ALL ON FUNCTION runfold.end_own_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_own_batch TO runfold_projections;
+
+CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    month timestamptz;
+    made integer := 0;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
+    FOR i IN -1 .. ahead LOOP
+        month := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+        month := ((month AT TIME ZONE 'UTC') + i * interval '1 month') AT TIME ZONE 'UTC';
+        partition := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+        IF to_regclass(format('public.%I', partition)) IS NULL AND NOT EXISTS (
+            SELECT FROM public.workflow_execution_logs_default d
+             WHERE d.created_at >= month AND d.created_at < ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC')
+        THEN
+            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.workflow_execution_logs FOR VALUES FROM (%L) TO (%L)',
+                           partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+            made := made + 1;
+        END IF;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION runfold.ensure_log_partitions IS
+    'Makes the monthly partitions of workflow_execution_logs ahead of time.';
+REVOKE ALL ON FUNCTION runfold.ensure_log_partitions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ensure_log_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
+        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_change IS
+    'Trigger: refuses every change of a recorded event.';
+REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
+
+CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+    next_from bigint;
+    made integer := 0;
+    partition text;
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 3);
+    SELECT last_value INTO issued FROM runfold.events_position;
+    next_from := runfold.log_end();
+    WHILE next_from <= issued + spare * size LOOP
+        partition := 'events_' || lpad(next_from::text, 12, '0');
+        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
+                       partition, next_from, next_from + size);
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+                       partition, next_from, next_from + size);
+        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+                       ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
+        next_from := next_from + size;
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION runfold.ensure_partitions IS
+    'Makes partitions of the log well ahead of its head.';
+REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT DISTINCT substr(c.stream_id, 11)
+      FROM runfold.events c
+     WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
+       AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
+       AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
+$$;
+COMMENT ON FUNCTION runfold.executions_of IS
+    'The execution_ids that were ever created for a workflow before a position.';
+REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- Days apart from the rest: whole milliseconds times an interval lose precision in the year 2255.
+    SELECT (timestamp '1970-01-01' OPERATOR(pg_catalog.+) pg_catalog.make_interval(
+                days => (ms / 86400000)::integer, secs => (ms % 86400000)::double precision / 1000))
+           AT TIME ZONE 'UTC'
+$$;
+COMMENT ON FUNCTION runfold.from_epoch_ms IS
+    'Epoch milliseconds as a timestamp.';
+REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN data OPERATOR(pg_catalog.@?) 'strict $.* ? (@ == null)' THEN runfold.drop_nulls(data) ELSE data END
+$$;
+COMMENT ON FUNCTION runfold.given IS
+    'The object without its null fields; nested nulls stay.';
+REVOKE ALL ON FUNCTION runfold.given FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.head_holders()
+RETURNS TABLE (bound bigint, pid integer, prepared_gid text, application_name text, state text, since timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+BEGIN
+    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    RETURN QUERY
+    SELECT issued - f.distance, f.pid, p.gid, a.application_name, a.state, coalesce(a.xact_start, p.prepared)
+      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance, l.pid, l.virtualtransaction
+              FROM pg_locks l
+             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
+               AND l.classid = 'runfold.events_position'::regclass::oid
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS f
+      LEFT JOIN pg_stat_activity a ON a.pid = f.pid
+      -- A prepared transaction keeps its backend's virtual id (after a restart it has another): its lock on itself names it.
+      LEFT JOIN pg_locks x ON f.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid'
+                          AND x.virtualtransaction = f.virtualtransaction
+      LEFT JOIN pg_prepared_xacts p ON p.transaction = x.transactionid
+     WHERE f.distance < 2147483648
+     ORDER BY f.distance DESC;
+END
+$$;
+COMMENT ON FUNCTION runfold.head_holders IS
+    'The open appends that hold the safe head back.';
+REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
+RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id, s.status, n.name
+      FROM (SELECT lower(w.name)::uuid AS id, w.name
+              FROM unnest($1) AS w (name)
+             WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+            UNION
+            SELECT h.id, h.correlation_id
+              FROM public.human_interactions h
+             WHERE h.correlation_id = ANY ($1)) AS n
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream('interaction-' || n.id) AS r
+                          WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
+     CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
+     WHERE $2 IS NULL OR e.user_id = $2
+$$;
+COMMENT ON FUNCTION runfold.interactions_named IS
+    'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given.';
+REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    truth public.workflow_status;
+BEGIN
+    SELECT * INTO truth FROM public.workflow_status s WHERE s.workflow_id = NEW.id;
+    NEW.latest_execution_id := truth.latest_execution_id;
+    NEW.latest_execution_status := coalesce(truth.latest_execution_status, 'IDLE');
+    NEW.latest_execution_time := truth.latest_execution_time;
+    NEW.deployment_status := coalesce(truth.deployment_status, 'IDLE');
+    NEW.deployed_at := truth.deployed_at;
+    -- A user may be gone, and the foreign key of workflows must not stop the projection.
+    NEW.deployed_by := (SELECT u.id FROM auth.users u WHERE u.id = truth.deployed_by);
+    NEW.undeployed_at := truth.undeployed_at;
+    NEW.deployment_version := coalesce(truth.deployment_version, 1);
+    NEW.deployment_config := coalesce(truth.deployment_config, '{}');
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_log_columns IS
+    'Trigger: keeps the columns of workflows that the log owns equal to workflow_status.';
+REVOKE ALL ON FUNCTION runfold.keep_log_columns FROM PUBLIC;
+
+CREATE FUNCTION runfold.safe_head() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+    behind bigint;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RETURN (SELECT position FROM runfold.published_head);
+    END IF;
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
+            'isolation', upper(current_setting('transaction_isolation'))));
+    END IF;
+    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
+    SELECT max(distance) INTO behind
+      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
+              FROM pg_locks l
+             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
+               AND l.classid = 'runfold.events_position'::regclass::oid
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
+     WHERE distance < 2147483648;
+    RETURN issued - coalesce(behind, 0);
+END
+$$;
+COMMENT ON FUNCTION runfold.safe_head IS
+    'The position up to which the log is settled.';
+REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head constant bigint := runfold.safe_head();
+BEGIN
+    RETURN (SELECT e.position
+              FROM runfold.events e
+             WHERE e.category = last_opaque_position.category AND e.position <= head AND e.payload IS NOT NULL
+             ORDER BY e.position DESC
+             LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION runfold.last_opaque_position IS
+    'The position of an application''s last event up to the safe head; null without one.';
+REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'IDLE' THEN target IN ('DEPLOYING')
+           WHEN 'UNDEPLOYED' THEN target IN ('DEPLOYING')
+           WHEN 'DEPLOYMENT_FAILED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
+           WHEN 'DEPLOYING' THEN target IN ('DEPLOYED', 'DEPLOYMENT_FAILED')
+           WHEN 'DEPLOYED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
+           WHEN 'UNDEPLOYING' THEN target IN ('UNDEPLOYED', 'DEPLOYMENT_FAILED')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.deployment_move_is_legal IS
+    'Whether the vocabulary lets a workflow''s deployment move so.';
+REVOKE ALL ON FUNCTION runfold.deployment_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'NEW' THEN target IN ('RUNNING', 'CANCELED', 'ERROR')
+           WHEN 'RUNNING' THEN target IN ('SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT', 'PAUSED', 'WAITING_FOR_HUMAN')
+           WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'CANCELED', 'TIMEOUT', 'ERROR')
+           WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'CANCELED', 'TIMEOUT', 'ERROR')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.execution_move_is_legal IS
+    'Whether the vocabulary lets an execution move so.';
+REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'pending' THEN target IN ('responded', 'timeout', 'error', 'cancelled')
+           WHEN 'error' THEN target IN ('pending')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.interaction_move_is_legal IS
+    'Whether the vocabulary lets an interaction move so.';
+REVOKE ALL ON FUNCTION runfold.interaction_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'), false)
+$$;
+COMMENT ON FUNCTION runfold.node_has_ended IS
+    'Whether a node of this status has ended; a node without one has not.';
+REVOKE ALL ON FUNCTION runfold.node_has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE coalesce(status, 'none')
+           WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SKIPPED', 'CANCELED', 'SUCCESS')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'RETRYING', 'WAITING_INPUT', 'CANCELED')
+           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.node_move_is_legal IS
+    'Whether the vocabulary lets a node move so.';
+REVOKE ALL ON FUNCTION runfold.node_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.node_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'NodeSucceeded' THEN 'SUCCESS'
+           WHEN 'NodeStarted' THEN 'RUNNING'
+           WHEN 'NodeScheduled' THEN 'PENDING'
+           WHEN 'NodeAttemptFailed' THEN 'RETRYING'
+           WHEN 'NodeFailed' THEN 'ERROR'
+           WHEN 'NodeWaiting' THEN 'WAITING_INPUT'
+           WHEN 'NodeContinued' THEN 'RUNNING'
+           WHEN 'NodeSkipped' THEN 'SKIPPED'
+           WHEN 'NodeCanceled' THEN 'CANCELED' END
+$$;
+COMMENT ON FUNCTION runfold.node_target IS
+    'The status an event moves its node to.';
+REVOKE ALL ON FUNCTION runfold.node_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.pause_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'PauseOpened' THEN 'active'
+           WHEN 'PauseResumed' THEN 'resumed'
+           WHEN 'PauseTimedOut' THEN 'timeout'
+           WHEN 'PauseCanceled' THEN 'cancelled' END
+$$;
+COMMENT ON FUNCTION runfold.pause_target IS
+    'The status an event moves its pause to.';
+REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'unprocessed' THEN target IN ('matched', 'filtered_out', 'error')
+           WHEN 'error' THEN target IN ('unprocessed')
+           WHEN 'filtered_out' THEN target IN ('unprocessed')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.response_move_is_legal IS
+    'Whether the vocabulary lets a response move so.';
+REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.response_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ResponseReceived' THEN 'unprocessed'
+           WHEN 'ResponseMatched' THEN 'matched'
+           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
+           WHEN 'ResponseErrored' THEN 'error'
+           WHEN 'ResponseReopened' THEN 'unprocessed' END
+$$;
+COMMENT ON FUNCTION runfold.response_target IS
+    'The status an event moves its response to.';
+REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE coalesce(status, 'none')
+           WHEN 'none' THEN target IN ('pending')
+           WHEN 'pending' THEN target IN ('active', 'failed')
+           WHEN 'active' THEN target IN ('inactive')
+           WHEN 'inactive' THEN target IN ('active')
+           WHEN 'failed' THEN target IN ('pending')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.trigger_move_is_legal IS
+    'Whether the vocabulary lets a trigger move so.';
+REVOKE ALL ON FUNCTION runfold.trigger_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'TriggerRegistered' THEN 'pending'
+           WHEN 'TriggerActivated' THEN 'active'
+           WHEN 'TriggerDeactivated' THEN 'inactive'
+           WHEN 'TriggerFailed' THEN 'failed' END
+$$;
+COMMENT ON FUNCTION runfold.trigger_target IS
+    'The status an event moves its trigger to.';
+REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
+COMMENT ON ROUTINE runfold.merge IS
+    'Concatenation of objects in their order: of each key the last.';
+REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
+GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.move_own_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    UPDATE runfold.checkpoints c
+       SET position = upto, epoch = epoch, moved_at = clock_timestamp(),
+           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
+     WHERE c.group_name = group_name AND c.position = after AND upto >= after
+       AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = epoch);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE runfold.own_groups g SET settled = true WHERE g.group_name = group_name;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.move_own_checkpoint IS
+    'Moves the group of this batch on, from where the batch started and under this leader''s epoch; else false.';
+REVOKE ALL ON FUNCTION runfold.move_own_checkpoint FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.move_own_checkpoint TO runfold_projections;
+
+CREATE FUNCTION runfold.note_anomaly(anomalies jsonb, "position" bigint, projection text, code text, detail jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(anomalies, '[]') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
+               'position', "position", 'projection', projection, 'code', code, 'detail', detail)
+$$;
+COMMENT ON FUNCTION runfold.note_anomaly IS
+    'The anomalies of a walk with one more.';
+REVOKE ALL ON FUNCTION runfold.note_anomaly FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_anomaly TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.note_new_workflow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO runfold.stale_workflows (workflow_id) VALUES (NEW.id);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_new_workflow IS
+    'Trigger: has the copy of a new workflow made again after its commit.';
+REVOKE ALL ON FUNCTION runfold.note_new_workflow FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_own_built(group_name text, name text, version integer, digest text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    INSERT INTO runfold.projections AS p (name, group_name, version, digest)
+    VALUES (name, group_name, version, digest)
+        ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
+       SET version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
+     WHERE p.group_name = group_name;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_own_built IS
+    'Notes the version that a table of the group of this batch was rebuilt with.';
+REVOKE ALL ON FUNCTION runfold.note_own_built FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_own_built TO runfold_projections;
+
+CREATE FUNCTION runfold.note_own_folded(group_name text, after bigint, upto bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.own_rebuilds r SET position = upto
+      FROM runfold.own_groups g
+     WHERE r.group_name = group_name AND r.position = after AND upto >= after
+       AND g.group_name = group_name AND g.role_name = session_user;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_own_folded IS
+    'Notes how far the shadows of a group of the login''s own are folded, in the transaction that folds them; false where they were elsewhere.';
+REVOKE ALL ON FUNCTION runfold.note_own_folded FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_own_folded TO runfold_projections;
+
+CREATE FUNCTION runfold.note_touched() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('INSERT INTO pg_temp.%I SELECT %s FROM changed', TG_ARGV[0], TG_ARGV[1]);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_touched IS
+    'Trigger of a shadow: notes the keys of the rows that a fold touches.';
+REVOKE ALL ON FUNCTION runfold.note_touched FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_touched TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.occurred_at("position" bigint) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT e.occurred_at FROM runfold.events e WHERE e.position = $1);
+END
+$$;
+COMMENT ON FUNCTION runfold.occurred_at IS
+    'When the event at a position occurred.';
+REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.open_status(open_pauses jsonb, paused boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.jsonb_each_text(open_pauses) WHERE value = 'human_interaction')
+                THEN 'WAITING_FOR_HUMAN'
+                WHEN paused OR open_pauses OPERATOR(pg_catalog.<>) '{}' THEN 'PAUSED'
+                ELSE 'RUNNING' END
+$$;
+COMMENT ON FUNCTION runfold.open_status IS
+    'The status that the open pauses make of an execution that has started and not ended.';
+REVOKE ALL ON FUNCTION runfold.open_status FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.open_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.own_parked_position(group_name text, stream_id text) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.position FROM runfold.parked_streams p
+      JOIN runfold.own_groups g ON g.group_name = p.group_name AND g.role_name = session_user
+     WHERE p.group_name = $1 AND p.stream_id = $2
+$$;
+COMMENT ON FUNCTION runfold.own_parked_position IS
+    'Where a stream is parked in a group of the login''s own.';
+REVOKE ALL ON FUNCTION runfold.own_parked_position FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.own_parked_position TO runfold_projections;
+
+CREATE FUNCTION runfold.park_own_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
+    VALUES (group_name, stream_id, "position", sqlstate, error)
+        ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE SET sqlstate = excluded.sqlstate, error = excluded.error;
+END
+$$;
+COMMENT ON FUNCTION runfold.park_own_stream IS
+    'Parks a stream in the group of this batch from a position on, with its error.';
+REVOKE ALL ON FUNCTION runfold.park_own_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.park_own_stream TO runfold_projections;
+
+CREATE FUNCTION runfold.position_at(at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    low bigint := 0;
+    high bigint := runfold.safe_head() + 1;
+    middle bigint;
+    probe record;
+    earlier bigint;
+BEGIN
+    LOOP
+        WHILE low + 1 < high LOOP
+            middle := (low + high) / 2;
+            SELECT e.position, e.recorded_at INTO probe
+              FROM runfold.events e
+             WHERE e.position >= middle AND e.position < high
+             ORDER BY e.position LIMIT 1;
+            IF NOT FOUND OR probe.recorded_at > at THEN
+                high := middle;
+            ELSE
+                low := probe.position;
+            END IF;
+        END LOOP;
+        SELECT min(b.position) INTO earlier
+          FROM (SELECT e.position, e.recorded_at FROM runfold.events e
+                 WHERE e.position <= low ORDER BY e.position DESC LIMIT 1000) AS b
+         WHERE b.recorded_at > at;
+        EXIT WHEN earlier IS NULL;
+        low := 0;
+        high := earlier;
+    END LOOP;
+    RETURN coalesce((SELECT e.position FROM runfold.events e
+                      WHERE e.position <= low AND e.append_end <= low
+                      ORDER BY e.position DESC LIMIT 1), 0);
+END
+$$;
+COMMENT ON FUNCTION runfold.position_at IS
+    'The position of the log at a time: the last one before the first event recorded after it, where an append ends.';
+REVOKE ALL ON FUNCTION runfold.position_at FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
+               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
+               occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head constant bigint := runfold.safe_head();
+    issued bigint;
+BEGIN
+    -- Ahead of the head may be who read it before an open append held it back; ahead of every position that was issued is who
+    -- read another log. A replica may be behind.
+    IF after > head AND NOT pg_is_in_recovery() THEN
+        SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+        IF after > issued THEN
+            PERFORM runfold.refuse('checkpoint_ahead', jsonb_build_object('position', after, 'head', issued));
+        END IF;
+    END IF;
+    RETURN QUERY
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.events e
+     WHERE e.position > after AND e.position <= head AND (types IS NULL OR e.type = ANY (types))
+     ORDER BY e.position
+     LIMIT max_count;
+END
+$$;
+COMMENT ON FUNCTION runfold.read_all IS
+    'Events after a position, in order, never past the safe head. A position that was never issued is refused.';
+REVOKE ALL ON FUNCTION runfold.read_all FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.read_opaque_events(
+    category text, after bigint, stop bigint DEFAULT NULL, types text[] DEFAULT NULL, max_count integer DEFAULT 1000
+) RETURNS TABLE ("position" bigint, name text, stream_version bigint, type text, payload bytea)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    head constant bigint := least(runfold.safe_head(), stop);
+BEGIN
+    RETURN QUERY
+    SELECT e.position, substr(e.stream_id, length(read_opaque_events.category) + 2), e.stream_version, e.type, e.payload
+      FROM runfold.events e
+     WHERE e.category = read_opaque_events.category AND e.position > after AND e.position <= head AND e.payload IS NOT NULL
+       AND (types IS NULL OR e.type = ANY (types))
+     ORDER BY e.position
+     LIMIT max_count;
+END
+$$;
+COMMENT ON FUNCTION runfold.read_opaque_events IS
+    'An application''s opaque events after a position, in order, never past the safe head.';
+REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.record_snapshots(
+    category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    recorded bigint;
+BEGIN
+    INSERT INTO runfold.snapshots AS s (category, originator_id, version, topic, state, call_id)
+    -- One that is named twice is one row too few.
+    SELECT DISTINCT ON (n.originator_id, n.version) category, n.originator_id, n.version, n.topic, n.state, call_id
+      FROM unnest(originator_ids, versions, topics, states) AS n (originator_id, version, topic, state)
+        ON CONFLICT ON CONSTRAINT snapshots_pkey DO UPDATE SET call_id = excluded.call_id WHERE s.call_id = excluded.call_id;
+    GET DIAGNOSTICS recorded = ROW_COUNT;
+    IF recorded < cardinality(versions) THEN
+        PERFORM runfold.refuse('snapshot_exists', jsonb_build_object('category', category));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.record_snapshots IS
+    'Records snapshots of aggregates, all or none; the same call may be sent again.';
+REVOKE ALL ON FUNCTION runfold.record_snapshots FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.record_snapshots TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.refuse_undiscarding() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.refuse('discard_immutable', words => jsonb_build_object('operation', TG_OP));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_undiscarding IS
+    'Trigger: refuses every change of what was discarded.';
+REVOKE ALL ON FUNCTION runfold.refuse_undiscarding FROM PUBLIC;
+
+CREATE FUNCTION runfold.refuse_unsettled_batch() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM runfold.own_groups g
+                WHERE g.group_name = NEW.group_name AND g.batch = pg_current_xact_id() AND NOT g.settled) THEN
+        PERFORM runfold.refuse('batch_not_settled', words => jsonb_build_object('group_name', NEW.group_name));
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_unsettled_batch IS
+    'Trigger: a batch of a user''s group commits together with its checkpoint.';
+REVOKE ALL ON FUNCTION runfold.refuse_unsettled_batch FROM PUBLIC;
+
+CREATE FUNCTION runfold.register_event_types(
+    category text, types text[] DEFAULT '{*}', schema_version integer DEFAULT 1, opaque boolean DEFAULT false
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    wanted text;
+BEGIN
+    IF category !~ '^[a-z][a-z0-9_]*$' OR length(category) > 100 OR category IS NULL THEN
+        PERFORM runfold.raise_fault('invalid_stream_id', '/category', NULL, to_jsonb(left(category, 100)));
+    ELSIF EXISTS (SELECT FROM runfold.event_types t WHERE t.category = register_event_types.category AND t.closed) THEN
+        PERFORM runfold.raise_fault('closed_category', '/category', NULL, to_jsonb(category));
+    END IF;
+    FOREACH wanted IN ARRAY types LOOP
+        PERFORM runfold.raise_value_fault('name', 1, 255, NULL, to_jsonb(wanted), '/types');
+        IF EXISTS (SELECT FROM runfold.event_types o WHERE o.type = wanted AND o.closed) THEN
+            PERFORM runfold.raise_fault('reserved_type', '/types', NULL, to_jsonb(wanted));
+        END IF;
+        INSERT INTO runfold.event_types AS t (category, type, schema_version, opaque)
+        VALUES (category, wanted, schema_version, opaque)
+            ON CONFLICT ON CONSTRAINT event_types_pkey DO UPDATE
+            SET schema_version = greatest(t.schema_version, excluded.schema_version), opaque = excluded.opaque;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.register_event_types IS
+    'Lets streams of a category take event types; our own categories are closed.';
+REVOKE ALL ON FUNCTION runfold.register_event_types FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.register_event_types TO runfold_operator;
+
+CREATE FUNCTION runfold.register_application(category text, name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    holder text;
+BEGIN
+    SELECT a.name INTO holder FROM runfold.applications a WHERE a.category = register_application.category;
+    IF NOT FOUND THEN
+        PERFORM runfold.raise_value_fault('name', 1, 255, NULL, to_jsonb(name), '/name');
+        -- Refuses the vocabulary's categories, and waits for whoever registers this one at the moment.
+        LOCK TABLE runfold.applications IN SHARE ROW EXCLUSIVE MODE;
+        SELECT a.name INTO holder FROM runfold.applications a WHERE a.category = register_application.category;
+        IF NOT FOUND THEN
+            IF EXISTS (SELECT FROM runfold.event_types t WHERE t.category = register_application.category AND NOT t.closed) THEN
+                holder := category || ' (register_event_types)';
+            ELSE
+                PERFORM runfold.register_event_types(category, '{*}', 1, true);
+                INSERT INTO runfold.applications (category, name) VALUES (category, name);
+                RETURN;
+            END IF;
+        END IF;
+    END IF;
+    IF lower(holder) <> lower(name) THEN
+        PERFORM runfold.refuse('category_taken', jsonb_build_object('category', category, 'holder', holder));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.register_application IS
+    'Gives an application the category of its opaque events; a category has one application.';
+REVOKE ALL ON FUNCTION runfold.register_application FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.register_application TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.register_upcaster(type text, from_version integer, function_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    step regprocedure := to_regprocedure(function_name || '(jsonb)');
+    body text;
+BEGIN
+    IF step IS NULL OR (SELECT p.prorettype <> 'jsonb'::regtype OR p.provolatile <> 'i' FROM pg_proc p WHERE p.oid = step) THEN
+        RAISE EXCEPTION '% is not an IMMUTABLE function from jsonb to jsonb', function_name USING ERRCODE = '42883';
+    END IF;
+    PERFORM pg_advisory_xact_lock('runfold.upcasters'::regclass::oid::bigint::bit(32)::integer, 0);
+    INSERT INTO runfold.upcasters AS u (type, from_version, function_name) VALUES (type, from_version, function_name)
+        ON CONFLICT ON CONSTRAINT upcasters_pkey DO UPDATE SET function_name = excluded.function_name;
+    UPDATE runfold.event_types t SET schema_version = from_version + 1
+     WHERE t.type = register_upcaster.type AND t.schema_version < from_version + 1;
+    IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.type = register_upcaster.type) THEN
+        RAISE EXCEPTION '% is not a registered event type', type USING ERRCODE = '42704';
+    END IF;
+
+    -- One branch for each type and version: every step from there to the newest, innermost first.
+    WITH RECURSIVE chain (type, version, next, expression) AS (
+        SELECT u.type, u.from_version, u.from_version + 1, format('%s(data)', u.function_name) FROM runfold.upcasters u
+        UNION ALL
+        SELECT c.type, c.version, c.next + 1, format('%s(%s)', u.function_name, c.expression)
+          FROM chain c JOIN runfold.upcasters u ON u.type = c.type AND u.from_version = c.next
+    ), longest AS (
+        SELECT DISTINCT ON (c.type, c.version) c.* FROM chain c ORDER BY c.type, c.version, c.next DESC
+    )
+    SELECT string_agg(format('WHEN type OPERATOR(pg_catalog.=) %L AND schema_version OPERATOR(pg_catalog.=) %s THEN %s',
+                             l.type, l.version, l.expression), E'\n        ' ORDER BY l.type, l.version)
+      INTO body FROM longest l;
+    EXECUTE format($f$CREATE OR REPLACE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %L$f$, format(E'\n    SELECT CASE\n        %s\n        ELSE data END\n', body));
+    SELECT string_agg(format('WHEN %L THEN %s', t.type, t.version), E'\n        ' ORDER BY t.type)
+      INTO body
+      FROM (SELECT e.type, max(e.schema_version) AS version FROM runfold.event_types e
+             WHERE e.closed AND e.schema_version > 1 GROUP BY e.type) AS t;
+    IF body IS NOT NULL THEN
+        EXECUTE format($f$CREATE OR REPLACE FUNCTION runfold.current_schema_version(type text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS %L$f$, format(E'\n    SELECT CASE type\n        %s\n        ELSE 1 END\n', body));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.register_upcaster IS
+    'Makes runfold.upcast turn data of a type from one version into the next.';
+REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
+
+CREATE FUNCTION runfold.sync_workflows() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    WITH free AS (
+        SELECT w.id FROM public.workflows w
+         WHERE w.id IN (SELECT workflow_id FROM runfold.stale_workflows) FOR NO KEY UPDATE OF w SKIP LOCKED
+    ), copied AS (
+        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
+    )
+    DELETE FROM runfold.stale_workflows s
+     WHERE s.workflow_id IN (SELECT id FROM copied)
+        OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id);
+    RETURN (SELECT count(*) FROM runfold.stale_workflows);
+END
+$$;
+COMMENT ON FUNCTION runfold.sync_workflows IS
+    'Makes the stale copies of workflow_status in workflows again; returns how many are left.';
+REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.unpark_own_stream(group_name text, stream_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_own_batch(group_name);
+    DELETE FROM runfold.parked_streams p WHERE p.group_name = group_name AND p.stream_id = stream_id;
+END
+$$;
+COMMENT ON FUNCTION runfold.unpark_own_stream IS
+    'Forgets that a stream is parked in the group of this batch.';
+REVOKE ALL ON FUNCTION runfold.unpark_own_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.unpark_own_stream TO runfold_projections;
+
+CREATE FUNCTION runfold.value_of(data jsonb, field text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT nullif($1 -> $2, 'null'::jsonb)
+$$;
+COMMENT ON FUNCTION runfold.value_of IS
+    'A field of the object; NULL when it is absent or null.';
+REVOKE ALL ON FUNCTION runfold.value_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.walk_execution(stands runfold.execution_state, positions bigint[], types text[], datas jsonb[],
+                                       times timestamptz[]) RETURNS runfold.execution_state
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s runfold.execution_state := stands;
+    i integer;
+    type text;
+    data jsonb;
+    pause text;
+    target text;
+    ended boolean := s.end_position IS NOT NULL;
+BEGIN
+    FOR i IN 1 .. cardinality(positions) LOOP
+        type := types[i];
+        data := datas[i];
+        IF type = 'ExecutionCreated' THEN
+            IF s.status IS NOT NULL THEN
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'already_exists', '{}');
+                CONTINUE;
+            END IF;
+            s.status := 'NEW';
+            s.metadata := coalesce(runfold.value_of(data, 'metadata'), '{}');
+            s.open_pauses := '{}';
+            s.closed_pauses := '{}';
+            s.paused := false;
+            s.first_event_position := positions[i];
+            s.created_at := times[i];
+        ELSIF s.status IS NULL THEN
+            s.anomalies := runfold.note_anomaly(
+                s.anomalies, positions[i],
+                CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END, 'missing_row', '{}');
+            CONTINUE;
+        ELSIF type = 'ExecutionMetadataSet' THEN
+            s.metadata := s.metadata || (data -> 'metadata');
+        ELSIF type LIKE 'Pause%' THEN
+            pause := data ->> 'pause';
+            IF type = 'PauseOpened' THEN
+                IF ended OR s.open_pauses ? pause OR s.closed_pauses ? pause THEN
+                    s.anomalies := runfold.note_anomaly(
+                        s.anomalies, positions[i], 'workflow_execution_pauses',
+                        CASE WHEN ended THEN 'execution_ended' ELSE 'already_exists' END, '{}');
+                    CONTINUE;
+                END IF;
+                s.open_pauses := s.open_pauses || jsonb_build_object(pause, data -> 'pause_reason');
+            ELSIF s.open_pauses ? pause THEN
+                s.open_pauses := s.open_pauses - pause;
+                s.closed_pauses := s.closed_pauses || jsonb_build_object(pause, runfold.pause_target(type));
+            ELSE
+                s.anomalies := runfold.note_anomaly(
+                    s.anomalies, positions[i], 'workflow_execution_pauses',
+                    CASE WHEN s.closed_pauses ? pause THEN 'after_end' ELSE 'missing_row' END,
+                    CASE WHEN s.closed_pauses ? pause THEN jsonb_build_object('status', s.closed_pauses -> pause) ELSE '{}' END);
+                CONTINUE;
+            END IF;
+            target := runfold.open_status(s.open_pauses, s.paused);
+            IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
+                                                    jsonb_build_object('from', s.status, 'to', target));
+            END IF;
+            s.status := target;
+        ELSE
+            IF ended THEN
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'after_end',
+                                                    jsonb_build_object('status', s.status));
+                CONTINUE;
+            END IF;
+            target := CASE type
+                      WHEN 'ExecutionStarted' THEN 'RUNNING'
+                      WHEN 'ExecutionResumed' THEN 'RUNNING'
+                      WHEN 'ExecutionPaused' THEN 'PAUSED'
+                      WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
+                      WHEN 'ExecutionFailed' THEN 'ERROR'
+                      WHEN 'ExecutionCanceled' THEN 'CANCELED'
+                      WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
+                      WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END;
+            IF NOT runfold.execution_move_is_legal(s.status, target) THEN
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
+                                                    jsonb_build_object('from', s.status, 'to', target));
+            END IF;
+            IF target IN ('RUNNING', 'PAUSED') THEN
+                IF type = 'ExecutionStarted' THEN
+                    s.start_time := coalesce(s.start_time, (data ->> 'start_time')::bigint);
+                ELSE
+                    s.paused := target = 'PAUSED';
+                END IF;
+                -- Without pauses, as nearly always, no call.
+                s.status := CASE WHEN s.open_pauses = '{}' AND NOT s.paused THEN 'RUNNING'
+                                 ELSE runfold.open_status(s.open_pauses, s.paused) END;
+            ELSE
+                ended := true;
+                s.status := target;
+                s.end_position := positions[i];
+                s.end_time := (data ->> 'end_time')::bigint;
+                s.run_data := runfold.value_of(data, 'run_data');
+                s.error_message := data ->> 'error_message';
+                s.error_details := CASE type
+                    WHEN 'ExecutionDeclaredLost' THEN jsonb_build_object('code', 'LOST', 'detector', data -> 'detector',
+                                                                         'last_seen', data -> 'last_seen')
+                    ELSE runfold.value_of(data, 'error_details') END;
+                IF s.open_pauses <> '{}' THEN
+                    s.closed_pauses := s.closed_pauses
+                        || (SELECT jsonb_object_agg(name, 'cancelled') FROM jsonb_object_keys(s.open_pauses) AS o (name));
+                    s.open_pauses := '{}';
+                END IF;
+                s.paused := false;
+            END IF;
+        END IF;
+        s.last_event_position := positions[i];
+        s.updated_at := times[i];
+    END LOOP;
+    RETURN s;
+END
+$$;
+COMMENT ON FUNCTION runfold.walk_execution IS
+    'The state of an execution after some more of its events.';
+REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
+
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.events
+    FOR EACH ROW EXECUTE FUNCTION runfold.refuse_change();
+CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
+SELECT runfold.ensure_partitions();
+
+CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
+CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
+CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+
+CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.own_groups
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
+
+SELECT runfold.ensure_log_partitions();
+
+CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+CREATE TRIGGER updated_status_is_copied AFTER UPDATE ON public.workflow_status
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+-- A workflow whose status row is gone has the columns' defaults again.
+CREATE TRIGGER deleted_status_is_copied AFTER DELETE ON public.workflow_status
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
+
+-- migrate:down

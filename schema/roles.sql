@@ -1,0 +1,118 @@
+-- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
+-- authenticated, service_role) where it is absent. What exists already is left as it is.
+-- Needs no superuser: CREATEROLE, and CREATE on the database.
+--
+--   runfold_engine       appends and reads
+--   runfold_projector    folds
+--   runfold_operator     appends, reads and registers
+--   runfold_projections  the logins that fold users' projections. Such a login cannot become another role: SET ROLE could be
+--                        undone from inside a statement, a login cannot.
+
+-- Roles belong to the whole cluster: another database of it may be migrated at this very moment, and CREATE ROLE then
+-- waits for that one and fails with unique_violation.
+DO $roles$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY[
+        'runfold_engine', 'runfold_projector', 'runfold_operator', 'runfold_projections', 'anon', 'authenticated'
+    ] LOOP
+        IF to_regrole(role_name) IS NULL THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+    END LOOP;
+
+    IF to_regrole('service_role') IS NULL THEN
+        BEGIN
+            CREATE ROLE service_role NOLOGIN BYPASSRLS;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                -- Only who bypasses row security may create who does (PostgreSQL 15: only a superuser).
+                BEGIN
+                    CREATE ROLE service_role NOLOGIN;
+                    RAISE NOTICE 'service_role does not bypass row security: a superuser has to ALTER ROLE service_role BYPASSRLS';
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                    NULL;
+                END;
+        END;
+    END IF;
+END
+$roles$;
+
+-- The log, and what runfold keeps about itself.
+CREATE SCHEMA IF NOT EXISTS runfold;
+REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
+GRANT USAGE ON SCHEMA runfold
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE SCHEMA IF NOT EXISTS runfold_shadow;
+COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_shadow TO runfold_projector, runfold_operator;
+
+-- The shadows of users' groups have a schema of their own: a user's table may have the name of one of runfold's. An operator
+-- makes and drops them; the login folds into those that it is granted.
+CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
+COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+
+-- A place for users' tables. Those that the migrating role makes there are granted by default.
+CREATE SCHEMA IF NOT EXISTS projections;
+COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
+REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
+GRANT USAGE ON SCHEMA projections
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
+ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
+ALTER DEFAULT PRIVILEGES IN SCHEMA projections
+    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+DO $auth$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'auth') THEN
+        CREATE SCHEMA auth;
+        GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
+    END IF;
+
+    IF NOT EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'auth' AND c.relname = 'users'
+    ) THEN
+        CREATE TABLE auth.users (
+            id uuid NOT NULL DEFAULT gen_random_uuid(),
+            email text,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT users_pkey PRIMARY KEY (id)
+        );
+        COMMENT ON TABLE auth.users IS 'runfold''s stand-in for the users of Supabase Auth.';
+        GRANT ALL ON auth.users TO service_role, runfold_operator;
+        GRANT USAGE ON SCHEMA auth TO runfold_operator;
+    END IF;
+
+    IF NOT EXISTS (
+        SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname = 'auth' AND p.proname = 'uid' AND p.pronargs = 0
+    ) THEN
+        CREATE FUNCTION auth.uid() RETURNS uuid
+        LANGUAGE sql STABLE PARALLEL SAFE
+        SET search_path = ''
+        AS $uid$
+            SELECT coalesce(
+                nullif(current_setting('request.jwt.claim.sub', true), ''),
+                nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
+            )::uuid
+        $uid$;
+        COMMENT ON FUNCTION auth.uid() IS 'runfold''s stand-in for Supabase''s: the user of the request''s JWT, or null.';
+        REVOKE ALL ON FUNCTION auth.uid() FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION auth.uid() TO anon, authenticated, service_role;
+    END IF;
+END
+$auth$;

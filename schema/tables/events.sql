@@ -1,0 +1,58 @@
+CREATE SEQUENCE runfold.events_position AS bigint CACHE 1;
+
+CREATE TABLE runfold.events (
+    position bigint NOT NULL,
+    append_end bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    stream_version bigint NOT NULL,
+    event_id uuid NOT NULL,
+    category text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    schema_version integer NOT NULL,
+    user_id uuid,
+    data jsonb,
+    payload bytea,
+    metadata jsonb NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT events_pkey PRIMARY KEY (position)
+) PARTITION BY RANGE (position);
+CREATE INDEX idx_events_stream ON runfold.events (stream_id, stream_version);
+-- The executions of a workflow as the log has them, whatever became of their rows. Text, so that nothing keeps an event out.
+CREATE INDEX idx_events_execution_created ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
+    WHERE category = 'execution' AND type = 'ExecutionCreated';
+-- The executions that an execution started, as the log has them, whatever became of their rows.
+CREATE INDEX idx_events_child_created ON runfold.events ((data ->> 'parent_execution_id'), position)
+    WHERE category = 'execution' AND type = 'ExecutionCreated' AND data ->> 'parent_execution_id' IS NOT NULL;
+-- The interactions that an execution asked for, likewise.
+CREATE INDEX idx_events_interaction_requested ON runfold.events ((data ->> 'execution_id'), position)
+    WHERE category = 'interaction' AND type = 'InteractionRequested';
+-- Opaque events are read by category; vocabulary events, which carry data, do not pay for this index.
+CREATE INDEX idx_events_opaque ON runfold.events (category, position) WHERE payload IS NOT NULL;
+-- The requests of a workflow in the log, for those behind the checkpoint. Text, so that nothing keeps an event out.
+CREATE INDEX idx_events_requests_of_workflow ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
+    WHERE category = 'interaction' AND type = 'InteractionRequested';
+-- The responses that were matched to an interaction, as the log has them: who looks back at an execution finds them with its questions.
+CREATE INDEX idx_events_response_matched ON runfold.events (lower(data ->> 'interaction_id' COLLATE "C"), position)
+    WHERE category = 'response' AND type = 'ResponseMatched';
+
+COMMENT ON SEQUENCE runfold.events_position IS
+    'Global order of the log. Its oid is the tag of the appenders'' fences (runfold.safe_head). CACHE 1, or the order breaks.';
+COMMENT ON TABLE runfold.events IS 'The log: append-only for every role. Read tables are folds of it.';
+COMMENT ON COLUMN runfold.events.position IS 'Global order; may have holes.';
+COMMENT ON COLUMN runfold.events.append_end IS 'Last position of the append_events call: its events become visible together.';
+COMMENT ON COLUMN runfold.events.user_id IS 'Tenant of the stream; NULL: no tenant sees it.';
+COMMENT ON COLUMN runfold.events.payload IS 'Opaque bytes, in place of data.';
+COMMENT ON COLUMN runfold.events.occurred_at IS 'The producer''s clock.';
+COMMENT ON COLUMN runfold.events.recorded_at IS 'The server''s clock.';
+
+GRANT SELECT ON runfold.events TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+-- after the functions
+
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.events
+    FOR EACH ROW EXECUTE FUNCTION runfold.refuse_change();
+CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
+SELECT runfold.ensure_partitions();

@@ -1,0 +1,37 @@
+CREATE TABLE public.node_connections (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    workflow_id uuid,
+    source_node_id varchar(255) NOT NULL,
+    target_node_id varchar(255) NOT NULL,
+
+    connection_type varchar(50) NOT NULL DEFAULT 'MAIN',
+    connection_index integer NOT NULL DEFAULT 0,
+    label varchar(255),
+    conditions jsonb NOT NULL DEFAULT '{}',
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT node_connections_pkey PRIMARY KEY (id),
+    CONSTRAINT node_connection_belongs_to_a_workflow
+        FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_starts_at_a_node
+        FOREIGN KEY (workflow_id, source_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_ends_at_a_node
+        FOREIGN KEY (workflow_id, target_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
+    CONSTRAINT valid_connection_type CHECK (
+        connection_type IN ('MAIN', 'ERROR', 'SUCCESS', 'CONDITIONAL',
+                           'AI_AGENT', 'AI_CHAIN', 'AI_DOCUMENT', 'AI_EMBEDDING',
+                           'AI_LANGUAGE_MODEL', 'AI_MEMORY', 'AI_OUTPUT_PARSER',
+                           'AI_RETRIEVER', 'AI_RERANKER', 'AI_TEXT_SPLITTER',
+                           'AI_TOOL', 'AI_VECTOR_STORE',
+                           'MEMORY_ATTACHMENT', 'CONTEXT_PROVIDER')
+    ),
+    CONSTRAINT source_target_different CHECK (source_node_id <> target_node_id)
+);
+-- They serve the workflow's foreign key too, by their first column.
+CREATE INDEX idx_node_connections_source ON public.node_connections (workflow_id, source_node_id);
+CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id, target_node_id);
+
+COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
+
+GRANT ALL ON public.node_connections TO runfold_operator, service_role;

@@ -1,0 +1,39 @@
+CREATE TABLE public.node_executions (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    user_id uuid,
+    activation varchar(255) NOT NULL,
+    node_id varchar(255) NOT NULL,
+    node_type varchar(100) NOT NULL,
+    node_subtype varchar(100),
+    node_name varchar(255),
+    status varchar(50) NOT NULL DEFAULT 'PENDING',
+    start_time bigint,
+    end_time bigint,
+    duration_ms bigint,
+    input_data jsonb,
+    output_data jsonb,
+    error_data jsonb,
+    attempt integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    max_retries integer NOT NULL DEFAULT 3,
+    iteration integer,
+    parent_id uuid,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT node_executions_pkey PRIMARY KEY (id),
+    CONSTRAINT node_executions_execution_id_fkey FOREIGN KEY (execution_id)
+        REFERENCES public.workflow_executions (execution_id) ON DELETE CASCADE,
+    CONSTRAINT valid_node_status CHECK (
+        status IN ('PENDING', 'RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED', 'WAITING_INPUT', 'RETRYING'))
+) WITH (fillfactor = 90);
+CREATE INDEX idx_node_executions_execution_id ON public.node_executions (execution_id, start_time);
+CREATE INDEX idx_node_executions_node_id ON public.node_executions (node_id);
+CREATE INDEX idx_node_executions_status ON public.node_executions (status);
+CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
+
+COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
+COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+
+GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;

@@ -1,0 +1,13 @@
+-- Verifications of a sample are told apart from whole ones.
+CREATE TABLE runfold.sample_verifications (
+    projection text PRIMARY KEY,
+    position bigint NOT NULL,
+    streams bigint NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    differences bigint NOT NULL
+);
+
+COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each projection that looked at some streams only.';
+
+GRANT SELECT ON runfold.sample_verifications TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;

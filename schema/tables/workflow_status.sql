@@ -1,0 +1,35 @@
+CREATE TABLE public.workflow_status (
+    workflow_id uuid NOT NULL,
+    user_id uuid,
+    latest_execution_id varchar(255) COLLATE "C",
+    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    latest_execution_time timestamptz,
+    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    deployed_at timestamptz,
+    deployed_by uuid,
+    undeployed_at timestamptz,
+    deployment_version integer NOT NULL DEFAULT 1,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+    deployment_position bigint,
+    last_event_position bigint NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_status_pkey PRIMARY KEY (workflow_id)
+);
+CREATE INDEX idx_workflow_status_user_id ON public.workflow_status (user_id);
+
+COMMENT ON TABLE public.workflow_status IS
+    'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are kept equal.';
+COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
+
+GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
+
+-- after the functions
+
+CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+CREATE TRIGGER updated_status_is_copied AFTER UPDATE ON public.workflow_status
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+-- A workflow whose status row is gone has the columns' defaults again.
+CREATE TRIGGER deleted_status_is_copied AFTER DELETE ON public.workflow_status
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
