@@ -35,7 +35,12 @@ NO_STREAM: LiteralString = "false"
 SOME_STREAMS: LiteralString = "e.stream_id = ANY (%(some)s)"
 
 THE_LOG: LiteralString = "runfold.events"
-"""The relation that folds read events from, unless they were copied to another one of its columns."""
+"""The relation that folds read events from, unless another one of its columns holds those that are to be folded."""
+
+# The events of one stream, or of some, found by the streams' index: the fence keeps a range of positions, which may be
+# all of the log, from being read in their place.
+EVENTS_OF_ONE: LiteralString = "(SELECT s.* FROM runfold.events s WHERE s.stream_id = %(stream)s OFFSET 0)"
+EVENTS_OF_SOME: LiteralString = "(SELECT s.* FROM runfold.events s WHERE s.stream_id = ANY (%(some)s) OFFSET 0)"
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -66,6 +71,9 @@ _SMALL_BATCH_PLANS = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
 }
+# A fold looks rows up by index. Else a table that is small, or was when its statistics were taken, would be read whole
+# for each row of the batch.
+_LARGE_BATCH_PLANS = {"enable_seqscan": "off", "enable_material": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +109,11 @@ def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: i
     return Bounds(last, events, found)
 
 
-def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False) -> None:
+def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False, whole: bool = False) -> None:
     """Bind the bare table names of the folds to these schemas, to the end of the transaction.
 
-    `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans.
+    `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans; `whole`
+    that it holds as much as the tables do, so that these are read whole.
     pg_temp comes last unless it is the target: otherwise a temporary table would capture the write.
     """
     path = ["pg_catalog", *dict.fromkeys(schemas), "runfold"]
@@ -113,6 +122,8 @@ def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = F
     settings = {"search_path": ", ".join(sql.Identifier(schema).as_string(cursor) for schema in path)}
     if small:
         settings |= _SMALL_BATCH_PLANS
+    elif not whole:
+        settings |= _LARGE_BATCH_PLANS
     # One statement, and no SET: a pipeline takes it.
     call = sql.SQL("set_config({}, {}, true)")
     calls = [call.format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()]
@@ -143,7 +154,8 @@ def fold_batch(
 
     Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
     `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
-    they may concern their rows: `barriers` says which. `events` names the relation that holds the events.
+    they may concern their rows: `barriers` says which. `events` names the relation that holds the events, or of some
+    streams theirs; barriers of others come from the log.
 
     `small` keeps the plans, as the caller has told `bind`. All others are made for `expected` events, about; where the
     caller has not counted them, for as many as there may be. So no statistics of the log, right, old or missing, change
@@ -169,14 +181,17 @@ def fold_batch(
         cuts: LiteralString = statement("barrier_cuts")
         if barriers is not None:
             cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
+            cuts = cuts.replace("{events}", THE_LOG)
         cuts = cuts.replace("{streams}", streams).replace("{events}", events)
         cursor.execute(cuts, parameters, prepare=small)
         # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
         for last, found, count in cursor.fetchall() or [(upto, types, 0)]:
             present = frozenset(found)
-            whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
             parameters |= {"after": after, "upto": last, "expected": count}
-            _fold_range(cursor, group, present, whose, parameters, small=small, events=events)
+            if barriers is None or group.barriers.isdisjoint(present):
+                _fold_range(cursor, group, present, streams, parameters, small=small, events=events)
+            else:
+                _fold_range(cursor, group, present, barriers, parameters, small=small, events=THE_LOG)
             after = last
 
 
@@ -204,7 +219,7 @@ def _fold_range(
 ) -> None:
     for projection in group.projections:
         if projection.handler is not None and not types.isdisjoint(projection.events):
-            _hand_over(cursor, projection, streams, parameters)
+            _hand_over(cursor, projection, streams, parameters, events)
         for part in projection.statements:
             if not types.isdisjoint(part.events):
                 query = _batch(streams, events, sized=not small) + part.text.replace("%", "%%")
@@ -223,10 +238,14 @@ _PASSING = (psycopg.Error, OSError, MemoryError, RunfoldError)
 
 
 def _hand_over(
-    cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
+    cursor: psycopg.Cursor[Any],
+    projection: Projection,
+    streams: LiteralString,
+    parameters: Mapping[str, Any],
+    events: LiteralString,
 ) -> None:
     """Give the batch to a projection in Python, unless there is none for it."""
-    query = _batch(streams, THE_LOG, sized=False) + statement("own_batch_events")
+    query = _batch(streams, events, sized=False) + statement("own_batch_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})
         batch = [RecordedEvent(*row) for row in reading.fetchall()]

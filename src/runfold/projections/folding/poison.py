@@ -12,7 +12,7 @@ from psycopg import sql
 
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import ONE_STREAM, HandlerFailed, fold_batch
+from runfold.projections.folding.fold import EVENTS_OF_ONE, ONE_STREAM, HandlerFailed, fold_batch
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -105,7 +105,16 @@ def fold_alone(
     """Fold one stream's events between two positions into what is bound; on a data error undo that and return it."""
     try:
         with connection.transaction():
-            fold_batch(cursor, group, after=after, upto=upto, types=types, streams=ONE_STREAM, stream=stream_id)
+            fold_batch(
+                cursor,
+                group,
+                after=after,
+                upto=upto,
+                types=types,
+                streams=ONE_STREAM,
+                stream=stream_id,
+                events=EVENTS_OF_ONE,
+            )
             check(cursor)
     except (psycopg.Error, HandlerFailed) as exc:
         if not is_poison(exc):

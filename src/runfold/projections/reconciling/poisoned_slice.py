@@ -9,7 +9,7 @@ from psycopg import sql
 
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NO_STREAM, SOME_STREAMS, bind, fold_batch
+from runfold.projections.folding.fold import EVENTS_OF_SOME, NO_STREAM, SOME_STREAMS, bind, fold_batch
 from runfold.projections.folding.poison import is_poison, one_line, parking
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, make_shadows
 from runfold.runtime_sql import runtime_sql
@@ -92,6 +92,7 @@ def _failure(
                 streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
                 barriers=NOT_LEFT_OUT if streams else NO_STREAM,
                 given={"some": streams},
+                events=EVENTS_OF_SOME,
             )
     except psycopg.Error as exc:
         if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):

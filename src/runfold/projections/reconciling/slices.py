@@ -169,7 +169,7 @@ def fold_slices(
 def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
     """Fold what is not sliced over the finished shadows of the slices, in the caller's transaction."""
     if plan.across is not None:
-        bind(cursor, [SHADOW_SCHEMA])
+        bind(cursor, [SHADOW_SCHEMA], whole=True)
         fold_batch(
             cursor,
             plan.across,
@@ -222,7 +222,7 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
         else:
             make_shadows(cursor, group, indexed=False)
             events = _gather(cursor, plan, task)
-            bind(cursor, ["pg_temp"])
+            bind(cursor, ["pg_temp"], whole=True)
             fold_batch(
                 cursor,
                 group,

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NOT_PARKED, bind, fold_batch
+from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch
 from runfold.projections.reconciling.affected import (
     interactions_of,
     of_category,
@@ -42,6 +42,12 @@ _THESE_STREAMS_AND_BARRIERS: LiteralString = (
 )
 
 
+# Found by the streams' index, as the EVENTS_OF_SOME of a fold.
+_EVENTS_OF_THESE: LiteralString = (
+    "(SELECT s.* FROM runfold.events s WHERE s.stream_id = ANY (%(read_streams)s) OFFSET 0)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What one group folds: these streams (None: all), and of those that delete their rows the deletions."""
@@ -61,6 +67,11 @@ class Reach:
             "other_barriers": others,
         }
 
+    def events(self, group: Group) -> LiteralString:
+        """The relation that holds what is within reach, and little else."""
+        some = self.streams is not None and group.barriers <= {_DELETION}
+        return _EVENTS_OF_THESE if some else THE_LOG
+
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
     ) -> None:
@@ -73,7 +84,14 @@ class Reach:
         cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
         fold_batch(
-            cursor, group, after=0, upto=upto, types=types & frozenset(group.events), streams=condition, given=named
+            cursor,
+            group,
+            after=0,
+            upto=upto,
+            types=types & frozenset(group.events),
+            streams=condition,
+            given=named,
+            events=self.events(group),
         )
 
 

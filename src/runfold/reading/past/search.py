@@ -104,6 +104,7 @@ class LastChange:
         self._progress = progress
         self._condition: LiteralString
         self._condition, self._named = reach.condition(group)
+        self._log = reach.events(group)
         self._removing = _events_of(projection, _DELETES)
         # What no statement that names the column folds can not change it in a row that stays; and no key changes there.
         named = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
@@ -216,6 +217,7 @@ class LastChange:
                 streams=self._condition,
                 given=part.named,
                 expected=high - low,
+                events=self._log,
             )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return NO_ROW if row is None else State(*row)
