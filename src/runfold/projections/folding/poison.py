@@ -12,7 +12,7 @@ from psycopg import sql
 
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import EVENTS_OF_ONE, ONE_STREAM, HandlerFailed, fold_batch
+from runfold.projections.folding.fold import EVENTS_OF_ONE, ONE_STREAM, THE_LOG, HandlerFailed, fold_batch
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -20,6 +20,8 @@ statement = runtime_sql("runfold.projections")
 # Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
 _POISON_CLASSES = ("22", "23", "42")
 _POISON_STATES = ("P0001",)
+
+_SHORT_RANGE = 10_000
 
 Failure = psycopg.Error | HandlerFailed
 """What a fold that failed raised."""
@@ -113,7 +115,8 @@ def fold_alone(
                 types=types,
                 streams=ONE_STREAM,
                 stream=stream_id,
-                events=EVENTS_OF_ONE,
+                # A short range is read by position, however long the stream is.
+                events=EVENTS_OF_ONE if upto - after > _SHORT_RANGE else THE_LOG,
             )
             check(cursor)
     except (psycopg.Error, HandlerFailed) as exc:
