@@ -1,4 +1,4 @@
-"""Runs every bench, one after the other; options are passed on to each."""
+"""Run every bench, one after the other; options are passed on to each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ BENCHES = (
     "listing",
     "past",
     "own_projections",
+    "start",
 )
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Appending: against the eventsourcing library's default recorder, and against a bare multi-row INSERT.
+"""Appending, compared with the eventsourcing library's default recorder and with a bare multi-row INSERT.
 
-Writers are processes with a connection each; every append goes to a stream of the writer's own with its expected
+Writers are processes with one connection each; every append goes to a new stream of the writer with its expected
 version, and is one durable transaction. The library's side is insert_events of the recorder that an application gets by
-default, in the same server; the bare side is one INSERT … VALUES into a table like runfold.events, with no stream, no
-event ids, no checks and no order.
+default, in the same server; the bare side is one INSERT … VALUES into a table like runfold.events, without streams,
+event ids, checks and order.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from statistics import median
 
 import psycopg
 
+from bench.processes import Processes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
-from bench.team import Team
 from bench.writers import SIDES, write
 
 BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
@@ -25,8 +25,8 @@ BARE_LOG = Path(__file__).with_name("sql") / "bare_log.sql"
 SHAPES = ((1, 1, 300, 2.0), (8, 1, 100, 3.0), (8, 10, 50, 2.5), (4, 100, 20, 1.5))
 
 
-class Writers(Team):
-    """Processes that write when told to."""
+class Writers(Processes):
+    """Processes that write on order."""
 
     def __init__(self, url: str, count: int) -> None:
         super().__init__(write, [(url, number) for number in range(count)])

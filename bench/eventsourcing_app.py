@@ -1,7 +1,7 @@
-"""An application of the eventsourcing library on our persistence module, and on the library's own for PostgreSQL.
+"""An application of the eventsourcing library on runfold's persistence module, and on the library's for PostgreSQL.
 
-One application class, twice: it saves new aggregates of 17 events each, one save an aggregate, with default settings
-of either module, on the same server. With 1 thread, with 8 threads of one process, and with 8 processes of one thread.
+The same application class runs twice: it saves new aggregates of 17 events, one save for each aggregate, with default
+settings of either module, on the same server, with 1 thread, with 8 threads of one process, and with 8 processes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from bench.library import environment
+from bench.processes import Processes
 from bench.rounds import Ratio, interleaved, report
 from bench.servers import options, server
-from bench.team import Team
 
 EVENTS = 17
 TEXT = "The applicant's income was confirmed by the employer; the offer can go out as calculated. " * 3
@@ -31,7 +31,7 @@ SHAPES = ((1, 1, 100, 1.5), (1, 8, 30, 2.0), (8, 1, 30, 3.0))
 
 
 class Case(Aggregate):
-    """Something that is decided in steps."""
+    """A case that is decided in steps."""
 
     @event("Opened")
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Cases(Application[UUID]):
 
 
 def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> None:
-    """Take orders (side, aggregates a thread) until told None; answer with the times of beginning and end."""
+    """Take orders (side, aggregates a thread) until None comes; answer with the times of beginning and end."""
     sides = {
         "runfold": Cases(env={"PERSISTENCE_MODULE": "runfold.eventsourcing", "RUNFOLD_DATABASE_URL": url}),
         "library": Cases(env=environment(url)),
@@ -75,8 +75,8 @@ def decide_some(url: str, threads: int, ready: Barrier, orders: Connection) -> N
         cases.close()
 
 
-class Deciders(Team):
-    """Processes that save aggregates when told to."""
+class Deciders(Processes):
+    """Processes that save aggregates on order."""
 
     def __init__(self, url: str, processes: int, threads: int) -> None:
         super().__init__(decide_some, [(url, threads)] * processes)

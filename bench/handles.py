@@ -1,10 +1,10 @@
-"""Handles: what they cost beside the library's decorated aggregate, and what they do for nodes that run side by side.
+"""Handles: their cost compared with the library's decorated aggregate, and their use by nodes that run concurrently.
 
-The first part has no database: CPU time an event of one execution of NODES nodes, from the command to the text or the
-stored event that a database would be given. The library's aggregate checks nothing; ours checks every value and move.
+The first part has no database: CPU time for each event of one execution of NODES nodes, from the command to the text or
+the stored event for a database. The library's aggregate checks nothing; ours checks every value and move.
 
-The second part writes to a server: one execution, its nodes driven by threads that share a handle, with and without the
-commands of waiting threads going into one append; and by processes that each have a handle, who conflict.
+The second part writes to a server: one execution, whose nodes are driven by threads that share a handle, with and
+without the commands of waiting threads going into one append, and by processes with one handle each, which conflict.
 """
 
 # The decorated aggregate's parameters are its events' fields.
@@ -39,7 +39,7 @@ OUTPUT = {"status": 200, "body": "ok"}
 
 
 class Decorated(Aggregate):
-    """The execution as an aggregate of the library, as its documentation writes one; parameters become event fields."""
+    """The execution as an aggregate of the library, as in its documentation; parameters become event fields."""
 
     @event("Created")
     def __init__(self, workflow_id: UUID, mode: str) -> None:
@@ -109,7 +109,7 @@ def pure(keep: Callable[[Execution], object]) -> None:
 
 
 class Nowhere:
-    """A store without a database: it encodes what it is given, as the real one does, or forgets it at once."""
+    """A store without a database: it encodes events as the real one does, or forgets them at once."""
 
     retry_seconds = 30.0
 
@@ -147,7 +147,7 @@ def drive(run: ExecutionHandle, nodes: int) -> None:
 
 
 def by_threads(store: runfold.Store, threads: int, nodes: int, batch: int = 100) -> float:
-    """Events a second of one execution whose nodes are driven by threads that share its handle."""
+    """Return events a second of one execution whose nodes are driven by threads that share its handle."""
     run = store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
     before, writer._BATCH = writer._BATCH, batch
     try:
@@ -169,7 +169,7 @@ def process(url: str, execution_id: str, nodes: int, ready: Any, done: Any) -> N
 
 
 def by_processes(url: str, store: runfold.Store, processes: int, nodes: int) -> float:
-    """Events a second of one execution whose nodes are driven by processes with a handle each, who conflict."""
+    """Return events a second of one execution whose nodes are driven by processes with a handle each."""
     run = store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
     spawn = multiprocessing.get_context("spawn")
     ready, done = spawn.Barrier(processes), spawn.Queue()

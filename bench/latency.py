@@ -1,8 +1,8 @@
-"""From the commit of an append to its visible row, with an idle worker: p50 and p99, and against a bare NOTIFY.
+"""Time from the commit of an append to its visible row, with an idle worker: p50 and p99, against a bare NOTIFY.
 
-An append is one NodeScheduled; its row is looked for from the moment the append returned. Between samples the worker
-is left alone long enough to fall asleep. In turns with that, a bare NOTIFY from one session is timed until another
-session has it.
+An append is one NodeScheduled; its row is looked for from the moment at which the append returned. Between samples the
+worker has enough time to fall asleep. In turns with that, a bare NOTIFY from one session is timed until another session
+gets it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LIMIT_MS = 20.0
 
 
 def visible(url: str, samples: int, bell: Callable[[], float]) -> tuple[list[float], list[float]]:
-    """Milliseconds from each append's return to its row, and of the bare notifications between them."""
+    """Return milliseconds from each append's return to its row, and of the bare notifications between them."""
     execution_id = str(uuid4())
     stream_id = f"execution-{execution_id}"
     rows: list[float] = []
@@ -59,7 +59,7 @@ def p99(samples: list[float]) -> float:
 
 
 def ratio(name: str, samples: list[float], of: Callable[[slice], float], *, at_most: float | None = None) -> Ratio:
-    """A figure over all samples; its spread is that of the fifths of the run."""
+    """Return a figure over all samples; its spread is that of the fifths of the run."""
     fifth = len(samples) // 5
     parts = [of(slice(start, start + fifth)) for start in range(0, 5 * fifth, fifth)]
     return Ratio(name, of(slice(None)), min(parts), max(parts), at_most, at_most is not None)

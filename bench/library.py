@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 
 def environment(url: str) -> dict[str, str]:
-    """The library's settings for a database; everything else is its default."""
+    """Return the library's settings for a database; everything else has its default."""
     parts = conninfo_to_dict(url)
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
@@ -28,14 +28,14 @@ def environment(url: str) -> dict[str, str]:
 
 
 def application_recorder(url: str) -> PostgresApplicationRecorder:
-    """The recorder an application of the library gets by default; its tables are made where they are missing."""
+    """Return the recorder that an application of the library gets by default, and create its missing tables."""
     factory = PostgresFactory(Environment("Stored", environment(url)))
     return cast(PostgresApplicationRecorder, factory.application_recorder())
 
 
 @dataclass(frozen=True)
 class Recorded(DomainEvent):
-    """An event of our log as an event of the library: ours in its body, under our position."""
+    """An event of our log as an event of the library: ours in its body, with our position."""
 
     stream_id: str
     type: str
@@ -49,4 +49,4 @@ class Recorded(DomainEvent):
 
 
 class Log(Application[UUID]):
-    """Holds the events the runner is to project."""
+    """Holds the events that the runner projects."""

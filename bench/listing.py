@@ -1,7 +1,7 @@
-"""A list of 1,000,000 executions by keyset: the first page and the 1,000th, for each filter, over 50 ms.
+"""A list of 1,000,000 executions in pages: the first page and the 1,000th, for each filter, compared with 50 ms.
 
-The rows are written into the read table directly, since only reading is measured: 1 in 10 failed, 1 in 50,000 with an
-error text of its own, 100 workflows. A page is `history.executions.list_executions` as the command line calls it.
+The rows are written into the read table directly, since only reading is measured: 1 in 10 failed, 1 in 50,000 with a
+unique error text, 100 workflows. A page is `reading.executions.list_executions` as the command line calls it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LISTS = {
 
 
 def timed(read: Callable[[], list[dict[str, Any]]], rounds: int) -> tuple[list[float], list[dict[str, Any]]]:
-    """Milliseconds of each of the rounds, and the page."""
+    """Return the milliseconds of each round, and the page."""
     spent: list[float] = []
     rows: list[dict[str, Any]] = []
     for _ in range(rounds):

@@ -1,8 +1,8 @@
-"""Memory of the importer and of the worker over a backlog of 1,000,000 events, against a backlog of a tenth of it.
+"""Memory of the importer and of the worker with a backlog of 1,000,000 events, compared with a tenth of it.
 
-Python's figure is the peak resident size of the process; PostgreSQL's the largest anonymous memory (RssAnon) of any
-one of its backends, looked at every 100 ms. Private_* of smaps_rollup would count the pages of shared_buffers that no
-other process has mapped yet, which is most of them when one backend fills them alone.
+Python's figure is the peak resident size of the process; PostgreSQL's is the largest anonymous memory (RssAnon) of any
+one of its backends, read every 100 ms. Private_* of smaps_rollup would count the pages of shared_buffers that no other
+process has mapped yet, which are most of them when one backend fills them alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Peak:
 
 
 def write_log(path: Path, events: int) -> None:
-    """A log whose import appends at least that many events: its traces repeated under new names."""
+    """Write a log whose import appends at least that many events: its traces repeated with new names."""
     if REAL_LOG.exists():
         text = gzip.decompress(REAL_LOG.read_bytes()).decode()
         head, traces = text[: text.index("<trace>")], re.findall(r"<trace>.*?</trace>\n", text, re.DOTALL)
@@ -63,7 +63,7 @@ def write_log(path: Path, events: int) -> None:
 
 
 def watched(url: str, *arguments: str) -> Peak:
-    """Run `runfold` on a database and watch it, and the backends it has, until it ends."""
+    """Run `runfold` on a database, and measure it and its backends until it ends."""
     peak = Peak()
     process = subprocess.Popen(command(url, *arguments), cwd=REPOSITORY, stdout=subprocess.DEVNULL)
     with psycopg.connect(url, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""What a login of its own costs a user's projection, and what a slow one costs everybody else.
+"""The cost of a user projection's login, and the cost of a slow user projection for everybody else.
 
 The same log is folded into the guide's table, cost per workflow and day, three times: by the statements as runfold
 folds its own, by the same statements as a user's file, and by the function in Python. Then appends are timed to their
@@ -40,12 +40,12 @@ NODES = 10
 
 
 def guide(opening: str) -> str:
-    """The guide's block that begins so."""
+    """Return the guide's block that begins with this text."""
     return GUIDE.read_text(encoding="utf-8").split(f"\n{opening}", 1)[1].split("\n```", 1)[0]
 
 
 def fill(url: str, executions: int) -> int:
-    """Executions of ten nodes that cost something; returns the last position."""
+    """Append executions of ten nodes with costs; return the last position."""
     workflows = [uuid4() for _ in range(20)]
     last = 0
     with runfold.connect(url) as store:
@@ -65,7 +65,7 @@ def fill(url: str, executions: int) -> int:
 
 
 def seconds_of_fold(url: str, group: Group, head: int, *, own: bool) -> float:
-    """Fold the whole log into the group's empty table."""
+    """Fold the whole log into the group's empty table, and return the seconds."""
     (projection,) = group.projections
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
@@ -90,7 +90,7 @@ def _drain(projector: Projector, group: Group, head: int) -> float:
 
 
 def visible(url: str, samples: int) -> list[float]:
-    """Milliseconds from each append to its row, beside a worker that runs."""
+    """Return milliseconds from each append to its row, beside a running worker."""
     name = str(uuid4())
     found = []
     with runfold.connect(url) as store, psycopg.connect(url, autocommit=True) as reader:

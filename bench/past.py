@@ -1,8 +1,8 @@
-"""Looking back in the real log: one execution by index, one value's reason, and whole tables, against the whole fold.
+"""The past of the real log: one execution by index, `why` of one value, and whole tables, against the whole fold.
 
-Every side is asked for on a connection of its own, in turns. The whole fold is that of all read tables, as a reader of
-the past makes it that names them all. The log is the real one, all of whose executions are of one workflow, and an
-execution of 10,000 nodes of another. The memory is the server process's own, without what it shares.
+Every side runs on its own connection, in turns. The whole fold is that of all read tables, as a reader of the past
+makes it that names them all. The log is the real one, whose executions are all of one workflow, and an execution of
+10,000 nodes of another. The memory is the private memory of the server process.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def seen(connection: psycopg.Connection[Any], position: int, execution: str) -> 
 
 
 def add_large(url: str) -> str:
-    """An execution of 10,000 nodes; returns its id."""
+    """Append an execution of 10,000 nodes; return its id."""
     workflow, start = uuid4(), 1_700_000_000_000
     with runfold.connect(url) as store:
         store.append(

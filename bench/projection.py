@@ -1,8 +1,8 @@
-"""Folding the real log: against a bare INSERT of the finished rows, and against the eventsourcing library's runner.
+"""Folding the real log, compared with a bare INSERT of the finished rows and with the eventsourcing library's runner.
 
 The log is imported once; each round drains a fresh copy of that database by `runfold worker --once`, then inserts the
 finished rows into identical tables (indexes and foreign keys included), then lets the library's ProjectionRunner fold
-a part of the log, one transaction an event, into identical tables, whose rows must come out the same.
+a part of the log, one transaction for each event, into identical tables, which must get the same rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SAME_ROWS = Path(__file__).with_name("sql") / "same_rows.sql"
 
 
 def seconds_of_worker(url: str) -> float:
-    """The whole process: start, fold everything, end."""
+    """Return the seconds of the whole process: start, fold everything, end."""
     began = perf_counter()
     subprocess.run(command(url, "worker", "--once"), check=True, stdout=subprocess.DEVNULL)
     return perf_counter() - began

@@ -1,9 +1,9 @@
-"""Rebuilding all tables from 1,000,000 events: against the eventsourcing library's runner, and a bare INSERT … SELECT.
+"""Rebuilding all tables from 1,000,000 events, compared with the library's runner and with a bare INSERT … SELECT.
 
-The log is imported once (the real one, or a made-up one) and copied under other names until it is long enough. Each
-round rebuilds tables that were lost whole, then healthy ones, as `runfold projection rebuild --all` does; then inserts
-the finished rows into identical tables, and lets the library's ProjectionRunner fold a part of the log, one event a
-transaction. Memory is the peak of Python's resident size, and of the private memory of all its backends together.
+The log is imported once (the real one, or a generated one) and copied with other names until it is long enough. Each
+round rebuilds tables that were lost completely, then healthy ones, as `runfold projection rebuild --all` does; then
+inserts the finished rows into identical tables, and lets the library's ProjectionRunner fold a part of the log, one
+event a transaction. Memory is the peak of Python's resident size, and of the private memory of all its backends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SQL = Path(__file__).with_name("sql")
 
 
 def make_log(url: str, events: int, folder: Path) -> int:
-    """A log of about so many events, imported and copied; how many it has."""
+    """Make a log of about this many events, imported and copied; return its size."""
     log = folder / "log.xes.gz"
     write_log(log, min(events, IMPORTED))
     run(url, "import", "xes", str(log))
@@ -48,7 +48,7 @@ def make_log(url: str, events: int, folder: Path) -> int:
 
 
 def lose_tables(url: str) -> None:
-    """All tables empty, all checkpoints at the end of the log."""
+    """Empty all tables, and set all checkpoints to the end of the log."""
     with psycopg.connect(url, autocommit=True) as connection:
         names = sql.SQL(", ").join(sql.Identifier(*table.split(".")) for table in tables.READ_TABLES)
         connection.execute(sql.SQL("TRUNCATE {}").format(names))
@@ -56,7 +56,7 @@ def lose_tables(url: str) -> None:
 
 
 def rebuild(url: str, jobs: int) -> dict[str, float]:
-    """The whole command: its seconds, those under the lock, what it wrote, and the peak of its memory in MB."""
+    """Run the whole command; return its seconds, those under the lock, its writes, and the peak of its memory in MB."""
     words = command(url, "projection", "rebuild", "--all", "--jobs", str(jobs), "--json")
     began = time.perf_counter()
     process = subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.PIPE)
@@ -133,7 +133,7 @@ def main() -> None:
 
 
 def fresh(on: Server, url: str) -> str:
-    """A copy of the database, its pages read once."""
+    """Return a copy of the database, whose pages were read once."""
     copy = on.create(template=url)
     with psycopg.connect(copy) as connection:
         number(connection, "SELECT count(*) FROM (SELECT data, metadata FROM runfold.events) AS e")

@@ -1,4 +1,4 @@
-"""Interleaved rounds, medians, and how a bench reports."""
+"""Interleaved rounds, medians, and the report of a bench."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 
 def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Measure the sides in turns (A B A B …), so that what the machine does besides falls on all of them."""
+    """Measure the sides in turns (A B A B …), so that other work of the machine affects all of them."""
     measured: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
@@ -23,7 +23,7 @@ def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
 
 @dataclass(frozen=True)
 class Ratio:
-    """A figure that is promised: a ratio, its spread over the rounds, and what it is expected to be."""
+    """A promised figure: a ratio, its spread over the rounds, and the expected value."""
 
     name: str
     value: float
@@ -34,7 +34,7 @@ class Ratio:
 
     @classmethod
     def of(cls, name: str, over: Sequence[float], under: Sequence[float], *, expected: float | None = None) -> Ratio:
-        """The ratio of two medians; its spread is that of the rounds, one by one."""
+        """Return the ratio of two medians; its spread is that of the single rounds."""
         each = [a / b for a, b in zip(over, under, strict=True)]
         return cls(name, median(over) / median(under), min(each), max(each), expected)
 
@@ -46,7 +46,7 @@ class Ratio:
 
 
 def report(bench: str, ratios: Iterable[Ratio], facts: Mapping[str, Any]) -> None:
-    """One table for people, and one JSON line for scripts."""
+    """Print one table for people, and one JSON line for scripts."""
     ratios = list(ratios)
     table = Table(title=f"bench.{bench}", box=None, pad_edge=False, header_style="bold", title_justify="left")
     for column in ("ratio", "median", "lowest", "highest", "expected", "met"):

@@ -49,7 +49,7 @@ class ReadTables(PostgresTrackingRecorder):
 
 
 class Executions(Projection[ReadTables]):
-    """Folds every event, and knows when the first one came and the last one was committed."""
+    """Folds every event, and keeps the times of the first event and of the last commit."""
 
     name = "executions"
     last = 0
@@ -67,7 +67,7 @@ class Executions(Projection[ReadTables]):
 
 
 def load(url: str, events: int) -> int:
-    """Copy whole streams, about as many events as asked for from the start of the log, into the library; how many."""
+    """Copy whole streams from the start of the log, about this many events, into the library; return their number."""
     app = Log(environment(url))
     batch: list[Any] = []
     count = 0
@@ -102,7 +102,7 @@ def load(url: str, events: int) -> int:
 
 
 def seconds(url: str, events: int) -> float:
-    """From the first event to the commit of the last one, on a database without a run before it."""
+    """Return the seconds from the first event to the commit of the last one, on a database without an earlier run."""
     Executions.last, Executions.began, Executions.done = events, 0.0, Event()
     with ProjectionRunner(
         application_class=Log, projection_class=Executions, view_class=ReadTables, env=environment(url)

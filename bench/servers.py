@@ -1,4 +1,4 @@
-"""The server a bench runs on, its databases, and the command line."""
+"""The server of a bench, its databases, and the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REAL_LOG = REPOSITORY.parent / "shared" / "data" / "bpic2012.xes.gz"
 
 
 def options(description: str | None, *, rounds: int) -> argparse.ArgumentParser:
-    """The options every bench has."""
+    """Return the options of every bench."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--url", help="a superuser's URL of another server; a private one is started without it")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"rounds to take medians of (default {rounds})")
@@ -34,14 +34,14 @@ def options(description: str | None, *, rounds: int) -> argparse.ArgumentParser:
 
 
 class Server:
-    """Makes databases on a server, and drops them again."""
+    """Creates databases on a server, and drops them again."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._made: list[str] = []
 
     def create(self, *, template: str | None = None, migrated: bool = False) -> str:
-        """A new database's URL: empty, migrated, or a copy of another one (its URL), which nobody may be using."""
+        """Return a new database's URL: empty, migrated, or a copy of another one (its URL) that nobody uses."""
         name = f"runfold_bench_{secrets.token_hex(4)}"
         source = _database(template) if template else "template0"
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -68,7 +68,7 @@ class Server:
 
 @contextmanager
 def server(url: str | None) -> Iterator[Server]:
-    """The server at the URL, or a private one with default settings, fsync on, which is removed at the end."""
+    """The server at the URL, or a private one with default settings and fsync, which is removed at the end."""
     if url is not None:
         given = Server(url)
         try:
@@ -86,19 +86,19 @@ def server(url: str | None) -> Iterator[Server]:
 
 
 def number(connection: psycopg.Connection[Any], statement: str) -> int:
-    """The one number that a statement returns."""
+    """Return the one number of a statement."""
     row = connection.execute(statement.encode()).fetchone()
     assert row is not None
     return int(row[0])
 
 
 def command(url: str, *arguments: str) -> list[str]:
-    """The command line of `runfold` on a database."""
+    """Return the command line of `runfold` on a database."""
     return [sys.executable, "-m", "runfold", "--url", url, *arguments]
 
 
 def run(url: str, *arguments: str) -> None:
-    """Run `runfold` on a database, and fail with what it said if it fails."""
+    """Run `runfold` on a database; fail with its output if it fails."""
     done = subprocess.run(command(url, *arguments), check=False, cwd=REPOSITORY, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"runfold {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")

@@ -1,4 +1,4 @@
-"""Tables identical to the read tables, to insert finished rows into."""
+"""Tables identical to the read tables, for a bare insert of finished rows."""
 
 from __future__ import annotations
 

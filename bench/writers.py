@@ -1,4 +1,4 @@
-"""A writer process of the append bench: it appends to streams of its own, on the side it is told to."""
+"""A writer process of the append bench, which appends to new streams on the side that its order names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Appender = Callable[[str, int, int], Any]
 
 
 def body(number: int) -> dict[str, Any]:
-    """What an event says: about 400 bytes of JSON, the same on every side."""
+    """Return the data of an event: about 400 bytes of JSON, the same on every side."""
     return {
         "activation": f"check#{number}",
         "node_id": "check",
@@ -87,7 +87,7 @@ def bare_appender(url: str) -> Appender:
 
 
 def write(url: str, number: int, ready: Barrier, orders: Connection) -> None:
-    """Take orders (side, round, appends, events each) until told None; answer with the times of beginning and end."""
+    """Take orders (side, round, appends, events each) until None comes; answer with the times of beginning and end."""
     sides = {"runfold": runfold_appender(url), "library": library_appender(url), "bare": bare_appender(url)}
     orders.send("ready")
     while (order := orders.recv()) is not None:

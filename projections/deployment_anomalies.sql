@@ -5,8 +5,7 @@
 -- key: position, projection
 -- stream_key: stream_id
 -- reads_before: workflow_deployment_history, trigger_index
--- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed, TriggerRegistered, TriggerActivated,
---   TriggerDeactivated, TriggerFailed, TriggerRemoved, WorkflowDeleted
+-- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed, moves of trigger, TriggerRemoved, WorkflowDeleted
 
 -- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed
 INSERT INTO deployment_anomalies (position, projection, code, stream_id, user_id, detail)
@@ -35,7 +34,7 @@ SELECT e.position, 'workflow_deployment_history', e.code, e.stream_id, e.user_id
 
 -- A trigger's events fall into lives, each ended by a removal, its own or its workflow's. Within a life each event is judged by the
 -- status before it, which is what the event before it moves to: from its first registration on, all apply.
--- events: TriggerRegistered, TriggerActivated, TriggerDeactivated, TriggerFailed, TriggerRemoved, WorkflowDeleted
+-- events: moves of trigger, TriggerRemoved, WorkflowDeleted
 INSERT INTO deployment_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'trigger_index', e.code, e.stream_id, e.user_id,
        CASE e.code WHEN 'illegal_transition' THEN jsonb_build_object('from', e.status, 'to', e.target) ELSE '{}' END

@@ -5,16 +5,11 @@
 -- key: position, projection
 -- stream_key: stream_id
 -- reads_before: workflow_executions, node_executions, workflow_status
--- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
---   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled, NodeScheduled, NodeStarted, NodeAttemptFailed, NodeWaiting, NodeContinued, NodeSucceeded,
---   NodeFailed, NodeSkipped, NodeCanceled, DeploymentStarted, DeploymentCompleted, DeploymentFailed
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment
 
 -- Executions and their pauses. Nearly every stream is plain: its letters, behind the letter of the status that stands, spell a
 -- legal life without pauses. Only the others are walked.
--- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
---   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled
+-- events: moves of execution, ExecutionMetadataSet, moves of pause
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 WITH suspects AS MATERIALIZED (
     SELECT l.stream_id, s.id
@@ -57,8 +52,7 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
 -- Nodes. The life of nearly every activation is plain: scheduled at most once and first, started, succeeded at most once and last,
 -- from a status that lets it begin so. Such lives are told by hashing alone; of the others each event is judged by the status
 -- before it. Where the execution does not stand yet, no node of it can: then nothing is looked up.
--- events: ExecutionCreated, NodeScheduled, NodeStarted, NodeAttemptFailed, NodeWaiting, NodeContinued, NodeSucceeded, NodeFailed,
---   NodeSkipped, NodeCanceled
+-- events: ExecutionCreated, moves of node
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 WITH lives AS MATERIALIZED (
     -- The creation of an execution has no activation: a life of its own, which says from where on its nodes can be.
@@ -107,7 +101,7 @@ SELECT e.position, 'node_executions',
  WHERE e.missing OR runfold.node_has_ended(e.ended_with) OR NOT runfold.node_move_is_legal(e.status, e.target);
 
 -- Deployments of a workflow: each event is judged by the status that the one before it moved the workflow to.
--- events: DeploymentStarted, DeploymentCompleted, DeploymentFailed
+-- events: moves of deployment
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'workflow_status', 'illegal_transition', e.stream_id, e.user_id,
        jsonb_build_object('from', e.status, 'to', e.target)

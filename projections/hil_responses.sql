@@ -5,7 +5,7 @@
 -- key: id
 -- cross_stream: true
 -- reads: human_interactions
--- events: ResponseReceived, ResponseMatched, ResponseFilteredOut, ResponseErrored, ResponseReopened, WorkflowDeleted
+-- events: moves of response, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- The first ResponseReceived makes the row. After it every event applies, until a match ends it. What is matched must stand before

@@ -4,8 +4,7 @@
 -- table: public.human_interactions
 -- key: id
 -- stream_key: id
--- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
---   InteractionFailed, InteractionReopened, InteractionCanceled, WorkflowDeleted
+-- events: moves of interaction, InteractionNotified, InteractionReminderSent, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over what stands.

@@ -5,13 +5,10 @@
 -- key: position, projection
 -- cross_stream: true
 -- reads_before: human_interactions, hil_responses
--- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
---   InteractionFailed, InteractionReopened, InteractionCanceled, ResponseReceived, ResponseMatched, ResponseFilteredOut,
---   ResponseErrored, ResponseReopened
+-- events: moves of interaction, InteractionNotified, InteractionReminderSent, moves of response
 
 -- Each event is judged by the status before it: the target of the last event that had one, behind the one that stands.
--- events: InteractionRequested, InteractionNotified, InteractionReminderSent, InteractionResponded, InteractionTimedOut,
---   InteractionFailed, InteractionReopened, InteractionCanceled
+-- events: moves of interaction, InteractionNotified, InteractionReminderSent
 INSERT INTO interaction_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'human_interactions', e.code, e.stream_id, e.user_id,
        CASE e.code WHEN 'after_end' THEN jsonb_build_object('status', e.ended_with)
@@ -45,7 +42,7 @@ SELECT e.position, 'human_interactions', e.code, e.stream_id, e.user_id,
  WHERE e.code IS NOT NULL;
 
 -- What a match names is looked for where it stood before the batch, and among the batch's own requests.
--- events: InteractionRequested, ResponseReceived, ResponseMatched, ResponseFilteredOut, ResponseErrored, ResponseReopened
+-- events: InteractionRequested, moves of response
 INSERT INTO interaction_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
        CASE e.code WHEN 'after_end' THEN '{"status": "matched"}'

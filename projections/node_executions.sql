@@ -5,8 +5,7 @@
 -- key: id
 -- stream_key: execution_id
 -- reads: workflow_executions
--- events: NodeScheduled, NodeStarted, NodeAttemptFailed, NodeWaiting, NodeContinued, NodeSucceeded, NodeFailed, NodeSkipped,
---   NodeCanceled, WorkflowDeleted
+-- events: moves of node, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- Every event moves its activation to one status, whatever the status before, until one of them ends it. So the row is what

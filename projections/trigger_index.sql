@@ -4,7 +4,7 @@
 -- table: public.trigger_index
 -- key: id
 -- stream_key: workflow_id
--- events: TriggerRegistered, TriggerActivated, TriggerDeactivated, TriggerFailed, TriggerRemoved, WorkflowDeleted
+-- events: moves of trigger, TriggerRemoved, WorkflowDeleted
 
 -- What was removed in this batch goes first, each trigger by itself or all with their workflow. Both are events of the trigger's own
 -- stream, so no barrier is needed.

@@ -5,8 +5,7 @@
 -- key: id
 -- stream_key: execution_id
 -- reads: workflow_executions
--- events: PauseOpened, PauseResumed, PauseTimedOut, PauseCanceled, ExecutionSucceeded, ExecutionFailed, ExecutionCanceled,
---   ExecutionTimedOut, ExecutionDeclaredLost, WorkflowDeleted
+-- events: moves of pause, ends of execution, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- A name is used once. A pause ends by its first closing event, or with its execution: the row of the execution says where

@@ -4,9 +4,7 @@
 -- table: public.workflow_executions
 -- key: id
 -- stream_key: execution_id
--- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
---   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled, WorkflowDeleted
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- Status, pauses and the end depend on the order of the events: one walk a stream, from the row that stands. The columns of

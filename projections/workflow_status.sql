@@ -5,17 +5,13 @@
 -- key: workflow_id
 -- cross_stream: true
 -- reads: workflow_executions
--- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
---   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled, DeploymentStarted, DeploymentCompleted, DeploymentFailed, WorkflowDeleted
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- The latest execution is the one with the greatest (start or else creation time, execution_id), not the last to arrive.
 -- Candidates are the batch's executions and the one that stands; only when the standing one moved back in time, as a start
 -- before its creation does, must all of the workflow's executions be looked at.
--- events: ExecutionCreated, ExecutionStarted, ExecutionPaused, ExecutionResumed, ExecutionSucceeded, ExecutionFailed,
---   ExecutionCanceled, ExecutionTimedOut, ExecutionDeclaredLost, ExecutionMetadataSet, PauseOpened, PauseResumed,
---   PauseTimedOut, PauseCanceled
+-- events: moves of execution, ExecutionMetadataSet, moves of pause
 MERGE INTO workflow_status AS t
 USING (
     WITH touched AS (
@@ -58,7 +54,7 @@ USING (
       VALUES (f.workflow_id, f.user_id, f.execution_id, f.status, f.time, f.last_event_position, f.updated_at);
 
 -- The workflow's deployment moves by the last of its events, whatever the history makes of them.
--- events: DeploymentStarted, DeploymentCompleted, DeploymentFailed
+-- events: moves of deployment
 MERGE INTO workflow_status AS t
 USING (
     SELECT substr(b.stream_id, 12)::uuid AS workflow_id,

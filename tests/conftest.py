@@ -1,4 +1,4 @@
-"""What all tests share: servers and databases, one family of fixtures a file in `tests/fixtures/`."""
+"""The fixtures of all tests: servers and databases, one family in each file of `tests/fixtures/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Factories: events, appends and streams for tests of the log, each with ids of its own."""
+"""Factories: events, appends and streams for tests of the log, each with new ids."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ EVENT_TYPE = "ThingHappened"
 
 
 def line(message: str = "a line", **envelope: Any) -> NewEvent:
-    """An event of the vocabulary that every `log-` stream takes."""
+    """Return an event of the vocabulary that every `log-` stream takes."""
     return NewEvent.of(LogAppended(level="INFO", event_type="workflow_progress", message=message), **envelope)
 
 
 def lines(count: int, **envelope: Any) -> list[NewEvent]:
-    """So many of them, numbered."""
+    """Return this many of them, numbered."""
     return [line(f"line {n}", **envelope) for n in range(1, count + 1)]
 
 
 def happening(event_type: str = EVENT_TYPE, **changes: Any) -> NewEvent:
-    """An event of the tests' own category."""
+    """Return an event of the tests' category."""
     return NewEvent(**{"type": event_type, "data": {"n": 1}} | changes)
 
 
 def opaque(payload: bytes, event_type: str = EVENT_TYPE) -> NewEvent:
-    """An event of the tests' own category that carries bytes."""
+    """Return an event of the tests' category that carries bytes."""
     return NewEvent(type=event_type, payload=payload)
 
 
 def a_stream(category: str = "log") -> str:
-    """A stream that nobody has used."""
+    """Return a new stream id."""
     return f"{category}-{uuid4()}"
 
 
@@ -46,11 +46,11 @@ def streams(count: int, category: str = "log") -> list[str]:
 
 
 def append(stream_id: str | None = None, events: int | Iterable[NewEvent] = 1, **changes: Any) -> Append:
-    """An append of so many lines, or of these events."""
+    """Return an append of this many lines, or of these events."""
     made = lines(events) if isinstance(events, int) else list(events)
     return Append(stream_id=stream_id or a_stream(), events=made, **changes)
 
 
 def call(*appends: Append) -> str:
-    """The text that `runfold.append_events` takes."""
+    """Return the text that `runfold.append_events` takes."""
     return encode_appends(appends)

@@ -65,7 +65,7 @@ def _may_import(floor: int) -> str:
 
 
 def table() -> str:
-    """The rooms as a table of Markdown, highest floor first."""
+    """Return the rooms as a table of Markdown, highest floor first."""
     rows = [
         f"| {number} | `{room}` | {promise} | {_may_import(number)} |"
         for number, rooms in reversed(list(enumerate(FLOORS, 1)))
@@ -75,7 +75,7 @@ def table() -> str:
 
 
 def with_table(page: str) -> str:
-    """The page with the present table between its markers; raises ValueError where it has no markers."""
+    """Return the page with the present table between its markers; raises ValueError if it has no markers."""
     made, count = _MARKED.subn(lambda _: table(), page)
     if count != 1:
         raise ValueError(f"the markers of the rooms are in the page {count} times, not once")
@@ -83,7 +83,7 @@ def with_table(page: str) -> str:
 
 
 def main() -> None:
-    """Write the table into ARCHITECTURE.md, or fail when it is stale."""
+    """Write the table into ARCHITECTURE.md, or fail if it is stale."""
     parser = argparse.ArgumentParser(prog="python -m tests.rooms", description=main.__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", action="store_true", help="write the table")

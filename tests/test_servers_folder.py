@@ -18,7 +18,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(autouse=True)
 def another_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another folder in place of the system's: what this test clears is its own."""
+    """Another folder instead of the system's, so that this test removes only its own files."""
     monkeypatch.setattr(memory, "MEMORY", tmp_path)
 
 

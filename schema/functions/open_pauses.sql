@@ -11,8 +11,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
          WHERE s.stream_id = 'execution-' || $1
-           AND e.type IN ('PauseOpened', 'PauseResumed', 'PauseTimedOut', 'PauseCanceled', 'ExecutionSucceeded', 'ExecutionFailed',
-                          'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+           AND (e.type = 'PauseOpened' OR runfold.closes_pause(e.type) OR runfold.ends_execution(e.type))
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
     ), opened AS (
         SELECT DISTINCT ON (h.pause) h.* FROM happened h WHERE h.type = 'PauseOpened' ORDER BY h.pause, h.position
@@ -21,6 +20,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            runfold.timeout_action(o.data -> 'resume_conditions')
       FROM opened o
      WHERE NOT EXISTS (SELECT FROM happened c
-                        WHERE c.type LIKE 'Execution%'
-                           OR (c.type <> 'PauseOpened' AND c.pause = o.pause AND c.position > o.position))
+                        WHERE runfold.ends_execution(c.type)
+                           OR (runfold.closes_pause(c.type) AND c.pause = o.pause AND c.position > o.position))
 $$;

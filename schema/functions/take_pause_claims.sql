@@ -30,11 +30,10 @@ BEGIN
                         'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
                 END IF;
             END IF;
-        ELSIF happened.type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled') THEN
+        ELSIF runfold.closes_pause(happened.type) THEN
             DELETE FROM runfold.claims c
              WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id AND c.name = happened.pause;
-        ELSIF happened.type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut',
-                                'ExecutionDeclaredLost') THEN
+        ELSIF runfold.ends_execution(happened.type) THEN
             DELETE FROM runfold.claims c WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id;
         END IF;
     END LOOP;

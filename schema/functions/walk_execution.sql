@@ -70,20 +70,12 @@ BEGIN
                                                     jsonb_build_object('status', s.status));
                 CONTINUE;
             END IF;
-            target := CASE type
-                      WHEN 'ExecutionStarted' THEN 'RUNNING'
-                      WHEN 'ExecutionResumed' THEN 'RUNNING'
-                      WHEN 'ExecutionPaused' THEN 'PAUSED'
-                      WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
-                      WHEN 'ExecutionFailed' THEN 'ERROR'
-                      WHEN 'ExecutionCanceled' THEN 'CANCELED'
-                      WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
-                      WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END;
+            target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
                 s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
                                                     jsonb_build_object('from', s.status, 'to', target));
             END IF;
-            IF target IN ('RUNNING', 'PAUSED') THEN
+            IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
                     s.start_time := coalesce(s.start_time, (data ->> 'start_time')::bigint);
                 ELSE

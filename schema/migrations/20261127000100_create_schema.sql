@@ -368,8 +368,10 @@ CREATE TABLE public.workflow_executions (
     updated_at timestamptz NOT NULL,
     CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
+    -- words: execution
     CONSTRAINT valid_execution_status CHECK (
-        status IN ('NEW', 'RUNNING', 'SUCCESS', 'ERROR', 'CANCELED', 'PAUSED', 'WAITING_FOR_HUMAN', 'TIMEOUT')),
+        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
+    -- words: Mode
     CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
 ) WITH (fillfactor = 90);
 -- Lists without a filter, by keyset.
@@ -419,8 +421,9 @@ CREATE TABLE public.node_executions (
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
     CONSTRAINT node_executions_execution_id_fkey FOREIGN KEY (execution_id)
         REFERENCES public.workflow_executions (execution_id) ON DELETE CASCADE,
+    -- words: node
     CONSTRAINT valid_node_status CHECK (
-        status IN ('PENDING', 'RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED', 'WAITING_INPUT', 'RETRYING'))
+        status IN ('PENDING', 'RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'))
 ) WITH (fillfactor = 90);
 CREATE INDEX idx_node_executions_execution_id ON public.node_executions (execution_id, start_time);
 CREATE INDEX idx_node_executions_node_id ON public.node_executions (node_id);
@@ -502,9 +505,13 @@ CREATE TABLE public.human_interactions (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT human_interactions_pkey PRIMARY KEY (id),
+    -- words: InteractionType
     CONSTRAINT valid_interaction_type CHECK (interaction_type IN ('approval', 'input', 'selection', 'review')),
+    -- words: Channel
     CONSTRAINT valid_channel_type CHECK (channel_type IN ('slack', 'email', 'webhook', 'in_app')),
-    CONSTRAINT valid_status CHECK (status IN ('pending', 'responded', 'timeout', 'error', 'cancelled')),
+    -- words: interaction
+    CONSTRAINT valid_status CHECK (status IN ('pending', 'error', 'responded', 'timeout', 'cancelled')),
+    -- words: InteractionPriority
     CONSTRAINT valid_priority CHECK (priority IN ('low', 'normal', 'high', 'critical'))
 );
 CREATE INDEX idx_human_interactions_workflow ON public.human_interactions (workflow_id);
@@ -546,8 +553,10 @@ CREATE TABLE public.hil_responses (
     -- go itself, so the rows are the same where the key does not stand.
     CONSTRAINT hil_responses_matched_interaction_id_fkey FOREIGN KEY (matched_interaction_id)
         REFERENCES public.human_interactions (id) ON DELETE SET NULL,
+    -- words: Channel
     CONSTRAINT valid_source_channel CHECK (source_channel IN ('slack', 'email', 'webhook', 'in_app')),
-    CONSTRAINT valid_processing_status CHECK (status IN ('unprocessed', 'matched', 'filtered_out', 'error')),
+    -- words: response
+    CONSTRAINT valid_processing_status CHECK (status IN ('unprocessed', 'error', 'filtered_out', 'matched')),
     CONSTRAINT relevance_is_zero_to_one CHECK (ai_relevance_score BETWEEN 0 AND 1)
 );
 CREATE INDEX idx_hil_responses_workflow ON public.hil_responses (workflow_id);
@@ -981,8 +990,11 @@ CREATE TABLE public.trigger_index (
     updated_at timestamptz NOT NULL,
     CONSTRAINT trigger_index_pkey PRIMARY KEY (id),
     CONSTRAINT valid_trigger_type CHECK (trigger_type IN ('TRIGGER')),
-    CONSTRAINT valid_trigger_subtype CHECK (trigger_subtype IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')),
-    CONSTRAINT valid_deployment_status CHECK (deployment_status IN ('active', 'inactive', 'pending', 'failed')),
+    -- words: TriggerSubtype
+    CONSTRAINT valid_trigger_subtype CHECK (
+        trigger_subtype IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')),
+    -- words: trigger
+    CONSTRAINT valid_deployment_status CHECK (deployment_status IN ('pending', 'active', 'inactive', 'failed')),
     CONSTRAINT active_is_a_status CHECK (is_active = (deployment_status = 'active'))
 );
 CREATE INDEX idx_trigger_index_type ON public.trigger_index (trigger_subtype);
@@ -1045,10 +1057,12 @@ CREATE TABLE public.workflow_deployment_history (
     CONSTRAINT valid_deployment_action CHECK (
         deployment_action IN ('DEPLOY', 'UNDEPLOY', 'UPDATE', 'ROLLBACK', 'DEPLOY_STARTED', 'DEPLOY_COMPLETED', 'DEPLOY_FAILED',
                               'UNDEPLOY_STARTED', 'UNDEPLOY_COMPLETED', 'UNDEPLOY_FAILED')),
+    -- words: deployment
     CONSTRAINT valid_from_status CHECK (
-        from_status IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')),
+        from_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: deployment
     CONSTRAINT valid_to_status CHECK (
-        to_status IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED'))
+        to_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING'))
 );
 CREATE INDEX idx_deployment_history_workflow_id ON public.workflow_deployment_history (workflow_id, started_at DESC);
 CREATE INDEX idx_deployment_history_action ON public.workflow_deployment_history (deployment_action);
@@ -1091,10 +1105,13 @@ CREATE TABLE public.workflow_execution_logs (
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT workflow_execution_logs_pkey PRIMARY KEY (created_at, id),
+    -- words: LogCategory
     CONSTRAINT valid_log_category CHECK (log_category IN ('TECHNICAL', 'BUSINESS')),
+    -- words: LogEventType
     CONSTRAINT valid_event_type CHECK (
         event_type IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input',
-                       'step_output', 'step_completed', 'step_error', 'separator')),
+        'step_output', 'step_completed', 'step_error', 'separator')),
+    -- words: LogLevel
     CONSTRAINT valid_log_level CHECK (level IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')),
     CONSTRAINT progress_is_a_percentage CHECK (progress_percentage BETWEEN 0 AND 100),
     CONSTRAINT display_priority_is_one_to_ten CHECK (display_priority BETWEEN 1 AND 10)
@@ -1132,7 +1149,9 @@ CREATE TABLE public.workflow_execution_pauses (
     CONSTRAINT workflow_execution_pauses_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_execution_pauses_execution_id_fkey FOREIGN KEY (execution_id)
         REFERENCES public.workflow_executions (id) ON DELETE CASCADE,
+    -- words: PauseReason
     CONSTRAINT valid_pause_reason CHECK (pause_reason IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')),
+    -- words: pause
     CONSTRAINT valid_pause_status CHECK (status IN ('active', 'resumed', 'timeout', 'cancelled'))
 );
 CREATE INDEX idx_workflow_execution_pauses_execution ON public.workflow_execution_pauses (execution_id);
@@ -1420,7 +1439,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
-    ('nul_character', '{at} contains the character U+0000', 'PostgreSQL can not store it: remove or encode it.'),
+    ('nul_character', '{at} contains the character U+0000', 'PostgreSQL cannot store it: remove or encode it.'),
     ('lone_surrogate', '{at} contains half of a surrogate pair', 'Send whole characters only.'),
     ('not_finite', '{at} is {found}, which JSON has no number for', 'Send null or a string instead.'),
     ('integer_too_large', '{at} is an integer beyond 64 bits', 'Send it as a string.'),
@@ -1463,22 +1482,22 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
-    ('stream_unavailable', 'RF003', 'stream_unavailable', 'the stream {stream_id} can not be used by this tenant', 'choose another stream id: each stream has one tenant'),
-    ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'give another command its own command_id'),
-    ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are stored already, others are new', 'send a call again exactly as it was, and give new events new ids'),
-    ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is stored already with another body, place or stream', 'send a call again exactly as it was, and give new events new ids'),
-    ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in its own stream first, or choose another key'),
+    ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
+    ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
+    ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
+    ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
+    ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
-    ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head can not be read under {isolation}', 'use READ COMMITTED: with one snapshot for head and events, events would be skipped'),
+    ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head cannot be read under {isolation}', 'use READ COMMITTED, because one snapshot for head and events would skip events'),
     ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
     ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),
-    ('discard_immutable', 'RF008', 'log_immutable', 'what was discarded is on record for ever: {operation} on runfold.discarded_events is refused', 'append an event that says what the discarded one should have said'),
-    ('batch_not_settled', 'RF013', 'projection_escaped', 'a projection of the group {group_name} ended its transaction before the checkpoint moved', 'a projection neither commits nor rolls back'),
-    ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has begun a batch already', NULL),
-    ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has begun no batch of the group {group_name}', 'a projection neither commits nor rolls back'),
-    ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: go on from its max_tracking_id'),
-    ('category_taken', 'RF015', 'category_taken', 'the category {category} belongs to {holder} already', 'give the application another name'),
-    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'was an older log restored? read from a position that it holds, or what is appended up to there is passed by');
+    ('discard_immutable', 'RF008', 'log_immutable', 'discarded events are recorded for ever: {operation} on runfold.discarded_events is refused', 'append an event that says what the discarded one should have said'),
+    ('batch_not_settled', 'RF013', 'projection_escaped', 'a projection of the group {group_name} ended its transaction before the checkpoint moved', 'remove COMMIT and ROLLBACK from the projection'),
+    ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has already begun a batch', 'begin only one batch in a transaction'),
+    ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has not begun a batch of the group {group_name}', 'remove COMMIT and ROLLBACK from the projection'),
+    ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: continue after its max_tracking_id'),
+    ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events');
 
 CREATE FUNCTION runfold.log_end() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1711,6 +1730,24 @@ COMMENT ON FUNCTION runfold.take_claims IS
     'Releases and takes the claims of a call.';
 REVOKE ALL ON FUNCTION runfold.take_claims FROM PUBLIC;
 
+CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled')
+$$;
+COMMENT ON FUNCTION runfold.closes_pause IS
+    'Whether an event of this type closes its pause.';
+REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.ends_execution IS
+    'Whether an event of this type ends its execution.';
+REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.take_pause_claims(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1736,11 +1773,10 @@ BEGIN
                         'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
                 END IF;
             END IF;
-        ELSIF happened.type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled') THEN
+        ELSIF runfold.closes_pause(happened.type) THEN
             DELETE FROM runfold.claims c
              WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id AND c.name = happened.pause;
-        ELSIF happened.type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut',
-                                'ExecutionDeclaredLost') THEN
+        ELSIF runfold.ends_execution(happened.type) THEN
             DELETE FROM runfold.claims c WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id;
         END IF;
     END LOOP;
@@ -3281,7 +3317,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
 $$;
 COMMENT ON FUNCTION runfold.interaction_has_ended IS
-    'Whether an interaction of this status has ended.';
+    'Whether an interaction of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -3291,12 +3327,12 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            WHEN 'InteractionRequested' THEN 'pending'
            WHEN 'InteractionResponded' THEN 'responded'
            WHEN 'InteractionTimedOut' THEN 'timeout'
-           WHEN 'InteractionCanceled' THEN 'cancelled'
            WHEN 'InteractionFailed' THEN 'error'
-           WHEN 'InteractionReopened' THEN 'pending' END
+           WHEN 'InteractionReopened' THEN 'pending'
+           WHEN 'InteractionCanceled' THEN 'cancelled' END
 $$;
 COMMENT ON FUNCTION runfold.interaction_target IS
-    'The status an event moves its interaction to; NULL where it moves nothing.';
+    'The status that an event of this type moves an interaction to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -3375,8 +3411,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
           FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
          WHERE s.stream_id = 'execution-' || $1
-           AND e.type IN ('PauseOpened', 'PauseResumed', 'PauseTimedOut', 'PauseCanceled', 'ExecutionSucceeded', 'ExecutionFailed',
-                          'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+           AND (e.type = 'PauseOpened' OR runfold.closes_pause(e.type) OR runfold.ends_execution(e.type))
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
     ), opened AS (
         SELECT DISTINCT ON (h.pause) h.* FROM happened h WHERE h.type = 'PauseOpened' ORDER BY h.pause, h.position
@@ -3385,8 +3420,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            runfold.timeout_action(o.data -> 'resume_conditions')
       FROM opened o
      WHERE NOT EXISTS (SELECT FROM happened c
-                        WHERE c.type LIKE 'Execution%'
-                           OR (c.type <> 'PauseOpened' AND c.pause = o.pause AND c.position > o.position))
+                        WHERE runfold.ends_execution(c.type)
+                           OR (runfold.closes_pause(c.type) AND c.pause = o.pause AND c.position > o.position))
 $$;
 COMMENT ON FUNCTION runfold.open_pauses IS
     'The pauses of an execution that are open now, as the log says.';
@@ -3999,7 +4034,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
          WHERE s.stream_id = 'execution-' || $1
-           AND e.type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+           AND runfold.ends_execution(e.type)
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
 $$;
 COMMENT ON FUNCTION runfold.has_ended IS
@@ -4327,158 +4362,6 @@ COMMENT ON FUNCTION runfold.last_opaque_position IS
     'The position of an application''s last event up to the safe head; null without one.';
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE status
-           WHEN 'IDLE' THEN target IN ('DEPLOYING')
-           WHEN 'UNDEPLOYED' THEN target IN ('DEPLOYING')
-           WHEN 'DEPLOYMENT_FAILED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
-           WHEN 'DEPLOYING' THEN target IN ('DEPLOYED', 'DEPLOYMENT_FAILED')
-           WHEN 'DEPLOYED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
-           WHEN 'UNDEPLOYING' THEN target IN ('UNDEPLOYED', 'DEPLOYMENT_FAILED')
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.deployment_move_is_legal IS
-    'Whether the vocabulary lets a workflow''s deployment move so.';
-REVOKE ALL ON FUNCTION runfold.deployment_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE status
-           WHEN 'NEW' THEN target IN ('RUNNING', 'CANCELED', 'ERROR')
-           WHEN 'RUNNING' THEN target IN ('SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT', 'PAUSED', 'WAITING_FOR_HUMAN')
-           WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'CANCELED', 'TIMEOUT', 'ERROR')
-           WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'CANCELED', 'TIMEOUT', 'ERROR')
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.execution_move_is_legal IS
-    'Whether the vocabulary lets an execution move so.';
-REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE status
-           WHEN 'pending' THEN target IN ('responded', 'timeout', 'error', 'cancelled')
-           WHEN 'error' THEN target IN ('pending')
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.interaction_move_is_legal IS
-    'Whether the vocabulary lets an interaction move so.';
-REVOKE ALL ON FUNCTION runfold.interaction_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'), false)
-$$;
-COMMENT ON FUNCTION runfold.node_has_ended IS
-    'Whether a node of this status has ended; a node without one has not.';
-REVOKE ALL ON FUNCTION runfold.node_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE coalesce(status, 'none')
-           WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
-           WHEN 'PENDING' THEN target IN ('RUNNING', 'SKIPPED', 'CANCELED', 'SUCCESS')
-           WHEN 'RUNNING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'RETRYING', 'WAITING_INPUT', 'CANCELED')
-           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
-           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.node_move_is_legal IS
-    'Whether the vocabulary lets a node move so.';
-REVOKE ALL ON FUNCTION runfold.node_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.node_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'NodeSucceeded' THEN 'SUCCESS'
-           WHEN 'NodeStarted' THEN 'RUNNING'
-           WHEN 'NodeScheduled' THEN 'PENDING'
-           WHEN 'NodeAttemptFailed' THEN 'RETRYING'
-           WHEN 'NodeFailed' THEN 'ERROR'
-           WHEN 'NodeWaiting' THEN 'WAITING_INPUT'
-           WHEN 'NodeContinued' THEN 'RUNNING'
-           WHEN 'NodeSkipped' THEN 'SKIPPED'
-           WHEN 'NodeCanceled' THEN 'CANCELED' END
-$$;
-COMMENT ON FUNCTION runfold.node_target IS
-    'The status an event moves its node to.';
-REVOKE ALL ON FUNCTION runfold.node_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.pause_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'PauseOpened' THEN 'active'
-           WHEN 'PauseResumed' THEN 'resumed'
-           WHEN 'PauseTimedOut' THEN 'timeout'
-           WHEN 'PauseCanceled' THEN 'cancelled' END
-$$;
-COMMENT ON FUNCTION runfold.pause_target IS
-    'The status an event moves its pause to.';
-REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE status
-           WHEN 'unprocessed' THEN target IN ('matched', 'filtered_out', 'error')
-           WHEN 'error' THEN target IN ('unprocessed')
-           WHEN 'filtered_out' THEN target IN ('unprocessed')
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.response_move_is_legal IS
-    'Whether the vocabulary lets a response move so.';
-REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.response_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'ResponseReceived' THEN 'unprocessed'
-           WHEN 'ResponseMatched' THEN 'matched'
-           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
-           WHEN 'ResponseErrored' THEN 'error'
-           WHEN 'ResponseReopened' THEN 'unprocessed' END
-$$;
-COMMENT ON FUNCTION runfold.response_target IS
-    'The status an event moves its response to.';
-REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE coalesce(status, 'none')
-           WHEN 'none' THEN target IN ('pending')
-           WHEN 'pending' THEN target IN ('active', 'failed')
-           WHEN 'active' THEN target IN ('inactive')
-           WHEN 'inactive' THEN target IN ('active')
-           WHEN 'failed' THEN target IN ('pending')
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.trigger_move_is_legal IS
-    'Whether the vocabulary lets a trigger move so.';
-REVOKE ALL ON FUNCTION runfold.trigger_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'TriggerRegistered' THEN 'pending'
-           WHEN 'TriggerActivated' THEN 'active'
-           WHEN 'TriggerDeactivated' THEN 'inactive'
-           WHEN 'TriggerFailed' THEN 'failed' END
-$$;
-COMMENT ON FUNCTION runfold.trigger_target IS
-    'The status an event moves its trigger to.';
-REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
@@ -4915,6 +4798,60 @@ COMMENT ON FUNCTION runfold.value_of IS
 REVOKE ALL ON FUNCTION runfold.value_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
+CREATE FUNCTION runfold.execution_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'), false)
+$$;
+COMMENT ON FUNCTION runfold.execution_has_ended IS
+    'Whether an execution of this status has ended; without a status it has not.';
+REVOKE ALL ON FUNCTION runfold.execution_has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')
+           WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'ERROR', 'CANCELED', 'TIMEOUT')
+           WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'ERROR', 'CANCELED', 'TIMEOUT')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.execution_move_is_legal IS
+    'Whether the vocabulary lets an execution move so.';
+REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.execution_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ExecutionCreated' THEN 'NEW'
+           WHEN 'ExecutionStarted' THEN 'RUNNING'
+           WHEN 'ExecutionPaused' THEN 'PAUSED'
+           WHEN 'ExecutionResumed' THEN 'RUNNING'
+           WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
+           WHEN 'ExecutionFailed' THEN 'ERROR'
+           WHEN 'ExecutionCanceled' THEN 'CANCELED'
+           WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
+           WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END
+$$;
+COMMENT ON FUNCTION runfold.execution_target IS
+    'The status that an event of this type moves an execution to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.pause_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'PauseOpened' THEN 'active'
+           WHEN 'PauseResumed' THEN 'resumed'
+           WHEN 'PauseTimedOut' THEN 'timeout'
+           WHEN 'PauseCanceled' THEN 'cancelled' END
+$$;
+COMMENT ON FUNCTION runfold.pause_target IS
+    'The status that an event of this type moves a pause to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.walk_execution(stands runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -4981,20 +4918,12 @@ BEGIN
                                                     jsonb_build_object('status', s.status));
                 CONTINUE;
             END IF;
-            target := CASE type
-                      WHEN 'ExecutionStarted' THEN 'RUNNING'
-                      WHEN 'ExecutionResumed' THEN 'RUNNING'
-                      WHEN 'ExecutionPaused' THEN 'PAUSED'
-                      WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
-                      WHEN 'ExecutionFailed' THEN 'ERROR'
-                      WHEN 'ExecutionCanceled' THEN 'CANCELED'
-                      WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
-                      WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END;
+            target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
                 s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
                                                     jsonb_build_object('from', s.status, 'to', target));
             END IF;
-            IF target IN ('RUNNING', 'PAUSED') THEN
+            IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
                     s.start_time := coalesce(s.start_time, (data ->> 'start_time')::bigint);
                 ELSE
@@ -5032,6 +4961,131 @@ COMMENT ON FUNCTION runfold.walk_execution IS
     'The state of an execution after some more of its events.';
 REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'IDLE' THEN target IN ('DEPLOYING')
+           WHEN 'UNDEPLOYED' THEN target IN ('DEPLOYING')
+           WHEN 'DEPLOYMENT_FAILED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
+           WHEN 'DEPLOYING' THEN target IN ('DEPLOYMENT_FAILED', 'DEPLOYED')
+           WHEN 'DEPLOYED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
+           WHEN 'UNDEPLOYING' THEN target IN ('UNDEPLOYED', 'DEPLOYMENT_FAILED')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.deployment_move_is_legal IS
+    'Whether the vocabulary lets a workflow''s deployment move so.';
+REVOKE ALL ON FUNCTION runfold.deployment_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'pending' THEN target IN ('error', 'responded', 'timeout', 'cancelled')
+           WHEN 'error' THEN target IN ('pending')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.interaction_move_is_legal IS
+    'Whether the vocabulary lets an interaction move so.';
+REVOKE ALL ON FUNCTION runfold.interaction_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'), false)
+$$;
+COMMENT ON FUNCTION runfold.node_has_ended IS
+    'Whether a node of this status has ended; without a status it has not.';
+REVOKE ALL ON FUNCTION runfold.node_has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE coalesce(status, 'none')
+           WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'SKIPPED', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.node_move_is_legal IS
+    'Whether the vocabulary lets a node move so.';
+REVOKE ALL ON FUNCTION runfold.node_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.node_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'NodeStarted' THEN 'RUNNING'
+           WHEN 'NodeSucceeded' THEN 'SUCCESS'
+           WHEN 'NodeScheduled' THEN 'PENDING'
+           WHEN 'NodeAttemptFailed' THEN 'RETRYING'
+           WHEN 'NodeWaiting' THEN 'WAITING_INPUT'
+           WHEN 'NodeContinued' THEN 'RUNNING'
+           WHEN 'NodeFailed' THEN 'ERROR'
+           WHEN 'NodeSkipped' THEN 'SKIPPED'
+           WHEN 'NodeCanceled' THEN 'CANCELED' END
+$$;
+COMMENT ON FUNCTION runfold.node_target IS
+    'The status that an event of this type moves a node to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.node_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE status
+           WHEN 'unprocessed' THEN target IN ('error', 'filtered_out', 'matched')
+           WHEN 'error' THEN target IN ('unprocessed')
+           WHEN 'filtered_out' THEN target IN ('unprocessed')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.response_move_is_legal IS
+    'Whether the vocabulary lets a response move so.';
+REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.response_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ResponseReceived' THEN 'unprocessed'
+           WHEN 'ResponseMatched' THEN 'matched'
+           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
+           WHEN 'ResponseErrored' THEN 'error'
+           WHEN 'ResponseReopened' THEN 'unprocessed' END
+$$;
+COMMENT ON FUNCTION runfold.response_target IS
+    'The status that an event of this type moves a response to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE coalesce(status, 'none')
+           WHEN 'none' THEN target IN ('pending')
+           WHEN 'pending' THEN target IN ('active', 'failed')
+           WHEN 'active' THEN target IN ('inactive')
+           WHEN 'inactive' THEN target IN ('active')
+           WHEN 'failed' THEN target IN ('pending')
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.trigger_move_is_legal IS
+    'Whether the vocabulary lets a trigger move so.';
+REVOKE ALL ON FUNCTION runfold.trigger_move_is_legal FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'TriggerRegistered' THEN 'pending'
+           WHEN 'TriggerActivated' THEN 'active'
+           WHEN 'TriggerDeactivated' THEN 'inactive'
+           WHEN 'TriggerFailed' THEN 'failed' END
+$$;
+COMMENT ON FUNCTION runfold.trigger_target IS
+    'The status that an event of this type moves a trigger to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();

@@ -20,8 +20,10 @@ CREATE TABLE public.hil_responses (
     -- go itself, so the rows are the same where the key does not stand.
     CONSTRAINT hil_responses_matched_interaction_id_fkey FOREIGN KEY (matched_interaction_id)
         REFERENCES public.human_interactions (id) ON DELETE SET NULL,
+    -- words: Channel
     CONSTRAINT valid_source_channel CHECK (source_channel IN ('slack', 'email', 'webhook', 'in_app')),
-    CONSTRAINT valid_processing_status CHECK (status IN ('unprocessed', 'matched', 'filtered_out', 'error')),
+    -- words: response
+    CONSTRAINT valid_processing_status CHECK (status IN ('unprocessed', 'error', 'filtered_out', 'matched')),
     CONSTRAINT relevance_is_zero_to_one CHECK (ai_relevance_score BETWEEN 0 AND 1)
 );
 CREATE INDEX idx_hil_responses_workflow ON public.hil_responses (workflow_id);

@@ -22,9 +22,13 @@ CREATE TABLE public.human_interactions (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     CONSTRAINT human_interactions_pkey PRIMARY KEY (id),
+    -- words: InteractionType
     CONSTRAINT valid_interaction_type CHECK (interaction_type IN ('approval', 'input', 'selection', 'review')),
+    -- words: Channel
     CONSTRAINT valid_channel_type CHECK (channel_type IN ('slack', 'email', 'webhook', 'in_app')),
-    CONSTRAINT valid_status CHECK (status IN ('pending', 'responded', 'timeout', 'error', 'cancelled')),
+    -- words: interaction
+    CONSTRAINT valid_status CHECK (status IN ('pending', 'error', 'responded', 'timeout', 'cancelled')),
+    -- words: InteractionPriority
     CONSTRAINT valid_priority CHECK (priority IN ('low', 'normal', 'high', 'critical'))
 );
 CREATE INDEX idx_human_interactions_workflow ON public.human_interactions (workflow_id);

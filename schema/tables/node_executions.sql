@@ -24,8 +24,9 @@ CREATE TABLE public.node_executions (
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
     CONSTRAINT node_executions_execution_id_fkey FOREIGN KEY (execution_id)
         REFERENCES public.workflow_executions (execution_id) ON DELETE CASCADE,
+    -- words: node
     CONSTRAINT valid_node_status CHECK (
-        status IN ('PENDING', 'RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED', 'WAITING_INPUT', 'RETRYING'))
+        status IN ('PENDING', 'RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED'))
 ) WITH (fillfactor = 90);
 CREATE INDEX idx_node_executions_execution_id ON public.node_executions (execution_id, start_time);
 CREATE INDEX idx_node_executions_node_id ON public.node_executions (node_id);

@@ -15,8 +15,11 @@ CREATE TABLE public.trigger_index (
     updated_at timestamptz NOT NULL,
     CONSTRAINT trigger_index_pkey PRIMARY KEY (id),
     CONSTRAINT valid_trigger_type CHECK (trigger_type IN ('TRIGGER')),
-    CONSTRAINT valid_trigger_subtype CHECK (trigger_subtype IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')),
-    CONSTRAINT valid_deployment_status CHECK (deployment_status IN ('active', 'inactive', 'pending', 'failed')),
+    -- words: TriggerSubtype
+    CONSTRAINT valid_trigger_subtype CHECK (
+        trigger_subtype IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')),
+    -- words: trigger
+    CONSTRAINT valid_deployment_status CHECK (deployment_status IN ('pending', 'active', 'inactive', 'failed')),
     CONSTRAINT active_is_a_status CHECK (is_active = (deployment_status = 'active'))
 );
 CREATE INDEX idx_trigger_index_type ON public.trigger_index (trigger_subtype);

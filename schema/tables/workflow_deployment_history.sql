@@ -20,10 +20,12 @@ CREATE TABLE public.workflow_deployment_history (
     CONSTRAINT valid_deployment_action CHECK (
         deployment_action IN ('DEPLOY', 'UNDEPLOY', 'UPDATE', 'ROLLBACK', 'DEPLOY_STARTED', 'DEPLOY_COMPLETED', 'DEPLOY_FAILED',
                               'UNDEPLOY_STARTED', 'UNDEPLOY_COMPLETED', 'UNDEPLOY_FAILED')),
+    -- words: deployment
     CONSTRAINT valid_from_status CHECK (
-        from_status IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')),
+        from_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: deployment
     CONSTRAINT valid_to_status CHECK (
-        to_status IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED'))
+        to_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING'))
 );
 CREATE INDEX idx_deployment_history_workflow_id ON public.workflow_deployment_history (workflow_id, started_at DESC);
 CREATE INDEX idx_deployment_history_action ON public.workflow_deployment_history (deployment_action);

@@ -25,10 +25,13 @@ CREATE TABLE public.workflow_execution_logs (
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT workflow_execution_logs_pkey PRIMARY KEY (created_at, id),
+    -- words: LogCategory
     CONSTRAINT valid_log_category CHECK (log_category IN ('TECHNICAL', 'BUSINESS')),
+    -- words: LogEventType
     CONSTRAINT valid_event_type CHECK (
         event_type IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input',
-                       'step_output', 'step_completed', 'step_error', 'separator')),
+        'step_output', 'step_completed', 'step_error', 'separator')),
+    -- words: LogLevel
     CONSTRAINT valid_log_level CHECK (level IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')),
     CONSTRAINT progress_is_a_percentage CHECK (progress_percentage BETWEEN 0 AND 100),
     CONSTRAINT display_priority_is_one_to_ten CHECK (display_priority BETWEEN 1 AND 10)

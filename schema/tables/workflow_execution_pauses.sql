@@ -18,7 +18,9 @@ CREATE TABLE public.workflow_execution_pauses (
     CONSTRAINT workflow_execution_pauses_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_execution_pauses_execution_id_fkey FOREIGN KEY (execution_id)
         REFERENCES public.workflow_executions (id) ON DELETE CASCADE,
+    -- words: PauseReason
     CONSTRAINT valid_pause_reason CHECK (pause_reason IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')),
+    -- words: pause
     CONSTRAINT valid_pause_status CHECK (status IN ('active', 'resumed', 'timeout', 'cancelled'))
 );
 CREATE INDEX idx_workflow_execution_pauses_execution ON public.workflow_execution_pauses (execution_id);

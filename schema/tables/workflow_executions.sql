@@ -29,8 +29,10 @@ CREATE TABLE public.workflow_executions (
     updated_at timestamptz NOT NULL,
     CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
+    -- words: execution
     CONSTRAINT valid_execution_status CHECK (
-        status IN ('NEW', 'RUNNING', 'SUCCESS', 'ERROR', 'CANCELED', 'PAUSED', 'WAITING_FOR_HUMAN', 'TIMEOUT')),
+        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
+    -- words: Mode
     CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
 ) WITH (fillfactor = 90);
 -- Lists without a filter, by keyset.

@@ -1,9 +1,10 @@
-"""Every error runfold raises, under one root.
+"""The errors that runfold raises, under one root class.
 
-A class's docstring is its default message. Errors carry their facts as attributes and say what to do. Errors of
-PostgreSQL are mapped by SQLSTATE, never by message text: the SQL functions raise class ``RF`` with the facts as a
-JSON object in DETAIL (`code`, `pointer`, `limit`, `found`, and what the class adds), so that a caller of SQL and a
-caller of Python read the same answer. What they say is in REFUSALS, which `runfold.refuse` reads as a table.
+The docstring of a class is its default message: what is wrong, a colon, and what to do. Errors carry their facts as
+attributes. Errors of PostgreSQL are mapped by SQLSTATE, never by message text: the SQL functions raise class ``RF``
+with the facts as a JSON object in DETAIL (`code`, `pointer`, `limit`, `found`, and further facts of the class), so
+that a caller of SQL and a caller of Python read the same error. The messages of the SQL functions are in REFUSALS,
+which `runfold.refuse` reads as a table.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 
 class RunfoldError(Exception):
-    """runfold could not do this."""
+    """The operation failed."""
 
     code: str = "runfold_error"
     sqlstate: ClassVar[str | None] = None
@@ -28,11 +29,11 @@ class RunfoldError(Exception):
         self.facts: dict[str, Any] = facts
         for name, value in facts.items():
             setattr(self, name, value)
-        super().__init__(self.message if hint is None else f"{self.message}: {hint}")
+        super().__init__(self.message if hint is None else f"{self.message.removesuffix('.')}: {hint}")
 
 
 class InvalidInput(RunfoldError):
-    """What was given can not be recorded; nothing was written."""
+    """The input is not valid, and nothing was written: correct it and try again."""
 
     code = "invalid_input"
     sqlstate = "RF001"
@@ -42,7 +43,7 @@ class InvalidInput(RunfoldError):
 
 
 class VersionConflict(RunfoldError):
-    """The stream is at another version than expected: reload and retry."""
+    """The stream is not at the expected version: reload it and try again."""
 
     code = "version_conflict"
     sqlstate = "RF002"
@@ -52,28 +53,28 @@ class VersionConflict(RunfoldError):
 
 
 class StreamUnavailable(RunfoldError):
-    """The stream can not be used by this tenant."""
+    """This tenant cannot use the stream: use a stream of its own, or the right tenant."""
 
     code = "stream_unavailable"
     sqlstate = "RF003"
 
 
 class EventIdConflict(RunfoldError):
-    """Event ids of this call are stored already, with another body or only in part."""
+    """Event ids of this call are already stored, with other data or only some of them: use new event ids."""
 
     code = "event_id_conflict"
     sqlstate = "RF004"
 
 
 class ClaimTaken(RunfoldError):
-    """Another stream holds this claim."""
+    """Another stream holds this claim: use another key, or wait until that stream releases it."""
 
     code = "claim_taken"
     sqlstate = "RF005"
 
 
 class IllegalTransition(RunfoldError):
-    """The command is not possible in this state; nothing was written."""
+    """The command is not legal in this state, and nothing was written: reload, and use an allowed command."""
 
     code = "illegal_transition"
     stream_id: str
@@ -84,7 +85,7 @@ class IllegalTransition(RunfoldError):
 
 
 class UnsupportedIsolation(RunfoldError):
-    """The log is read under READ COMMITTED only: one snapshot for head and events would skip events."""
+    """The log can only be read under READ COMMITTED, other levels would skip events: set that isolation level."""
 
     code = "unsupported_isolation"
     sqlstate = "RF006"
@@ -99,59 +100,59 @@ class LogFull(RunfoldError):
 
 
 class LogImmutable(RunfoldError):
-    """The log is append-only: events are never changed or removed."""
+    """The log is append-only, and events cannot be changed or removed: append a new event instead."""
 
     code = "log_immutable"
     sqlstate = "RF008"
 
 
 class LeadershipLost(RunfoldError):
-    """Another worker leads: this one changed nothing."""
+    """Another worker is the leader, and this one changed nothing: let the leader fold."""
 
     code = "leadership_lost"
     sqlstate = "RF009"
 
 
 class CategoryTaken(RunfoldError):
-    """The category belongs to another application already."""
+    """The category belongs to another application: choose another application name."""
 
     code = "category_taken"
     sqlstate = "RF015"
 
 
 class AlreadyTracked(RunfoldError):
-    """The tracker has followed the application to that notification or beyond."""
+    """The tracker already recorded this notification or a later one: skip the notification."""
 
     code = "already_tracked"
     sqlstate = "RF014"
 
 
 class SchemaOutdated(RunfoldError):
-    """The database is not migrated: run `runfold migrate`."""
+    """The database lacks migrations of this runfold: run `runfold migrate`."""
 
     code = "schema_outdated"
 
 
 class SchemaNewer(RunfoldError):
-    """The database was migrated by a newer runfold: upgrade this one."""
+    """A newer runfold migrated the database: upgrade this one."""
 
     code = "schema_newer"
 
 
 class MigrationFailed(RunfoldError):
-    """A migration failed; what it began was rolled back."""
+    """A migration failed and was rolled back: fix the cause, and run `runfold migrate` again."""
 
     code = "migration_failed"
 
 
 class ServerFailed(RunfoldError):
-    """The embedded PostgreSQL could not do this."""
+    """The embedded PostgreSQL failed: see its log, `server.log` in RUNFOLD_HOME."""
 
     code = "server_failed"
 
 
 class DatabaseUnavailable(RunfoldError):
-    """The database can not be reached."""
+    """The database cannot be reached: check that it runs, and RUNFOLD_DATABASE_URL."""
 
     code = "database_unavailable"
     retryable = True
@@ -165,132 +166,132 @@ class PoolExhausted(RunfoldError):
 
 
 class DatabaseReadOnly(RunfoldError):
-    """The database is read-only, a standby for instance: write to the primary."""
+    """The database is read-only, for example a standby: write to the primary."""
 
     code = "database_read_only"
 
 
 class DiskFull(RunfoldError):
-    """The database's disk is full; nothing was written."""
+    """The database's disk is full, and nothing was written: free some space and try again."""
 
     code = "disk_full"
     retryable = True
 
 
 class TransactionFailed(RunfoldError):
-    """A deadlock or a serialization failure, after all retries, or in a transaction that only its owner can retry."""
+    """A deadlock or a serialization failure ended the transaction, and runfold cannot retry it: run it again."""
 
     code = "transaction_failed"
     retryable = True
 
 
 class PermissionDenied(RunfoldError):
-    """This role may not do that."""
+    """The database role lacks a permission: grant it, or connect as another role."""
 
     code = "permission_denied"
 
 
 class WaitTimeout(RunfoldError):
-    """The projections did not reach the position in time."""
+    """The projections did not reach the position in time: see with `runfold status` whether a worker folds."""
 
     code = "wait_timeout"
     retryable = True
 
 
 class StreamParked(RunfoldError):
-    """The stream is parked: one of its events could not be folded. See `runfold status`."""
+    """The stream is parked because one of its events could not be folded: see `runfold parked list`."""
 
     code = "stream_parked"
 
 
 class ProjectionInvalid(RunfoldError):
-    """A projection file breaks its contract."""
+    """A projection file breaks its contract: correct the file."""
 
     code = "projection_invalid"
 
 
 class ProjectionReserved(ProjectionInvalid):
-    """A projection of a user names a group or a table of runfold's."""
+    """A user projection has the name of a group or table of runfold: choose another name."""
 
     code = "projection_reserved"
 
 
 class ProjectionRoleMissing(RunfoldError):
-    """Projections of your own are folded by a login of their own, and there is none."""
+    """There is no login for user projections: create one and set RUNFOLD_PROJECTIONS_URL."""
 
     code = "projection_role_missing"
 
 
 class ProjectionRoleUnsafe(RunfoldError):
-    """The login for projections of your own may do more than fold them."""
+    """The login for user projections has more rights than folding needs: revoke them."""
 
     code = "projection_role_unsafe"
 
 
 class ProjectionEscaped(RunfoldError):
-    """A projection left its transaction or changed its session."""
+    """A projection left its transaction or changed its session: remove that statement from it."""
 
     code = "projection_escaped"
     sqlstate = "RF013"
 
 
 class UnknownProjection(RunfoldError):
-    """There is no projection of that name."""
+    """There is no projection with that name: see `runfold projection list`."""
 
     code = "unknown_projection"
 
 
 class UnknownStream(RunfoldError):
-    """There is no stream of that name."""
+    """There is no stream with that name: write its full name, for example execution-7."""
 
     code = "unknown_stream"
 
 
 class ImportFailed(RunfoldError):
-    """The file can not be imported."""
+    """The file cannot be imported: check that it is an XES file."""
 
     code = "import_failed"
 
 
 class UnknownExecution(RunfoldError):
-    """There is no execution of that id."""
+    """There is no execution with that id: see `runfold execution list`."""
 
     code = "unknown_execution"
 
 
 class UnknownInteraction(RunfoldError):
-    """There is no interaction of that id."""
+    """There is no interaction with that id: see `runfold interaction list`."""
 
     code = "unknown_interaction"
 
 
 class UnknownDeployment(RunfoldError):
-    """The workflow never was in service in that version."""
+    """This version of the workflow was never deployed: see `runfold deployment list`."""
 
     code = "unknown_deployment"
 
 
 class GroupWaits(RunfoldError):
-    """A group of projections waits for an operator."""
+    """A group of projections has stopped and needs an operator: see `runfold status`."""
 
     code = "group_waits"
 
 
 class StreamNotParked(RunfoldError):
-    """The stream is not parked."""
+    """The stream is not parked: see `runfold parked list`."""
 
     code = "stream_not_parked"
 
 
 class CheckpointAhead(RunfoldError):
-    """The read tables, or who reads the log, are further than the log: was an older log restored?"""
+    """A checkpoint or a reader is ahead of the log: if an older log was restored, rebuild with `--restored`."""
 
     code = "checkpoint_ahead"
     sqlstate = "RF016"
 
 
 class RebuildFailed(RunfoldError):
-    """The tables can not be built; nothing was changed."""
+    """The tables cannot be built, and nothing was changed: fix the cause and rebuild again."""
 
     code = "rebuild_failed"
 
@@ -303,57 +304,57 @@ class RebuildRunning(RunfoldError):
 
 
 class PositionUnavailable(RunfoldError):
-    """The log can not be read as of there."""
+    """The log cannot be read as of that position or time: choose another one."""
 
     code = "position_unavailable"
 
 
 class PastReadOnly(RunfoldError):
-    """The past is read-only."""
+    """The past is read-only: write to the tables of the present."""
 
     code = "past_read_only"
 
 
 class FoldFailed(RunfoldError):
-    """An event can not be folded."""
+    """An event cannot be folded: correct the cause, or discard the event."""
 
     code = "fold_failed"
 
 
 class UnknownTable(RunfoldError):
-    """There is no read table of that name."""
+    """There is no read table with that name: see `runfold projection list`."""
 
     code = "unknown_table"
 
 
 class UnknownRow(RunfoldError):
-    """There is no row of that key."""
+    """There is no row with that key: check the key."""
 
     code = "unknown_row"
 
 
 class UnknownColumn(RunfoldError):
-    """The table has no column of that name."""
+    """The table has no column with that name: check the name."""
 
     code = "unknown_column"
 
 
 class DiscardFailed(RunfoldError):
-    """Nothing was discarded."""
+    """No event was discarded: fix the cause and try again."""
 
     code = "discard_failed"
 
 
 class Refusal(NamedTuple):
-    """What `runfold.refuse` raises: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
+    """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
     error: type[RunfoldError]
     message: str
     hint: str | None = None
-    code: str | None = None  # where it is not the refusal's name
+    code: str | None = None  # None: the refusal's name
 
 
-# By name, which is the code of most.
+# By name, which is also the code of most.
 REFUSALS: Final = {
     "version_conflict": Refusal(
         VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
@@ -363,36 +364,36 @@ REFUSALS: Final = {
     ),
     "stream_unavailable": Refusal(
         StreamUnavailable,
-        "the stream {stream_id} can not be used by this tenant",
-        "choose another stream id: each stream has one tenant",
+        "this tenant cannot use the stream {stream_id}",
+        "choose another stream id, because each stream has one tenant",
     ),
     "command_id_conflict": Refusal(
         EventIdConflict,
         "command {command_id} was recorded with another body",
-        "give another command its own command_id",
+        "use a new command_id for another command",
     ),
     "event_ids_mixed": Refusal(
         EventIdConflict,
-        "some event ids of this call are stored already, others are new",
-        "send a call again exactly as it was, and give new events new ids",
+        "some event ids of this call are already stored, others are new",
+        "repeat a call exactly as it was, and give new events new ids",
     ),
     "event_id_conflict": Refusal(
         EventIdConflict,
-        "event {found} is stored already with another body, place or stream",
-        "send a call again exactly as it was, and give new events new ids",
+        "event {found} is already stored with another body, place or stream",
+        "repeat a call exactly as it was, and give new events new ids",
     ),
     "claim_taken": Refusal(
         ClaimTaken,
         "the claim {kind} {key} is taken",
-        "release it in its own stream first, or choose another key",
+        "release it in the stream that holds it, or choose another key",
     ),
     "node_paused": Refusal(
         ClaimTaken, "the node is paused already, by {found}", "close that pause first", code="claim_taken"
     ),
     "unsupported_isolation": Refusal(
         UnsupportedIsolation,
-        "the safe head can not be read under {isolation}",
-        "use READ COMMITTED: with one snapshot for head and events, events would be skipped",
+        "the safe head cannot be read under {isolation}",
+        "use READ COMMITTED, because one snapshot for head and events would skip events",
     ),
     "log_full": Refusal(
         LogFull,
@@ -406,36 +407,39 @@ REFUSALS: Final = {
     ),
     "discard_immutable": Refusal(
         LogImmutable,
-        "what was discarded is on record for ever: {operation} on runfold.discarded_events is refused",
+        "discarded events are recorded for ever: {operation} on runfold.discarded_events is refused",
         "append an event that says what the discarded one should have said",
         code="log_immutable",
     ),
     "batch_not_settled": Refusal(
         ProjectionEscaped,
         "a projection of the group {group_name} ended its transaction before the checkpoint moved",
-        "a projection neither commits nor rolls back",
+        "remove COMMIT and ROLLBACK from the projection",
         code="projection_escaped",
     ),
     "batch_begun_already": Refusal(
-        ProjectionEscaped, "this transaction has begun a batch already", code="projection_escaped"
+        ProjectionEscaped,
+        "this transaction has already begun a batch",
+        "begin only one batch in a transaction",
+        code="projection_escaped",
     ),
     "batch_not_begun": Refusal(
         ProjectionEscaped,
-        "this transaction has begun no batch of the group {group_name}",
-        "a projection neither commits nor rolls back",
+        "this transaction has not begun a batch of the group {group_name}",
+        "remove COMMIT and ROLLBACK from the projection",
         code="projection_escaped",
     ),
     "already_tracked": Refusal(
         AlreadyTracked,
         "{tracker} has followed {application_name} to notification {notification_id} or beyond",
-        "another process did this already: go on from its max_tracking_id",
+        "another process did this already: continue after its max_tracking_id",
     ),
     "category_taken": Refusal(
-        CategoryTaken, "the category {category} belongs to {holder} already", "give the application another name"
+        CategoryTaken, "the category {category} already belongs to {holder}", "give the application another name"
     ),
     "checkpoint_ahead": Refusal(
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
-        "was an older log restored? read from a position that it holds, or what is appended up to there is passed by",
+        "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
     ),
 }

@@ -16,7 +16,7 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def parse_queries(text: str) -> Mapping[str, str]:
-    """The statements of a `queries.sql` by name; raises ValueError for a name that is given twice."""
+    """Return the statements of a `queries.sql` by name; raises ValueError if a name occurs twice."""
     _, *parts = _NAME.split(text)
     names, statements = parts[::2], parts[1::2]
     if twice := [name for name in set(names) if names.count(name) > 1]:
@@ -26,7 +26,7 @@ def parse_queries(text: str) -> Mapping[str, str]:
 
 @cache
 def runtime_sql(package: str) -> Callable[[str], LiteralString]:
-    """A function that returns a statement of the package by name; it raises KeyError for an unknown name."""
+    """Return a function from a name to the package's statement of that name; it raises KeyError for an unknown one."""
 
     @cache
     def queries() -> Mapping[str, str]:

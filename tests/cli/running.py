@@ -1,4 +1,4 @@
-"""The command line on a test's own database, and executions to look at."""
+"""Run the command line on a test's database, and make executions for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def run(url: str, *words: str, columns: int = 120) -> subprocess.CompletedProcess[str]:
-    """`runfold` with these words on that database, as a script runs it."""
+    """Run `runfold` with these words on that database, as a script does."""
     return subprocess.run(
         [sys.executable, "-m", "runfold", "--url", url, *words],
         env={**os.environ, "COLUMNS": str(columns)},
@@ -31,7 +31,7 @@ def run(url: str, *words: str, columns: int = 120) -> subprocess.CompletedProces
 
 
 def ask(url: str, *words: str) -> Any:
-    """What a command that must succeed prints as JSON."""
+    """Return the JSON that a command prints, which must succeed."""
     done = run(url, *words, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -42,21 +42,21 @@ def ms(time: datetime) -> int:
 
 
 def execution(execution_id: str, *then: events.Event, at: datetime = NOON, **created: Any) -> Append:
-    """An execution that began then, with more events of it, each a second after the one before."""
+    """Return an append of an execution that began then, and of more events, one a second."""
     first = events.ExecutionCreated(
         **{"execution_id": execution_id, "workflow_id": WORKFLOW, "mode": "MANUAL"} | created
     )
-    told: Sequence[events.Event] = [first, events.ExecutionStarted(start_time=ms(at)), *then]
+    recorded: Sequence[events.Event] = [first, events.ExecutionStarted(start_time=ms(at)), *then]
     return Append(
         stream_id=f"execution-{execution_id}",
-        events=[NewEvent.of(event, occurred_at=at + timedelta(seconds=n)) for n, event in enumerate(told)],
+        events=[NewEvent.of(event, occurred_at=at + timedelta(seconds=n)) for n, event in enumerate(recorded)],
     )
 
 
 def add_rows(connection: psycopg.Connection[Any], count: int) -> None:
-    """Rows of executions, interactions and deployments as folds would have left them, for lists to walk through.
+    """Insert rows of executions, interactions and deployments, as folds would, for tests of lists.
 
-    Ten executions share each creation time, so that pages end between equals.
+    Ten executions have the same creation time, so that pages end between equal times.
     """
     connection.execute(
         """

@@ -1,4 +1,4 @@
-"""`runfold anomalies list`: what came where it may not, and what became of it."""
+"""`runfold anomalies list`: which event was not allowed, and whether it was applied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from runfold.errors import InvalidInput
-from runfold.reading.anomalies import Place, list_anomalies
+from runfold.reading.anomalies import AnomalyToken, list_anomalies
 from tests.cli.conftest import Runfold
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import drain
@@ -19,7 +19,7 @@ RESPONSE = f"response-{RESPONSES[0]}"
 
 @pytest.fixture
 def odd(log: Log, database_url: str) -> Log:
-    """One anomaly of each kind."""
+    """A log with one anomaly of each kind."""
     log.append("execution-a", event("NodeStarted", activation="n"))
     log.append("execution-a", *run("a"), event("ExecutionStarted"), event("ExecutionCreated", execution_id="a"))
     log.append("execution-a", event("PauseOpened", pause="p"))
@@ -30,13 +30,13 @@ def odd(log: Log, database_url: str) -> Log:
     return log
 
 
-def told(rows: list[dict[str, Any]]) -> list[tuple[str, str, bool, str]]:
+def summaries(rows: list[dict[str, Any]]) -> list[tuple[str, str, bool, str]]:
     return [(row["code"], row["type"], row["applied"], row["made"]) for row in rows]
 
 
 def test_each_says_what_the_fold_made_of_it(odd: Log, runfold: Runfold) -> None:
     rows = runfold("anomalies", "list", "--json").json()
-    assert told(rows) == [
+    assert summaries(rows) == [
         ("missing_row", "NodeStarted", False, "not applied: there was no row"),
         ("after_end", "ExecutionStarted", False, "not applied: it had ended as SUCCESS"),
         ("already_exists", "ExecutionCreated", False, "not applied: there was one already"),
@@ -82,7 +82,7 @@ def test_a_page_goes_on_where_the_one_before_ended(odd: Log, connection: psycopg
         after = None
         while rows := list_anomalies(connection, after=after, limit=size):
             walked += [row["cursor"] for row in rows]
-            after = Place.parse(walked[-1])
+            after = AnomalyToken.parse(walked[-1])
         assert walked == whole
 
 
@@ -95,9 +95,9 @@ def test_two_anomalies_of_one_event_are_two_rows_of_a_page(connection: psycopg.C
         {"at": position},
     )
     (first,) = list_anomalies(connection, limit=1)
-    (second,) = list_anomalies(connection, limit=1, after=Place.parse(first["cursor"]))
+    (second,) = list_anomalies(connection, limit=1, after=AnomalyToken.parse(first["cursor"]))
     assert [first["projection"], second["projection"]] == ["node_executions", "workflow_executions"]
-    assert list_anomalies(connection, after=Place(position)) == []
+    assert list_anomalies(connection, after=AnomalyToken(position)) == []
 
 
 def test_none_is_said(runfold: Runfold) -> None:
@@ -108,10 +108,10 @@ def test_none_is_said(runfold: Runfold) -> None:
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.", "1.5e3.x", "9" * 19, "٣"])
 def test_a_place_that_is_none_is_refused(text: str) -> None:
     if text == "1.5e3.x":
-        assert Place.parse(text) == Place(1, "5e3.x")
+        assert AnomalyToken.parse(text) == AnomalyToken(1, "5e3.x")
         return
     with pytest.raises(InvalidInput):
-        Place.parse(text)
+        AnomalyToken.parse(text)
 
 
 def test_mistakes_say_what_there_is(runfold: Runfold) -> None:
@@ -119,4 +119,7 @@ def test_mistakes_say_what_there_is(runfold: Runfold) -> None:
     assert refused.code == 2
     assert "execution_ended" in refused.err
     line = runfold("anomalies", "list", "--after", "soon")
-    assert (line.code, line.err) == (1, "error: 'soon' is no place: say a position, or take a cursor\n")
+    assert (line.code, line.err) == (
+        1,
+        "error: 'soon' is not a page token: pass a position, or the `after` value that a list printed\n",
+    )

@@ -51,12 +51,12 @@ def test_every_help_says_what_the_command_does_and_carries_an_example(name: str,
 def test_errors_are_one_line_and_exit_with_1_and_wrong_usage_with_2(tmp_path: Path) -> None:
     away = runfold("--url", "postgresql://u:secret@127.0.0.1:1/x", "migrate", "--check", cwd=tmp_path)
     assert away.returncode == 1
-    assert away.stderr.startswith("error: the database can not be reached")
+    assert away.stderr.startswith("error: the database cannot be reached")
     assert away.stderr.count("\n") == 1
     assert "secret" not in away.stderr
-    told = runfold("--debug", "--url", "postgresql://u@127.0.0.1:1/x", "migrate", "--check", cwd=tmp_path)
-    assert told.returncode == 1
-    assert "Traceback" in told.stderr
+    shown = runfold("--debug", "--url", "postgresql://u@127.0.0.1:1/x", "migrate", "--check", cwd=tmp_path)
+    assert shown.returncode == 1
+    assert "Traceback" in shown.stderr
     assert runfold("migrate", "--nonsense", cwd=tmp_path).returncode == 2
     assert runfold("nonsense", cwd=tmp_path).returncode == 2
     assert runfold("migrate", cwd=tmp_path, RUNFOLD_POOL_MAX_SIZE="many").returncode == 1

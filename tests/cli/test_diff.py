@@ -1,4 +1,4 @@
-"""`runfold execution diff`: where two runs went different ways; times do not count."""
+"""`runfold execution diff`: the nodes in which two executions differ; times do not count."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.fixtures.processes import drain
 pytest_plugins = ["tests.fixtures.stores"]
 
 
-def told(*nodes: tuple[str, str, int, dict[str, Any]], at: int = 0) -> list[events.Event]:
-    """Nodes as (activation, node_id, attempts, output), each a second later."""
+def nodes_of(*nodes: tuple[str, str, int, dict[str, Any]], at: int = 0) -> list[events.Event]:
+    """Return events of nodes (activation, node_id, attempts, output), each node a second later."""
     found: list[events.Event] = []
     for n, (activation, node_id, attempts, output) in enumerate(nodes):
         about = {"activation": activation, "node_id": node_id}
@@ -51,7 +51,7 @@ def test_two_runs_that_went_the_same_way_are_the_same_whatever_their_times(
     store: runfold.Store, database_url: str
 ) -> None:
     nodes = [("a#1", "a", 1, {"x": 1}), ("b#1", "b", 2, {"y": [1, 2]})]
-    found = compare(store, database_url, [*told(*nodes), END], [*told(*nodes, at=3_600_000), END])
+    found = compare(store, database_url, [*nodes_of(*nodes), END], [*nodes_of(*nodes, at=3_600_000), END])
     assert (found["same"], found["first_divergence"]) == (True, None)
     assert [node["differs"] for node in found["nodes"]] == [[], []]
     assert found["nodes"][1]["first"]["attempts"] == 2
@@ -62,8 +62,8 @@ def test_two_runs_that_went_the_same_way_are_the_same_whatever_their_times(
 
 
 def test_the_first_divergence_is_named_with_what_changed(store: runfold.Store, database_url: str) -> None:
-    first = told(("a#1", "a", 1, {"x": 1}), ("b#1", "b", 1, {"items": [{"p": 1}, {"p": 2}]}), ("c#1", "c", 1, {}))
-    second = told(("a#1", "a", 1, {"x": 1}), ("b#1", "b", 2, {"items": [{"p": 1}, {"p": 3}]}), ("d#1", "d", 1, {}))
+    first = nodes_of(("a#1", "a", 1, {"x": 1}), ("b#1", "b", 1, {"items": [{"p": 1}, {"p": 2}]}), ("c#1", "c", 1, {}))
+    second = nodes_of(("a#1", "a", 1, {"x": 1}), ("b#1", "b", 2, {"items": [{"p": 1}, {"p": 3}]}), ("d#1", "d", 1, {}))
     found = compare(
         store, database_url, [*first, END], [*second, events.ExecutionFailed(end_time=1, error_message="no")]
     )
@@ -137,8 +137,8 @@ def test_values_are_compared_as_json(first: Any, second: Any, same: bool) -> Non
 
 def changes(first: Any, second: Any) -> list[dict[str, Any]]:
     found = diff_executions(found_of(row("a", "a", output_data=first)), found_of(row("a", "a", output_data=second)))
-    told: list[dict[str, Any]] = found["nodes"][0]["changes"]
-    return told
+    changes: list[dict[str, Any]] = found["nodes"][0]["changes"]
+    return changes
 
 
 def test_what_is_missing_is_told_from_what_is_null() -> None:
@@ -157,11 +157,11 @@ def test_a_path_says_which_member_whatever_its_name() -> None:
 
 def test_loops_retries_nulls_and_large_values_can_be_read(store: runfold.Store, database_url: str) -> None:
     letter = "Dear customer, " * 40
-    first = told(
+    first = nodes_of(
         ("w#1", "w", 1, {"text": f"{letter}yes", "gone": None}), ("w#2", "w", 1, {}), ("w#3", "w", 3, {}),
         *((f"n#{n}", "n", 1, {}) for n in range(6)),
     )  # fmt: skip
-    second = told(("w#1", "w", 1, {"text": f"{letter}no"}), ("w#2", "w", 1, {}))
+    second = nodes_of(("w#1", "w", 1, {"text": f"{letter}no"}), ("w#2", "w", 1, {}))
     second.append(events.NodeSucceeded(activation="w#3", node_id="w", node_type="TOOL", end_time=ms(NOON)))
     compare(store, database_url, [*first, END], second)
     for columns in (80, 200):

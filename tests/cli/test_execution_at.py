@@ -22,8 +22,8 @@ def node(kind: type[events.Event], activation: str, **about: Any) -> events.Even
 
 
 @pytest.fixture
-def told(store: runfold.Store, database_url: str) -> runfold.Store:
-    """An execution of six events, its log and a child; the first append of the log is another's."""
+def written(store: runfold.Store, database_url: str) -> runfold.Store:
+    """A store with an execution of six events, its log and a child; the first append of the log is another's."""
     store.append_many([execution("other")])
     store.append_many(
         [
@@ -44,7 +44,7 @@ def told(store: runfold.Store, database_url: str) -> runfold.Store:
     return store
 
 
-def test_each_event_has_its_state(told: runfold.Store, database_url: str) -> None:
+def test_each_event_has_its_state(written: runfold.Store, database_url: str) -> None:
     # No worker has run: the past comes from the log alone.
     states = []
     for n in range(1, 7):
@@ -61,9 +61,9 @@ def test_each_event_has_its_state(told: runfold.Store, database_url: str) -> Non
     ]
 
 
-def test_the_end_of_the_past_is_the_present(told: runfold.Store, database_url: str) -> None:
+def test_the_end_of_the_past_is_the_present(written: runfold.Store, database_url: str) -> None:
     drain(database_url)
-    last = told.read_all()[-1].position
+    last = written.read_all()[-1].position
     then = ask(database_url, "execution", "at", "e", "--position", str(last))
     now = ask(database_url, "execution", "show", "e")
     as_of = then.pop("as_of")
@@ -74,16 +74,16 @@ def test_the_end_of_the_past_is_the_present(told: runfold.Store, database_url: s
     assert set(as_of["event"]) == {"position", "stream_version", "type", "occurred_at", "recorded_at"}
 
 
-def test_a_time_is_the_server_s(told: runfold.Store, database_url: str) -> None:
+def test_a_time_is_the_server_s(written: runfold.Store, database_url: str) -> None:
     found = ask(database_url, "execution", "at", "e", "--time", "9999-01-01")
     assert found["status"] == "ERROR"
     gone = run(database_url, "execution", "at", "e", "--time", (NOON - timedelta(days=9999)).isoformat())
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1)
-    assert gone.stderr.startswith("error: nothing was recorded up to")
+    assert gone.stderr.startswith("error: no event was recorded up to")
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_the_tree_is_that_of_show_and_says_where_it_is(told: runfold.Store, database_url: str, columns: int) -> None:
+def test_the_tree_is_that_of_show_and_says_where_it_is(written: runfold.Store, database_url: str, columns: int) -> None:
     shown = run(database_url, "execution", "at", "e", "--event", "3", columns=columns)
     assert shown.returncode == 0, shown.stderr
     text = " ".join(shown.stdout.split())
@@ -96,21 +96,21 @@ def test_the_tree_is_that_of_show_and_says_where_it_is(told: runfold.Store, data
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["e"], 2, "say one of --position, --time and --event"),
-        (["e", "--position", "3", "--event", "1"], 2, "say one of --position, --time and --event"),
-        (["e", "--time", "noonish"], 2, "is no time"),
+        (["e"], 2, "give exactly one of --position, --time and --event"),
+        (["e", "--position", "3", "--event", "1"], 2, "give exactly one of --position, --time and --event"),
+        (["e", "--time", "noonish"], 2, "is not a time"),
         (["e", "--event", "0"], 2, "--event"),
-        (["e", "--event", "7"], 1, "error: execution e has no event 7: its last one is 6"),
+        (["e", "--event", "7"], 1, "error: execution e has no event 7: choose one from 1 to 6"),
         (["e", "--position", "9999"], 1, "error: position 9999 is beyond the safe head, 11"),
-        (["e", "--position", "0"], 1, "error: there is nothing at position 0"),
+        (["e", "--position", "0"], 1, "error: the log has no position 0: give"),
         (["nobody", "--position", "3"], 1, "error: there is no execution 'nobody': see"),
         (["nobody", "--event", "1"], 1, "error: there is no execution 'nobody'"),
-        (["e", "--position", "1"], 1, "error: there was no execution 'e' at position 1: it came later, or"),
+        (["e", "--position", "1"], 1, "error: there was no execution 'e' at position 1: choose a later"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_mistakes_say_what_to_do(
-    told: runfold.Store, database_url: str, words: list[str], code: int, said: str
+    written: runfold.Store, database_url: str, words: list[str], code: int, said: str
 ) -> None:
     refused = run(database_url, "execution", "at", *words)
     assert refused.returncode == code
@@ -119,17 +119,17 @@ def test_mistakes_say_what_to_do(
 
 
 def test_a_deleted_workflow_s_execution_is_gone_at_the_deletion_and_there_before(
-    told: runfold.Store, database_url: str
+    written: runfold.Store, database_url: str
 ) -> None:
-    before = told.read_all()[-1].position
-    told.append(f"deployment-{WORKFLOW}", [events.WorkflowDeleted(at=NOON)])
+    before = written.read_all()[-1].position
+    written.append(f"deployment-{WORKFLOW}", [events.WorkflowDeleted(at=NOON)])
     gone = run(database_url, "execution", "at", "e", "--position", str(before + 1))
-    assert gone.stderr.startswith(f"error: there was no execution 'e' at position {before + 1}: it came later, or its")
+    assert gone.stderr.startswith(f"error: there was no execution 'e' at position {before + 1}: choose a later")
     assert ask(database_url, "execution", "at", "e", "--position", str(before))["status"] == "ERROR"
 
 
 def test_an_execution_s_streams_are_read_by_index(connection: psycopg.Connection[Any]) -> None:
-    """Not the log: 20,000 events of others, and no sequential scan."""
+    """The log is not scanned, although it has 20,000 events of others."""
     connection.execute(
         """
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type,

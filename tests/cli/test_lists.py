@@ -1,4 +1,4 @@
-"""Lists: every filter, pages that neither repeat nor leave out a row, and the indexes that make them quick."""
+"""Lists: every filter, pages that neither repeat nor skip a row, and the indexes that make them fast."""
 
 from __future__ import annotations
 

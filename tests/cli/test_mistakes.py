@@ -12,7 +12,7 @@ NOUNS = ("worker", "status", "execution", "projection", "parked")
 
 
 def commands() -> list[tuple[str, ...]]:
-    """Every command of these nouns."""
+    """Return every command of these nouns."""
     found: list[tuple[str, ...]] = []
 
     def walk(command: object, words: tuple[str, ...]) -> None:
@@ -81,5 +81,5 @@ def test_a_database_that_was_never_migrated_says_how(empty_database_url: str, wo
 def test_a_server_that_is_away_is_named_and_no_password_is_told(words: tuple[str, ...]) -> None:
     line = one_line(run_console_script("--url", "postgresql://me:geheim@127.0.0.1:9/runfold", *words))
     assert line.startswith("error: ")
-    assert "can not be reached" in line
+    assert "cannot be reached" in line
     assert "geheim" not in line

@@ -1,4 +1,4 @@
-"""What operators ask first, for people and for scripts: how is it, what ran, what is parked, is it right?"""
+"""The first questions of operators, for people and for scripts: status, executions, parked streams, verification."""
 
 from __future__ import annotations
 
@@ -145,9 +145,9 @@ def test_a_parked_stream_is_listed_and_retried(log: Log, runfold: Runfold, datab
     assert again.code == 1
     assert "still parked: invalid input syntax" in again.out
     correct(log, position, {**event(kind)[1], "execution_id": "sick"})
-    mended = runfold("parked", "retry", "execution-sick", "--json")
-    assert mended.code == 0
-    assert mended.json() == [{"group": "execution", "stream_id": "execution-sick", "error": None}]
+    repaired = runfold("parked", "retry", "execution-sick", "--json")
+    assert repaired.code == 0
+    assert repaired.json() == [{"group": "execution", "stream_id": "execution-sick", "error": None}]
     log.assert_folded()
     absent = runfold("parked", "retry", "execution-sick")
     assert (absent.code, absent.err) == (1, "error: execution-sick is not parked: see `runfold parked list`\n")

@@ -1,4 +1,4 @@
-"""`runfold parked`: what is parked, why, what waits, and giving an event up, for people and for scripts."""
+"""`runfold parked`: list, show, retry and discard, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def test_an_event_is_given_up_after_a_dry_run(runfold: Runfold, log: Log, sick: 
         "parked_again_at", "parked_again_error",
     }  # fmt: skip
     assert runfold("parked", "list").out == "no parked streams\n"
-    told = runfold("parked", "list", "--discarded").out
-    assert "ExecutionStarted was discarded" in told
-    assert "by ann, " in told
-    assert "sent by a test" in told
+    listed = runfold("parked", "list", "--discarded").out
+    assert "ExecutionStarted was discarded" in listed
+    assert "by ann, " in listed
+    assert "sent by a test" in listed
     status = runfold("status")
     assert "1 events are in no table" in status.out
     assert "sent by a test" in status.out

@@ -1,4 +1,4 @@
-"""Tail: events as they come, in order, and an end when the execution has ended."""
+"""Tail: events in order as they are recorded, and an end when the execution has ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytest_plugins = ["tests.fixtures.stores"]
 
 
 class Tail:
-    """A tail in a process of its own, and the lines it has said."""
+    """A tail in another process, and the lines that it printed."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -41,7 +41,7 @@ class Tail:
         self._lines.put(None)
 
     def next(self) -> str | None:
-        """The next line; None at its end."""
+        """Return the next line, or None at the end."""
         try:
             return self._lines.get(timeout=60)
         except Empty:
@@ -92,17 +92,17 @@ def test_the_whole_log_is_told_from_now_on_and_ctrl_c_ends_it_well(store: runfol
         deadline = time.monotonic() + 60
         # It says nothing until something happens: so something happens until it has begun.
         number = 0
-        told = None
-        while told is None and time.monotonic() < deadline:
+        shown = None
+        while shown is None and time.monotonic() < deadline:
             number += 1
             store.append_many([execution(f"after{number}", at=NOON + timedelta(seconds=number))])
             try:
-                told = tail._lines.get(timeout=0.3)
+                shown = tail._lines.get(timeout=0.3)
             except Empty:
                 continue
-        assert told is not None
-        assert "execution-after" in told
-        assert "ExecutionCreated" in told
+        assert shown is not None
+        assert "execution-after" in shown
+        assert "ExecutionCreated" in shown
         tail.process.send_signal(signal.SIGINT)
         assert tail.process.wait(30) == 0
         _, said = tail.process.stdout, tail.process.stderr
@@ -123,9 +123,9 @@ def test_no_event_of_the_log_is_told_twice_or_left_out_between_looks(
 
 def test_without_follow_it_ends_with_what_is_there(store: runfold.Store, database_url: str) -> None:
     store.append_many([execution("e1", events.ExecutionMetadataSet(metadata={"a": 1}))])
-    told = run(database_url, "execution", "tail", "e1", "--no-follow")
-    assert told.returncode == 0
-    assert [part.split()[3] for part in told.stdout.splitlines()] == [
+    shown = run(database_url, "execution", "tail", "e1", "--no-follow")
+    assert shown.returncode == 0
+    assert [part.split()[3] for part in shown.stdout.splitlines()] == [
         "ExecutionCreated",
         "ExecutionStarted",
         "ExecutionMetadataSet",
@@ -137,9 +137,9 @@ def test_without_follow_it_ends_with_what_is_there(store: runfold.Store, databas
 def test_a_line_stays_a_line_and_steers_no_terminal(store: runfold.Store, database_url: str) -> None:
     store.append_many([execution("e1")])
     store.append("log-e1", [line("one\ntwo\x1b[2J\u202ethree")])
-    told = run(database_url, "execution", "tail", "e1", "--no-follow").stdout
-    assert len(told.splitlines()) == 3
-    assert told.splitlines()[-1].endswith("one two [2J three")
+    shown = run(database_url, "execution", "tail", "e1", "--no-follow").stdout
+    assert len(shown.splitlines()) == 3
+    assert shown.splitlines()[-1].endswith("one two [2J three")
 
 
 @pytest.mark.parametrize("words", [["nobody"], ["nobody", "--from", "3"]], ids=["unknown", "both"])

@@ -1,4 +1,4 @@
-"""`runfold up`: a database, migrated, and a worker, from nothing; and an end that says what still runs."""
+"""`runfold up`: starts a database, migrates it and runs a worker; its end says what still runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 import runfold
 from runfold.database.server import EmbeddedServer
 from tests.cli.running import ask, execution
-from tests.fixtures.servers import remove
+from tests.fixtures.servers import is_running, remove
 
 
 @pytest.fixture
 def server(tmp_path: Path, postgres_bin: Path) -> Iterator[EmbeddedServer]:
-    """The embedded server of the test's folder, which `up` starts."""
+    """The embedded server in the test's folder, which `up` starts."""
     server = EmbeddedServer(tmp_path / "home", postgres_bin)
     try:
         yield server
@@ -39,14 +39,14 @@ def up(cwd: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def facts(process: subprocess.Popen[str]) -> dict[str, str]:
-    """The facts that are printed when everything is up."""
+    """Return the facts that `up` prints when everything runs."""
     assert process.stdout is not None
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     for said in process.stdout:
         name, _, value = said.strip().partition(" ")
-        told[name] = value.strip()
+        shown[name] = value.strip()
         if name == "worker":
-            return told
+            return shown
     raise AssertionError(f"it ended: {process.communicate()[1]}")
 
 
@@ -56,19 +56,19 @@ def test_up_makes_a_database_folds_and_leaves_it_running(
 ) -> None:
     process = up(tmp_path, "--home", str(server.home), RUNFOLD_POSTGRES_BIN=str(postgres_bin))
     try:
-        told = facts(process)
-        assert told["url"] == server.url
-        with runfold.connect(told["url"]) as store:
+        shown = facts(process)
+        assert shown["url"] == server.url
+        with runfold.connect(shown["url"]) as store:
             (appended,) = store.append_many([execution("e1")])
             store.wait_for(appended.last_position, timeout=60)
-        assert [row["execution_id"] for row in ask(told["url"], "execution", "list")] == ["e1"]
+        assert [row["execution_id"] for row in ask(shown["url"], "execution", "list")] == ["e1"]
         process.send_signal(number)
         said, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
         assert f"stop it with `runfold --home {server.home} db stop`" in said
-        assert server.is_running()
-        assert ask(told["url"], "status")["leader"] is None
+        assert is_running(server)
+        assert ask(shown["url"], "status")["leader"] is None
     finally:
         process.kill()
         process.communicate()
@@ -79,9 +79,9 @@ def test_up_on_a_database_of_ones_own_shows_no_password_and_starts_no_server(
 ) -> None:
     process = up(tmp_path, "--url", empty_database_url)
     try:
-        told = facts(process)
-        assert "url" not in told
-        assert "@" not in told["database"]
+        shown = facts(process)
+        assert "url" not in shown
+        assert "@" not in shown["database"]
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""Nothing is kept twice by hand: the synchronous modules are what the generator makes of the asynchronous ones."""
+"""The synchronous modules equal the generator's result from the asynchronous ones."""
 
 from __future__ import annotations
 

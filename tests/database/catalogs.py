@@ -1,4 +1,4 @@
-"""A database's catalogs as text, to compare two databases."""
+"""Return a database's catalogs as text, to compare two databases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 
 def schema_and_versions(url: str, postgres_bin: Path) -> tuple[str, str]:
-    """The whole schema as pg_dump writes it, grants included, and the applied migrations."""
+    """Return the whole schema as pg_dump writes it, with grants, and the applied migrations."""
     parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
     environment = {names[name]: value for name, value in parameters.items() if name in names}

@@ -1,4 +1,4 @@
-"""Migrations as a later release has them: several files, each with what the one before it needs."""
+"""Migrations as in a later release: several files, each with everything that the next one needs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.fixtures.databases import create_database, drop_database
 
 
 def statements(migration: Migration) -> list[str]:
-    """The migration's statements, each with the comments before it."""
+    """Return the migration's statements, each with the comments before it."""
     text = migration.path.read_text().partition("-- migrate:down")[0]
     starts = [statement.start for statement in pglast.split(text, only_slices=True)]
     return [text[start:end] for start, end in pairwise([0, *starts[1:], len(text)])]
 
 
 def cut_in_three(folder: Path) -> None:
-    """Cut the first migration in three, of which the last keeps its version: the others are older than it."""
+    """Cut the first migration into three; the last one keeps its version, and the others are older."""
     first = migrations(folder)[0]
     parts = statements(first)
     cuts = [0, len(parts) // 3, 2 * len(parts) // 3]
@@ -37,7 +37,7 @@ def cut_in_three(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def in_three(schema_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the migrations, with the first one cut in three."""
+    """A copy of the migrations, with the first one cut into three."""
     folder = Path(shutil.copytree(schema_copy, tmp_path_factory.mktemp("in_three") / "schema"))
     cut_in_three(folder)
     assert len(migrations(folder)) == len(migrations(schema_copy)) + 2
@@ -46,7 +46,7 @@ def in_three(schema_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="session")
 def undisturbed(server_url: str, in_three: Path, postgres_bin: Path) -> Iterator[str]:
-    """What the three files make where nothing disturbs them, and their versions."""
+    """The catalogue and the versions after the three files without a disturbance."""
     url = create_database(server_url)
     try:
         migrate(url, folder=in_three)

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors arrive as runfold's, by their SQLSTATE, with their facts."""
+"""PostgreSQL's errors are mapped to runfold's by their SQLSTATE, with their facts."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_given_url_is_taken_as_it_is() -> None:
 
 def test_a_setting_out_of_its_range_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNFOLD_POOL_MAX_SIZE", "many")
-    with pytest.raises(errors.InvalidInput, match="RUNFOLD_POOL_MAX_SIZE is not usable"):
+    with pytest.raises(errors.InvalidInput, match="RUNFOLD_POOL_MAX_SIZE is not valid"):
         load_settings()
 
 

@@ -1,4 +1,4 @@
-"""A migrator killed at any statement: the next run completes what it began, and the result is a fresh database's."""
+"""A migrator is killed at any statement: the next run completes its work, and the result equals a fresh database."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STRIDE = 1 if os.environ.get("RUNFOLD_TEST_THOROUGH") else 12
 
 
 def gated(folder: Path, migration: Migration, number: int) -> None:
-    """Make the migration wait at our gate before its statement of that number."""
+    """Make the migration wait for an advisory lock before the statement with this number."""
     parts = statements(migration)
     parts.insert(number, f"\nSELECT pg_advisory_xact_lock({GATE});\n")
     text = "".join(parts)
@@ -43,7 +43,7 @@ def gated(folder: Path, migration: Migration, number: int) -> None:
 
 
 def kill_at_the_gate(url: str, holder: psycopg.Connection[tuple[int]], folder: Path) -> None:
-    """Run a migrator, and SIGKILL it when it waits at the gate."""
+    """Run a migrator, and kill it by SIGKILL while it waits for the lock."""
     ended: list[BaseException | None] = []
 
     def run() -> None:
@@ -91,7 +91,7 @@ def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
                 gated(folder, migration, number)
                 kill_at_the_gate(database, holder, folder)
                 kills += 1
-                # The files before it stand, and nothing of this one: the catalogs are as after the first kill.
+                # The files before it are applied and nothing of this one: the catalogs are as after the first kill.
                 assert holder.execute(APPLIED).fetchone() == (done,)
                 clean = clean or holder.execute(CATALOG).fetchone()
                 assert holder.execute(CATALOG).fetchone() == clean

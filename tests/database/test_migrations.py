@@ -1,4 +1,4 @@
-"""Migrations: applied once, whoever runs them, however often and however they end."""
+"""Migrations are applied once, with any number of migrators, runs and kills."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MIGRATE = (
 
 
 def migrator_of(url: str, folder: Path) -> list[str]:
-    """The command of a process of its own that migrates."""
+    """Return the command of a process that migrates."""
     return [sys.executable, "-c", MIGRATE, url, str(folder)]
 
 
@@ -40,7 +40,7 @@ def folder(in_three: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def fresh_catalogs(server_url: str, template_database: str, postgres_bin: Path) -> str:
-    """What a migration that nothing disturbed makes."""
+    """The catalogs after an undisturbed migration."""
     return catalogs(with_database(server_url, template_database), postgres_bin)
 
 
@@ -296,7 +296,7 @@ def test_check_reports_and_changes_nothing(empty_database_url: str, database_url
 def test_a_migrator_killed_with_all_its_processes_leaves_what_a_rerun_completes(
     server_url: str, folder: Path, in_three: Path, postgres_bin: Path, undisturbed: str
 ) -> None:
-    """SIGKILL to the process group in the middle of a statement: the wait for our advisory lock."""
+    """SIGKILL to the process group in the middle of a statement: the wait for the advisory lock."""
     url = create_database(server_url)
     third = migrations(folder)[2].path
     third.write_text(third.read_text().replace("-- migrate:up", "-- migrate:up\nSELECT pg_advisory_xact_lock(4711);"))

@@ -1,4 +1,4 @@
-"""SQL refuses by one function, in the words of one catalogue, and Python reads its errors."""
+"""SQL refuses by one function with the texts of one catalogue, and Python reads its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema's sources are what a migrated database holds, and the next migration is written from what they changed."""
+"""The schema's sources equal a migrated database, and the next migration is written from their changes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def sources() -> Sources:
 
 @pytest.fixture(scope="session")
 def made(server_url: str, sources: Sources) -> Catalogue:
-    """What a database that was made from the sources holds."""
+    """The catalogue of a database that was made from the sources."""
     return catalogue_of_sources(server_url, sources)
 
 
 @pytest.fixture
 def migrated(connection: psycopg.Connection[tuple[str]]) -> Callable[[], Catalogue]:
-    """What the test's migrated database holds now."""
+    """Return the catalogue of the test's migrated database."""
     return lambda: read_catalogue(connection)
 
 
@@ -110,7 +110,7 @@ def test_control_the_comparison_sees_one_changed_fact(
 
 
 def test_the_first_migration_holds_every_source() -> None:
-    """Until the first release: after it, the first migration is never written again."""
+    """Until the first release; after it, the first migration is never written again."""
     text = migrations()[0].path.read_text()
     assert len(re.findall(r"^CREATE FUNCTION runfold\.", text, re.MULTILINE)) > 90
     verify_checksums(migrations_dir())
@@ -189,13 +189,21 @@ def _change_generated_rows(tree: Path) -> None:
     )
 
 
+def _add_a_column(tree: Path) -> None:
+    nodes = tree / "tables" / "nodes.sql"
+    replace(nodes, "    notes text,\n", "    notes text,\n    shade varchar(20),\n")
+    nodes.write_text(
+        nodes.read_text() + "\nCOMMENT ON COLUMN public.nodes.shade IS 'How an editor''s canvas shows it.';\n"
+    )
+
+
 def _change_much(tree: Path) -> None:
     for change in (_change_functions, _change_tables, _change_generated_rows):
         change(tree)
 
 
 def _add_much(tree: Path) -> None:
-    for change in (_add_and_remove_functions, _add_a_table):
+    for change in (_add_and_remove_functions, _add_a_table, _add_a_column):
         change(tree)
 
 
@@ -272,7 +280,7 @@ def test_a_function_without_its_header_is_refused(tree: Path, text: str) -> None
 
 
 def test_two_files_of_one_function_are_refused(tree: Path) -> None:
-    shutil.copy(tree / "functions" / "is_uuid.sql", tree / "functions" / "machines")
+    shutil.copy(tree / "functions" / "is_uuid.sql", tree / "generated" / "functions")
     with pytest.raises(MigrationFailed, match=r"two files hold runfold\.is_uuid"):
         read_sources(tree)
 

@@ -1,1 +1,1 @@
-"""The demo, as a newcomer runs it."""
+"""Tests of the demo, as a newcomer runs it."""

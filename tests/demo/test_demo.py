@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from runfold.database.server import EmbeddedServer
-from tests.fixtures.servers import remove
+from tests.fixtures.servers import is_running, remove
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,8 @@ MILESTONES = (
     "compress#3 +success",
     r"Publish the report on [0-9,]+ words\?",
     "is killed .SIGKILL.",
-    r"without a worker: the log grew to \d+, the tables stand at \d+",
-    r"has gone on from \d+ and caught up",
+    r"without a worker: the log grew to \d+, the tables are at \d+",
+    r"continued at \d+ and caught up",
     "├─ count .*✓ success",
     r"attempts repeated +2 +2 +ok",
     "book-report-1-archive +SUCCESS",
@@ -39,7 +39,7 @@ MILESTONES = (
 
 @pytest.fixture
 def home(tmp_path: Path, postgres_bin: Path) -> Iterator[Path]:
-    """An empty home to run the demo in; what a failed demo leaves is stopped."""
+    """An empty home for the demo; what a failed demo left running is stopped."""
     yield tmp_path
     remove(EmbeddedServer(tmp_path / ".runfold" / "demo", postgres_bin))
 
@@ -52,7 +52,7 @@ def environment(home: Path, postgres_bin: Path) -> dict[str, str]:
 
 
 def processes_of(home: Path) -> list[str]:
-    """The command lines of the processes that work in the home, or on its database."""
+    """Return the command lines of the processes that work in the home, or on its database."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ", "status"]):
         words = " ".join(process.info["cmdline"] or ())
@@ -85,7 +85,7 @@ def test_the_demo_shows_what_it_claims_stops_everything_and_can_be_run_again(
         assert "DIFFERENT" not in demo.stdout
         assert "\x1b" not in demo.stdout
         assert "\r" not in demo.stdout
-        assert not EmbeddedServer(home / ".runfold" / "demo", postgres_bin).is_running()
+        assert not is_running(EmbeddedServer(home / ".runfold" / "demo", postgres_bin))
         assert not processes_of(home)
         assert (home / ".runfold" / "demo" / "book" / "report.md").read_text().startswith("# The book")
 

@@ -1,4 +1,4 @@
-"""The demo's engine at work while what it stands on dies: the server, and the workers that fold what it records."""
+"""The demo's engine works while the server and the workers are killed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def ask_person(question: str) -> Answer:
 
 
 def run_engine(url: str, go_on: Callable[[], bool] = lambda: False, *, width: int = 3) -> dict[str, Output]:
-    """Run the workflow, some executions at a time, and again while `go_on` says so; what the engine knows of each."""
+    """Run some executions at a time, and again while `go_on` is true; return what the engine knows of each."""
 
     async def run() -> dict[str, Output]:
         outputs: dict[str, Output] = {}
@@ -97,7 +97,7 @@ def run_engine(url: str, go_on: Callable[[], bool] = lambda: False, *, width: in
 
 @contextmanager
 def meanwhile(act: Callable[[], Any], *, every: float, most: int) -> Iterator[list[Any]]:
-    """Do something again and again while the block runs, so often at most; yields the list of what it returned."""
+    """Call a function repeatedly while the block runs, at most this often; yield the list of its results."""
     stop, done = threading.Event(), []
 
     def acting() -> None:
@@ -114,7 +114,7 @@ def meanwhile(act: Callable[[], Any], *, every: float, most: int) -> Iterator[li
 
 
 def assert_all_is_there(url: str, outputs: Mapping[str, Output]) -> None:
-    """Fail unless the tables hold exactly what the engine did, every stream's versions are dense, and verify agrees."""
+    """Fail unless the tables hold exactly the engine's work, every stream's versions are dense, and verify agrees."""
     assert drain(url) == {}
     with psycopg.connect(url, autocommit=True) as connection:
         stored = dict(connection.execute("SELECT execution_id, run_data FROM workflow_executions").fetchall())

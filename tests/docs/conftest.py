@@ -1,4 +1,4 @@
-"""What the documentation's tests share."""
+"""Fixtures of the documentation's tests."""
 
 from __future__ import annotations
 

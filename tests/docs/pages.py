@@ -20,7 +20,7 @@ _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, text and the line where it stands."""
+    """A fenced block: its language, its text and its line."""
 
     page: Path
     line: int
@@ -32,12 +32,12 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """README, every page below docs, and the other pages for people."""
+    """Return the README, every page below docs, and the other pages for people."""
     return [README, *(ROOT / name for name in OTHERS), *sorted(DOCS.rglob("*.md"))]
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
-    """The fenced blocks of a page in its order, of these languages."""
+    """Return the fenced blocks of a page in order, in these languages."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(page, text.count("\n", 0, found.start()) + 2, found[2], found[3])
@@ -47,18 +47,18 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 
 def without_code(text: str) -> str:
-    """The text without its fenced blocks and code spans, where brackets are no links."""
+    """Return the text without fenced blocks and code spans, where brackets are not links."""
     return re.sub(r"`[^`\n]*`", "`code`", _FENCE.sub("", text))
 
 
 def links(page: Path) -> list[str]:
-    """The targets of the links of a page that lead to files of ours."""
+    """Return the targets of a page's links to our files."""
     found = _LINK.findall(without_code(page.read_text(encoding="utf-8")))
     return [target for target in found if not re.match(r"[a-z]+:", target)]
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a page."""
+    """Return the anchors that GitHub gives the headings of a page."""
     made: dict[str, int] = {}
     found = set()
     for heading in _HEADING.findall(_FENCE.sub("", page.read_text(encoding="utf-8"))):
@@ -71,7 +71,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def said_commands(page: Path) -> Iterator[tuple[str, str]]:
-    """Each `$ runfold …` line of a page's console blocks, with where it stands."""
+    """Yield each `$ runfold …` line of a page's console blocks, with its line number."""
     for block in blocks(page, "console"):
         for line in block.text.splitlines():
             if line.startswith("$ runfold "):

@@ -1,4 +1,4 @@
-"""Runs a page's blocks in their order, as its reader would: one folder, one database, one worker."""
+"""Run the blocks of a page in order, as its reader would: in one folder, one database, with one worker."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Runner:
         ended.callback(self._close_stores)
 
     def run(self, block: Block) -> None:
-        """Run one block; whatever it raises fails the test with the place of the block."""
+        """Run one block; an error fails the test with the place of the block."""
         if block.language == "sql":
             self._run_sql(block.text)
             return
@@ -70,7 +70,7 @@ class Runner:
         exec(code, vars(self._module))
 
     def start_worker(self, url: str | None = None) -> None:
-        """A worker with the projections that were saved, until the test ends."""
+        """Start a worker with the saved projections, until the test ends."""
         if not self._working:
             folders = [self.projections] if self.projections.is_dir() else []
             self._ended.enter_context(worker(url or self.url, *folders, timeout_interval=0.1))
@@ -87,7 +87,7 @@ class Runner:
             connection.execute(text.encode())
 
     def _run_command(self, block: Block, line: str) -> None:
-        """Run what a reader types at a prompt; it ends with 0, or runs on until the test ends."""
+        """Run a command of a reader; it ends with 0, or runs until the test ends."""
         words = shlex.split(line, comments=True)
         if words[0] == "export":
             name, _, value = words[1].partition("=")
@@ -112,7 +112,7 @@ class Runner:
         assert "Traceback" not in ran.stderr, f"{block}: {line}: {ran.stderr}"
 
     def _with_names(self, line: str) -> str:
-        """The line with the newest execution's id where the page only shows how an id begins: `7f0c…`."""
+        """Return the line with the newest execution's id, where the page shows only how an id begins: `7f0c…`."""
         if "…" not in line:
             return line
         with psycopg.connect(self.url) as connection:
@@ -129,17 +129,17 @@ class Runner:
 
 
 def typed(text: str) -> list[str]:
-    """What is typed in a console block: the lines behind a prompt, not what is printed."""
+    """Return the typed lines of a console block, which follow a prompt, without the output."""
     return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
 
 
 def runs_on(words: list[str]) -> bool:
-    """Whether a command runs until it is interrupted."""
+    """Return whether a command runs until it is interrupted."""
     return words[1:3] == ["execution", "tail"] or words[1] == "up" or (words[1] == "worker" and "--once" not in words)
 
 
 def _end(running: subprocess.Popen[bytes]) -> None:
-    """Interrupt a command that runs on; one that has ended already, as the tail of an ended execution, did well."""
+    """Interrupt a command that still runs; one that has ended, like the tail of an ended execution, is fine."""
     if running.poll() is None:
         os.killpg(running.pid, signal.SIGINT)
         try:
@@ -151,7 +151,7 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 
 def _drop_role(url: str, role: str) -> None:
-    """Roles belong to the whole server, so they outlive the test's database."""
+    """Drop a role: roles belong to the server, so they outlive the test's database."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
@@ -166,6 +166,6 @@ def runner(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def login(url: str, role: str, password: str) -> str:
-    """The same database for another role."""
+    """Return the URL of the same database for another role."""
     parameters: dict[str, Any] = {**psycopg.conninfo.conninfo_to_dict(url), "user": role, "password": password}
     return psycopg.conninfo.make_conninfo("", **parameters)

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md lists the rooms that there are, as the import test knows them."""
+"""ARCHITECTURE.md lists the rooms of the import test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGE = Path(runfold.__file__).parent
 
 
 def rooms_of(package: Path) -> set[str]:
-    """The modules and folders directly in a package that hold code."""
+    """Return the modules and folders directly in a package that have code."""
     modules = {path.stem for path in package.glob("*.py")}
     return modules | {path.name for path in package.iterdir() if path.is_dir() and any(path.rglob("*.py"))}
 

@@ -1,4 +1,4 @@
-"""Every block of the documentation runs, on a fresh migrated database: Python, SQL and what is typed at a prompt."""
+"""Every block of the documentation runs on a fresh migrated database: Python, SQL and commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def named(value: object) -> str:
 
 
 def parked_streams_one_of_them_mended(url: str) -> None:
-    """Park execution-7 and execution-8, then mend the event of the first: what an operator finds, cause gone or not."""
+    """Park execution-7 and execution-8, then repair the event of the first, so that an operator finds both cases."""
     with psycopg.connect(url, autocommit=True) as connection:
         log = Log(connection)
         for name in ("8", "7"):
@@ -63,7 +63,7 @@ def test_a_block_that_fails_is_noticed(runner: Runner) -> None:
 
 
 def faults_of(line: str) -> list[str]:
-    """What is wrong with a `runfold …` command line: no such command, or no such option of it."""
+    """Return the faults of a `runfold …` command line: an unknown command, or an unknown option of it."""
     words = shlex.split(line, comments=True)[1:]
     options = {name for one in root().params for name in one.opts}
     known = commands()

@@ -1,4 +1,4 @@
-"""The scripts of the comparison run, as far as what they compare with is installed."""
+"""The scripts of the comparison run, as far as the compared software is installed."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.docs.pages import README, ROOT, anchors, links, pages
 
 
 def broken(page: Path) -> list[str]:
-    """The links of a page that lead nowhere."""
+    """Return the links of a page that lead nowhere."""
     found = []
     for target in links(page):
         name, _, anchor = target.partition("#")

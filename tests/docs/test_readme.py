@@ -1,4 +1,4 @@
-"""The README's engine runs as it stands, in an empty folder, and the tables say what it did."""
+"""The README's engine runs unchanged in an empty folder, and the tables show its work."""
 
 from __future__ import annotations
 

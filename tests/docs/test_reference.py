@@ -1,4 +1,4 @@
-"""The reference says what the code says, and everything in the database that people meet is described."""
+"""The reference agrees with the code, and everything in the database that people use is described."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from runfold.events import VOCABULARY
-from runfold.reference.catalog import read_catalog, without_comment
+from runfold.reference.catalog import Catalog, read_catalog
 from runfold.reference.commands import commands
 from runfold.reference.pages import FOLDER, pages, stale
 from tests.docs.pages import anchors
@@ -27,6 +27,14 @@ def test_a_stale_page_is_noticed(connection: psycopg.Connection[Any], tmp_path: 
     assert stale(pages(connection), tmp_path) == ["sql.md"]
     (tmp_path / "cli.md").unlink()
     assert stale(made, tmp_path) == ["cli.md"]
+
+
+def without_comment(catalog: Catalog) -> list[str]:
+    """Return the tables, views and functions without a comment, as a COMMENT statement would name them."""
+    return [
+        *(f"{one.kind.upper()} {one.schema}.{one.name}" for one in catalog.relations if not one.comment),
+        *(f"FUNCTION runfold.{one.name}({one.identity})" for one in catalog.functions if not one.comment),
+    ]
 
 
 def test_every_table_view_and_function_has_a_comment(connection: psycopg.Connection[Any]) -> None:

@@ -1,4 +1,4 @@
-"""An aggregate's state is what the reference model makes of its stream, also of histories that make no sense."""
+"""An aggregate's state equals the reference model of its stream, even for senseless histories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLES = 300
 
 
 def without_deletions(history: History) -> History:
-    """A deletion takes other streams' rows away, which their own aggregates can not know."""
+    """Remove deletions, which delete rows of other streams: the aggregates of those cannot know."""
     kept = [
         (stream, user, [happening for happening in happenings if happening[0]["type"] != "WorkflowDeleted"])
         for stream, user, happenings in history
@@ -85,7 +85,7 @@ def as_the_model(tables: Tables, state: Aggregate) -> None:
 
 
 def walked(seed: int) -> History:
-    """A history without Hypothesis, which would shrink what it finds for long."""
+    """Return a history without Hypothesis, which would shrink a failure for a long time."""
     walk = _Walk(Random(seed), 3, 2)
     for _ in range(40):
         walk.step(AS_WALKED)

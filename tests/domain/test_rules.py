@@ -1,4 +1,4 @@
-"""The default classifier: what an answer names decides, then what it says; what is unclear stays open."""
+"""The default classifier: first the name in an answer decides, then its text; an unclear answer stays open."""
 
 # ruff: noqa: E501 - tables of cases
 

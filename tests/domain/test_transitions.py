@@ -1,4 +1,4 @@
-"""The one table of legal moves in Python says what PostgreSQL's functions and the vocabulary say."""
+"""The table of legal moves in Python equals PostgreSQL's functions and the vocabulary."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def statuses(machine: Machine) -> list[str | None]:
 def differences(
     connection: psycopg.Connection[Any], machine: Machine, function: str
 ) -> list[tuple[str | None, str | None]]:
-    """The pairs about which the table and PostgreSQL's function are of two minds."""
+    """Return the pairs about which the table and PostgreSQL's function disagree."""
     differ = []
     for status in statuses(machine):
         for target in statuses(machine):

@@ -14,7 +14,7 @@ from tests.fixtures.databases import create_database, drop_database
 
 @pytest.fixture(scope="module")
 def connection(server_url: str, template_database: str) -> Iterator[psycopg.Connection[Any]]:
-    """One database for a module: its tests only ask."""
+    """A connection to one database for a module, because its tests only read."""
     url = create_database(server_url, template=template_database)
     try:
         with psycopg.connect(url, autocommit=True) as made:

@@ -13,7 +13,7 @@ NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def value_for(rule: Rule) -> Any:
-    """A JSON value that satisfies a rule."""
+    """Return a JSON value that satisfies a rule."""
     match rule.kind:
         case "name":
             return "n1#2"
@@ -40,12 +40,12 @@ def value_for(rule: Rule) -> Any:
 
 
 def data_for(event: type[Event], *, everything: bool = True) -> dict[str, Any]:
-    """Data of an event type: every field, or the required ones."""
+    """Return data of an event type: every field, or only the required ones."""
     return {at.field: value_for(at.rule) for at in event.rules() if everything or at.required}
 
 
 def stream_of(event: type[Event], data: dict[str, Any]) -> str:
-    """A stream that takes the event."""
+    """Return a stream that takes the event."""
     if event.category() in ("execution", "log"):
         name = data.get("execution_id") if event.event_type() == "ExecutionCreated" else None
         return f"{event.category()}-{name if isinstance(name, str) and name else 'e1'}"
@@ -53,7 +53,7 @@ def stream_of(event: type[Event], data: dict[str, Any]) -> str:
 
 
 def envelope(name: str, body: Any, **changes: Any) -> dict[str, Any]:
-    """An event in its envelope, as JSON. A change to `...` leaves the key out."""
+    """Return an event in its envelope, as JSON; a change to `...` removes the key."""
     made = {
         "event_id": str(uuid4()),
         "type": name,
@@ -66,13 +66,13 @@ def envelope(name: str, body: Any, **changes: Any) -> dict[str, Any]:
 
 
 def append(*events: dict[str, Any], stream_id: str = "execution-e1", **changes: Any) -> dict[str, Any]:
-    """An append, as JSON."""
+    """Return an append, as JSON."""
     made = {"stream_id": stream_id, "expected_version": 0, "user_id": str(uuid4()), "events": list(events)} | changes
     return {key: value for key, value in made.items() if value is not ...}
 
 
 def started(**changes: Any) -> dict[str, Any]:
-    """Data of a NodeStarted."""
+    """Return data of a NodeStarted."""
     made = {
         "activation": "n1#1",
         "node_id": "n1",

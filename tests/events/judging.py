@@ -1,4 +1,4 @@
-"""What the judges say of data or of a call: the models, PostgreSQL's quick path, and its exact path."""
+"""Ask the judges of data or of a call: the models, PostgreSQL's quick path, and its exact path."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Verdict(NamedTuple):
 
 
 def install(connection: psycopg.Connection[Any]) -> None:
-    """Make the functions that ask."""
+    """Create the functions that ask."""
     connection.execute(_JUDGES)  # type: ignore[arg-type]
 
 
 def model_verdict(event: type[Event], data: dict[str, Any]) -> Verdict | None:
-    """What the model says of an event's data; None: it is valid."""
+    """Return the model's fault of an event's data; None if it is valid."""
     try:
         event.from_data(data)
     except InvalidInput as error:
@@ -58,7 +58,7 @@ def model_verdict(event: type[Event], data: dict[str, Any]) -> Verdict | None:
 
 
 def verdicts(connection: psycopg.Connection[Any], function: str, calls: Sequence[str]) -> list[Verdict | None]:
-    """What a function of the database raises for each call's text; None: nothing."""
+    """Return the error of a database function for each call's text; None if it raises nothing."""
     rows = connection.execute(
         "SELECT judges.judge(%s, c) FROM unnest(%s::text[]) WITH ORDINALITY AS u (c, n) ORDER BY n",
         (function, list(calls)),
@@ -76,7 +76,7 @@ def verdicts(connection: psycopg.Connection[Any], function: str, calls: Sequence
 def quick_verdicts(
     connection: psycopg.Connection[Any], cases: Sequence[tuple[type[Event], str, Any]]
 ) -> list[bool | None]:
-    """Whether the quick path takes data: of each event type, in the stream of that id; what raises is not taken."""
+    """Return whether the quick path accepts data of each event type, in the stream with that id."""
     rows = connection.execute(
         "SELECT judges.quick(q.category, q.type, q.stream_id, q.data::jsonb)"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
@@ -92,10 +92,10 @@ def quick_verdicts(
 
 
 def database_verdict(connection: psycopg.Connection[Any], call: Any) -> Verdict | None:
-    """What validate_appends says of a call, given as JSON or as its text."""
+    """Return the fault that validate_appends finds in a call, given as JSON or as its text."""
     return verdicts(connection, "validate_appends", [call if isinstance(call, str) else json.dumps(call)])[0]
 
 
 def exact_verdict(connection: psycopg.Connection[Any], call: Any) -> Verdict | None:
-    """What the exact path alone says of a call."""
+    """Return the fault that the exact path alone finds in a call."""
     return verdicts(connection, "raise_append_fault", [call if isinstance(call, str) else json.dumps(call)])[0]

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: valid data and valid calls, and what can be done to them."""
+"""Hypothesis strategies: valid data and valid calls, and mutations of them."""
 
 # ruff: noqa: E501
 from __future__ import annotations
@@ -31,7 +31,7 @@ ODD_VALUES: list[Any] = [
 
 @st.composite
 def mutated_data(draw: st.DrawFn) -> tuple[type[Event], Any]:
-    """An event type and data for it: valid, or with a field or a few dropped, replaced or added."""
+    """Draw an event type and its data: valid, or with some fields dropped, replaced or added."""
     event = draw(st.sampled_from(ALL_EVENTS))
     data: dict[str, Any] = data_for(event, everything=draw(st.booleans()))
     fields = [at.field for at in event.rules()]
@@ -46,7 +46,7 @@ def mutated_data(draw: st.DrawFn) -> tuple[type[Event], Any]:
 
 @st.composite
 def mutated_call(draw: st.DrawFn) -> Any:
-    """A call of one to three appends with envelopes in which a key or a few are dropped, replaced or added."""
+    """Draw a call of one to three appends, with some keys of envelopes dropped, replaced or added."""
     appends = []
     for n in range(draw(st.integers(1, 3))):
         events = []
@@ -84,5 +84,5 @@ def mutated_call(draw: st.DrawFn) -> Any:
 
 
 def text_of(call: Any) -> str:
-    """A call as JSON."""
+    """Return a call as JSON text."""
     return json.dumps(call, ensure_ascii=False)

@@ -24,7 +24,7 @@ DATA = "/0/events/0/data"
 
 
 def raw(data: str, metadata: str = "{}") -> str:
-    """The text of a call with one event of an open category, whose data is written by hand."""
+    """Return the text of a call with one event of an open category, with data written by hand."""
     event = envelope("X", "<data>", metadata="<metadata>")
     return (
         json.dumps([append(event, stream_id="anything-1")]).replace('"<data>"', data).replace('"<metadata>"', metadata)

@@ -1,4 +1,4 @@
-"""The models, the quick path and the exact path give one answer to the same data."""
+"""The models, the quick path and the exact path agree about the same data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ asking = settings(max_examples=150, deadline=None, suppress_health_check=list(He
 
 
 def disagreements(connection: Connection, cases: Sequence[tuple[type[Event], Any]]) -> list[str]:
-    """What the judges disagree about."""
+    """Return the cases in which the judges disagree."""
     placed = []
     for event, data in cases:
         stream_id = stream_of(event, data)
@@ -48,7 +48,7 @@ def disagreements(connection: Connection, cases: Sequence[tuple[type[Event], Any
 
 
 def is_stream_id(stream_id: str) -> bool:
-    """Whether a stream may have this id."""
+    """Return whether a stream may have this id."""
     name = stream_id.partition("-")[2]
     return (
         len(stream_id.encode()) <= 300 and len(name) <= 255 and name.strip(SPACES) != "" and not CONTROLS.search(name)
@@ -76,7 +76,7 @@ def test_nothing_passes_that_the_exact_path_refuses(connection: Connection, call
 
 
 def test_a_quick_path_that_takes_everything_is_found_out(connection: Connection) -> None:
-    """Negative control: the comparison is able to fail."""
+    """Negative control: the comparison can fail."""
     with connection.transaction(force_rollback=True):
         connection.execute(
             "CREATE OR REPLACE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)"

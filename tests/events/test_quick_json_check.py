@@ -1,6 +1,6 @@
-"""What the quick check of a call's text takes, jsonb keeps as it was: the exact path finds no fault in it.
+"""If the quick check accepts a call's text, jsonb keeps its values: the exact path finds no fault in it.
 
-The quick check looks for large numbers in one of two ways, by which is cheaper for the text; each is asked here.
+The quick check looks for large numbers in one of two ways, the cheaper one for the text; both are tested here.
 """
 
 from __future__ import annotations
@@ -84,14 +84,14 @@ json_texts = st.recursive(
 
 
 def call_text(value: str, padding: str) -> str:
-    """A valid call of one event, but for the value somewhere in its data."""
+    """Return a call of one event that is valid except for this value somewhere in its data."""
     event = envelope("NodeSucceeded", data_for(VOCABULARY["NodeSucceeded"]) | {"output_data": "HERE"})
     call = json.dumps([append(event, stream_id="execution-e1")], separators=(",", ":"))
     return call.replace('"HERE"', f'{{"padding":{padding},"value":{value}}}')
 
 
 def unsound(connection: Connection, texts: Sequence[str]) -> list[str]:
-    """The calls of which validate_appends, the quick check first, says something else than the exact path alone."""
+    """Return the calls about which validate_appends, with its quick check, and the exact path disagree."""
     exact = verdicts(connection, "raise_append_fault", texts)
     validated = verdicts(connection, "validate_appends", texts)
     return [
@@ -103,7 +103,7 @@ def unsound(connection: Connection, texts: Sequence[str]) -> list[str]:
 
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_each_way_is_taken(connection: Connection, padding: str) -> None:
-    """Otherwise the tests below would ask one of the two alone."""
+    """Otherwise the tests below would test only one of the two."""
     text = call_text("1", PADDINGS[padding])
     row = connection.execute(
         "SELECT pg_column_size(j) < octet_length(j::text) * 6 / 5, runfold.json_is_exact(%(t)s::text, j, j::text)"
@@ -138,7 +138,7 @@ def test_what_the_quick_check_takes_has_no_fault(connection: Connection, values:
 def test_a_check_that_misses_something_is_found_out(
     connection: Connection, padding: str, part: str, instead: str
 ) -> None:
-    """Negative control: without one of its parts, the check takes what it must not."""
+    """Negative control: without one of its parts, the check accepts wrong calls."""
     if (part, padding) in (("1000000000000000000", "regular expression"), ("{19}", "path")):
         pytest.skip("the other way does not have this part")
     values = [*EDGE_NUMBERS, '{"a":1,"a":2}']

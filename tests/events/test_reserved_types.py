@@ -1,4 +1,4 @@
-"""No stream but our own bears an event of our names: folds choose their events by type."""
+"""Only runfold's streams have events with our type names, because folds choose their events by type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's copy of the vocabulary is the models'. When this fails: `make generated`, then `make migration`."""
+"""PostgreSQL's copy of the vocabulary equals the models'. If this fails: `make generated`, then `make migration`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import psycopg
+import pytest
 
+from runfold.events.checks_sql import table_files, with_words
 from runfold.events.sql import fault_rows, field_rows, generated, type_rows
 from runfold.settings import migrations_dir
 
@@ -37,6 +39,20 @@ def test_the_generated_files_are_what_the_models_give() -> None:
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.sql")} == set(generated())
     for name, text in generated().items():
         assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: run `make generated`"
+
+
+def test_the_lists_of_words_in_checks_are_those_of_the_vocabulary() -> None:
+    files = table_files(migrations_dir().parent / "tables")
+    assert len(files) == 8
+    for path, text in files.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make generated`"
+
+
+def test_control_a_list_that_lacks_a_word_is_noticed() -> None:
+    marked = "    -- words: pause\n    CONSTRAINT valid CHECK (status IN ('active', 'resumed')),\n"
+    assert with_words(marked) == marked.replace("'resumed'", "'resumed', 'timeout', 'cancelled'")
+    with pytest.raises(ValueError, match="-- words: Nothing"):
+        with_words(marked.replace("pause", "Nothing"))
 
 
 def test_the_quick_path_is_the_generated_one(connection: psycopg.Connection[Any]) -> None:

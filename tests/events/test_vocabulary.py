@@ -1,4 +1,4 @@
-"""Events can be made of what the read tables can hold, and of nothing else."""
+"""Events can be made of all values that the read tables can hold, and of no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the persistence module share."""
+"""Fixtures of the tests of the persistence module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["evidence"]
 
 @pytest.fixture
 def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What an application is configured by; in the process's environment, too."""
+    """The configuration of an application, also in the process's environment."""
     variables = {"PERSISTENCE_MODULE": "runfold.eventsourcing", "RUNFOLD_DATABASE_URL": database_url}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -24,7 +24,7 @@ def environment(database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str,
 
 @pytest.fixture
 def datastore(database_url: str) -> Iterator[Datastore]:
-    """Connections to the test's own migrated database."""
+    """Connections to the test's migrated database."""
     made = Datastore(load_settings(database_url=database_url, pool_max_size=15))
     try:
         yield made

@@ -1,4 +1,4 @@
-"""Recorders of an application, as its factory makes them."""
+"""Make recorders of an application as its factory does."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def made(
     text_ids: bool = False,
     **kwargs: Any,
 ) -> TRecorder:
-    """A recorder of that category, registered."""
+    """Return a registered recorder of that category."""
     datastore.run(statement("register_application"), {"category": category, "name": category})
     return recorder_class(datastore, category=category, originator_ids=OriginatorIds(are_text=text_ids), **kwargs)

@@ -1,4 +1,4 @@
-"""Our aggregates are aggregates of the eventsourcing library, and its Application writes what any engine writes."""
+"""runfold's aggregates are aggregates of the eventsourcing library, and its Application appends like any engine."""
 
 from __future__ import annotations
 

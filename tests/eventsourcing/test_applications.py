@@ -1,4 +1,4 @@
-"""Applications on runfold's log: each in its category, its bytes as they were, beside everything else."""
+"""Applications on runfold's log: each in its category, with unchanged bytes, beside everything else."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Connection = psycopg.Connection[Any]
 
 
 class Dog(Aggregate):
-    """Something with a life of its own."""
+    """An aggregate of the tests."""
 
     @event("Registered")
     def __init__(self, name: str) -> None:
@@ -192,7 +192,7 @@ def test_snapshots_are_taken_used_and_may_be_deleted(
 
 
 def read_around_a_slow_append(datastore: Datastore, database_url: str) -> list[list[int]]:
-    """The notification ids seen before, while, and after another append is slow to commit."""
+    """Return the notification ids before, during and after the slow commit of another append."""
     recorder, originator = made(datastore, text_ids=True), str(uuid4())
     recorder.insert_events([stored(1, originator_id="before")])
     append = (
@@ -346,7 +346,7 @@ def test_an_unmigrated_database_says_what_to_do(empty_database_url: str) -> None
 
 
 def test_settings_of_one_application_are_its_own(environment: dict[str, str], closing: ExitStack) -> None:
-    """As every variable of the library: prefixed with the application's name, it is that application's."""
+    """As with every variable of the library, the application's name as a prefix makes it that application's."""
     url = environment.pop("RUNFOLD_DATABASE_URL")
     environment |= {"KENNEL_RUNFOLD_DATABASE_URL": url, "KENNEL_RUNFOLD_POOL_MAX_SIZE": "3"}
     dogs = closing.enter_context(Kennel(env=environment))

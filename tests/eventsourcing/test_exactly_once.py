@@ -1,4 +1,4 @@
-"""What an application records is recorded once, whatever happens on the way: lost answers, deadlocks, equal calls."""
+"""An application's events are recorded once, despite lost answers, deadlocks and equal calls."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def count(connection: Connection, table: str = "runfold.events") -> int:
 
 @contextmanager
 def cut_when(database_url: str, watch: Callable[[bytes], bool]) -> Iterator[tuple[Proxy, Datastore, threading.Event]]:
-    """A datastore behind a proxy; once its event is set, the next thing it is watched for loses its answer."""
+    """A datastore behind a proxy; once its event is set, the next watched operation loses its answer."""
     cut_next = threading.Event()
 
     def cut(said: bytes) -> bool:
@@ -119,7 +119,7 @@ def test_a_snapshot_whose_commit_was_not_answered_is_recorded_once(database_url:
 
 
 class WithLedger(RunfoldApplicationRecorder):
-    """A recorder with rows of its own, one an event, in the transaction of the events."""
+    """A recorder that writes one row for each event, in the transaction of the events."""
 
     def _insert_events(self, curs: psycopg.Cursor[DictRow], stored_events: Any, **kwargs: Any) -> None:
         for event in stored_events:
@@ -152,7 +152,7 @@ def test_rows_of_a_recorders_own_are_written_with_the_events_and_once(
 def test_without_its_order_a_lost_answer_would_write_those_rows_twice(
     database_url: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: a repetition that begins like the first attempt."""
+    """The control: a retry that begins like the first attempt."""
     insert = RunfoldApplicationRecorder._insert_with_rows
     monkeypatch.setattr(
         RunfoldApplicationRecorder,
@@ -167,7 +167,7 @@ def test_without_its_order_a_lost_answer_would_write_those_rows_twice(
 
 
 def test_an_equal_call_of_somebody_else_is_a_conflict(datastore: Datastore, connection: Connection) -> None:
-    """It is no repetition: two commands that decided the same are two commands, and one of them lost."""
+    """It is not a retry: two equal commands are two commands, and one of them lost."""
     recorder, originator = made(datastore), uuid4()
     recorder.insert_events(stored(originator, 1, 2))
     for again in (stored(originator, 1, 2), stored(originator, 2, 1), stored(originator, 2), stored(originator, 1)):
@@ -227,7 +227,7 @@ def test_of_eight_that_decide_at_once_one_wins(
 
 
 def in_opposite_orders(recorder: RunfoldApplicationRecorder, rounds: int) -> int:
-    """Saves of two aggregates by two threads, one naming them the other way round; how many were conflicts."""
+    """Save two aggregates in two threads, one in the opposite order; return the number of conflicts."""
     first, second, conflicts = uuid4(), uuid4(), 0
     recorder.insert_events(stored(first, 1) + stored(second, 1))
     versions = {first: 1, second: 1}
@@ -274,7 +274,7 @@ def test_saves_of_two_aggregates_in_opposite_orders_do_not_deadlock(
 
 
 def test_a_deadlock_is_retried_inside(datastore: Datastore, connection: Connection) -> None:
-    """The streams locked in the order given, and slowly, the two do wait for each other in a circle."""
+    """If the streams were locked slowly in the given order, the two would wait for each other in a circle."""
     edit(connection, APPEND, 'ORDER BY s.name COLLATE "C")', "ORDER BY s.n)")
     edit(
         connection,
@@ -288,7 +288,7 @@ def test_a_deadlock_is_retried_inside(datastore: Datastore, connection: Connecti
 
 
 def test_serialization_failures_are_retried_inside(database_url: str, datastore: Datastore, evidence: Evidence) -> None:
-    """Where the database's default is SERIALIZABLE, a save that loses finds out that it did, and nothing else."""
+    """If the database's default is SERIALIZABLE, a losing save gets a conflict, and nothing else."""
     made(datastore)
     with psycopg.connect(database_url, autocommit=True) as connection:
         name = connection.info.dbname
@@ -317,7 +317,7 @@ def test_without_retries_a_deadlock_is_the_callers(
 
 
 def save_many(url: str, originators: list[UUID], rounds: int) -> int:
-    """In a process of its own: add to each aggregate in turn whatever others do; how many conflicts it took."""
+    """In another process: add to each aggregate in turn despite others; return the number of conflicts."""
     datastore = Datastore(load_settings(database_url=url))
     recorder = RunfoldApplicationRecorder(datastore, category="accounts")
     conflicts = 0

@@ -1,4 +1,4 @@
-"""Following an application: subscriptions wake, heal and cost the writers nothing; systems of applications run."""
+"""Following an application: subscriptions wake up, reconnect and cost writers nothing; systems of applications run."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def until(reached: Callable[[], bool], seconds: float = 10) -> None:
 
 
 def is_asleep(subscription: LogSubscription) -> Callable[[], bool]:
-    """Whether it is armed, and has looked at the log since."""
+    """Return whether it is armed, and has read the log since."""
     return lambda: subscription.asleep
 
 
 class Collected:
-    """What a subscription yields, taken by a thread, each with its time."""
+    """The notifications of a subscription, taken by a thread, each with its time."""
 
     def __init__(self, subscription: LogSubscription) -> None:
         self.notifications: list[tuple[Notification, float]] = []
@@ -85,7 +85,7 @@ def test_a_sleeping_subscription_is_woken_by_an_append(
 def test_without_the_lock_an_append_would_not_wake_it(
     datastore: Datastore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: a subscription that only listens sleeps on, as nobody notifies."""
+    """The control: a subscription that only listens keeps sleeping, because no append notifies."""
     monkeypatch.setattr(subscriptions, "POLL_SECONDS", 60.0)
     monkeypatch.setattr(subscriptions.Ear, "arm", lambda self: self._ask("is_quiet", {}))
     recorder = made(datastore)
@@ -175,7 +175,7 @@ def test_the_end_of_a_subscription_leaves_no_connection_and_no_lock(
 
 
 def write_some(url: str, aggregates: int) -> None:
-    """In a process of its own: save aggregates of seven events each."""
+    """In another process: save aggregates of seven events each."""
     datastore = Datastore(load_settings(database_url=url))
     recorder = RunfoldApplicationRecorder(datastore, category="accounts")
     for _ in range(aggregates):
@@ -241,7 +241,7 @@ class Totals(ProcessApplication[UUID]):
     name = "totals"
 
     def policy(self, domain_event: Any, processing_event: ProcessingEvent[UUID]) -> None:
-        """Only follows."""
+        """Do nothing but follow."""
 
 
 @pytest.mark.parametrize("runner_class", [SingleThreadedRunner, MultiThreadedRunner])
@@ -281,7 +281,7 @@ APPEND = (
 
 
 def dawdle(url: str, appends: int, rng: random.Random) -> list[int]:
-    """Appends in transactions that stay open for a while, or are rolled back; the positions that were committed."""
+    """Append in transactions that stay open for a while, or are rolled back; return the committed positions."""
     committed: list[int] = []
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(appends):
@@ -299,7 +299,7 @@ def dawdle(url: str, appends: int, rng: random.Random) -> list[int]:
 
 
 def followed_and_committed(datastore: Datastore, database_url: str, evidence: Evidence) -> tuple[list[int], list[int]]:
-    """What a subscription yielded while eight writers dawdled, and what they committed."""
+    """Return what a subscription yielded while eight slow writers appended, and what they committed."""
     recorder, appends = made(datastore), evidence.scaled(40)
     with recorder.subscribe() as subscription, ThreadPoolExecutor(8) as pool:
         collected = Collected(subscription)

@@ -1,4 +1,4 @@
-"""The test cases that the eventsourcing library publishes for persistence modules, unchanged, on our recorders."""
+"""The published test cases of the eventsourcing library for persistence modules, unchanged, on our recorders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.eventsourcing.recorders import made
 
 
 class OnOurDatabase:
-    """Gives a case the test's own database; its methods stay as the library wrote them."""
+    """Gives a case the test's database; its methods are the library's."""
 
     datastore: Datastore
     text_ids = False
@@ -142,7 +142,7 @@ class TestApplications(applications.ApplicationTestCase):
 
 
 def test_every_published_case_for_recorders_has_one_of_ours() -> None:
-    """A case that a later version of the library adds is not overlooked."""
+    """A case that a later version of the library adds must be noticed."""
     published = {
         case
         for case in vars(cases).values()

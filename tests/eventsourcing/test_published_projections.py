@@ -1,4 +1,4 @@
-"""The library's published cases for projections, unchanged, on a view whose rows lie beside its tracking."""
+"""The library's published cases for projections, unchanged, on a view with rows beside its tracking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applications whose events are of the vocabulary: typed columns and jsonb, folded as an engine's are."""
+"""Applications with events of the vocabulary: typed columns and jsonb, folded like an engine's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Happened:
-    """A domain event of a writer of our own: it knows its tenant."""
+    """A domain event of another writer, which knows its tenant."""
 
     originator_id: str
     originator_version: int
@@ -70,8 +70,8 @@ def test_events_of_the_vocabulary_are_stored_as_jsonb_under_their_type(
     executions: Executions, connection: Connection, database_url: str
 ) -> None:
     assert isinstance(executions.recorder, VocabularyRecorder)
-    told, user = begun("1"), uuid4()
-    recordings = executions.events.put(told) + executions.events.put(begun("2", user_id=user))
+    recorded, user = begun("1"), uuid4()
+    recordings = executions.events.put(recorded) + executions.events.put(begun("2", user_id=user))
     assert [recording.notification.id for recording in recordings] == [1, 2, 3, 4]
     rows = connection.execute(
         "SELECT stream_id, stream_version, type, data ->> 'mode', payload, user_id FROM runfold.events ORDER BY 1, 2"
@@ -82,7 +82,7 @@ def test_events_of_the_vocabulary_are_stored_as_jsonb_under_their_type(
         ("execution-2", 1, "ExecutionCreated", "MANUAL", None, user),
         ("execution-2", 2, "ExecutionStarted", None, None, user),
     ]
-    assert list(executions.events.get("execution-1")) == told
+    assert list(executions.events.get("execution-1")) == recorded
 
 
 def test_what_an_engine_appended_is_read_by_the_application(executions: Executions, database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""A materialised view of the tests: counters in a table of its own, made and written as a user would."""
+"""A materialised view of the tests: counters in a table, created and written as a user would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of our SQL functions with one protecting step edited out: the negative controls of the fault tests."""
+"""Copies of our SQL functions without one protecting step: the negative controls of the fault tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALLOCATION = "last := nextval('runfold.events_position');"
 
 
 def edit(connection: psycopg.Connection[Any], function: str, step: str, replacement: str = "") -> None:
-    """Make a function anew with a step replaced, in this database only; the step has to be there."""
+    """Replace a step of a function, in this database only; the step must exist."""
     row = connection.execute("SELECT pg_get_functiondef(%s::regprocedure)", (function,)).fetchone()
     assert row is not None
     (definition,) = row

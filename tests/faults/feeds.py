@@ -1,6 +1,6 @@
-"""Readers that tail the log in a thread, and the judgement over what they saw.
+"""Readers that tail the log in a thread, and the judgement of what they saw.
 
-`safe` is the product's. The others are the mistakes it avoids: `naive` reads whatever lies after its checkpoint,
+`safe` is the product's. The others make the mistakes that it avoids: `naive` reads all events after its checkpoint,
 `one_statement` takes the safe head and the events with one snapshot.
 """
 
@@ -36,7 +36,7 @@ def naive(connection: psycopg.Connection[Any], checkpoint: int) -> list[Row]:
 
 
 def one_statement(connection: psycopg.Connection[Any], checkpoint: int) -> list[Row]:
-    # The pause stands for a busy machine: it lies between the statement's snapshot and its look at the safe head.
+    # The pause simulates a busy machine: it is between the statement's snapshot and its reading of the safe head.
     return connection.execute(
         """WITH pause AS MATERIALIZED (SELECT pg_sleep(0.02)),
                 head AS MATERIALIZED (SELECT runfold.safe_head() AS head FROM pause)
@@ -47,14 +47,14 @@ def one_statement(connection: psycopg.Connection[Any], checkpoint: int) -> list[
 
 
 def committed(connection: psycopg.Connection[Any]) -> list[Row]:
-    """The whole log, in order, after the writers have ended."""
+    """Return the whole log in order, after the writers have ended."""
     return connection.execute(
         "SELECT position, stream_id, stream_version FROM runfold.events ORDER BY position"
     ).fetchall()
 
 
 class Feed:
-    """Tails the log in a thread, its checkpoint the position of the last event it read."""
+    """Tails the log in a thread; its checkpoint is the position of the last event that it read."""
 
     def __init__(self, url: str, page: Page, *, pause: float = 0.003) -> None:
         self.seen: list[Row] = []
@@ -73,7 +73,7 @@ class Feed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Read on to the end of the log, which is still now."""
+        """Read to the end of the log, which no longer grows."""
         self._writers_ended.set()
         self._thread.join(30)
         assert not self._thread.is_alive(), "the reader hangs"
@@ -98,7 +98,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a reader made of a log."""
+    """What a reader saw of a log."""
 
     events: int
     missed: int

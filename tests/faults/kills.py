@@ -1,4 +1,4 @@
-"""Ways to end a server, a backend or a client without a word."""
+"""Kill a server, a backend or a client without notice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runfold.database.server import EmbeddedServer
 
 
 def kill_whole_server(server: EmbeddedServer) -> None:
-    """SIGKILL the main process and its children, as one, and see them gone."""
+    """Kill the main process and its children by SIGKILL at once, and wait until they have ended."""
     pid = server.postmaster_pid()
     assert pid is not None
     main = psutil.Process(pid)
@@ -35,5 +35,5 @@ def hang_up(connection: psycopg.Connection[Any]) -> None:
 
 
 def kill_backend(pid: int) -> None:
-    """SIGKILL a backend: the server ends all others and recovers."""
+    """Kill a backend by SIGKILL: the server ends all others and recovers."""
     os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Clocks decide nothing: neither the producers' nor the server's, a day off in either direction."""
+"""Clocks decide nothing: neither the producers' nor the server's, if they are a day wrong in either direction."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_producers_whose_clocks_are_a_day_off_change_no_order(
 
 @dataclass(frozen=True)
 class FakeClock:
-    """Binaries whose `postgres` runs by a clock of our own; set to an offset like `-1d`, also while it runs."""
+    """Binaries whose `postgres` has a clock of the test; set it to an offset like `-1d`, also while it runs."""
 
     bin_dir: Path
     file: Path
@@ -68,7 +68,7 @@ class FakeClock:
 
 @pytest.fixture
 def fake_clock(postgres_bin: Path) -> Iterator[FakeClock]:
-    """A folder of PostgreSQL's binaries, its `postgres` a script that loads libfaketime into the real one."""
+    """A folder of PostgreSQL's binaries, in which `postgres` is a script that loads libfaketime into the real one."""
     library = libfaketime()
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # the server may run as another system user

@@ -1,4 +1,4 @@
-"""What was acknowledged stays, exactly once; what was not is there as a whole or not at all."""
+"""An acknowledged append remains, exactly once; an unacknowledged one is recorded completely or not at all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ids_of(appends: list[Append]) -> list[UUID]:
 
 @dataclass
 class Writer:
-    """Appends without pause until the server dies; the call whose outcome it does not know it sends again at first."""
+    """Appends without pause until the server dies; the call with an unknown outcome is sent again first."""
 
     streams: list[str]
     rng: random.Random
@@ -70,7 +70,7 @@ class Writer:
 
 
 def kill_under_load(server: EmbeddedServer, evidence: Evidence, *, cycles: int, options: str = "") -> list[Writer]:
-    """Kill the server at a random moment under load and start it again, so often."""
+    """Kill the server at a random moment under load and start it again, this often."""
     names = streams(6)
     writers = [Writer(names, random.Random(f"{evidence.seed}/{number}")) for number in range(WRITERS)]
     for _ in range(cycles):
@@ -118,7 +118,7 @@ def test_acknowledged_events_survive_any_kill_of_the_server_exactly_once(
     assert acknowledged <= set(stored)
     assert len(stored) == len(set(stored))
     assert irregular == 0
-    # Whatever else is there was sent and not answered: each such call as a whole.
+    # Everything else in the log was sent and not answered: each such call is complete.
     for ids in unknown:
         assert not ids & set(stored) or ids <= set(stored)
     assert set(stored) - acknowledged <= {event_id for ids in unknown for event_id in ids}
@@ -211,7 +211,7 @@ def test_a_writer_that_dies_before_its_commit_leaves_nothing(
 
 
 def test_a_writer_that_dies_in_its_commit_leaves_all_or_nothing(killable: EmbeddedServer, evidence: Evidence) -> None:
-    """The client hangs up somewhere between sending COMMIT and hearing of it; sent again, the events are there once."""
+    """The client disconnects between sending COMMIT and the answer; sent again, the events are recorded once."""
     url, rounds, found = killable.url, evidence.scaled(60), {0: 0, 3: 0}
     for _ in range(rounds):
         stream, events = a_stream(), lines(3)
@@ -237,7 +237,7 @@ def test_a_writer_that_dies_in_its_commit_leaves_all_or_nothing(killable: Embedd
 
 
 def test_a_commit_whose_answer_was_lost_is_safe_to_retry(database_url: str, evidence: Evidence) -> None:
-    """The server commits, the connection is cut before the client hears of it; the store sends the same ids again."""
+    """The server commits, the connection is cut before the answer arrives, and the store sends the same ids again."""
     rounds, stream = evidence.scaled(20), a_stream()
     cut_next = threading.Event()
 
@@ -264,7 +264,7 @@ def test_a_commit_whose_answer_was_lost_is_safe_to_retry(database_url: str, evid
 
 
 def test_without_its_ids_a_retried_commit_would_be_stored_twice(database_url: str) -> None:
-    """The control: a client that makes its events anew for each attempt."""
+    """The control: a client that makes new events for each attempt."""
     stream = a_stream()
     cuts = iter([True])
     with Proxy(database_url, lambda said: stream.encode() in said and next(cuts, False)) as proxy:

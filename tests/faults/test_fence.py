@@ -1,4 +1,4 @@
-"""The locks of an append: one fence however many appends, given back with a savepoint, and nothing left by a cancel."""
+"""The locks of an append: one fence for any number of appends, released with a savepoint, and none left by a cancel."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def allocation_locks(connection: Connection) -> int:
 
 
 def append_so_often(connection: Connection, times: int) -> None:
-    """Append so often inside the connection's transaction, without a round trip for each."""
+    """Append this often inside the connection's transaction, without a round trip for each."""
     event = line()
     text = call(append("log-STREAM", [event])).replace(str(event.event_id), "EVENT_ID")
     connection.execute("SELECT set_config('test.call', %s, true)", (text,))
@@ -87,7 +87,7 @@ def test_a_rolled_back_savepoint_gives_its_fence_back(database_url: str, connect
         connection.execute("SELECT FROM runfold.append_events(%s)", (call(append()),))
         assert [position for position, _, _ in safe(connection, 0)] == [4]  # the hole delays nobody
 
-        # The next append of the transaction takes a fence anew: where the log is now.
+        # The next append of the transaction takes a new fence, at the present end of the log.
         writer.execute("SELECT FROM runfold.append_events(%s)", (call(append()),))
         assert fences(connection, writer.info.backend_pid) == 1
         assert connection.execute("SELECT bound FROM runfold.head_holders()").fetchall() == [(4,)]
@@ -133,7 +133,7 @@ def test_an_append_canceled_while_it_waits_for_positions_leaves_no_lock(
 
 
 def canceled_while_it_allocates(url: str, connection: Connection) -> int:
-    """Cancel an append between two of its positions; how many locks its session keeps."""
+    """Cancel an append between two of its positions; return the number of locks that its session keeps."""
     edit(connection, ALLOCATE_POSITIONS, ALLOCATION, ALLOCATION + " PERFORM pg_sleep(20);")
     with psycopg.connect(url) as writer, ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(writer.execute, "SELECT FROM runfold.append_events(%s)", (call(append()),))
@@ -162,7 +162,7 @@ def test_a_lock_of_the_session_would_be_left_behind_by_a_cancel(database_url: st
 
 
 def locks_after_an_append(url: str, connection: Connection) -> int:
-    """How many locks on the positions an append has left to its open transaction."""
+    """Return the number of locks on positions that an append has left to its open transaction."""
     with psycopg.connect(url) as writer:
         writer.execute("SELECT FROM runfold.append_events(%s)", (call(append()),))
         return allocation_locks(connection)
@@ -182,7 +182,7 @@ def test_without_the_rolled_back_subtransaction_it_would(database_url: str, conn
 def test_appends_canceled_at_any_moment_leave_nothing_behind(
     database_url: str, connection: Connection, evidence: Evidence
 ) -> None:
-    """Writers on few connections, canceled all the time: at the end every lock is free and the log is whole."""
+    """Writers on few connections are canceled all the time: at the end every lock is free and the log is complete."""
     rng, seconds = evidence.rng, evidence.scaled(2500) / 1000
     names = streams(6)
     ends = time.monotonic() + seconds

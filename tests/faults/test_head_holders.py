@@ -1,4 +1,4 @@
-"""Who delays readers: nobody but an open append of this log, and that one is named."""
+"""Only an open append of this log delays readers, and it is named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def holders(connection: Connection) -> list[tuple[Any, ...]]:
 
 
 def status(url: str) -> dict[str, Any]:
-    """What `runfold status --json` says."""
+    """Return the output of `runfold status --json`."""
     command = [sys.executable, "-m", "runfold", "status", "--json"]
     ran = subprocess.run(command, env={**os.environ, "RUNFOLD_DATABASE_URL": url}, capture_output=True, check=True)
     return dict(json.loads(ran.stdout))
@@ -37,7 +37,7 @@ def status(url: str) -> dict[str, Any]:
 
 @contextmanager
 def writing_transaction(url: str) -> Iterator[Connection]:
-    """A foreign transaction that has written, and stays open."""
+    """A transaction of another program that has written and stays open."""
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS public.foreign_work (n integer)")
         connection.commit()
@@ -79,9 +79,9 @@ def test_a_stuck_append_is_named_by_its_pid(database_url: str, connection: Conne
         stuck.execute("SELECT FROM runfold.append_events(%s)", (call(append()),))
         connection.execute("SELECT FROM runfold.append_events(%s)", (call(append()),))
         assert holders(connection) == [(1, pid, None)]
-        told = status(database_url)
-    assert (told["head"], told["safe_head"]) == (3, 1)
-    (holder,) = told["held_back_by"]
+        shown = status(database_url)
+    assert (shown["head"], shown["safe_head"]) == (3, 1)
+    (holder,) = shown["held_back_by"]
     assert (holder["pid"], holder["application_name"], holder["state"]) == (pid, "stuck", "idle in transaction")
     assert holders(connection) == []
     assert len(safe(connection, 1)) == 2

@@ -1,4 +1,4 @@
-"""Positions that nobody filled: rolled back by the thousand, or issued a second time after a crash."""
+"""Positions without an event: rolled back by the thousand, or issued a second time after a crash."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMITTED_EVERY = 100
 
 
 def append_and_roll_back(url: str, times: int) -> None:
-    """Append so often, on one connection, and commit one of a hundred."""
+    """Append this often on one connection, and commit one append in a hundred."""
     event = line()
     text = call(append("log-STREAM", [event])).replace(str(event.event_id), "EVENT_ID")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -59,7 +59,7 @@ def test_ten_thousand_rollbacks_neither_stall_nor_skip(
 def test_positions_issued_again_after_a_crash_are_neither_skipped_nor_doubled(
     private_server: PrivateServerFactory, schema_copy: Path, evidence: Evidence
 ) -> None:
-    """A rolled-back append leaves nothing that had to reach the disk: killed then, the sequence goes back."""
+    """A rolled-back append leaves nothing that had to reach the disk: after a kill the sequence goes back."""
     server = private_server(settings={"autovacuum": "off"})
     migrate(server.url, folder=schema_copy)
     seen: list[tuple[int, str, int]] = []

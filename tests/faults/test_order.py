@@ -1,4 +1,4 @@
-"""The one order of the log: a tailing reader misses nothing, doubles nothing, sees streams in version order."""
+"""The one order of the log: a tailing reader skips nothing, repeats nothing, and sees streams in version order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MILLISECONDS = 4000
 
 
 def torture(url: str, evidence: Evidence, **readers: Page) -> dict[str, Judgement]:
-    """Sixteen writers on a few streams, and these readers; what each reader made of the log."""
+    """Run sixteen writers on a few streams, and these readers; return what each reader saw."""
     load = Load(url, streams(24), seconds=evidence.scaled(MILLISECONDS) / 1000, seed=evidence.seed)
     feeds = {name: Feed(url, page) for name, page in readers.items()}
     with psycopg.connect(url, autocommit=True) as connection:
@@ -60,7 +60,7 @@ def test_without_the_fence_the_same_reader_misses_events(
 
 
 def held_by_a_trigger(connection: Connection, message: str, gate: int) -> None:
-    """Make an append of this message wait in the middle of its insert, until the gate (an advisory lock) opens."""
+    """Make an append of this message wait in the middle of its insert, until the advisory lock is released."""
     connection.execute(
         f"""CREATE FUNCTION public.wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN PERFORM pg_advisory_xact_lock_shared({gate}); RETURN NEW; END $$;
@@ -144,7 +144,7 @@ def test_the_feed_is_refused_where_one_snapshot_would_skip_events(
 def test_events_of_one_append_become_visible_together(
     database_url: str, connection: Connection, evidence: Evidence
 ) -> None:
-    """A page may end inside an append; append_end says where it ends, and the safe head never lies inside one."""
+    """A page may end inside an append; append_end says where it ends, and the safe head is never inside one."""
     made = [append(events=n) for n in range(1, 6)]
     connection.execute("SELECT FROM runfold.append_events(%s)", (call(*made),))
     ends = {end for (end,) in connection.execute("SELECT append_end FROM runfold.read_all()")}

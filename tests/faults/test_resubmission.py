@@ -1,4 +1,4 @@
-"""A call sent again returns what it returned at first; anything that only looks like it is refused."""
+"""A call that is sent again returns the first result; a call that only resembles it is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def written(store: runfold.Store) -> int:
 
 
 def all_at_once(attempt: Callable[[], runfold.Appended]) -> list[runfold.Appended]:
-    """The same attempt from eight threads at the same moment."""
+    """Run the same attempt in eight threads at the same moment."""
     together = threading.Barrier(THREADS)
 
     def attempt_together(_: int) -> runfold.Appended:
@@ -51,7 +51,7 @@ def test_the_same_call_returns_its_original_result_also_after_further_appends(
         again = store.append(stream, events, expected_version=expected)
         assert again == replace(original, repeated=True)
     assert written(store) == 9
-    assert store.append(stream, lines(1)).version == 10  # and the stream's version stands where it was
+    assert store.append(stream, lines(1)).version == 10  # and the stream's version has not changed
 
 
 def test_the_same_call_on_several_streams_returns_its_original_results_in_order(store: runfold.Store) -> None:
@@ -99,7 +99,7 @@ def test_the_same_id_with_another_type_or_other_bytes_is_refused(store: runfold.
 
 
 def test_clocks_and_metadata_do_not_make_another_call(store: runfold.Store) -> None:
-    """They are made anew where a caller builds its events again from the same command."""
+    """They are new if a caller builds its events again from the same command."""
     stream, event = a_stream(), line()
     original = store.append(stream, [event])
     later = runfold.NewEvent(type=event.type, data=event.data, event_id=event.event_id, metadata={"actor": "retry"})
@@ -107,7 +107,7 @@ def test_clocks_and_metadata_do_not_make_another_call(store: runfold.Store) -> N
 
 
 def test_1_and_1_point_0_are_other_bodies(store: runfold.Store) -> None:
-    """jsonb takes them for equal; a body is what was sent."""
+    """jsonb takes them for equal, but a body is the text that was sent."""
     store.register_event_types(CATEGORY)
     stream, event = a_stream(CATEGORY), happening(data={"n": 1})
     store.append(stream, [event])
@@ -141,7 +141,7 @@ def test_shuffled_split_or_moved_events_are_refused(store: runfold.Store) -> Non
 
 
 def test_a_part_of_a_call_is_not_the_call(store: runfold.Store) -> None:
-    """What was stored by one call, sent as two, is answered only where each part would mean the same."""
+    """A part of a stored call, sent alone, is accepted only if it means the same alone."""
     stream, events = a_stream(), lines(3)
     original = store.append(stream, events)
     part = store.append(stream, events[:2])
@@ -214,7 +214,7 @@ def test_a_command_racing_with_itself_is_recorded_once(store: runfold.Store, evi
 
 
 def test_one_command_id_racing_on_several_streams_is_recorded_once(store: runfold.Store, evidence: Evidence) -> None:
-    """Nothing but the id is shared: one wins, the others are told that the id has another body."""
+    """Only the id is shared: one call wins, the others get the error that the id has another body."""
     rounds, refused, recorded = evidence.scaled(25), 0, 0
     codes: set[str] = set()
     for _ in range(rounds):

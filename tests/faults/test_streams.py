@@ -1,4 +1,4 @@
-"""A stream under many writers: dense versions, one order with the positions, reads that never go back."""
+"""A stream with many writers: dense versions, one order with the positions, reads that never go back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def count(connection: Connection, query: str) -> int:
 
 
 class Reader(threading.Thread):
-    """Reads one stream again and again; counts reads that hold less than one before, or have a gap."""
+    """Reads one stream repeatedly; counts reads with fewer events than an earlier one, or with a gap."""
 
     def __init__(self, url: str, stream: str) -> None:
         super().__init__(daemon=True)
@@ -65,7 +65,7 @@ class Reader(threading.Thread):
 
 
 def write_hard(url: str, evidence: Evidence) -> Reader:
-    """Sixteen writers on few streams under every isolation level, and a reader of one of the streams."""
+    """Run sixteen writers on few streams under every isolation level, and a reader of one of the streams."""
     names = streams(5)
     load = Load(
         url,
@@ -109,7 +109,7 @@ def test_without_the_streams_lock_versions_come_twice(
 
 
 def opposite_appends(url: str, evidence: Evidence, *, times: int) -> tuple[int, int]:
-    """Four writers append to the same two streams, half in either order; how many succeeded, how many deadlocked."""
+    """Run four writers on the same two streams, half in either order; return the numbers of successes and deadlocks."""
     names = streams(2)
 
     def write(order: list[str]) -> tuple[int, int]:
@@ -216,7 +216,7 @@ def test_another_tenant_is_refused(database_url: str, store: runfold.Store) -> N
         with pytest.raises(StreamUnavailable) as refused:
             store.append(stream, lines(1), user_id=stranger, expected_version=expected)
         assert refused.value.code == "stream_unavailable"
-        assert not hasattr(refused.value, "version")  # says nothing about what stands there
+        assert not hasattr(refused.value, "version")  # says nothing about the stream
     store.append(stream, lines(1))  # who names no tenant writes as the stream's
     assert {event.user_id for event in store.read_stream(stream)} == {owner}
     with runfold.connect(database_url, user_id=stranger) as theirs, pytest.raises(StreamUnavailable):
@@ -270,7 +270,7 @@ def test_a_deadlock_in_the_callers_transaction_is_raised_not_retried(
 
 
 def test_a_deadlock_between_appends_of_the_store_is_retried_inside(database_url: str, connection: Connection) -> None:
-    """A caller's transaction and a plain append meet crosswise: the plain one is tried again, unseen."""
+    """A caller's transaction and a plain append deadlock: the plain one is retried, and nobody sees it."""
     first, second = sorted(streams(2))
     settings = Settings(retry_seconds=10)
     impatient = psycopg.conninfo.make_conninfo(database_url, options=IMPATIENT)

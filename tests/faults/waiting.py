@@ -1,4 +1,4 @@
-"""Waiting for what is about to be the case, never for a fixed time."""
+"""Wait for a condition, never for a fixed time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST = 20.0
 
 
 def wait_until(holds: Callable[[], object], *, longest: float = LONGEST) -> None:
-    """Return when it holds; fail after so many seconds."""
+    """Return when the condition holds; fail after this many seconds."""
     deadline = time.monotonic() + longest
     while not holds():
         assert time.monotonic() < deadline, "waited too long"
@@ -20,7 +20,7 @@ def wait_until(holds: Callable[[], object], *, longest: float = LONGEST) -> None
 
 
 def eventually(connection: psycopg.Connection[Any], query: str, parameters: Sequence[Any] = ()) -> None:
-    """Return when the query, on a connection in autocommit, answers with true."""
+    """Return when the query, on a connection in autocommit, returns true."""
 
     def holds() -> bool:
         row = connection.execute(query, parameters).fetchone()

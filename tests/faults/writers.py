@@ -1,4 +1,4 @@
-"""Writers that do everything a client may do to the log at once: the load under which its promises are tested."""
+"""Writers that do everything that a client may do to the log at once: the load of the fault tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXPECTED = (errors.DeadlockDetected, errors.SerializationFailure, errors.QueryC
 
 @dataclass
 class Load:
-    """What the writers may do, and how often: shares between 0 and 1."""
+    """The actions of the writers and their shares, between 0 and 1."""
 
     url: str
     streams: Sequence[str]
@@ -40,7 +40,7 @@ class Load:
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> Counter[str]:
-        """Write for so long; returns how often each thing happened."""
+        """Write for this long; return how often each action happened."""
         with ThreadPoolExecutor(self.writers) as pool:
             for counted in pool.map(self._write, range(self.writers)):
                 self.counts += counted

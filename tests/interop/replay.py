@@ -1,4 +1,4 @@
-"""Replays produced events in a few lines, without a database: what rows would they leave?"""
+"""Fold produced events in a few lines without a database, to get the rows that they would make."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Execution:
     logs: list[str] = field(default_factory=list)
 
     def rows(self) -> dict[str, list[tuple[str, int]]]:
-        """Of each node its activations in the order of opening: last status and retries."""
+        """Return each node's activations in the order of opening: last status and retries."""
         return {node: [history[-1] for history in opened.values()] for node, opened in self.nodes.items()}
 
 
 def produced(path: Path) -> list[Append]:
-    """Everything an import of this file would append, in its order."""
+    """Return all appends of an import of this file, in order."""
     return list(stream(path))
 
 
 def stream(path: Path) -> Iterator[Append]:
-    """The same, one by one."""
+    """Yield the same, one by one."""
     for part in read_traces(path):
         if part.offset == 0:
             mapping = TraceMapping(part)

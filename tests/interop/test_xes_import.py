@@ -1,4 +1,4 @@
-"""Importing into a database: once, again, after an interruption, after the log has grown."""
+"""Import into a database: once, again, after an interruption, and after the log has grown."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def store(database_url: str) -> Iterator[runfold.Store]:
 
 
 def traces(count: int, *, first: int = 0) -> list[XesTraceText]:
-    """Traces of different lengths, with log lines, retries, and one in ten without events."""
+    """Return traces of different lengths, with log lines, retries, and one in ten without events."""
     steps = [("a", "SCHEDULE"), ("a", "START"), ("b", "other"), ("a", "START"), ("a", "COMPLETE"), ("c", None)]
     return [XesTraceText(f"case {number}", steps[: number % 10]) for number in range(first, first + count)]
 
@@ -53,7 +53,7 @@ def any_logged(connection: Connection) -> bool:
 
 
 def expected(path: Path) -> list[tuple[Any, ...]]:
-    """What the log must hold after an import, from the produced events alone."""
+    """Return what the log must hold after an import, from the produced events alone."""
     streams: dict[str, list[Any]] = {}
     for append in produced(path):
         streams.setdefault(append.stream_id, []).extend(append.events)
@@ -69,11 +69,11 @@ def counts(summary: ImportSummary) -> tuple[int, int, int]:
 
 
 class Interrupted(Exception):
-    """Stands for whatever ends an import."""
+    """An error that ends an import."""
 
 
 class StoreThatFails:
-    """Passes calls on to a store until its patience ends."""
+    """Passes calls on to a store, and fails after some of them."""
 
     def __init__(self, store: runfold.Store, *, after: int) -> None:
         self.store = store
@@ -266,8 +266,13 @@ def test_command_line_imports_reports_and_exits_with_1_on_changed_traces(
     path = write_log(tmp_path / "log.xes", [trace_of("1", ("a", "START"))])
     done = run(str(path), "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    told = orjson.loads(done.stdout)
-    assert (told["traces"], told["events_read"], told["events_appended"], told["events_repeated"]) == (1, 1, 4, 0)
+    printed = orjson.loads(done.stdout)
+    assert (printed["traces"], printed["events_read"], printed["events_appended"], printed["events_repeated"]) == (
+        1,
+        1,
+        4,
+        0,
+    )
     again = run(str(path))
     assert again.returncode == 0
     assert "events repeated" in again.stdout
@@ -277,5 +282,5 @@ def test_command_line_imports_reports_and_exits_with_1_on_changed_traces(
     absent = run(str(tmp_path / "absent.xes"))
     assert absent.returncode == 1
     assert absent.stderr.startswith("error: ")
-    assert "can not be read" in absent.stderr
+    assert "cannot be read" in absent.stderr
     assert len(logged(connection)) == 4

@@ -1,4 +1,4 @@
-"""What each rule of the mapping makes of a small log."""
+"""Each rule of the mapping on a small log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PENDING, RUNNING, SUCCESS = ("PENDING", 0), ("RUNNING", 0), ("SUCCESS", 0)
 
 
 def rows_of(tmp_path: Path, *transitions: str | None) -> list[tuple[str, int]]:
-    """The rows that one node's transitions leave."""
+    """Return the rows for one node's transitions."""
     trace = trace_of("case", *(("node", transition) for transition in transitions))
     return replay(produced(write_log(tmp_path / "log.xes", [trace])))["case"].rows().get("node", [])
 

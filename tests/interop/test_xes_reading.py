@@ -1,4 +1,4 @@
-"""What is read of a file, what is passed over, and what is refused with which words."""
+"""What is read of a file, what is skipped, and what is refused, with which message."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_gzip_cut_off_or_damaged_is_refused_with_the_trace_it_had_reached(tmp_pa
 
 def test_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.xes", tmp_path):
-        with pytest.raises(ImportFailed, match="can not be read"):
+        with pytest.raises(ImportFailed, match="cannot be read"):
             list(read_traces(path))
 
 
@@ -213,7 +213,7 @@ def test_bad_date_matters_only_where_it_is_used(tmp_path: Path) -> None:
 
 def test_event_outside_of_a_trace_is_refused(tmp_path: Path) -> None:
     text = log_text(TWO_TRACES).replace("</log>", XesEventText("a").xml(0) + "</log>")
-    assert "outside of a trace" in refusal(tmp_path, text).message
+    assert "not inside a trace" in refusal(tmp_path, text).message
 
 
 def test_log_name_after_its_first_trace_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not REAL_LOG.exists(), reason="../shared/data/bp
 
 
 def read_by_regular_expressions() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Each trace's name and its events' names and transitions. The file has one element a line and no entities."""
+    """Yield each trace's name, and its events' names and transitions; the file has one element a line."""
     with gzip.open(REAL_LOG, "rt", encoding="utf-8") as file:
         text = file.read()
     assert "&" not in text
@@ -39,7 +39,7 @@ def read_by_regular_expressions() -> Iterator[tuple[str, list[tuple[str, str]]]]
 
 
 def rows_by_the_mapping(events: list[tuple[str, str]]) -> dict[str, list[tuple[str, int]]]:
-    """The mapping once more, written from its description: of each node its activations' status and retries."""
+    """Apply the mapping, written again from its description; return status and retries of each node's activations."""
     nodes: dict[str, list[tuple[str, int]]] = {}
     for node, transition in events:
         opened = nodes.setdefault(node, [])

@@ -1,4 +1,4 @@
-"""Makes XES files for tests: an event is (name, transition), a trace a name and its events, a log a list of traces."""
+"""Make XES files for tests: an event is (name, transition), a trace a name and its events, a log a list of traces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_SECOND = datetime(2024, 2, 29, 12, 0, 0, tzinfo=UTC)
 
 
 def second(number: int) -> datetime:
-    """The time of a trace's event with that number, unless it says otherwise."""
+    """Return the default time of a trace's event with that number."""
     return FIRST_SECOND + timedelta(seconds=number)
 
 

@@ -1,1 +1,1 @@
-"""The reference model: what a log means, in plain Python, and histories to try it on."""
+"""The reference model: the meaning of a log in plain Python, and histories to test it."""

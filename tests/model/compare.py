@@ -1,4 +1,4 @@
-"""Comparing read tables, the model's and the database's, value by value."""
+"""Compare read tables of the model and of the database, value by value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WHERE: Mapping[str, tuple[str, tuple[str, ...], str]] = {
 
 
 class _JsonNull:
-    """A JSON null that stands where SQL's NULL should."""
+    """A JSON null where SQL's NULL is expected."""
 
     def __repr__(self) -> str:
         return "the JSON value null, not NULL"
@@ -45,7 +45,7 @@ _JSON_NULL = _JsonNull()
 def assert_tables_equal(expected: Mapping[str, Table], actual: Mapping[str, Table]) -> None:
     """Fail naming each table, row and column that differs, with both values.
 
-    JSON is compared by its jsonb image: 1 is not 1.0, 1e2 is 100, the order of keys is nothing.
+    JSON is compared by its jsonb image: 1 differs from 1.0, 1e2 equals 100, and the order of keys does not count.
     """
     lines = differences(expected, actual)
     if lines:
@@ -56,7 +56,7 @@ def assert_tables_equal(expected: Mapping[str, Table], actual: Mapping[str, Tabl
 
 
 def differences(expected: Mapping[str, Table], actual: Mapping[str, Table]) -> list[str]:
-    """What differs, one line each: a table, a row, or a column."""
+    """Return the differences, one line each: a table, a row, or a column."""
     lines = [f"{name}: expected a table" for name in expected if name not in actual]
     lines += [f"{name}: expected no such table" for name in actual if name not in expected]
     for name in expected:
@@ -74,7 +74,7 @@ def differences(expected: Mapping[str, Table], actual: Mapping[str, Table]) -> l
 
 
 def read_tables(connection: psycopg.Connection[Any], after: int = 0) -> dict[str, dict[Any, Row]]:
-    """Read the rows that events after this position wrote, in the model's shape, whatever the session's settings."""
+    """Return the rows that events after this position wrote, in the model's shape, with any settings of the session."""
     tables: dict[str, dict[Any, Row]] = {}
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("SET LOCAL TimeZone = 'UTC'")
@@ -96,7 +96,7 @@ def read_tables(connection: psycopg.Connection[Any], after: int = 0) -> dict[str
 def read_past(
     connection: psycopg.Connection[Any], past: Past, names: Iterable[str] = tuple(_WHERE)
 ) -> dict[str, dict[Any, Row]]:
-    """Read tables as a reader of the past on this connection shows them, in the model's shape."""
+    """Return tables as a reader of the past on this connection shows them, in the model's shape."""
     set_json_loads(_loads, connection)
     tables: dict[str, dict[Any, Row]] = {}
     for name in names:
@@ -109,7 +109,7 @@ def read_past(
 
 
 def jsonb_image(value: Any) -> str:
-    """The value as jsonb keeps it, as text that is equal exactly when jsonb prints the same (keys sorted by us)."""
+    """Return the text of the value in jsonb, which is equal exactly if jsonb prints the same (keys sorted by us)."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(key)}: {jsonb_image(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What the model's own tests share."""
+"""Fixtures of the model's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WorkflowDeleted: the rows of a workflow go, but for what is kept about it."""
+"""WorkflowDeleted: removes the rows of a workflow, except for those that are kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EVENTS = frozenset({"WorkflowDeleted"})
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Remove what the workflow has now. Its deployment history and the anomalies stay, and it may begin anew."""
+    """Remove the workflow's rows. Its deployment history and the anomalies stay, and it may begin again."""
     workflow_id = stream_uuid(event)
 
     def of_the_workflow(row: Row) -> bool:
@@ -33,7 +33,7 @@ def apply(tables: Tables, event: Recorded) -> None:
 
 
 def removed(table: Table, goes: Callable[[Row], bool]) -> list[Row]:
-    """Remove the rows that go, and say which they were."""
+    """Remove the rows, and return which they were."""
     going = {key: row for key, row in table.items() if goes(row)}
     for key in going:
         del table[key]

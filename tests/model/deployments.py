@@ -1,4 +1,4 @@
-"""workflow_deployment_history: one row a deployment, which outlives its workflow."""
+"""workflow_deployment_history: one row for each deployment, which outlives its workflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""workflow_executions: what an execution's own events, and its pauses', do to its row."""
+"""workflow_executions: the effects of an execution's events, and of its pauses, on its row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TARGETS = {
     "ExecutionTimedOut": "TIMEOUT",
     "ExecutionDeclaredLost": "ERROR",
 }
-"""The status that each status-setting event means, whatever the open pauses then make of it."""
+"""The status of each status-setting event, before the open pauses change it."""
 
 EVENTS = frozenset({"ExecutionCreated", "ExecutionMetadataSet", *TARGETS})
 ENDED = frozenset({"SUCCESS", "ERROR", "CANCELED", "TIMEOUT"})
@@ -30,7 +30,7 @@ LEGAL = {
 
 
 def apply(tables: Tables, event: Recorded) -> bool:
-    """Apply an event of the execution itself; True when it ended the execution."""
+    """Apply an event of the execution itself; return True if it ended the execution."""
     row = tables.execution(event)
     if event.type == "ExecutionCreated":
         if row is None:
@@ -124,13 +124,13 @@ def end(row: Row, event: Recorded, status: str) -> None:
 
 
 def pause_opened(tables: Tables, event: Recorded, row: Row) -> None:
-    """A pause of this execution was opened."""
+    """Apply the opening of a pause of this execution."""
     row["open_pauses"] = {**row["open_pauses"], event.data["pause"]: event.data["pause_reason"]}
     move_by_pauses(tables, event, row)
 
 
 def pause_closed(tables: Tables, event: Recorded, row: Row, status: str) -> None:
-    """A pause of this execution ended with this status: resumed, timeout or cancelled."""
+    """Apply the end of a pause of this execution, with this status: resumed, timeout or cancelled."""
     name = event.data["pause"]
     row["open_pauses"] = {pause: reason for pause, reason in row["open_pauses"].items() if pause != name}
     row["closed_pauses"] = {**row["closed_pauses"], name: status}

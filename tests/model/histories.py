@@ -1,13 +1,13 @@
-"""Hypothesis strategies for histories: what engines append, in order, with everything that can go wrong.
+"""Hypothesis strategies for histories: appends of engines, in order, with everything that can go wrong.
 
 A history is a list of appends `(stream_id, user_id, [({"type": …, "data": …}, occurred_at), …])`. Every append passes
-the vocabulary's checks; whether the *moves* are legal is another matter: most are, the rest are events before their
-row, second creations, moves after the end, unknown pauses, and so on.
+the vocabulary's checks, but not all *moves* are legal: most are, the rest are events before their row, second
+creations, moves after the end, unknown pauses, and so on.
 
-The walk through the machines takes its chances from a seed, not from Hypothesis: Hypothesis repeats pieces of earlier
-examples, and 400 walks drawn from it left one to five transitions or anomalies out however they were weighted, where
-400 seeded ones reach all of them in a sixth of the time. What shrinks is what is left of the walk: its length, and each
-event, which may be dropped or made plain.
+The walk through the machines is random by a seed, not by Hypothesis: Hypothesis repeats pieces of earlier examples, and
+400 walks drawn from it missed one to five transitions or anomalies with any weights, where 400 seeded ones reach all of
+them in a sixth of the time. Hypothesis shrinks the length of the walk, and each event, which may be dropped or made
+plain.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ FATES = (DROPPED, PLAINLY, *[AS_WALKED] * 14)
 
 @st.composite
 def histories(draw: DrawFn, *, max_executions: int = 3, max_events: int = 40, names: int = 2) -> History:
-    """Interleave up to so many executions, and some of their logs, of a few workflows and tenants.
+    """Interleave up to this many executions, and some of their logs, of a few workflows and tenants.
 
-    With them, or without them, go interactions and the responses to them, and deployments, triggers and deletions of
-    the workflows. `names` is how many pauses, activations, triggers, interactions and responses there are at most.
+    With them, or without them, come interactions and their responses, and deployments, triggers and deletions of the
+    workflows. `names` is the most pauses, activations, triggers, interactions and responses.
     """
     # Up to 24 bits Hypothesis draws evenly; from wider ranges it mostly takes small numbers, the same walks again.
     walk = _Walk(Random(draw(st.integers(0, 2**24 - 1))), max_executions, names)
@@ -73,13 +73,13 @@ def histories(draw: DrawFn, *, max_executions: int = 3, max_events: int = 40, na
 
 
 def crowded_histories() -> SearchStrategy[History]:
-    """Few rows with many events each: two executions at most, a pause and an activation each."""
+    """Draw few rows with many events each: at most two executions, with one pause and one activation each."""
     return histories(max_executions=2, max_events=60, names=1)
 
 
 @st.composite
 def cuts(draw: DrawFn, n: int) -> list[int]:
-    """Any partition of n events into batches, as the number of events up to each batch's end: the last is n."""
+    """Draw a partition of n events into batches, as the number of events up to each batch's end: the last is n."""
     if n == 0:
         return []
     some = st.sets(st.integers(1, n)).map(lambda ends: sorted(ends | {n}))
@@ -88,20 +88,20 @@ def cuts(draw: DrawFn, n: int) -> list[int]:
 
 @st.composite
 def cut_histories(draw: DrawFn) -> tuple[History, list[int]]:
-    """A history, and a partition of its events into batches."""
+    """Draw a history, and a partition of its events into batches."""
     history = draw(histories())
     return history, draw(cuts(size(history)))
 
 
 def size(history: History) -> int:
-    """How many events the history has."""
+    """Return the number of events in the history."""
     return sum(len(happenings) for _, _, happenings in history)
 
 
 def record(
     history: History, positions: Sequence[int] | None = None, event_ids: Sequence[UUID] | None = None
 ) -> list[Recorded]:
-    """What the log holds after the history: at these positions, else from 1 on."""
+    """Return what the log holds after the history: at these positions, else from 1 on."""
     versions: dict[str, int] = {}
     events: list[Recorded] = []
     for stream_id, user_id, happenings in history:
@@ -124,7 +124,7 @@ def record(
 
 
 def isolate(history: History, tag: str) -> History:
-    """The same history under names of its own, so that many can share a database. The names' order stays."""
+    """Return the same history with unique names in the same order, so that many can share a database."""
     return [
         (_tagged_stream(stream_id, tag), user_id, [(_tagged_event(event, tag), at) for event, at in happenings])
         for stream_id, user_id, happenings in history
@@ -147,7 +147,7 @@ def _tagged_event(event: Mapping[str, Any], tag: str) -> dict[str, Any]:
 
 
 def _tagged_uuid(written: str, tag: str) -> str:
-    """Another UUID for the tag, whatever the case it is written in, in the same case."""
+    """Return another UUID for the tag, in the same case."""
     tagged = str(uuid5(UUID(written), tag))
     return tagged if written == written.lower() else tagged.upper()
 
@@ -168,9 +168,9 @@ class _Stream:
 
 
 class _Walk:
-    """A walk through every machine of a few streams, most steps legal by where the machines stand.
+    """A walk through every machine of a few streams, with mostly legal steps.
 
-    Where they stand is asked of the model; were the model wrong, the walk would only be less to the point.
+    The model gives the state of the machines; if the model were wrong, fewer steps would be legal.
     """
 
     def __init__(self, random: Random, max_executions: int, names: int) -> None:
@@ -243,7 +243,7 @@ class _Walk:
         reference.apply(self.tables, record(last, [self.positions])[0])
 
     def opening(self, category: str, name: str) -> list[Choice]:
-        """How a stream begins: often with what brings it where the rarer moves start."""
+        """Return the first events of a stream: often those that lead to the rarer moves."""
         created: Choice = ("ExecutionCreated", {"execution_id": name})
         started: Choice = ("ExecutionStarted", {})
         pause = {"pause": self.pauses[0]}
@@ -283,7 +283,7 @@ class _Walk:
         return "LogAppended", {}
 
     def next_of_execution(self, stream: _Stream) -> Choice:
-        """Which event comes next in the stream, and about what."""
+        """Return the next event in the stream, and its subject."""
         row = self.tables.execution_of.get(stream.stream_id)
         execution = None if row is None else self.tables.workflow_executions[row]
         if execution is None:
@@ -359,7 +359,7 @@ class _Walk:
         return event_type, self.match(row) if event_type == "ResponseMatched" else {}
 
     def match(self, response: Row | None) -> dict[str, Any]:
-        """An interaction for the response, more often than not one that stands in its workflow."""
+        """Return an interaction for the response, more often than not one that exists in its workflow."""
         standing = [
             str(row["id"])
             for row in self.tables.human_interactions.values()
@@ -383,7 +383,7 @@ class _Walk:
         return kind, {**self.going_on(stream, deployment), "to_status": target}
 
     def going_on(self, stream: _Stream, otherwise: dict[str, Any]) -> dict[str, Any]:
-        """A deployment of the workflow that has not ended, if there is one."""
+        """Return a deployment of the workflow that has not ended, if there is one."""
         deployments = [
             str(row["deployment_id"])
             for row in self.tables.workflow_deployment_history.values()

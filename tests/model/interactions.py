@@ -1,4 +1,4 @@
-"""human_interactions: one row a request, from the asking to the answer."""
+"""human_interactions: one row for each request, up to its answer."""
 
 from __future__ import annotations
 

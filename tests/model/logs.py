@@ -1,4 +1,4 @@
-"""workflow_execution_logs: one row an event."""
+"""workflow_execution_logs: one row for each event."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Make the event's row. Nothing else ever changes it."""
+    """Make the event's row, which nothing changes later."""
     log_id = row_id(event.stream_id, "log", str(event.event_id).lower())
     row: Row = {
         "id": log_id,

@@ -1,4 +1,4 @@
-"""node_executions: one row an activation, made by whatever event comes first."""
+"""node_executions: one row for each activation, made by its first event."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LAST_GIVEN = (
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Apply a node's event to its activation; whether the execution has ended does not matter."""
+    """Apply a node's event to its activation, even if the execution has ended."""
     execution = tables.execution(event)
     if execution is None:
         tables.anomaly(event, PROJECTION, "missing_row")

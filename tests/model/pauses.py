@@ -1,4 +1,4 @@
-"""workflow_execution_pauses: one row a pause, which ends at the latest with its execution."""
+"""workflow_execution_pauses: one row for each pause, which ends at the latest with its execution."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVENTS = frozenset(TARGETS)
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Apply a pause event to its pause, and to the execution when it applies to its pause."""
+    """Apply a pause event to its pause, and to the execution if it applies to its pause."""
     execution = tables.execution(event)
     if execution is None:
         tables.anomaly(event, PROJECTION, "missing_row")
@@ -67,7 +67,7 @@ def opened(event: Recorded, pause_id: object, execution: Row) -> Row:
 
 
 def cancel_the_open_ones(tables: Tables, event: Recorded) -> None:
-    """The event ended the execution: nothing will resume its pauses."""
+    """Cancel the open pauses, because the event ended the execution and nothing will resume them."""
     execution = tables.execution(event)
     assert execution is not None
     for row in tables.workflow_execution_pauses.values():

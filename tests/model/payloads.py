@@ -1,7 +1,7 @@
-"""What generated events say: values for every field of the vocabulary that this model reads.
+"""Data of generated events: values for every field of the vocabulary that this model reads.
 
-Pools are small, so that events meet on the same rows and times tie, and hold what is easy to fold wrongly: names that
-sort differently by collation, numbers whose jsonb image is not their Python image, instants at the edges.
+Pools are small, so that events meet on the same rows and times are equal. They have values that are easily folded
+wrongly: names that sort differently by collation, numbers whose jsonb image differs from Python's, extreme instants.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Value = Callable[[Random], Any]
 
 
 def one_of(*values: Any) -> Value:
-    """One of these; the first is the plain one."""
+    """Draw one of these; the first is the plain one."""
 
     def choose(random: Random) -> Any:
         return values[0] if random is PLAIN else random.choice(values)
@@ -79,7 +79,7 @@ def json_object(random: Random) -> dict[str, Any]:
 
 
 def json_value(random: Random) -> Any:
-    """Any JSON but null, which means that nothing was given."""
+    """Draw any JSON but null, which means that nothing was given."""
     if random is PLAIN or random.random() < 0.7:
         return json_object(random)
     value = _json(random, 2)
@@ -304,7 +304,7 @@ NAMED_BY = {
 
 
 def payload(event_type: str, random: Random) -> dict[str, Any]:
-    """The event's data without its row's own name: optional fields absent, null or given. PLAIN gives the least."""
+    """Draw the event's data without its row's name: optional fields absent, null or given. PLAIN draws the fewest."""
     must, may = FIELDS[event_type]
     data = {field: value(random) for field, value in must.items()}
     if random is not PLAIN:

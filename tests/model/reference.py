@@ -1,7 +1,7 @@
-"""The reference model: what the log means, one event at a time, in plain Python.
+"""The reference model: the meaning of the log, one event at a time, in plain Python.
 
-It is written from the vocabulary and from docs/decisions/002 and 007, and from no SQL: the folds in `projections/`
-and this model agree because both say what the text says, or a property test goes red.
+It is written from the vocabulary and from docs/decisions/002 and 007, not from SQL: the folds in `projections/` and
+this model agree because both follow the text, or a property test fails.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ EVENTS = (
 
 
 def fold(events: Iterable[Recorded]) -> dict[str, Table]:
-    """Fold the events, given in position order, into the read tables they make."""
+    """Fold the events, given in position order, into read tables."""
     tables = Tables()
     for event in events:
         apply(tables, event)
@@ -45,7 +45,7 @@ def fold(events: Iterable[Recorded]) -> dict[str, Table]:
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Apply one event to everything it concerns."""
+    """Apply one event to all rows that it concerns."""
     if event.type in executions.EVENTS:
         if executions.apply(tables, event):
             pauses.cancel_the_open_ones(tables, event)
@@ -70,7 +70,7 @@ def apply(tables: Tables, event: Recorded) -> None:
 
 
 def read(tables: Tables) -> dict[str, Table]:
-    """The read tables as they stand, by name."""
+    """Return the read tables by name."""
     return {
         "workflow_executions": tables.workflow_executions,
         "node_executions": tables.node_executions,

@@ -1,4 +1,4 @@
-"""hil_responses: what came in through a channel, and which interaction it was found to answer."""
+"""hil_responses: messages that came in through a channel, and the interactions that they answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEGAL = {
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Apply an event of a response's stream to its row; a match looks for its interaction as it stands now."""
+    """Apply an event of a response's stream to its row; a match looks for its interaction among the present ones."""
     row = tables.hil_responses.get(stream_uuid(event))
     if event.type == "ResponseReceived":
         if row is None:

@@ -1,4 +1,4 @@
-"""The comparison sees what must not be missed."""
+"""The comparison finds the differences that must not be missed."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_a_trigger_s_move_is_reported_exactly_when_the_vocabulary_lacks_it(
 
 
 def everything(log: Log) -> Log:
-    """A row of every kind, of one workflow."""
+    """A log with a row of every kind, of one workflow."""
     log.started()("NodeStarted", activation="a")("PauseOpened", pause="p")("LogAppended", "log-1")
     log.asked("InteractionRequested").answered("ResponseReceived").answered("ResponseMatched")
     return log.deployed("DeploymentStarted").deployed("TriggerRegistered", trigger="t")("ExecutionCreated")

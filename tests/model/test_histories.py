@@ -1,4 +1,4 @@
-"""What the generated histories reach: a property test is worth no more than its examples."""
+"""The generated histories reach every case: a property test is worth no more than its examples."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ ENDS: dict[str, frozenset[str]] = {
 
 @pytest.fixture(scope="module")
 def reached() -> Counter[tuple[Any, ...]]:
-    """What a fixed number of generated histories did, and how often."""
+    """The counts of everything that a fixed number of generated histories did."""
     seen: Counter[tuple[Any, ...]] = Counter()
 
     @settings(
@@ -253,7 +253,7 @@ def _statuses_of(tables: dict[str, Table]) -> list[Row]:
 
 
 def _rows_at_a_deletion(tables: Tables, event: Recorded) -> Counter[tuple[Any, ...]]:
-    """Which tables have rows that go, and which have rows that stay, when this event deletes its workflow."""
+    """Return the tables with rows that this event deletes, and those with rows that remain."""
     seen: Counter[tuple[Any, ...]] = Counter()
     before = reference.read(tables)
     after_it = deepcopy(tables)
@@ -267,7 +267,7 @@ def _rows_at_a_deletion(tables: Tables, event: Recorded) -> Counter[tuple[Any, .
 
 
 def _match(tables: Tables, event: Recorded, events: list[Recorded]) -> str:
-    """What the response's match finds."""
+    """Return what the response's match finds."""
     response = tables.hil_responses.get(stream_uuid(event))
     if response is None or response["status"] in responses.ENDED:
         return "nothing to match"
@@ -286,7 +286,7 @@ def _match(tables: Tables, event: Recorded, events: list[Recorded]) -> str:
 
 
 def _statuses(tables: Tables, event: Recorded) -> dict[str, str | None]:
-    """The status of each machine the event is about."""
+    """Return the status of each machine that the event is about."""
     stream_id, data = event.stream_id, event.data
     found: dict[str, Row | None] = {}
     if event.type in (*MOVES, *NODES, *PAUSE_EVENTS):

@@ -1,4 +1,4 @@
-"""trigger_index: one row a trigger of a workflow, until it is removed."""
+"""trigger_index: one row for each trigger of a workflow, until it is removed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEGAL: dict[str | None, set[str]] = {
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Apply an event of a trigger to its row; nothing ends a trigger but its removal."""
+    """Apply an event of a trigger to its row; only its removal ends a trigger."""
     trigger_id = row_id(event.stream_id, "trigger", event.data["trigger"])
     row = tables.trigger_index.get(trigger_id)
     if row is None and event.type != "TriggerRegistered":
@@ -57,7 +57,7 @@ def apply(tables: Tables, event: Recorded) -> None:
 
 
 def register(row: Row, event: Recorded) -> None:
-    """Say what the trigger is, whatever it was: a node that is not named is none."""
+    """Set all facts of the trigger: a node that is not named is none."""
     row["node_id"] = event.data.get("node_id")
     for column in ("trigger_subtype", "trigger_config", "index_key"):
         row[column] = event.data[column]

@@ -1,4 +1,4 @@
-"""workflow_status: each workflow's latest execution, and what its deployments make of it."""
+"""workflow_status: each workflow's latest execution, and its status by deployments."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEVER_DEPLOYED: Row = {
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Move the workflow by a deployment's event, whatever the event did in the history."""
+    """Apply a deployment's event to the workflow, even if the history ignored it."""
     data = event.data
     workflow_id = stream_uuid(event)
     row = tables.deployed.get(workflow_id)
@@ -64,12 +64,12 @@ def apply(tables: Tables, event: Recorded) -> None:
 
 
 def deployment_status(row: Row | None) -> str:
-    """Where the workflow stands: a workflow that was never deployed is idle."""
+    """Return the workflow's deployment status; a workflow that was never deployed is idle."""
     return "IDLE" if row is None else str(row["deployment_status"])
 
 
 def of(tables: Tables) -> Table:
-    """Join each workflow's latest execution, the one begun last, not the one heard of last, with its deployments."""
+    """Join each workflow's deployments and its latest execution: the one begun last, not that of the last event."""
     latest: Table = {}
     for row in tables.workflow_executions.values():
         standing = latest.get(row["workflow_id"])
@@ -82,7 +82,7 @@ def of(tables: Tables) -> Table:
 
 
 def order(row: Row) -> tuple[datetime, str]:
-    """Later is greater; of one time, the greater id in the order of its bytes.
+    """Return a sort key: the later time, then the greater id by its bytes.
 
     Python orders text by code point, as UTF-8 orders its bytes, as COLLATE "C" does.
     """
@@ -95,7 +95,7 @@ def began(row: Row) -> datetime:
 
 
 def joined(workflow_id: object, execution: Row | None, deployed: Row | None) -> Row:
-    """The workflow's row: it has an execution, deployments, or both."""
+    """Return the workflow's row, which has an execution, deployments, or both."""
     last_changed = max(
         (row for row in (execution, deployed) if row is not None), key=lambda row: row["last_event_position"]
     )

@@ -54,15 +54,15 @@ class Log:
         return self("ExecutionCreated", stream_id, **data)("ExecutionStarted", stream_id)
 
     def asked(self, event_type: str, /, **data: Any) -> Log:
-        """An event of the interaction."""
+        """Record an event of the interaction."""
         return self(event_type, INTERACTION, **data)
 
     def answered(self, event_type: str, /, **data: Any) -> Log:
-        """An event of the response."""
+        """Record an event of the response."""
         return self(event_type, RESPONSE, **data)
 
     def deployed(self, event_type: str, /, stream_id: str = DEPLOYMENT, **data: Any) -> Log:
-        """An event of the workflow's deployment stream: of its first deployment, when it is about one."""
+        """Record an event of the workflow's deployment stream, about its first deployment if it is about one."""
         if event_type.startswith("Deployment"):
             data.setdefault("deployment_id", DEPLOYMENTS[0])
         return self(event_type, stream_id, **data)

@@ -1,4 +1,4 @@
-"""The wheel is the product: it is built, installed where the source tree is not, and does the main job from there."""
+"""The wheel is the product: it is built, installed away from the source tree, and does the main work from there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DEVELOPERS_ONLY = ("generate_sync.py", "database/sources/")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the source tree, built with what is installed: no network."""
+    """The wheel of the source tree, built with installed tools, without a network."""
     folder = tmp_path_factory.mktemp("wheel")
     pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, PROJECT)
     (built,) = folder.iterdir()
@@ -66,7 +66,7 @@ class Installed:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory, postgres_bin: Path) -> Installed:
-    """The wheel in an environment that has the dependencies it declares, and nothing else."""
+    """The wheel in an environment with only its declared dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     environment, home = folder / "environment", folder / "home"
     home.mkdir()
@@ -86,7 +86,7 @@ def pip(python: str | Path, *arguments: str | Path) -> None:
 
 
 def declared_dependencies() -> Iterator[Distribution]:
-    """What pip would install with runfold: without the extras that only developers have."""
+    """Yield what pip would install with runfold, without the extras for developers."""
     waiting, seen = [Requirement("runfold")], set()
     while waiting:
         requirement = waiting.pop()
@@ -105,7 +105,7 @@ def declared_dependencies() -> Iterator[Distribution]:
 
 
 def link(found: Distribution, site_packages: Path) -> None:
-    """Let a distribution be seen from another environment."""
+    """Make a distribution visible in another environment."""
     for name in {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}:
         if not (target := site_packages / name).exists():
             target.symlink_to(Path(str(found.locate_file(name))))
@@ -117,7 +117,7 @@ def link(found: Distribution, site_packages: Path) -> None:
 
 
 def project_files(folder: Path) -> set[str]:
-    """The files of a folder of the source tree, without what Python and editors leave there."""
+    """Return the files of a folder of the source tree, without those that Python and editors leave there."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -184,7 +184,7 @@ def test_the_installed_wheel_is_what_is_imported(installed: Installed) -> None:
 
 
 def test_only_declared_dependencies_are_there(installed: Installed) -> None:
-    """So what runs here needs nothing else: pytest, which is installed beside the source tree, is away."""
+    """Therefore what runs here needs nothing else: pytest, which is installed beside the source tree, is missing."""
     assert installed.python("-c", "import psycopg_pool").returncode == 0
     away = installed.python("-c", "import pytest")
     assert "ModuleNotFoundError" in away.stderr

@@ -1,1 +1,1 @@
-"""The folds and their runner."""
+"""Tests of the folds and of everything that uses them."""

@@ -1,4 +1,4 @@
-"""A log in the test's own database, and readers of its past."""
+"""Fixtures: a log in the test's database, and readers of its past."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def log(connection: psycopg.Connection[Any]) -> Log:
 
 @contextmanager
 def past_of(url: str, **wanted: Any) -> Iterator[Past]:
-    """The past, on a connection of its own."""
+    """The past, on another connection."""
     with (
         psycopg.connect(url, autocommit=True) as connection,
         open_past(connection, load_catalogue(), **wanted) as past,

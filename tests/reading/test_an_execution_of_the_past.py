@@ -1,4 +1,4 @@
-"""The past read with `execution` or `streams` is what the whole past has of them, and what a log cut there says."""
+"""The past of an `execution` or of `streams` equals that part of the whole past, and of a log that ends there."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ IN_TURN = written(
 
 
 def of_execution(tables: Tables, execution_id: str, row_id: UUID) -> dict[str, dict[Any, Row]]:
-    """The rows of an execution in the tables of the whole."""
+    """Return the rows of an execution in the tables of the whole past."""
     executions = pick(tables, "workflow_executions", execution_id=[execution_id])
     interactions = pick(tables, "human_interactions", execution_id=[row_id])
     responses = pick(tables, "hil_responses", matched_interaction_id=list(interactions))
@@ -111,7 +111,7 @@ def pick(tables: Tables, name: str, **wanted: Sequence[Any]) -> dict[Any, Row]:
 
 
 def shown(tables: Tables, whole: Tables) -> dict[str, dict[Any, Row]]:
-    """What the whole says of the rows that are shown."""
+    """Return the rows of the whole past for the rows that are shown."""
     return {name: {key: row for key, row in whole[name].items() if key in table} for name, table in tables.items()}
 
 
@@ -269,7 +269,7 @@ def test_a_table_that_can_not_be_had_of_some_streams_is_refused_by_name(
     last = log.append("execution-a", *run("a"))
     monkeypatch.delitem(projections_scope._STREAM_COLUMNS, "workflow_status")
     with store.as_of(position=last, execution="a") as past:
-        with pytest.raises(InvalidInput, match="a row of workflow_status depends on other streams") as refused:
+        with pytest.raises(InvalidInput, match="rows of workflow_status depend on more streams") as refused:
             past.execute("SELECT FROM workflow_status")
         assert refused.value.code == "streams_too_few"
         assert past.execute("SELECT status FROM workflow_executions").fetchall() == [("SUCCESS",)]

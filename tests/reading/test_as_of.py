@@ -41,7 +41,7 @@ WORKFLOW = UUID(int=8, version=4)
 
 
 def ask_and_answer(store: runfold.Store) -> tuple[int, int]:
-    """A request and its answer; returns the positions of both."""
+    """Append a request and its answer, and return the positions of both."""
     stream = f"interaction-{INTERACTION}"
     asked = store.append(
         stream,
@@ -199,7 +199,7 @@ def test_positions_that_are_not_there_are_refused(store: runfold.Store, log: Log
             pass
         assert (refused.value.facts["position"], refused.value.facts["safe_head"]) == (position, last)
     with (
-        pytest.raises(PositionUnavailable, match="nothing was recorded"),
+        pytest.raises(PositionUnavailable, match="no event was recorded"),
         store.as_of(time=BASE - timedelta(days=9999)),
     ):
         pass
@@ -233,12 +233,12 @@ def test_a_name_that_the_log_never_had_is_refused_and_not_shown_as_empty(store: 
     with store.as_of(position=first, execution="b") as past:
         assert past.execute("SELECT FROM workflow_executions").fetchall() == [], "it came later"
     for time in ("2026-01-01", BASE.date()):
-        with pytest.raises(InvalidInput, match="is no time"), store.as_of(time=time):  # type: ignore[arg-type]
+        with pytest.raises(InvalidInput, match="is not a time"), store.as_of(time=time):  # type: ignore[arg-type]
             pass
 
 
 def recorded(log: Log, *times: datetime) -> None:
-    """Give the log's events these times of recording, as a clock of the server might have."""
+    """Set the times of recording of the log's events, as a clock of the server might."""
     with log.connection.transaction():
         log.connection.execute("SET LOCAL session_replication_role = replica")
         for recording, time in zip(log.events, times, strict=True):
@@ -251,7 +251,7 @@ def test_a_time_means_before_the_first_event_recorded_after_it(store: runfold.St
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     for name in "abcdefgh":
         log.append(f"execution-{name}", event("ExecutionCreated", execution_id=name))
-    # d was recorded before c, by an append beside it; g and h are one append's events, told apart by microseconds.
+    # d was recorded before c, by a concurrent append; g and h are events of one append, microseconds apart.
     minutes = (0, 1, 4, 3, 5, 6, 7, 8)
     recorded(log, *(noon + timedelta(minutes=minute) for minute in minutes))
     with log.connection.transaction():
@@ -263,7 +263,7 @@ def test_a_time_means_before_the_first_event_recorded_after_it(store: runfold.St
             return past.position
 
     assert [at(0), at(0.5), at(1), at(2)] == [1, 1, 2, 2]
-    assert at(3.5) == 2, "c was recorded later, and stands before d"
+    assert at(3.5) == 2, "c was recorded later, and its position is before d's"
     assert [at(4), at(5), at(6.5)] == [4, 5, 6]
     assert at(7.5) == 6, "in the middle of an append"
     assert [at(8), at(10**6)] == [8, 8]
@@ -296,7 +296,7 @@ def test_only_what_is_named_is_folded(store: runfold.Store, log: Log) -> None:
         assert past.execute("SELECT count(*) FROM node_executions").fetchone() == (2,)
     with store.as_of(position=last, tables=["node_executions"]) as past:
         assert past.execute("SELECT count(*) FROM node_executions").fetchone() == (2,)
-        with pytest.raises(UnknownTable, match="here are node_executions"):
+        with pytest.raises(UnknownTable, match="the past has node_executions"):
             past.execute("SELECT * FROM human_interactions")
     with (
         pytest.raises(UnknownTable, match="there is no read table 'executions'"),

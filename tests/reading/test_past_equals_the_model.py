@@ -1,4 +1,4 @@
-"""The past at a position is what the reference model makes of the log up to there, whatever the log holds."""
+"""The past at a position equals the reference model of the log up to there, for any log."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ in_one_database = settings(
 
 
 def begin(database: Database, history: History) -> list[Recorded]:
-    """The history in an empty log."""
+    """Append the history to an empty log."""
     database.connection.execute(EMPTY_LOG)
     return database.append(history)
 
 
 def check(database: Database, events: Sequence[Recorded], position: int) -> None:
-    """Compare the past at a position with the model of the log's part up to there."""
+    """Compare the past at a position with the model of the log up to there."""
     with (
         psycopg.connect(database.url, autocommit=True) as connection,
         open_past(connection, CATALOGUE, position=position) as past,

@@ -1,4 +1,4 @@
-"""`runfold execution stuck` finds what nobody works on, and gives up nothing that lives."""
+"""`runfold execution stuck` finds executions on which nobody works, and declares no living one lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 
 def age(connection: Connection, *stream_ids: str, by: timedelta = 2 * HOUR) -> None:
-    """Make the streams' events older than they are."""
+    """Make the streams' events older."""
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute(

@@ -1,4 +1,4 @@
-"""`why` names the event that the model names: the last one whose absence would leave the value another."""
+"""`why` names the same event as the model: the last one without which the value would differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runfold import events
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.reading.past import search as last_change_module
-from runfold.reading.past.search import LastChange
+from runfold.reading.past.search import LastChangeSearch
 from runfold.reading.past.why import Why, why
 from tests.cli.running import NOON, WORKFLOW, execution, ms, run
 from tests.fixtures.processes import drain
@@ -69,7 +69,7 @@ def image(column: str, value: Any) -> str:
 
 
 def history_of(events: list[Recorded], table: str, row: Any, column: str) -> list[tuple[int, str]]:
-    """The value after each event, by the model."""
+    """Return the value after each event, by the model."""
     tables = Tables()
     found = []
     for event in events:
@@ -80,7 +80,7 @@ def history_of(events: list[Recorded], table: str, row: Any, column: str) -> lis
 
 
 def last_change(states: list[tuple[int, str]]) -> tuple[int, str, str] | None:
-    """The position, and the values before and after it."""
+    """Return the position, and the values before and after it."""
     before = ABSENT
     last = None
     for position, value in states:
@@ -91,7 +91,7 @@ def last_change(states: list[tuple[int, str]]) -> tuple[int, str, str] | None:
 
 
 def check(database: Database, events: list[Recorded], seed: int, rows: int) -> int:
-    """Ask why of some rows that stand; returns of how many."""
+    """Ask why of some present rows; return how many."""
     fold_all(database, events)
     tables = reference.fold(events)
     standing = [(table, row) for table in COLUMNS for row in tables[table]]
@@ -127,7 +127,7 @@ def check_column(database: Database, events: list[Recorded], table: str, row: An
 
 
 def check_values(database: Database, found: Why) -> None:
-    """The value after is the one that stands now."""
+    """Check that the value after the change is the present one."""
     where = " AND ".join(f"to_jsonb(t) ->> '{name}' = %({name})s" for name in found.key)
     row = database.connection.execute(
         f"SELECT (to_jsonb(t) -> '{found.column}')::text FROM {found.table} AS t WHERE {where}".encode(), found.key
@@ -195,16 +195,16 @@ def test_control_a_search_among_new_executions_alone_is_found(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_small_parts(monkeypatch)
-    whole = LastChange._part
+    whole = LastChangeSearch._part
 
-    def newest(self: LastChange, low: int, high: int) -> Any:
+    def newest(self: LastChangeSearch, low: int, high: int) -> Any:
         every = self._executions
         self._executions = [each._replace(latest=datetime.min.replace(tzinfo=UTC)) for each in every or ()]
         found = whole(self, low, high)
         self._executions = every
         return found
 
-    monkeypatch.setattr(LastChange, "_part", newest)
+    monkeypatch.setattr(LastChangeSearch, "_part", newest)
     events = begin(database, IN_TURN)
     with pytest.raises((AssertionError, UnknownRow)):
         check_statuses(database, events, COLUMNS["workflow_status"])
@@ -237,7 +237,7 @@ def test_control_a_search_that_takes_equal_ends_for_no_change_is_found(
     def careless(self: Any, types: Any, before: Any, after: Any) -> bool:
         return bool(before.value == after.value)
 
-    monkeypatch.setattr(LastChange, "_untouched", careless)
+    monkeypatch.setattr(LastChangeSearch, "_untouched", careless)
     # Of two events the later half is looked at first, so the second of four is where the ends are equal.
     monkeypatch.setattr("tests.reading.test_why.THERE_AND_BACK", [*THERE_AND_BACK, *THERE_AND_BACK[1:]])
     found, events = why_of_the_trigger(database)
@@ -265,7 +265,7 @@ def test_a_row_of_many_streams_may_go_back_to_what_it_was(database: Database) ->
 
 
 @pytest.fixture
-def told(store: runfold.Store, database_url: str) -> Iterator[psycopg.Connection[Any]]:
+def recorded(store: runfold.Store, database_url: str) -> Iterator[psycopg.Connection[Any]]:
     node = {"activation": "n#1", "node_id": "n"}
     store.append_many(
         [
@@ -292,8 +292,8 @@ def ask_why(connection: psycopg.Connection[Any], *words: str) -> Why:
     return why(connection, load_catalogue(), *words)
 
 
-def test_an_execution_is_named_by_its_id_and_its_end_by_who_sent_it(told: psycopg.Connection[Any]) -> None:
-    found = ask_why(told, "workflow_executions", "e", "status")
+def test_an_execution_is_named_by_its_id_and_its_end_by_who_sent_it(recorded: psycopg.Connection[Any]) -> None:
+    found = ask_why(recorded, "workflow_executions", "e", "status")
     assert (found.kind, found.before, found.after) == ("changed", "RUNNING", "ERROR")
     assert (found.event["type"], found.event["actor"], found.event["stream_id"]) == (
         "ExecutionFailed",
@@ -302,81 +302,85 @@ def test_an_execution_is_named_by_its_id_and_its_end_by_who_sent_it(told: psycop
     )
     assert (found.event["stream_version"], found.event["data"]["error_message"]) == (7, "no")
     assert set(found.key) == {"id", "execution_id"}
-    assert ask_why(told, "public.workflow_executions", found.key["id"].upper(), "status").event == found.event
+    assert ask_why(recorded, "public.workflow_executions", found.key["id"].upper(), "status").event == found.event
 
 
-def test_a_value_of_json_is_compared_as_it_is_kept(told: psycopg.Connection[Any]) -> None:
-    found = ask_why(told, "workflow_executions", "e", "metadata")
+def test_a_value_of_json_is_compared_as_it_is_kept(recorded: psycopg.Connection[Any]) -> None:
+    found = ask_why(recorded, "workflow_executions", "e", "metadata")
     assert (found.before, found.after, found.event["type"]) == ({}, {"cost": 1.0}, "ExecutionMetadataSet")
 
 
-def test_a_node_is_named_by_its_row(told: psycopg.Connection[Any]) -> None:
-    (row,) = told.execute("SELECT id::text FROM node_executions").fetchone() or ()
-    found = ask_why(told, "node_executions", row, "attempt")
+def test_a_node_is_named_by_its_row(recorded: psycopg.Connection[Any]) -> None:
+    (row,) = recorded.execute("SELECT id::text FROM node_executions").fetchone() or ()
+    found = ask_why(recorded, "node_executions", row, "attempt")
     assert (found.before, found.after, found.event["stream_version"]) == (1, 2, 5)
-    assert ask_why(told, "node_executions", row, "error_data").event["type"] == "NodeAttemptFailed"
-    assert ask_why(told, "node_executions", row, "iteration").kind == "made"
+    assert ask_why(recorded, "node_executions", row, "error_data").event["type"] == "NodeAttemptFailed"
+    assert ask_why(recorded, "node_executions", row, "iteration").kind == "made"
 
 
-def test_an_anomaly_has_a_key_of_two_columns(told: psycopg.Connection[Any]) -> None:
-    (position,) = told.execute("SELECT position FROM runfold.anomalies").fetchone() or ()
-    found = ask_why(told, "execution_anomalies", f"{position},workflow_executions", "code")
+def test_an_anomaly_has_a_key_of_two_columns(recorded: psycopg.Connection[Any]) -> None:
+    (position,) = recorded.execute("SELECT position FROM runfold.anomalies").fetchone() or ()
+    found = ask_why(recorded, "execution_anomalies", f"{position},workflow_executions", "code")
     assert (found.kind, found.after, found.event["position"]) == ("made", "after_end", position)
-    assert ask_why(told, "execution_anomalies", str(position), "code").key == found.key, "no other row has it"
+    assert ask_why(recorded, "execution_anomalies", str(position), "code").key == found.key, "no other row has it"
     for key in (str(position + 1), f"{position},nothing", f"{position},workflow_executions,1", "x,y"):
         with pytest.raises(UnknownRow, match="position"):
-            ask_why(told, "execution_anomalies", key, "code")
+            ask_why(recorded, "execution_anomalies", key, "code")
 
 
 def test_a_row_that_is_gone_is_found_by_what_names_its_stream(
-    told: psycopg.Connection[Any], store: runfold.Store, database_url: str
+    recorded: psycopg.Connection[Any], store: runfold.Store, database_url: str
 ) -> None:
     store.append(f"deployment-{WORKFLOW}", [events.WorkflowDeleted(at=NOON)])
     drain(database_url)
-    assert told.execute("SELECT FROM workflow_executions").fetchall() == []
-    found = ask_why(told, "workflow_executions", "e", "status")
+    assert recorded.execute("SELECT FROM workflow_executions").fetchall() == []
+    found = ask_why(recorded, "workflow_executions", "e", "status")
     assert (found.kind, found.before, found.after) == ("removed", "ERROR", None)
     assert (found.event["type"], found.event["stream_id"]) == ("WorkflowDeleted", f"deployment-{WORKFLOW}")
-    status = ask_why(told, "workflow_status", str(WORKFLOW), "latest_execution_status")
+    status = ask_why(recorded, "workflow_status", str(WORKFLOW), "latest_execution_status")
     assert (status.kind, status.before, status.event["position"]) == ("removed", "ERROR", found.event["position"])
     store.append_many([execution("f", at=NOON.replace(hour=13))])
-    again = ask_why(told, "workflow_status", str(WORKFLOW), "latest_execution_id")
+    again = ask_why(recorded, "workflow_status", str(WORKFLOW), "latest_execution_id")
     assert (again.kind, again.after, again.event["type"]) == ("made", "f", "ExecutionCreated")
-    assert ask_why(told, "workflow_status", str(WORKFLOW), "workflow_id").event == again.event
+    assert ask_why(recorded, "workflow_status", str(WORKFLOW), "workflow_id").event == again.event
 
 
-def test_how_far_the_search_is_can_be_shown(told: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_far_the_search_is_can_be_shown(recorded: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     in_small_parts(monkeypatch)
     shown: list[tuple[int, int]] = []
-    found = why(told, CATALOGUE, "workflow_status", str(WORKFLOW), "user_id", progress=lambda *done: shown.append(done))
+    found = why(
+        recorded, CATALOGUE, "workflow_status", str(WORKFLOW), "user_id", progress=lambda *done: shown.append(done)
+    )
     assert found.kind == "made"
     done, (total, *others) = [each for each, _ in shown], sorted({of for _, of in shown})
     assert (others, done[0], max(done)) == ([], 0, total - 1)
 
 
-def test_what_is_not_there_is_named(told: psycopg.Connection[Any]) -> None:
-    with pytest.raises(UnknownTable, match="there is no read table 'executions': there are"):
-        ask_why(told, "executions", "e", "status")
-    with pytest.raises(UnknownColumn, match="workflow_executions has no column 'state': it has id, execution_id"):
-        ask_why(told, "workflow_executions", "e", "state")
+def test_what_is_not_there_is_named(recorded: psycopg.Connection[Any]) -> None:
+    with pytest.raises(UnknownTable, match="there is no read table 'executions': choose one of"):
+        ask_why(recorded, "executions", "e", "status")
+    with pytest.raises(
+        UnknownColumn, match="workflow_executions has no column 'state': choose one of id, execution_id"
+    ):
+        ask_why(recorded, "workflow_executions", "e", "state")
     for key in ("nobody", "00000000-0000-4000-8000-000000000000", "'; --", "", "e,e"):
         with pytest.raises(UnknownRow):
-            ask_why(told, "workflow_executions", key, "status")
+            ask_why(recorded, "workflow_executions", key, "status")
     for key in ("nobody", "00000000-0000-4000-8000-000000000000"):
         with pytest.raises(UnknownRow):
-            ask_why(told, "node_executions", key, "status")
+            ask_why(recorded, "node_executions", key, "status")
 
 
-def test_nothing_is_left_behind(told: psycopg.Connection[Any]) -> None:
-    ask_why(told, "workflow_executions", "e", "status")
-    assert told.execute("SELECT FROM pg_class WHERE relpersistence = 't'").fetchall() == []
-    assert told.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+def test_nothing_is_left_behind(recorded: psycopg.Connection[Any]) -> None:
+    ask_why(recorded, "workflow_executions", "e", "status")
+    assert recorded.execute("SELECT FROM pg_class WHERE relpersistence = 't'").fetchall() == []
+    assert recorded.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
 def test_a_table_of_one_s_own_is_folded_in_no_session_but_its_own(
-    told: psycopg.Connection[Any], store: runfold.Store, database_url: str, tmp_path: Any
+    recorded: psycopg.Connection[Any], store: runfold.Store, database_url: str, tmp_path: Any
 ) -> None:
-    told.execute("CREATE TABLE projections.modes (mode text PRIMARY KEY, runs bigint NOT NULL)")
+    recorded.execute("CREATE TABLE projections.modes (mode text PRIMARY KEY, runs bigint NOT NULL)")
     (tmp_path / "modes.sql").write_text(
         "-- name: modes\n-- version: 1\n-- group: own\n-- table: projections.modes\n-- key: mode\n"
         "-- cross_stream: true\n-- events: ExecutionCreated\n"
@@ -386,13 +390,13 @@ def test_a_table_of_one_s_own_is_folded_in_no_session_but_its_own(
     )
     store.append_many([execution("f"), execution("g", mode="WEBHOOK")])
     drain(database_url, tmp_path)
-    assert told.execute("SELECT count(*) FROM projections.modes").fetchone() == (2,)
-    with pytest.raises(runfold.errors.InvalidInput, match="a table of your own") as refused:
-        why(told, load_catalogue(tmp_path), "modes", "MANUAL", "runs")
+    assert recorded.execute("SELECT count(*) FROM projections.modes").fetchone() == (2,)
+    with pytest.raises(runfold.errors.InvalidInput, match="the table of a user projection") as refused:
+        why(recorded, load_catalogue(tmp_path), "modes", "MANUAL", "runs")
     assert refused.value.code == "own_projection"
 
 
-def test_the_command_line_says_it_in_lines_and_in_json(told: psycopg.Connection[Any], database_url: str) -> None:
+def test_the_command_line_says_it_in_lines_and_in_json(recorded: psycopg.Connection[Any], database_url: str) -> None:
     shown = run(database_url, "why", "workflow_executions", "e", "status", columns=80)
     assert shown.returncode == 0, shown.stderr
     for words in ("before    RUNNING", "after     ERROR", "ExecutionFailed, event 7 of execution-e", "actor     ann"):

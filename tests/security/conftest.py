@@ -1,4 +1,4 @@
-"""What the security tests share."""
+"""Fixtures of the security tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log is append-only for every role, and identifiers are data: nothing that is named is ever executed."""
+"""The log is append-only for every role, and identifiers are data: a name is never executed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def contents(connection: Connection) -> list[Any]:
 
 @pytest.fixture
 def written(store: runfold.Store) -> runfold.Store:
-    """A log with something in every table."""
+    """A log with rows in every table."""
     store.append_many([append(events=3, claims=[("kind", "key")])], command_id=uuid4())
     return store
 
@@ -168,7 +168,7 @@ def test_a_function_made_public_would_be_found(connection: Connection) -> None:
 def test_a_roles_own_functions_and_operators_are_never_run_by_an_append(
     database_url: str, connection: Connection
 ) -> None:
-    """Everything append_events calls by an unqualified name, offered by an engine in schemas of its own."""
+    """An engine offers, in its own schemas, everything that append_events calls by an unqualified name."""
     connection.execute(
         """CREATE SCHEMA hostile AUTHORIZATION runfold_engine;
            CREATE TABLE public.executed (what text);
@@ -225,7 +225,7 @@ def test_a_roles_own_functions_and_operators_are_never_run_by_an_append(
 def test_a_hostile_name_is_data_or_refused(
     connection: Connection, store: runfold.Store, evidence: Evidence, name: str
 ) -> None:
-    """As a stream's name, an event's type, a claim, a message: stored as it is, or refused with a code."""
+    """As the name of a stream, an event type, a claim, a message: stored unchanged, or refused with a code."""
     store.register_event_types(CATEGORY)
     attempts = {
         "stream": append(f"log-{name}"),
@@ -282,7 +282,7 @@ def test_a_hostile_category_or_type_registers_as_data_or_is_refused(
 
 
 def test_two_streams_whose_names_differ_late_are_two_streams(store: runfold.Store) -> None:
-    """Nothing is truncated: PostgreSQL's own identifiers end at 63 bytes."""
+    """Nothing is truncated, although PostgreSQL's own identifiers end at 63 bytes."""
     names = [f"log-{'x' * 200}{end}" for end in "ab"]
     for name in (*names, *streams(1)):
         assert store.append(name, lines(1), expected_version=0).stream_id == name

@@ -1,1 +1,1 @@
-"""The worker: leading, folding exactly once, parking, verifying."""
+"""Tests of the worker: leading, folding exactly once, parking, verifying."""

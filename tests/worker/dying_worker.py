@@ -1,7 +1,7 @@
-"""A worker that kills itself with SIGKILL at one step of a batch, or breaks one rule.
+"""A worker that kills itself by SIGKILL at one step of a batch, or breaks one rule.
 
-The product knows nothing of it: its functions are patched in the worker's own process. `nth` counts how often the step
-is reached.
+The product does not know it: its functions are patched in the worker's process. `nth` counts how often the step is
+reached.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ NO_STEP = "nowhere"
 
 
 def checkpoint_of_its_own(nth: int) -> None:
-    """Break the rule: move the checkpoint in a transaction of its own, before the folds; and die between the two."""
+    """Break the rule: move the checkpoint in a separate transaction before the folds, and die between the two."""
     whole, move = Projector._advance, Projector._move
     calls = itertools.count(1)
 
@@ -93,7 +93,7 @@ def checkpoint_of_its_own(nth: int) -> None:
 
 
 def checkpoint_afterwards(nth: int) -> None:
-    """Break the rule: move the checkpoint in a transaction of its own, after the folds; and die between the two."""
+    """Break the rule: move the checkpoint in a separate transaction after the folds, and die between the two."""
     whole, move = Projector._advance, Projector._move
     calls = itertools.count(1)
 
@@ -114,7 +114,7 @@ BROKEN_RULES = {"checkpoint first": checkpoint_of_its_own, "checkpoint last": ch
 
 
 def dying_worker(url: str, step: str, nth: int, batch_size: int) -> AbstractContextManager[Process]:
-    """Run a worker, in a process of its own, that drains, and dies when it reaches a step for the nth time."""
+    """Run a worker in another process that drains, and that dies when it reaches a step for the nth time."""
 
     def body() -> None:
         if step in BROKEN_RULES:

@@ -1,4 +1,4 @@
-"""A read table is the fold of the log, whenever and however often its worker is killed."""
+"""A read table is the fold of the log, even if its worker is killed at any moment and any number of times."""
 
 from __future__ import annotations
 
@@ -95,4 +95,4 @@ def test_control_a_checkpoint_in_its_own_transaction_loses_or_doubles_events(
     drain(database_url)
     parked = log.connection.execute("SELECT count(*) FROM runfold.parked_streams").fetchone()
     wrong = differences(reference.fold(log.events), read_tables(log.connection))
-    assert wrong or parked != (0,), "nothing was lost or doubled: these tests can not tell"
+    assert wrong or parked != (0,), "nothing was lost or doubled: these tests cannot fail"

@@ -1,4 +1,4 @@
-"""A flood drains in bounded memory, the worker's and its backends'."""
+"""A flood drains in bounded memory, both of the worker and of its backends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXECUTION = run("", nodes=3, metadata={"note": "x" * 300})
 
 
 def private_bytes(pid: int) -> int | None:
-    """What a process has written to and shares with nobody; None where that can not be read."""
+    """Return the memory that a process wrote and shares with nobody; None if it cannot be read."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
@@ -33,7 +33,7 @@ def private_bytes(pid: int) -> int | None:
 
 
 def peak_bytes(pid: int) -> int:
-    """The peak of a process's resident memory so far; 0 when it has ended."""
+    """Return the peak of a process's resident memory so far; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -42,10 +42,10 @@ def peak_bytes(pid: int) -> int:
 
 
 def measured(url: str, *arguments: str) -> tuple[int, int | None]:
-    """Run Python with these arguments; returns the peak of its resident memory, in bytes.
+    """Run Python with these arguments and return the peak of its resident memory, in bytes.
 
-    And the greatest private memory that its backends were seen with, where that can be read. A new program and not a
-    fork: what a fork shares with the test run counts as its own.
+    Return also the greatest private memory of its backends, if it can be read. A new program is started, not a fork,
+    because memory that a fork shares with the test run counts as its own.
     """
     python = 0
     most: int | None = None
@@ -68,7 +68,7 @@ def measured(url: str, *arguments: str) -> tuple[int, int | None]:
 
 
 def flood(log: Log) -> int:
-    """Put whole executions into the log until it holds so many; returns the last position."""
+    """Append whole executions until the log has this many events; return the last position."""
     events = EXECUTION
     last = 0
     with log.connection.transaction():
@@ -98,7 +98,7 @@ def test_a_flood_drains_in_bounded_memory(log: Log, database_url: str) -> None:
     assert row == (EVENTS // len(EXECUTION),)
     assert python < MOST_BYTES, f"{python:,} bytes in Python"
     if backend is None:
-        pytest.skip(f"the backends' memory can not be read here; Python needed {python:,} bytes")
+        pytest.skip(f"the backends' memory cannot be read here; Python needed {python:,} bytes")
     assert backend < MOST_BYTES, f"{backend:,} bytes in a backend"
 
 
@@ -119,5 +119,5 @@ def test_control_the_measuring_sees_memory(database_url: str) -> None:
     python, backend = measured(database_url, "-c", SPENDING, database_url, SPENDER, str(MOST_BYTES))
     assert python > MOST_BYTES
     if backend is None:
-        pytest.skip("the backends' memory can not be read here")
+        pytest.skip("the backends' memory cannot be read here")
     assert backend > MOST_BYTES

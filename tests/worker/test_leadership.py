@@ -1,4 +1,4 @@
-"""One worker leads; whatever happens to it, another takes over, and nothing is folded by two."""
+"""One worker is the leader; when it fails, another takes over, and nothing is folded by two."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def slowness(connection: psycopg.Connection[Any]) -> Slowness:
 
 
 def leads(connection: psycopg.Connection[Any], process: Process) -> int:
-    """Wait until this process leads, and return its epoch."""
+    """Wait until this process is the leader, and return its epoch."""
     eventually(lambda: leader(connection)[1] == process.pid)
     return leader(connection)[0]
 
 
 @contextmanager
 def waiting_worker(url: str, connection: psycopg.Connection[Any]) -> Iterator[Process]:
-    """A worker that waits for the lead."""
+    """A worker that waits to become the leader."""
     with worker(url) as started:
         eventually(lambda: _sessions(connection, "runfold worker lead") > 1)
         yield started
@@ -69,14 +69,14 @@ def _sessions(connection: psycopg.Connection[Any], application: str) -> int:
 
 
 def seconds_to_succeed(log: Log, epoch: int) -> float:
-    """How long it takes from now until another epoch begins."""
+    """Return the seconds from now until another epoch begins."""
     began = time.monotonic()
     eventually(lambda: leader(log.connection)[0] > epoch, every=0.002)
     return time.monotonic() - began
 
 
 def slowdown(url: str) -> float:
-    """How many times slower than it should be this machine is now, by how long a bare lock takes to be taken over."""
+    """Return how many times slower this machine is than it should be, by the time to take over a bare lock."""
     key = 4711
 
     def hold() -> None:
@@ -148,7 +148,7 @@ def test_a_leader_killed_in_the_middle_of_a_statement_is_replaced_within_a_secon
 def test_a_frozen_leader_is_replaced_within_five_seconds_and_changes_nothing_when_it_wakes(
     log: Log, database_url: str
 ) -> None:
-    """It freezes when its batch is folded and its checkpoint is not: the worst moment."""
+    """It freezes when its batch is folded and its checkpoint is not moved: the worst moment."""
 
     def body() -> None:
         move = Projector._move
@@ -195,7 +195,7 @@ def test_a_frozen_leader_is_replaced_within_five_seconds_and_changes_nothing_whe
 
 
 def test_an_epoch_that_is_over_can_change_nothing(log: Log, database_url: str) -> None:
-    """The fence alone, where nobody could end the frozen leader's connections."""
+    """The fence alone, if nobody could end the frozen leader's connections."""
     group = load_catalogue().groups["execution"]
     log.append("execution-a", *run("a"))
     drain(database_url)

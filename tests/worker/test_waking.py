@@ -1,4 +1,4 @@
-"""An idle worker hears of every append by notification; the poll is only for what the notification can not carry."""
+"""An idle worker learns of every append by a notification; the poll serves only what the notification cannot carry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def deaf_to_time(url: str) -> None:
 
 
 def hasty(url: str) -> None:
-    """Run a worker that does not poll, and that sleeps without looking at the log once more."""
+    """Run a worker that does not poll, and that sleeps without reading the log once more."""
     arm = Bell.arm
 
     def arm_and_sleep(self: Bell) -> bool:
@@ -45,7 +45,7 @@ def hasty(url: str) -> None:
 
 
 def idle(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the worker sleeps, or is about to: it holds the lock that makes appenders ring."""
+    """Return whether the worker sleeps, or is about to: it holds the lock that makes appends notify."""
     row = connection.execute(statement("try_lock"), {"number": IDLE_LOCK}).fetchone()
     if row == (True,):
         connection.execute(statement("unlock"), {"number": IDLE_LOCK})
@@ -62,7 +62,7 @@ def listener(connection: psycopg.Connection[Any]) -> int | None:
 
 
 def heard(log: Log, appends: int, *, within: float) -> list[float]:
-    """Append one by one, at any moment of the worker's day; returns how long each took to be folded."""
+    """Append one by one, at any moment; return how long each took to be folded."""
     random = Random(7)
     took = []
     for _ in range(appends):

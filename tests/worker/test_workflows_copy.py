@@ -1,4 +1,4 @@
-"""Columns of `workflows` follow workflow_status, whoever edits the row meanwhile, and no edit delays the projection."""
+"""Columns of `workflows` follow workflow_status, even while users edit the row, and no edit delays the projection."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
-    ('nul_character', '{at} contains the character U+0000', 'PostgreSQL can not store it: remove or encode it.'),
+    ('nul_character', '{at} contains the character U+0000', 'PostgreSQL cannot store it: remove or encode it.'),
     ('lone_surrogate', '{at} contains half of a surrogate pair', 'Send whole characters only.'),
     ('not_finite', '{at} is {found}, which JSON has no number for', 'Send null or a string instead.'),
     ('integer_too_large', '{at} is an integer beyond 64 bits', 'Send it as a string.'),

@@ -1,6 +1,6 @@
 """The command `runfold`: `runfold <noun> <verb>`.
 
-Exit codes: 0 done; 1 an error (one line on stderr, which says what to do), a difference that was found, or an
+Exit codes: 0 success; 1 an error (one line on stderr that says what to do), a difference that was found, or an
 interruption; 2 wrong usage.
 """
 
@@ -11,15 +11,16 @@ import traceback
 
 
 def main() -> None:
-    """Run the command line, and end the process with its exit code."""
+    """Run the command line and end the process with its exit code."""
     from runfold.cli.app import build
     from runfold.cli.invocation import current
-    from runfold.database.connections import map_error
-    from runfold.errors import RunfoldError
 
     try:
         build()(prog_name="runfold")
     except Exception as exc:
+        from runfold.database.connections import map_error
+        from runfold.errors import RunfoldError
+
         error = exc if isinstance(exc, RunfoldError) else map_error(exc)
         if current().debug or error is None:
             traceback.print_exception(exc)

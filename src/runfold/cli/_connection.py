@@ -1,4 +1,4 @@
-"""What most commands need: a connection to a migrated database, and the projections there are."""
+"""Open a connection to the migrated database and load the projections, as most commands need them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_database() -> Iterator[psycopg.Connection[Any]]:
-    """A connection in autocommit to the database that was named, migrated or refused; psycopg's errors become ours."""
+    """Open an autocommit connection to the chosen database; refuse one that is not migrated; map psycopg's errors."""
     from runfold.database.connections import connect, mapped_errors, resolve_url
     from runfold.database.migrations import ensure_migrated
 
@@ -34,7 +34,7 @@ def open_database() -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
-    """Opens connections as `open_database` does, as many as are wanted; psycopg's errors become ours."""
+    """Yield a function that opens such connections, as many as the caller needs; map psycopg's errors."""
     from runfold.database.connections import connect, mapped_errors, resolve_url
     from runfold.database.migrations import ensure_migrated
 
@@ -56,16 +56,16 @@ Projections = Annotated[
     Path | None,
     typer.Option(
         "--projections",
-        help="Projections of your own, in place of RUNFOLD_PROJECTIONS: a folder, or a Python module's name.",
+        help="Your projections, instead of RUNFOLD_PROJECTIONS: a folder, or the name of a Python module.",
         callback=_take,
         metavar="DIR",
     ),
 ]
-"""The type of the parameter `projections` of every command that knows projections; it is in the settings then."""
+"""The type of the parameter `projections`; its callback puts the value into the settings."""
 
 
 def catalogue() -> Catalogue:
-    """runfold's projections and the user's, of RUNFOLD_PROJECTIONS or `--projections`."""
+    """Load runfold's projections and the user's, from `--projections` or RUNFOLD_PROJECTIONS."""
     from runfold.projections.definition.catalogue import load_catalogue
 
     chosen = settings()
@@ -73,7 +73,7 @@ def catalogue() -> Catalogue:
 
 
 def check_own_login(catalogue: Catalogue) -> None:
-    """Raise what an operator has to do, where the user's projections can not be folded: no login, or no safe one."""
+    """Raise an error that tells the operator what to do, if no safe login can fold the user's projections."""
     for group in catalogue.groups.values():
         if group.own_login is not None:
             group.own_login.open().close()

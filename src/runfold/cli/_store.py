@@ -1,4 +1,4 @@
-"""What commands that write need: a store on the database that was named, and JSON that was given."""
+"""Open a store and parse JSON options, as commands that write need them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Data = Annotated[str, typer.Option("--data", help="The answer, as JSON.", metava
 
 @contextmanager
 def open_store() -> Iterator[Store]:
-    """A store on the database that was named, which must be migrated."""
+    """Open a store on the chosen database, which must be migrated."""
     from runfold.client.sync.store import Store
     from runfold.database.connections import resolve_url
 
@@ -30,15 +30,17 @@ def open_store() -> Iterator[Store]:
 
 
 def parse_json(text: str, option: str) -> Any:
-    """The value of a JSON text; refuses anything else as wrong usage."""
+    """Parse a JSON text; a text that is not JSON is wrong usage."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as exc:
-        raise typer.BadParameter(f"{text!r} is no JSON: {exc}", param_hint=option) from None
+        raise typer.BadParameter(
+            f"{text!r} is not JSON ({exc}): give a JSON value, a text in double quotes", param_hint=option
+        ) from None
 
 
 def operator() -> str:
-    """Who gives this command, as the log will say."""
+    """Return the name under which the log records who gave this command."""
     try:
         return getpass.getuser()
     except OSError:

@@ -1,4 +1,4 @@
-"""`runfold anomalies`: events that came where the vocabulary does not allow them."""
+"""`runfold anomalies`: list events that the vocabulary does not allow at their place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runfold.cli.durations import parse_instant
 from runfold.cli.output import Json, instant, print_json
 from runfold.cli.paging import Limit, one_of, print_next
 
-app = typer.Typer(help="Anomalies: events that came where the vocabulary does not allow them.", no_args_is_help=True)
+app = typer.Typer(help="Anomalies: events that the vocabulary does not allow at their place.", no_args_is_help=True)
 
 _CODES = ("missing_row", "already_exists", "after_end", "execution_ended", "illegal_transition")
 
@@ -21,7 +21,7 @@ _CODES = ("missing_row", "already_exists", "after_end", "execution_ended", "ille
 def list_(
     stream: Annotated[str | None, typer.Option("--stream", help="Only of this stream.", metavar="STREAM")] = None,
     projection: Annotated[
-        str | None, typer.Option("--projection", help="Only those that this one noted.", metavar="NAME")
+        str | None, typer.Option("--projection", help="Only those that this projection noted.", metavar="NAME")
     ] = None,
     code: Annotated[
         str | None,
@@ -29,22 +29,26 @@ def list_(
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", parser=parse_instant, help="Recorded after: a time (UTC), or 2h ago.", metavar="TIME"),
+        typer.Option(
+            "--since", parser=parse_instant, help="Recorded after this time (UTC), or in the last 2h.", metavar="TIME"
+        ),
     ] = None,
     after: Annotated[
         str | None,
-        typer.Option("--after", help="Go on after this position, or after a row: its cursor.", metavar="PLACE"),
+        typer.Option(
+            "--after", help="Continue after this position, or after a row: its page token.", metavar="POSITION|TOKEN"
+        ),
     ] = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List anomalies in the order of the log, and what the fold made of each: applied or not, and from what to what.
+    """List anomalies in the order of the log, and whether the fold applied each of them.
 
-    In JSON every row carries the cursor that --after takes.
+    In JSON, the field `cursor` of a row is the page token for --after.
     """
-    from runfold.reading.anomalies import Place, list_anomalies
+    from runfold.reading.anomalies import AnomalyToken, list_anomalies
 
-    chosen = one_of(code, _CODES, "--code")
+    chosen = one_of(code, lambda: _CODES, "--code")
     with open_database() as connection:
         rows = list_anomalies(
             connection,
@@ -52,7 +56,7 @@ def list_(
             projection=projection,
             code=chosen,
             since=since,
-            after=None if after is None else Place.parse(after),
+            after=None if after is None else AnomalyToken.parse(after),
             limit=limit,
         )
     if as_json:

@@ -1,6 +1,6 @@
 """The root of the command line, and how a noun gets into it.
 
-A noun is one module of this package with a function `register`, which is found by being there:
+A noun is one module of this package with a function `register`, named in `nouns.py`:
 
     # cli/execution.py
     app = typer.Typer(help="Executions: list and show.", no_args_is_help=True)
@@ -14,33 +14,101 @@ A noun is one module of this package with a function `register`, which is found 
 A verb without a noun (`runfold migrate`) is `root.command("migrate", epilog="Example: …")(migrate)`. Settings come from
 `runfold.cli.invocation.settings()`, a URL from `runfold.database.connections.resolve_url(settings())`; output goes
 through `runfold.cli.output`. Raise RunfoldError for `error: …` and exit code 1, `typer.Exit(1)` after a difference was
-printed. Every help carries an example (`epilog`), and what a script may read has `--json`. What is slow to import is
-imported inside the command: every call imports every noun.
+printed. Every help carries an example (`epilog`), and what a script may read has `--json`.
+
+A noun's modules are imported when it is asked for. Help and completion import no psycopg and no pydantic: what is slow
+to import is imported inside the command.
 """
 
 from __future__ import annotations
 
-import importlib
-import logging
-import pkgutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
+import typer.main
 
-import runfold.cli
 from runfold.cli.invocation import Invocation, set_current
-from runfold.settings import load_settings
+from runfold.cli.nouns import NOUNS
 
 EPILOG = """Exit codes: 0 done; 1 an error (one line on stderr), a difference found, or an interruption; 2 wrong usage.
 
 Example: runfold up"""
 
 
+class _Group(typer.core.TyperGroup):
+    """A group whose names are completed without the values of its options, which typer has pydantic judge."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        parser = self.make_parser(ctx)
+        _, rest, _ = parser.parse_args(args=args)
+        ctx._protected_args, ctx.args = rest[:1], rest[1:]
+        ctx._opt_prefixes.update(parser._opt_prefixes)
+        return rest[1:]
+
+
+@cache
+def load(name: str) -> Any:
+    """The command of this name in NOUNS, with every verb below it; its modules are imported by the first call."""
+    modules = [import_module(f"runfold.cli.{module}") for module in NOUNS[name].modules]
+    root = typer.Typer()
+    modules[0].register(root)
+    for noun in root.registered_groups:
+        noun.cls = _Group
+    return typer.main.get_group(root).commands[name]
+
+
+class _Commands(Mapping[str, Any]):
+    """The nouns by name, each loaded when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        return load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NOUNS)
+
+    def __len__(self) -> int:
+        return len(NOUNS)
+
+
+class CommandLine(_Group):
+    """The root: it knows the nouns' names and lines without their modules."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        with self._names_only():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        with self._names_only():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _names_only(self) -> Iterator[None]:
+        """List names and lines; no module is imported."""
+        whole = self.commands
+        self.commands = {name: typer.core.TyperCommand(name, help=noun.help) for name, noun in NOUNS.items()}
+        try:
+            yield
+        finally:
+            self.commands = whole
+
+
 def build() -> typer.Typer:
     """The whole command line, every noun in it."""
     root = typer.Typer(
         name="runfold",
+        cls=CommandLine,
         help="The event-sourced execution store for AI-workflow engines, on plain PostgreSQL.",
         epilog=EPILOG,
         no_args_is_help=True,
@@ -48,10 +116,6 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     root.callback()(_options)
-    for module in sorted(pkgutil.iter_modules(runfold.cli.__path__), key=lambda found: found.name):
-        noun = importlib.import_module(f"runfold.cli.{module.name}")
-        if hasattr(noun, "register"):
-            noun.register(root)
     return root
 
 
@@ -65,20 +129,21 @@ def _print_version(wanted: bool) -> None:
 
 def _options(
     url: Annotated[
-        str | None, typer.Option("--url", help="The database, in place of RUNFOLD_DATABASE_URL.", metavar="URL")
+        str | None, typer.Option("--url", help="The database, instead of RUNFOLD_DATABASE_URL.", metavar="URL")
     ] = None,
     home: Annotated[
-        Path | None, typer.Option("--home", help="The embedded server's folder, in place of RUNFOLD_HOME.")
+        Path | None, typer.Option("--home", help="The embedded server's folder, instead of RUNFOLD_HOME.")
     ] = None,
     projections: Annotated[
         Path | None,
-        typer.Option("--projections", help="Projections of your own, in place of RUNFOLD_PROJECTIONS.", metavar="DIR"),
+        typer.Option("--projections", help="Your projections, instead of RUNFOLD_PROJECTIONS.", metavar="DIR"),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback prints and ends
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    set_current(Invocation(debug=debug))
+    import logging
+
+    set_current(Invocation({"database_url": url, "home": home, "projections": projections}, debug=debug))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
-    set_current(Invocation(settings=load_settings(database_url=url, home=home, projections=projections), debug=debug))

@@ -1,4 +1,4 @@
-"""`runfold deployment`: what was deployed."""
+"""`runfold deployment`: list deployments, and end one that hangs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from runfold.cli._connection import open_database
 from runfold.cli._store import open_store
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
 
-_STATUSES = ("IDLE", "DEPLOYING", "DEPLOYED", "DEPLOYMENT_FAILED", "UNDEPLOYING", "UNDEPLOYED")
+
+def _statuses() -> tuple[str, ...]:
+    return statuses_of("deployment")
 
 
 @app.command("list", epilog="Example: runfold deployment list --status deployment_failed")
@@ -22,7 +25,7 @@ def list_(
     status: Annotated[
         str | None,
         typer.Option(
-            "--status", help="Only those that led to this status.", metavar="STATUS", autocompletion=lambda: _STATUSES
+            "--status", help="Only deployments that led to this status.", metavar="STATUS", autocompletion=_statuses
         ),
     ] = None,
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
@@ -30,17 +33,12 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List deployments, the newest first. In JSON every row carries the cursor that --after takes."""
+    """List deployments, the newest first. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.lists import list_deployments
 
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
-        rows = list_deployments(
-            connection,
-            status=one_of(status, _STATUSES, "--status"),
-            workflow_id=workflow,
-            after=parse_after(after),
-            limit=limit,
-        )
+        rows = list_deployments(connection, status=chosen, workflow_id=workflow, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)
         return
@@ -64,10 +62,10 @@ def list_(
 @app.command(epilog="Example: runfold deployment fail WORKFLOW --reason 'the builder died'")
 def fail(
     workflow_id: Annotated[UUID, typer.Argument(help="The workflow.")],
-    reason: Annotated[str, typer.Option("--reason", help="What its history will say.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason, for the deployment's history.")],
     as_json: Json = False,
 ) -> None:
-    """End a deployment that hangs, as failed; the triggers stay as they are. Exit code 1 when none is under way."""
+    """End a deployment that hangs as failed; triggers do not change. Exit code 1 when none is in progress."""
     with open_store() as store:
         found = store.deployments.fail(workflow_id, reason)
     if as_json:

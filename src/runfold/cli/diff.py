@@ -1,4 +1,4 @@
-"""`runfold execution diff`: two executions beside each other."""
+"""`runfold execution diff`: compare two executions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SHOWN_CHANGES = 20
 def diff(
     first: Annotated[str, typer.Argument(help="An execution's id.")],
     second: Annotated[str, typer.Argument(help="The id of the one to compare with it.")],
-    everything: Annotated[bool, typer.Option("--all", help="Also the nodes that do not differ.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show also the nodes that do not differ.")] = False,
     lines: Annotated[int, typer.Option("--lines", min=1, max=100_000, help="How many nodes at most.")] = 200,
     as_json: Json = False,
 ) -> None:
-    """Compare two executions, node by node: where they first went different ways, and what differs.
+    """Compare two executions node by node: the first node that differs, and all differences.
 
-    Statuses, attempts, inputs, outputs and errors count; times are shown and do not. Exit code 1 when they differ.
+    Statuses, attempts, inputs, outputs and errors are compared; times are only shown. Exit code 1 when they differ.
     """
     from runfold.reading.executions import read_execution
     from runfold.reading.past.compare import diff_executions
@@ -83,7 +83,7 @@ def _name(node: dict[str, Any]) -> str:
 
 
 def _side(side: dict[str, Any] | None, *, attempts: bool) -> str | None:
-    """A node's status and duration, with its attempts where it had several, or where they differ."""
+    """Return a node's status and duration, and its attempts if it had several or if they differ."""
     if side is None:
         return None
     said = [side["status"].lower(), short(side["duration_ms"]) or ""]
@@ -100,7 +100,7 @@ def _print_changes(changes: list[dict[str, Any]]) -> None:
         first, second = (_value(change, side) for side in ("first", "second"))
         start = 0
         if max(len(first or ""), len(second or "")) > _LONGEST:
-            # Long values often begin alike: show them from where they differ.
+            # Long values often begin alike: show the part that differs.
             start = max(_alike(first or "", second or "") - _BEFORE, 0)
         rows.append({"what": change["path"], "first": _cut(first, start), "second": _cut(second, start)})
     print_table(rows, columns=["what", "first", "second"])
@@ -109,7 +109,7 @@ def _print_changes(changes: list[dict[str, Any]]) -> None:
 
 
 def _value(change: dict[str, Any], side: str) -> str | None:
-    """The value of a side; nothing where it has none: a part of JSON may be null, a column then is empty."""
+    """Return a side's value as text, or None if it has none; a null inside JSON is "null", a null column is None."""
     value = change[side]
     if value is None:
         return None if change.get("only_in", side) != side or _COLUMN.fullmatch(change["path"]) else "null"
@@ -117,7 +117,7 @@ def _value(change: dict[str, Any], side: str) -> str | None:
 
 
 def _alike(first: str, second: str) -> int:
-    """How many signs two texts begin with that are the same."""
+    """Return the length of the common beginning of two texts."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((n for n, (one, other) in pairs if one != other), min(len(first), len(second)))
 

@@ -1,4 +1,4 @@
-"""What `runfold projection verify`, `rebuild` and `replay` print of rows that differ, and their progress."""
+"""Print rows that differ, and progress, for `runfold projection verify`, `rebuild` and `replay`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from runfold.projections.reconciling.pair import Difference
 
 SHOWN = 20
-"""Differences of a table that people are shown unless they say otherwise."""
+"""The number of differences of a table that are printed by default."""
 
 
 def print_differences(projection: str, differing: int, differences: Sequence[Difference], *, limit: int | None) -> None:
-    """Print the rows that differ, column by column, and how many there are."""
+    """Print the number of rows that differ, and up to `limit` of them, column by column."""
     if not differing:
         return
     shown = differences if limit is None else differences[:limit]
@@ -43,7 +43,7 @@ def print_differences(projection: str, differing: int, differences: Sequence[Dif
 
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None]]:
-    """A bar for each group and step, on stderr, with rate and time left; told group, step, done and total."""
+    """Show a bar for each group and step on stderr; yields a function of group, step, done and total."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,4 +1,4 @@
-"""Times and durations, as people read them and as options take them."""
+"""Format times and durations for people, and parse them from options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)")
 
 
 def short(milliseconds: int | None) -> str | None:
-    """A duration in nine characters at most: `12 ms`, `3.4 s`, `2:05 min`, `1:02 h`, `3 d 4 h`."""
+    """Return a duration in at most nine characters: `12 ms`, `3.4 s`, `2:05 min`, `1:02 h`, `3 d 4 h`."""
     if milliseconds is None:
         return None
     if milliseconds < 1000:
@@ -30,31 +30,31 @@ def short(milliseconds: int | None) -> str | None:
 
 
 def clock(milliseconds: int | None) -> str | None:
-    """An instant of epoch milliseconds: date and time to the second, in UTC."""
+    """Return the date and time of epoch milliseconds, to the second, in UTC."""
     if milliseconds is None:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
 
 
 def parse_duration(text: str) -> int:
-    """The milliseconds of `250ms`, `1.5s`, `10m`, `2h` or `7d`; refuses anything else as wrong usage."""
+    """Return the milliseconds of `250ms`, `1.5s`, `10m`, `2h` or `7d`; anything else is wrong usage."""
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no duration: say 250ms, 1.5s, 10m, 2h or 7d")
+        raise typer.BadParameter(f"{text!r} is not a duration: write for example 250ms, 1.5s, 10m, 2h or 7d")
     return int(float(found[1]) * _UNITS[found[2]])
 
 
 def parse_instant(text: str) -> datetime:
-    """An instant: ISO 8601 (UTC where it names no zone), or a duration ago; refuses anything else as wrong usage."""
+    """Parse ISO 8601 (UTC if it names no zone) or a duration before now; anything else is wrong usage."""
     if _DURATION.fullmatch(text.strip()):
         try:
             return datetime.now(UTC) - timedelta(milliseconds=parse_duration(text))
         except OverflowError:
-            raise typer.BadParameter(f"{text!r} is too long ago") from None
+            raise typer.BadParameter(f"{text!r} is before the first possible date: give a shorter duration") from None
     try:
         instant = datetime.fromisoformat(text.strip())
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no time: say 2026-11-22, 2026-11-22T10:00 or, for as long ago, 2h"
+            f"{text!r} is not a time: write 2026-11-22 or 2026-11-22T10:00, or a duration such as 2h for 2 hours ago"
         ) from None
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""`runfold execution`: what ran, how it went, and what happens now."""
+"""`runfold execution`: list executions, and show one as it is or as it was."""
 
 from __future__ import annotations
 
@@ -14,65 +14,71 @@ from runfold.cli._connection import catalogue, open_database
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.words import modes, statuses_of, trigger_kinds
 
 app = typer.Typer(help="Executions of workflows.", no_args_is_help=True)
 
-_STATUSES = ("NEW", "RUNNING", "SUCCESS", "ERROR", "CANCELED", "PAUSED", "WAITING_FOR_HUMAN", "TIMEOUT")
-_MODES = ("MANUAL", "TRIGGER", "WEBHOOK", "RETRY")
-_TRIGGERS = ("CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK")
+
+def _statuses() -> tuple[str, ...]:
+    return statuses_of("execution")
 
 
 @app.command("list", epilog="Example: runfold execution list --status error --since 2h")
 def list_(
     status: Annotated[
         str | None,
-        typer.Option("--status", help="Only of this status.", metavar="STATUS", autocompletion=lambda: _STATUSES),
+        typer.Option("--status", help="Only of this status.", metavar="STATUS", autocompletion=_statuses),
     ] = None,
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
     mode: Annotated[
         str | None,
-        typer.Option("--mode", help="Only of this mode.", metavar="MODE", autocompletion=lambda: _MODES),
+        typer.Option("--mode", help="Only of this mode.", metavar="MODE", autocompletion=modes),
     ] = None,
     trigger: Annotated[
         str | None,
         typer.Option(
             "--trigger",
-            help="Only those that such a trigger began.",
+            help="Only executions that this kind of trigger started.",
             metavar="TRIGGER",
-            autocompletion=lambda: _TRIGGERS,
+            autocompletion=trigger_kinds,
         ),
     ] = None,
     parent: Annotated[str | None, typer.Option("--parent", help="Only the children of this execution.")] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
-            "--since", parser=parse_instant, help="Created at or after: a time (UTC), or 2h ago.", metavar="TIME"
+            "--since",
+            parser=parse_instant,
+            help="Created at or after this time (UTC), or in the last 2h.",
+            metavar="TIME",
         ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", parser=parse_instant, help="Created before: a time (UTC), or 2h ago.", metavar="TIME"),
+        typer.Option(
+            "--until", parser=parse_instant, help="Created before this time (UTC), or more than 2h ago.", metavar="TIME"
+        ),
     ] = None,
     min_duration: Annotated[
         int | None,
         typer.Option(
-            "--min-duration", parser=parse_duration, help="Took at least: 500ms, 10s, 5m.", metavar="DURATION"
+            "--min-duration", parser=parse_duration, help="Took at least this long: 500ms, 10s, 5m.", metavar="DURATION"
         ),
     ] = None,
     error: Annotated[
-        str | None, typer.Option("--error", help="With this text in the error message.", metavar="TEXT")
+        str | None, typer.Option("--error", help="Only with this text in the error message.", metavar="TEXT")
     ] = None,
     after: After = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List executions, the newest first. In JSON every row carries the cursor that --after takes."""
+    """List executions, the newest first. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.executions import Filter, list_executions
 
     wanted = Filter(
-        status=one_of(status, _STATUSES, "--status"),
+        status=one_of(status, _statuses, "--status"),
         workflow_id=workflow,
-        mode=one_of(mode, _MODES, "--mode"),
+        mode=one_of(mode, modes, "--mode"),
         trigger=None if trigger is None else trigger.upper(),
         parent=parent,
         since=since,
@@ -104,13 +110,17 @@ def list_(
 @app.command(epilog="Example: runfold execution show 173688")
 def show(
     execution_id: Annotated[str, typer.Argument(help="The execution's id.")],
-    logs: Annotated[int, typer.Option("--logs", min=0, max=10_000, help="How many log lines, the last ones.")] = 50,
-    lines: Annotated[int, typer.Option("--lines", min=2, max=100_000, help="How many lines of the tree.")] = 200,
+    logs: Annotated[
+        int, typer.Option("--logs", min=0, max=10_000, help="Show this many log lines, the last ones.")
+    ] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", min=2, max=100_000, help="Show at most this many lines of the tree.")
+    ] = 200,
     as_json: Json = False,
 ) -> None:
-    """Show an execution as a tree beside a time bar: nodes with their attempts, pauses, children; then its log.
+    """Show an execution as a tree with time bars: nodes and attempts, pauses, children; then its log.
 
-    In the bar: ━ worked, × an attempt failed, ░ waited for a pause, ' a log line.
+    Signs of the bars: ━ work, × failed attempt, ░ pause, ' log line.
     """
     from runfold.reading.executions import read_execution
 
@@ -133,26 +143,30 @@ def at(
         typer.Option(
             "--time",
             parser=parse_instant,
-            help="As of this time of the server's clock (UTC), or 2h ago: before what was recorded after it.",
+            help="As of this time of the server's clock (UTC), or 2h ago: with all events recorded up to then.",
             metavar="TIME",
         ),
     ] = None,
     event: Annotated[
-        int | None, typer.Option("--event", min=1, help="After the execution's so many-th event.", metavar="N")
+        int | None, typer.Option("--event", min=1, help="After the execution's event with this number.", metavar="N")
     ] = None,
-    logs: Annotated[int, typer.Option("--logs", min=0, max=10_000, help="How many log lines, the last ones.")] = 50,
-    lines: Annotated[int, typer.Option("--lines", min=2, max=100_000, help="How many lines of the tree.")] = 200,
+    logs: Annotated[
+        int, typer.Option("--logs", min=0, max=10_000, help="Show this many log lines, the last ones.")
+    ] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", min=2, max=100_000, help="Show at most this many lines of the tree.")
+    ] = 200,
     as_json: Json = False,
 ) -> None:
     """Show an execution as it was: at a position, at a time, or after one of its events.
 
-    The same folds, over the log up to there. The tree is that of `runfold execution show`; what was going on ends at
-    the time, or at the execution's last event.
+    The same folds run over the log up to that event. The tree is that of `runfold execution show`; bars of unfinished
+    work end at the given time, or at the execution's last event.
     """
     from runfold.reading.executions import read_execution_at
 
     if [position, when, event].count(None) != 2:
-        raise typer.BadParameter("say one of --position, --time and --event")
+        raise typer.BadParameter("give exactly one of --position, --time and --event")
     with open_database() as connection:
         found = read_execution_at(
             connection, catalogue(), execution_id, position=position, time=when, event=event, logs=logs
@@ -210,7 +224,7 @@ def _as_of(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_left_out(as_of: dict[str, Any]) -> None:
-    """Say which events the rows of the past lack, and why."""
+    """Print which events the rows of the past lack, and why."""
     for row in as_of["parked_streams"]:
         typer.echo(
             f"\n{row['stream_id']} is parked in group {row['group_name']} from position {row['position']:,} on:"
@@ -241,15 +255,17 @@ def _message(error: Any) -> str:
 
 
 def _offset(found: dict[str, Any], instant: datetime) -> str:
-    """How long after the execution's start."""
+    """Return the time since the execution's start, as `+3.4 s`."""
     if found["start_time"] is None:
         return instant.isoformat(" ", "seconds")
     milliseconds = round(instant.timestamp() * 1000) - found["start_time"]
     return f"{'+' if milliseconds >= 0 else '-'}{short(abs(milliseconds))}"
 
 
+app.command("diff", epilog="Example: runfold execution diff 173688 173691")(diff.diff)
+app.command("tail", epilog="Example: runfold execution tail 173688")(tail.tail)
+
+
 def register(root: typer.Typer) -> None:
     """Add `runfold execution`."""
-    app.command("diff", epilog="Example: runfold execution diff 173688 173691")(diff.diff)
-    app.command("tail", epilog="Example: runfold execution tail 173688")(tail.tail)
     root.add_typer(app, name="execution")

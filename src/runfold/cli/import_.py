@@ -1,4 +1,4 @@
-"""`runfold import`: recorded processes come in as executions."""
+"""`runfold import`: import recorded processes as executions."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def xes(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count the log; write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Import an XES log: each trace becomes an execution, each event acts on a node of it.
+    """Import an XES log: each trace becomes an execution, and each event acts on one of its nodes.
 
-    Safe to run again, after an interruption or when the log has grown at its end: what is there is not doubled. Traces
-    that were imported with other events before stay as they were; they are named, and the exit code is 1.
+    You can run it again after an interruption, or when the log has grown at its end: no event is imported twice. A
+    trace that was imported before with other events stays as it was; it is named, and the exit code is 1.
     """
     import runfold
     from runfold.interop.xes import import_xes
@@ -49,7 +49,7 @@ def xes(
 
 @contextmanager
 def _progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A bar over the file's bytes, on stderr: stdout is for the summary."""
+    """Show a bar over the file's bytes on stderr, because stdout is for the summary."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

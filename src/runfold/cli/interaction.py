@@ -1,4 +1,4 @@
-"""`runfold interaction`: what people are asked."""
+"""`runfold interaction`: list questions to people, answer and withdraw them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.durations import short
 from runfold.cli.output import Json, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.words import statuses_of
 
-app = typer.Typer(help="Interactions: what people are asked.", no_args_is_help=True)
+app = typer.Typer(help="Interactions: questions to people.", no_args_is_help=True)
 
-_STATUSES = ("pending", "responded", "timeout", "error", "cancelled", "all")
+
+def _statuses() -> tuple[str, ...]:
+    return (*statuses_of("interaction"), "all")
 
 
 @app.command("list", epilog="Example: runfold interaction list --status pending")
 def list_(
     status: Annotated[
         str,
-        typer.Option(
-            "--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=lambda: _STATUSES
-        ),
+        typer.Option("--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=_statuses),
     ] = "pending",
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
     after: After = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List what waits for people, the nearest deadline first. In JSON every row carries its cursor for --after."""
+    """List interactions, the nearest deadline first. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.lists import list_interactions
 
-    chosen = one_of(status, _STATUSES, "--status")
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
         rows = list_interactions(
             connection,
@@ -66,12 +67,14 @@ def list_(
 
 @app.command(epilog="Example: runfold interaction respond INTERACTION --data '{\"approved\": true}'")
 def respond(
-    interaction_id: Annotated[UUID, typer.Argument(help="What was asked.")],
+    interaction_id: Annotated[UUID, typer.Argument(help="The interaction's id.")],
     data: Data,
-    responder: Annotated[str | None, typer.Option("--responder", help="Who answers; you, if nobody is named.")] = None,
+    responder: Annotated[
+        str | None, typer.Option("--responder", help="Who answers; by default you, by your login name.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer in a person's stead; the execution goes on. Exit code 1 when it is answered, or out of time, already."""
+    """Answer for a person; the execution continues. Exit code 1 when it was answered or timed out before."""
     value = parse_json(data, "--data")
     with open_store() as store:
         asked = store.interactions.answer(interaction_id, value, responder=responder or operator())
@@ -80,10 +83,10 @@ def respond(
 
 @app.command(epilog="Example: runfold interaction withdraw INTERACTION")
 def withdraw(
-    interaction_id: Annotated[UUID, typer.Argument(help="What was asked.")],
+    interaction_id: Annotated[UUID, typer.Argument(help="The interaction's id.")],
     as_json: Json = False,
 ) -> None:
-    """Ask no more: the interaction and the pause that waits for it are canceled. Exit code 1 when it has ended."""
+    """Cancel the interaction and the pause that waits for it. Exit code 1 when it has ended."""
     with open_store() as store:
         asked = store.interactions.withdraw(interaction_id, by=operator())
     _tell(asked.name, asked.status, as_json)

@@ -1,4 +1,4 @@
-"""`runfold migrate`: bring the database to this runfold's version."""
+"""`runfold migrate`: migrate the database to this runfold's version."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import typer
 
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_json
-from runfold.database import migrations
-from runfold.database.connections import resolve_url
 
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit code 1 unless the database is at our version.")
+        bool,
+        typer.Option("--check", help="Change nothing; exit code 1 unless the database is at this runfold's version."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Apply the pending migrations.
 
-    Safe to run again after an interruption, and by several at once. What a failed migration began is rolled back.
+    You can run it again after an interruption, and several at once. A migration that fails is rolled back.
     """
+    from runfold.database import migrations
+    from runfold.database.connections import resolve_url
+
     chosen = settings()
     url = resolve_url(chosen)
     before = migrations.check(url, chosen)

@@ -1,4 +1,4 @@
-"""What commands print: JSON for scripts, tables for people."""
+"""Print results: JSON for scripts, tables for people."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 """The type of every command's `as_json` parameter."""
@@ -21,34 +20,42 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 def print_json(value: Any) -> None:
     """Print the value as JSON on stdout: dataclasses, mappings, lists, dates, UUIDs and decimals."""
+    import orjson
+
     text = orjson.dumps(value, default=_encode, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
     typer.echo(text.decode())
 
 
 def print_json_line(value: Any) -> None:
-    """Print the value as JSON in one line, for what is told bit by bit."""
+    """Print the value as JSON in one line, for output that comes piece by piece."""
+    import orjson
+
     typer.echo(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode())
 
 
 def print_text(text: str) -> None:
-    """Print a text that may come from events: it can not steer a terminal."""
+    """Print a text that may come from events, without characters that control a terminal."""
     typer.echo(_printable(text))
 
 
 _COPIED = frozenset({"execution_id", "stream_id", "status", "started", "deadline", "took"})
-"""Columns that people copy from, or read at a glance: other columns fold first."""
+"""Columns from which people copy, or which they scan: other columns are folded first."""
 
 _LONGEST_COPIED = 36
 
 
 def console() -> Console:
-    """Where people read: as wide as the terminal, or as COLUMNS says; what is piped elsewhere is never folded."""
+    """Return a console as wide as the terminal or COLUMNS; a pipe gets lines that are never folded."""
+    from rich.console import Console
+
     shown = Console()
     return shown if shown.is_terminal or "COLUMNS" in os.environ else Console(width=10_000)
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:
-    """Print the rows as a table of the named columns, or the sentence `empty` where there is no row."""
+    """Print the named columns of the rows as a table, or the sentence `empty` if there is no row."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     lines = [[_cell(row.get(column)) for column in columns] for row in rows]
     for number, column in enumerate(columns):
@@ -64,6 +71,9 @@ def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], em
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Print names and values, one a line."""
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -73,7 +83,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def instant(value: datetime | None) -> str | None:
-    """An instant for people: UTC, to the second."""
+    """Return an instant for people: UTC, to the second."""
     return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
@@ -82,7 +92,9 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, (list, tuple)):
         return ", ".join(_cell(part) for part in value) or "-"
-    # What an event says can not steer a terminal.
+    from rich.markup import escape
+
+    # Text from an event must not control a terminal.
     return escape(_printable(str(value)))
 
 

@@ -1,4 +1,4 @@
-"""`runfold parked`: streams that could not be folded."""
+"""`runfold parked`: list, retry and discard the streams that could not be folded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runfold.cli.output import Json, instant, print_facts, print_json, print_tab
 if TYPE_CHECKING:
     from runfold.projections.definition.catalogue import Catalogue, Group
 
-app = typer.Typer(help="Parked streams: their events wait behind one that could not be folded.", no_args_is_help=True)
+app = typer.Typer(help="Parked streams: their events wait behind a poison event.", no_args_is_help=True)
 
 Stream = Annotated[str, typer.Argument(help="The parked stream.", metavar="STREAM")]
 OneGroup = Annotated[str | None, typer.Option("--group", help="Only in this group of projections.")]
@@ -27,7 +27,7 @@ def list_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the parked streams: the error, the first bad position, and how many events wait behind it."""
+    """List the parked streams: the error, the position of the poison event, and how many events wait behind it."""
     from runfold.reading.status import read_discarded, read_parked
 
     with open_database() as connection:
@@ -51,7 +51,7 @@ def list_(
 
 @app.command(epilog="Example: runfold parked show execution-7")
 def show(stream_id: Stream, as_json: Json = False) -> None:
-    """Show why a stream is parked: the error, the bad event whole, and the first events that wait behind it."""
+    """Show why a stream is parked: the error, the poison event, and the first events that wait behind it."""
     from runfold.errors import StreamNotParked
     from runfold.reading.status import read_discarded, read_parking
 
@@ -116,7 +116,7 @@ def retry(
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Fold a parked stream's waiting events, after what parked it was mended. Exit code 1 when it fails again."""
+    """Fold a parked stream again, after you fixed the cause. Exit code 1 when it fails again."""
     from runfold.projections.folding.own_projector import retrying_projector
 
     known = catalogue()
@@ -139,31 +139,31 @@ def retry(
 @app.command(epilog='Example: runfold parked discard execution-7 --reason "sent by a test, see ticket 42" --dry-run')
 def discard(
     stream_id: Stream,
-    reason: Annotated[str, typer.Option("--reason", help="Why: it is on record for ever.", metavar="TEXT")],
+    reason: Annotated[str, typer.Option("--reason", help="The reason, which is recorded for ever.", metavar="TEXT")],
     group: OneGroup = None,
     by: Annotated[
-        str | None, typer.Option("--by", help="Who gives it up; you, by your login name, without.", metavar="NAME")
+        str | None, typer.Option("--by", help="Who discards it; by default you, by your login name.", metavar="NAME")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be given up and what would come of it; change nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be discarded and the result; change nothing.")
     ] = False,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Give up the event that parks a stream, that one only, and fold what waits behind it.
+    """Discard the poison event of a parked stream, only that one, and fold the events behind it.
 
-    The event stays in the log and is in no row of the group's tables, now and after any rebuild; this can not be taken
-    back. If a later event fails as well, the stream is parked again at that one: exit code 1.
+    The event stays in the log, but no row of the group's tables contains it, now and after every rebuild. This cannot
+    be undone. If a later event fails too, the stream is parked again at that event, and the exit code is 1.
     """
     from runfold.projections.folding.fold import FOLD_SESSION
-    from runfold.projections.reconciling.discard import discard as give_up
+    from runfold.projections.reconciling.discard import discard as discard_event
 
     known = catalogue()
     with open_database() as connection:
         groups = _groups(connection, known, stream_id, group)
         connection.execute(FOLD_SESSION)
         done = [
-            give_up(connection, one, stream_id, reason=reason, by=by or getpass.getuser(), dry_run=dry_run)
+            discard_event(connection, one, stream_id, reason=reason, by=by or getpass.getuser(), dry_run=dry_run)
             for one in groups
         ]
     if as_json:
@@ -186,7 +186,7 @@ def discard(
 
 
 def _groups(connection: Any, known: Catalogue, stream_id: str, group: str | None) -> list[Group]:
-    """The groups in which a stream is parked, or the one of them that was named; raises StreamNotParked."""
+    """Return the groups in which a stream is parked, or only the named one; raises StreamNotParked."""
     from runfold.errors import ProjectionInvalid, StreamNotParked
     from runfold.reading.status import read_parked
 
@@ -199,7 +199,7 @@ def _groups(connection: Any, known: Catalogue, stream_id: str, group: str | None
     for name in names:
         if name not in known.groups:
             raise ProjectionInvalid(
-                f"there is no projection of the group {name}", hint="set RUNFOLD_PROJECTIONS to its files"
+                f"no projection of the group {name} was loaded", hint="set RUNFOLD_PROJECTIONS to its files"
             )
     return [known.groups[name] for name in names]
 

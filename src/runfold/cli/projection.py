@@ -1,4 +1,4 @@
-"""`runfold projection`: the read tables' folds."""
+"""`runfold projection`: list, verify, rebuild and replay projections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Projections: the folds of the read tables.", no_args_is_help=True)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Projections; see `runfold projection list`.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the differences and change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the differences; change nothing.")]
 
 
 @app.command("list", epilog="Example: runfold projection list --json")
@@ -28,7 +28,7 @@ def list_(
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """List the projections: group, table, versions and what was verified last."""
+    """List the projections: group, versions, and the last verification."""
     from runfold.reading.status import read_projections
 
     with open_database() as connection:
@@ -58,29 +58,33 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
 
 @app.command(epilog="Example: runfold projection verify node_executions --sample 1000")
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Projections to verify; all without.")] = None,
-    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Only so many streams.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which streams a sample has.")] = 0,
-    stream: Annotated[str | None, typer.Option("--stream", help="Only one stream, as execution-7.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="The projections to verify; by default all.")] = None,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Verify only this many streams.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The seed that chooses the streams of a sample.")] = 0,
+    stream: Annotated[
+        str | None, typer.Option("--stream", help="Verify only this stream, for example execution-7.")
+    ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=1, help="Differences of a table to show.", show_default="20; 100 with --json"),
+        typer.Option(
+            "--limit", min=1, help="Show at most this many differences of a table.", show_default="20; 100 with --json"
+        ),
     ] = None,
     all_differences: Annotated[
-        bool, typer.Option("--all-differences", help="Print each difference as it is found: with --json one a line.")
+        bool, typer.Option("--all-differences", help="Print each difference when it is found; with --json, one a line.")
     ] = False,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Fold the log again and compare the result with the read tables, whole rows.
+    """Fold the log again and compare whole rows of the result with the read tables.
 
-    Changes nothing and holds nobody up. Exit code 1 when a row differs; the differing columns are printed.
+    Changes nothing and blocks nobody. Prints the columns that differ; exit code 1 when a row differs.
     """
     from runfold.projections.reconciling.verify import SHOWN as KEPT
     from runfold.projections.reconciling.verify import verify as verify_projections
 
     if sample is not None and stream is not None:
-        raise typer.BadParameter("either a sample or one stream", param_hint="--sample")
+        raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
     with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         found = verify_projections(
             connection,
@@ -105,7 +109,7 @@ def verify(
 
 
 def _tell(*, as_json: bool) -> Callable[[str, Difference], None]:
-    """Prints a difference when it is found."""
+    """Return a function that prints one difference."""
 
     def tell(projection: str, difference: Difference) -> None:
         if as_json:
@@ -119,7 +123,7 @@ def _tell(*, as_json: bool) -> Callable[[str, Difference], None]:
 
 
 def _print_verified(found: list[Verification], *, shown: int) -> None:
-    """Print what was found in each table; the differences themselves where `shown` is not 0."""
+    """Print a line for each table, and up to `shown` differences of it."""
     print_table(
         [
             {
@@ -136,7 +140,7 @@ def _print_verified(found: list[Verification], *, shown: int) -> None:
     )
     for verification in found:
         if verification.left_out:
-            typer.echo(f"{verification.projection}: its rows belong to no stream, verify the whole table")
+            typer.echo(f"{verification.projection}: its rows do not belong to one stream, verify the whole table")
         elif shown:
             print_differences(verification.projection, verification.differing, verification.differences, limit=shown)
 
@@ -144,25 +148,25 @@ def _print_verified(found: list[Verification], *, shown: int) -> None:
 @app.command(epilog="Example: runfold projection rebuild node_executions --dry-run")
 def rebuild(
     names: Names = None,
-    everything: Annotated[bool, typer.Option("--all", help="All projections.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Rebuild all projections.")] = False,
     dry_run: DryRun = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Connections that fold at a time.")] = 2,
-    park: Annotated[bool, typer.Option("--park", help="Park streams that can not be folded.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Fold in this many connections.")] = 2,
+    park: Annotated[bool, typer.Option("--park", help="Park streams that cannot be folded.")] = False,
     restored: Annotated[
-        bool, typer.Option("--restored", help="The log was restored and ends before the checkpoint: take it as it is.")
+        bool, typer.Option("--restored", help="Accept a restored log that ends before the checkpoint.")
     ] = False,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Fold the log again and make the read tables the same, while everything goes on.
+    """Fold the log again and make the read tables equal to the result, while workers and readers continue.
 
-    Tables that foreign keys tie to the named ones come along. Only rows that differ are written, all at one position.
-    Killed, it goes on where it was when it is called again. With --dry-run, exit code 1 when a row differs.
+    Tables that foreign keys tie to the named ones are rebuilt too. Only rows that differ are written, all at one
+    position. After a kill, the next call continues the rebuild. With --dry-run, exit code 1 when a row differs.
     """
     from runfold.projections.reconciling.rebuild import rebuild as rebuild_projections
 
     if bool(names) == everything:
-        raise typer.BadParameter("name projections, or say --all", param_hint="NAMES")
+        raise typer.BadParameter("give the names of projections, or --all", param_hint="NAMES")
     with opener("rebuild") as connect, progress_bar(shown=not as_json) as progress:
         found = rebuild_projections(
             connect,
@@ -208,16 +212,16 @@ def _report(found: list[Rebuilt], *, dry_run: bool, as_json: bool) -> None:
 
 @app.command(epilog="Example: runfold projection replay --stream execution-7 --dry-run")
 def replay(
-    stream_id: Annotated[str, typer.Option("--stream", help="The stream, as execution-7.")],
+    stream_id: Annotated[str, typer.Option("--stream", help="The stream, for example execution-7.")],
     dry_run: DryRun = False,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Fold one stream again from its beginning and make its rows what the log says.
+    """Fold one stream again from its beginning and make its rows equal to the result.
 
-    Mends one execution, interaction, response or deployment; in your own tables, too, where their files name the
-    stream's column (`stream_key`). A parked stream is folded up to its bad event: `runfold parked retry` folds the
-    rest. With --dry-run, exit code 1 when a row differs.
+    Repairs one execution, interaction, response or deployment, also in your tables if their files name the stream's
+    column (`stream_key`). A parked stream is folded up to its poison event; `runfold parked retry` folds the rest.
+    With --dry-run, exit code 1 when a row differs.
     """
     from runfold.projections.reconciling.replay import replay as replay_stream
 
@@ -235,7 +239,7 @@ def replay(
             print_differences(item.projection, item.differing, item.differences, limit=SHOWN)
             if item.left_out:
                 typer.echo(
-                    f"{item.projection}: rows of its group belong to no one stream, only a rebuild makes them right"
+                    f"{item.projection}: rows of its group do not belong to one stream, rebuild the projection instead"
                 )
     if dry_run and any(item.differing for item in found):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`runfold projection new`: a projection of one's own to begin with."""
+"""`runfold projection new`: write a first user projection."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from runfold.cli.projection import app
 
 @app.command(epilog="Example: runfold projection new node_counts --events NodeSucceeded,NodeFailed")
 def new(
-    name: Annotated[str, typer.Argument(help="The projection's name, its table's and its group's.")],
-    events: Annotated[str, typer.Option("--events", help="The event types it folds.")] = "NodeSucceeded",
-    python: Annotated[bool, typer.Option("--python", help="A function in Python, not an SQL file.")] = False,
+    name: Annotated[str, typer.Argument(help="The name of the projection, its table and its group.")],
+    events: Annotated[
+        str, typer.Option("--events", help="The event types that it folds, with commas.")
+    ] = "NodeSucceeded",
+    python: Annotated[bool, typer.Option("--python", help="Write a Python function, not an SQL file.")] = False,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Write a projection that counts the events of each stream, to be changed; and print the statement for its table.
+    """Write a projection that counts the events of each stream, for you to change, and print its CREATE TABLE.
 
-    The file goes into the folder of --projections or RUNFOLD_PROJECTIONS, or into my-projections. None is overwritten.
+    The file goes into the folder of --projections or RUNFOLD_PROJECTIONS, or into my-projections. No file is
+    overwritten.
     """
     from runfold.projections.definition.skeleton import write_skeleton
 
@@ -33,10 +36,6 @@ def new(
     if as_json:
         print_json({"file": str(written.path), "create_table": written.create_table})
         return
-    typer.echo(f"wrote {written.path}; make its table (runfold db psql), then start a worker:\n")
+    typer.echo(f"wrote {written.path}; create its table (runfold db psql), then start a worker:\n")
     typer.echo(written.create_table)
     typer.echo(f"runfold worker --projections {folder}")
-
-
-def register(root: typer.Typer) -> None:
-    """Its noun is registered by `projection`."""

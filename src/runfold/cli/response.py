@@ -1,4 +1,4 @@
-"""`runfold response`: what came in, and what it was found to answer."""
+"""`runfold response`: list incoming messages, and match them to interactions by hand."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from runfold.cli._connection import open_database
 from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.output import Json, instant, print_json, print_table
 from runfold.cli.paging import After, Limit, one_of, print_next
+from runfold.cli.words import statuses_of
 
-app = typer.Typer(help="Responses: what came in through channels.", no_args_is_help=True)
+app = typer.Typer(help="Responses: messages that came in through channels.", no_args_is_help=True)
 
-_STATUSES = ("unprocessed", "matched", "filtered_out", "error", "all")
+
+def _statuses() -> tuple[str, ...]:
+    return (*statuses_of("response"), "all")
 
 
 @app.command("list", epilog="Example: runfold response list --status unprocessed")
 def list_(
     status: Annotated[
         str,
-        typer.Option(
-            "--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=lambda: _STATUSES
-        ),
+        typer.Option("--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=_statuses),
     ] = "all",
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
     after: After = None,
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List what came in: first what is not matched yet, each part newest first. In JSON every row has its cursor."""
+    """List responses, the unprocessed first, then the newest. In JSON, `cursor` is a row's page token for --after."""
     from runfold.reading.responses import list_responses
 
-    chosen = one_of(status, _STATUSES, "--status")
+    chosen = one_of(status, _statuses, "--status")
     with open_database() as connection:
         rows = list_responses(
             connection, status=None if chosen == "all" else chosen, workflow_id=workflow, after=after, limit=limit
@@ -62,13 +63,13 @@ def list_(
 
 @app.command(epilog="Example: runfold response match RESPONSE INTERACTION --data '{\"approved\": true}'")
 def match(
-    response_id: Annotated[UUID, typer.Argument(help="What came in.")],
-    interaction_id: Annotated[UUID, typer.Argument(help="What it answers.")],
+    response_id: Annotated[UUID, typer.Argument(help="The response's id.")],
+    interaction_id: Annotated[UUID, typer.Argument(help="The id of the interaction that it answers.")],
     data: Data,
     responder: Annotated[str | None, typer.Option("--responder", help="Who answered.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say by hand what a response answers; the execution goes on."""
+    """Match a response to an interaction by hand; the execution continues."""
     value = parse_json(data, "--data")
     with open_store() as store:
         found = store.responses.match(response_id, interaction_id, value, by=operator(), responder=responder)
@@ -80,11 +81,11 @@ def match(
 
 @app.command("filter-out", epilog="Example: runfold response filter-out RESPONSE --reason 'an automatic reply'")
 def filter_out(
-    response_id: Annotated[UUID, typer.Argument(help="What came in.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it answers nothing.")],
+    response_id: Annotated[UUID, typer.Argument(help="The response's id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it answers no interaction.")],
     as_json: Json = False,
 ) -> None:
-    """Say by hand that a response answers nothing."""
+    """Mark a response as one that answers no interaction."""
     with open_store() as store:
         found = store.responses.filter_out(response_id, by=operator(), reason=reason)
     if as_json:
@@ -95,10 +96,10 @@ def filter_out(
 
 @app.command(epilog="Example: runfold response reopen RESPONSE")
 def reopen(
-    response_id: Annotated[UUID, typer.Argument(help="What came in.")],
+    response_id: Annotated[UUID, typer.Argument(help="The response's id.")],
     as_json: Json = False,
 ) -> None:
-    """Let a response that was filtered out, or failed, be judged again."""
+    """Open a filtered-out or failed response, so that it is classified again."""
     with open_store() as store:
         response = store.responses.reopen(response_id, by=operator())
     if as_json:
@@ -112,7 +113,7 @@ def sweep(
     workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge everything that is not matched yet by the rules, the oldest first."""
+    """Classify all unprocessed responses by the rules, the oldest first."""
     from rich.console import Console
     from rich.progress import track
 
@@ -121,7 +122,7 @@ def sweep(
         found = list(
             track(
                 store.responses.sweep(workflow_id=workflow),
-                "judging",
+                "classifying",
                 total=None,
                 console=console,
                 transient=True,

@@ -1,4 +1,4 @@
-"""`runfold status`: how the log and its read tables are."""
+"""`runfold status`: show the state of the log and of the read tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def status(
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Show the head and safe head of the log and who holds it back, each group's lag, parked streams and the leader."""
+    """Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader."""
     from runfold.reading.status import read_status
 
     with open_database() as connection:
@@ -60,7 +60,7 @@ def status(
 
 
 def _sample(sample: dict[str, Any]) -> dict[str, str]:
-    """What was verified last of some streams only, where that was done."""
+    """Return the line on the last verification of a sample of streams, or nothing if there was none."""
     if sample["position"] is None:
         return {}
     said = f"{sample['streams']:,} streams up to {sample['position']:,}, {sample['differences']:,} differences"

@@ -1,4 +1,4 @@
-"""`runfold execution stuck`: what nobody works on any more."""
+"""`runfold execution stuck`: find executions on which nobody works any more."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_duration, short
+from runfold.cli.execution import app
 from runfold.cli.output import Json, print_json, print_table
 
 if TYPE_CHECKING:
-    from runfold.reading.stuck import Row, Stuck
+    from runfold.reading.status import Row
+    from runfold.reading.stuck import Stuck
 
 
+@app.command(epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")
 def stuck(
     idle: Annotated[
         int,
-        typer.Option("--idle", parser=parse_duration, help="Not seen for this long: 30m, 1h, 2d.", metavar="DURATION"),
+        typer.Option(
+            "--idle", parser=parse_duration, help="Without an event for this long: 30m, 1h, 2d.", metavar="DURATION"
+        ),
     ] = "1h",  # type: ignore[assignment]  # the parser makes it milliseconds
     declare_lost: Annotated[
-        bool, typer.Option("--declare-lost", help="End the executions that were not seen for so long.")
+        bool, typer.Option("--declare-lost", help="End the executions without an event for so long.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --declare-lost: only say which.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --declare-lost: only print them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --declare-lost: do not ask.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many of each kind at most.")] = 1000,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=100_000, help="Show at most this many of each kind.")
+    ] = 1000,
     as_json: Json = False,
 ) -> None:
-    """List executions without an event for --idle, pauses past their time, and deployments that do not end.
+    """List executions without an event for --idle, overdue pauses, and deployments that do not end.
 
-    An execution that waits for a person or for its time is not idle; its log lines are signs of life. With
-    --declare-lost, each is looked at again and ended with ExecutionDeclaredLost, unless an event came meanwhile. In a
-    terminal it asks first.
+    An execution that waits for a person or for a time is not idle, and a log line counts as an event. With
+    --declare-lost, each execution is checked again and ended with ExecutionDeclaredLost, unless an event came
+    meanwhile. In a terminal it asks first.
     """
     from runfold.reading.stuck import find_stuck
 
@@ -62,11 +69,11 @@ def stuck(
         for name in names:
             typer.echo(f"  {name}")
         if not dry_run and len(lost) < len(given_up):
-            typer.echo(f"left alone, as they moved meanwhile: {len(given_up) - len(lost)}")
+            typer.echo(f"not declared lost, because an event came meanwhile: {len(given_up) - len(lost)}")
 
 
 def _declare(connection: Any, given_up: list[str], idle: timedelta, *, shown: bool) -> list[str]:
-    """Declare them lost, each in a transaction of its own; returns those that were."""
+    """Declare the executions lost, each in its own transaction, and return those that were."""
     from rich.console import Console
     from rich.progress import track
 
@@ -107,10 +114,3 @@ def _print(found: Stuck) -> None:
             ],
             columns=columns,
         )
-
-
-def register(root: typer.Typer) -> None:  # noqa: ARG001 - it goes below a noun that stands already
-    """Add `runfold execution stuck`."""
-    from runfold.cli.execution import app
-
-    app.command("stuck", epilog="Example: runfold execution stuck --idle 2h --declare-lost --dry-run")(stuck)

@@ -1,4 +1,4 @@
-"""`runfold execution tail`: events as they come."""
+"""`runfold execution tail`: print events as they are recorded."""
 
 from __future__ import annotations
 
@@ -16,29 +16,38 @@ _SHOWN = (
     "resume_trigger", "to_status", "status", "interaction_type", "response_data", "error_message", "error", "reason",
     "message",
 )  # fmt: skip
-"""The fields of an event's data that say in a line what happened, in this order."""
+"""The fields of an event's data that are printed, in this order."""
 
 
 def tail(
-    execution_id: Annotated[str | None, typer.Argument(help="The execution; all streams without.")] = None,
+    execution_id: Annotated[str | None, typer.Argument(help="The execution's id; by default all streams.")] = None,
     since: Annotated[
         int | None,
-        typer.Option("--from", min=0, help="Without an id: begin after this position, not now.", metavar="POSITION"),
+        typer.Option(
+            "--from",
+            min=0,
+            help="Without an id: begin after this position, not at the end of the log.",
+            metavar="POSITION",
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Wait for more, or end with what is there.")
+        bool, typer.Option("--follow/--no-follow", help="Wait for new events, or end after the present ones.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, for scripts.")] = False,
 ) -> None:
-    """Print events as they come, a line each; Ctrl-C ends it.
+    """Print events as they are recorded, one a line; Ctrl-C ends it.
 
-    With an id: that execution and its log lines, from the beginning until it has ended. Without: the whole log, from
-    now on.
+    With an id: the events of that execution and its log lines, from the first one until it has ended. Without: the
+    whole log, from now on.
     """
     from runfold.reading.tail import tail_execution, tail_log
 
     if execution_id is not None and since is not None:
-        raise InvalidInput("--from is for the whole log", hint="leave out the id, or --from", code="invalid_option")
+        raise InvalidInput(
+            "--from is for the whole log, not for one execution",
+            hint="leave out the id, or --from",
+            code="invalid_option",
+        )
     with open_database() as connection, contextlib.suppress(KeyboardInterrupt):
         if execution_id is None:
             found = tail_log(connection, after=since, follow=follow)
@@ -72,5 +81,5 @@ def _detail(data: dict[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    # A line stays a line, and what an event says can not steer a terminal.
+    # Text from an event must not break the line or control a terminal.
     return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,17 +1,18 @@
-"""An execution as a tree beside a time bar: nodes with their attempts, pauses, log lines and child executions."""
+"""Draw an execution as a tree with time bars: nodes and attempts, pauses, log lines and child executions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from runfold.cli.durations import short
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from runfold.reading.status import Row
 
 _STYLES = {
     "SUCCESS": ("✓", "success", "green"),
@@ -41,7 +42,7 @@ _RUNNING, _FAILED, _WAITING, _LOG = "━", "×", "░", "'"
 
 @dataclass
 class _Span:
-    """A part of a line's bar: from, to (None: still going on), its sign and its colour."""
+    """A part of a line's bar: start, end (None: not ended yet), sign and colour."""
 
     start: float
     end: float | None
@@ -62,11 +63,11 @@ class _Line:
 
 
 def render_timeline(found: Row, *, now: float, width: int, height: int | None = None) -> Text:
-    """Draw what `read_execution` found in `width` columns; `now` (epoch ms) ends the bars of what goes on.
+    """Draw the result of `read_execution` in `width` columns; bars of unfinished work end at `now` (epoch ms).
 
-    One line a node, pause and child execution: name, status, attempt, duration, and a bar: `━` worked, `×` an attempt
-    failed, `░` waited for a pause; `'` on the execution's own line is a log line. Lines that have no time have no bar.
-    Where it would be higher than `height`, what lies below nodes that succeeded is left out, then the last lines.
+    One line for each node, pause and child execution: name, status, attempt, duration and a bar. In the bar, `━` is
+    work, `×` a failed attempt, `░` a pause; `'` on the execution's line is a log line. A line without a time has no
+    bar. If the tree is higher than `height`, the lines below succeeded nodes are left out, then the last lines.
     """
     root = _execution(found)
     lines = list(_walk(root))
@@ -155,7 +156,7 @@ def _add_pause(line: _Line, row: Row) -> None:
 
 
 def _insert(lines: list[_Line], new: _Line) -> None:
-    """Put a line before the first that began later."""
+    """Insert a line before the first one that began later."""
     at = next((number for number, line in enumerate(lines) if line.begins > new.begins), len(lines))
     lines.insert(at, new)
 
@@ -169,7 +170,7 @@ def _walk(line: _Line, guides: str = "", mark: str = "") -> Iterator[tuple[str, 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Times to columns."""
+    """Converts times to columns."""
 
     began: float
     ended: float
@@ -187,7 +188,7 @@ class _Scale:
         return min(max(int(share * self.width), 0), self.width - 1)
 
     def header(self) -> str:
-        """The scale: its ends, and as many round times between as have room."""
+        """Return the header of the scale: its ends, and round times between them where there is room."""
         line = [" "] * self.width
         total = self.ended - self.began
         end = short(int(total)) or ""
@@ -201,7 +202,7 @@ class _Scale:
         return "".join(line[: self.width])
 
     def bar(self, spans: Iterable[_Span]) -> Text:
-        """A bar of these spans, the later over the earlier; a short one has a column all the same."""
+        """Return a bar of these spans, later ones over earlier ones; even the shortest has one column."""
         cells: list[tuple[str, str]] = [(" ", "")] * self.width
         for span in spans:
             first = self.column(span.start)
@@ -216,7 +217,7 @@ class _Scale:
 
 
 def _steps() -> Iterator[float]:
-    """Round durations in ms, ascending."""
+    """Yield round durations in ms, ascending."""
     size = 1
     while size < 1000:
         yield from (size, 2 * size, 5 * size)

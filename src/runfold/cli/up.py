@@ -1,4 +1,4 @@
-"""`runfold up`: database, migrations and worker in one terminal."""
+"""`runfold up`: start the database, migrate it and run a worker, in one terminal."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from runfold.cli.output import print_facts
 
 
 def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the settings
-    """Start the database where it does not run, migrate it, and fold until Ctrl-C.
+    """Start the database if it does not run, migrate it, and fold until Ctrl-C.
 
-    Prints the URL that engines connect to. Ctrl-C ends the worker; the database runs on, until `runfold db stop`.
+    Prints the URL for engines. Ctrl-C ends the worker; the database keeps running until `runfold db stop`.
     """
     from runfold.database import migrations
     from runfold.database.connections import resolve_url
@@ -35,7 +35,7 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
     print_facts(
         {
             "database": f"the embedded one in {chosen.home}" if embedded else _without_password(url),
-            # The embedded one's password is this machine's; another's is not ours to show.
+            # The embedded server's password belongs to this machine; never show the password of another server.
             **({"url": url} if embedded else {}),
             "schema": f"version {state.applied[-1]}",
             "worker": "folds; stop it with Ctrl-C",
@@ -45,7 +45,9 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
     worker.run()
     home = "" if chosen.home == Path(".runfold") else f" --home {chosen.home}"
     running_on = (
-        f"the database runs on: stop it with `runfold{home} db stop`" if embedded else "the database was not touched"
+        f"the database keeps running: stop it with `runfold{home} db stop`"
+        if embedded
+        else "the database keeps running"
     )
     typer.echo(f"the worker has stopped; {running_on}")
 

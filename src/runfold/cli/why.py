@@ -1,4 +1,4 @@
-"""`runfold why`: the event that made a value what it is."""
+"""`runfold why`: find the event that last changed a value."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from runfold.cli.output import Json, instant, print_facts, print_json
 
 def why(
     table: Annotated[str, typer.Argument(help="A read table.")],
-    key: Annotated[str, typer.Argument(help="The row's key, or what is unique in it: an execution_id, for instance.")],
+    key: Annotated[
+        str, typer.Argument(help="The row's key, or another unique value of it, for example an execution_id.")
+    ],
     column: Annotated[str, typer.Argument(help="The column.")],
     as_json: Json = False,
 ) -> None:
-    """Name the event after which a value last differed from before, and the value before and after.
+    """Find the event that last changed a value, and show the value before and after it.
 
-    The row's streams are folded anew up to the safe head, whatever the table holds. A key of several columns is said
-    with a comma between its values.
+    The row's streams are folded again up to the safe head, independently of the table. Separate the values of a key of
+    several columns with commas.
     """
     from runfold.reading.past.why import why as find
 

@@ -1,4 +1,4 @@
-"""`runfold worker`: fold the log into the read tables."""
+"""`runfold worker`: run a worker, which folds the log into the read tables."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from runfold.cli.output import Json, print_facts, print_json
 
 
 def worker(
-    once: Annotated[bool, typer.Option("--once", help="Fold what is there, then exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Fold all events of now, then exit.")] = False,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", min=1, help="Events a transaction, about.", show_default="20000")
+        int | None,
+        typer.Option("--batch-size", min=1, help="About this many events in a transaction.", show_default="20000"),
     ] = None,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Fold the log into the read tables, exactly once.
+    """Fold every event of the log into the read tables exactly once.
 
-    Any number may run; one leads, the others wait to take over. SIGTERM finishes the batch at hand. With --once, exit
-    code is 1 when a group of projections waits for an operator.
+    You can run any number of workers: one is the leader, the others wait to take over. SIGTERM ends a worker after its
+    current batch. With --once, the exit code is 1 when a group of projections has stopped.
     """
     from runfold.database.connections import resolve_url
+    from runfold.database.safe_head import safe_head
     from runfold.errors import GroupWaits
     from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE
     from runfold.worker.worker import Worker
 
     chosen = settings()
     with open_database() as connection:
-        before = connection.execute("SELECT runfold.safe_head()").fetchone()
+        before = safe_head(connection)
     found = catalogue()
     check_own_login(found)
     running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
@@ -47,7 +49,7 @@ def worker(
         return
     with _progress(shown=not as_json) as progress:
         waiting = running.drain(progress)
-    facts = {"position": before[0] if before is not None else 0, "waiting": waiting}
+    facts = {"position": before, "waiting": waiting}
     if as_json:
         print_json(facts)
     elif not waiting:
@@ -60,7 +62,7 @@ def worker(
 
 @contextmanager
 def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar over positions, on stderr."""
+    """Show a bar over positions on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

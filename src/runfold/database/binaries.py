@@ -1,9 +1,9 @@
-"""PostgreSQL's programs, run as a system user it accepts.
+"""Run PostgreSQL's programs as a system user that PostgreSQL accepts.
 
-PostgreSQL refuses to run as root. As root, its programs run as the owner of the data, or as `postgres` or `nobody`;
-nobody's permissions on any folder are changed for that. Where that user can not reach the binaries or the data (a
-virtual environment below a private home), and only there, the programs keep the one capability to read and traverse
-(CAP_DAC_READ_SEARCH), by util-linux's setpriv.
+PostgreSQL refuses to run as root. If runfold runs as root, the programs run as the owner of the data, or as `postgres`
+or `nobody`; the permissions of folders do not change. If that user cannot read the programs or the data (for example
+a virtual environment below a private home), and only then, util-linux's setpriv starts the programs with one
+capability: to read and traverse every folder (CAP_DAC_READ_SEARCH).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SystemUser:
 
     @classmethod
     def for_data(cls, data: Path) -> SystemUser | None:
-        """The user to switch to: None unless we are root; else the data's owner, or postgres, or nobody."""
+        """Return the user to switch to: None unless we are root; else the data's owner, or postgres, or nobody."""
         if os.geteuid() != 0:
             return None
         candidates: list[pwd.struct_passwd] = []
@@ -51,7 +51,7 @@ class SystemUser:
             if entry.pw_uid != 0:
                 return cls(entry.pw_name, entry.pw_uid, entry.pw_gid)
         raise ServerFailed(
-            "PostgreSQL does not run as root, and there is no system user postgres or nobody",
+            "PostgreSQL does not run as root, and this machine has no system user postgres or nobody",
             hint="run runfold as a plain user, or set RUNFOLD_DATABASE_URL",
         )
 
@@ -66,24 +66,30 @@ class Binaries:
     _prefix: list[str] | None = field(default=None, init=False)
 
     def path(self, program: str) -> Path:
-        """The program's path; raises ServerFailed where the folder has none."""
+        """Return the program's path; raises ServerFailed if the folder has no such program."""
         path = self.folder / program
         if not path.is_file():
-            raise ServerFailed(f"{self.folder} has no {program}", hint="check RUNFOLD_POSTGRES_BIN")
+            raise ServerFailed(
+                f"{self.folder} has no {program}", hint="set RUNFOLD_POSTGRES_BIN to PostgreSQL's folder of programs"
+            )
         return path
 
     def major_version(self) -> int:
-        """The binaries' major version: 18."""
+        """Return the major version of the programs, for example 18."""
         answer = subprocess.run(
             [self.path("postgres"), "--version"], capture_output=True, text=True, check=True, env=child_environment()
         ).stdout
         match = re.search(r"\b(\d+)", answer)
         if match is None:
-            raise ServerFailed(f"{self.path('postgres')} does not say its version", found=answer)
+            raise ServerFailed(
+                f"{self.path('postgres')} does not print its version",
+                hint="set RUNFOLD_POSTGRES_BIN to PostgreSQL's folder of programs",
+                found=answer,
+            )
         return int(match[1])
 
     def run(self, program: str, *args: str | Path) -> None:
-        """Run a program to its end; raises ServerFailed with what it said."""
+        """Run a program to its end; raises ServerFailed with its output."""
         done = subprocess.run(
             [*self.prefix(), self.path(program), *args],
             stdin=subprocess.DEVNULL,
@@ -98,7 +104,7 @@ class Binaries:
             raise ServerFailed(f"{program} failed with exit code {done.returncode}: {done.stdout.strip()}")
 
     def spawn(self, program: str, *args: str | Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start a program that outlives us, in a session of its own, saying what it says into `log`."""
+        """Start a program in a new session, so that it outlives this process; its output goes to `log`."""
         return subprocess.Popen(
             [*self.prefix(), self.path(program), *args],
             stdin=subprocess.DEVNULL,
@@ -109,12 +115,12 @@ class Binaries:
         )
 
     def give(self, path: Path) -> None:
-        """Make the system user the owner of a path that we made."""
+        """Make the system user the owner of a path that this process created."""
         if self.user is not None:
             os.chown(path, self.user.uid, self.user.gid)
 
     def prefix(self) -> list[str]:
-        """What goes before a program's name: nothing, or setpriv where the user needs to read past a private folder."""
+        """Return what precedes a program's name: nothing, or setpriv if the user has to read in a private folder."""
         if self._prefix is None:
             self._prefix = self._find_prefix()
         return self._prefix
@@ -128,7 +134,7 @@ class Binaries:
                 f"--reuid={self.user.uid}",
                 f"--regid={self.user.gid}",
                 "--clear-groups",
-                # access(2), with which initdb looks for its binaries, asks for a capability only then.
+                # initdb looks for its programs by access(2), which checks capabilities only with this bit.
                 "--securebits=+no_setuid_fixup",
                 f"--inh-caps={_READ_ANYWHERE}",
                 f"--ambient-caps={_READ_ANYWHERE}",
@@ -136,14 +142,14 @@ class Binaries:
             if self._reaches(keeping):
                 return keeping
         raise ServerFailed(
-            f"PostgreSQL does not run as root, and the system user {self.user.name} can not reach {self.folder} "
+            f"PostgreSQL does not run as root, and the system user {self.user.name} cannot read {self.folder} "
             f"or {self.home}",
             hint="run runfold as a plain user, or put the virtual environment and RUNFOLD_HOME where that user can "
             "read, or install setpriv (util-linux), or set RUNFOLD_DATABASE_URL",
         )
 
     def _reaches(self, prefix: list[str]) -> bool:
-        """Whether the system user, started that way, can enter the home and run PostgreSQL."""
+        """Return whether the system user, started with this prefix, can enter the home and run PostgreSQL."""
         probe = ["/bin/sh", "-c", 'cd "$1" && exec "$2" --version', "sh", str(self.home), str(self.path("postgres"))]
         try:
             return (
@@ -161,7 +167,7 @@ class Binaries:
             return False
 
     def _switch(self, prefix: list[str] | None = None) -> dict[str, Any]:
-        # The current folder may be closed to that user: PostgreSQL wants one it can come back to.
+        # That user may not enter the current folder, and PostgreSQL needs a folder to which it can return.
         options: dict[str, Any] = {"cwd": "/", "env": child_environment()}
         if self.user is not None and not (self._prefix if prefix is None else prefix):
             options |= {"user": self.user.uid, "group": self.user.gid, "extra_groups": []}
@@ -169,5 +175,5 @@ class Binaries:
 
 
 def child_environment() -> Mapping[str, str]:
-    """Our environment without PG*: a PGDATA or PGPORT of somebody else must not steer our server."""
+    """Return our environment without PG*: a PGDATA or PGPORT of another server must not affect ours."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_MESSAGES": "C"}

@@ -1,32 +1,38 @@
-"""How runfold reaches PostgreSQL, and how PostgreSQL's errors become runfold's."""
+"""Connect to PostgreSQL, and map PostgreSQL's errors to runfold's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from runfold import errors
-from runfold.database.server import EmbeddedServer
 from runfold.settings import Settings
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+"""Opens a connection."""
+
+if TYPE_CHECKING:
+    from runfold.database.server import EmbeddedServer
 
 
 def resolve_url(settings: Settings) -> str:
-    """The database's URL: RUNFOLD_DATABASE_URL, or the embedded server's, which is started where it does not run."""
+    """Return RUNFOLD_DATABASE_URL, or the URL of the embedded server, which is started if it does not run."""
     return settings.database_url or embedded_server(settings).start()
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
-    """The embedded server of the settings' folder, running or not."""
+    """Return the embedded server of the settings' folder; it may run or not."""
+    from runfold.database.server import EmbeddedServer  # a command with a URL does without it
+
     return EmbeddedServer(settings.home, settings.binaries)
 
 
 def connection_options(settings: Settings, *, application: str = "runfold") -> dict[str, Any]:
-    """What every connection of ours is opened with, for psycopg's connect and as a pool's `kwargs`."""
+    """Return the options of every connection, for psycopg's connect and for a pool's `kwargs`."""
     return {
         "application_name": application,
         "connect_timeout": settings.connect_timeout,
@@ -38,17 +44,17 @@ def connection_options(settings: Settings, *, application: str = "runfold") -> d
 def connect(
     url: str, settings: Settings, *, application: str = "runfold", autocommit: bool = False
 ) -> psycopg.Connection[tuple[Any, ...]]:
-    """A new connection; raises DatabaseUnavailable where the database can not be reached."""
+    """Open a new connection; raises DatabaseUnavailable if the database cannot be reached."""
     with mapped_errors():
         return psycopg.connect(url, autocommit=autocommit, **connection_options(settings, application=application))
 
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """Raise runfold's errors in place of psycopg's; what has no class of its own passes as it is."""
+    """Raise runfold's errors instead of psycopg's; an error without a class in runfold passes unchanged."""
     try:
         yield
-    except (psycopg.Error, PoolTimeout, PoolClosed) as exc:
+    except psycopg.Error as exc:  # the pool's errors are psycopg's
         mapped = map_error(exc)
         if mapped is None:
             raise
@@ -67,7 +73,7 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     "40001": errors.TransactionFailed,
     "40P01": errors.TransactionFailed,
     "42501": errors.PermissionDenied,
-    # Something of ours is not there: all of it is made by the migrations.
+    # A schema, table or function of runfold is missing; the migrations create all of them.
     "3F000": errors.SchemaOutdated,
     "42P01": errors.SchemaOutdated,
     "42883": errors.SchemaOutdated,
@@ -81,18 +87,23 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
 
 
 def map_error(exc: BaseException) -> errors.RunfoldError | None:
-    """The runfold error for a psycopg error, by its SQLSTATE and never by its text; None where there is none."""
+    """Return runfold's error for a psycopg error by its SQLSTATE, never by its text, or None."""
+    from psycopg_pool import PoolClosed, PoolTimeout
+
     if isinstance(exc, PoolTimeout):
-        return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or hold connections for a shorter time")
+        return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or give connections back earlier")
     if isinstance(exc, PoolClosed):
-        return errors.DatabaseUnavailable("the connection pool is closed", retryable=False)
+        return errors.DatabaseUnavailable("the connection pool is closed", hint="open a new store", retryable=False)
     if not isinstance(exc, psycopg.Error):
         return None
     state = exc.sqlstate
     if state is None:
-        # The connection could not be made, or broke: the server said nothing. An InterfaceError is a use after that.
+        # The connection failed or broke, so the server sent no SQLSTATE. An InterfaceError is a use after that.
         if isinstance(exc, psycopg.OperationalError):
-            return errors.DatabaseUnavailable(f"the database can not be reached: {_first_line(exc)}")
+            return errors.DatabaseUnavailable(
+                f"the database cannot be reached: {_first_line(exc)}",
+                hint="check RUNFOLD_DATABASE_URL, and that the server runs",
+            )
         return None
     diagnostic = exc.diag
     message = diagnostic.message_primary or _first_line(exc)
@@ -107,7 +118,7 @@ def map_error(exc: BaseException) -> errors.RunfoldError | None:
 
 
 def _facts(detail: str | None) -> dict[str, Any]:
-    """The facts that our SQL functions put into DETAIL as a JSON object."""
+    """Return the facts that runfold's SQL functions put into DETAIL as a JSON object."""
     try:
         facts = orjson.loads(detail or "{}")
     except orjson.JSONDecodeError:

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-# What the Go driver knows under libpq's names; the others (keepalives, gssencmode ...) it would send to the server as
-# settings, which refuses them.
+# The parameters that the Go driver knows by libpq's names. It would send others (keepalives, gssencmode ...) to the
+# server as settings, and the server would refuse them.
 _KNOWN = ("application_name", "connect_timeout", "options", "sslcert", "sslkey", "sslrootcert")
 _SSL_MODES = ("require", "verify-ca", "verify-full", "disable")
 
 
 def dbmate_url(parameters: Mapping[str, Any], *, encrypted: bool) -> str:
-    """The URL. `encrypted` is what libpq negotiated: the Go driver knows no `prefer`, libpq's default."""
+    """Return the URL. `encrypted` is what libpq negotiated, because the Go driver lacks libpq's default `prefer`."""
     given = {name: str(value) for name, value in parameters.items() if value not in (None, "")}
     query = {name: given[name] for name in _KNOWN if name in given}
     mode = given.get("sslmode")

@@ -1,16 +1,16 @@
-"""Apply the migrations, the files of `schema/migrations/`, by dbmate, in the Supabase CLI's table.
+"""Apply the migrations, the files of `schema/migrations/`, by dbmate, and record them in the Supabase CLI's table.
 
 Migrations are written from the schema's sources: see `schema/README.md` and `runfold.database.sources`. The first one
-makes the whole schema of 0.1.0; each later one carries what changed.
+creates the whole schema of 0.1.0; each later one contains the changes.
 
-A file is `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up` and ends with an empty `-- migrate:down`; it
-holds no BEGIN or COMMIT. Its last statement stamps its version on schema runfold as a comment. So any role sees, in
-one query, how far a database is migrated, also where `supabase db push` applied the files and where the table of
-applied migrations holds a project's own ones too.
+A file is named `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up`, ends with an empty `-- migrate:down` and
+contains no BEGIN or COMMIT. Its last statement writes its version into the comment of schema runfold, the stamp. So
+any role sees in one query how far a database is migrated, also after `supabase db push` applied the files, and also if
+the table of applied migrations contains those of a project that uses runfold.
 
-No tool notices that an applied file was edited, so `checksums.sha256` (as `sha256sum -c` reads it) lists every file,
-and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` renews it, and
-stamps the files that lack their stamp.
+No tool notices when an applied file is edited. Therefore `checksums.sha256` (in the format of `sha256sum -c`) lists
+every file, and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` writes
+that list and adds missing stamps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
 _VERSION = re.compile(r"\d{14}")
 _UP = "-- migrate:up"
 _DOWN = "-- migrate:down"
-# Any fixed number: it keeps two first migrations from creating the history at once.
+# Any fixed number. The lock keeps two first migrations from creating the history at the same time.
 _LOCK = 5_706_231_190_217_541
 
 
@@ -60,7 +60,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """How a database stands to our files, as versions in order."""
+    """The versions of our files that a database has, lacks, and those newer than ours, each in order."""
 
     applied: list[str]
     pending: list[str]
@@ -68,29 +68,31 @@ class MigrationState:
 
     @property
     def current(self) -> bool:
-        """Whether nothing is to be done."""
+        """Whether the database has exactly our migrations."""
         return not self.pending and not self.newer
 
 
 def migrations(folder: Path | None = None) -> list[Migration]:
-    """The migrations of the folder, in order; raises MigrationFailed on a file of another shape."""
+    """Return the migrations of the folder in order; raises MigrationFailed if a file has another name."""
     found = []
     for path in sorted((folder or migrations_dir()).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
-            raise MigrationFailed(f"{path.name} is not named YYYYMMDDHHMMSS_verb_object.sql", hint="rename it")
+            raise MigrationFailed(
+                f"the name of {path.name} is not YYYYMMDDHHMMSS_verb_object.sql", hint="rename the file"
+            )
         found.append(Migration(match["version"], match["name"], path))
     if not found:
-        raise MigrationFailed(f"there are no migrations in {folder or migrations_dir()}", hint="reinstall runfold")
+        raise MigrationFailed(f"{folder or migrations_dir()} has no migrations", hint="reinstall runfold")
     return found
 
 
 def migrate(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
-    """Bring the database to our version, and return its state.
+    """Migrate the database to our version and return its state.
 
-    Safe to run again after a kill at any moment, and by several at once: one applies, all succeed. Raises
-    MigrationFailed (an edited file, or a statement that failed: its file was rolled back), SchemaNewer,
-    DatabaseUnavailable, DatabaseReadOnly and PermissionDenied; nothing was applied when a file was edited.
+    It may run again after a kill at any moment, and several may run at once: one applies the files, all succeed.
+    Raises MigrationFailed (a file was edited and nothing was applied, or a statement failed and its file was rolled
+    back), SchemaNewer, DatabaseUnavailable, DatabaseReadOnly and PermissionDenied.
     """
     settings = settings or load_settings()
     folder = folder or migrations_dir()
@@ -109,28 +111,28 @@ def migrate(url: str, settings: Settings | None = None, *, folder: Path | None =
 
 
 def check(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
-    """Which migrations are applied, pending, and newer than ours. Changes nothing."""
+    """Return which migrations are applied, pending, and newer than ours; change nothing."""
     settings = settings or load_settings()
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
         return _state(connection, folder or migrations_dir())
 
 
 def ensure_migrated(connection: psycopg.Connection[Any]) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the database is at our version. One query, for any role."""
+    """Raise SchemaOutdated or SchemaNewer unless the database is at our version; one query that any role may run."""
     with mapped_errors():
         row = connection.execute(_sql("migrations_state")).fetchone()
     check_stamp(row[0] if row else None)
 
 
 def check_stamp(stamp: str | None) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the stamp of `migrations_state.sql` is our version's."""
+    """Raise SchemaOutdated or SchemaNewer unless the stamp of the query `migrations_state` is our version."""
     ours = migrations()[-1].version
     theirs = _stamped(stamp)
     if theirs is None:
         raise SchemaOutdated("the database is not migrated", hint="run `runfold migrate`", found=None, expected=ours)
     if theirs < ours:
         raise SchemaOutdated(
-            f"the database is at version {theirs}, this runfold needs {ours}",
+            f"the database is at version {theirs}, and this runfold needs {ours}",
             hint="run `runfold migrate`",
             found=theirs,
             expected=ours,
@@ -140,7 +142,7 @@ def check_stamp(stamp: str | None) -> None:
 
 
 def verify_checksums(folder: Path) -> None:
-    """Raise MigrationFailed unless the manifest lists exactly the folder's files, each as it is."""
+    """Raise MigrationFailed unless the manifest lists exactly the folder's files with their present checksums."""
     try:
         lines = (folder / MANIFEST).read_text().splitlines()
     except FileNotFoundError:
@@ -149,13 +151,17 @@ def verify_checksums(folder: Path) -> None:
     present = _checksums(folder)
     for name in sorted(listed.keys() | present.keys()):
         if name not in present:
-            raise MigrationFailed(f"{name} is missing from {folder}", hint="restore it: migrations are never removed")
+            raise MigrationFailed(
+                f"{name} is missing from {folder}", hint="restore the file, migrations are never removed"
+            )
         if name not in listed:
-            raise MigrationFailed(f"{name} is not in {MANIFEST}", hint="run `make checksums` if you wrote it")
+            raise MigrationFailed(
+                f"{name} is not in {MANIFEST}", hint="if you wrote it, run `make checksums`; else remove it"
+            )
         if listed[name] != present[name]:
             raise MigrationFailed(
                 f"{name} was edited since it was released",
-                hint="restore it, and write a new migration for what should change",
+                hint="restore the file, and put the change into a new migration",
                 file=name,
                 expected=listed[name],
                 found=present[name],
@@ -163,7 +169,7 @@ def verify_checksums(folder: Path) -> None:
 
 
 def write_checksums(folder: Path) -> None:
-    """Renew the manifest; stamp the migrations that lack their stamp. For who writes migrations."""
+    """Write the manifest and add missing stamps, for developers who write migrations."""
     for migration in migrations(folder):
         text = migration.path.read_text()
         stamp = f"COMMENT ON SCHEMA runfold IS 'runfold schema {migration.version}';\n"
@@ -195,7 +201,7 @@ def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
     return MigrationState(
         applied=[version for version in ours if version in known],
         pending=[version for version in ours if version not in known],
-        # Other versions in the table may be a Supabase project's own: only the stamp tells a newer runfold.
+        # Other versions in the table may belong to a Supabase project: only the stamp shows a newer runfold.
         newer=[stamped] if stamped is not None and stamped > ours[-1] else [],
     )
 
@@ -209,7 +215,7 @@ def _newer(versions: Iterable[str]) -> SchemaNewer:
     ours = migrations()[-1].version
     theirs = max(versions)
     return SchemaNewer(
-        f"the database is at version {theirs}, newer than this runfold's {ours}",
+        f"the database is at version {theirs}, and this runfold knows only {ours} and older",
         hint="upgrade runfold",
         found=theirs,
         expected=ours,
@@ -220,7 +226,7 @@ def _refuse_old_postgres(connection: psycopg.Connection[Any]) -> None:
     if (version := connection.info.server_version) < OLDEST_POSTGRES:
         raise MigrationFailed(
             f"the server is PostgreSQL {version // 10000}, and runfold needs 15 or newer",
-            hint="upgrade the server",
+            hint="upgrade the server, or use another one",
             found=version,
         )
 
@@ -229,7 +235,7 @@ def _create_history(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         row = connection.execute(_sql("migrations_state")).fetchone()
-        if row is None or not row[1]:  # where it exists it may belong to somebody else
+        if row is None or not row[1]:  # an existing table may belong to another tool
             connection.execute(_sql("migrations_history_create"))
 
 
@@ -253,14 +259,14 @@ def _run_dbmate(folder: Path, environment: dict[str, str]) -> None:
         said = done.stderr.strip().removeprefix("Error: ")
         where = f"{applying[-1]} failed" if applying else "the migration did not begin"
         raise MigrationFailed(
-            f"{where}: {said}", hint="what it began was rolled back: fix the cause and run `runfold migrate` again"
+            f"{where}: {said}", hint="it was rolled back; fix the cause and run `runfold migrate` again"
         )
 
 
 def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[str, str]:
-    """Our environment without anybody's settings for dbmate or libpq, and with the URL, which `ps` does not show."""
+    """Return our environment without settings for dbmate or libpq, plus the URL, so that `ps` does not show it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBMATE_", "PG"))}
-    info = connection.info  # what libpq made of the URL, its environment variables and its files
+    info = connection.info  # libpq's result from the URL, its environment variables and its files
     parameters = {
         **conninfo_to_dict(url),
         "host": info.host,
@@ -284,7 +290,7 @@ def _dbmate() -> str:
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m runfold.database.migrations", description=__doc__)
     parser.add_argument(
-        "--write-checksums", action="store_true", required=True, help="renew schema/migrations/checksums.sha256"
+        "--write-checksums", action="store_true", required=True, help="write schema/migrations/checksums.sha256"
     )
     parser.parse_args()
     write_checksums(migrations_dir())

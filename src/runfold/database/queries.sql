@@ -1,8 +1,8 @@
--- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
 -- name: migrations_history_create
--- The table of applied migrations, in the shape the Supabase CLI gives it.
--- Parameters: none. Promises: made once, whoever asks at the same time (the caller holds the advisory lock).
+-- Creates the table of applied migrations as the Supabase CLI does.
+-- Parameters: none. It is created once, because the caller holds the advisory lock.
 CREATE SCHEMA IF NOT EXISTS supabase_migrations;
 CREATE TABLE IF NOT EXISTS supabase_migrations.schema_migrations (
     version text NOT NULL PRIMARY KEY,
@@ -11,11 +11,11 @@ CREATE TABLE IF NOT EXISTS supabase_migrations.schema_migrations (
 );
 
 -- name: migrations_state
--- How far this database is migrated, in one query that any role may ask.
+-- Returns how far this database is migrated, in one query that any role may run.
 -- Parameters: none. Returns one row:
---   stamp   the comment on schema runfold, which every migration ends with and which carries its version;
---           null where there is no such schema
---   history whether the table of applied migrations exists (to_regclass would ask for USAGE on its schema)
+--   stamp   the comment on schema runfold: every migration ends by writing its version there;
+--           null if there is no such schema
+--   history whether the table of applied migrations exists (to_regclass would need USAGE on its schema)
 SELECT
     obj_description(to_regnamespace('runfold'), 'pg_namespace') AS stamp,
     EXISTS (
@@ -25,6 +25,10 @@ SELECT
     ) AS history;
 
 -- name: migrations_versions
--- The versions of all applied migrations, a project's own ones included.
+-- Returns the versions of all applied migrations, including those of a project that uses runfold.
 -- Parameters: none. Returns one row a migration: version.
 SELECT version FROM supabase_migrations.schema_migrations ORDER BY version;
+
+-- name: safe_head
+-- The position up to which no open transaction can still add an event. Parameters: none. Returns one row: the position.
+SELECT runfold.safe_head()

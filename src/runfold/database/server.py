@@ -1,8 +1,7 @@
-"""The embedded PostgreSQL: a server of our own in a folder, shared by every runfold process that uses the folder.
+"""The embedded PostgreSQL: a server in a folder, shared by all runfold processes that use the folder.
 
 The folder (`.runfold/`) holds `data/`, `server.log`, `lock`, `port`, `password`, `projections_password` and `run/` (the
-socket). Whether the server runs is whether it answers, never a pid: pid files outlive a kill, and pids are given out
-again.
+socket). The server runs if it answers. A pid is no evidence: pid files outlive a kill, and the system reuses pids.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ _LOG_ROTATES_AT = 16 * 1024 * 1024
 class EmbeddedServer:
     """A PostgreSQL server in `home`, listening on a unix socket and on a loopback TCP port, both with a password.
 
-    `settings` are passed to the server as `-c`, and go before everything else. Any number of processes may use one
-    home: one of them starts the server, all share it, and it runs on until `stop`.
+    `settings` are passed to the server as `-c` and override everything else. Any number of processes may use one home:
+    one of them starts the server, all share it, and it keeps running until `stop`.
     """
 
     def __init__(self, home: Path, bin_dir: Path | None = None, *, settings: Mapping[str, str] | None = None) -> None:
@@ -62,37 +61,37 @@ class EmbeddedServer:
         self._bin_dir = bin_dir or bundled_postgres_bin()
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
-        # In the command line of every process of this server, and of no other's.
+        # This name is in the command line of every process of this server, and of no other server.
         self._cluster = "runfold-" + hashlib.sha256(os.fsencode(self.home.resolve() / "data")).hexdigest()[:16]
 
-    # -- where it listens ---------------------------------------------------------------------------------------------
+    # -- addresses ----------------------------------------------------------------------------------------------------
 
     @property
     def port(self) -> int:
-        """The loopback port, kept from the first start on."""
+        """The loopback port, which is kept from the first start on."""
         try:
             return int((self.home / "port").read_text())
         except (FileNotFoundError, ValueError):
             raise ServerFailed(
-                f"there is no embedded server in {self.home} yet", hint="start it: runfold db start"
+                f"there is no embedded server in {self.home} yet", hint="start it with `runfold db start`"
             ) from None
 
     @property
     def url(self) -> str:
-        """The URL over TCP, password included, which any client on this machine can use."""
+        """The URL over TCP with the password, for any client on this machine."""
         return f"postgresql://{SUPERUSER}:{quote(self._password())}@127.0.0.1:{self.port}/{DATABASE}"
 
     @property
     def socket_url(self) -> str:
-        """The URL over the unix socket, password included."""
+        """The URL over the unix socket, with the password."""
         where = urlencode({"host": str(self.socket_dir()), "port": self.port}, quote_via=quote)
         return f"postgresql://{SUPERUSER}:{quote(self._password())}@/{DATABASE}?{where}"
 
     def projections_url(self) -> str:
-        """The URL of the login that folds projections of users, made where it is not there yet.
+        """Return the URL of the login that folds user projections, and create the login if it is missing.
 
-        The server runs and is migrated: the login is a member of runfold_projections. Its password is a file of the
-        home, `projections_password`.
+        The server must run and be migrated, because the login is a member of runfold_projections. Its password is in
+        the file `projections_password` of the home.
         """
         with self._locked():
             kept = (self.home / "projections_password").exists()
@@ -115,19 +114,19 @@ class EmbeddedServer:
         return f"postgresql://{PROJECTIONS_LOGIN}:{quote(password)}@127.0.0.1:{self.port}/{DATABASE}"
 
     def socket_dir(self) -> Path:
-        """The folder of the unix socket: in the home, or in /tmp where a socket in the home can not be."""
+        """Return the folder of the unix socket: in the home, or in /tmp if the home cannot contain a socket."""
         inside = self.home / "run"
         too_long = len(os.fsencode(inside / ".s.PGSQL.65535.lock")) > _LONGEST_SOCKET_PATH
-        if not too_long and "," not in str(inside):  # libpq takes a comma for the end of a host
+        if not too_long and "," not in str(inside):  # for libpq a comma ends a host
             return inside
         return Path("/tmp") / self._cluster
 
     # -- start and stop -----------------------------------------------------------------------------------------------
 
     def start(self) -> str:
-        """Make sure that the server runs, and return its URL: created where there is none, shared where it runs.
+        """Start the server unless it runs, create it if there is none, and return its URL.
 
-        A crash recovery is waited for as long as it makes one wait. Raises ServerFailed with what the server said.
+        Waits for the end of a crash recovery, without a limit. Raises ServerFailed with the server's output.
         """
         self._make_home()
         with self._locked():
@@ -136,7 +135,7 @@ class EmbeddedServer:
         return self.url
 
     def stop(self, mode: StopMode = "fast") -> bool:
-        """Stop the server and wait for its end; False where it did not run. `immediate` skips the checkpoint."""
+        """Stop the server and wait for its end; return False if it did not run. `immediate` skips the checkpoint."""
         if not self.home.is_dir():
             return False
         with self._locked():
@@ -155,14 +154,10 @@ class EmbeddedServer:
                 time.sleep(0.01)
             return True
 
-    def is_running(self) -> bool:
-        """Whether the server answers and accepts connections."""
-        return self._ping() is pq.Ping.OK
-
     def postmaster_pid(self) -> int | None:
-        """The pid of this server's main process; None where it does not live (a zombie does not)."""
+        """Return the pid of this server's main process, or None if it does not live; a zombie does not live."""
         if self._process is not None:
-            self._process.poll()  # reaps it, if it was ours and died
+            self._process.poll()  # reaps a dead child of this process
         try:
             pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
         except (FileNotFoundError, ValueError, IndexError):
@@ -178,12 +173,12 @@ class EmbeddedServer:
         rejections = 0
         while (answer := self._ping()) is not pq.Ping.OK:
             now = time.monotonic()
-            if answer is pq.Ping.REJECT:  # it starts, recovers or stops: it says so, so it lives
+            if answer is pq.Ping.REJECT:  # it starts, recovers or stops, so it lives
                 silent_since = None
                 rejections += 1
                 if rejections == 12:
                     _logger.warning("PostgreSQL in %s recovers from a crash: waiting; see %s", self.home, self.log)
-                time.sleep(min(0.02 * 1.4**rejections, 1.0))  # each question is a line in the server's log
+                time.sleep(min(0.02 * 1.4**rejections, 1.0))  # each ping is a line in the server's log
                 continue
             if (pid := self.postmaster_pid()) is None:
                 self._launch()
@@ -195,7 +190,7 @@ class EmbeddedServer:
             time.sleep(0.02)
 
     def _launch(self) -> None:
-        """Start the server's process, and see it come up or say why it did not."""
+        """Start the server's process and wait until it answers; raise ServerFailed with its output if it does not."""
         binaries = self._binaries()
         if not self.data.exists():
             self._initialize(binaries)
@@ -226,18 +221,20 @@ class EmbeddedServer:
                 time.sleep(0.01)
             else:
                 return
-            if _is_free(port):  # so the port was not the reason
+            if _is_free(port):  # the port was not the reason
                 break
         with self.log.open("rb") as log:
             log.seek(size_before)
             said = log.read().decode(errors="replace").strip()
-        raise ServerFailed(f"PostgreSQL did not start: {said}", hint=f"its log is {self.log}")
+        raise ServerFailed(f"PostgreSQL did not start: {said}", hint=f"see its log, {self.log}")
 
     def _does_not_answer(self, pid: int) -> ServerFailed:
-        return ServerFailed(f"the server in {self.home} (pid {pid}) lives but does not answer", hint=f"see {self.log}")
+        return ServerFailed(
+            f"the server in {self.home} (pid {pid}) runs but does not answer", hint=f"see its log, {self.log}"
+        )
 
     def _initialize(self, binaries: Binaries) -> None:
-        """Create the data folder: whole, or not at all if we are killed."""
+        """Create the data folder completely, or not at all if this process is killed."""
         for remains in self.home.glob("data.new-*"):
             if remains.is_dir():
                 shutil.rmtree(remains, ignore_errors=True)
@@ -256,7 +253,7 @@ class EmbeddedServer:
                 "--encoding", "UTF8", "--locale", "C.UTF-8",
             ]  # fmt: skip
             if binaries.major_version() >= 17:
-                # Sorts the same on every machine, and no upgrade of the C library can damage an index.
+                # This locale sorts alike on every machine, and an upgrade of the C library cannot damage an index.
                 options += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
             if self._settings.get("fsync") == "off":
                 options += ["--no-sync"]
@@ -272,14 +269,14 @@ class EmbeddedServer:
         made_by = int((self.data / "PG_VERSION").read_text())
         if made_by != (running := binaries.major_version()):
             raise ServerFailed(
-                f"{self.data} was made by PostgreSQL {made_by}, and {self._bin_dir} is PostgreSQL {running}",
+                f"PostgreSQL {made_by} created {self.data}, and {self._bin_dir} is PostgreSQL {running}",
                 hint=f"set RUNFOLD_POSTGRES_BIN to PostgreSQL {made_by}'s binaries, or use another RUNFOLD_HOME",
             )
 
     def _clear_remains(self) -> None:
-        """After a kill: wait until the killed server's children are gone, and take away its lock files.
+        """After a kill, wait until the killed server's children have ended, and remove its lock files.
 
-        PostgreSQL itself would refuse to start where the pid in them lives again as somebody else, or as a zombie.
+        PostgreSQL refuses to start if the pid in a lock file lives again as another process, or as a zombie.
         """
         pid_file = self.data / "postmaster.pid"
         for socket_file in self.socket_dir().glob(".s.PGSQL.*"):
@@ -290,11 +287,13 @@ class EmbeddedServer:
         while orphans := [process for process in psutil.process_iter() if self._is_ours(process.pid)]:
             waited = time.monotonic() - began
             if waited > _SILENCE_BEFORE_GIVING_UP:
-                raise ServerFailed(f"processes of the killed server do not end: {[orphan.pid for orphan in orphans]}")
+                raise ServerFailed(
+                    f"processes of the killed server in {self.home} do not end", hint=f"end them: {_pids(orphans)}"
+                )
             if waited > _ORPHANS_TIME_TO_LEAVE:
                 for orphan in orphans:
                     with contextlib.suppress(psutil.Error):
-                        orphan.send_signal(signal.SIGQUIT)  # what the killed server would have sent
+                        orphan.send_signal(signal.SIGQUIT)  # the signal that the killed server would have sent
             time.sleep(0.05)
         pid_file.unlink(missing_ok=True)
 
@@ -304,7 +303,7 @@ class EmbeddedServer:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
             command = process.cmdline()
-        except psutil.Error:  # gone, or somebody else's
+        except psutil.Error:  # ended, or of another user
             return False
         return "postgres" in command[0] and self._cluster in " ".join(command) if command else False
 
@@ -314,7 +313,7 @@ class EmbeddedServer:
         binaries.give(path)
 
     def _choose_port(self) -> int:
-        """The kept port, or a free one where there is none or somebody else took it."""
+        """Return the kept port, or a free one if there is none or another process uses it."""
         try:
             kept = self.port
         except ServerFailed:
@@ -333,22 +332,26 @@ class EmbeddedServer:
             if not ignore.exists():
                 ignore.write_text("*\n")  # it holds a password
         except OSError as exc:
-            raise ServerFailed(f"{self.home} can not be used: {exc.strerror}", hint="set RUNFOLD_HOME") from None
+            raise ServerFailed(
+                f"the folder {self.home} cannot be used: {exc.strerror}", hint="set RUNFOLD_HOME to another one"
+            ) from None
 
     def _make_socket_dir(self, binaries: Binaries) -> Path:
         path = self.socket_dir()
         path.mkdir(mode=0o700, exist_ok=True)
-        # /tmp is everybody's: a link or a folder of somebody else's under our name is refused.
+        # Everybody may write to /tmp: refuse a link, or another user's folder, under our name.
         status = path.lstat()
         allowed = {os.geteuid()} | ({binaries.user.uid} if binaries.user else set())
         if path.is_symlink() or status.st_uid not in allowed:
-            raise ServerFailed(f"{path} belongs to somebody else", hint="remove it, or use a shorter RUNFOLD_HOME")
+            raise ServerFailed(
+                f"{path} belongs to another system user", hint="remove it, or use a shorter RUNFOLD_HOME"
+            )
         path.chmod(0o700)
         binaries.give(path)
         return path
 
     def _rotate_log(self) -> int:
-        """Keep the log and the one before it small; return the log's size."""
+        """Move the log away if it is large, so that it and the one before it stay small; return its size."""
         size = self.log.stat().st_size if self.log.exists() else 0
         if size > _LOG_ROTATES_AT:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -358,7 +361,7 @@ class EmbeddedServer:
     # -- asking the server --------------------------------------------------------------------------------------------
 
     def _ping(self) -> pq.Ping:
-        """What the server answers on its socket: OK, REJECT (alive, not ready), or nothing."""
+        """Return the server's answer on its socket: OK, REJECT (alive, not ready), or no response."""
         try:
             where = {"host": str(self.socket_dir()), "port": str(self.port)}
         except ServerFailed:
@@ -367,7 +370,7 @@ class EmbeddedServer:
         return pq.Ping(pq.PGconn.ping(conninfo.encode()))
 
     def _ensure_database(self) -> None:
-        """Create the database, unless it is there: a first start may have been killed before."""
+        """Create the database if it is missing: a first start may have been killed before this step."""
         socket_url = self.socket_url.replace(f"@/{DATABASE}?", "@/postgres?")
         try:
             with psycopg.connect(socket_url, autocommit=True, application_name="runfold") as connection:
@@ -376,7 +379,8 @@ class EmbeddedServer:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.OperationalError as exc:
             raise ServerFailed(
-                f"the server in {self.home} does not let us in: {exc}", hint=f"is {self.home}/password the right one?"
+                f"the server in {self.home} refuses runfold's login: {exc}",
+                hint=f"restore {self.home}/password, the password with which it was created",
             ) from exc
 
     def _password(self, name: str = "password", *, create: bool = False) -> str:
@@ -385,7 +389,9 @@ class EmbeddedServer:
             return path.read_text().strip()
         except FileNotFoundError:
             if not create:
-                raise ServerFailed(f"{path} is missing", hint="without it nobody can log in: restore it") from None
+                raise ServerFailed(
+                    f"{path} is missing, and without it nobody can log in", hint="restore the file"
+                ) from None
         except PermissionError:
             raise ServerFailed(
                 f"{path} belongs to another system user", hint="run runfold as that user, or set RUNFOLD_HOME"
@@ -399,7 +405,7 @@ class EmbeddedServer:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time starts or stops the server of a home; a killed holder frees it."""
+        """Let one process at a time start or stop the server; the lock of a killed process is released."""
         try:
             descriptor = os.open(self.home / "lock", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except PermissionError:
@@ -413,6 +419,10 @@ class EmbeddedServer:
             os.close(descriptor)
 
 
+def _pids(processes: list[psutil.Process]) -> str:
+    return "kill " + " ".join(str(process.pid) for process in processes)
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -424,7 +434,7 @@ def _is_free(port: int) -> bool:
 
 
 def _replace(path: Path, text: str, mode: int) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

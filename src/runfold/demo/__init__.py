@@ -1,5 +1,5 @@
-"""`python -m runfold.demo`: a small engine at work on runfold, shown while it runs.
+"""`python -m runfold.demo`: a small workflow engine that records its work in runfold, shown while it runs.
 
-files.py is the work, workflow.py the two workflows, engine.py runs them, and its handles record every step as an event;
-tour.py is the show around it.
+files.py does the work of the nodes, workflow.py has the two workflows, engine.py runs them and records every step as an
+event, and tour.py is the show around it.
 """

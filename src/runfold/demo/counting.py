@@ -1,4 +1,4 @@
-"""What the engine knows that it did: its store counts the events that it has recorded."""
+"""A store that counts its events, so that the demo can compare them with the tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runfold.events import Event
 
 
 class CountingStore(runfold.AsyncStore):
-    """A store that counts the events it has recorded by their types, and knows the position of the last."""
+    """A store that counts recorded events by type and keeps the position of the last one."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)

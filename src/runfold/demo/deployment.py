@@ -1,4 +1,4 @@
-"""Before a workflow runs: its row, which users edit, and its deployment, which is events."""
+"""Prepare a workflow: write its row, which users edit, and deploy it, which appends events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def save(store: runfold.AsyncStore, workflow: Workflow) -> None:
 
 
 async def deploy(store: runfold.AsyncStore, workflow: Workflow, *, webhook: str | None = None) -> None:
-    """Deploy a workflow, and activate its webhook, whose path is claimed: no other workflow can have it."""
+    """Deploy a workflow and activate its webhook; the path is claimed, so no other workflow can have it."""
     deployment = await store.deployments.of(workflow.workflow_id)
     await deployment.deploy(deployment_version=1, deployment_config={"nodes": len(workflow.nodes)})
     if webhook is not None:

@@ -1,6 +1,6 @@
 """A workflow engine in one file: a graph of nodes, retries, fan-outs, loops, sub-workflows and questions to people.
 
-It keeps nothing but what it is doing right now: everything that happened is an event in the log.
+It keeps only its running tasks in memory: everything that happened is an event in the log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PATIENCE = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Node:
-    """One node of a workflow: what it needs to have succeeded before, and what it does."""
+    """One node of a workflow: its work, and the nodes that must have succeeded before."""
 
     node_id: str
     node_type: str
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Workflow:
-    """A graph of nodes; each stands behind those that it needs."""
+    """A graph of nodes; each comes after the nodes that it needs."""
 
     workflow_id: UUID
     name: str
@@ -46,7 +46,7 @@ class Workflow:
 
 @dataclass(frozen=True)
 class Answer:
-    """What somebody said to a question."""
+    """A person's answer to a question."""
 
     approved: bool
     by: str
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Engine:
-    """Runs workflows. The handles of the store record every step."""
+    """Runs workflows; the handles of the store record every step."""
 
     store: runfold.AsyncStore
     ask_person: Callable[[str], Awaitable[Answer]]
@@ -63,7 +63,7 @@ class Engine:
     async def run(
         self, workflow: Workflow, execution_id: str, *, parent: str | None = None, trigger: Output | None = None
     ) -> Output:
-        """Run a workflow to its end and return its nodes' outputs; raises what a node raised."""
+        """Run a workflow to its end and return its nodes' outputs; raises the error of a node."""
         started = await self.store.executions.create(
             execution_id=execution_id, workflow_id=workflow.workflow_id, deployment_version=1,
             mode="WEBHOOK" if trigger is not None else "TRIGGER",
@@ -88,7 +88,7 @@ class _Run:
     outputs: dict[str, Output] = field(default_factory=dict)
 
     async def nodes(self) -> dict[str, Output]:
-        """Run every node when those it needs have succeeded; after a failure no more, and those that run are ended."""
+        """Run every node when its needed nodes have succeeded; after a failure, cancel the others and start no more."""
         await self.handle.change(self._all_scheduled)
         tasks: dict[str, asyncio.Task[None]] = {}
         try:
@@ -114,7 +114,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class Step:
-    """One activation of a node, and what its work can ask the engine for."""
+    """One activation of a node, and the methods that its work can call."""
 
     of: _Run
     node: AsyncNodeHandle
@@ -122,11 +122,11 @@ class Step:
 
     @property
     def outputs(self) -> Mapping[str, Output]:
-        """What the nodes before gave."""
+        """The outputs of the nodes before this one."""
         return self.of.outputs
 
     async def run(self, work: Work) -> Output:
-        """Do the work, again after a failure as often as the node allows; raises the last failure."""
+        """Do the work, retry it after a failure as often as the node allows, and raise the last failure."""
         output: Output = {}
         async with self.node as node:
             async for attempt in node.attempts(self.retries, pause_seconds=0.4):
@@ -141,7 +141,7 @@ class Step:
     async def each(
         self, items: Sequence[Item], work: Callable[[Step, Item], Awaitable[Output]], *, width: int
     ) -> list[Output]:
-        """Fan out: one activation an item, `width` of them at a time; outputs in the order of the items."""
+        """Fan out: run one activation for each item, `width` at a time; return the outputs in the items' order."""
         places = asyncio.Semaphore(width)
 
         async def one(number: int, item: Item) -> Output:
@@ -153,7 +153,7 @@ class Step:
     async def until(
         self, done: Callable[[Output], bool], work: Callable[[Step, int], Awaitable[Output]], *, most: int
     ) -> Output:
-        """Loop: one activation a turn, until one's output will do, `most` turns at most; the last output."""
+        """Loop: run one activation a turn until `done` accepts its output, at most `most` turns; return the last."""
         output: Output = {}
         for turn in range(1, most + 1):
             output = await self._below(turn).run(lambda step, turn=turn: work(step, turn))  # type: ignore[misc]
@@ -162,12 +162,12 @@ class Step:
         return output
 
     async def call(self, workflow: Workflow) -> Output:
-        """Run another workflow as an execution of its own, a child of this one."""
+        """Run another workflow as a child execution of this one."""
         parent = self.of.handle.execution_id
         return await self.of.engine.run(workflow, f"{parent}-{workflow.name}", parent=parent)
 
     async def ask(self, question: str, **details: Any) -> Answer:
-        """Ask a person, and wait for the answer."""
+        """Ask a person and return the answer."""
         asked = await self.node.pause_for_human(
             interaction_type="approval", channel_type="in_app", priority="high",
             request_data={"question": question, **details}, timeout_at=now() + PATIENCE,
@@ -191,7 +191,7 @@ class Step:
         return answer
 
     def _below(self, number: int) -> Step:
-        """An activation of the same node below this one."""
+        """Return a new activation of the same node, below this one."""
         node = self.of.handle.node(
             self.node.node_id, node_type=self.node.node_type, activation=f"{self.node.activation}#{number}",
             iteration=number, parent=self.node,

@@ -1,4 +1,4 @@
-"""The work of the demo's nodes: text files that are written, counted, copied, compressed, packed and reported on."""
+"""The work of the demo's nodes: write, count, copy, compress and pack text files, and write a report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMPRESSORS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 
 
 class CopyDamaged(Exception):
-    """The copy is not what was sent."""
+    """The copy differs from the file."""
 
 
 def write_chapter(folder: Path, number: int) -> Path:
@@ -41,18 +41,18 @@ def write_chapter(folder: Path, number: int) -> Path:
 
 
 def count_words(path: Path) -> dict[str, int]:
-    """How many words, how many different ones, and the length of the longest."""
+    """Return the number of words, of different words, and the length of the longest."""
     counted = Counter(path.read_text().split())
     return {"words": counted.total(), "different": len(counted), "longest": max(map(len, counted))}
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file."""
+    """Return the hash of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Mirror:
-    """A folder at the end of a bad line: what is sent arrives cut short, so many times."""
+    """A folder behind a bad connection, which cuts the first `damages` files short."""
 
     def __init__(self, folder: Path, *, damages: int) -> None:
         self._folder = folder
@@ -75,7 +75,7 @@ class Mirror:
 
 
 def pack(files: list[Path], archive: Path) -> int:
-    """Put files into a tar archive and return its size."""
+    """Pack files into a tar archive and return its size."""
     with tarfile.open(archive, "w:gz") as tar:
         for path in files:
             tar.add(path, arcname=path.name)
@@ -83,17 +83,17 @@ def pack(files: list[Path], archive: Path) -> int:
 
 
 def unpack_and_compare(archive: Path, hashes: dict[str, str]) -> int:
-    """Read an archive's files and compare their hashes; returns how many, raises CopyDamaged."""
+    """Compare the hashes of an archive's files and return their number; raises CopyDamaged."""
     with tarfile.open(archive) as tar:
         for name, sent in hashes.items():
             member = tar.extractfile(name)
             if member is None or hashlib.sha256(member.read()).hexdigest() != sent:
-                raise CopyDamaged(f"{name} in {archive.name} is not the file that was packed")
+                raise CopyDamaged(f"{name} in {archive.name} differs from the file that was packed")
     return len(hashes)
 
 
 def write_report(path: Path, title: str, rows: dict[str, dict[str, int]], notes: list[str]) -> int:
-    """Merge what was counted into a report in Markdown and return its size."""
+    """Write the counts into a report in Markdown and return its size."""
     lines = [f"# {title}", "", "| chapter | words | different | longest |", "|---|---|---|---|"]
     lines += [f"| {name} | {row['words']:,} | {row['different']:,} | {row['longest']} |" for name, row in rows.items()]
     lines += ["", f"{sum(row['words'] for row in rows.values()):,} words in all.", "", *notes]

@@ -1,4 +1,4 @@
-"""What is printed: titles, sentences, tables, and queries with what they find."""
+"""Print titles, sentences, tables, and queries with their results."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ statement = runtime_sql("runfold.demo")
 
 
 class Page:
-    """Prints on one console; without control codes where that is no terminal."""
+    """Prints on one console, without control codes if it is not a terminal."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def title(self, text: str) -> None:
-        """Begin a part of the show."""
+        """Print the title of a part."""
         self.console.print(Text(f"\n== {text}", style="bold"))
 
     def say(self, text: str, style: str = "") -> None:
-        """A sentence; above the tree while that is live. A file gets it in one line."""
+        """Print a sentence, above the live tree if there is one; a file gets it in one line."""
         self.console.print(Text(f"   {text}", style=style), soft_wrap=not self.console.is_terminal)
 
     def query(self, connection: psycopg.Connection[Any], name: str) -> None:
-        """Show a query of sql/, with its first line as the title, and what it finds."""
+        """Show a query with its comment as the title, and its result."""
         title, _, sql = statement(name).partition("\n")
         self.console.print(Text(f"\n-- {title.removeprefix('-- ')}", style="bold"))
         if self.console.is_terminal:
@@ -45,7 +45,7 @@ class Page:
         self.table([column.name for column in cursor.description or ()], cursor.fetchall())
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Rows below their columns' names."""
+        """Print rows below the names of their columns."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
             table.add_column(column, overflow="fold")

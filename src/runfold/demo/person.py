@@ -1,4 +1,4 @@
-"""Who answers the engine's question: the person at the terminal, or nobody."""
+"""Answer the engine's question: by the person at the terminal, or yes after some seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Show = Callable[[str | None], None]
 
 
 class Person:
-    """Asks at the terminal and takes one key; yes by itself after some seconds, sooner where there is no terminal."""
+    """Asks at the terminal and takes one key; answers yes after some seconds, earlier without a terminal."""
 
     def __init__(self, show: Show) -> None:
         self._show = show
@@ -44,7 +44,7 @@ class Person:
 
 
 def at_a_terminal() -> bool:
-    """Whether somebody can press a key: stdin is a terminal, and this process is in front of it."""
+    """Return whether a person can press a key: stdin is a terminal, and this process is in its foreground."""
     try:
         return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError):
@@ -53,7 +53,7 @@ def at_a_terminal() -> bool:
 
 @contextlib.contextmanager
 def _single_keys(descriptor: int) -> Iterator[asyncio.Queue[str]]:
-    """The keys that are pressed, one at a time and not shown."""
+    """Yield a queue of pressed keys, which the terminal does not show."""
     keys: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     before = termios.tcgetattr(descriptor)

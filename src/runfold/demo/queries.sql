@@ -1,7 +1,7 @@
--- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
 -- name: held
--- What the tables hold, by what the engine counted itself.
+-- Counts in the tables, under the names of the engine's own counts.
 SELECT (SELECT count(*) FROM runfold.events) AS "events",
        (SELECT count(*) FROM workflow_executions) AS "executions created",
        (SELECT count(*) FROM node_executions WHERE status = 'SUCCESS') AS "activations succeeded",
@@ -12,13 +12,13 @@ SELECT (SELECT count(*) FROM runfold.events) AS "events",
        (SELECT count(*) FROM workflow_deployment_history WHERE to_status = 'DEPLOYED') AS "deployments completed"
 
 -- name: insert_workflow
--- A workflow's row, as an editor writes it. Parameters: id (uuid), name, definition (JSON text).
+-- Inserts a workflow's row, as an editor does. Parameters: id (uuid), name, definition (JSON text).
 INSERT INTO public.workflows (id, name, workflow_data, created_at, updated_at)
 SELECT %(id)s, %(name)s, %(definition)s::jsonb, now.milliseconds, now.milliseconds
   FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now (milliseconds)
 
 -- name: positions
--- Where the log ends, and how far the read tables are.
+-- The head of the log, and the position up to which the read tables are folded.
 SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_position) AS head,
        (SELECT coalesce(min(position), 0) FROM runfold.checkpoints) AS folded
 

@@ -1,4 +1,4 @@
-"""What is seen: the execution's tree as the read tables have it, live at a terminal, a line a change elsewhere."""
+"""Show the execution's tree from the read tables: live in a terminal, else one line for each change."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from runfold.cli.timeline import render_timeline
 from runfold.demo.page import Page, statement
 from runfold.errors import UnknownExecution
 from runfold.reading.executions import read_execution
+from runfold.reading.status import Row
 
 _EVERY = 0.15
-# The lines below the live tree: where log and tables are, and a question, which may need two.
+# The lines below the live tree: the positions of log and tables, and a question, which may need two.
 _FOOTER = 6
-
-Row = dict[str, Any]
 
 
 class Screen:
-    """Follows one execution. Everything it shows of it is read from the read tables."""
+    """Follows one execution; everything that it shows comes from the read tables."""
 
     def __init__(self, page: Page, connection: psycopg.Connection[Any]) -> None:
         self._page = page
@@ -40,14 +39,14 @@ class Screen:
         self._seen: dict[str, tuple[str, int]] = {}
 
     def ask(self, question: str | None) -> None:
-        """Show a question until it is taken away; a line, where there is no live tree to put it under."""
+        """Show a question below the live tree until it is None; without a live tree, print it once."""
         self._question = question
         if question is not None and self._live is None:
             self._page.say(f"? {question}")
 
     @contextlib.asynccontextmanager
     async def following(self, execution_id: str) -> AsyncIterator[None]:
-        """Show the execution while the block runs, and its whole tree at the end."""
+        """Show the execution while the block runs, and the complete tree at the end."""
         if self.console.is_terminal:
             self._live = Live(console=self.console, auto_refresh=False, vertical_overflow="visible")
             self._live.start()
@@ -69,7 +68,7 @@ class Screen:
                     self.console.print(render_timeline(found, now=_now(), width=self.console.width))
 
     async def positions(self) -> Row:
-        """The head of the log, and the position the read tables stand at."""
+        """Return the head of the log, and the position up to which the read tables are folded."""
         return await asyncio.to_thread(self._positions)
 
     def _positions(self) -> Row:
@@ -78,7 +77,7 @@ class Screen:
 
     async def _follow(self, execution_id: str) -> None:
         while True:
-            # Shielded: a read that was begun ends before the connection is used again.
+            # Shielded, because a read must end before the connection is used again.
             look = asyncio.ensure_future(asyncio.to_thread(self._look, execution_id))
             try:
                 await asyncio.shield(look)
@@ -108,7 +107,7 @@ class Screen:
         self._live.update(Group(*parts), refresh=True)
 
     def _print_changes(self, found: Row) -> None:
-        """A line for each node whose status or attempt is another than at the last look."""
+        """Print a line for each node whose status or attempt has changed since the last call."""
         rows = [
             (row["activation"], row["status"], row["retry_count"] + 1, row["duration_ms"]) for row in found["nodes"]
         ]

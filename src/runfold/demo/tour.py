@@ -1,4 +1,4 @@
-"""The show: a database, a deployment, an execution, a killed worker, the tables, and the proof at the end."""
+"""Run the show: a database, a deployment, an execution, a killed worker, the tables, and a proof at the end."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from runfold.settings import Settings, load_settings
 EXECUTION = "book-report-1"
 WEBHOOK = "/demo/book-report"
 
-# The worker dies when so many activations have succeeded, about half of them, and is missed for so long.
+# The worker is killed when this many activations, about half of them, have succeeded; the next one starts after this.
 _KILL_AFTER = 7
 _DEAD_SECONDS = 1.5
 _PATIENCE = 60.0
 
 
 def main() -> int:
-    """Run the demo in `demo/` of runfold's folder, on a new database; 0 when everything that it claims was true."""
+    """Run the demo in `demo/` of runfold's folder on a new database; return 0 if all its claims were true."""
     signal.signal(signal.SIGTERM, _interrupt)
     page = Page(Console(highlight=False))
     began = time.monotonic()
@@ -80,8 +80,8 @@ class _Tour:
         self._workers: list[WorkerProcess] = []
 
     def run(self) -> bool:
-        """Everything in order; ends its workers and its database whatever happens."""
-        # initdb that waits for the disk takes seconds; the demo kills workers, not the machine.
+        """Run all parts in order; end the workers and the database in any case."""
+        # With fsync initdb takes seconds, and the demo kills workers, not the machine.
         server = EmbeddedServer(self._home, self._settings.binaries, settings={"fsync": "off"})
         server.stop("immediate")
         for remains in ("data", "book", "worker.log"):
@@ -111,7 +111,7 @@ class _Tour:
                 self._page.say("the database is stopped")
 
     async def _work(self, url: str, screen: Screen) -> CountingStore:
-        """Deploy and run the workflows, while a worker is killed; returns what the engine knows that it wrote."""
+        """Deploy and run the workflows while a worker is killed; return the store, which has counted its events."""
         folder = self._home / "book"
         folder.mkdir()
         book = Book(folder)
@@ -134,7 +134,7 @@ class _Tour:
             return store
 
     async def _kill_a_worker(self, store: CountingStore, screen: Screen) -> None:
-        """Kill the worker in the middle of the work, start another, and say what each of it did to log and tables."""
+        """Kill the worker during the work, start another one, and print the positions of log and tables."""
         first = self._workers[-1]
         while store.written["NodeSucceeded"] < _KILL_AFTER:
             await asyncio.sleep(0.02)
@@ -142,9 +142,9 @@ class _Tour:
         at_death = store.position
         self._page.say(f"!! worker {first.pid} is killed (SIGKILL); the log is at {at_death}", "bold red")
         await asyncio.sleep(_DEAD_SECONDS)
-        missed, stand = store.position, (await screen.positions())["folded"]
+        missed, folded = store.position, (await screen.positions())["folded"]
         self._page.say(
-            f"!! {_DEAD_SECONDS:g} s without a worker: the log grew to {missed}, the tables stand at {stand}",
+            f"!! {_DEAD_SECONDS:g} s without a worker: the log grew to {missed}, the tables are at {folded}",
             "bold red",
         )
         began = time.monotonic()
@@ -153,7 +153,7 @@ class _Tour:
             await asyncio.sleep(0.02)
         took = time.monotonic() - began
         self._page.say(
-            f"!! worker {second.pid} has gone on from {stand} and caught up, {took:.1f} s after its start", "bold green"
+            f"!! worker {second.pid} continued at {folded} and caught up, {took:.1f} s after its start", "bold green"
         )
 
     def _start_worker(self) -> WorkerProcess:
@@ -163,7 +163,7 @@ class _Tour:
         return worker
 
     def _compare(self, store: CountingStore, connection: psycopg.Connection[Any]) -> bool:
-        """What the engine counted itself against what the tables hold."""
+        """Compare the engine's counts with the rows of the tables."""
         self._page.title("Nothing was lost, nothing was done twice")
         written = store.written
         did = {
@@ -186,7 +186,7 @@ class _Tour:
         return all(same.values())
 
     def _verify(self) -> bool:
-        """`runfold projection verify`, as anybody would call it."""
+        """Run `runfold projection verify` and return whether no row differs."""
         self._page.say("$ runfold projection verify\n")
         set_current(Invocation(settings=self._settings))
         try:
@@ -198,17 +198,21 @@ class _Tour:
 
 @contextlib.contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """One demo at a time uses the folder; a killed one frees it."""
+    """Let one demo at a time use the folder; the lock of a killed demo is released."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         lock = (home / "demo.lock").open("w")
     except OSError as error:
-        raise ServerFailed(f"{home} can not be used: {error.strerror}", hint="set RUNFOLD_HOME") from None
+        raise ServerFailed(
+            f"the folder {home} cannot be used: {error.strerror}", hint="set RUNFOLD_HOME to another one"
+        ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ServerFailed(f"another demo runs in {home}", hint="wait for its end, or set RUNFOLD_HOME") from None
+            raise ServerFailed(
+                f"another demo runs in {home}", hint="wait until it ends, or set RUNFOLD_HOME to another folder"
+            ) from None
         yield
 
 
@@ -217,7 +221,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
 
 
 def _program() -> str:
-    """How this runfold's command line is called from here."""
+    """Return the command for this runfold, from the current folder."""
     script = Path(sys.executable).with_name("runfold")
     if not script.is_file():
         return f"{sys.executable} -m runfold"

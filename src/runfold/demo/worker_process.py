@@ -1,4 +1,4 @@
-"""The demo's workers: `runfold worker` in a process of its own, to be killed."""
+"""Start and kill the demo's workers: `runfold worker` as a process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class WorkerProcess:
-    """`runfold worker` on the demo's database; what it says goes to worker.log in the demo's folder."""
+    """`runfold worker` on the demo's database; its output goes to worker.log in the demo's folder."""
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self._log = (home / "worker.log").open("ab")
@@ -20,26 +20,26 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            # Ctrl-C is for the demo: it ends its workers itself.
+            # Ctrl-C must reach only the demo, which ends its workers itself.
             start_new_session=True,
         )
 
     @property
     def pid(self) -> int:
-        """The process, as runfold.leader names it, too."""
+        """The pid of the process, which is also in runfold.leader."""
         return self._process.pid
 
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL: in the middle of whatever it does."""
+        """Kill the process by SIGKILL, in the middle of its work."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
-        """Let it finish its batch and end, or kill it when it takes too long."""
+        """Let the process finish its batch and end, or kill it after 10 s."""
         if self.is_alive():
             self._process.terminate()
             try:
@@ -50,6 +50,6 @@ class WorkerProcess:
 
 
 def demo_environment(home: Path) -> dict[str, str]:
-    """The environment of the demo's workers: its own database and runfold's projections, whatever the user's are."""
+    """Return the environment of the demo's workers: its database and runfold's projections, not the user's."""
     theirs = ("RUNFOLD_DATABASE_URL", "RUNFOLD_PROJECTIONS")
     return {**{name: value for name, value in os.environ.items() if name not in theirs}, "RUNFOLD_HOME": str(home)}

@@ -1,4 +1,4 @@
-"""The demo's two workflows: a book is written, counted, mirrored, compressed, archived, approved and published."""
+"""The demo's two workflows: write, count, mirror, compress, archive, approve and publish a book."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from uuid import uuid4
 from runfold.demo import files
 from runfold.demo.engine import Node, Output, Step, Workflow
 
-# The work itself takes milliseconds; this lets people watch.
+# The work takes milliseconds; these seconds let people watch.
 PACE = 0.35
 
 _BUDGET = 0.24
-"""The compressed book's size that will do, as a part of the book's."""
+"""The size of the compressed book, as a part of the book's, at which the loop ends."""
 
 
 class Book:
-    """The workflows over one folder, which they fill."""
+    """The two workflows, which write into one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

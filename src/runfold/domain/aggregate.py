@@ -1,8 +1,8 @@
-"""What the aggregates are: immutable, the fold of one stream, and aggregates of the eventsourcing library.
+"""The base class of aggregates: the immutable state of one stream, folded from its events.
 
-A command checks the state and returns the next one, with the new events pending in it; the state it was called on stays
-as it was. The fold follows the text that the read tables follow (docs/decisions/002 and 007), also where a history
-makes no sense.
+A command checks the state and returns the next one, with the new events pending in it; the state it was called on does
+not change. The folds follow the same text as the read tables (docs/decisions/002 and 007), also for histories that no
+command could have made. The eventsourcing library can use them as its aggregates.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from runfold.errors import IllegalTransition
-from runfold.events import Event
+from runfold.events import VOCABULARY, Event
 from runfold.events.envelope import NewEvent
 from runfold.events.faults import fault
-from runfold.events.machines import Machine, Status
+from runfold.events.machines import Machine, Move, Status
 from runfold.events.rules import Rule, value_fault
 
 Data = Mapping[str, Any]
 Changes = Mapping[str, Any]
 Fold = Callable[[Any, Data], Changes]
-"""What an event changes: the fields that are other than before."""
+"""Maps a state and an event's data to the fields that the event changes."""
 Folds = Mapping[str, Fold]
 
 
 def now() -> datetime:
-    """The present time of this machine, with its zone."""
+    """Return the present time by this computer's clock, with its zone."""
     return datetime.now(UTC)
 
 
 def now_ms() -> int:
-    """The present time of this machine in epoch milliseconds."""
+    """Return the present time by this computer's clock in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def or_now(at: datetime | None) -> datetime:
-    """A time, or the present one where none is given."""
+    """Return the time that is given, or the present one."""
     return now() if at is None else at
 
 
 def or_now_ms(time_ms: int | None) -> int:
-    """Epoch milliseconds, or the present ones where none are given."""
+    """Return the epoch milliseconds that are given, or the present ones."""
     return now_ms() if time_ms is None else time_ms
 
 
@@ -67,7 +67,7 @@ UUID_NAME = Rule("uuid")
 
 
 class Recorded(Protocol):
-    """An event as the log gives it back: the log's RecordedEvent is one."""
+    """An event as the log returns it: RecordedEvent is one."""
 
     @property
     def type(self) -> str: ...
@@ -77,7 +77,7 @@ class Recorded(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AggregateEvent:
-    """An event of the vocabulary at its place in its stream: a domain event of the eventsourcing library."""
+    """An event with its stream and its version there: a domain event of the eventsourcing library."""
 
     originator_id: str
     """The stream's id."""
@@ -93,7 +93,7 @@ class AggregateEvent:
             object.__setattr__(self, "data", self.event.to_data())
 
     def mutate(self, aggregate: Aggregate | None) -> Aggregate:
-        """The aggregate after this event; None is the one before its first event."""
+        """Return the aggregate after this event; None is the one before its first event."""
         if aggregate is None:
             aggregate = Aggregate.of(self.originator_id)
         if (aggregate.id, aggregate.version + 1) != (self.originator_id, self.originator_version):
@@ -104,7 +104,7 @@ class AggregateEvent:
         return aggregate.folded(self.event.event_type(), self.data)
 
     def envelope(self, metadata: Mapping[str, Any] | None = None) -> NewEvent:
-        """The event as the log takes it; the same id each time, so that it can be sent again."""
+        """Return the event as the log takes it, with the same id each time, so that it can be sent again."""
         return NewEvent(
             type=self.event.event_type(),
             data=self.data,
@@ -140,12 +140,12 @@ class Aggregate(BaseModel):
 
     @staticmethod
     def of(stream_id: str) -> Aggregate:
-        """The aggregate of a stream that has no events yet; raises KeyError for a stream that has none."""
+        """Return the aggregate of a stream before its first event; raises KeyError where its category has none."""
         return Aggregate._by_category[stream_id.partition("-")[0]](id=stream_id)
 
     @classmethod
     def named(cls, name: str | UUID) -> Self:
-        """The aggregate of that name, before its first event: its stream is `<category>-<name>`.
+        """Return the aggregate of that name before its first event: its stream is `<category>-<name>`.
 
         Raises InvalidInput for a name that no such stream can have.
         """
@@ -156,7 +156,7 @@ class Aggregate(BaseModel):
 
     @property
     def name(self) -> str:
-        """What follows the category in the stream's id."""
+        """The part of the stream's id after the category."""
         return self.id.partition("-")[2]
 
     @property
@@ -165,31 +165,31 @@ class Aggregate(BaseModel):
         return self.version - len(self.pending)
 
     def recorded(self) -> Self:
-        """The same state with nothing pending: what it is once its events are in the log."""
+        """Return the same state with nothing pending, for when its events are in the log."""
         return self._copied({"pending": ()}) if self.pending else self
 
     def collect_events(self) -> tuple[AggregateEvent, ...]:
-        """Hand over the pending events, once: what the eventsourcing library's `Application.save` calls."""
+        """Return the pending events and forget them: the eventsourcing library's `Application.save` calls this."""
         pending = self.pending
         self.__dict__["pending"] = ()
         return pending
 
     def after(self, events: Iterable[Recorded]) -> Self:
-        """The state after some more events of the stream, given in their order."""
+        """Return the state after some more events of the stream, given in their order."""
         state = self
         for event in events:
             state = state.folded(event.type, event.data or {})
         return state
 
     def folded(self, event_type: str, data: Data) -> Self:
-        """The state after one more event."""
+        """Return the state after one more event."""
         return self._copied(self._changes(event_type, data))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self
 
     def _with(self, *events: Event) -> Self:
-        """The state after new events, which become pending."""
+        """Return the state after new events, which become pending."""
         state = self
         for event in events:
             data = event.to_data()
@@ -206,7 +206,7 @@ class Aggregate(BaseModel):
         return changes
 
     def _copied(self, changes: Changes) -> Self:
-        """A copy with other values for some fields: `model_copy` in a fifth of its time."""
+        """Return a copy with other values for some fields: `model_copy` in a fifth of its time."""
         kind = type(self)
         copy = kind.__new__(kind)
         _set(copy, "__dict__", {**self.__dict__, **changes})
@@ -229,7 +229,7 @@ class Aggregate(BaseModel):
         *,
         allowed: tuple[str, ...] | None = None,
     ) -> IllegalTransition:
-        """The error that names state, command and what is allowed. `name`: of a part of this aggregate."""
+        """Return the error that names state, command and allowed commands. `name`: of a node, pause or trigger."""
         if allowed is None:
             allowed = self._allowed(machine, status)
         who = self.id if name is None else f"{machine.name} {name} of {self.id}"
@@ -249,8 +249,27 @@ class Aggregate(BaseModel):
         )
 
     def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:
-        """The commands that would be possible; a subclass knows more than the table."""
+        """Return the commands that are allowed; a subclass knows more than the machine."""
         return machine.allowed(status)
+
+
+def folds_of(category: str, fold_of: Callable[[Move], Fold], special: Folds) -> dict[str, Fold]:
+    """Return the fold of each event type of a category that changes anything.
+
+    `fold_of` makes the fold of an event that does no more than its class says, `special` are the folds of the others.
+    """
+    moves = {name: event.moves for name, event in VOCABULARY.items() if event.category() == category}
+    plain = {name: fold_of(move) for name, move in moves.items() if move is not None and name not in special}
+    return {**plain, **special}
+
+
+def moves_status(move: Move) -> Fold:
+    """Return the fold of an event that moves an aggregate which is one machine, until that has ended."""
+
+    def fold(state: Any, _: Data) -> Changes:
+        return {} if state.status is None or move.machine.has_ended(state.status) else {"status": move.target}
+
+    return fold
 
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)

@@ -1,4 +1,4 @@
-"""What a deployment stream says of the past: the versions that were in service, with their definitions and triggers."""
+"""The versions of a workflow that were in service, read from its deployment stream."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class Version:
 
 
 @dataclass(slots=True)
-class History:
-    """The past of a workflow's deployments, as far as the next one needs it."""
+class DeployedVersions:
+    """The versions that were in service, the triggers, and the last number given: what the next deployment needs."""
 
     versions: dict[int, Version] = field(default_factory=dict)
     triggers: dict[str, Trigger] = field(default_factory=dict)
-    """Those that are registered now, active or not."""
+    """The triggers that are registered now, active or not."""
     last_version: int = 0
     _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Recorded]) -> Self:
-        """The past that these events tell, in their order."""
-        past = cls()
+        """Return what these events say, given in their order."""
+        deployed = cls()
         for event in events:
-            past._take(event.type, event.data or {})
-        return past
+            deployed._take(event.type, event.data or {})
+        return deployed
 
     def _take(self, kind: str, data: Mapping[str, Any]) -> None:
         match kind:
@@ -58,7 +58,7 @@ class History:
 
 
 def with_triggers(state: Deployment, registered: Mapping[str, Trigger], wanted: Iterable[Trigger]) -> Deployment:
-    """The state with exactly these triggers, all active. One that stays as it is goes on without an event."""
+    """Return the state with exactly these triggers, all active. One that stays as it is gets no event."""
     named = {trigger.name: trigger for trigger in wanted}
     for name in sorted(state.triggers):
         if name not in named or registered.get(name) != named[name]:

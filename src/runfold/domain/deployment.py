@@ -19,10 +19,11 @@ from runfold.domain.aggregate import (
     Fold,
     Folds,
     check_value,
+    folds_of,
     or_now,
 )
 from runfold.events.fields import DeploymentAction, DeploymentStatus, LogLevel, TriggerSubtype
-from runfold.events.machines import DEPLOYMENT, TRIGGER, Machine, Status
+from runfold.events.machines import DEPLOYMENT, TRIGGER, Machine, Move, Status
 
 _COMMANDS: dict[DeploymentAction, str] = {
     "DEPLOY": "deploy",
@@ -58,7 +59,9 @@ def _ended(state: Deployment, data: Data) -> Changes:
     return changes
 
 
-def _trigger_moves_to(target: str) -> Fold:
+def _trigger_moves(move: Move) -> Fold:
+    target = str(move.target)
+
     def fold(state: Deployment, data: Data) -> Changes:
         name = data["trigger"]
         return {"triggers": state.triggers.set(name, target)} if name in state.triggers else {}
@@ -80,7 +83,7 @@ def _deleted(_: Deployment, __: Data) -> Changes:
 
 
 class DeploymentStart(TypedDict, total=False):
-    """What a deployment is begun with."""
+    """The arguments with which a deployment is begun."""
 
     deployment_version: Required[int]
     deployment_config: Required[dict[str, Any]]
@@ -91,7 +94,7 @@ class DeploymentStart(TypedDict, total=False):
 
 
 class DeploymentEnd(TypedDict, total=False):
-    """What the end of a workflow's service is begun with."""
+    """The arguments with which a workflow is taken out of service."""
 
     deployment_version: int
     deployment_config: dict[str, Any]
@@ -101,14 +104,14 @@ class DeploymentEnd(TypedDict, total=False):
 
 
 class Deployment(Aggregate):
-    """A workflow's way into service and out of it; one deployment at a time is under way."""
+    """A workflow's deployments and triggers; one deployment at a time is under way."""
 
     category: ClassVar[str] = "deployment"
     _name_field: ClassVar[str] = "workflow_id"
 
     status: str = "IDLE"
     in_service: Mapping[str, Any] | None = None
-    """deployment_version and deployment_config of what is in service, as the last completed deployment gave them."""
+    """deployment_version and deployment_config of the version in service; None without one."""
     current: Mapping[str, Any] | None = None
     """The deployment under way, as it was started; None between deployments."""
     deployments: Map[UUID, bool] = Map()
@@ -116,17 +119,18 @@ class Deployment(Aggregate):
     triggers: Map[str, str] = Map()
     """The status of each trigger."""
 
-    _folds: ClassVar[Folds] = {
-        "DeploymentStarted": _started,
-        "DeploymentCompleted": _ended,
-        "DeploymentFailed": _ended,
-        "TriggerRegistered": _registered,
-        "TriggerActivated": _trigger_moves_to("active"),
-        "TriggerDeactivated": _trigger_moves_to("inactive"),
-        "TriggerFailed": _trigger_moves_to("failed"),
-        "TriggerRemoved": _removed,
-        "WorkflowDeleted": _deleted,
-    }
+    _folds: ClassVar[Folds] = folds_of(
+        "deployment",
+        _trigger_moves,
+        {
+            "DeploymentStarted": _started,
+            "DeploymentCompleted": _ended,
+            "DeploymentFailed": _ended,
+            "TriggerRegistered": _registered,
+            "TriggerRemoved": _removed,
+            "WorkflowDeleted": _deleted,
+        },
+    )
 
     def deploy(self, **about: Unpack[DeploymentStart]) -> Self:
         """Begin to put the workflow into service."""
@@ -145,14 +149,14 @@ class Deployment(Aggregate):
         return self._start("UNDEPLOY", {**(self.in_service or {}), **about})
 
     def complete(self, *, completed_at: datetime | None = None) -> Self:
-        """The deployment under way ended well."""
+        """End the deployment under way with success."""
         about = self._under_way("complete")
         target: DeploymentStatus = "UNDEPLOYED" if about["deployment_action"] == "UNDEPLOY" else "DEPLOYED"
         self._check(DEPLOYMENT, self.status, "complete", target)
         return self._with(events.DeploymentCompleted(**about, to_status=target, completed_at=or_now(completed_at)))
 
     def fail(self, error_message: str, *, completed_at: datetime | None = None) -> Self:
-        """The deployment under way ended with an error."""
+        """End the deployment under way with an error."""
         about = self._under_way("fail")
         self._check(DEPLOYMENT, self.status, "fail", "DEPLOYMENT_FAILED")
         return self._with(
@@ -188,7 +192,7 @@ class Deployment(Aggregate):
         index_key: str,
         node_id: str | None = None,
     ) -> Self:
-        """The workflow has a trigger; it does not fire before it is activated."""
+        """Add a trigger to the workflow; it does not fire before it is activated."""
         self._check_trigger(trigger, "register_trigger", "pending")
         return self._with(
             events.TriggerRegistered(
@@ -201,29 +205,29 @@ class Deployment(Aggregate):
         )
 
     def activate_trigger(self, trigger: str) -> Self:
-        """The trigger fires. An active webhook's path belongs to one workflow: else ClaimTaken, when it is recorded."""
+        """Let the trigger fire. An active webhook's path belongs to one workflow: else recording raises ClaimTaken."""
         self._check_trigger(trigger, "activate_trigger", "active")
         return self._with(events.TriggerActivated(trigger=trigger))
 
     def deactivate_trigger(self, trigger: str) -> Self:
-        """The trigger does not fire any more."""
+        """Stop the trigger from firing."""
         self._check_trigger(trigger, "deactivate_trigger", "inactive")
         return self._with(events.TriggerDeactivated(trigger=trigger))
 
     def fail_trigger(self, trigger: str) -> Self:
-        """The trigger could not be set up."""
+        """Record that the trigger could not be set up."""
         self._check_trigger(trigger, "fail_trigger", "failed")
         return self._with(events.TriggerFailed(trigger=trigger))
 
     def remove_trigger(self, trigger: str) -> Self:
-        """The workflow has the trigger no more; its name is free again."""
+        """Remove the trigger from the workflow; its name is free again."""
         check_value(NAME, trigger, "/trigger")
         if trigger not in self.triggers:
             raise self._illegal(TRIGGER, None, "remove_trigger", trigger)
         return self._with(events.TriggerRemoved(trigger=trigger))
 
     def delete_workflow(self, *, by: str | None = None, at: datetime | None = None) -> Self:
-        """The workflow is gone: its rows go from the read tables, its deployment history stays."""
+        """Delete the workflow: its rows go from the read tables, its deployment history stays."""
         return self._with(events.WorkflowDeleted(at=or_now(at), by=by))
 
     def _start(self, action: DeploymentAction, about: Mapping[str, Any]) -> Self:
@@ -257,7 +261,7 @@ class Deployment(Aggregate):
         self._check(TRIGGER, self.triggers.get(trigger), command, target, trigger)
 
     def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:
-        """What the table allows; a workflow in service is updated or rolled back, not deployed."""
+        """Return what the machine allows; a workflow in service is updated or rolled back, not deployed."""
         allowed = machine.allowed(status)
         if machine is DEPLOYMENT and status == "DEPLOYED":
             return tuple(command for command in allowed if command != "deploy")

@@ -1,4 +1,4 @@
-"""What an event says of an exception: always storable, and of a bounded size, so that it is never refused."""
+"""The data that an event stores about an exception: always storable, and of bounded size, so never refused."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _CUT = "… "
 
 
 def error_data_of(error: BaseException) -> dict[str, Any]:
-    """The type, message and end of the traceback of an exception."""
-    told: dict[str, Any] = {"type": _storable(type(error).__qualname__, 255), "message": message_of(error)}
+    """Return the type, the message and the end of the traceback of an exception."""
+    data: dict[str, Any] = {"type": _storable(type(error).__qualname__, 255), "message": message_of(error)}
     if error.__traceback__ is not None:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
-        told["traceback"] = _storable("".join(lines), _TRACEBACK, keep_end=True)
-    return told
+        data["traceback"] = _storable("".join(lines), _TRACEBACK, keep_end=True)
+    return data
 
 
 def message_of(error: BaseException) -> str:
-    """What an exception says; its type where it says nothing, or fails to."""
+    """Return the message of an exception; its type where it has none, or raises while it is asked."""
     try:
         said = str(error)
     except Exception:
@@ -29,7 +29,7 @@ def message_of(error: BaseException) -> str:
 
 
 def _storable(text: str, length: int, *, keep_end: bool = False) -> str:
-    """The text without what no event can hold, which is written as an escape, and no longer than that."""
+    """Return the text with what no event can hold written as escapes, cut to a length."""
     text = text.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
     if len(text) <= length:
         return text

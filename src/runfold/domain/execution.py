@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from uuid import UUID
 
 from runfold import events
 from runfold.domain.aggregate import NAME, check_value, or_now, or_now_ms
 from runfold.domain.execution_state import ExecutionState, Node
-from runfold.events.fields import Mode, PauseReason
+from runfold.events.execution import NewExecution, NodeDetails
+from runfold.events.fields import PauseReason
 from runfold.events.machines import EXECUTION, NODE, PAUSE, Machine, Status
 
 _STARTED = ("RUNNING", "PAUSED", "WAITING_FOR_HUMAN")
@@ -22,55 +23,31 @@ class Execution(ExecutionState):
     open pause, and no node begins before the execution has started or after it has ended. What has begun may end later.
     """
 
-    def create(
-        self,
-        *,
-        workflow_id: UUID,
-        mode: Mode,
-        workflow_version: str | None = None,
-        deployment_version: int | None = None,
-        trigger_subtype: str | None = None,
-        trigger_data: dict[str, Any] | None = None,
-        triggered_by: str | None = None,
-        parent_execution_id: str | None = None,
-        retry_of: str | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> Self:
-        """Make the execution. It does not run before it is started."""
+    def create(self, **about: Unpack[NewExecution]) -> Self:
+        """Create the execution. It does not run before it is started.
+
+        `runfold.events.execution.NewExecution` says what it is created with.
+        """
         self._check(EXECUTION, self.status, "create", "NEW")
-        return self._with(
-            events.ExecutionCreated(
-                execution_id=self.name,
-                workflow_id=workflow_id,
-                mode=mode,
-                workflow_version=workflow_version,
-                deployment_version=deployment_version,
-                trigger_subtype=trigger_subtype,
-                trigger_data=trigger_data,
-                triggered_by=triggered_by,
-                parent_execution_id=parent_execution_id,
-                retry_of=retry_of,
-                metadata=metadata,
-            )
-        )
+        return self._with(events.ExecutionCreated(execution_id=self.name, **about))
 
     def start(self, *, start_time: int | None = None) -> Self:
-        """Run. `start_time` in epoch milliseconds."""
+        """Start the execution. `start_time` in epoch milliseconds."""
         self._check_execution("start", "RUNNING")
         return self._with(events.ExecutionStarted(start_time=or_now_ms(start_time)))
 
     def pause(self, *, by: str | None = None, reason: str | None = None) -> Self:
-        """Hold the execution until somebody resumes it."""
+        """Pause the execution until it is resumed."""
         self._check_execution("pause", "PAUSED")
         return self._with(events.ExecutionPaused(by=by, reason=reason))
 
     def resume(self, *, by: str | None = None, reason: str | None = None) -> Self:
-        """Go on after `pause`. The pauses of nodes stay open: they are closed by their names."""
+        """Resume the execution after `pause`. The pauses of nodes stay open: they are closed by their names."""
         self._check_execution("resume", "RUNNING")
         return self._with(events.ExecutionResumed(by=by, reason=reason))
 
     def succeed(self, run_data: Any = None, *, end_time: int | None = None) -> Self:
-        """End well."""
+        """End the execution with success."""
         self._check_execution("succeed", "SUCCESS")
         return self._with(events.ExecutionSucceeded(end_time=or_now_ms(end_time), run_data=run_data))
 
@@ -82,7 +59,7 @@ class Execution(ExecutionState):
         node_id: str | None = None,
         end_time: int | None = None,
     ) -> Self:
-        """End with an error, of a node if one is named."""
+        """End the execution with an error, of a node if one is named."""
         self._check_execution("fail", "ERROR")
         return self._with(
             events.ExecutionFailed(
@@ -91,17 +68,17 @@ class Execution(ExecutionState):
         )
 
     def cancel(self, *, by: str | None = None, reason: str | None = None, end_time: int | None = None) -> Self:
-        """End it from outside."""
+        """End the execution from outside."""
         self._check_execution("cancel", "CANCELED")
         return self._with(events.ExecutionCanceled(end_time=or_now_ms(end_time), by=by, reason=reason))
 
     def time_out(self, *, end_time: int | None = None) -> Self:
-        """End it because its time is over."""
+        """End the execution because its time is over."""
         self._check_execution("time_out", "TIMEOUT")
         return self._with(events.ExecutionTimedOut(end_time=or_now_ms(end_time)))
 
     def declare_lost(self, *, detector: str, last_seen: datetime, end_time: int | None = None) -> Self:
-        """Give it up: its engine was last seen at `last_seen`."""
+        """Declare the execution lost: its engine was last seen at `last_seen`."""
         self._check_execution("declare_lost", "ERROR")
         return self._with(
             events.ExecutionDeclaredLost(end_time=or_now_ms(end_time), detector=detector, last_seen=last_seen)
@@ -116,7 +93,7 @@ class Execution(ExecutionState):
     # Nodes
 
     def free_activation(self, node_id: str) -> str:
-        """A name that no activation has: the node's own at first, then `<node_id>#2` and on."""
+        """Return a name that no activation has: the node_id at first, then `<node_id>#2` and so on."""
         if type(node_id) is not str or node_id not in self.activations:
             check_value(NAME, node_id, "/node_id")
         number = self.activations.get(node_id, 0) + 1
@@ -127,7 +104,7 @@ class Execution(ExecutionState):
         return name
 
     def next_activation(self, node_id: str) -> str:
-        """The activation of a node to start next: one that is scheduled and was not started, or else a new one."""
+        """Return the activation of a node to start next: one that is scheduled, or else a new one."""
         name = self.free_activation(node_id)
         return scheduled[0] if (scheduled := self.scheduled.get(node_id)) else name
 
@@ -137,13 +114,14 @@ class Execution(ExecutionState):
         *,
         node_type: str,
         activation: str | None = None,
-        node_name: str | None = None,
-        node_subtype: str | None = None,
-        max_retries: int | None = None,
-        iteration: int | None = None,
         parent_activation: str | None = None,
+        **details: Unpack[NodeDetails],
     ) -> Self:
-        """Let an activation of a node wait for its turn."""
+        """Schedule an activation of a node.
+
+        `parent_activation` is the one that it is a part of; `runfold.events.execution.NodeDetails` says what else
+        describes it.
+        """
         activation = self.free_activation(node_id) if activation is None else activation
         if self.status is None or self.has_ended:
             raise self._illegal(EXECUTION, self.status, "schedule")
@@ -153,11 +131,8 @@ class Execution(ExecutionState):
                 activation=activation,
                 node_id=node_id,
                 node_type=node_type,
-                node_name=node_name,
-                node_subtype=node_subtype,
-                max_retries=max_retries,
-                iteration=iteration,
                 parent_activation=parent_activation,
+                **details,
             )
         )
 
@@ -168,17 +143,14 @@ class Execution(ExecutionState):
         node_type: str | None = None,
         activation: str | None = None,
         input_data: Any = None,
-        node_name: str | None = None,
-        node_subtype: str | None = None,
-        max_retries: int | None = None,
-        iteration: int | None = None,
         parent_activation: str | None = None,
         start_time: int | None = None,
+        **details: Unpack[NodeDetails],
     ) -> Self:
-        """Run an attempt of an activation: the first, or the next after one that failed.
+        """Start an attempt of an activation: the first, or the next after one that failed.
 
         Without `activation` it is the one of this node that is scheduled, or a new one. `node_type` may be left out
-        where the activation has one.
+        where the activation has one. `runfold.events.execution.NodeDetails` says what else describes it.
         """
         if activation is None:
             activation = self.next_activation(node_id)
@@ -192,22 +164,19 @@ class Execution(ExecutionState):
                 node_id=node.node_id if node is not None else node_id,
                 # None is refused by the event.
                 node_type=node.node_type if node_type is None and node is not None else node_type,  # type: ignore[arg-type]
-                node_name=node_name,
-                node_subtype=node_subtype,
-                max_retries=max_retries,
-                iteration=iteration,
                 parent_activation=parent_activation,
                 attempt=1 if node is None else node.attempt + 1,
                 start_time=or_now_ms(start_time),
                 input_data=input_data,
+                **details,
             )
         )
 
     def fail_attempt(
         self, activation: str, error_data: Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> Self:
-        """An attempt failed; the activation has not ended: start it again, or fail it."""
-        node = self._check_node(activation, "attempt_failed", "RETRYING")
+        """Record that an attempt failed. The activation has not ended: start it again, or fail it."""
+        node = self._check_node(activation, "fail_attempt", "RETRYING")
         return self._with(
             events.NodeAttemptFailed(
                 activation=activation,
@@ -220,15 +189,15 @@ class Execution(ExecutionState):
         )
 
     def wait_node(self, activation: str, *, pause: str | None = None) -> Self:
-        """The activation waits for input, at a pause if one is named."""
+        """Let the activation wait for input, at a pause if one is named."""
         node = self._check_node(activation, "wait", "WAITING_INPUT")
         return self._with(events.NodeWaiting(activation=activation, node_id=node.node_id, pause=pause))
 
     def continue_node(self, activation: str, *, pause: str | None = None) -> Self:
-        """The activation goes on after waiting."""
-        node = self._check_node(activation, "go_on", "RUNNING")
+        """Continue the activation after it waited."""
+        node = self._check_node(activation, "continue_", "RUNNING")
         if node.status != "WAITING_INPUT":
-            raise self._illegal(NODE, node.status, "go_on", activation)
+            raise self._illegal(NODE, node.status, "continue_", activation)
         return self._with(
             events.NodeContinued(
                 activation=activation, node_id=node.node_id, pause=node.pause if pause is None else pause
@@ -244,7 +213,7 @@ class Execution(ExecutionState):
         node_type: str | None = None,
         end_time: int | None = None,
     ) -> Self:
-        """The activation ended well. One that did not begin, as a trigger's, needs `node_id` and `node_type`."""
+        """End the activation with success. One that did not begin, as a trigger's, needs `node_id` and `node_type`."""
         node = self._check_node(activation, "succeed", "SUCCESS")
         return self._with(
             events.NodeSucceeded(
@@ -257,7 +226,7 @@ class Execution(ExecutionState):
         )
 
     def fail_node(self, activation: str, error_data: Any, *, end_time: int | None = None) -> Self:
-        """The activation ended with an error."""
+        """End the activation with an error."""
         node = self._check_node(activation, "fail", "ERROR")
         return self._with(
             events.NodeFailed(
@@ -274,7 +243,7 @@ class Execution(ExecutionState):
         reason: str | None = None,
         end_time: int | None = None,
     ) -> Self:
-        """The activation does not run: one that is scheduled, or a new one."""
+        """Skip an activation: one that is scheduled, or a new one."""
         activation = self.next_activation(node_id) if activation is None else activation
         node = self._check_node(activation, "skip", "SKIPPED")
         return self._with(
@@ -288,7 +257,7 @@ class Execution(ExecutionState):
         )
 
     def cancel_node(self, activation: str, *, reason: str | None = None, end_time: int | None = None) -> Self:
-        """The activation was ended from outside."""
+        """End the activation from outside."""
         node = self._check_node(activation, "cancel", "CANCELED")
         return self._with(
             events.NodeCanceled(
@@ -309,7 +278,7 @@ class Execution(ExecutionState):
         timeout_at: datetime | None = None,
         paused_at: datetime | None = None,
     ) -> Self:
-        """Wait at a node; the name of a pause is used once, and a node has one open pause."""
+        """Open a pause at a node. The name of a pause is used once, and a node has one open pause."""
         check_value(NAME, pause, "/pause")
         if self.status not in _STARTED:
             raise self._illegal(EXECUTION, self.status, "open_pause")
@@ -333,19 +302,19 @@ class Execution(ExecutionState):
     def resume_pause(
         self, pause: str, *, resume_trigger: str = "manual", data: Any = None, resumed_at: datetime | None = None
     ) -> Self:
-        """What the pause waited for came."""
+        """Close the pause: what it waited for came."""
         self._check_pause(pause, "resume_pause", "resumed")
         return self._with(
             events.PauseResumed(pause=pause, resumed_at=or_now(resumed_at), resume_trigger=resume_trigger, data=data)
         )
 
     def time_out_pause(self, pause: str, action: str, *, at: datetime | None = None) -> Self:
-        """What the pause waited for did not come in time; `action` says what is done instead."""
+        """Close the pause because its time ran out; `action` says what is done instead."""
         self._check_pause(pause, "time_out_pause", "timeout")
         return self._with(events.PauseTimedOut(pause=pause, at=or_now(at), action=action))
 
     def cancel_pause(self, pause: str, *, at: datetime | None = None) -> Self:
-        """The pause is not waited for any more."""
+        """Cancel the pause."""
         self._check_pause(pause, "cancel_pause", "cancelled")
         return self._with(events.PauseCanceled(pause=pause, at=or_now(at)))
 
@@ -356,7 +325,7 @@ class Execution(ExecutionState):
             raise self._illegal(EXECUTION, self.status, command)
 
     def _node(self, activation: str) -> Node | None:
-        """An activation, if there is one; raises InvalidInput for what can not be the name of one."""
+        """Return an activation, if there is one; raises InvalidInput for what cannot be the name of one."""
         node = self.nodes.get(activation) if type(activation) is str else None
         if node is None:
             check_value(NAME, activation, "/activation")
@@ -375,7 +344,7 @@ class Execution(ExecutionState):
         self._check(PAUSE, None if before is None else before.status, command, target, pause)
 
     def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:
-        """What the table allows, without the commands that would say nothing new."""
+        """Return what the machine allows, without the commands that would change nothing."""
         allowed = machine.allowed(status)
         idle: set[str] = set()
         if machine is EXECUTION:
@@ -385,11 +354,11 @@ class Execution(ExecutionState):
             if self.open_pauses:
                 allowed = (*allowed, "resume_pause", "time_out_pause", "cancel_pause")
         elif machine is NODE and status != "WAITING_INPUT":
-            idle = {"go_on"}
+            idle = {"continue_"}
         return tuple(command for command in allowed if command not in idle)
 
 
 def _numbered(node_id: str, number: int) -> str:
-    """The name of a later activation; a long node_id is shortened, as an activation's name is no longer than it."""
+    """Return the name of a later activation. A long node_id is cut: both have the same limit of length."""
     suffix = f"#{number}"
     return node_id[: 255 - len(suffix)] + suffix

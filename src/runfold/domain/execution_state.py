@@ -1,4 +1,4 @@
-"""The state of an execution's stream, and what each event changes in it: docs/decisions/002 is the text of it."""
+"""The state of an execution's stream, and the fold of each of its events, as docs/decisions/002 defines them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from uuid import UUID
 
 from immutables import Map
 
-from runfold.domain.aggregate import NAME, Aggregate, Changes, Data, Fold
-from runfold.events.machines import EXECUTION, NODE
+from runfold.domain.aggregate import NAME, Aggregate, Changes, Data, Fold, folds_of
+from runfold.events.machines import EXECUTION, NODE, PAUSE, Move
 from runfold.events.rules import Rule
 
 
@@ -34,7 +34,7 @@ class Pause(NamedTuple):
 
 
 class ExecutionState(Aggregate):
-    """What an execution's stream says: the execution, its nodes and its pauses. `Execution` has the commands."""
+    """The state of an execution, its nodes and its pauses. `Execution` has the commands."""
 
     category: ClassVar[str] = "execution"
     _name_field: ClassVar[str] = "execution_id"
@@ -43,13 +43,13 @@ class ExecutionState(Aggregate):
     status: str | None = None
     workflow_id: UUID | None = None
     paused: bool = False
-    """Somebody paused it, and nobody has resumed it."""
+    """Whether it was paused by a command and not resumed since."""
     nodes: Map[str, Node] = Map()
     """Every activation by its name."""
     activations: Map[str, int] = Map()
     """How many activations each node_id has had."""
     scheduled: Map[str, tuple[str, ...]] = Map()
-    """The activations of each node_id that wait for their turn, in their order."""
+    """The activations of each node_id that are scheduled and have not begun, in their order."""
     pauses: Map[str, Pause] = Map()
     """Every pause by its name, closed ones included."""
     open_pauses: Map[str, str] = Map()
@@ -74,7 +74,7 @@ def _status(open_pauses: Map[str, str], *, paused: bool) -> str:
 
 
 def _goes_on(*, paused: bool | None) -> Fold:
-    """The execution moves, and has not ended; `paused` is None where the event says nothing about it."""
+    """Return the fold of an event that does not end the execution; `paused` is None where that stays as it was."""
 
     def fold(state: ExecutionState, _: Data) -> Changes:
         if state.status is None or EXECUTION.has_ended(state.status):
@@ -159,30 +159,27 @@ def _pause_moves_to(status: str) -> Fold:
     return fold
 
 
-FOLDS: dict[str, Fold] = {
-    "ExecutionCreated": _created,
-    "ExecutionStarted": _goes_on(paused=None),
-    "ExecutionPaused": _goes_on(paused=True),
-    "ExecutionResumed": _goes_on(paused=False),
-    "ExecutionSucceeded": _ends("SUCCESS"),
-    "ExecutionFailed": _ends("ERROR"),
-    "ExecutionCanceled": _ends("CANCELED"),
-    "ExecutionTimedOut": _ends("TIMEOUT"),
-    "ExecutionDeclaredLost": _ends("ERROR"),
-    "NodeScheduled": _node_moves_to("PENDING"),
-    "NodeStarted": _node_moves_to("RUNNING", starts=True),
-    "NodeAttemptFailed": _node_moves_to("RETRYING"),
-    "NodeWaiting": _node_moves_to("WAITING_INPUT"),
-    "NodeContinued": _node_moves_to("RUNNING"),
-    "NodeSucceeded": _node_moves_to("SUCCESS"),
-    "NodeFailed": _node_moves_to("ERROR"),
-    "NodeSkipped": _node_moves_to("SKIPPED"),
-    "NodeCanceled": _node_moves_to("CANCELED"),
-    "PauseOpened": _pause_opened,
-    "PauseResumed": _pause_moves_to("resumed"),
-    "PauseTimedOut": _pause_moves_to("timeout"),
-    "PauseCanceled": _pause_moves_to("cancelled"),
-}
+def _fold_of(move: Move) -> Fold:
+    """Return the fold of an event that does no more than to move an execution, a node or a pause."""
+    target = str(move.target)
+    if move.machine is NODE:
+        return _node_moves_to(target)
+    if move.machine is PAUSE:
+        return _pause_moves_to(target)
+    return _ends(target) if move.ends else _goes_on(paused=None)
+
+
+FOLDS: dict[str, Fold] = folds_of(
+    "execution",
+    _fold_of,
+    {
+        "ExecutionCreated": _created,
+        "ExecutionPaused": _goes_on(paused=True),
+        "ExecutionResumed": _goes_on(paused=False),
+        "NodeStarted": _node_moves_to("RUNNING", starts=True),
+        "PauseOpened": _pause_opened,
+    },
+)
 """By event type. ExecutionMetadataSet changes nothing that a command looks at."""
 
 ExecutionState._folds = FOLDS

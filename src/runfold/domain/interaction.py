@@ -1,14 +1,14 @@
-"""The aggregate of an interaction's stream: what a person is asked, and what becomes of it."""
+"""The aggregate of an interaction's stream: a question to a person."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 from uuid import UUID
 
 from runfold import events
-from runfold.domain.aggregate import Aggregate, Changes, Data, Fold, Folds, or_now
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.domain.aggregate import Aggregate, Changes, Data, Folds, folds_of, moves_status, or_now
+from runfold.events.interaction import InteractionRequest
 from runfold.events.machines import INTERACTION
 
 
@@ -22,23 +22,8 @@ def _requested(state: Interaction, data: Data) -> Changes:
     }
 
 
-def _moves_to(target: str) -> Fold:
-    def fold(state: Interaction, _: Data) -> Changes:
-        return {} if state.status is None or state.has_ended else {"status": target}
-
-    return fold
-
-
-def _notified(state: Interaction, _: Data) -> Changes:
-    return {} if state.status is None or state.has_ended else {"is_notified": True}
-
-
-def _reminded(state: Interaction, _: Data) -> Changes:
-    return {} if state.status is None or state.has_ended else {"reminders": state.reminders + 1}
-
-
 class Interaction(Aggregate):
-    """One request to a person: pending until it is answered, timed out, canceled, or could not be made."""
+    """A question to a person: pending until it is answered, timed out, canceled, or failed."""
 
     category: ClassVar[str] = "interaction"
     _name_field: ClassVar[str] = "interaction_id"
@@ -48,24 +33,12 @@ class Interaction(Aggregate):
     execution_id: str | None = None
     node_id: str | None = None
     pause: str | None = None
-    """The pause of the execution that waits for the answer."""
+    """The name of the execution's pause that waits for the answer."""
     correlation_id: str | None = None
     timeout_at: str | None = None
     """RFC 3339."""
-    reminders: int = 0
-    """How many reminders were sent."""
-    is_notified: bool = False
 
-    _folds: ClassVar[Folds] = {
-        "InteractionRequested": _requested,
-        "InteractionNotified": _notified,
-        "InteractionReminderSent": _reminded,
-        "InteractionResponded": _moves_to("responded"),
-        "InteractionTimedOut": _moves_to("timeout"),
-        "InteractionFailed": _moves_to("error"),
-        "InteractionReopened": _moves_to("pending"),
-        "InteractionCanceled": _moves_to("cancelled"),
-    }
+    _folds: ClassVar[Folds] = folds_of("interaction", moves_status, {"InteractionRequested": _requested})
 
     @property
     def has_ended(self) -> bool:
@@ -78,40 +51,29 @@ class Interaction(Aggregate):
         workflow_id: UUID,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         pause: str | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> Self:
-        """Ask a person."""
+        """Ask a person; `runfold.events.interaction.InteractionRequest` says what and how."""
         self._check(INTERACTION, self.status, "request", "pending")
+        request.setdefault("priority", "normal")
         return self._with(
             events.InteractionRequested(
                 workflow_id=workflow_id,
                 execution_id=execution_id,
                 node_id=node_id,
-                interaction_type=interaction_type,
-                channel_type=channel_type,
-                priority=priority,
-                request_data=request_data,
-                timeout_at=timeout_at,
-                correlation_id=correlation_id,
-                tags=tags,
                 pause=pause,
+                **request,
             )
         )
 
     def mark_notified(self, *, at: datetime | None = None) -> Self:
-        """The request was sent through its channel."""
+        """Record that the question was sent through its channel."""
         self._check_open("mark_notified")
         return self._with(events.InteractionNotified(at=or_now(at)))
 
     def mark_reminded(self, *, at: datetime | None = None) -> Self:
-        """A reminder was sent."""
+        """Record that a reminder was sent."""
         self._check_open("mark_reminded")
         return self._with(events.InteractionReminderSent(at=or_now(at)))
 
@@ -123,7 +85,7 @@ class Interaction(Aggregate):
         response_id: UUID | None = None,
         responded_at: datetime | None = None,
     ) -> Self:
-        """The answer came."""
+        """Record the answer."""
         self._check(INTERACTION, self.status, "respond", "responded")
         return self._with(
             events.InteractionResponded(
@@ -135,12 +97,12 @@ class Interaction(Aggregate):
         )
 
     def time_out(self, action: str, *, at: datetime | None = None) -> Self:
-        """No answer came in time; `action` says what is done instead."""
+        """End the question because its time ran out; `action` says what is done instead."""
         self._check(INTERACTION, self.status, "time_out", "timeout")
         return self._with(events.InteractionTimedOut(at=or_now(at), action=action))
 
     def fail(self, error: str, *, at: datetime | None = None) -> Self:
-        """The request could not be made."""
+        """Record that the question could not be sent."""
         self._check(INTERACTION, self.status, "fail", "error")
         return self._with(events.InteractionFailed(at=or_now(at), error=error))
 
@@ -150,7 +112,7 @@ class Interaction(Aggregate):
         return self._with(events.InteractionReopened(at=or_now(at), by=by))
 
     def cancel(self, *, by: str | None = None, at: datetime | None = None) -> Self:
-        """The answer is not needed any more."""
+        """Withdraw the question."""
         self._check(INTERACTION, self.status, "cancel", "cancelled")
         return self._with(events.InteractionCanceled(at=or_now(at), by=by))
 

@@ -1,4 +1,4 @@
-"""The aggregate of a response's stream: what came in through a channel, and what it was found to answer."""
+"""The aggregate of a response's stream: a message that came in through a channel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from runfold import events
-from runfold.domain.aggregate import Aggregate, Changes, Data, Fold, Folds, or_now
+from runfold.domain.aggregate import Aggregate, Changes, Data, Folds, folds_of, moves_status, or_now
 from runfold.events.fields import Channel
 from runfold.events.machines import RESPONSE
 
@@ -30,15 +30,8 @@ def _matched(state: Response, data: Data) -> Changes:
     return {"status": "matched", "interaction_id": UUID(data["interaction_id"])}
 
 
-def _moves_to(target: str) -> Fold:
-    def fold(state: Response, _: Data) -> Changes:
-        return {} if state.status is None or state.has_ended else {"status": target}
-
-    return fold
-
-
 class Response(Aggregate):
-    """Something that came in: unprocessed until it is matched, filtered out, or could not be processed."""
+    """A message that came in: unprocessed until it is matched, filtered out, or failed."""
 
     category: ClassVar[str] = "response"
     _name_field: ClassVar[str] = "response_id"
@@ -51,13 +44,9 @@ class Response(Aggregate):
     interaction_id: UUID | None = None
     """The interaction that it answers."""
 
-    _folds: ClassVar[Folds] = {
-        "ResponseReceived": _received,
-        "ResponseMatched": _matched,
-        "ResponseFilteredOut": _moves_to("filtered_out"),
-        "ResponseErrored": _moves_to("error"),
-        "ResponseReopened": _moves_to("unprocessed"),
-    }
+    _folds: ClassVar[Folds] = folds_of(
+        "response", moves_status, {"ResponseReceived": _received, "ResponseMatched": _matched}
+    )
 
     @property
     def has_ended(self) -> bool:
@@ -73,7 +62,7 @@ class Response(Aggregate):
         headers: dict[str, Any] | None = None,
         received_at: datetime | None = None,
     ) -> Self:
-        """Something came in; it is kept as it is."""
+        """Record a message as it came in."""
         self._check(RESPONSE, self.status, "receive", "unprocessed")
         return self._with(
             events.ResponseReceived(
@@ -94,7 +83,7 @@ class Response(Aggregate):
         classifier: str | None = None,
         processed_at: datetime | None = None,
     ) -> Self:
-        """It answers an interaction, of the same workflow."""
+        """Record that the response answers an interaction of the same workflow."""
         self._check(RESPONSE, self.status, "match", "matched")
         return self._with(
             events.ResponseMatched(
@@ -107,7 +96,7 @@ class Response(Aggregate):
         )
 
     def filter_out(self, *, ai_relevance_score: float, ai_reasoning: str, processed_at: datetime | None = None) -> Self:
-        """It answers nothing that was asked."""
+        """Record that the response answers no question."""
         self._check(RESPONSE, self.status, "filter_out", "filtered_out")
         return self._with(
             events.ResponseFilteredOut(
@@ -116,11 +105,11 @@ class Response(Aggregate):
         )
 
     def fail(self, error: str, *, processed_at: datetime | None = None) -> Self:
-        """It could not be processed."""
+        """Record that the response could not be processed."""
         self._check(RESPONSE, self.status, "fail", "error")
         return self._with(events.ResponseErrored(error=error, processed_at=or_now(processed_at)))
 
     def reopen(self, by: str, *, at: datetime | None = None) -> Self:
-        """Process it again, after it failed or was filtered out."""
+        """Open the response again, after it failed or was filtered out."""
         self._check(RESPONSE, self.status, "reopen", "unprocessed")
         return self._with(events.ResponseReopened(by=by, at=or_now(at)))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from runfold.domain.aggregate import Aggregate
-from runfold.domain.commands import Also
+from runfold.domain.commands import OtherStream
 from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 
@@ -21,7 +21,7 @@ class _Recorded(NamedTuple):
 
 
 def folded(execution: Execution, rows: Sequence[tuple[Any, ...]]) -> Execution:
-    """The execution after some events of its stream, at the version that the stream has."""
+    """Return the execution after some events of its stream, at the version that the stream has."""
     if not rows:
         return execution
     state = execution.after(_Recorded(kind, data) for _, kind, data in rows)
@@ -29,7 +29,7 @@ def folded(execution: Execution, rows: Sequence[tuple[Any, ...]]) -> Execution:
 
 
 def waiting_pause(execution: Execution, interaction: Interaction) -> str | None:
-    """The open pause that names this interaction, or is named by it and names no other; None where none waits."""
+    """Return the open pause that names this interaction, or is named by it and names no other; None without one."""
     for name in execution.open_pauses:
         waits_for = execution.pauses[name].interaction_id
         if str(waits_for) == interaction.name or (waits_for is None and name == interaction.pause):
@@ -37,17 +37,27 @@ def waiting_pause(execution: Execution, interaction: Interaction) -> str | None:
     return None
 
 
-def resume(
-    executions: Iterable[Execution], interaction: Interaction, response_data: Any, trigger: str
-) -> Iterable[Execution]:
-    """Go on with what waits: its pause and its activation; nothing where it goes on already, or has ended."""
+def answered(
+    interaction: Interaction,
+    executions: Iterable[Execution],
+    response_data: Any,
+    *,
+    responder: str | None = None,
+    response_id: UUID | None = None,
+    resume_trigger: str = "human_response",
+) -> Iterable[Aggregate]:
+    """Return the interaction with its answer, and each execution whose pause waits for it, resumed.
+
+    An execution that was resumed already, or has ended, stays as it is.
+    """
+    yield interaction.respond(response_data, responder=responder, response_id=response_id)
     for execution in executions:
         if (pause := waiting_pause(execution, interaction)) is not None:
-            yield answered(execution, pause, response_data, resume_trigger=trigger)
+            yield resumed(execution, pause, response_data, resume_trigger=resume_trigger)
 
 
 def cancel_pause(executions: Iterable[Execution], interaction: Interaction) -> Iterable[Execution]:
-    """Cancel the pause that waits."""
+    """Return each execution whose pause waits for the interaction, with that pause canceled."""
     for execution in executions:
         if (pause := waiting_pause(execution, interaction)) is not None:
             yield execution.cancel_pause(pause)
@@ -63,7 +73,7 @@ def opening(
     interaction_id: UUID,
     timeout_at: datetime | None,
 ) -> Execution:
-    """The execution waits for a person at a node, and the activation with it, if one is named."""
+    """Return the execution with a pause for a person at a node, and the activation waiting there, if one is named."""
     if activation is not None:
         state = state.wait_node(activation, pause=pause)
     return state.open_pause(
@@ -76,8 +86,8 @@ def opening(
     )
 
 
-def asking(interaction: Interaction, **request: Any) -> Also:
-    """The request that belongs to the pause, for the workflow that the execution is of."""
+def asking(interaction: Interaction, **request: Any) -> OtherStream:
+    """Return the change of the interaction's stream that asks for the answer, for the execution's workflow."""
 
     def request_of(state: Interaction, execution: Execution) -> Aggregate:
         return state.request(workflow_id=execution.workflow_id, execution_id=execution.name, **request)  # type: ignore[arg-type]
@@ -85,8 +95,8 @@ def asking(interaction: Interaction, **request: Any) -> Also:
     return interaction, request_of
 
 
-def responding(interaction: Interaction, response_data: Any, **answer: Any) -> Also:
-    """The answer that ends the pause."""
+def responding(interaction: Interaction, response_data: Any, **answer: Any) -> OtherStream:
+    """Return the change of the interaction's stream that records the answer."""
 
     def respond_to(state: Interaction, _: Execution) -> Aggregate:
         return state.respond(response_data, **answer)
@@ -94,8 +104,8 @@ def responding(interaction: Interaction, response_data: Any, **answer: Any) -> A
     return interaction, respond_to
 
 
-def answered(state: Execution, pause: str, response_data: Any, *, resume_trigger: str) -> Execution:
-    """The pause is over, and what waits at it goes on."""
+def resumed(state: Execution, pause: str, response_data: Any, *, resume_trigger: str) -> Execution:
+    """Return the execution with a pause resumed, and the activations that waited at it continued."""
     state = state.resume_pause(pause, resume_trigger=resume_trigger, data=response_data)
     for activation, node in state.nodes.items():
         if node.pause == pause and node.status == "WAITING_INPUT":

@@ -1,174 +1,23 @@
-"""The vocabulary: every event of our own streams, one module a stream.
+"""The vocabulary: every event of runfold's streams, one module a stream.
 
-The stored `type` is the class name. The vocabulary is closed: streams of other categories take what their owner
-registers, these take what stands here.
+The stored `type` is the class name. The vocabulary is closed: streams of other categories take the types that their
+users register, these streams take the types that are defined here. A class joins by being defined in one of the modules
+below; nothing else names it.
 """
+
+# ruff: noqa: F403, I001 - each class is exported by its name; the order of the modules is that of the vocabulary
 
 from __future__ import annotations
 
-from runfold.events.base import Event
-from runfold.events.deployment import (
-    DeploymentCompleted,
-    DeploymentFailed,
-    DeploymentLogAppended,
-    DeploymentStarted,
-    TriggerActivated,
-    TriggerDeactivated,
-    TriggerFailed,
-    TriggerRegistered,
-    TriggerRemoved,
-    WorkflowDeleted,
-)
-from runfold.events.execution import (
-    ExecutionCanceled,
-    ExecutionCreated,
-    ExecutionDeclaredLost,
-    ExecutionFailed,
-    ExecutionMetadataSet,
-    ExecutionPaused,
-    ExecutionResumed,
-    ExecutionStarted,
-    ExecutionSucceeded,
-    ExecutionTimedOut,
-    NodeAttemptFailed,
-    NodeCanceled,
-    NodeContinued,
-    NodeFailed,
-    NodeScheduled,
-    NodeSkipped,
-    NodeStarted,
-    NodeSucceeded,
-    NodeWaiting,
-    PauseCanceled,
-    PauseOpened,
-    PauseResumed,
-    PauseTimedOut,
-)
-from runfold.events.interaction import (
-    InteractionCanceled,
-    InteractionFailed,
-    InteractionNotified,
-    InteractionReminderSent,
-    InteractionReopened,
-    InteractionRequested,
-    InteractionResponded,
-    InteractionTimedOut,
-)
-from runfold.events.log import LogAppended
-from runfold.events.response import (
-    ResponseErrored,
-    ResponseFilteredOut,
-    ResponseMatched,
-    ResponseReceived,
-    ResponseReopened,
-)
+from runfold.events.base import VOCABULARY as VOCABULARY
+from runfold.events.base import Event as Event
+from runfold.events.base import types_that_end as types_that_end
+from runfold.events.base import types_that_move as types_that_move
+from runfold.events.execution import *
+from runfold.events.log import *
+from runfold.events.interaction import *
+from runfold.events.response import *
+from runfold.events.deployment import *
 
-VOCABULARY: dict[str, type[Event]] = {
-    event.event_type(): event
-    for event in (
-        ExecutionCreated,
-        ExecutionStarted,
-        ExecutionPaused,
-        ExecutionResumed,
-        ExecutionSucceeded,
-        ExecutionFailed,
-        ExecutionCanceled,
-        ExecutionTimedOut,
-        ExecutionDeclaredLost,
-        ExecutionMetadataSet,
-        NodeScheduled,
-        NodeStarted,
-        NodeAttemptFailed,
-        NodeWaiting,
-        NodeContinued,
-        NodeSucceeded,
-        NodeFailed,
-        NodeSkipped,
-        NodeCanceled,
-        PauseOpened,
-        PauseResumed,
-        PauseTimedOut,
-        PauseCanceled,
-        LogAppended,
-        InteractionRequested,
-        InteractionNotified,
-        InteractionReminderSent,
-        InteractionResponded,
-        InteractionTimedOut,
-        InteractionFailed,
-        InteractionReopened,
-        InteractionCanceled,
-        ResponseReceived,
-        ResponseMatched,
-        ResponseFilteredOut,
-        ResponseErrored,
-        ResponseReopened,
-        DeploymentStarted,
-        DeploymentLogAppended,
-        DeploymentCompleted,
-        DeploymentFailed,
-        TriggerRegistered,
-        TriggerActivated,
-        TriggerDeactivated,
-        TriggerFailed,
-        TriggerRemoved,
-        WorkflowDeleted,
-    )
-}
-"""Every event type by its name."""
-
-CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
-"""The closed categories: those of our own streams."""
-
-__all__ = [
-    "CATEGORIES",
-    "VOCABULARY",
-    "DeploymentCompleted",
-    "DeploymentFailed",
-    "DeploymentLogAppended",
-    "DeploymentStarted",
-    "Event",
-    "ExecutionCanceled",
-    "ExecutionCreated",
-    "ExecutionDeclaredLost",
-    "ExecutionFailed",
-    "ExecutionMetadataSet",
-    "ExecutionPaused",
-    "ExecutionResumed",
-    "ExecutionStarted",
-    "ExecutionSucceeded",
-    "ExecutionTimedOut",
-    "InteractionCanceled",
-    "InteractionFailed",
-    "InteractionNotified",
-    "InteractionReminderSent",
-    "InteractionReopened",
-    "InteractionRequested",
-    "InteractionResponded",
-    "InteractionTimedOut",
-    "LogAppended",
-    "NodeAttemptFailed",
-    "NodeCanceled",
-    "NodeContinued",
-    "NodeFailed",
-    "NodeScheduled",
-    "NodeSkipped",
-    "NodeStarted",
-    "NodeSucceeded",
-    "NodeWaiting",
-    "PauseCanceled",
-    "PauseOpened",
-    "PauseResumed",
-    "PauseTimedOut",
-    "ResponseErrored",
-    "ResponseFilteredOut",
-    "ResponseMatched",
-    "ResponseReceived",
-    "ResponseReopened",
-    "TriggerActivated",
-    "TriggerDeactivated",
-    "TriggerFailed",
-    "TriggerRegistered",
-    "TriggerRemoved",
-    "WorkflowDeleted",
-]
+CATEGORIES = tuple(dict.fromkeys(event.category() for event in VOCABULARY.values()))
+"""The closed categories: those of runfold's streams."""

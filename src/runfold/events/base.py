@@ -1,7 +1,12 @@
-"""What every event of the vocabulary is: an immutable pydantic model that can only be made from storable values."""
+"""The base class of events, and the vocabulary that their classes make up.
+
+An event is an immutable pydantic model that can only be made from storable values. Its class says what it does; a
+subclass below `runfold.events` joins VOCABULARY when it is defined, unless it is `abstract`.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
@@ -12,11 +17,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runfold.errors import InvalidInput
 from runfold.events.faults import fault
+from runfold.events.machines import Machine, Move
 from runfold.events.rules import FieldRule, Rule, fault_of, format_timestamp
+
+VOCABULARY: dict[str, type[Event]] = {}
+"""Every event type by its name."""
 
 
 class Event(BaseModel):
     """One event of the vocabulary.
+
+    A class says what its events do: `class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED"))`. Without `moves` they move
+    no machine. An `abstract` class is a base of others and no type of its own.
 
     Raises `InvalidInput` when it is made from anything that a read table's column could not take, with the code,
     the JSON pointer below the event's data, the limit and what was found. Fields that are None are not given.
@@ -25,6 +37,17 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     stream_category: ClassVar[str]
+    moves: ClassVar[Move | None] = None
+    """The machine that the event moves, and where to."""
+
+    def __init_subclass__(cls, *, moves: Move | None = None, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        cls.moves = moves
+        if cls.__module__.startswith(f"{__package__}."):
+            # What `from <module> import *` takes: the classes, and none of the types that their fields have.
+            vars(sys.modules[cls.__module__]).setdefault("__all__", []).append(cls.__name__)
+            if not abstract:
+                VOCABULARY[cls.event_type()] = cls
 
     def __init__(self, **data: Any) -> None:
         try:
@@ -66,6 +89,20 @@ class Event(BaseModel):
             if value is not None:
                 data[field] = value if convert is None else convert(value)
         return data
+
+
+def types_that_move(machine: Machine) -> tuple[str, ...]:
+    """Return the types of the events that move a machine, in the vocabulary's order."""
+    return tuple(name for name, move in _moves() if move.machine is machine)
+
+
+def types_that_end(machine: Machine) -> tuple[str, ...]:
+    """Return the types of the events after which nothing moves a machine any more, in the vocabulary's order."""
+    return tuple(name for name, move in _moves() if move.machine is machine and move.ends)
+
+
+def _moves() -> list[tuple[str, Move]]:
+    return [(name, event.moves) for name, event in VOCABULARY.items() if event.moves is not None]
 
 
 def _unforeseen(error: Exception) -> InvalidInput:

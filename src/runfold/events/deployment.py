@@ -18,15 +18,16 @@ from runfold.events.fields import (
     TriggerSubtype,
     Uuid,
 )
+from runfold.events.machines import DEPLOYMENT, TRIGGER
 
 
-class DeploymentEvent(Event):
+class DeploymentEvent(Event, abstract=True):
     """An event of a workflow's deployment stream."""
 
     stream_category: ClassVar[str] = "deployment"
 
 
-class DeploymentStarted(DeploymentEvent):
+class DeploymentStarted(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_status")):
     """A deployment began."""
 
     deployment_id: Uuid
@@ -49,7 +50,7 @@ class DeploymentLogAppended(DeploymentEvent):
     at: Timestamp
 
 
-class DeploymentCompleted(DeploymentEvent):
+class DeploymentCompleted(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_status")):
     """The deployment ended well."""
 
     deployment_id: Uuid
@@ -61,7 +62,7 @@ class DeploymentCompleted(DeploymentEvent):
     completed_at: Timestamp
 
 
-class DeploymentFailed(DeploymentEvent):
+class DeploymentFailed(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_status")):
     """The deployment ended with an error."""
 
     deployment_id: Uuid
@@ -74,8 +75,8 @@ class DeploymentFailed(DeploymentEvent):
     error_message: Text
 
 
-class TriggerRegistered(DeploymentEvent):
-    """The workflow has a trigger."""
+class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending")):
+    """The workflow got a trigger; it does not fire before it is activated."""
 
     trigger: Name
     node_id: Name | None = None
@@ -84,30 +85,30 @@ class TriggerRegistered(DeploymentEvent):
     index_key: Text255
 
 
-class TriggerEvent(DeploymentEvent):
+class TriggerEvent(DeploymentEvent, abstract=True):
     """Something happened to one trigger."""
 
     trigger: Name
 
 
-class TriggerActivated(TriggerEvent):
-    """The trigger fires."""
+class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active")):
+    """The trigger was activated: it fires."""
 
 
-class TriggerDeactivated(TriggerEvent):
-    """The trigger does not fire."""
+class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive")):
+    """The trigger was deactivated: it does not fire."""
 
 
-class TriggerFailed(TriggerEvent):
+class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed")):
     """The trigger could not be set up."""
 
 
 class TriggerRemoved(TriggerEvent):
-    """The workflow has the trigger no more."""
+    """The trigger was removed from the workflow."""
 
 
 class WorkflowDeleted(DeploymentEvent):
-    """The workflow is gone: its read rows go, its deployment history stays."""
+    """The workflow was deleted: its read rows go, its deployment history stays."""
 
     at: Timestamp
     by: Text | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Required, TypedDict
+from uuid import UUID
 
 from runfold.events.base import Event
 from runfold.events.fields import (
@@ -23,16 +24,17 @@ from runfold.events.fields import (
     Timestamp,
     Uuid,
 )
+from runfold.events.machines import EXECUTION, NODE, PAUSE
 
 
-class ExecutionEvent(Event):
+class ExecutionEvent(Event, abstract=True):
     """An event of an execution's stream."""
 
     stream_category: ClassVar[str] = "execution"
 
 
-class ExecutionCreated(ExecutionEvent):
-    """An execution exists. Its stream is named after it."""
+class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
+    """An execution was created. Its stream is named after it."""
 
     execution_id: Name
     workflow_id: Uuid
@@ -47,34 +49,59 @@ class ExecutionCreated(ExecutionEvent):
     metadata: Object | None = None
 
 
-class ExecutionStarted(ExecutionEvent):
-    """The execution runs; the first start_time stays."""
+class NewExecution(TypedDict, total=False):
+    """What an execution is created with: the fields of ExecutionCreated, but for the id."""
+
+    workflow_id: Required[UUID]
+    """The workflow that it runs."""
+    mode: Required[Mode]
+    """What began it: MANUAL, TRIGGER, WEBHOOK or RETRY."""
+    workflow_version: str | None
+    """The version of the workflow's definition."""
+    deployment_version: int | None
+    """The deployment that put the workflow into service."""
+    trigger_subtype: str | None
+    """The kind of trigger, CRON for instance."""
+    trigger_data: dict[str, Any] | None
+    """What the trigger passed on: the body of a webhook's call, the time of a cron."""
+    triggered_by: str | None
+    """The person or system that began it."""
+    parent_execution_id: str | None
+    """The execution that this one is a part of."""
+    retry_of: str | None
+    """The execution that this one does again."""
+    metadata: dict[str, Any] | None
+    """The first metadata; `set_metadata` sets more."""
+
+
+class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
+    """The execution began to run; the first start_time stays."""
 
     start_time: EpochMs
 
 
-class ExecutionPaused(ExecutionEvent):
-    """Somebody paused the execution."""
+class ExecutionPaused(ExecutionEvent, moves=EXECUTION.to("PAUSED")):
+    """A person or system paused the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionResumed(ExecutionEvent):
-    """Somebody resumed the execution."""
+class ExecutionResumed(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
+    """A person or system resumed the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionSucceeded(ExecutionEvent):
+class ExecutionSucceeded(ExecutionEvent, moves=EXECUTION.to("SUCCESS")):
     """The execution ended well."""
 
     end_time: EpochMs
     run_data: Json | None = None
 
 
-class ExecutionFailed(ExecutionEvent):
+class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR")):
     """The execution ended with an error."""
 
     end_time: EpochMs
@@ -83,22 +110,22 @@ class ExecutionFailed(ExecutionEvent):
     node_id: Name | None = None
 
 
-class ExecutionCanceled(ExecutionEvent):
-    """Somebody ended the execution."""
+class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED")):
+    """A person or system ended the execution."""
 
     end_time: EpochMs
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionTimedOut(ExecutionEvent):
+class ExecutionTimedOut(ExecutionEvent, moves=EXECUTION.to("TIMEOUT")):
     """The execution ran out of time."""
 
     end_time: EpochMs
 
 
-class ExecutionDeclaredLost(ExecutionEvent):
-    """A detector gave the execution up: its engine was last seen at last_seen."""
+class ExecutionDeclaredLost(ExecutionEvent, moves=EXECUTION.to("ERROR")):
+    """A detector declared the execution lost: its engine was last seen at last_seen."""
 
     end_time: EpochMs
     detector: Text
@@ -111,15 +138,15 @@ class ExecutionMetadataSet(ExecutionEvent):
     metadata: Object
 
 
-class NodeEvent(ExecutionEvent):
+class NodeEvent(ExecutionEvent, abstract=True):
     """Something happened to one activation of a node."""
 
     activation: Name
     node_id: Name
 
 
-class NodeScheduled(NodeEvent):
-    """An activation waits for its turn."""
+class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
+    """An activation of a node was planned; it has not begun."""
 
     node_type: Text100
     node_name: Text255 | None = None
@@ -129,15 +156,28 @@ class NodeScheduled(NodeEvent):
     parent_activation: Name | None = None
 
 
-class NodeStarted(NodeScheduled):
-    """An attempt of an activation runs."""
+class NodeDetails(TypedDict, total=False):
+    """What describes an activation of a node beside its type: fields of NodeScheduled and NodeStarted."""
+
+    node_name: str | None
+    """The name that people read."""
+    node_subtype: str | None
+    """What the node does more exactly than its type says."""
+    max_retries: int | None
+    """How many attempts may follow the first."""
+    iteration: int | None
+    """Which round of a loop it is, from 0."""
+
+
+class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):
+    """An attempt of an activation began."""
 
     attempt: Attempt
     start_time: EpochMs
     input_data: Json | None = None
 
 
-class NodeAttemptFailed(NodeEvent):
+class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING")):
     """An attempt failed; the activation has not ended."""
 
     attempt: Attempt
@@ -146,19 +186,19 @@ class NodeAttemptFailed(NodeEvent):
     next_retry_at: Timestamp | None = None
 
 
-class NodeWaiting(NodeEvent):
-    """The activation waits for input."""
+class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT")):
+    """The activation began to wait for input."""
 
     pause: Name | None = None
 
 
-class NodeContinued(NodeEvent):
-    """The activation goes on after waiting."""
+class NodeContinued(NodeEvent, moves=NODE.to("RUNNING")):
+    """The activation continued after waiting."""
 
     pause: Name | None = None
 
 
-class NodeSucceeded(NodeEvent):
+class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS")):
     """The activation ended well."""
 
     node_type: Text100 | None = None
@@ -166,22 +206,22 @@ class NodeSucceeded(NodeEvent):
     output_data: Json | None = None
 
 
-class NodeFailed(NodeEvent):
+class NodeFailed(NodeEvent, moves=NODE.to("ERROR")):
     """The activation ended with an error."""
 
     end_time: EpochMs
     error_data: GivenJson
 
 
-class NodeSkipped(NodeEvent):
-    """The activation did not run."""
+class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED")):
+    """The activation was skipped: it did not run."""
 
     node_type: Text100 | None = None
     end_time: EpochMs
     reason: Text | None = None
 
 
-class NodeCanceled(NodeEvent):
+class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED")):
     """The activation was ended from outside."""
 
     node_type: Text100 | None = None
@@ -189,8 +229,8 @@ class NodeCanceled(NodeEvent):
     reason: Text | None = None
 
 
-class PauseOpened(ExecutionEvent):
-    """The execution waits at a node."""
+class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
+    """The execution began to wait at a node."""
 
     pause: Name
     paused_node_id: Name
@@ -201,8 +241,8 @@ class PauseOpened(ExecutionEvent):
     timeout_at: Timestamp | None = None
 
 
-class PauseResumed(ExecutionEvent):
-    """What the pause waited for came."""
+class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
+    """The pause ended because what it waited for came."""
 
     pause: Name
     resumed_at: Timestamp
@@ -210,16 +250,16 @@ class PauseResumed(ExecutionEvent):
     data: Json | None = None
 
 
-class PauseTimedOut(ExecutionEvent):
-    """What the pause waited for did not come in time."""
+class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
+    """The pause ended because its time ran out."""
 
     pause: Name
     at: Timestamp
     action: Text
 
 
-class PauseCanceled(ExecutionEvent):
-    """The pause is not waited for any more."""
+class PauseCanceled(ExecutionEvent, moves=PAUSE.to("cancelled")):
+    """The pause was canceled."""
 
     pause: Name
     at: Timestamp

@@ -22,7 +22,7 @@ class Fault(NamedTuple):
 FAULTS: dict[str, Fault] = {
     # JSON itself
     "invalid_json": Fault("{at} is not valid JSON: {found}", "Send one JSON array of appends."),
-    "nul_character": Fault("{at} contains the character U+0000", "PostgreSQL can not store it: remove or encode it."),
+    "nul_character": Fault("{at} contains the character U+0000", "PostgreSQL cannot store it: remove or encode it."),
     "lone_surrogate": Fault("{at} contains half of a surrogate pair", "Send whole characters only."),
     "not_finite": Fault("{at} is {found}, which JSON has no number for", "Send null or a string instead."),
     "integer_too_large": Fault("{at} is an integer beyond 64 bits", "Send it as a string."),

@@ -45,7 +45,7 @@ def _given(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    # The event's data is the first of the levels that are counted, and this value stands in it.
+    # The event's data is the first of the levels that are counted, and this value is inside it.
     if not is_plain(value, MAX_DEPTH - 1):
         raise ValueError("not plain JSON")
     try:

@@ -1,8 +1,9 @@
-"""The interaction stream `interaction-<id>`: what people are asked, and what they answer."""
+"""The interaction stream `interaction-<id>`: a question to a person, and its answer."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Required, TypedDict
 
 from runfold.events.base import Event
 from runfold.events.fields import (
@@ -18,16 +19,17 @@ from runfold.events.fields import (
     Timestamp,
     Uuid,
 )
+from runfold.events.machines import INTERACTION
 
 
-class InteractionEvent(Event):
+class InteractionEvent(Event, abstract=True):
     """An event of an interaction's stream."""
 
     stream_category: ClassVar[str] = "interaction"
 
 
-class InteractionRequested(InteractionEvent):
-    """Somebody is asked for something."""
+class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
+    """A person was asked."""
 
     workflow_id: Uuid
     execution_id: Name
@@ -42,8 +44,27 @@ class InteractionRequested(InteractionEvent):
     pause: Name | None = None
 
 
+class InteractionRequest(TypedDict, total=False):
+    """What a person is asked, and how: fields of InteractionRequested."""
+
+    interaction_type: Required[InteractionType]
+    """approval, input, selection or review."""
+    channel_type: Required[Channel]
+    """slack, email, webhook or in_app."""
+    request_data: Required[dict[str, Any]]
+    """The question as the channel shows it. `timeout_action` in it is recorded when time runs out."""
+    priority: InteractionPriority
+    """low, normal, high or critical; normal if it is not given."""
+    timeout_at: datetime | None
+    """When the question times out; never if it is not given."""
+    correlation_id: str | None
+    """A text that the channel sends back with the answer."""
+    tags: list[str] | None
+    """Words to find the question by."""
+
+
 class InteractionNotified(InteractionEvent):
-    """The request was sent through its channel."""
+    """The question was sent through its channel."""
 
     at: Timestamp
 
@@ -54,8 +75,8 @@ class InteractionReminderSent(InteractionEvent):
     at: Timestamp
 
 
-class InteractionResponded(InteractionEvent):
-    """The answer came."""
+class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
+    """The person answered."""
 
     response_id: Uuid | None = None
     response_data: GivenJson
@@ -63,29 +84,29 @@ class InteractionResponded(InteractionEvent):
     responder: Text | None = None
 
 
-class InteractionTimedOut(InteractionEvent):
-    """No answer came in time."""
+class InteractionTimedOut(InteractionEvent, moves=INTERACTION.to("timeout")):
+    """No answer came in time: the question ended."""
 
     at: Timestamp
     action: Text
 
 
-class InteractionFailed(InteractionEvent):
-    """The request could not be made."""
+class InteractionFailed(InteractionEvent, moves=INTERACTION.to("error")):
+    """The question could not be sent."""
 
     at: Timestamp
     error: Text
 
 
-class InteractionReopened(InteractionEvent):
-    """A failed request is open again."""
+class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending")):
+    """A question that could not be sent was opened again."""
 
     at: Timestamp
     by: Text
 
 
-class InteractionCanceled(InteractionEvent):
-    """The answer is not needed any more."""
+class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled")):
+    """The question was withdrawn: its answer is not needed any more."""
 
     at: Timestamp
     by: Text | None = None

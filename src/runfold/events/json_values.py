@@ -95,7 +95,7 @@ def check_text(value: str, pointer: str) -> None:
 
 
 def check(value: Any, pointer: str = "", room: int = MAX_DEPTH) -> None:
-    """Raise the first thing in a value, in document order, that can not be stored as it is."""
+    """Raise the first thing in a value, in document order, that cannot be stored as it is."""
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from pydantic import Field
 
@@ -47,3 +47,42 @@ class LogAppended(Event):
     technical_details: Object | None = None
     stack_trace: Text | None = None
     performance_metrics: Object | None = None
+
+
+class LogLine(TypedDict, total=False):
+    """What a line of an execution's log says beside its message: fields of LogAppended."""
+
+    level: LogLevel
+    """DEBUG, INFO, WARNING or ERROR; INFO if it is not given."""
+    event_type: LogEventType
+    """What the line reports; workflow_progress if it is not given."""
+    log_category: LogCategory | None
+    """TECHNICAL or BUSINESS."""
+    data: dict[str, Any] | None
+    """Anything that belongs to the message."""
+    node_id: str | None
+    """The node that writes."""
+    node_name: str | None
+    """Its name that people read."""
+    node_type: str | None
+    """Its type."""
+    step_number: int | None
+    """Which step of the workflow this is, from 1."""
+    total_steps: int | None
+    """How many steps there are."""
+    progress_percentage: float | None
+    """How much is done, 0 to 100."""
+    duration_seconds: int | None
+    """How long it took."""
+    user_friendly_message: str | None
+    """The message for people who do not know the workflow."""
+    display_priority: int | None
+    """How much the line matters, 1 to 10."""
+    is_milestone: bool | None
+    """Whether a short view shows the line."""
+    technical_details: dict[str, Any] | None
+    """What helps to find an error."""
+    stack_trace: str | None
+    """Where an error came from."""
+    performance_metrics: dict[str, Any] | None
+    """What was measured."""

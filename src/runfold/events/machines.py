@@ -1,7 +1,8 @@
-"""The legal moves of the vocabulary: the one place in Python that has them.
+"""The machines of the vocabulary: their statuses, the legal moves between them, and the commands that move them.
 
 A machine is one thing with a status: an execution, a node's activation, a pause. `None` is the status of what does not
-exist yet. PostgreSQL has the same table for its folds (`runfold.*_move_is_legal`); a test compares them, pair by pair.
+exist yet; a status that nothing leaves is an end. An event's class names its machine and the status that it moves it to
+(`moves=NODE.to("SKIPPED")`). The aggregates' folds and PostgreSQL's functions (`runfold.events.sql`) follow from both.
 """
 
 from __future__ import annotations
@@ -13,11 +14,26 @@ Status = str | None
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A machine: the moves that are legal, and the status that each command moves it to.
+class Move:
+    """What an event does to its machine: it moves it to `target`, or to the status that its field `given_in` holds."""
 
-    `makes` names the commands that make the machine where it does not exist; if it is made `once`, they are for nothing
-    else. `stays` names the commands that move nothing and are legal until the machine has ended.
+    machine: Machine
+    target: Status
+    given_in: str | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing moves the machine any more after this move."""
+        return self.target is not None and self.machine.has_ended(self.target)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One kind of thing with a status: the moves that are legal, and the statuses that each command moves it to.
+
+    A command is named as the handle's method that gives it, and so is printed by IllegalTransition. `makes` names the
+    commands that make the thing where it does not exist; if it is made `once`, they do nothing else. `stays` names the
+    commands that move nothing and are legal until the thing has ended.
     """
 
     name: str
@@ -27,16 +43,36 @@ class Machine:
     once: bool = True
     stays: frozenset[str] = frozenset()
 
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """Every status, in the order of the table."""
+        return tuple(status for status in self.moves if status is not None)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The statuses that nothing leaves."""
+        return tuple(status for status in self.statuses if self.has_ended(status))
+
+    def to(self, status: str) -> Move:
+        """Return the move to a status, for the class of an event; raises ValueError for a status that it has not."""
+        if status not in self.statuses:
+            raise ValueError(f"{self.name} has no status {status!r}: it has {', '.join(self.statuses)}")
+        return Move(self, status)
+
+    def to_the_status_in(self, field: str) -> Move:
+        """Return the move to the status that a field of the event holds."""
+        return Move(self, None, field)
+
     def is_legal(self, status: Status, target: str) -> bool:
-        """Say whether the vocabulary lets the machine move so."""
+        """Return whether the vocabulary lets the machine move so."""
         return target in self.moves.get(status, frozenset())
 
     def has_ended(self, status: Status) -> bool:
-        """Say whether nothing moves the machine any more."""
+        """Return whether nothing moves the machine any more."""
         return not self.moves.get(status)
 
     def may(self, command: str, status: Status) -> bool:
-        """Say whether a command is legal in a status."""
+        """Return whether a command is legal in a status."""
         if command in self.stays:
             return status is not None and not self.has_ended(status)
         if (status is None) != (command in self.makes) and (status is None or self.once):
@@ -44,7 +80,7 @@ class Machine:
         return not self.commands[command].isdisjoint(self.moves.get(status, ()))
 
     def allowed(self, status: Status) -> tuple[str, ...]:
-        """Name the commands that are legal in a status."""
+        """Return the commands that are legal in a status."""
         return tuple(command for command in (*self.commands, *sorted(self.stays)) if self.may(command, status))
 
 
@@ -111,9 +147,9 @@ NODE = _machine(
     {
         "schedule": "PENDING",
         "start": "RUNNING",
-        "attempt_failed": "RETRYING",
+        "fail_attempt": "RETRYING",
         "wait": "WAITING_INPUT",
-        "go_on": "RUNNING",
+        "continue_": "RUNNING",
         "succeed": "SUCCESS",
         "fail": "ERROR",
         "skip": "SKIPPED",

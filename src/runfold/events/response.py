@@ -1,4 +1,4 @@
-"""The response stream `response-<id>`: what came in through a channel, and what it was found to answer."""
+"""The response stream `response-<id>`: a message that came in, and the question that it was found to answer."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import ClassVar
 
 from runfold.events.base import Event
 from runfold.events.fields import Channel, GivenJson, Object, Score, Text, Timestamp, Uuid
+from runfold.events.machines import RESPONSE
 
 
-class ResponseEvent(Event):
+class ResponseEvent(Event, abstract=True):
     """An event of a response's stream."""
 
     stream_category: ClassVar[str] = "response"
 
 
-class ResponseReceived(ResponseEvent):
-    """Something came in."""
+class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed")):
+    """A message came in through a channel."""
 
     workflow_id: Uuid
     source_channel: Channel
@@ -24,8 +25,8 @@ class ResponseReceived(ResponseEvent):
     received_at: Timestamp
 
 
-class ResponseMatched(ResponseEvent):
-    """It answers an interaction."""
+class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched")):
+    """The response was found to answer an interaction."""
 
     interaction_id: Uuid
     ai_relevance_score: Score
@@ -34,23 +35,23 @@ class ResponseMatched(ResponseEvent):
     classifier: Text | None = None
 
 
-class ResponseFilteredOut(ResponseEvent):
-    """It answers nothing that was asked."""
+class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out")):
+    """The response was found to answer no question."""
 
     ai_relevance_score: Score
     ai_reasoning: Text
     processed_at: Timestamp
 
 
-class ResponseErrored(ResponseEvent):
-    """It could not be processed."""
+class ResponseErrored(ResponseEvent, moves=RESPONSE.to("error")):
+    """The response could not be processed."""
 
     error: Text
     processed_at: Timestamp
 
 
-class ResponseReopened(ResponseEvent):
-    """It will be processed again."""
+class ResponseReopened(ResponseEvent, moves=RESPONSE.to("unprocessed")):
+    """The response was opened again, to be processed once more."""
 
     by: Text
     at: Timestamp

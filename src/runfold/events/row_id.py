@@ -9,7 +9,7 @@ _UNIT_SEPARATOR = "\x1f"
 
 
 def row_id(stream_id: str, kind: str, name: str) -> UUID:
-    """Name the row that stands for `name` in `stream_id`: always the same id for the same three texts.
+    """Return the id of the row of `name` in `stream_id`: always the same id for the same three texts.
 
     `kind` says what is named ('execution', 'node', 'pause', 'log'), `name` is unique among its kind in the stream. The
     id is the first 16 bytes of sha256 over the UTF-8 of the three, joined by U+001F, as a UUID of version 8 (RFC 9562,

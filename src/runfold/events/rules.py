@@ -2,7 +2,7 @@
 
 A rule is data, so that one source serves three readers: pydantic (the annotated types in `fields.py`), the exact
 check that names the first fault (`fault_of`), and the SQL that PostgreSQL checks appends with (`sql.py`). Whatever
-the columns of the read tables require stands here: what is accepted can be folded.
+the columns of the read tables require is said here: what is accepted can be folded.
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from runfold.errors import REFUSALS
 from runfold.events import CATEGORIES, VOCABULARY, Event
+from runfold.events.checks_sql import table_files
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
+from runfold.events.machines_sql import machine_functions
 from runfold.events.rules import SPACES, FieldRule
 
 
@@ -212,6 +214,7 @@ def generated() -> dict[str, str]:
         "rows/event_types.sql": types,
         "rows/event_fields.sql": fields,
         "functions/event_is_valid.sql": _validity_function(),
+        **machine_functions(),
     }
 
 
@@ -223,6 +226,8 @@ def main() -> None:
     for name, text in generated().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+    for path, text in table_files(folder.parent / "tables").items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

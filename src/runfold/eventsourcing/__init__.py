@@ -1,11 +1,11 @@
-"""Persistence for applications of the `eventsourcing` library, on runfold's log.
+"""Persistence for applications of the `eventsourcing` library in runfold's log.
 
     PERSISTENCE_MODULE=runfold.eventsourcing
-    RUNFOLD_DATABASE_URL=postgresql://…        (without it, the embedded PostgreSQL)
+    RUNFOLD_DATABASE_URL=postgresql://…        (by default the embedded PostgreSQL)
 
-Any application of the library runs on it: aggregates, snapshots, notification logs, subscriptions, projections, process
-applications and systems. What transcoder, compressor and cipher make of an event is stored and returned byte for byte.
-Each application has a category of its own, `<category>-<aggregate id>`, and reads nothing else.
+Any application of the library runs on it, with aggregates, snapshots, notification logs, subscriptions, projections,
+process applications and systems. The bytes that transcoder, compressor and cipher make of an event are stored and
+returned unchanged. Each application has its own category of streams, `<category>-<aggregate id>`, and reads only that.
 """
 
 from runfold.eventsourcing.datastore import Datastore

@@ -1,4 +1,4 @@
-"""Connections of the recorders: the store's pool and retries, with the library's errors in place of runfold's."""
+"""Connections for the recorders, with the store's pool and retries, and with the library's errors."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 
 class _RecordersStore(Log):
-    """The store, run with statements of the recorders' own."""
+    """The store, which runs the recorders' statements."""
 
     def once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """One statement in a transaction of its own; results travel in binary, as most of them are bytes."""
+        """Run one statement in its own transaction; results come in binary format, because most are bytes."""
         with self._connection() as connection:
             return connection.execute(query, parameters, binary=True).fetchall()
 
     def until_it_helps_no_more(self, attempt: Callable[[], T]) -> T:
-        """Repeat an attempt as the store repeats its own."""
+        """Repeat an attempt as long and as often as the store repeats its attempts."""
         retrying = Retrying(
             retry=retry_if_exception(is_worth_another_try),
             stop=stop_after_delay(self._settings.retry_seconds),
@@ -51,15 +51,15 @@ class _RecordersStore(Log):
 
 
 class Datastore:
-    """A pool of connections for the recorders of one application; safe to share between threads.
+    """A pool of connections for the recorders of one application; threads may share it.
 
-    Raises SchemaOutdated where the database was not migrated (`runfold migrate`), DatabaseUnavailable where it can not
-    be reached. What its methods raise later are the library's errors (IntegrityError, OperationalError, …), with
-    runfold's as their cause.
+    Raises SchemaOutdated if the database is not migrated (`runfold migrate`), and DatabaseUnavailable if it cannot be
+    reached. Its methods raise the library's errors (IntegrityError, OperationalError, …), with runfold's error as
+    their cause.
     """
 
     schema = "public"
-    """Where tables of one's own recorders go, unless they say otherwise."""
+    """The schema for the tables of an application's own recorders."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -67,11 +67,11 @@ class Datastore:
         self.store.open()
 
     def run(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """One statement in a transaction of its own, tried again while that can help: it has to be safe to repeat."""
+        """Run one statement in its own transaction, and retry it while that can help; it must be safe to repeat."""
         return self.attempt(lambda _: self.store.once(query, parameters))
 
     def attempt(self, work: Callable[[bool], T]) -> T:
-        """Do work that is safe to repeat, again while that can help; it is told whether this is a repetition."""
+        """Do work that is safe to repeat, and retry it while that can help; its argument is true for a retry."""
         with translated_errors():
             try:
                 return work(False)
@@ -82,7 +82,7 @@ class Datastore:
 
     @contextmanager
     def get_connection(self) -> Iterator[psycopg.Connection[DictRow]]:
-        """A connection of the pool, in autocommit, whose rows are dicts."""
+        """Yield a connection of the pool, in autocommit, whose rows are dicts."""
         with translated_errors(), self.store.pooled() as connection:
             before = connection.row_factory
             connection.row_factory = dict_row
@@ -93,13 +93,13 @@ class Datastore:
 
     @contextmanager
     def cursor(self) -> Iterator[psycopg.Cursor[DictRow]]:
-        """A cursor whose statements commit by themselves."""
+        """Yield a cursor in autocommit."""
         with self.get_connection() as connection, connection.cursor() as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self, *, commit: bool = False) -> Iterator[psycopg.Cursor[DictRow]]:
-        """A cursor in a transaction, which is rolled back unless it is to be committed."""
+        """Yield a cursor in a transaction, which is rolled back unless `commit` is true."""
         with (
             self.get_connection() as connection,
             connection.transaction(force_rollback=not commit),
@@ -108,7 +108,7 @@ class Datastore:
             yield cursor
 
     def new_connection(self) -> psycopg.Connection[Any]:
-        """A connection of one's own, to listen on."""
+        """Return a new connection outside the pool, to listen on."""
         with translated_errors():
             return self.store.beside_the_pool()
 
@@ -122,7 +122,7 @@ class Datastore:
 
 
 def is_worth_another_try(exc: BaseException) -> bool:
-    """Whether the same call can succeed soon."""
+    """Return whether the same call can succeed soon."""
     reason = exc.__cause__ if isinstance(exc, persistence.PersistenceError) else exc
     return isinstance(reason, errors.RunfoldError) and reason.retryable and reason.code != "pool_exhausted"
 
@@ -136,7 +136,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[persistence.Persist
     ),
     ((errors.UnsupportedIsolation,), persistence.NotSupportedError),
     ((errors.RunfoldError,), persistence.OperationalError),
-    ((UnicodeEncodeError,), persistence.DataError),  # half a surrogate pair
+    ((UnicodeEncodeError,), persistence.DataError),  # a lone surrogate
     ((psycopg.InterfaceError,), persistence.InterfaceError),
     ((psycopg.OperationalError,), persistence.OperationalError),
     ((psycopg.DataError,), persistence.DataError),
@@ -151,7 +151,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[persistence.Persist
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise the library's errors in place of runfold's and psycopg's."""
+    """Raise the library's errors instead of runfold's and psycopg's."""
     try:
         yield
     except (errors.RunfoldError, psycopg.Error, UnicodeEncodeError) as exc:

@@ -1,4 +1,4 @@
-"""What an application gets its recorders from: the module that PERSISTENCE_MODULE names."""
+"""Make the recorders of an application; PERSISTENCE_MODULE names this package."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ TTracking = TypeVar("TTracking", bound=RunfoldTrackingRecorder)
 
 
 class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
-    """Recorders on runfold's log, configured by RUNFOLD_DATABASE_URL and the like in the application's environment.
+    """Makes recorders on runfold's log, configured by the application's environment (RUNFOLD_DATABASE_URL, …).
 
-    Raises SchemaOutdated where the database was not migrated, DatabaseUnavailable where it can not be reached.
+    Raises SchemaOutdated if the database is not migrated, and DatabaseUnavailable if it cannot be reached.
     """
 
     ORIGINATOR_ID_TYPE = "ORIGINATOR_ID_TYPE"
@@ -54,18 +54,18 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         super().__init__(env)
         id_type = self.env.get(self.ORIGINATOR_ID_TYPE, "uuid").lower()
         if id_type not in ("uuid", "text"):
-            raise OSError(f"{self.ORIGINATOR_ID_TYPE} is {id_type!r}: must be 'uuid' or 'text'")
+            raise OSError(f"{self.ORIGINATOR_ID_TYPE} is {id_type!r}: set it to 'uuid' or 'text'")
         self.originator_ids = OriginatorIds(are_text=id_type == "text")
         self.datastore = Datastore(_settings(self.env))
 
     def aggregate_recorder(self, purpose: str = "events") -> AggregateRecorder:
-        """A recorder of events, or of snapshots, for the two purposes the library has."""
+        """Return a recorder of events or of snapshots, the two purposes of the library."""
         if purpose == "snapshots":
             return self.snapshot_recorder_class(
                 self.datastore, category=self._category(), originator_ids=self.originator_ids
             )
         if purpose != "events":
-            raise ProgrammingError(f"there is no recorder for the purpose {purpose!r}: 'events' or 'snapshots'")
+            raise ProgrammingError(f"there is no recorder for the purpose {purpose!r}: use 'events' or 'snapshots'")
         return self._events(self.aggregate_recorder_class)
 
     def application_recorder(self) -> ApplicationRecorder:
@@ -78,12 +78,14 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
             type[TTracking], self._chosen(self.TRACKING_RECORDER_TOPIC, self.tracking_recorder_class)
         )
         if not issubclass(chosen, RunfoldTrackingRecorder):
-            raise ProgrammingError(f"{chosen.__name__} is not a subclass of RunfoldTrackingRecorder")
+            raise ProgrammingError(
+                f"{chosen.__name__} is not a subclass of RunfoldTrackingRecorder: derive it from that class"
+            )
         return self._made(chosen(self.datastore, tracker=self._tracker()))
 
     def process_recorder(self) -> ProcessRecorder:
         if self._is_of_the_vocabulary():
-            raise ProgrammingError("a process that tracks what it follows has events of its own, not of the vocabulary")
+            raise ProgrammingError("a process application cannot record events of the vocabulary: unset MAPPER_TOPIC")
         chosen = self._chosen(self.PROCESS_RECORDER_TOPIC, self.process_recorder_class)
         return self._events(chosen, tracker=self._tracker())
 
@@ -95,21 +97,21 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         return bool(mapper) and issubclass(resolve_topic(str(mapper)), VocabularyMapper)
 
     def _user_id(self) -> UUID | None:
-        """The tenant of new streams of the vocabulary, RUNFOLD_USER_ID."""
+        """Return RUNFOLD_USER_ID, the tenant of new streams of the vocabulary."""
         given = self.env.get("RUNFOLD_USER_ID")
         try:
             return UUID(given) if given else None
         except ValueError:
-            raise OSError(f"RUNFOLD_USER_ID is not a UUID: {given!r}") from None
+            raise OSError(f"RUNFOLD_USER_ID is {given!r}: set it to a UUID") from None
 
     def _chosen(self, variable: str, default: type[TRecorder]) -> type[TRecorder]:
-        """The recorder class that the environment names, or ours."""
+        """Return the recorder class that the environment names, or the default."""
         topic = self.env.get(variable)
         if not topic:
             return default
         chosen = resolve_topic(topic)
         if not (isinstance(chosen, type) and issubclass(chosen, default)):
-            raise ProgrammingError(f"{variable} names {topic}, which is not a subclass of {default.__name__}")
+            raise ProgrammingError(f"{variable} names {topic}, which is not a subclass of {default.__name__}: name one")
         return chosen
 
     def _events(self, recorder_class: type[TRecorder], **kwargs: Any) -> TRecorder:
@@ -125,7 +127,7 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
         return recorder
 
     def _category(self) -> str:
-        """The application's category, registered; raises ProgrammingError when it belongs to another one."""
+        """Register and return the application's category; raises ProgrammingError if another application has it."""
         name = self.env.name or "stored"
         category = category_of(name)
         self.datastore.run(statement("register_application"), {"category": category, "name": name})
@@ -136,5 +138,5 @@ class RunfoldFactory(InfrastructureFactory[RunfoldTrackingRecorder]):
 
 
 def _settings(env: Environment) -> Settings:
-    """runfold's settings: of the application's environment, else of the process's."""
+    """Return runfold's settings from the application's environment, else from the process's."""
     return load_settings(**{name: env.get(f"RUNFOLD_{name.upper()}") for name in Settings.model_fields})

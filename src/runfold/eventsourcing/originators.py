@@ -1,4 +1,4 @@
-"""How an application's aggregates are named in the log, and their ids in names."""
+"""Names of an application's category and aggregates in the log."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _NOT_OF_A_CATEGORY = re.compile(r"[^a-z0-9_]+")
 
 
 def category_of(application_name: str) -> str:
-    """The category of an application's streams: its name in lower case, with _ for what no category may hold.
+    """Return the application's name in lower case, with _ for characters that a category may not contain.
 
-    Raises DataError when nothing is left of it.
+    Raises DataError if that is no valid category.
     """
     category = _NOT_OF_A_CATEGORY.sub("_", application_name.lower()).strip("_")
     if not category or len(category) > 100:
-        raise DataError(f"no category can be made of the application name {application_name!r}: choose another")
+        raise DataError(f"the application name {application_name!r} gives no category name: choose another name")
     return category if category[0].isalpha() else f"app_{category}"
 
 
 @dataclass(frozen=True, slots=True)
 class OriginatorIds:
-    """Aggregate ids are UUIDs, or strings where `are_text` (ORIGINATOR_ID_TYPE=text)."""
+    """Converts aggregate ids to names: UUIDs, or strings if `are_text` (ORIGINATOR_ID_TYPE=text)."""
 
     are_text: bool = False
 
     def name_of(self, originator_id: UUID | str) -> str:
-        """The name in the stream id; raises DataError for an id that could not be read back as it was."""
+        """Return the id's name in the stream id; raises DataError for an id that could not be read back unchanged."""
         if isinstance(originator_id, UUID):
             return str(originator_id)
         if self.are_text:

@@ -1,7 +1,7 @@
--- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
 -- name: append_opaque_events
--- Appends events of an application to one or several streams, all or nothing, with a tracking or without.
+-- Appends events of an application to one or several streams, all or nothing, with or without a tracking.
 -- Parameters: category, names (text[]), first_versions (bigint[]), numbers (integer[]), types (text[]), type_numbers (integer[]),
 -- payloads (bytea[]), event_ids (uuid[]), occurred_at, tracker, application_name, notification_id, call_id.
 SELECT first_position, repeated
@@ -10,19 +10,19 @@ SELECT first_position, repeated
                                     %(occurred_at)s, %(tracker)s, %(application_name)s, %(notification_id)s, %(call_id)s)
 
 -- name: arm
--- Holds the lock that makes appends of an application notify; false when an appender has it for the moment. Parameters: category.
+-- Takes the lock that makes appends of an application notify; false while an append holds it. Parameters: category.
 SELECT pg_try_advisory_lock_shared('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(%(category)s))
 
 -- name: disarm
--- Lets that lock go. Parameters: category.
+-- Releases that lock. Parameters: category.
 SELECT pg_advisory_unlock_shared('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(%(category)s))
 
 -- name: is_quiet
--- Whether no append is open that had its positions before this statement. No parameters.
+-- Whether every append that got its positions before this statement has ended. No parameters.
 SELECT runfold.safe_head() >= q.last_value - (NOT q.is_called)::integer FROM runfold.events_position q
 
 -- name: last_opaque_position
--- The position of an application's last event up to the safe head, null without one. Parameters: category.
+-- The position of an application's last event up to the safe head, or null. Parameters: category.
 SELECT runfold.last_opaque_position(%(category)s)
 
 -- name: last_vocabulary_position
@@ -33,7 +33,7 @@ SELECT e.position FROM runfold.events e
  LIMIT 1
 
 -- name: max_tracking_id
--- How far a tracker has followed an application. Parameters: tracker, application_name.
+-- The notification up to which a tracker has followed an application. Parameters: tracker, application_name.
 SELECT t.notification_id FROM runfold.tracking t WHERE t.tracker = %(tracker)s AND t.application_name = %(application_name)s
 
 -- name: read_opaque_events
@@ -51,24 +51,21 @@ SELECT e.position, e.stream_id, e.stream_version, e.type, convert_to(e.data::tex
  ORDER BY e.position
 
 -- name: record_snapshots
--- Snapshots of aggregates, all or none.
+-- Records snapshots of aggregates, all or none.
 -- Parameters: category, originator_ids (text[]), versions (bigint[]), topics (text[]), states (bytea[]), call_id.
 SELECT runfold.record_snapshots(%(category)s, %(originator_ids)s, %(versions)s::bigint[], %(topics)s, %(states)b, %(call_id)s)
 
 -- name: record_tracking
--- How far a tracker has followed an application. Parameters: tracker, application_name, notification_id, call_id.
+-- Records the notification up to which a tracker has followed an application.
+-- Parameters: tracker, application_name, notification_id, call_id.
 SELECT runfold.record_tracking(%(tracker)s, %(application_name)s, %(notification_id)s, %(call_id)s)
 
 -- name: register_application
--- Gives an application its category. Parameters: category, name.
+-- Registers an application's category. Parameters: category, name.
 SELECT runfold.register_application(%(category)s, %(name)s)
 
--- name: safe_head
--- The position up to which the log is settled. No parameters.
-SELECT runfold.safe_head()
-
 -- name: select_events
--- The opaque events of a stream between versions, in order. Parameters: stream_id, gt, lte, limit (null: none of it).
+-- The opaque events of a stream between versions, in order. Parameters: stream_id, gt, lte, limit (each may be null).
 SELECT e.stream_version, e.type, e.payload
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
@@ -78,7 +75,7 @@ SELECT e.stream_version, e.type, e.payload
  LIMIT %(limit)s
 
 -- name: select_events_backwards
--- As select_events, the last event first. Parameters: stream_id, gt, lte, limit (null: none of it).
+-- As select_events, the last event first. Parameters: stream_id, gt, lte, limit (each may be null).
 SELECT e.stream_version, e.type, e.payload
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
@@ -89,7 +86,7 @@ SELECT e.stream_version, e.type, e.payload
 
 -- name: select_snapshots
 -- An aggregate's snapshots between versions, in order.
--- Parameters: category, originator_id, gt, lte, limit (null: none of it).
+-- Parameters: category, originator_id, gt, lte, limit (each may be null).
 SELECT s.version, s.topic, s.state
   FROM runfold.snapshots s
  WHERE s.category = %(category)s AND s.originator_id = %(originator_id)s
@@ -99,7 +96,7 @@ SELECT s.version, s.topic, s.state
 
 -- name: select_snapshots_backwards
 -- As select_snapshots, the last one first.
--- Parameters: category, originator_id, gt, lte, limit (null: none of it).
+-- Parameters: category, originator_id, gt, lte, limit (each may be null).
 SELECT s.version, s.topic, s.state
   FROM runfold.snapshots s
  WHERE s.category = %(category)s AND s.originator_id = %(originator_id)s
@@ -109,7 +106,7 @@ SELECT s.version, s.topic, s.state
 
 -- name: select_vocabulary
 -- A stream's events between versions, in order, upcast, as JSON text.
--- Parameters: stream_id, gt, lte, limit (null: none of it).
+-- Parameters: stream_id, gt, lte, limit (each may be null).
 SELECT e.stream_version, e.type, convert_to(e.data::text, 'UTF8')
   FROM runfold.read_stream(%(stream_id)s, coalesce(%(gt)s, 0), %(limit)s) AS e
  WHERE e.data IS NOT NULL AND (%(lte)s::bigint IS NULL OR e.stream_version <= %(lte)s)
@@ -117,7 +114,7 @@ SELECT e.stream_version, e.type, convert_to(e.data::text, 'UTF8')
 
 -- name: select_vocabulary_backwards
 -- As select_vocabulary, the last event first.
--- Parameters: stream_id, gt, lte, limit (null: none of it).
+-- Parameters: stream_id, gt, lte, limit (each may be null).
 SELECT e.stream_version, e.type, convert_to(e.data::text, 'UTF8')
   FROM runfold.read_stream(%(stream_id)s, coalesce(%(gt)s, 0)) AS e
  WHERE e.data IS NOT NULL AND (%(lte)s::bigint IS NULL OR e.stream_version <= %(lte)s)

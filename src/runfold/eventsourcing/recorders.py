@@ -1,4 +1,4 @@
-"""The library's recorders on runfold's log: aggregate, application, tracking and process."""
+"""The library's recorders on runfold's log: for aggregates, applications, tracking and processes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _Cursor = psycopg.Cursor[DictRow]
 
 
 class RunfoldRecorder:
-    """What all recorders share: a datastore, and tables of a subclass's own.
+    """The base of all recorders: a datastore, and the tables of a subclass.
 
     A subclass puts `CREATE TABLE IF NOT EXISTS …` statements into `sql_create_statements`; the factory runs them when
-    it makes the recorder, unless CREATE_TABLE is off. Its own rows belong into the transaction of the events:
-    see `_insert_events` and `_insert_tracking`.
+    it makes the recorder, unless CREATE_TABLE is off. A subclass writes its rows in the transaction of the events, in
+    `_insert_events` or with `_insert_tracking`.
     """
 
     def __init__(self, datastore: Datastore) -> None:
@@ -47,7 +47,7 @@ class RunfoldRecorder:
         self.sql_create_statements: list[Composed] = []
 
     def create_table(self) -> None:
-        """Make the subclass's own tables; runfold's are made by its migrations."""
+        """Create the subclass's tables; migrations create runfold's tables."""
         if self.sql_create_statements:
             with self.datastore.transaction(commit=True) as cursor:
                 for create in self.sql_create_statements:
@@ -55,11 +55,11 @@ class RunfoldRecorder:
 
 
 class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
-    """Records the events of an application's aggregates in its category of the log.
+    """Records the events of an application's aggregates in the application's category of the log.
 
-    `insert_events` is one append, all or nothing, whatever streams it concerns. Raises IntegrityError when an aggregate
-    is at another version than the events say, DataError for what the log refuses (over 10,000 events, a state over
-    max_event_bytes), OperationalError when the database is away and retrying did not help.
+    `insert_events` is one append, all or nothing, for one or several streams. It raises IntegrityError if an aggregate
+    is not at the version before its events, DataError if the log refuses the events (more than 10,000, or a state
+    larger than max_event_bytes), and OperationalError if the database stays unavailable.
     """
 
     def __init__(self, datastore: Datastore, *, category: str, originator_ids: OriginatorIds | None = None) -> None:
@@ -93,7 +93,7 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
         return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
 
     def _insert(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Append with what belongs to it; one statement, or a transaction where a subclass writes rows of its own."""
+        """Append events with their tracking: in one statement, or in a transaction if a subclass writes rows."""
         call = self._call(stored_events, **kwargs)
         if self._has_rows_of_its_own:
             first = self.datastore.attempt(lambda again: self._insert_with_rows(call, stored_events, kwargs, again))
@@ -107,8 +107,8 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
         self, call: dict[str, Any], stored_events: Sequence[StoredEvent], kwargs: dict[str, Any], again: bool
     ) -> int | None:
         with self.datastore.transaction(commit=True) as cursor:
-            # First the subclass's rows, so that nothing waits for them once positions are taken. Sent again, first the
-            # events: they say whether the rows were written already.
+            # The subclass's rows come first, so that no append waits for them once positions are taken. In a retry the
+            # events come first, because they show whether the rows were already written.
             if not again:
                 self._insert_events(cursor, stored_events, **kwargs)
             appended = None
@@ -119,10 +119,10 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
         return appended["first_position"] if appended else None
 
     def _insert_events(self, curs: _Cursor, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
-        """For a subclass to write rows of its own, in the transaction of the events."""
+        """Do nothing; a subclass overrides this to write rows in the transaction of the events."""
 
     def _call(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> dict[str, Any]:
-        """The parameters of append_opaque_events; IntegrityError where an aggregate's versions do not follow."""
+        """Return the parameters of append_opaque_events; raises IntegrityError for a gap of versions."""
         streams: dict[UUID | str, int] = {}
         types: dict[str, int] = {}
         first_versions: list[int] = []
@@ -136,7 +136,7 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
             elif event.originator_version != next_versions[number]:
                 raise IntegrityError(
                     f"{event.originator_id} has version {event.originator_version} after {next_versions[number] - 1} "
-                    "in one call: versions follow each other"
+                    "in one call: give it versions without a gap"
                 )
             next_versions[number] += 1
             numbers.append(number + 1)
@@ -154,15 +154,15 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
         }
 
     def _tracking(self, tracking: Tracking | None) -> dict[str, Any]:  # noqa: ARG002  # the process recorder's does
-        """Nobody but a process recorder tracks."""
+        """Return no tracking; only a process recorder tracks."""
         return dict.fromkeys(("tracker", "application_name", "notification_id", "call_id"))
 
 
 class RunfoldApplicationRecorder(RunfoldAggregateRecorder, ApplicationRecorder):
     """Also reads and follows the application's events in order.
 
-    A notification id is the event's position in the log: ids grow, and have holes where others wrote. Nothing is read
-    past the safe head, so nothing comes in behind a reader.
+    A notification id is the event's position in the log: ids grow, with holes where others wrote. Reads never pass
+    the safe head, so no event appears behind a reader.
     """
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
@@ -202,7 +202,7 @@ class RunfoldApplicationRecorder(RunfoldAggregateRecorder, ApplicationRecorder):
 
 
 class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):
-    """Records how far a tracker, a projection for instance, has followed other applications."""
+    """Records up to which notification a tracker, for example a projection, has followed other applications."""
 
     def __init__(self, datastore: Datastore, *, tracker: str, **kwargs: Any) -> None:
         super().__init__(datastore, **kwargs)
@@ -210,14 +210,14 @@ class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):
 
     @property
     def tracking_table_name(self) -> str:
-        """A name to derive table names from, as the recorders of the library's own postgres module have it."""
+        """A name for tables of subclasses, as in the recorders of the library's postgres module."""
         return f"{self.tracker}_tracking"
 
     def insert_tracking(self, tracking: Tracking) -> None:
         self.datastore.run(statement("record_tracking"), self._parameters(tracking))
 
     def _insert_tracking(self, curs: _Cursor, tracking: Tracking) -> None:
-        """For a subclass to record tracking in the transaction of its own rows; raises IntegrityError, as others do."""
+        """Record tracking in the transaction of a subclass's rows; raises IntegrityError, as in the library."""
         curs.execute(statement("record_tracking"), self._parameters(tracking))
 
     def max_tracking_id(self, application_name: str) -> int | None:
@@ -236,14 +236,14 @@ class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):
 
 
 class RunfoldProcessRecorder(RunfoldTrackingRecorder, RunfoldApplicationRecorder, ProcessRecorder):
-    """Records the events of a process together with how far it has followed what it reacts to: both, or neither."""
+    """Records the events of a process together with its tracking: both, or neither."""
 
     def _tracking(self, tracking: Tracking | None) -> dict[str, Any]:
         return super()._tracking(None) if tracking is None else self._parameters(tracking)
 
 
 def _array(values: Sequence[object]) -> str:
-    """A PostgreSQL array of what needs no quotes; a quarter of the time of psycopg's, which looks at every element."""
+    """Return a PostgreSQL array of values without quotes; four times as fast as psycopg, which checks every element."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
@@ -252,10 +252,10 @@ def _text_array(values: Iterable[str]) -> str:
 
 
 def _event_ids(count: int) -> list[str]:
-    """Ids for the events of one call: version 7, adjacent, so that they share a page of the index.
+    """Return ids for the events of one call: UUIDs of version 7, adjacent, so that they share a page of the index.
 
-    They are made once a call and kept when it is sent again, which is how the database knows it. An equal call of
-    somebody else has other ids, and is a conflict.
+    A retry of the call sends the same ids, by which the database recognizes it. The same events from another caller
+    have other ids, and so are a conflict.
     """
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(8))

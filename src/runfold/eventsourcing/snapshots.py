@@ -1,4 +1,4 @@
-"""Snapshots: in a table of their own, from which they may be deleted."""
+"""Record snapshots in a table from which they may be deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ statement = runtime_sql("runfold.eventsourcing")
 
 
 class RunfoldSnapshotRecorder(RunfoldRecorder, AggregateRecorder):
-    """Records snapshots of an application's aggregates, at any version, once each; IntegrityError the second time."""
+    """Records snapshots of aggregates, one for each version; a second one raises IntegrityError."""
 
     def __init__(self, datastore: Datastore, *, category: str, originator_ids: OriginatorIds | None = None) -> None:
         super().__init__(datastore)

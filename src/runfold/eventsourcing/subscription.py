@@ -1,9 +1,9 @@
-"""Following an application's events as they are recorded, without making every append notify.
+"""Follow an application's events as they are recorded, without a notification for every append.
 
-Idle means holding a lock, shared with other idle subscribers of the same application. An append tries that lock for a
-moment, exclusively, and notifies only when it does not get it. So a subscriber takes the lock, waits until no append is
-open that tried before, looks at the log once more, and only then sleeps. Should a notification be lost with its
-connection, it looks twice a second anyway.
+An idle subscriber holds a lock, shared with other idle subscribers of the application. An append tries to take that
+lock exclusively for a moment, and notifies only if it fails. So a subscriber takes the lock, waits until every append
+that tried before has ended, reads the log once more, and only then sleeps. If a notification is lost together with its
+connection, the subscriber still reads twice a second.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ statement = runtime_sql("runfold.eventsourcing")
 
 CHANNEL = "runfold_events"
 POLL_SECONDS = 0.5
-"""How often a subscription looks that nobody wakes."""
-_SLICE_SECONDS = 0.1  # in which the end of a subscription is noticed
+"""Seconds after which a subscription reads without a notification."""
+_SLICE_SECONDS = 0.1  # a subscription notices its end within this time
 _FIRST_PAUSE_SECONDS = 0.001
 
 
 class Ear:
-    """The listening connection of a subscription; opened again by the next call when it is lost."""
+    """The listening connection of a subscription; if it is lost, the next call opens it again."""
 
     def __init__(self, datastore: Datastore, category: str) -> None:
         self._datastore = datastore
@@ -40,17 +40,17 @@ class Ear:
 
     @property
     def pid(self) -> int | None:
-        """The backend that listens."""
+        """The pid of the backend that listens."""
         return self._connection.info.backend_pid if self._connection and not self._connection.closed else None
 
     def arm(self) -> bool:
-        """Make appends notify; False when one has the lock for the moment, or the connection can not be had."""
+        """Make appends notify; return False if an append holds the lock, or if there is no connection."""
         if not self._armed:
             self._armed = self._ask("arm", {"category": self._category})
         return self._armed
 
     def is_quiet(self) -> bool:
-        """Whether every append that did not see us armed has ended."""
+        """Return whether every append that did not see the lock has ended."""
         return self._ask("is_quiet", {})
 
     def disarm(self) -> None:
@@ -59,7 +59,7 @@ class Ear:
             self._ask("disarm", {"category": self._category})
 
     def listen(self, seconds: float) -> bool:
-        """Sleep until an append notifies, for this long at most; whether one did."""
+        """Sleep until an append notifies, at most for these seconds; return whether one did."""
         try:
             for _ in self._open().notifies(timeout=seconds, stop_after=1):
                 return True
@@ -90,7 +90,7 @@ class Ear:
 
 
 class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
-    """Yields an application's notifications after `gt`, those there are and those to come, in order, none twice."""
+    """Yields an application's present and future notifications after `gt`, in order, each once."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class LogSubscription(ListenNotifySubscription[ApplicationRecorder]):
         super().__init__(recorder=recorder, gt=gt, topics=topics)
 
     def _loop_on_pull(self) -> None:
-        """The thread that reads; the base class starts it, and joins it at the end."""
+        """Run as the reading thread; the base class starts it and joins it at the end."""
         pause = _FIRST_PAUSE_SECONDS
         try:
             while not self._has_been_stopped:

@@ -1,16 +1,16 @@
-"""Aggregates of our own vocabulary: their events are columns and jsonb, as an engine's are, not bytes.
+"""Aggregates of the vocabulary: their events are columns and jsonb, like the events of an engine, not bytes.
 
     MAPPER_TOPIC=runfold.eventsourcing.vocabulary:VocabularyMapper
 
-An application with this mapper writes events that are folded like any others: what validates an engine's append
-validates its saves. The interface of its domain events is three attributes:
+An application with this mapper writes events that are validated and folded like those of an engine. Its domain events
+need three attributes:
 
     originator_id       the stream's id, `execution-7`: a string
     originator_version  from 1
     event               the event of the vocabulary, a `runfold.events.Event`
 
-and, where they have them, `event_id`, `metadata`, `occurred_at` and `user_id`. `VocabularyEvent` is such a class. A
-subclass of the mapper names another one in `event_class`, which is called with the first three by keyword.
+and may have `event_id`, `metadata`, `occurred_at` and `user_id`. `VocabularyEvent` is such a class. A subclass of the
+mapper names another one in `event_class`, which is called with the first three attributes by keyword.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class HoldsEvent(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyEvent:
-    """An event of the vocabulary at its place in its stream."""
+    """An event of the vocabulary with its stream and version."""
 
     originator_id: str
     originator_version: int
@@ -53,7 +53,7 @@ class VocabularyEvent:
 
 @dataclass(frozen=True)
 class EnvelopedEvent(StoredEvent):
-    """A stored event that the log is given as it is meant, in an envelope; `state` is its JSON."""
+    """A stored event with the envelope that is appended to the log; `state` is its JSON."""
 
     envelope: NewEvent
     user_id: UUID | None = None
@@ -62,8 +62,8 @@ class EnvelopedEvent(StoredEvent):
 class VocabularyMapper(Mapper[str]):
     """Maps domain events that hold an event of the vocabulary to its type and JSON, and back.
 
-    Everything else, snapshots above all, goes through the transcoder as usual. Refuses compressor and cipher: these
-    events are columns that others read.
+    The transcoder handles all others, above all snapshots. Compressor and cipher are refused, because others read
+    these events as columns.
     """
 
     event_class: ClassVar[Callable[..., Any]] = VocabularyEvent

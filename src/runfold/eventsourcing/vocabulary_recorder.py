@@ -1,4 +1,4 @@
-"""Records and reads events of the vocabulary for an application with the VocabularyMapper."""
+"""Record and read events of the vocabulary, for an application with the VocabularyMapper."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
+from runfold.database.safe_head import SAFE_HEAD
 from runfold.events import CATEGORIES, VOCABULARY
 from runfold.events.envelope import Append
 from runfold.eventsourcing.datastore import Datastore, translated_errors
@@ -26,15 +27,15 @@ from runfold.runtime_sql import runtime_sql
 statement = runtime_sql("runfold.eventsourcing")
 
 _TYPES = sorted(VOCABULARY)
-# An append of the vocabulary notifies an idle worker, and who listens with it, but not for a subscriber's sake.
+# An append of the vocabulary notifies only while a worker is idle, so a subscriber reads more often by itself.
 _POLL_SECONDS = 0.1
 
 
 class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
-    """Records events of the vocabulary in their own streams, whoever else writes there, and follows all of them.
+    """Records events of the vocabulary in their streams, to which others may write too, and follows all of them.
 
-    An aggregate's id is its stream's. Its saves are appends as any engine's: validated, one call whatever streams they
-    concern, recorded once. Events of one stream are adjacent in the log.
+    The id of an aggregate is the id of its stream. A save is an append like that of an engine: it is validated, it is
+    one call for one or several streams, and it is recorded once. Its events of one stream are adjacent in the log.
     """
 
     def __init__(self, datastore: Datastore, *, user_id: UUID | None = None) -> None:
@@ -45,12 +46,14 @@ class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
         streams: dict[str, list[EnvelopedEvent]] = {}
         for event in stored_events:
             if not isinstance(event, EnvelopedEvent):
-                raise ProgrammingError(f"{event.topic} holds no event of the vocabulary")
+                raise ProgrammingError(
+                    f"{event.topic} does not hold an event of the vocabulary: give its class an attribute `event`"
+                )
             stream = streams.setdefault(str(event.originator_id), [])
             if stream and event.originator_version != stream[-1].originator_version + 1:
                 raise IntegrityError(
                     f"{event.originator_id} has version {event.originator_version} after "
-                    f"{stream[-1].originator_version} in one call: versions follow each other"
+                    f"{stream[-1].originator_version} in one call: give it versions without a gap"
                 )
             stream.append(event)
         if not streams:
@@ -108,7 +111,7 @@ class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
         ]
 
     def max_notification_id(self) -> int | None:
-        ((head,),) = self.datastore.run(statement("safe_head"), {})
+        ((head,),) = self.datastore.run(SAFE_HEAD, {})
         rows = self.datastore.run(statement("last_vocabulary_position"), {"head": head, "categories": list(CATEGORIES)})
         return rows[0][0] if rows else None
 

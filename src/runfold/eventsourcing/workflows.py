@@ -1,7 +1,7 @@
-"""The aggregates as an application of the eventsourcing library.
+"""runfold's aggregates as an application of the eventsourcing library.
 
-Its repository, its notification log and its subscriptions are the library's; its events are the vocabulary's, in the
-streams that the handles and every other engine write to, and are folded as theirs are.
+Repository, notification log and subscriptions are those of the library. The events are those of the vocabulary, in the
+streams to which handles and engines write too, and the worker folds them as it folds theirs.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from runfold.eventsourcing.vocabulary import VocabularyMapper
 
 
 class AggregateMapper(VocabularyMapper):
-    """Reads the events of the vocabulary as those of our aggregates."""
+    """Reads events of the vocabulary as events of runfold's aggregates."""
 
     event_class = AggregateEvent
 
 
 class Workflows(Application[str]):
-    """Executions, interactions, responses and deployments: `repository.get("execution-7")`, and `save` what it became.
+    """Executions, interactions, responses and deployments: `repository.get("execution-7")`, change it, then `save`.
 
-    An aggregate's id is its stream's. A save raises the library's IntegrityError where another writer was faster.
-    RUNFOLD_DATABASE_URL names the database, the embedded one without it; RUNFOLD_USER_ID the tenant of new streams.
+    The id of an aggregate is the id of its stream. A save raises the library's IntegrityError if another writer was
+    faster. RUNFOLD_DATABASE_URL names the database (by default the embedded one), RUNFOLD_USER_ID the tenant of new
+    streams.
     """
 
     env: ClassVar[dict[str, str]] = {
@@ -38,21 +39,21 @@ class Workflows(Application[str]):
     }
 
     def execution(self, execution_id: str) -> Execution:
-        """An execution; raises the library's AggregateNotFoundError."""
+        """Return an execution; raises the library's AggregateNotFoundError."""
         found: Execution = self.repository.get(Execution.named(execution_id).id)
         return found
 
     def interaction(self, interaction_id: UUID) -> Interaction:
-        """An interaction; raises the library's AggregateNotFoundError."""
+        """Return an interaction; raises the library's AggregateNotFoundError."""
         found: Interaction = self.repository.get(Interaction.named(interaction_id).id)
         return found
 
     def response(self, response_id: UUID) -> Response:
-        """A response; raises the library's AggregateNotFoundError."""
+        """Return a response; raises the library's AggregateNotFoundError."""
         found: Response = self.repository.get(Response.named(response_id).id)
         return found
 
     def deployment(self, workflow_id: UUID) -> Deployment:
-        """A workflow's deployments; raises the library's AggregateNotFoundError where there were none."""
+        """Return a workflow's deployments; raises the library's AggregateNotFoundError if there were none."""
         found: Deployment = self.repository.get(Deployment.named(workflow_id).id)
         return found

@@ -1,7 +1,7 @@
--- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
 -- name: insert_workflow
--- The workflow an imported log belongs to, unless it is there already: somebody may have edited it since.
+-- Inserts the workflow of an imported log, unless it exists: somebody may have edited it since.
 --
 --   id    uuid, made from the log's name
 --   name  the log's name, at most 255 characters

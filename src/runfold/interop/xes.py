@@ -1,8 +1,8 @@
-"""Imports IEEE 1849 (XES) logs: recorded processes become executions, one a trace.
+"""Import IEEE 1849 (XES) logs of recorded processes; each trace becomes an execution.
 
-An import is safe to run again, also after an interruption, and also on a log that has grown at its end: what is there
-is repeated, what is new is appended, nothing is doubled. Traces go in by calls of a fixed size, counted from the start
-of the file, so that a second run makes the same calls.
+An import may run again, after an interruption or when the log has grown at its end: present events are repeated, new
+ones appended, none twice. Traces are appended in calls whose size is counted from the start of the file, so that a
+second run makes the same calls.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _statement = runtime_sql(__package__)
 
 TRACES_PER_CALL = 40
 EVENTS_PER_CALL = 2000
-# One call is on its way while the next is read; a third would only take memory.
+# Calls that wait to be sent while the next one is read; more would only take memory.
 CALLS_AHEAD = 2
 NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
-    """What an import did.
+    """The result of an import.
 
-    `events_read` are the file's, `events_mapped` the log's, of which `events_appended` are new and `events_repeated`
-    were there. `traces_changed` were imported before with other events and are left as they were; `changed` names the
-    first of them.
+    `events_read` counts the file's events and `events_mapped` those for runfold's log: `events_appended` are new,
+    `events_repeated` were there before. `traces_changed` counts traces that were imported before with other events and
+    that are not changed; `changed` names the first of them.
     """
 
     log_name: str | None
@@ -57,7 +57,7 @@ class ImportSummary:
 
 
 class _MappedPart(NamedTuple):
-    """A trace, or a part of one, with what it appends."""
+    """A trace, or a part of one, with its appends."""
 
     part: TracePart
     appends: list[Append]
@@ -74,13 +74,13 @@ def import_xes(
     dry_run: bool = False,
     on_bytes: Callable[[int], None] | None = None,
 ) -> ImportSummary:
-    """Import a log into the store, or only read and count it (`dry_run`; then there need not be a store).
+    """Import a log into the store, or only read and count it (`dry_run`, which needs no store).
 
-    `on_bytes` is told how many bytes of the file have been read. Raises ImportFailed with the line and the trace where
-    the file can not be imported; the calls before that one stay, and another run goes on from there.
+    `on_bytes` is called with the number of bytes of the file that have been read. Raises ImportFailed with the line
+    and the trace that cannot be imported; the calls before it remain, and another run continues after them.
     """
     if store is None and not dry_run:
-        raise ValueError("an import needs a store, or dry_run=True")
+        raise ValueError("an import needs a store: pass one, or dry_run=True")
     began = monotonic()
     sender = _Sender(None if dry_run else store)
     traces = read = mapped = 0
@@ -110,7 +110,7 @@ def import_xes(
 
 
 def _calls(path: Path, on_bytes: Callable[[int], None] | None) -> Iterator[list[_MappedPart]]:
-    """The traces as calls to append, cut by their number in the file, so that every run cuts alike."""
+    """Yield the traces as calls to append, divided by their number in the file, so that every run divides alike."""
     call: list[_MappedPart] = []
     events = 0
     mapping: TraceMapping | None = None
@@ -136,7 +136,7 @@ def _calls(path: Path, on_bytes: Callable[[int], None] | None) -> Iterator[list[
 
 
 class _Sender:
-    """Appends call after call, in their order, and counts. Without a store it does nothing."""
+    """Appends calls in their order and counts their events; without a store it does nothing."""
 
     def __init__(self, store: Log | None) -> None:
         self.appended = 0
@@ -161,7 +161,7 @@ class _Sender:
             try:
                 self._append(self._store, call)
             except (EventIdConflict, VersionConflict):
-                # The log has grown since it was imported, and this call with it: its old traces repeat one by one.
+                # The log, and so this call, has grown since the last import: append its traces one by one.
                 for mapped in call:
                     self._append_one(self._store, mapped)
         except BaseException:
@@ -182,8 +182,8 @@ class _Sender:
         except VersionConflict as conflict:
             raise ImportFailed(
                 f"{part.file}, line {part.line}, trace {part.trace!r}: "
-                f"{conflict.stream_id} holds events that are not this log's",
-                hint="a trace's name becomes its execution_id: rename the traces, or import into another database",
+                f"{conflict.stream_id} has events from another source",
+                hint="rename the traces, because their names become execution ids, or import into another database",
                 line=part.line,
                 trace=part.trace,
             ) from conflict
@@ -209,9 +209,9 @@ class _Sender:
 
 
 class _Ahead:
-    """Sends in a thread of its own while the next call is read: parsing and PostgreSQL each have a core.
+    """Sends calls in another thread while the next one is read, so that parsing and PostgreSQL each have a core.
 
-    A failure to send surfaces at the next call, or at the end; nothing is sent after it.
+    The error of a call is raised at a later call or at the end; after it nothing is sent.
     """
 
     def __init__(self, send: Callable[[list[_MappedPart]], None]) -> None:
@@ -223,7 +223,7 @@ class _Ahead:
         return self._submit
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        self._thread.shutdown(wait=True)  # what was read before a failure is sent
+        self._thread.shutdown(wait=True)  # send what was read before a failure
         if failed is None:
             for sent in self._on_their_way:
                 sent.result()

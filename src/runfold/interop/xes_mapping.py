@@ -1,7 +1,7 @@
-"""What a trace of an XES file means: an execution, the activations of its nodes, and what is only worth a log line.
+"""Map a trace of an XES file to the events of an execution, its nodes' activations and its log lines.
 
-The meaning is fixed, so that counts can be compared with any other reading of the same file. Everything made here,
-ids included, is a function of the log's name, the trace and its events: the same trace gives the same events again.
+The mapping is fixed, so that counts can be compared with any other reading of the same file. All events and their ids
+are a function of the log's name, the trace and its events: the same trace always gives the same events.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ NODE_TYPE = "ACTION"
 
 @cache
 def workflow_id(log_name: str) -> UUID:
-    """The workflow of a log: one per log name, the same wherever it is imported."""
+    """Return the id of the workflow for a log's name; it is the same in every database."""
     return uuid5(XES_IDS, log_name)
 
 
 class _Activation:
-    """A node's current activation, the one opened last. `status` is None where none has been opened."""
+    """A node's last opened activation; `status` is None if none was opened."""
 
     __slots__ = ("attempt", "opened", "status")
 
@@ -49,7 +49,7 @@ class _Emitted(NamedTuple):
 
 
 class TraceMapping:
-    """Turns the parts of one trace, in their order, into appends to its execution stream and its log stream."""
+    """Maps the parts of one trace, in their order, to appends to its execution stream and its log stream."""
 
     def __init__(self, first: TracePart) -> None:
         self.file = first.file
@@ -70,7 +70,7 @@ class TraceMapping:
             raise self._refused(what, self.line)
 
     def appends(self, part: TracePart) -> list[Append]:
-        """The part's events, with the versions their streams are expected to have. Raises ImportFailed."""
+        """Return the appends of a part, with the expected versions of their streams; raises ImportFailed."""
         execution: list[NewEvent] = []
         log: list[NewEvent] = []
         last = len(part.events) - 1
@@ -147,7 +147,7 @@ class TraceMapping:
     def _refused(self, what: str, line: int) -> ImportFailed:
         return ImportFailed(
             f"{self.file}, line {line}, trace {_shown(self.trace)}: {what}",
-            hint="it becomes an id: shorten or rename it",
+            hint="shorten or rename it, because it becomes an id",
             line=line,
             trace=self.trace,
         )
@@ -167,13 +167,13 @@ def _activation_name(node: str, number: int) -> str:
     name = f"{node}#{number}"
     if len(name) <= LONGEST_NAME:
         return name
-    # Two long names that begin alike must not share their activations.
+    # Two long names that begin alike must not get the same activations.
     tail = f"~{sha256(node.encode()).hexdigest()[:16]}#{number}"
     return node[: LONGEST_NAME - len(tail)] + tail
 
 
 def _uuid5(namespace: bytes, name: str) -> UUID:
-    # What uuid.uuid5 does, in half its time: it is called for every event.
+    # The same as uuid.uuid5 in half the time, because it is called for every event.
     return UUID(bytes=sha1(namespace + name.encode(), usedforsecurity=False).digest()[:16], version=5)
 
 

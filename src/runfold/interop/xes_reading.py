@@ -1,8 +1,8 @@
-"""Reads traces out of an IEEE 1849 (XES) file, in bounded memory.
+"""Read the traces of an IEEE 1849 (XES) file in bounded memory.
 
-Names of elements are read without their namespace, attributes by their key, and only what stands directly on a log,
-a trace or an event counts: nested attributes, `global` scopes, classifiers and extensions are passed over. A file that
-can not be read in full raises ImportFailed with the line and the trace, and says what to do.
+Element names are read without their namespace, attributes by their key. Only attributes directly below a log, a trace
+or an event count; nested attributes, `global` scopes, classifiers and extensions are skipped. If a file cannot be read
+completely, ImportFailed names the line and the trace and says what to do.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from xml.parsers import expat
 
 from runfold.errors import ImportFailed
 
-# A trace is handed on in parts of this size, so that one endless trace does not fill the memory.
+# A trace is yielded in parts of at most this many events, so that a very long trace does not fill the memory.
 EVENTS_PER_PART = 1000
-# A token (a tag, a comment) is held by the parser until it ends: one without an end must not be held for ever.
+# The parser keeps a token (a tag, a comment) in memory until it ends, so a token without an end must be refused.
 LONGEST_TOKEN = 4 * 1024 * 1024
 DEEPEST_NESTING = 100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ EVENT_KEYS = frozenset({NAME, TRANSITION, TIMESTAMP, RESOURCE})
 
 
 class XesEvent(NamedTuple):
-    """An event as the file has it; `time` is in UTC, `transition` and `resource` are None where absent or empty."""
+    """An event of the file; `time` is in UTC, `transition` and `resource` are None if absent or empty."""
 
     line: int
     name: str
@@ -46,9 +46,9 @@ class XesEvent(NamedTuple):
 
 
 class TracePart(NamedTuple):
-    """Adjacent events of one trace, from the `offset`-th on. A trace without events is one part without events.
+    """Adjacent events of one trace, from number `offset` on; a trace without events is one part without events.
 
-    `date` is the trace's own first date attribute, read only where the trace has no events.
+    `date` is the trace's first date attribute, and is read only if the trace has no events.
     """
 
     file: str
@@ -63,10 +63,10 @@ class TracePart(NamedTuple):
 
 
 def read_traces(path: Path, *, on_bytes: Callable[[int], None] | None = None) -> Iterator[TracePart]:
-    """Yield the file's traces in their order, each in one part or more.
+    """Yield the file's traces in their order, each in one or more parts.
 
-    `on_bytes` is told how many bytes of the file (compressed ones, if it is) have been read. A log without a name is
-    named after its file. Raises ImportFailed.
+    `on_bytes` is called with the number of bytes of the (compressed) file that have been read. A log without a name
+    gets the name of its file. Raises ImportFailed.
     """
     document = _Document(path)
     with _unreadable_is_explained(path, document), path.open("rb") as raw:
@@ -77,7 +77,7 @@ def read_traces(path: Path, *, on_bytes: Callable[[int], None] | None = None) ->
             try:
                 document.feed(chunk)
             except (ImportFailed, expat.ExpatError):
-                yield from document.parts  # what came before the fault is whole
+                yield from document.parts  # the parts before the fault are complete
                 raise
             if on_bytes is not None:
                 on_bytes(raw.tell())
@@ -88,7 +88,7 @@ def read_traces(path: Path, *, on_bytes: Callable[[int], None] | None = None) ->
 
 @contextmanager
 def _unreadable_is_explained(path: Path, document: _Document) -> Iterator[None]:
-    again = "fetch or export the file again; what was imported so far stays, and is not doubled"
+    again = "fetch or export the file again, and import it: events that are already imported are not repeated"
     try:
         yield
     except expat.ExpatError as broken:
@@ -106,12 +106,12 @@ def _unreadable_is_explained(path: Path, document: _Document) -> Iterator[None]:
         ) from broken
     except OSError as unreadable:
         raise ImportFailed(
-            f"{path} can not be read: {unreadable.strerror or unreadable}", hint="check the path and its permissions"
+            f"{path} cannot be read: {unreadable.strerror or unreadable}", hint="check the path and its permissions"
         ) from unreadable
 
 
 class _Document:
-    """What expat calls back while it reads: it keeps one part of one trace, and the names of the traces so far."""
+    """The callbacks of expat; keeps one part of one trace, and the hashes of the trace names so far."""
 
     def __init__(self, path: Path) -> None:
         self.parts: deque[TracePart] = deque()
@@ -156,8 +156,10 @@ class _Document:
         raise ImportFailed(f"{where}: {what}", hint=hint, line=line, trace=self.trace)
 
     def _doctype(self, *_: object) -> NoReturn:
-        # Without a document type there are no entities, and so none that expand to gigabytes. XES never has one.
-        self._refuse("it declares a document type", "XES has none: remove it, and the entities it declares", self.line)
+        # A document type may declare entities that expand to gigabytes. XES has no document type.
+        self._refuse(
+            "it declares a document type, and XES has none", "remove it, and the entities that it declares", self.line
+        )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         depth = self._depth = self._depth + 1
@@ -181,7 +183,7 @@ class _Document:
             if element == "trace":
                 self._start_trace()
             elif element == "event":
-                self._refuse("an event stands outside of a trace", "put it into one", self.line)
+                self._refuse("an event is not inside a trace", "put it into one", self.line)
             elif attributes.get("key") == NAME:
                 self._name_log(attributes.get("value"))
         elif depth == 1:
@@ -202,7 +204,7 @@ class _Document:
 
     def _name_log(self, name: str | None) -> None:
         if self._trace_index >= 0:
-            # Ids are made from the log's name: traces that went before it have other ids already.
+            # Ids are made from the log's name, and traces before it already have ids.
             self._refuse("the log's concept:name comes after its first trace", "put it before the traces", self.line)
         self._log_name = name or self._log_name
 
@@ -218,11 +220,11 @@ class _Document:
     def _name_trace(self, name: str | None) -> None:
         if not name or self.trace is not None:
             return
-        # A hash is kept instead of the name: with 64 keyed bits, two of a million names meet once in 37 million files.
+        # Hashes take less memory than names; in 64 keyed bits, two of a million names collide once in 37 million files.
         seen = hash(name)
         if seen in self._names_seen:
             self.trace = name
-            hint = "the trace's name becomes its execution_id: rename one, or join them"
+            hint = "rename one, because the name becomes the execution_id, or join the traces"
             self._refuse("another trace of this file has the same concept:name", hint, self.line)
         self._names_seen.add(seen)
         self.trace = name
@@ -232,7 +234,7 @@ class _Document:
         event, line = self._event, self._event_line
         name = event.get(NAME)
         if not name:
-            self._refuse("an event has no concept:name", "name what happened: it becomes the node's id", line)
+            self._refuse("an event has no concept:name", "give it one, which becomes the node's id", line)
         if len(self._events) == EVENTS_PER_PART:
             self._hand_on(ends=False)
         time = self._time(event.get(TIMESTAMP), line)
@@ -246,7 +248,7 @@ class _Document:
     def _hand_on(self, *, ends: bool) -> None:
         if self.trace is None:
             early = "" if ends else f" before its first {EVENTS_PER_PART:,} events"
-            hint = "name it: the name becomes the execution_id"
+            hint = "give it one, which becomes the execution_id"
             self._refuse(f"the trace has no concept:name{early}", hint, self._trace_line)
         date = None
         if self._trace_date is not None and not self._events and not self._offset:
@@ -268,7 +270,7 @@ class _Document:
         self._events = []
 
     def _time(self, value: str | None, line: int) -> datetime:
-        hint = "give it as 2012-02-29T23:51:16.799+01:00, with a zone, in the years 1970 to 9999"
+        hint = "write it as 2012-02-29T23:51:16.799+01:00, with a zone, in the years 1970 to 9999"
         if not value:
             self._refuse("an event has no time:timestamp", hint, line)
         try:

@@ -1,1 +1,1 @@
-"""What people read: the present here, the past in `past`."""
+"""Queries for people: on the present in this package, on the past in `past`."""

@@ -1,4 +1,4 @@
-"""Anomalies: events that came where the vocabulary does not allow them, and what the folds made of them."""
+"""List anomalies: events that the vocabulary does not allow at their place, and whether the folds applied them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from runfold.reading.status import Row, statement
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of anomalies ended: after a position, or after one projection's anomaly at it."""
+class AnomalyToken:
+    """A page token of anomalies: the position, and the projection, of the last row of a page."""
 
     position: int
     projection: str | None = None
@@ -24,12 +24,15 @@ class Place:
         return f"{self.position}" if self.projection is None else f"{self.position}.{self.projection}"
 
     @classmethod
-    def parse(cls, text: str) -> Place:
-        """The place of that text; raises InvalidInput."""
+    def parse(cls, text: str) -> AnomalyToken:
+        """Parse a page token; raises InvalidInput."""
         position, dot, projection = text.partition(".")
         if not (position.isascii() and position.isdecimal() and len(position) < 19) or (dot and not projection):
             raise InvalidInput(
-                f"{text!r} is no place", hint="say a position, or take a cursor", code="invalid_cursor", found=text
+                f"{text!r} is not a page token",
+                hint="pass a position, or the `after` value that a list printed",
+                code="invalid_cursor",
+                found=text,
             )
         return cls(int(position), projection if dot else None)
 
@@ -41,19 +44,19 @@ def list_anomalies(
     projection: str | None = None,
     code: str | None = None,
     since: datetime | None = None,
-    after: Place | None = None,
+    after: AnomalyToken | None = None,
     limit: int = 20,
 ) -> list[Row]:
-    """Anomalies in the order of the log, `limit` at most, after a place; each with its event and its `cursor`.
+    """Return at most `limit` anomalies after a page token, in the order of the log, with their events.
 
-    `since` means events recorded after that time. `applied` says whether the event changed its row all the same, `made`
-    what became of it, in words. The connection is in autocommit.
+    `since` selects events recorded after that time. In a row, `applied` says whether the event changed its row all the
+    same, `made` says the same in words, and `cursor` is its page token. The connection must be in autocommit.
     """
-    begin = after or Place(0)
+    begin = after or AnomalyToken(0)
     if since is not None:
         (since_position,) = connection.execute(statement("position_at"), {"time": since}).fetchone() or (0,)
         if since_position > begin.position:
-            begin = Place(since_position)
+            begin = AnomalyToken(since_position)
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             statement("anomalies"),
@@ -62,14 +65,19 @@ def list_anomalies(
                 "projection": projection,
                 "code": code,
                 "after_position": begin.position,
-                # Every projection's name sorts before this one.
+                # The name of every projection sorts before this one.
                 "after_projection": begin.projection if begin.projection is not None else "\U0010ffff",
                 "limit": limit,
             },
             prepare=False,
         ).fetchall()
     return [
-        {**row, "applied": _applied(row), "made": _made(row), "cursor": str(Place(row["position"], row["projection"]))}
+        {
+            **row,
+            "applied": _applied(row),
+            "made": _made(row),
+            "cursor": str(AnomalyToken(row["position"], row["projection"])),
+        }
         for row in rows
     ]
 

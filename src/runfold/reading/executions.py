@@ -1,4 +1,4 @@
-"""Executions as people read them: a list, and one with its nodes, pauses and log lines, now or as it was."""
+"""Read executions: a list, or one with its nodes, pauses and log lines, as it is now or as it was."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from runfold.errors import PositionUnavailable, UnknownExecution
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.lists import page, place
 from runfold.reading.pages import Cursor
-from runfold.reading.past.reader import open_past
 from runfold.reading.status import Row, statement
 
 _LIKE_SIGNS = re.compile(r"([%_\\])")
@@ -25,9 +24,9 @@ _ESCAPED = r"\\\1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which executions: those for which everything holds that is given. `until` itself is not among them.
+    """Conditions on executions, all of which must hold; those created at `until` or later are excluded.
 
-    `error` is a text within the error message, in any case; `min_duration` is in milliseconds.
+    `error` is a part of the error message in any case; `min_duration` is in milliseconds.
     """
 
     status: str | None = None
@@ -44,7 +43,7 @@ class Filter:
 def list_executions(
     connection: psycopg.Connection[Any], wanted: Filter = Filter(), *, after: Cursor | None = None, limit: int = 20
 ) -> list[Row]:
-    """The newest executions by creation, `limit` at most, the ones that come after `after`; each with its `cursor`."""
+    """Return at most `limit` executions, the newest first, after the page token `after`; each row has its `cursor`."""
     error = None if wanted.error is None else f"%{_LIKE_SIGNS.sub(_ESCAPED, wanted.error)}%"
     parameters = {
         "status": wanted.status,
@@ -63,10 +62,10 @@ def list_executions(
 
 
 def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, logs: int = 50) -> Row:
-    """One execution with `nodes`, `attempts`, `pauses`, `children` and its last `logs`; raises UnknownExecution.
+    """Return one execution with `nodes`, `attempts`, `pauses`, `children` and its last `logs`; raises UnknownExecution.
 
-    `attempts` (the log's, 10,000 at most) are starts and failures of the nodes' attempts; `children` (1,000 at most)
-    are the executions that name this one as their parent.
+    `attempts` are the starts and failures of node attempts (from the log, at most 10,000); `children` are the
+    executions whose parent is this one (at most 1,000).
     """
 
     def ask(name: str, parameters: Row) -> list[Row]:
@@ -89,12 +88,14 @@ def read_execution_at(
     event: int | None = None,
     logs: int = 50,
 ) -> Row:
-    """The same as it was at a position, at a time, or after the execution's own `event`-th event.
+    """Return the same as it was at a position, at a time, or after event number `event` of the execution's stream.
 
-    `as_of` in it says where that is: `position`, `event` (the execution's last one up to there), `parked_streams` and
-    `discarded_events`. Reads the execution's streams alone, by index. The connection is in autocommit. Raises
-    UnknownExecution, PositionUnavailable.
+    `as_of` in the result has the `position`, the execution's last `event` up to there, `parked_streams` and
+    `discarded_events`. Only the execution's streams are read, by index. The connection must be in autocommit. Raises
+    UnknownExecution and PositionUnavailable.
     """
+    from runfold.reading.past.reader import open_past
+
     if event is not None:
         position = _position_of_event(connection, execution_id, event)
     with open_past(connection, catalogue, position=position, time=time, execution=execution_id) as past:
@@ -108,7 +109,9 @@ def read_execution_at(
             known = _event(connection, execution_id) is not None
             raise UnknownExecution(
                 f"there was no execution {execution_id!r} at position {past.position}",
-                hint="it came later, or its workflow had been deleted" if known else "see `runfold execution list`",
+                hint="choose a later position, or one before its workflow was deleted"
+                if known
+                else "see `runfold execution list`",
             )
         as_of = {
             "position": past.position,
@@ -146,7 +149,7 @@ def _position_of_event(connection: psycopg.Connection[Any], execution_id: str, e
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
     raise PositionUnavailable(
         f"execution {execution_id} has no event {event}",
-        hint=f"its last one is {last['stream_version']}",
+        hint=f"choose one from 1 to {last['stream_version']}",
         position=None,
         safe_head=None,
     )

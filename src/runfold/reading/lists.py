@@ -1,4 +1,4 @@
-"""What waits for people, and what was deployed: lists by keyset, each row with its `cursor` for the page after it."""
+"""List interactions and deployments in pages; the `cursor` of a row is the page token for the rows after it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def list_interactions(
     after: Cursor | None = None,
     limit: int = 20,
 ) -> list[Row]:
-    """Interactions by deadline, those without one last; `limit` at most, the ones that come after `after`."""
+    """Return at most `limit` interactions after the page token `after`, by deadline, those without one last."""
     began = "-infinity" if after is None else "infinity"
     parameters = {
         "status": status,
@@ -42,19 +42,19 @@ def list_deployments(
     after: Cursor | None = None,
     limit: int = 20,
 ) -> list[Row]:
-    """Deployments, the newest first; `limit` at most, the ones that come after `after`."""
+    """Return at most `limit` deployments after the page token `after`, the newest first."""
     parameters = {"status": status, "workflow": workflow_id, "limit": limit, **place(after)}
     return page(connection, "deployments", parameters, sorted_by="started_at")
 
 
 def place(after: Cursor | None) -> Row:
-    """The keyset's parameters of a list without nulls in its key."""
+    """Return the page token's parameters for a list without nulls in its sort key."""
     return {"after_time": after and after.time, "after_id": after and after.id}
 
 
 def page(connection: psycopg.Connection[Any], name: str, parameters: Row, *, sorted_by: str) -> list[Row]:
-    """One page of a list, each row with its cursor."""
+    """Return one page of a list, each row with its page token."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        # A prepared statement would be planned for any filter, and so for none.
+        # A prepared statement gets one plan for all filters, which is good for none of them.
         rows = cursor.execute(statement(name), parameters, prepare=False).fetchall()
     return [{**row, "cursor": str(Cursor(row[sorted_by], row["id"]))} for row in rows]

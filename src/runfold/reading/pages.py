@@ -1,4 +1,4 @@
-"""Where a page of a list ended: the sort key of its last row, as text that `--after` takes."""
+"""Page tokens: the sort key of the last row of a page, as text for `--after`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ class Cursor:
     id: UUID
 
     def __str__(self) -> str:
-        """Microseconds of the time, a dot, the id."""
+        """Return the microseconds of the time, a dot, and the id."""
         when = "last" if self.time is None else str((self.time - _EPOCH) // timedelta(microseconds=1))
         return f"{when}.{self.id.hex}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The cursor of that text; raises InvalidInput."""
+        """Parse a page token; raises InvalidInput."""
         if (found := _CURSOR.fullmatch(text)) is not None:
             with contextlib.suppress(OverflowError):
                 time = None if found[1] == "last" else _EPOCH + timedelta(microseconds=int(found[1]))
                 return cls(time, UUID(found[2]))
         raise InvalidInput(
-            f"{text!r} is no cursor", hint="take one that a list gave", code="invalid_cursor", found=text
+            f"{text!r} is not a page token",
+            hint="pass the `after` value that a list printed",
+            code="invalid_cursor",
+            found=text,
         )

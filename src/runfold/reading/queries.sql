@@ -1,4 +1,4 @@
--- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 -- `position + 0`: a stream's events are to be found by its name. Without statistics the planner expects few between two positions,
 -- and would read all of the log's index there.
 
@@ -13,13 +13,13 @@ SELECT a.attname, format_type(a.atttypid, NULL),
  ORDER BY a.attnum
 
 -- name: declare_lost
--- Ends an execution that was not seen for so long; NULL when it was, or has ended meanwhile.
+-- Ends an execution without an event for so long; NULL if it has a newer event, or has ended.
 -- Parameters: execution_id, idle (seconds), detector.
 SELECT runfold.declare_lost(%(execution_id)s, make_interval(secs => %(idle)s), %(detector)s)
 
 -- name: deletions_of_streams
--- The deployment streams whose deletions may concern the rows of these streams: those of the workflows that
--- their events name. A log line goes with the workflows that its execution was created for. Parameters: streams (text[]), upto.
+-- The deployment streams whose deletions may concern the rows of these streams: those of the workflows in their events.
+-- A log stream has the workflows of its execution. Parameters: streams (text[]), upto.
 SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
   FROM runfold.events e
  WHERE e.stream_id = ANY (%(streams)s::text[]
@@ -29,7 +29,7 @@ SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
    AND e.position + 0 <= %(upto)s AND e.data ->> 'workflow_id' IS NOT NULL
 
 -- name: deployments
--- A page of the workflows' deployments, newest first, by keyset (started_at descending, id).
+-- A page of deployments, newest first (started_at descending, id).
 -- Parameters, each but limit may be null: workflow, status (of to_status), after_time and after_id (both or none), limit.
 SELECT d.id, d.deployment_id, d.workflow_id, w.name AS workflow, d.deployment_action, d.from_status, d.to_status,
        d.deployment_version, d.triggered_by, d.started_at, d.completed_at, d.error_message, d.deployment_logs,
@@ -44,7 +44,7 @@ SELECT d.id, d.deployment_id, d.workflow_id, w.name AS workflow, d.deployment_ac
  LIMIT %(limit)s
 
 -- name: discarded_events
--- The events that were given up, newest first. Parameters: stream (null: any), limit.
+-- Discarded events, newest first. Parameters: stream (null: any), limit.
 SELECT group_name, stream_id, position, stream_version, event_id, type, sqlstate, error, reason, discarded_by, role_name,
        discarded_at, count(*) OVER () AS total
   FROM runfold.discarded_events
@@ -53,7 +53,7 @@ SELECT group_name, stream_id, position, stream_version, event_id, type, sqlstate
  LIMIT %(limit)s
 
 -- name: discarded_until
--- The events at or before a position that were given up, in these groups.
+-- The discarded events of these groups at or before a position.
 -- Parameters: groups (text[]), streams (text[], null: any), upto.
 SELECT group_name, stream_id, position, stream_version, type, reason, discarded_by, discarded_at
   FROM runfold.discarded_events
@@ -61,14 +61,14 @@ SELECT group_name, stream_id, position, stream_version, type, reason, discarded_
  ORDER BY group_name, position
 
 -- name: event_at
--- The event at a position, upcast, and who acted. Parameters: position.
+-- The event at a position, upcast, with its actor. Parameters: position.
 SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.occurred_at, e.recorded_at,
        e.metadata ->> 'actor' AS actor, runfold.upcast(e.type, e.schema_version, e.data) AS data
   FROM runfold.events e
  WHERE e.position = %(position)s
 
 -- name: event_of_stream
--- A stream's event of a version, or else (null) its last one up to a position. Parameters: stream, version, upto.
+-- A stream's event with a version, or without one (null) the last event up to a position. Parameters: stream, version, upto.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.events e
  WHERE e.stream_id = %(stream)s
@@ -78,7 +78,7 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
  LIMIT 1
 
 -- name: events_behind
--- A stream's events behind a position, the first ones. Parameters: stream, position, types (text[], null: any), limit.
+-- The first events of a stream after a position. Parameters: stream, position, types (text[], null: any), limit.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.events e
  WHERE e.stream_id = %(stream)s AND e.position + 0 > %(position)s AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
@@ -86,25 +86,25 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
  LIMIT %(limit)s
 
 -- name: events_in_scope
--- The events of a group up to a position, with their types, streams and tenants, in order. Parameters: types (text[]),
--- upto, and those of the condition that is put in by the runner.
+-- The events of a group up to a position, in order, with their types, streams and tenants. Parameters: types (text[]),
+-- upto, and those of the condition that the caller puts in.
 SELECT e.position, e.type, e.stream_id, e.user_id::text
   FROM runfold.events e
  WHERE e.position <= %(upto)s AND e.type = ANY (%(types)s) AND {streams}
  ORDER BY e.position
 
 -- name: execution
--- One execution, whole. Parameters: execution_id.
--- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+-- All columns of one execution. Parameters: execution_id.
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT x.*, w.name AS workflow
   FROM {tables}.workflow_executions x
   LEFT JOIN public.workflows w ON w.id = x.workflow_id
  WHERE x.execution_id = %(execution_id)s
 
 -- name: execution_attempts
--- The attempts of an execution's nodes, oldest first: from the log, since a row keeps the last one only,
--- and no further than the rows have been folded. Parameters: execution_id, limit.
--- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+-- The attempts of an execution's nodes, oldest first. They come from the log, because a row keeps only the last attempt,
+-- and end at the last event that was folded into the row. Parameters: execution_id, limit.
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
@@ -117,8 +117,8 @@ SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeS
  LIMIT %(limit)s
 
 -- name: execution_children
--- The executions that an execution started, oldest first. Parameters: execution_id, limit.
--- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+-- The children of an execution, oldest first. Parameters: execution_id, limit.
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, x.start_time, x.end_time, x.duration_ms, x.error_message,
        x.created_at
   FROM {tables}.workflow_executions x
@@ -129,7 +129,7 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, x.start_time
 
 -- name: execution_logs
 -- The last log lines of an execution, oldest first. Parameters: execution_id, limit.
--- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT * FROM (
     SELECT l.created_at, l.level, l.event_type, l.node_id, l.message, l.user_friendly_message, l.last_event_position
       FROM {tables}.workflow_execution_logs l
@@ -139,25 +139,25 @@ SELECT * FROM (
  ORDER BY created_at, last_event_position
 
 -- name: execution_nodes
--- The activations of an execution in the order they came to be. Parameters: execution_id.
--- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+-- The activations of an execution in the order of their creation. Parameters: execution_id.
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT n.* FROM {tables}.node_executions n
  WHERE n.execution_id = %(execution_id)s
  ORDER BY n.created_at, n.start_time NULLS LAST, n.activation COLLATE "C"
 
 -- name: execution_pauses
--- The pauses of an execution in the order they were opened. Parameters: execution_row (uuid).
--- {tables} is put in by the runner: the schema of the live tables, or of those of the past.
+-- The pauses of an execution in the order in which they were opened. Parameters: execution_row (uuid).
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT p.* FROM {tables}.workflow_execution_pauses p
  WHERE p.execution_id = %(execution_row)s
  ORDER BY p.paused_at, p.name COLLATE "C"
 
 -- name: first_recorded
--- When the log's first event was recorded; no row where there is none. No parameters.
+-- The time at which the log's first event was recorded; no row for an empty log. No parameters.
 SELECT e.recorded_at FROM runfold.events e ORDER BY e.position LIMIT 1
 
 -- name: group_status
--- How far a group is behind the safe head: its events, counted to 10,000, and the age of the first of them.
+-- The lag of a group: its events after the checkpoint, counted to 10,000, and the age of the first of them.
 -- Parameters: group, types (text[]).
 SELECT coalesce(c.position, 0) AS checkpoint, c.moved_at, c.stopped_error,
        lag.events AS lag_events, coalesce(extract(epoch FROM clock_timestamp() - lag.since), 0)::double precision AS lag_seconds,
@@ -175,12 +175,12 @@ SELECT coalesce(c.position, 0) AS checkpoint, c.moved_at, c.stopped_error,
 SELECT bound, pid, prepared_gid, application_name, state, since FROM runfold.head_holders() LIMIT 10
 
 -- name: known_streams
--- Which of these streams there are. Parameters: streams (text[]).
+-- Those of these streams that exist. Parameters: streams (text[]).
 SELECT stream_id FROM runfold.streams WHERE stream_id = ANY (%(streams)s) ORDER BY stream_id
 
 -- name: latest_of_workflows
--- The executions any of which may be the latest of some workflows at a position: mostly one of each, and more where
--- their events leave it to the fold. Parameters: those of executions_of_workflows, which is put in by the runner.
+-- The executions that may be the latest of some workflows at a position: mostly one of each workflow, and several if only
+-- a fold can decide. Parameters: those of executions_of_workflows, which the caller puts in.
 SELECT x.stream_id
   FROM (SELECT e.stream_id, e.latest,
                max(e.earliest) FILTER (WHERE e.plain AND e.created > e.deleted) OVER (PARTITION BY e.workflow) AS reached
@@ -189,8 +189,8 @@ SELECT x.stream_id
  WHERE x.reached IS NULL OR x.latest >= x.reached
 
 -- name: parked_streams
--- Every parked stream with its error and how many of its events wait behind the bad one, newest first.
--- Parameters: groups (jsonb: name -> event types; of a group that is not in it, every event counts), stream (null: any).
+-- Parked streams, newest first, with the error and the number of events behind the poison event.
+-- Parameters: groups (jsonb: name -> event types; for a group that is not in it, every event counts), stream (null: any).
 SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at,
        (SELECT count(*)
           FROM runfold.events e
@@ -201,7 +201,7 @@ SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at,
  ORDER BY p.parked_at DESC, p.group_name, p.stream_id
 
 -- name: parked_until
--- The streams that are parked at or before a position, in these groups.
+-- The streams of these groups that are parked at or before a position.
 -- Parameters: groups (text[]), streams (text[], null: any), upto.
 SELECT group_name, stream_id, position, sqlstate, error, parked_at
   FROM runfold.parked_streams
@@ -209,22 +209,18 @@ SELECT group_name, stream_id, position, sqlstate, error, parked_at
  ORDER BY group_name, position
 
 -- name: position_at
--- The position that the log stood at at a time, 0 before its first event. Parameters: time.
+-- The log's last position at a time, 0 before its first event. Parameters: time.
 SELECT runfold.position_at(%(time)s)
 
 -- name: projections
--- What is noted of each projection: built version, and the last verification.
+-- Each projection's built version and last verification.
 SELECT p.name, p.version AS built_version, p.digest, v.position AS verified_position, v.verified_at,
        v.differences AS verified_differences
   FROM runfold.projections p
   LEFT JOIN runfold.verifications v ON v.projection = p.name
 
--- name: safe_head
--- The position up to which the log is settled. No parameters.
-SELECT runfold.safe_head()
-
 -- name: slow_deployments
--- Deployments under way of which nothing was recorded for so long, the longest first.
+-- Deployments in progress without an event for so long, the longest first.
 -- Parameters: idle (seconds), limit.
 SELECT d.workflow_id, w.name AS workflow, d.deployment_id, d.deployment_action, d.to_status AS status, d.deployment_version,
        d.started_at, e.recorded_at AS last_seen, extract(epoch FROM clock_timestamp() - e.recorded_at)::float8 AS idle_seconds
@@ -243,7 +239,7 @@ SELECT d.workflow_id, w.name AS workflow, d.deployment_id, d.deployment_action, 
 SELECT stream_id FROM runfold.events WHERE position = %(position)s
 
 -- name: streams_of_response
--- The streams that a response's row depends on: its own and those of the interactions it was matched with.
+-- The streams on which a response's row depends: its own, and those of the interactions with which it was matched.
 -- Parameters: response (text, lower case), upto.
 SELECT 'response-' || %(response)s::text
  UNION
@@ -253,7 +249,7 @@ SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
    AND e.data ->> 'interaction_id' IS NOT NULL
 
 -- name: streams_of_workflow
--- The streams that a workflow's status depends on: its deployments and whatever was created for it.
+-- The streams on which a workflow's status depends: its deployments, and its executions.
 -- Parameters: workflow (text, lower case), upto.
 SELECT 'deployment-' || %(workflow)s::text
  UNION
@@ -273,5 +269,5 @@ SELECT position, stream_id, stream_version, event_id, type, data, metadata, occu
   FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
 
 -- name: types_of_streams
--- The event types that occur in these streams up to a position. Parameters: streams (text[]), upto.
+-- The event types of these streams up to a position. Parameters: streams (text[]), upto.
 SELECT DISTINCT e.type FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.position + 0 <= %(upto)s

@@ -1,4 +1,4 @@
-"""What came in, as people read it: the unmatched first, because they wait for somebody."""
+"""List responses, the unprocessed ones first, because they wait for a person."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def list_responses(
     after: str | None = None,
     limit: int = 20,
 ) -> list[Row]:
-    """A page of responses, `limit` at most, each with the `cursor` that `after` takes; raises InvalidInput."""
+    """Return at most `limit` responses after the page token `after`; each row has its `cursor`; raises InvalidInput."""
     place = None if after is None else Cursor.parse(after.removeprefix(_OPEN))
     parameters = {
         "status": status,

@@ -1,4 +1,4 @@
-"""How the whole is: the log, each group, who leads, what waits."""
+"""System status: the log's head, the lag of each group, the leader, parked streams and discarded events."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ statement = runtime_sql("runfold.reading")
 LAG_COUNTED_TO = 10_000
 
 SHOWN = 20
-"""How many waiting or discarded events are told at most, where their number is told as well."""
+"""The most waiting or discarded events in a result that also has their number."""
 
 Row = dict[str, Any]
 
 
 def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Row:
-    """The state of the log and of every group of projections, as JSON-ready facts.
+    """Return the state of the log and of every group of projections, JSON-ready.
 
-    Lag is in events of the group (counted to 10,000, `lag_is_exact` says whether that was enough) and in seconds since
-    the first of them was recorded. The connection is in autocommit: the safe head wants a snapshot of its own.
+    Lag is the number of the group's events (counted up to 10,000; `lag_is_exact` says whether there are fewer) and the
+    seconds since the first of them was recorded. The connection must be in autocommit, because the safe head needs its
+    own snapshot.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         log = cursor.execute(statement("log_status")).fetchone() or {}
@@ -67,7 +68,7 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
 
 
 def read_projections(connection: psycopg.Connection[Any], catalogue: Catalogue) -> list[Row]:
-    """Every projection: its file's version, the version its table was built with, and its last verification."""
+    """Return every projection: its file's version, the version that built its table, and its last verification."""
     with connection.cursor(row_factory=dict_row) as cursor:
         noted = {row["name"]: row for row in cursor.execute(statement("projections")).fetchall()}
     found = []
@@ -90,14 +91,14 @@ def read_projections(connection: psycopg.Connection[Any], catalogue: Catalogue) 
 
 
 def read_parked(connection: psycopg.Connection[Any], catalogue: Catalogue, stream_id: str | None = None) -> list[Row]:
-    """Every parked stream, or one, with its error and how many events wait behind its bad one; newest first."""
+    """Return parked streams, or one, newest first, with the error and the number of events behind the poison event."""
     groups = Jsonb({group.name: group.events for group in catalogue.groups.values()})
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement("parked_streams"), {"groups": groups, "stream": stream_id}).fetchall()
 
 
 def read_parking(connection: psycopg.Connection[Any], catalogue: Catalogue, stream_id: str) -> list[Row]:
-    """Where one stream is parked, by group: as `read_parked`, with its bad `event` whole and the first that wait."""
+    """Return the rows of `read_parked` for one stream, with the poison `event` and the first events behind it."""
     found = []
     for row in read_parked(connection, catalogue, stream_id):
         group = catalogue.groups.get(row["group_name"])
@@ -110,13 +111,13 @@ def read_parking(connection: psycopg.Connection[Any], catalogue: Catalogue, stre
         with connection.cursor(row_factory=dict_row) as cursor:
             event = cursor.execute(statement("event_at"), {"position": row["position"]}).fetchone()
             waiting = cursor.execute(statement("events_behind"), behind).fetchall()
-        found.append({**row, "event": event, "events_behind": waiting})
+        found.append({**row, "event": event, "waiting_events": waiting})
     return found
 
 
 def read_discarded(
     connection: psycopg.Connection[Any], stream_id: str | None = None, *, limit: int = 1000
 ) -> list[Row]:
-    """Events that were given up, newest first, each with the reason, who gave it up, and the `total` there is."""
+    """Return discarded events, newest first, each with its reason, who discarded it, and the `total` number."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement("discarded_events"), {"stream": stream_id, "limit": limit}).fetchall()

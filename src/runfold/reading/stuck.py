@@ -1,4 +1,4 @@
-"""What is stuck: executions that nobody works on, pauses past their time, deployments that do not end."""
+"""Find executions on which nobody works, overdue pauses, and deployments that do not end."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from runfold.runtime_sql import runtime_sql
+from runfold.reading.status import Row, statement
 
-statement = runtime_sql("runfold.reading")
-
-Row = dict[str, Any]
 DETECTOR = "runfold execution stuck"
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """What was found. `last_seen` is when the log recorded the last event; that and `idle_seconds` are by its clock."""
+    """The stuck things; `last_seen` is the time of the last event, and with `idle_seconds` by the server's clock."""
 
     executions: list[Row]
     pauses: list[Row]
@@ -27,21 +24,21 @@ class Stuck:
 
     @property
     def nothing(self) -> bool:
-        """Whether all goes on."""
+        """Whether nothing is stuck."""
         return not (self.executions or self.pauses or self.deployments)
 
     def abandoned(self, idle: timedelta) -> list[str]:
-        """The executions to give up: idle ones, and those with a pause that nobody closed, not seen for `idle`."""
+        """Return the executions to declare lost: without an event for `idle`, and idle or with an overdue pause."""
         rows = [row for row in [*self.executions, *self.pauses] if row["idle_seconds"] >= idle.total_seconds()]
         return list(dict.fromkeys(row["execution_id"] for row in rows))
 
 
 def find_stuck(connection: psycopg.Connection[Any], idle: timedelta, *, limit: int = 1000) -> Stuck:
-    """What is stuck now, `limit` of each kind at most.
+    """Return what is stuck now, at most `limit` of each kind.
 
-    `idle`: how long an execution that should be at work, and a deployment under way, may go without an event (the
-    execution's log lines count), and how long a pause may stay open after its interaction has ended. A pause past its
-    own time is stuck at once: a worker would have timed it out.
+    `idle` is how long a working execution and a deployment in progress may be without an event (an execution's log
+    lines count), and how long a pause may stay open after its interaction has ended. A pause past its own timeout is
+    stuck at once, because a worker would have timed it out.
     """
     parameters = {"idle": idle.total_seconds(), "limit": limit}
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -56,9 +53,9 @@ def find_stuck(connection: psycopg.Connection[Any], idle: timedelta, *, limit: i
 def declare_lost(
     connection: psycopg.Connection[Any], execution_id: str, idle: timedelta, *, detector: str = DETECTOR
 ) -> datetime | None:
-    """End an execution as lost and return when it was last seen; None, and nothing is written, if it lives or ended.
+    """End an execution as lost and return when it was last seen; if it lives or has ended, do nothing, return None.
 
-    The stream is looked at again under its lock: an engine that comes back first is not interrupted, one that comes
+    The stream is checked again under its lock: an engine that appends before is not interrupted, and one that appends
     later gets VersionConflict.
     """
     parameters = {"execution_id": execution_id, "idle": idle.total_seconds(), "detector": detector}

@@ -1,4 +1,4 @@
-"""New events as they come: of the whole log, or of one execution with its log lines."""
+"""Follow new events of the whole log, or of one execution with its log lines."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import psycopg
 from psycopg.rows import dict_row
 
 from runfold.errors import UnknownExecution
+from runfold.events import types_that_end
+from runfold.events.machines import EXECUTION
 from runfold.reading.status import Row, statement
 
 POLL_SECONDS = 0.2
 _PAGE = 1000
 
-_TERMINAL = frozenset(
-    {"ExecutionSucceeded", "ExecutionFailed", "ExecutionCanceled", "ExecutionTimedOut", "ExecutionDeclaredLost"}
-)
+_ENDS = frozenset(types_that_end(EXECUTION))
 
 
 def tail_log(connection: psycopg.Connection[Any], *, after: int | None = None, follow: bool = True) -> Iterator[Row]:
-    """The log's events after a position, or from now on; without end, unless `follow` is false.
+    """Yield the log's events after a position, or from now on; without end, unless `follow` is false.
 
-    The connection is in autocommit: every look wants a view of its own.
+    The connection must be in autocommit, because every read needs its own snapshot.
     """
     if after is None:
         after = _safe_head(connection)
@@ -39,9 +39,9 @@ def tail_log(connection: psycopg.Connection[Any], *, after: int | None = None, f
 
 
 def tail_execution(connection: psycopg.Connection[Any], execution_id: str, *, follow: bool = True) -> Iterator[Row]:
-    """An execution's events and log lines from its beginning, until it has ended; raises UnknownExecution.
+    """Yield an execution's events and log lines from the first one until it has ended; raises UnknownExecution.
 
-    In the order of the log as far as they come together; what was appended up to one look after the end is still told.
+    The events of one read are in the order of the log. One more read follows the end, for late log lines.
     """
     after = dict.fromkeys((f"execution-{execution_id}", f"log-{execution_id}"), 0)
     ended = known = False
@@ -58,7 +58,7 @@ def tail_execution(connection: psycopg.Connection[Any], execution_id: str, *, fo
         if not known:
             raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
         yield from sorted(found, key=lambda row: int(row["position"]))
-        ended = ended or any(row["type"] in _TERMINAL for row in found)
+        ended = ended or any(row["type"] in _ENDS for row in found)
         if last_look:
             return
         time.sleep(POLL_SECONDS)

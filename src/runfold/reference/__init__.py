@@ -1,5 +1,5 @@
-"""The reference of docs/reference, generated from what it describes: `python -m runfold.reference --write|--check`.
+"""Generate docs/reference from the code and the database: `python -m runfold.reference --write|--check`.
 
-Events from their models, tables and SQL functions from the catalogue of a migrated database, commands from Typer,
-errors from their classes. Only the sentences that say what a page is are written by hand.
+Events come from their models, tables and SQL functions from the catalogue of a migrated database, commands from Typer
+and errors from their classes. Only the introductions of the pages are written by hand.
 """

@@ -1,4 +1,4 @@
-"""`python -m runfold.reference --write|--check [--url URL]`: the pages of docs/reference."""
+"""`python -m runfold.reference --write|--check [--url URL]`: write or check the pages of docs/reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runfold.settings import load_settings
 
 @contextmanager
 def _migrated(url: str | None) -> Iterator[str]:
-    """The database of the URL, as it is; without one an embedded server of its own, migrated, and gone afterwards."""
+    """Yield the URL, or that of a temporary embedded server with a migrated database."""
     if url is not None:
         yield url
         return
@@ -34,7 +34,7 @@ def _migrated(url: str | None) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the pages, or fail when one is not what the code says."""
+    """Write the pages, or fail if one differs from the code."""
     parser = argparse.ArgumentParser(prog="python -m runfold.reference", description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", action="store_true", help="write the pages")

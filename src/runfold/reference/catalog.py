@@ -1,4 +1,4 @@
-"""A migrated database, as its catalogue describes it."""
+"""Read the tables, views and functions of a migrated database from its catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ statement = runtime_sql("runfold.reference")
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or a view; partitions are left out, they are their table."""
+    """A table or a view, but not a partition of a table."""
 
     schema: str
     name: str
@@ -28,7 +28,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of one of them."""
+    """A column of a table or view."""
 
     schema: str
     relation: str
@@ -41,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A constraint or an index: its name and what it says."""
+    """A constraint or an index, with its definition."""
 
     schema: str
     relation: str
@@ -67,7 +67,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """What there is, in the order of names (columns: of the table)."""
+    """The catalogue in the order of names; columns are in the order of their table."""
 
     relations: list[Relation]
     columns: list[Column]
@@ -75,11 +75,11 @@ class Catalog:
     functions: list[Function]
 
     def columns_of(self, relation: Relation) -> list[Column]:
-        """The columns of a relation."""
+        """Return the columns of a relation."""
         return [one for one in self.columns if (one.schema, one.relation) == (relation.schema, relation.name)]
 
     def rules_of(self, relation: Relation, kind: Literal["constraint", "index"]) -> list[Rule]:
-        """The constraints or the indexes of a relation."""
+        """Return the constraints or the indexes of a relation."""
         of = (relation.schema, relation.name, kind)
         return [one for one in self.rules if (one.schema, one.relation, one.kind) == of]
 
@@ -92,7 +92,7 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
             return cursor.execute(statement(name)).fetchall()
 
     with connection.transaction():
-        # A schema on the path is left out where PostgreSQL prints names, and "$user" may be the schema runfold.
+        # PostgreSQL prints names without a schema that is on the path, and "$user" may be the schema runfold.
         connection.execute("SET LOCAL search_path = ''")
         return Catalog(
             relations=rows("relations", Relation),
@@ -100,11 +100,3 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
             rules=rows("rules", Rule),
             functions=rows("functions", Function),
         )
-
-
-def without_comment(catalog: Catalog) -> list[str]:
-    """The tables, views and functions that nobody described, as a COMMENT statement would name them."""
-    return [
-        *(f"{one.kind.upper()} {one.schema}.{one.name}" for one in catalog.relations if not one.comment),
-        *(f"FUNCTION runfold.{one.name}({one.identity})" for one in catalog.functions if not one.comment),
-    ]

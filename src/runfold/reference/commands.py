@@ -1,9 +1,10 @@
-"""docs/reference/cli.md, from the commands themselves and the settings."""
+"""Generate docs/reference/cli.md from the commands and the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
@@ -19,8 +20,9 @@ from runfold.settings import Settings
 _NAMES: dict[Any, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH", UUID: "UUID", bool: "BOOLEAN"}
 
 
+@cache
 def commands() -> dict[str, Any]:
-    """Every command by its whole name (`runfold execution list`), nouns left out."""
+    """Return every command by its full name (`runfold execution list`), without the nouns."""
     found: dict[str, Any] = {}
 
     def walk(name: str, command: Any) -> None:
@@ -34,8 +36,9 @@ def commands() -> dict[str, Any]:
     return found
 
 
+@cache
 def root() -> Any:
-    """The command `runfold` itself, whose options stand before the noun."""
+    """Return the command `runfold`, whose options come before the noun."""
     return typer.main.get_command(build())
 
 
@@ -53,7 +56,7 @@ def _options(command: Any) -> list[str]:
 
 
 def _kind(one: Any) -> str:
-    """What an option takes, and what it is without being given."""
+    """Return the kind of an option's value, and its default."""
     if one.is_flag:
         return ""
     annotation = one.type_descriptor.annotation
@@ -96,7 +99,7 @@ def _settings() -> Iterator[str]:
     yield from (
         "## Settings",
         "",
-        "From the environment. `--url` and `--home` go before RUNFOLD_DATABASE_URL and RUNFOLD_HOME.",
+        "From the environment. `--url` and `--home` override RUNFOLD_DATABASE_URL and RUNFOLD_HOME.",
         "",
     )
     yield from table(
@@ -113,9 +116,9 @@ def _settings() -> Iterator[str]:
 
 
 def cli_page() -> str:
-    """The page."""
+    """Return the page."""
     exit_codes = _text((runfold.cli.__doc__ or "").split("\n\n")[1])
-    introduction = f"{exit_codes}\n\nEvery command has `--help`. Options of `runfold` itself stand before the noun.\n"
+    introduction = f"{exit_codes}\n\nEvery command has `--help`. Options of `runfold` itself come before the noun.\n"
     parts: list[str] = ["## runfold", "", *_options(root())]
     for name, command in commands().items():
         parts += _command(name, command)

@@ -1,4 +1,4 @@
-"""docs/reference/errors.md, from the classes of runfold.errors and the catalogue of faults."""
+"""Generate docs/reference/errors.md from the classes of runfold.errors and the catalogue of faults."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from runfold.reference.markdown import code, page, table
 
 _INTRODUCTION = """
 Every error is a `runfold.RunfoldError` with `code`, `message`, `hint`, `retryable` and its facts as attributes. SQL
-callers get the same with the SQLSTATE below, the facts as a JSON object in DETAIL. On the command line an error is
-one line on stderr and exit code 1; `runfold --debug …` shows where it came from.
+callers get the same error with the SQLSTATE below and the facts as a JSON object in DETAIL. On the command line it is
+one line on stderr and exit code 1; `runfold --debug …` shows the traceback.
 """
 
 
@@ -25,11 +25,11 @@ def _errors() -> Iterator[str]:
     yield from (
         "## Errors",
         "",
-        "Retryable: the same call can succeed later. The client tries again by itself for RUNFOLD_RETRY_SECONDS.",
+        "Retryable means that the same call can succeed later. The client retries by itself for RUNFOLD_RETRY_SECONDS.",
         "",
     )
     yield from table(
-        ["error", "code", "SQLSTATE", "retryable", "says"],
+        ["error", "code", "SQLSTATE", "retryable", "default message"],
         [
             (
                 code(kind.__name__),
@@ -47,8 +47,8 @@ def _faults() -> Iterator[str]:
     yield from (
         "## Codes of refused appends",
         "",
-        "The `code` of an `InvalidInput`. `{at}` is the JSON pointer to the place, `{limit}` what is allowed and",
-        "`{found}` what was there; they are attributes too (`pointer`, `limit`, `found`).",
+        "The `code` of an `InvalidInput`. `{at}` is the JSON pointer to the wrong value, `{limit}` is what is allowed",
+        "and `{found}` is what was given; the error has them as attributes too (`pointer`, `limit`, `found`).",
         "The same rows are in `runfold.faults`.",
         "",
     )
@@ -58,12 +58,12 @@ def _faults() -> Iterator[str]:
 
 
 def _postgres() -> Iterator[str]:
-    yield from ("## PostgreSQL's own errors", "", "Mapped by SQLSTATE; others pass as psycopg raised them.", "")
+    yield from ("## PostgreSQL's own errors", "", "Mapped by SQLSTATE; other errors of psycopg pass unchanged.", "")
     yield from table(
         ["SQLSTATE", "error"], [(state, code(kind.__name__)) for state, kind in sorted(_BY_SQLSTATE.items())]
     )
 
 
 def errors_page() -> str:
-    """The page."""
+    """Return the page."""
     return page("Errors", _INTRODUCTION, _errors(), _faults(), _postgres())

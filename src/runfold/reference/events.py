@@ -1,4 +1,4 @@
-"""docs/reference/events.md, from the models and from what the projections' headers say they fold."""
+"""Generate docs/reference/events.md from the models, and from the events in the headers of the projections."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _STREAMS = {
     "execution": ("execution-<execution_id>", "An execution, the activations of its nodes and its pauses."),
     "log": (
         "log-<execution_id>",
-        "The log lines of an execution: apart from it, so that writing them never conflicts.",
+        "The log lines of an execution, in their own stream, so that writing them never conflicts.",
     ),
-    "interaction": ("interaction-<uuid>", "What a person is asked, and the answer. The UUID is the row's id."),
-    "response": ("response-<uuid>", "What came in through a channel. The UUID is the row's id."),
+    "interaction": ("interaction-<uuid>", "A question to a person, and the answer. The UUID is the row's id."),
+    "response": ("response-<uuid>", "A message that came in through a channel. The UUID is the row's id."),
     "deployment": ("deployment-<workflow_id>", "A workflow's deployments, its triggers and its end."),
 }
 
 _INTRODUCTION = """
-Every event of the streams that runfold folds. The type that the log stores is the name. Fields that are not required
-may be absent or null, which is the same; other fields are refused. What is refused is refused with a
-[code](errors.md#codes-of-refused-appends) and a JSON pointer, in Python when the event is made and in PostgreSQL when
+The events of the streams that runfold folds. The log stores the name as the type. Fields that are not required may be
+absent or null, which means the same; unknown fields are refused. A refusal has a
+[code](errors.md#codes-of-refused-appends) and a JSON pointer. Python refuses when the event is made, PostgreSQL when
 it is appended.
 
-Streams of other categories take what their owner registers with `runfold.register_event_types`.
+Streams of other categories take the event types that their owner registers with `runfold.register_event_types`.
 
-What an event does to its row, and which moves are legal: [decision
+For what an event does to its row, and which moves are legal, see [decision
 002](../decisions/002-what-an-event-does-to-its-row.md) and [decision
 007](../decisions/007-interactions-deployments-and-deletion.md).
 
@@ -41,7 +41,7 @@ no U+0000, no half surrogate pair, no key twice. *object*: a JSON object of such
 
 
 def describe(rule: Rule) -> str:
-    """Say in a few words what a value of this rule is."""
+    """Describe the values that a rule allows, in a few words."""
     match rule.kind:
         case "enum":
             return " ".join(map(code, rule.allowed))
@@ -66,7 +66,8 @@ def describe(rule: Rule) -> str:
 def _event(event: type[Event], tables: list[str]) -> Iterator[str]:
     yield from (f"### {event.event_type()}", "", (event.__doc__ or "").strip(), "")
     changed = ", ".join(f"[{name}](read-tables.md#{name})" for name in tables)
-    yield from (f"Schema version {event.schema_version()}. Changes {changed or 'no table'}.", "")
+    facts = [f"Schema version {event.schema_version()}.", *_moves(event), f"Changes {changed or 'no table'}."]
+    yield from (" ".join(facts), "")
     if event.rules():
         yield from table(
             ["field", "value", "required"],
@@ -74,8 +75,14 @@ def _event(event: type[Event], tables: list[str]) -> Iterator[str]:
         )
 
 
+def _moves(event: type[Event]) -> Iterator[str]:
+    if (move := event.moves) is not None:
+        target = code(move.target) if move.target is not None else f"the status in {code(str(move.given_in))}"
+        yield f"Moves the {move.machine.name} to {target}{', which ends it' if move.ends else ''}."
+
+
 def events_page(projections: Catalogue) -> str:
-    """The page."""
+    """Return the page."""
     lines: list[str] = []
     for category in CATEGORIES:
         stream, about = _STREAMS[category]

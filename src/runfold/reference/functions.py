@@ -1,4 +1,4 @@
-"""docs/reference/sql.md, from the catalogue of a migrated database."""
+"""Generate docs/reference/sql.md from the catalogue of a migrated database."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from runfold.settings import projections_dir
 
 _INTRODUCTION = """
 The functions of the schema `runfold`. An engine in any language needs the first few; Python calls the same ones.
-Errors have SQLSTATEs of class `RF` with their facts as a JSON object in DETAIL: see [errors](errors.md#errors).
+Errors have SQLSTATEs of class `RF` and their facts as a JSON object in DETAIL: see [errors](errors.md#errors).
 
 Roles: `runfold_engine` appends and reads, `runfold_projector` folds, `runfold_operator` appends, reads and registers,
-`service_role` is Supabase's server key. They can not log in: grant them to a role that can.
+`service_role` is Supabase's server key. They cannot log in: grant them to a role that can.
 """
 
-# What people call, in the order in which they meet it. Everything else is found to be for folds, or to be internal.
+# The functions that people call, in the order of a tutorial. The others are for folds, or internal.
 _CALLED = (
     "append_events",
     "read_stream",
@@ -38,7 +38,7 @@ _CALLED = (
 
 
 def functions_page(catalog: Catalog) -> str:
-    """The page."""
+    """Return the page."""
     folds = "\n".join(path.read_text(encoding="utf-8") for path in sorted(projections_dir().glob("*.sql")))
     used = set(re.findall(r"runfold\.(\w+)\(", folds))
     called = sorted((one for one in catalog.functions if one.name in _CALLED), key=lambda one: _CALLED.index(one.name))
@@ -51,7 +51,7 @@ def functions_page(catalog: Catalog) -> str:
         _listed("Triggers", "", [one for one in rest if one.is_trigger]),
         _listed(
             "Inside",
-            "Called by the functions above; no promise is made about them.",
+            "The functions above call these. They may change in any release.",
             [one for one in rest if one.name not in used and not one.is_trigger],
         ),
     )

@@ -1,4 +1,4 @@
-"""All pages of the reference, and which of them are stale."""
+"""Generate all pages of the reference, and find those that are stale."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from runfold.reference.functions import functions_page
 from runfold.reference.tables import tables_page
 
 FOLDER = Path(runfold.__file__).parents[2] / "docs" / "reference"
-"""Where they are, in the source tree."""
+"""The folder of the pages in the source tree."""
 
 
 def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """The text of every page by its file's name, from the code and a migrated database."""
+    """Return the text of every page by its file's name, from the code and a migrated database."""
     catalog = read_catalog(connection)
     projections = load_catalogue()
     return {
@@ -35,7 +35,7 @@ def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
 
 
 def stale(made: Mapping[str, str], folder: Path) -> list[str]:
-    """The pages that are missing in the folder, or not what they should be."""
+    """Return the names of the pages that are missing in the folder, or differ."""
     return [
         name
         for name, text in made.items()

@@ -1,7 +1,7 @@
--- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
 -- name: columns
--- Of the tables and views of public and runfold, partitions left out, in the order of the table.
+-- The columns of the tables and views of public and runfold, without partitions, in the order of the table.
 SELECT n.nspname::text AS schema, c.relname::text AS relation, a.attname::text AS name,
        format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS nullable,
        pg_get_expr(d.adbin, d.adrelid) AS "default", col_description(c.oid, a.attnum) AS comment
@@ -13,8 +13,8 @@ SELECT n.nspname::text AS schema, c.relname::text AS relation, a.attname::text A
  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C", a.attnum
 
 -- name: relations
--- Tables and views of public and runfold, partitions left out; who may read them besides their owner.
--- What an extension brought along is not ours.
+-- The tables and views of public and runfold, without partitions, and the roles that may read them besides their owner.
+-- Relations of an extension are left out.
 SELECT n.nspname::text AS schema, c.relname::text AS name,
        CASE WHEN c.relkind = 'v' THEN 'view' ELSE 'table' END AS kind,
        obj_description(c.oid, 'pg_class') AS comment,

@@ -1,4 +1,4 @@
-"""What the specification of the tables names; everything else in them is runfold's addition."""
+"""The columns and indexes that the specification of the tables names; runfold added all others."""
 
 from __future__ import annotations
 
@@ -62,4 +62,4 @@ SPECIFIED: dict[str, Named] = {
         "idx_deployment_history_workflow_id idx_deployment_history_action idx_deployment_history_started_at",
     ),
 }
-"""By table; a table that is not here is runfold's own."""
+"""The names by table; runfold added every table that is not here."""

@@ -1,4 +1,4 @@
-"""docs/reference/read-tables.md, from the catalogue of a migrated database and the projections' headers."""
+"""Generate docs/reference/read-tables.md from the catalogue of a migrated database and the projections' headers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from runfold.reference.markdown import code, expression, page, table
 from runfold.reference.specification import SPECIFIED
 
 _INTRODUCTION = """
-The tables that runfold folds the log into, by group; the tables of a group advance together, in one transaction. Only
-the worker writes them. `ours` marks what runfold adds to the specification of these tables: columns and indexes
-without the mark have the specification's names. Times in `bigint` are epoch milliseconds.
+The tables into which runfold folds the log, by group; the tables of a group advance together, in one transaction. Only
+the worker writes them. `ours` marks the columns and indexes that runfold adds to the specification of these tables; the
+others have the specification's names. Times in `bigint` are epoch milliseconds.
 
 Every read table has `user_id`, the tenant of its stream, and `last_event_position`, the last event that changed the
 row.
@@ -21,7 +21,7 @@ row.
 
 
 def tables_page(catalog: Catalog, projections: Catalogue) -> str:
-    """The page."""
+    """Return the page."""
     lines: list[str] = []
     by_name = {(one.schema, one.name): one for one in catalog.relations}
     folded: set[tuple[str, str]] = set()
@@ -37,10 +37,10 @@ def tables_page(catalog: Catalog, projections: Catalogue) -> str:
         ("Views", "", [one for one in rest if one.schema == "public" and one.kind == "view"]),
         (
             "What users edit",
-            "Tables of record, not folds. What `workflows` shares with `workflow_status` is kept equal to it.",
+            "Users edit these tables. Columns that `workflows` shares with `workflow_status` are kept equal to it.",
             [one for one in rest if one.schema == "public" and one.kind == "table"],
         ),
-        ("The log and what runfold knows", "The schema runfold.", [one for one in rest if one.schema == "runfold"]),
+        ("The log and runfold's own tables", "The schema runfold.", [one for one in rest if one.schema == "runfold"]),
     ):
         lines += [f"## {title}", ""]
         if about:
@@ -88,7 +88,7 @@ def _read_table(catalog: Catalog, relation: Relation, projection: Projection, gr
         ],
     )
     yield from table(
-        ["constraint", "says"],
+        ["constraint", "condition"],
         [(code(one.name), code(expression(one.definition))) for one in catalog.rules_of(relation, "constraint")],
     )
 

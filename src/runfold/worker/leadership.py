@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from runfold.database.connections import Connect
 from runfold.errors import LeadershipLost
 from runfold.runtime_sql import runtime_sql
 
@@ -29,8 +30,6 @@ LEADER_LOCK = 2
 BEAT_SECONDS = 0.5
 TRY_SECONDS = 0.2
 FROZEN_AFTER = 3.0
-
-Connect = Callable[[], "psycopg.Connection[Any]"]
 
 
 class Lead:

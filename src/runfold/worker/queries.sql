@@ -27,10 +27,6 @@ SELECT g.name, coalesce(c.position, 0), c.stopped_error
 -- Makes partitions of the log and of the log table ahead of time.
 SELECT runfold.ensure_partitions(), runfold.ensure_log_partitions()
 
--- name: safe_head
--- The position up to which the log is settled.
-SELECT runfold.safe_head()
-
 -- name: streams_at
 -- The streams of the first events from some positions on. Parameters: positions (bigint[]).
 SELECT DISTINCT e.stream_id

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from random import Random
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 
+from runfold.database.connections import Connect
+from runfold.database.safe_head import safe_head
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.reconciling.verify import verify
@@ -28,8 +29,6 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 60.0
 IDLE_FOR_SECONDS = 2.0
 LONGEST_STATEMENT = "5s"
-
-Connect = Callable[[], "psycopg.Connection[Any]"]
 
 
 class Sampling:
@@ -109,7 +108,7 @@ class Sampling:
 
     def _choose(self, connection: psycopg.Connection[Any]) -> list[str]:
         """Streams of events at random places of the log: found by its index, however many there are."""
-        (head,) = connection.execute(statement("safe_head")).fetchone() or (0,)
+        head = safe_head(connection)
         # What is verified follows from no clock and no fold: any source of chance will do.
         random = Random()
         positions = [random.randint(1, max(1, head)) for _ in range(self._streams)]

@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 
+from runfold.database.connections import Connect
 from runfold.runtime_sql import runtime_sql
-from runfold.worker.leadership import Connect
 
 statement = runtime_sql("runfold.worker")
 

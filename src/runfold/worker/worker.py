@@ -16,6 +16,7 @@ import psycopg
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from runfold.database.connections import connect
+from runfold.database.safe_head import safe_head
 from runfold.errors import DatabaseUnavailable, LeadershipLost
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.folding.fold import FOLD_SESSION
@@ -319,12 +320,3 @@ def _maintain(connection: psycopg.Connection[Any]) -> None:
         if connection.closed:
             raise
         log.warning("partitions could not be made ahead of time: %s", exc)
-
-
-def safe_head(connection: psycopg.Connection[Any]) -> int:
-    """The position up to which the log is settled.
-
-    The connection is in autocommit: events are read in a later statement.
-    """
-    row = connection.execute(statement("safe_head")).fetchone()
-    return row[0] if row is not None else 0

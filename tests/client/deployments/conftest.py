@@ -1,4 +1,4 @@
-"""What the tests of the deployments share."""
+"""Fixtures of the tests of deployments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workflow and its triggers change together; what is deployed is found by its key, and a path has one owner."""
+"""A workflow and its triggers change together; deployed workflows are found by key, and a path has one owner."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.fixtures.evidence import Evidence
 from tests.fixtures.processes import assert_nothing_differs, drain
 
 Connection = psycopg.Connection[Any]
+BY_HAND = Trigger(name="manual", subtype="MANUAL", key="manual")
 DEFINITION = {"nodes": [{"id": "a"}]}
 
 
@@ -62,7 +63,7 @@ def test_a_workflow_is_deployed_updated_rolled_back_and_undeployed(
 
     second = store.deployments.update(
         workflow, definition={"nodes": []},
-        triggers=[Trigger.cron("0 * * * *", config={"zone": "UTC"}), Trigger.webhook("/b"), Trigger.manual()],
+        triggers=[Trigger.cron("0 * * * *", config={"zone": "UTC"}), Trigger.webhook("/b"), BY_HAND],
     )  # fmt: skip
     assert second.deployment_version == 2
     changed = [
@@ -122,9 +123,9 @@ def test_a_path_that_another_workflow_has_fails_the_deployment_and_leaves_all_as
         owner.deployments.deploy(theirs, definition=None, triggers=[Trigger.webhook("/pay")])
         with pytest.raises(ClaimTaken, match="the webhook path /pay belongs to another workflow") as refused:
             other.deployments.deploy(mine, definition=DEFINITION, triggers=[Trigger.webhook("/pay")])
-        told = f"{refused.value} {refused.value.facts}"
-        assert str(theirs) not in told
-        assert str(TENANT) not in told
+        text = f"{refused.value} {refused.value.facts}"
+        assert str(theirs) not in text
+        assert str(TENANT) not in text
         assert types_of(other, f"deployment-{mine}") == ["DeploymentStarted", "DeploymentFailed"]
         drain(database_url)
         assert connection.execute(
@@ -133,7 +134,11 @@ def test_a_path_that_another_workflow_has_fails_the_deployment_and_leaves_all_as
         # Another path, then an update to the taken one: the first stays in service.
         other.deployments.deploy(mine, definition=DEFINITION, triggers=[Trigger.webhook("/pay2")])
         with pytest.raises(ClaimTaken):
-            other.deployments.update(mine, definition={}, triggers=[Trigger.webhook("/pay"), Trigger.manual()])
+            other.deployments.update(
+                mine,
+                definition={},
+                triggers=[Trigger.webhook("/pay"), BY_HAND],
+            )
         drain(database_url)
         assert triggers_of(connection, mine) == {"webhook": ("WEBHOOK", "/pay2", True)}
         assert [found.workflow_id for found in owner.triggers.by_webhook("/pay")] == [theirs]

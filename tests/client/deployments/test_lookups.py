@@ -1,4 +1,4 @@
-"""What comes in finds its workflows by an index, however many triggers there are."""
+"""An incoming call finds its workflows by an index, with any number of triggers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WHERE ti.trigger_type = 'TRIGGER'
 
 @pytest.fixture
 def many(connection: Connection) -> Connection:
-    """10,000 triggers as folds would have left them, a tenth of them inactive."""
+    """A database with 10,000 triggers, as folds would insert them, a tenth of them inactive."""
     connection.execute(
         """
         INSERT INTO trigger_index (id, workflow_id, name, trigger_subtype, index_key, deployment_status, is_active,
@@ -76,7 +76,7 @@ def test_without_the_indexes_the_whole_table_is_read(many: Connection) -> None:
     cursor.execute(("EXPLAIN (FORMAT json) " + SPECIFIED).encode(), {"subtype": "CRON", "key": "key 777"})
     row = cursor.fetchone()
     assert row is not None
-    assert any(node["Node Type"] == "Seq Scan" for node in nodes(row[0][0]["Plan"])), "the test above can not tell"
+    assert any(node["Node Type"] == "Seq Scan" for node in nodes(row[0][0]["Plan"])), "the test above cannot fail"
 
 
 def test_each_kind_of_trigger_is_found_by_its_key_while_it_is_active(
@@ -85,7 +85,7 @@ def test_each_kind_of_trigger_is_found_by_its_key_while_it_is_active(
     first, second = uuid4(), uuid4()
     everything = [
         Trigger.webhook("/a", config={"method": "POST"}, node_id="n1"), Trigger.cron("@daily"), Trigger.slack("T1"),
-        Trigger.email("in@x"), Trigger.github("a/b"), Trigger.manual(),
+        Trigger.email("in@x"), Trigger.github("a/b"), Trigger(name="manual", subtype="MANUAL", key="manual"),
     ]  # fmt: skip
     store.deployments.deploy(first, definition=None, triggers=everything, user_id=TENANT)
     store.deployments.deploy(second, definition=None, triggers=everything[1:])

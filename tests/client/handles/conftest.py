@@ -1,4 +1,4 @@
-"""What the tests of writing share."""
+"""Fixtures of the tests of handles."""
 
 from __future__ import annotations
 

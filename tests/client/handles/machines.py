@@ -1,10 +1,10 @@
-"""State machines: aggregates are given commands, and the reference model says what is legal.
+"""State machines: give commands to aggregates; the reference model says which are legal.
 
-What a command may do is written here from the vocabulary and from the reference model's own tables, not from
-`runfold.events.machines`. Every accepted command's events go to the model too, which must find no anomaly in them.
+The effects of commands are written here from the vocabulary and from the reference model's tables, not from
+`runfold.events.machines`. The events of every accepted command go to the model too, which must find no anomaly.
 
-As in `tests.model.histories` a walk takes its chances from a seed, which Hypothesis draws: rules that Hypothesis chose
-itself left most of the rarer moves out.
+As in `tests.model.histories`, a walk is random by a seed that Hypothesis draws: if Hypothesis chooses each rule itself,
+most of the rarer moves never happen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REFUSALS = 0.3
 
 
 class Judged:
-    """An aggregate, the events it has made, and the model of them."""
+    """An aggregate, its events, and the model of them."""
 
     kind: ClassVar[type[Aggregate]]
     name: ClassVar[str]
@@ -56,7 +56,7 @@ class Judged:
     def give(
         self, command: str, call: Callable[[Any], Any], *, legal: bool, status: str | None, name: str | None = None
     ) -> None:
-        """Give a command: accepted it changes the model without an anomaly, refused it says why and changes nothing."""
+        """Give a command: if accepted, the model sees no anomaly; if refused, it says why and changes nothing."""
         if not legal and self.random.random() > REFUSALS:
             return
         before = self.state
@@ -130,7 +130,7 @@ class ExecutionMachine(Judged):
 
     @property
     def may(self) -> set[str]:
-        """Where the execution may move, by the model's table."""
+        """Return the statuses to which the execution may move, by the model's table."""
         return executions.LEGAL.get(self.status or "", set())
 
     @property
@@ -207,19 +207,19 @@ class ExecutionMachine(Judged):
     def of_a_node(self) -> None:
         activation = self.random.choice(ACTIVATIONS)
         targets: dict[str, tuple[str, Callable[[Any], Any]]] = {
-            "attempt_failed": ("RETRYING", lambda one: one.fail_attempt(activation, "no", will_retry=True)),
+            "fail_attempt": ("RETRYING", lambda one: one.fail_attempt(activation, "no", will_retry=True)),
             "wait": ("WAITING_INPUT", lambda one: one.wait_node(activation, pause="p")),
-            "go_on": ("RUNNING", lambda one: one.continue_node(activation)),
+            "continue_": ("RUNNING", lambda one: one.continue_node(activation)),
             "succeed": ("SUCCESS", lambda one: one.succeed_node(activation, 1)),
             "fail": ("ERROR", lambda one: one.fail_node(activation, "no")),
             "skip": ("SKIPPED", lambda one: one.skip_node("n", activation=activation)),
             "cancel": ("CANCELED", lambda one: one.cancel_node(activation, reason="x")),
         }
-        command = self.random.choice([*targets, "attempt_failed", "wait", "go_on"])
+        command = self.random.choice([*targets, "fail_attempt", "wait", "continue_"])
         target, call = targets[command]
         status = self.node(activation)
         legal = self.status is not None and target in nodes.LEGAL.get(status, set())
-        if command == "go_on":
+        if command == "continue_":
             legal = status == "WAITING_INPUT"
         name = None if self.status is None else activation
         self.give(command, call, legal=legal, status=status, name=name)
@@ -255,7 +255,7 @@ class ExecutionMachine(Judged):
 
 
 class InteractionMachine(Judged):
-    """An interaction, and a response beside it."""
+    """An interaction, and a response to it."""
 
     kind = Interaction
     name = str(INTERACTION)
@@ -301,7 +301,7 @@ class InteractionMachine(Judged):
 
 
 class ResponseMachine(Judged):
-    """A response; the interaction that it may match stands."""
+    """A response; the interaction that it may match exists."""
 
     kind = Response
     name = "33333333-3333-4333-8333-333333333333"

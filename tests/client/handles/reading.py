@@ -1,4 +1,4 @@
-"""What the tests of writing look at: a stream's events, and what the folds make of the whole log."""
+"""Read a stream's events, and the results of folding the whole log."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tests.fixtures.processes import assert_nothing_differs, drain
 
 
 def types(store: runfold.Store, stream_id: str) -> list[str]:
-    """The types of a stream's events, in their order."""
+    """Return the types of a stream's events, in order."""
     return [event.type for event in store.read_stream(stream_id)]
 
 
 def last(store: runfold.Store, stream_id: str) -> RecordedEvent:
-    """The last event of a stream."""
+    """Return the last event of a stream."""
     return store.read_stream(stream_id)[-1]
 
 
 def everything(store: runfold.Store) -> list[RecordedEvent]:
-    """The whole log."""
+    """Return the whole log."""
     return store.read_all(limit=100_000)
 
 
 def assert_dense(events: Iterable[RecordedEvent]) -> None:
-    """Every stream's versions are 1, 2, 3 … in the log's order, and no event id comes twice."""
+    """Fail unless every stream's versions are 1, 2, 3 … in the log's order, and every event id is unique."""
     versions: Counter[str] = Counter()
     ids = set()
     for event in events:
@@ -40,7 +40,7 @@ def assert_dense(events: Iterable[RecordedEvent]) -> None:
 
 
 def assert_folds_without_anomalies(url: str) -> None:
-    """Fold the log: nothing waits, nothing is odd, nothing differs."""
+    """Fold the log; fail if anything is parked, is an anomaly or differs."""
     assert not drain(url)
     with psycopg.connect(url, autocommit=True) as connection:
         assert rows(connection, "SELECT projection, code, stream_id, detail FROM runfold.anomalies") == []
@@ -48,5 +48,5 @@ def assert_folds_without_anomalies(url: str) -> None:
 
 
 def rows(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
-    """What a query finds."""
+    """Return the rows of a query."""
     return connection.execute(query.encode()).fetchall()

@@ -1,4 +1,4 @@
-"""The asyncio handles: the same as the synchronous ones, and what only asyncio has: tasks that are cancelled."""
+"""The asyncio handles: like the synchronous ones, plus canceled tasks, which only asyncio has."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_command_is_carried_to_its_end_when_its_task_is_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        # What stands is what was begun: the node succeeded, and is not canceled besides.
+        # The command that had begun is recorded: the node succeeded, and is not canceled too.
         assert run.state.nodes["a"].status == "SUCCESS"
         with pytest.raises(IllegalTransition):
             await run.node("a", activation="a").cancel()

@@ -1,4 +1,4 @@
-"""Bad input through the handles is refused as an append of the same event is: same class, code and pointer."""
+"""Bad input through the handles is refused like an append of the same event: same class, code and pointer."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ COMMANDS: dict[type[Event], tuple[Command, set[str]]] = {
 
 
 def may_be_left_out(command: Command, field: str) -> bool:
-    """Whether the command gives the field itself where the caller does not, also one that the event requires."""
+    """Return whether the command fills the field if the caller does not, even if the event requires it."""
     parameters = inspect.signature(command).parameters
     if field not in parameters:  # of a command that takes them as one
         return field in ("deployment_id", "started_at")
@@ -114,7 +114,7 @@ def verdict(command: Command, data: dict[str, Any]) -> Verdict | None:
 
 
 def differs(event: type[Event], field: str, value: Any) -> str | None:
-    """How the command and the event disagree about a value, given for one field of valid data."""
+    """Return how the command and the event disagree about a value of one field in otherwise valid data."""
     command, own = COMMANDS[event]
     data = {**data_for(event), field: value}
     expected = model_verdict(event, data)

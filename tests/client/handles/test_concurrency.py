@@ -1,4 +1,4 @@
-"""Nodes of one execution run in many threads and processes: nothing is lost or doubled, whoever is faster."""
+"""Nodes of one execution run in many threads and processes: no event is lost or recorded twice."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ NODES = 12
 
 
 def work(run: ExecutionHandle, who: str) -> None:
-    """Nodes as an engine drives them: all of the same name, so that all want the next activation."""
+    """Run nodes as an engine does, all with the same name, so that all want the next activation."""
     for number in range(NODES):
         with run.node("work", node_type="ACTION", input={"who": who}) as node:
             node.log(f"{who} {number}")
             if number % 4 == 3:
-                node.attempt_failed("again", will_retry=True)
+                node.fail_attempt("again", will_retry=True)
                 node.start()
             node.succeed({"who": who, "number": number})
 
@@ -112,7 +112,7 @@ def test_the_commands_of_waiting_threads_go_into_one_append(store: runfold.Store
 
 
 def test_one_command_of_many_wins(store: runfold.Store, database_url: str) -> None:
-    """What may happen once happens once: the others are told what it is now."""
+    """A command that is legal once succeeds once; the others get the present state."""
     run = store.executions.create(workflow_id=uuid4(), mode="MANUAL", start=True)
     together = threading.Barrier(THREADS)
 
@@ -137,7 +137,7 @@ def test_one_command_of_many_wins(store: runfold.Store, database_url: str) -> No
 
 @contextmanager
 def cut_after_append(url: str, *, always: bool = False) -> Iterator[tuple[Proxy, list[bool]]]:
-    """A proxy that forwards an append, lets the server commit it, and cuts before the client hears of it."""
+    """A proxy that forwards an append, lets the server commit it, and cuts before the client gets the answer."""
     armed = [False]
 
     def watch(said: bytes) -> bool:
@@ -197,7 +197,7 @@ def test_a_command_given_again_after_an_unknown_outcome_is_recorded_once(databas
 def test_a_command_may_be_given_again_until_it_is_answered(
     store: runfold.Store, recorded: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each time the append is done, or not, and the answer is lost in either case."""
+    """Each time the append is committed or not, and the answer is lost in either case."""
     run = store.executions.create(workflow_id=uuid4(), mode="MANUAL", start=True)
     append_many = store.append_many
     outcomes = list(recorded)
@@ -224,7 +224,7 @@ def test_a_command_may_be_given_again_until_it_is_answered(
 def test_control_a_handle_that_forgets_what_is_doubtful_refuses_the_repetition(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.client.sync.writer.Writer._answer_what_was_recorded", lambda *_: None)
+    monkeypatch.setattr("runfold.client.sync.writer.Writer._settle_what_was_recorded", lambda *_: None)
     with pytest.raises(IllegalTransition):
         test_a_command_given_again_after_an_unknown_outcome_is_recorded_once(database_url)
 

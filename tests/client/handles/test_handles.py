@@ -1,4 +1,4 @@
-"""Handles read like the domain, emit the right events, and refuse what the vocabulary does not allow."""
+"""Handles read like the domain, append the right events, and refuse what the vocabulary does not allow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUESTION: dict[str, Any] = {
 
 @pytest.fixture
 def run(store: runfold.Store) -> ExecutionHandle:
-    """An execution that runs."""
+    """A running execution."""
     return store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
 
 
@@ -288,11 +288,11 @@ def test_the_last_attempt_s_failure_fails_the_node(store: runfold.Store, run: Ex
 
 def test_a_node_that_is_to_be_tried_again_or_waits_stays_open(run: ExecutionHandle) -> None:
     with run.node("later", node_type="ACTION") as later:
-        later.attempt_failed("the server is away", will_retry=True)
+        later.fail_attempt("the server is away", will_retry=True)
     with run.node("waits", node_type="ACTION") as waits:
         waits.wait()
     assert (later.status, waits.status) == ("RETRYING", "WAITING_INPUT")
-    waits.go_on()
+    waits.continue_()
     assert waits.status == "RUNNING"
 
 
@@ -425,7 +425,7 @@ def test_a_deployment_goes_its_way(store: runfold.Store, database_url: str) -> N
 
 
 def test_a_refused_command_takes_none_of_the_others_along(store: runfold.Store) -> None:
-    """One of the commands that go into one append is refused by the database: only that one fails."""
+    """If the database refuses one of the commands in one append, only that command fails."""
     first = store.deployments.of(uuid4())
     first.register_trigger("hook", trigger_subtype="WEBHOOK", trigger_config={}, index_key="/taken")
     first.activate_trigger("hook")
@@ -471,7 +471,8 @@ def test_streams_are_changed_together_on_what_they_are(store: runfold.Store, run
     assert [state.status for state in states] == ["CANCELED", "cancelled"]  # type: ignore[attr-defined]
     assert len(decided) == 2
     assert (run.refresh().status, asked.refresh().status) == ("CANCELED", "cancelled")
-    assert asked.state.reminders == 1
+    reminders = [event for event in store.read_stream(asked.state.id) if event.type == "InteractionReminderSent"]
+    assert len(reminders) == 1
 
 
 def test_another_writer_s_events_are_read_and_the_command_is_decided_again(

@@ -1,4 +1,4 @@
-"""Every illegal command is refused by name; what is legal is accepted, and folds without an anomaly."""
+"""Every illegal command is refused by name; a legal one is accepted, and folds without an anomaly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ JUDGED: list[type[Judged]] = [ExecutionMachine, InteractionMachine, ResponseMach
 
 
 def walk(kind: type[Judged], seed: int, steps: int | None = None) -> Judged:
-    """Give so many commands; fails where one is judged otherwise than the model judges it."""
+    """Give this many commands; fail if one gets another judgement than the model's."""
     machine = kind(Random(seed))
     for _ in range(kind.steps if steps is None else steps):
         machine.step()
@@ -57,7 +57,7 @@ def test_what_is_accepted_folds_without_an_anomaly(kind: type[Judged], store: ru
 
 
 def isolated(history: list[Any], number: int) -> list[Append]:
-    """The history, as appends of its streams in their order, under names that no other history has."""
+    """Return the history as appends of its streams in order, with names that no other history has."""
     renamed: dict[str, str] = {}
     appends: list[Append] = []
     for event in history:
@@ -82,12 +82,12 @@ def test_the_walks_try_every_command_where_it_is_legal_and_where_it_is_not() -> 
             assert {legal for tried, _, legal in outcomes if tried == command} == {True, False}, (kind, command)
         if kind is ExecutionMachine:
             assert {status for tried, status, _ in outcomes if tried == "create"} == set(EXECUTION.moves)
-            for command in ("start", "attempt_failed", "wait", "succeed", "fail", "cancel"):
+            for command in ("start", "fail_attempt", "wait", "succeed", "fail", "cancel"):
                 assert set(NODE.moves) <= {status for tried, status, _ in outcomes if tried == command}, command
 
 
 def notices(kind: type[Judged]) -> bool:
-    """Whether a walk goes wrong."""
+    """Return whether a walk fails."""
     try:
         for seed in range(EXAMPLES):
             walk(kind, seed)

@@ -1,4 +1,4 @@
-"""Executions that wait for people, appended as an engine without our services would, and what became of them."""
+"""Append executions that wait for people, as an engine without our services would, and read their results."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def server_time(connection: Connection) -> datetime:
 
 
 def created(execution_id: str | None = None, *, user_id: UUID | None = None) -> Append:
-    """An execution that runs."""
+    """Return a new running execution."""
     name = execution_id or str(uuid4())
     return Append(
         stream_id=f"execution-{name}",
@@ -68,7 +68,7 @@ def asked(
     user_id: UUID | None = None,
     **request: Any,
 ) -> Asked:
-    """Open a pause and ask for it, in one append; the execution is made unless it is named."""
+    """Open a pause and request its interaction in one append; create the execution unless it is named."""
     if execution_id is None:
         execution_id = str(uuid4())
         store.append_many([created(execution_id, user_id=user_id)])
@@ -113,7 +113,7 @@ def asked(
 
 
 def answered(store: runfold.Store, question: Asked, *, interaction_version: int | None = 1) -> None:
-    """Answer as an engine does: the answer and the pause's end in one append."""
+    """Answer as an engine does: append the answer and the end of the pause in one call."""
     execution = store.read_stream(question.execution)
     store.append_many(
         [
@@ -140,7 +140,7 @@ def types_of(store: runfold.Store, stream_id: str) -> list[str]:
 
 
 def counted(connection: Connection, *types: str) -> Counter[str]:
-    """How often each type stands in the log, all streams together."""
+    """Return how often each event type is in the log, in all streams."""
     return Counter(
         dict(
             connection.execute(
@@ -156,7 +156,7 @@ def anomalies(connection: Connection) -> list[tuple[Any, ...]]:
 
 @dataclass
 class Outcome:
-    """How each question ended."""
+    """The ends of the questions."""
 
     answered: int = 0
     timed_out: int = 0
@@ -169,7 +169,7 @@ class Outcome:
 
 
 def judged(store: runfold.Store, questions: list[Asked]) -> Outcome:
-    """Count the ends: each question and its pause end once, and in the same way."""
+    """Count the ends; each question and its pause must end once, and in the same way."""
     outcome = Outcome()
     for question in questions:
         interaction, execution = types_of(store, question.interaction), store.read_stream(question.execution)

@@ -1,4 +1,4 @@
-"""What the tests of the human loop share."""
+"""Fixtures of the tests with people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens at once to one question has one winner, and nothing is answered twice or lost."""
+"""Concurrent events of one question have one winner; no answer is used twice or lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Connection = psycopg.Connection[Any]
 
 
 class CarelessStore(runfold.Store):
-    """The negative control: nothing that it appends expects a version."""
+    """The negative control: a store whose appends expect no version."""
 
     def append_many(self, appends: Sequence[Append], **about: Any) -> list[Appended]:
         return super().append_many([replace(append, expected_version=None) for append in appends], **about)
@@ -39,7 +39,7 @@ def careless(database_url: str) -> Iterator[CarelessStore]:
 
 
 def at_once(*actions: Sequence[Callable[[], Any]]) -> list[list[Any]]:
-    """Run the lists of actions beside each other, each step of all together; what is refused is an outcome, too."""
+    """Run the lists of actions concurrently, step by step together; a refusal is an outcome too."""
     together = threading.Barrier(len(actions))
     outcomes: list[list[Any]] = [[] for _ in actions]
 
@@ -67,7 +67,7 @@ OF_THE_PAUSE = dict(zip(ENDS, PAUSE_ENDS, strict=True))
 
 @dataclass
 class Ends:
-    """How the questions ended: how often each way, and which of them twice, never, or in two ways."""
+    """The ends of the questions: how often each way, and which ended twice, never, or in two ways."""
 
     ways: Counter[str]
     wrong: list[str]
@@ -95,7 +95,7 @@ def naming(question: UUID, number: int) -> dict[str, Any]:
 
 
 def answers(store: runfold.Store, questions: Sequence[UUID], number: int) -> list[Callable[[], Classified]]:
-    """One answer to each question, received already, to be classified."""
+    """Receive one answer to each question, to be classified."""
     received = [receive(store, naming(question, number), "in_app", workflow_id=WORKFLOW) for question in questions]
     return [partial(store.responses.classify, response) for response in received]
 
@@ -126,7 +126,7 @@ def test_control_without_expected_versions_a_question_is_answered_twice(
         at_once(*(answers(careless, questions, number) for number in range(3)))
         wrong = Ends.of(careless, questions).wrong
     evidence.note(tries=tries)
-    assert wrong, "the test above can not tell"
+    assert wrong, "the test above cannot fail"
 
 
 def test_an_answer_and_a_timeout_at_once_have_one_winner(

@@ -1,4 +1,4 @@
-"""What comes in answers one question at most, the right one, and nothing that comes in is lost."""
+"""A response answers at most one question, the right one, and no response is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def running(store: runfold.Store, **about: Any) -> str:
 
 
 def ask(store: runfold.Store, execution_id: str | None = None, **about: Any) -> UUID:
-    """Ask for an approval on slack, of an execution that runs."""
+    """Ask for an approval in Slack, for a running execution."""
     name = f"node {uuid4()}"
     return store.interactions.ask(
         **{
@@ -51,7 +51,7 @@ def receive(store: runfold.Store, payload: Any, channel: Any = "slack", **about:
 
 
 def ended(store: runfold.Store, interaction_id: UUID) -> tuple[str | None, list[str]]:
-    """The status of an interaction, and what its execution recorded about pauses and nodes since it was asked."""
+    """Return the status of an interaction, and the events of its execution about pauses and nodes since the request."""
     asked = store.interactions.get(interaction_id).state
     recorded = store.read_stream(f"execution-{asked.execution_id}")
     return asked.status, [event.type for event in recorded if event.data and event.data.get("pause") == asked.pause]
@@ -195,7 +195,7 @@ def test_an_answer_that_comes_before_its_question_is_stored_answers_it_later(
     assert [(one.response_id, one.status) for one in found if one.response_id in (early[0], early[2])] == [
         (early[0], "matched"),
         (early[2], "unprocessed"),
-    ], "it can not be meant for a question that came later"
+    ], "it cannot answer a question that came later"
     assert ended(store, interaction_id) == ("responded", ["PauseOpened", "PauseResumed"])
     (moved,) = (one for one in found if one.response_id not in early)
     assert moved.status == "filtered_out", "the first answer was the one"
@@ -229,7 +229,7 @@ def test_a_tenants_answer_is_for_the_tenants_questions(connection: Connection, d
         question = ask(mine, correlation_id="c1")
         drain(database_url)
         placed = theirs.responses.receive(channel="webhook", raw_payload={"correlation_id": "c1", "approved": True})
-        assert placed.workflow_id == NO_WORKFLOW, "its existence was told"
+        assert placed.workflow_id == NO_WORKFLOW, "its existence was revealed"
         foreign = receive(theirs, {"correlation_id": "c1", "approved": True}, "webhook", workflow_id=WORKFLOW)
         assert theirs.responses.classify(foreign).status == "unprocessed"
         with runfold.connect(database_url) as engine:

@@ -1,4 +1,4 @@
-"""What operators see and do of the human loop and of deployments from the command line."""
+"""The commands for interactions, responses and deployments, as an operator uses them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An unknown commit outcome: the connection is cut after the server has recorded, and all is recorded once."""
+"""An unknown outcome of a commit: the connection is cut after the server has recorded, and all is recorded once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUT = (b"InteractionRequested", b"ResponseReceived", b"ResponseMatched", b"Respo
 
 
 class Scissors:
-    """Cuts at every other append of each kind: the first time, not when it is sent again."""
+    """A proxy that cuts at every other append of each kind: the first time, not when it is sent again."""
 
     def __init__(self) -> None:
         self.seen: Counter[bytes] = Counter()

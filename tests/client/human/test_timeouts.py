@@ -1,4 +1,4 @@
-"""Time runs out by the database's clock: once, and never for what was answered."""
+"""Timeouts by the database's clock: once, and never for an answered question."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TIMEOUTS = ("InteractionTimedOut", "PauseTimedOut", "InteractionReminderSent")
 
 
 def due(connection: Connection, **arguments: object) -> list[tuple[Any, ...]]:
-    """Append what is due, as the worker does."""
+    """Append the timeouts that are due, as the worker does."""
     called = ", ".join(f"{name} => %({name})s" for name in arguments)
     return connection.execute(f"SELECT * FROM runfold.append_due_timeouts({called})".encode(), arguments).fetchall()
 
@@ -283,7 +283,7 @@ def test_a_frozen_leader_that_wakes_up_times_nothing_out_again(
 def race(
     store: runfold.Store, connection: Connection, database_url: str, count: int, rng: Random
 ) -> tuple[list[Asked], list[str]]:
-    """Answer so many questions, one after the other, each while two workers time it out; also the answers that lost."""
+    """Answer this many questions one by one, each while two workers time it out; return the losing answers too."""
     together = threading.Barrier(3)
     questions: list[Asked] = []
     lost: list[str] = []
@@ -362,7 +362,7 @@ def test_control_an_answer_that_expects_no_version_is_recorded_beside_the_timeou
     folded_and_due(connection, database_url)
     blind(store, question)
     outcome = judged(store, [question])
-    assert (outcome.is_faultless, len(outcome.both)) == (False, 1), "the test above can not tell"
+    assert (outcome.is_faultless, len(outcome.both)) == (False, 1), "the test above cannot fail"
 
 
 def test_clocks_of_producers_decide_nothing(

@@ -1,4 +1,4 @@
-"""One API, two stores: the suite runs on both; then what only asyncio can do wrong: cancellation, a blocked loop."""
+"""One API, two stores: the suite runs on both, plus asyncio's own problems: cancellation and a blocked loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from runfold.settings import Settings
 from tests.factories import CATEGORY, a_stream, append, happening, line, lines, streams
 from tests.fixtures.blocking import Blocking, Loop
 from tests.fixtures.evidence import Evidence
-from tests.fixtures.servers import remove
+from tests.fixtures.servers import is_running, remove
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[..., runfold.Store]
@@ -48,7 +48,7 @@ PATIENCE = 0.5
 
 @pytest.fixture(params=["sync", "async"])
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """`runfold.connect`, or `runfold.connect_async` in a loop of its own."""
+    """Call `runfold.connect`, or `runfold.connect_async` in another thread's loop."""
     if request.param == "sync":
         yield runfold.connect
         return
@@ -58,7 +58,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 
 @pytest.fixture
 def store(connect: Connect, database_url: str) -> Iterator[runfold.Store]:
-    """A store of each kind on the test's own database."""
+    """A store of each kind on the test's database."""
     with connect(database_url) as made:
         yield made
 
@@ -87,7 +87,7 @@ def test_events_come_back_in_order_as_lists(store: runfold.Store) -> None:
 
 
 def test_a_reader_ahead_of_the_log_is_told_so(store: runfold.Store, connection: psycopg.Connection[Any]) -> None:
-    """As after an older dump was restored: what is appended up to its position would be passed by."""
+    """After an older dump was restored, events that are appended up to the reader's position would be skipped."""
     with pytest.raises(CheckpointAhead, match="position 1 lies ahead of the log, which ends at 0") as refused:
         store.read_all(1)
     assert (refused.value.code, refused.value.facts["head"]) == ("checkpoint_ahead", 0)
@@ -262,7 +262,7 @@ def test_both_stores_have_the_same_api() -> None:
 
 
 def sessions(connection: Connection, *, states: str = "{}") -> int:
-    """How many sessions of stores the test's database has, once they are in these states; {} is any."""
+    """Return the number of sessions of stores in the test's database, once they are in these states; {} is any."""
     deadline = time.monotonic() + 5
     while True:
         (count, settled) = connection.execute(
@@ -276,7 +276,7 @@ def sessions(connection: Connection, *, states: str = "{}") -> int:
 
 
 def in_a_loop(test: Coroutine[Any, Any, T], *, seconds: float = 60) -> T:
-    """Run to the end, but never longer than that; nothing may be left running."""
+    """Run to the end, but at most for this time; nothing may remain running."""
 
     async def limited() -> T:
         async with asyncio.timeout(seconds):
@@ -290,7 +290,7 @@ def in_a_loop(test: Coroutine[Any, Any, T], *, seconds: float = 60) -> T:
 
 @asynccontextmanager
 async def heartbeat() -> Any:
-    """A list of the loop's beats while the block runs: a blocked loop has none."""
+    """Yield a list of the loop's beats during the block: a blocked loop has none."""
     beats: list[float] = []
 
     async def beat() -> None:
@@ -314,7 +314,7 @@ async def outcome(attempt: Awaitable[object]) -> type[BaseException] | None:
 
 
 async def assert_pool_is_whole(store: runfold.AsyncStore, size: int) -> None:
-    """All connections of the pool can be had at once, and each is clean."""
+    """Fail unless all connections of the pool can be used at once, and each is clean."""
     async with asyncio.timeout(5):
         async with asyncio.TaskGroup() as group:
             together = asyncio.Barrier(size)
@@ -412,7 +412,7 @@ def test_a_cancelled_append_gives_its_connection_back_clean(database_url: str, c
 def test_appends_cancelled_at_any_moment_can_be_sent_again(
     database_url: str, connection: Connection, evidence: Evidence
 ) -> None:
-    """Some were recorded, some were not, none twice and none in part; and no connection is lost on the way."""
+    """Some were recorded, some were not, none twice and none in part; and no connection was lost."""
     count = evidence.scaled(150)
 
     async def test() -> None:
@@ -504,7 +504,7 @@ def test_the_embedded_servers_start_leaves_the_loop_to_others(tmp_path: Path, po
 
     try:
         assert in_a_loop(beats_while(lambda: runfold.connect_async(settings=settings))) > 5
-        assert server.is_running()
+        assert is_running(server)
         server.stop()
         # The synchronous one in a coroutine is what must not happen.
         assert in_a_loop(beats_while(lambda: runfold.connect(settings=settings))) == 0

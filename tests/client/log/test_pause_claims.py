@@ -1,4 +1,4 @@
-"""A node of an execution has one open pause, whoever appends."""
+"""A node of an execution has one open pause, regardless of who appends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into the log comes out of it, byte for byte and value for value."""
+"""The log returns what it was given, byte for byte and value for value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of the platform come as runfold's own, and say whether trying again can help."""
+"""Errors of the platform are mapped to runfold's, which say whether a retry can help."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SOON = 30.0
 
 @contextmanager
 def refused_soon(kind: type[RunfoldError], *, retryable: bool, within: float) -> Iterator[None]:
-    """The error of this class is raised, and within so many seconds."""
+    """Expect an error of this class within this many seconds."""
     began = time.monotonic()
     with pytest.raises(kind) as refused:
         yield
@@ -65,7 +65,7 @@ def test_a_read_only_database_is_not_worth_another_try(database_url: str) -> Non
 def test_a_standby_refuses_to_write_and_reads_to_the_published_head(
     private_server: PrivateServerFactory, schema_copy: Path
 ) -> None:
-    """A server that recovers for ever: as a standby is, without a primary."""
+    """A server that recovers for ever, like a standby without a primary."""
     server = private_server(settings={"hot_standby": "on"})
     migrate(server.url, folder=schema_copy)
     with runfold.connect(server.url) as store:
@@ -89,7 +89,7 @@ def test_an_exhausted_pool_fails_by_its_deadline_and_leaks_nothing(
     refused: list[tuple[bool, bool]] = []
 
     def attempt(store: runfold.Store) -> bool:
-        """Whether it was recorded."""
+        """Append and return whether it was recorded."""
         began = time.monotonic()
         try:
             store.append(a_stream(), lines(1))
@@ -117,7 +117,7 @@ def test_an_exhausted_pool_fails_by_its_deadline_and_leaks_nothing(
 def test_a_pool_that_has_not_found_its_server_again_is_no_exhausted_one(
     private_server: PrivateServerFactory, schema_copy: Path
 ) -> None:
-    """The server is back before the pool, which waits longer each time it is refused, tries it again."""
+    """The server is back before the pool tries it again, because the pool waits longer after each refusal."""
     server = private_server()
     migrate(server.url, folder=schema_copy)
     settings = Settings(retry_seconds=60, connect_timeout=2, pool_timeout=0.5, pool_max_size=1)

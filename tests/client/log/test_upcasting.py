@@ -1,4 +1,4 @@
-"""Old events are read in the current shape of their type, whoever reads them."""
+"""Every reader gets old events in the current shape of their type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHER_TYPE = "OtherHappened"
 
 
 def register(connection: Connection, from_version: int, step: str) -> None:
-    """Make a function of an expression over `data`, and register it."""
+    """Create a function from an expression over `data`, and register it."""
     connection.execute(
         f"""CREATE FUNCTION public.thing_{from_version}(data jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE
             RETURN {step}"""
@@ -28,7 +28,7 @@ def register(connection: Connection, from_version: int, step: str) -> None:
 
 
 def shapes(store: runfold.Store, connection: Connection, stream: str) -> list[Any]:
-    """The data of the log's events, the same by all three ways of reading."""
+    """Return the data of the log's events, which is the same by all three ways of reading."""
     by_log = [event.data for event in store.read_all()]
     by_stream = [event.data for event in store.read_stream(stream)]
     by_sql = [data for (data,) in connection.execute("SELECT data FROM runfold.read_all() ORDER BY position")]

@@ -1,4 +1,4 @@
-"""An active webhook path belongs to one workflow, whether the caller claims it or not."""
+"""An active webhook path belongs to one workflow, even if the caller does not claim it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def a_stream() -> str:
 
 
 def taken(log: Log, *events: NewEvent, stream: str | None = None) -> str | None:
-    """Append; returns the error's pointer where the path is taken."""
+    """Append, and return the error's pointer if the path is taken."""
     try:
         log.append(stream or a_stream(), *events)
     except psycopg.Error as exc:

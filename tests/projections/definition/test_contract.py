@@ -27,7 +27,7 @@ TABLE = "CREATE TABLE projections.mine (id text PRIMARY KEY)"
 
 
 def text(body: str = BODY, **changes: str | None) -> str:
-    """A projection file; a field that is None is left out."""
+    """Return a projection file; a field that is None is left out."""
     header = {**HEADER, **changes}
     return "".join(f"-- {name}: {value}\n" for name, value in header.items() if value is not None) + "\n" + body
 
@@ -93,6 +93,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a key that is no name": (text(key="id; DROP TABLE x"), "'id; DROP TABLE x' is not a name"),
     "a group that is no name": (text(group="My Group"), "'My Group' is not a name"),
     "an event that is no name": (text(events="Execution'Created"), '"Execution\'Created" is not an event type'),
+    "the moves of what is no machine": (text(events="moves of table"), "'moves of table' names no events"),
+    "another part of a machine": (text(events="starts of node"), "'starts of node' names no events: write `moves of`"),
     "neither stream_key nor cross_stream": (text(stream_key=None), "either a stream_key or cross_stream: true"),
     "both": (text(cross_stream="true"), "either a stream_key or cross_stream: true"),
     "cross_stream that is neither": (text(cross_stream="yes"), "cross_stream is true or false"),
@@ -116,6 +118,26 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a COPY": (text("COPY mine TO PROGRAM 'x';"), "a statement begins with COPY"),
     "a TRUNCATE behind a comment": (text(f"{BODY}\n/* ; */ TRUNCATE mine;"), "a statement begins with TRUNCATE"),
 }
+
+
+def test_a_header_may_name_the_moves_and_the_ends_of_a_machine() -> None:
+    found = parse_projection(
+        text(
+            f"-- events: ends of execution\n{BODY}\n-- events: moves of pause\n{BODY}",
+            events="ends of execution, moves of pause",
+        ),
+        expected_name="mine",
+    )
+    ends = (
+        "ExecutionSucceeded",
+        "ExecutionFailed",
+        "ExecutionCanceled",
+        "ExecutionTimedOut",
+        "ExecutionDeclaredLost",
+    )
+    pauses = ("PauseOpened", "PauseResumed", "PauseTimedOut", "PauseCanceled")
+    assert found.events == ends + pauses
+    assert [statement.events for statement in found.statements] == [ends, pauses]
 
 
 @pytest.mark.parametrize("why", REFUSED)

@@ -17,7 +17,7 @@ _QUALIFIED = re.compile(r'("[^"]+"|\w+)\.(?:"[^"]+"|\w+)')
 
 
 class Explaining(psycopg.Cursor[Any]):
-    """A cursor that asks for the plan of each fold before it runs it, with the parameters and settings of that moment."""
+    """A cursor that asks for the plan of each fold before it runs it, with the parameters and settings of then."""
 
     plans: ClassVar[list[tuple[str, Plan]]] = []
 

@@ -1,4 +1,4 @@
-"""A barrier is folded apart from what comes before and after it, and costs nothing where there is none."""
+"""A barrier is folded apart from the events before and after it; without barriers it costs nothing."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def fold(connection: psycopg.Connection[Any], groups: list[Group], upto: int) ->
 
 
 class Counting(psycopg.Cursor[Any]):
-    """A cursor that counts what it executes."""
+    """A cursor that counts its statements."""
 
     executed = 0
 
@@ -156,7 +156,7 @@ HISTORY: list[tuple[str, list[NewEvent]]] = [
     (f"deployment-{OTHER}", [DELETED]),
     (f"response-{RESPONSES[0]}", [event("ResponseMatched", interaction_id=INTERACTION)]),
 ]  # fmt: skip
-"""Two workflows that are deleted, one of them twice, and one that begins anew."""
+"""Two workflows that are deleted, one of them twice, and one that begins again."""
 
 
 def test_one_batch_with_deletions_in_it_is_folded_in_order(log: Log, groups: list[Group]) -> None:
@@ -188,7 +188,7 @@ def test_deletions_that_follow_each_other_are_one_cut(log: Log, groups: list[Gro
 
 
 def spoil(log: Log, stream_id: str, position_of: int, data: dict[str, Any]) -> None:
-    """Spoil the data of an event, as only a superuser who switches the log's triggers off can."""
+    """Damage the data of an event, as only a superuser can who switches the log's triggers off."""
     with log.connection.transaction():
         log.connection.execute("SET LOCAL session_replication_role = replica")
         log.connection.execute(
@@ -230,7 +230,7 @@ def test_a_stream_that_is_retried_meets_the_deletions_of_its_time(
 
 
 def many_rows_of_others(connection: psycopg.Connection[Any]) -> None:
-    """Rows of 2,000 executions and 20,000 nodes that no deletion concerns, and statistics that say so."""
+    """Make rows of 2,000 executions and 20,000 nodes that no deletion concerns, and matching statistics."""
     connection.execute(
         "INSERT INTO public.workflow_executions (id, execution_id, workflow_id, status, mode, metadata, open_pauses,"
         " closed_pauses, paused, first_event_position, last_event_position, created_at, updated_at)"
@@ -247,7 +247,7 @@ def many_rows_of_others(connection: psycopg.Connection[Any]) -> None:
 
 
 def rows_read_to_delete(log: Log, url: str, group: Group) -> int:
-    """How many rows of nodes a large batch reads by scans of the table to delete a workflow with two executions."""
+    """Return how many rows of nodes a large batch reads by table scans, to delete a workflow with two executions."""
     workflow = str(UUID(WORKFLOWS[0]))
     many_rows_of_others(log.connection)
     log.append("execution-a", *run("a", workflow_id=workflow))

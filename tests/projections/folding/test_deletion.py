@@ -1,4 +1,4 @@
-"""Deleting a workflow is an event: its rows go, its history stays, and the log never stands in the way of an edit."""
+"""Deleting a workflow is an event: its rows are removed, its history stays, and the log never blocks an edit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def insert(connection: psycopg.Connection[Any], workflow: UUID, user_id: UUID | 
 
 
 def busy(log: Log, workflow: UUID, name: str, number: int = 0) -> None:
-    """Everything that a workflow can have rows of."""
+    """A workflow with rows in every table."""
     of = {"workflow_id": str(workflow)}
     interaction, response = (str(UUID(names[number])) for names in (INTERACTIONS, RESPONSES))
     log.append(
@@ -109,7 +109,7 @@ def test_the_stream_s_tenant_stays_whoever_owned_the_workflow(
 def test_a_stream_that_another_tenant_makes_at_this_moment_does_not_stop_the_deletion(
     log: Log, database_url: str
 ) -> None:
-    """The stream is not there when the trigger looks, and another tenant's when it appends."""
+    """The stream does not exist when the trigger looks, and belongs to another tenant when it appends."""
     workflow = uuid4()
     insert(log.connection, workflow, TENANTS[2])
     log.connection.execute(
@@ -180,7 +180,7 @@ def test_a_workflow_that_only_the_log_deletes_looks_new(log: Log, database_url: 
 def test_lines_go_by_the_executions_that_were_created_for_the_workflow(
     log: Log, database_url: str, *, refused: bool
 ) -> None:
-    """A second creation names another workflow: it counts only when the first one's has been deleted."""
+    """A second creation names another workflow: it counts only if the first workflow was deleted."""
     first, second = uuid4(), uuid4()
     log.append("execution-a", *run("a", workflow_id=str(first)))
     log.append("log-a", event("LogAppended"))

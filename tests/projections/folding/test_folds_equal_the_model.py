@@ -1,7 +1,7 @@
 """The folds and the reference model agree, column by column, on any history cut into any batches in any session.
 
-One database serves all examples of a test: each example appends its history under names of its own and reads only
-rows that its events wrote, so a fold that touches another example's rows shows as rows too many.
+One database serves all examples of a test: each example appends its history with unique names and reads only rows that
+its events wrote, so a fold that touches rows of another example shows as too many rows.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Database:
     connection: psycopg.Connection[Any]
 
     def append(self, history: History) -> list[Recorded]:
-        """Append the history, one call an append, and return what the log recorded."""
+        """Append the history, one call for each append, and return the recorded events."""
         event_ids = [uuid4() for _ in range(size(history))]
         ids = iter(event_ids)
         positions: list[int] = []
@@ -137,7 +137,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def icu_database(postgres15: EmbeddedServer, schema_copy: Path) -> Iterator[Database]:
-    """A database whose own order of text is not that of the bytes; the bundled server has no such order."""
+    """A database with another text order than that of the bytes; the bundled server has no such order."""
     name = f"runfold_icu_{uuid4().hex[:12]}"
     with psycopg.connect(postgres15.url, autocommit=True) as connection:
         connection.execute(
@@ -155,7 +155,7 @@ def icu_database(postgres15: EmbeddedServer, schema_copy: Path) -> Iterator[Data
 
 
 def written(*events: tuple[str, str, dict[str, Any]]) -> History:
-    """A history of one append an event: (stream, type, what its data says besides the plainest)."""
+    """Return a history with one append for each event: (stream, type, data besides the simplest)."""
     history: History = []
     for stream_id, event_type, about in events:
         name = {"execution_id": stream_id.removeprefix("execution-")} if event_type == "ExecutionCreated" else {}
@@ -246,7 +246,7 @@ AFTER_IT = written(
 )
 DELETED = written((DEPLOYMENT, "WorkflowDeleted", {}))
 DELETION = [*A_WORKFLOW_S_LIFE, *DELETED, *AFTER_IT, *A_WORKFLOW_S_LIFE, *DELETED, *DELETED, *AFTER_IT[:3]]
-"""A workflow with a row of every kind that is deleted, goes on, begins anew and is deleted again."""
+"""A workflow with a row of every kind that is deleted, continues, begins again and is deleted again."""
 
 
 # Batches may be cut anywhere
@@ -395,7 +395,7 @@ def test_control_the_other_database_does_order_text_otherwise(icu_database: Data
 
 
 def locales(database: Database) -> list[str]:
-    """The locales of the list that this server has."""
+    """Return the locales of the list that this server has."""
     found = []
     for locale in LOCALES:
         try:

@@ -1,4 +1,4 @@
-"""Poison parks one stream in one group; a broken file stops its group; what may pass is tried again."""
+"""A poison event parks one stream in one group; a broken file stops its group; a transient error is retried."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ POISON: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 def smuggle(log: Log, stream_id: str, kind: str, data: dict[str, Any], *, remember: bool = False) -> int:
-    """Put an event into the log past its only door, as a superuser can; returns its position."""
+    """Insert an event into the log past append_events, as a superuser can; return its position."""
     event_id = uuid4()
     row = log.connection.execute(
         "WITH at AS MATERIALIZED (SELECT nextval('runfold.events_position') AS position)"
@@ -70,7 +70,7 @@ def smuggle(log: Log, stream_id: str, kind: str, data: dict[str, Any], *, rememb
 
 
 def correct(log: Log, position: int, data: dict[str, Any]) -> None:
-    """Mend an event, as only a superuser who switches the log's triggers off can."""
+    """Repair an event, as only a superuser can who switches the log's triggers off."""
     with log.connection.transaction():
         log.connection.execute("SET LOCAL session_replication_role = replica")
         log.connection.execute("UPDATE runfold.events SET data = %s WHERE position = %s", (Jsonb(data), position))
@@ -88,7 +88,7 @@ def parked(connection: psycopg.Connection[Any]) -> list[tuple[str, str, int, str
 
 
 def retry(url: str, stream_id: str, group: str = "execution") -> psycopg.Error | None:
-    """What `runfold parked retry` does."""
+    """Do what `runfold parked retry` does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
         return Projector(connection, epoch=0).retry_parked(load_catalogue().groups[group], stream_id)
@@ -147,7 +147,7 @@ def test_after_the_fix_a_retry_folds_the_waiting_events(log: Log, database_url: 
     log.append("execution-sick", event("ExecutionStarted"))
     log.append("execution-well", *run("well"))
     drain(database_url)
-    # Not mended: it fails again, stays parked, and nothing has changed.
+    # Without a repair it fails again, stays parked, and nothing has changed.
     assert retry(database_url, "execution-sick") is not None
     assert [row[:3] for row in parked(log.connection)] == [("execution", "execution-sick", position)]
     correct(log, position, {**event(kind)[1], "execution_id": "sick"} if kind == "ExecutionCreated" else
@@ -163,7 +163,7 @@ def test_after_the_fix_a_retry_folds_the_waiting_events(log: Log, database_url: 
 def test_an_event_of_unknown_shape_is_folded_where_its_type_is_known_and_its_data_is_more(
     log: Log, database_url: str
 ) -> None:
-    """Nothing but what a fold reads can poison it."""
+    """Only data that a fold reads can poison it."""
     smuggle(log, "execution-odd", "ExecutionCreated", {**CREATED, "execution_id": "odd", "surprise": [1]})
     smuggle(log, "execution-odd", "SomethingUnheardOf", {"what": 1})
     assert drain(database_url) == {}
@@ -185,7 +185,7 @@ def test_many_poisoned_streams_are_parked_each_by_itself_and_soon(log: Log, data
 
 
 def waits_for_a_lock(connection: psycopg.Connection[Any]) -> bool:
-    """Whether somebody in this database waits for another's lock."""
+    """Return whether a session in this database waits for a lock of another."""
     row = connection.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     ).fetchone()
@@ -193,7 +193,7 @@ def waits_for_a_lock(connection: psycopg.Connection[Any]) -> bool:
 
 
 def retry_in_the_middle_of_a_batch(log: Log, url: str, name: str, slowness: Slowness) -> None:
-    """Retry a mended stream while the worker is between two statements of a batch that holds more of it."""
+    """Retry a repaired stream while the worker is between two statements of a batch with more of its events."""
     stream_id, good = f"execution-{name}", {**CREATED, "execution_id": name}
     position = smuggle(log, stream_id, "ExecutionCreated", {**good, "mode": "SOMEHOW"})
     log.append(stream_id, event("NodeStarted", activation="a"))
@@ -259,7 +259,7 @@ USING (SELECT b.data ->> 'mode' AS mode, count(*)::integer AS runs FROM batch b 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one projection of the user's own, in its own group."""
+    """A folder with one user projection, in its own group."""
     (tmp_path / "run_counts.sql").write_text(OWN_FILE)
     return tmp_path
 
@@ -291,7 +291,7 @@ def test_a_broken_file_stops_its_group_with_its_error_and_parks_nobody(
     assert parked(log.connection) == []
     assert checkpoint(log.connection, group) == 0
     log.assert_folded()
-    # Mended, it goes on from where it stood, and its error is gone.
+    # After the repair it continues at its checkpoint, and its error is gone.
     (folder / "run_counts.sql").write_text(text.replace("b.moed", "b.data ->> 'mode'"))
     assert drain(database_url, folder) == {}
     assert log.connection.execute("SELECT * FROM projections.run_counts").fetchall() == [("MANUAL", 1)]
@@ -303,7 +303,7 @@ def test_a_broken_file_stops_its_group_with_its_error_and_parks_nobody(
 def test_an_error_that_is_neither_the_data_s_nor_passing_stops_its_group_and_not_the_worker(
     log: Log, database_url: str, folder: Path
 ) -> None:
-    """A statement that would change one row twice, for instance: whatever the events, the fold is wrong."""
+    """A statement that would change one row twice, for example: the fold is wrong for any events."""
     log.connection.execute(OWN_TABLE)
     log.append("execution-a", *run("a"))
     assert drain(database_url, folder) == {}
@@ -377,7 +377,7 @@ def test_a_lock_that_is_not_given_in_time_is_tried_again_and_parks_nobody(log: L
 
 
 def test_a_deadlock_is_tried_again_and_parks_nobody(log: Log, database_url: str) -> None:
-    """Somebody holds a node and wants its execution; the worker holds the execution and wants the node."""
+    """Another session holds a node and wants its execution; the worker holds the execution and wants the node."""
     log.append("execution-a", *run("a")[:3])
     drain(database_url)
     log.connection.execute(

@@ -1,4 +1,4 @@
-"""A log in the test's own database, and a rebuild of its tables."""
+"""Fixtures: a log in the test's database, and a rebuild of its tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def log(connection: psycopg.Connection[Any]) -> Log:
 
 @pytest.fixture
 def rebuilder(database_url: str) -> Rebuilder:
-    """Rebuilds tables of `database_url`."""
+    """A function that rebuilds tables of `database_url`."""
     return Rebuilder(database_url)
 
 

@@ -1,4 +1,4 @@
-"""Rebuilding a test's tables, damaging them, and counting what is written."""
+"""Rebuild a test's tables, damage them, and count the rows that are written."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Rebuilder:
         return psycopg.connect(self.url, autocommit=True)
 
     def __call__(self, *names: str, folders: Iterable[Path] = (), **options: Any) -> dict[str, Rebuilt]:
-        """Rebuild the named projections, or all; what was done to each table."""
+        """Rebuild the named projections, or all, and return the results."""
         found = rebuild(self.connect, load_catalogue(*folders), names, **options)
         return {rebuilt.projection: rebuilt for rebuilt in found}
 
 
 def append_everything(log: Log, seed: int = 1, appends: int = 15) -> None:
-    """Append something for every table, deletions of workflows among it."""
+    """Append events for every table, with deletions of workflows."""
     workflow, other = (str(UUID(name)) for name in WORKFLOWS[:2])
     log.wander(seed=seed, appends=appends)
     log.append(f"execution-a{seed}", *run(f"a{seed}", nodes=3, workflow_id=workflow))
@@ -57,7 +57,7 @@ def append_everything(log: Log, seed: int = 1, appends: int = 15) -> None:
 
 
 def damage(connection: psycopg.Connection[Any], seed: int = 1) -> int:
-    """Delete rows, change rows and invent rows of every table; returns how many."""
+    """Delete, change and invent rows of every table; return how many."""
     random = Random(seed)
     done = 0
     for projection in load_catalogue().projections:
@@ -90,7 +90,7 @@ def damage(connection: psycopg.Connection[Any], seed: int = 1) -> int:
 
 @contextmanager
 def counted_writes(connection: psycopg.Connection[Any]) -> Any:
-    """Counts the rows that are written to each read table in the block, by row triggers."""
+    """Count the rows that are written to each read table in the block, by row triggers."""
     connection.execute("CREATE TABLE public.writes (name text, how text)")
     connection.execute(
         "CREATE FUNCTION public.count_write() RETURNS trigger LANGUAGE plpgsql AS"
@@ -108,7 +108,7 @@ def counted_writes(connection: psycopg.Connection[Any]) -> Any:
 
 
 def shadows(connection: psycopg.Connection[Any]) -> list[str]:
-    """The tables that rebuilds have left."""
+    """Return the tables that rebuilds have left."""
     rows = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'runfold_shadow'::regnamespace AND relkind = 'r' ORDER BY 1"
     )

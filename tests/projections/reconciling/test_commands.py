@@ -1,4 +1,4 @@
-"""`runfold projection rebuild, replay and verify`, as an operator types them."""
+"""`runfold projection rebuild, replay and verify`, as an operator runs them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folded(log: Log, database_url: str) -> Log:
 
 
 def typed(url: str, *words: str) -> tuple[int, str, str]:
-    """What `runfold projection` ends with, and says."""
+    """Return the exit code and the output of `runfold projection`."""
     done = subprocess.run(
         [CONSOLE_SCRIPT, "projection", *words],
         env={**os.environ, "RUNFOLD_DATABASE_URL": url, "COLUMNS": "200"},
@@ -32,7 +32,7 @@ def typed(url: str, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def told(url: str, *words: str) -> tuple[int, Any]:
+def printed(url: str, *words: str) -> tuple[int, Any]:
     code, said, complained = typed(url, *words, "--json")
     assert said, complained
     return code, json.loads(said)
@@ -40,7 +40,7 @@ def told(url: str, *words: str) -> tuple[int, Any]:
 
 def test_rebuild_says_first_what_it_would_do_and_then_what_it_did(folded: Log, database_url: str) -> None:
     damage(folded.connection)
-    code, dry = told(database_url, "rebuild", "--all", "--dry-run")
+    code, dry = printed(database_url, "rebuild", "--all", "--dry-run")
     assert code == 1
     assert sum(item["differing"] for item in dry) > 5
     assert any(item["differences"] for item in dry)
@@ -48,7 +48,7 @@ def test_rebuild_says_first_what_it_would_do_and_then_what_it_did(folded: Log, d
     assert code == 1
     assert "surplus" in said
     assert "last_event_position" in said
-    code, done = told(database_url, "rebuild", "--all")
+    code, done = printed(database_url, "rebuild", "--all")
     assert code == 0
     assert [item["differing"] for item in done] == [item["differing"] for item in dry]
     assert_nothing_differs(database_url)
@@ -66,7 +66,7 @@ def test_rebuild_wants_names_or_all(folded: Log, database_url: str) -> None:
 
 def test_replay_mends_one_stream(folded: Log, database_url: str) -> None:
     folded.connection.execute("UPDATE public.workflow_executions SET status = 'ERROR' WHERE execution_id = 'c1'")
-    code, dry = told(database_url, "replay", "--stream", "execution-c1", "--dry-run")
+    code, dry = printed(database_url, "replay", "--stream", "execution-c1", "--dry-run")
     assert code == 1
     (differing,) = [item for item in dry if item["differing"]]
     assert differing["differences"][0]["columns"] == {"status": ["ERROR", "SUCCESS"]}

@@ -1,4 +1,4 @@
-"""Rebuild, verify, replay, retry and a look back give the same rows whatever the session, the locale and the server.
+"""Rebuild, verify, replay, retry and as-of give the same rows in any session, locale and server.
 
 The settings are the database's (ALTER DATABASE … SET), so that every session has them: the rebuild's, its helpers' and
 parallel workers', the worker's and the readers'.
@@ -62,7 +62,7 @@ LOCALES = ("tr_TR.UTF-8", "de_DE.UTF-8", "en_US.UTF-8", "C.UTF-8")
 
 
 def change(connection: psycopg.Connection[Any], settings: dict[str, str]) -> None:
-    """Give every later session of this database these settings, and a locale of the server's other than C."""
+    """Give every later session of this database these settings, and a locale other than C."""
     set_to: LiteralString = "ALTER DATABASE {} SET {} = {}"
     name = sql.Identifier(connection.info.dbname)
     for setting, value in settings.items():
@@ -78,7 +78,7 @@ def change(connection: psycopg.Connection[Any], settings: dict[str, str]) -> Non
 
 @pytest.fixture(params=DATABASES)
 def elsewhere(request: pytest.FixtureRequest, log: Log, database_url: str) -> Log:
-    """A log that was folded in a usual database, whose settings are others from now on."""
+    """A log that was folded in a usual database, which has other settings from now on."""
     append_everything(log, appends=8)
     log.append("execution-last", *run("last", nodes=3))
     drain(database_url)
@@ -91,7 +91,7 @@ def lose_everything(connection: psycopg.Connection[Any]) -> None:
 
 
 def texts(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:
-    """Every row of every table as text, in one kind of session; without what says when a thing was recorded."""
+    """Return every row of every table as text, in one kind of session, without the times of recording."""
     with connection.transaction():
         connection.execute(FOLD_SESSION)
         return {
@@ -161,7 +161,7 @@ def test_the_past_is_the_same(elsewhere: Log, database_url: str) -> None:
 def test_control_a_fold_that_reads_the_session_s_time_zone_is_found(
     elsewhere: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The folds' session has its own settings, and the folds need none of them: both are taken away here."""
+    """The session of the folds has its own settings, and the folds do not need them: both are removed here."""
     fold = slices.fold_batch
 
     def careless(cursor: psycopg.Cursor[Any], group: Group, **more: Any) -> None:
@@ -182,7 +182,7 @@ def test_control_a_fold_that_reads_the_session_s_time_zone_is_found(
 
 
 def copy_log(source: psycopg.Connection[Any], target: psycopg.Connection[Any]) -> None:
-    """Copy the log, event by event as it stands, into a database that has none."""
+    """Copy the log, event by event, into a database without one."""
     with target.transaction():
         target.execute("SET LOCAL session_replication_role = replica")
         for table in ("runfold.streams", "runfold.event_ids", "runfold.events"):

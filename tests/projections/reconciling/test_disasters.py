@@ -1,4 +1,4 @@
-"""Restored logs, younger clusters, full disks, and transactions that others forgot."""
+"""Restored logs, younger clusters, full disks, and forgotten transactions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LOG_TABLES = ("events", "streams", "event_ids", "claims", "commands")
 
 
 def server_tool(tool: Path, url: str, *words: str, **options: Any) -> bytes:
-    """Run one of PostgreSQL's programs on a database; what it says."""
+    """Run one of PostgreSQL's programs on a database and return its output."""
     info = conninfo_to_dict(url)
     environment = {f"PG{name}": str(info[key]) for name, key in
                    (("HOST", "host"), ("PORT", "port"), ("USER", "user"), ("PASSWORD", "password"),
@@ -47,7 +47,7 @@ def server_tool(tool: Path, url: str, *words: str, **options: Any) -> bytes:
 
 
 def restore_the_older_log(log: Log, url: str, postgres_bin: Path) -> int:
-    """Dump the log, append and fold more, put the older log back, as an operator in a hurry does; where it ends."""
+    """Dump the log, append and fold more, and restore the older log, as an operator in a hurry does; return its end."""
     append_everything(log, appends=5)
     drain(url)
     last = log.events[-1].position
@@ -103,7 +103,7 @@ def test_what_the_restored_log_holds_is_taken_when_that_is_said(
 def test_a_promoted_standby_goes_on_from_what_it_got(
     private_server: PrivateServerFactory, schema_copy: Path, tmp_path: Path, evidence: Evidence
 ) -> None:
-    """Checkpoint and rows came by the same way as the log, so none is ahead; what was never shipped is gone for all."""
+    """Checkpoint and rows came with the log, so none is ahead; events that were never shipped are lost for all."""
     primary = private_server()
     migrate(primary.url, folder=schema_copy)
     primary.stop()
@@ -212,7 +212,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, *, but: int) -> Path:
-    """Fill the disk but for so many bytes."""
+    """Fill the disk up to this many bytes."""
     ballast = disk / "ballast"
     free = shutil.disk_usage(disk).free - but
     with ballast.open("wb") as file:

@@ -1,4 +1,4 @@
-"""A discarded event is given up alone, for ever, and everything that folds agrees about it."""
+"""Discarding removes one event for ever, and everything that folds agrees about it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def give_up(url: str, stream_id: str = SICK, *, reason: str = "a test sent it", 
 
 
 def forget(log: Log, *positions: int) -> None:
-    """What the model is told of the log: these events are not in it."""
+    """Remove these events from the log that the model sees."""
     log.events = [recorded for recorded in log.events if recorded.position not in positions]
 
 
 @pytest.fixture
 def sick(log: Log, database_url: str) -> int:
-    """A stream that is parked at its third event, with others behind and beside it; the position of that one."""
+    """A stream that is parked at its third event, with others behind and beside it; gives its position."""
     log.append(SICK, event("ExecutionCreated", execution_id="sick"), event("NodeStarted", activation="a", attempt=1))
     position = smuggle(log, SICK, *BAD)
     log.append(SICK, event("ExecutionStarted"), event("NodeSucceeded", activation="a"))
@@ -82,7 +82,7 @@ def test_it_is_on_record_who_gave_it_up_when_and_why(log: Log, database_url: str
 )  # fmt: skip
 def test_the_record_is_never_changed(log: Log, database_url: str, sick: int, change: str) -> None:
     give_up(database_url)
-    with pytest.raises(psycopg.Error, match="on record for ever"):
+    with pytest.raises(psycopg.Error, match="recorded for ever"):
         log.connection.execute(change)
 
 
@@ -107,7 +107,7 @@ def test_a_later_bad_event_parks_the_stream_again_at_that_one(log: Log, database
 
 
 def test_the_bad_event_of_an_append_is_parked_and_not_its_first(log: Log, database_url: str) -> None:
-    """Also where one append holds good and bad events: they are in one batch."""
+    """This also holds if one append has good and bad events, which are in one batch."""
     log.append(SICK, event("ExecutionCreated", execution_id="sick"))
     first = log.append(SICK, *[event("NodeStarted", activation=f"n{n}", attempt=1) for n in range(5)]) - 4
     with log.connection.transaction():

@@ -1,4 +1,4 @@
-"""Lost tables are filled in parts: none holds the lock for long, and each row that appears is right from then on."""
+"""Lost tables are filled in parts: none holds the lock for long, and each new row is correct from then on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PART = 7
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Lets a rebuild fill whatever is missing, in small parts; the table and the rows of each part."""
+    """Lets a rebuild fill missing rows in small parts; yields the table and the rows of each part."""
     for name, value in (
         ("_FILL_FROM", 1), ("_FIRST_PART", PART), ("_SMALLEST_PART", PART), ("_LARGEST_PART", PART),
     ):  # fmt: skip
@@ -43,7 +43,7 @@ def lose_everything(connection: psycopg.Connection[Any]) -> None:
 
 
 def after_each_part(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
-    """Have something happen whenever the rebuild has let go of the lock."""
+    """Call a function whenever the rebuild has released the lock."""
     held = GroupRebuild._at_checkpoint
 
     @contextmanager
@@ -56,7 +56,7 @@ def after_each_part(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]
 
 
 def fill_beside_a_worker(log: Log, url: str, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Lose everything and rebuild it; between the parts every execution that has not ended goes on."""
+    """Lose all rows and rebuild them; between the parts, every execution that has not ended continues."""
     append_everything(log, appends=5)
     names = [f"open{number}" for number in range(20)]
     for name in names:

@@ -1,4 +1,4 @@
-"""A rebuild that is killed at any step harms nobody, and goes on where it was; beside it everything goes on."""
+"""A rebuild that is killed at any step harms nobody and continues later; others continue beside it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STEPS: dict[str, tuple[Any, str, Wrap]] = {
 
 
 def dying_rebuild(url: str, step: str) -> AbstractContextManager[Process]:
-    """Run a rebuild of everything, in a process of its own, that dies when it reaches a step."""
+    """Run a rebuild of everything in another process, which dies when it reaches a step."""
 
     def body() -> None:
         owner, name, wrap = STEPS[step]
@@ -55,7 +55,7 @@ def dying_rebuild(url: str, step: str) -> AbstractContextManager[Process]:
 
 
 class Reading:
-    """A reader that counts rows all the time, and remembers the least of each table and its longest look (seconds)."""
+    """A reader that counts rows all the time, and keeps the fewest of each table and its longest read (seconds)."""
 
     def __init__(self, url: str) -> None:
         self.least: dict[str, int] = {}
@@ -139,7 +139,7 @@ def test_what_was_folded_is_not_folded_again(
     monkeypatch.setattr(slices, "_fold", counting)
     rebuilder()
     for group, count in done.items():
-        # Five slices, and what can not be sliced.
+        # Five slices, and the tables that cannot be sliced.
         assert counted.count(group) == 5 + (group == "execution") - count
     log.assert_folded()
 
@@ -186,7 +186,7 @@ def test_control_a_slice_that_is_noted_apart_from_its_rows_loses_them(
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Any) -> None:
-    """Let something happen after the unlocked comparison of the execution group."""
+    """Call a function after the unlocked comparison of the execution group."""
     compare = GroupRebuild._compare
 
     def compared(self: GroupRebuild) -> None:
@@ -198,7 +198,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Any) -> None:
 
 
 def a_node_without_its_execution(log: Log, url: str) -> None:
-    """The live fold makes no row of a node, since the execution's row was lost; the log says there is one."""
+    """The live fold makes no row of a node, because the execution's row was lost; the log says that there is one."""
     log.append("execution-a", event("NodeStarted", activation="late"))
     drain(url)
 

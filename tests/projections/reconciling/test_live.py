@@ -1,4 +1,4 @@
-"""All tables are rebuilt while writers append, a worker folds and readers read: nobody notices."""
+"""All tables are rebuilt while writers append, a worker folds and readers read, and nobody notices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITERS = 4
 
 
 class Writers:
-    """Threads that append whole executions and their logs, and remember the longest append."""
+    """Threads that append whole executions and their logs, and keep the longest time of an append."""
 
     def __init__(self, url: str, writers: int = WRITERS) -> None:
         self.logs: list[Log] = []
@@ -102,7 +102,7 @@ def test_a_rebuild_of_everything_beside_writers_ends_equal_and_no_reader_sees_a_
 def test_control_without_the_tail_under_the_lock_the_tables_differ_and_readers_see_gaps(
     log: Log, database_url: str, rebuilder: Rebuilder, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables that are made equal to shadows of an earlier position lose what was folded since."""
+    """Tables that are made equal to shadows of an earlier position lose the events that were folded since."""
     fold_tail = GroupRebuild._fold_tail
 
     def not_under_the_lock(self: GroupRebuild, cursor: Any, upto: int) -> None:

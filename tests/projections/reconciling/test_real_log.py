@@ -1,4 +1,4 @@
-"""A thousand damaged cells of a real log's tables: verify names each of them, and a rebuild repairs nothing else."""
+"""A thousand damaged cells of a real log's tables: verify names each of them, and a rebuild repairs only them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Cell = tuple[str, str, str]
 
 
 def damage_cells(connection: psycopg.Connection[Any], cells: int) -> set[Cell]:
-    """Change so many random cells, each by itself; returns table, key and column of each."""
+    """Change this many random cells one by one; return table, key and column of each."""
     random = Random(SEED)
     rows, columns = [], {}
     for table, key in TABLES.items():

@@ -1,4 +1,4 @@
-"""A rebuild makes the tables what the log says, writes only what differs, and loses nothing on the way."""
+"""A rebuild makes the tables equal to the log, writes only rows that differ, and loses nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.projections.reconciling.rebuilding import (
 
 @pytest.fixture
 def folded(log: Log, database_url: str) -> Log:
-    """A log of everything, folded."""
+    """A log with events for every table, folded."""
     append_everything(log)
     drain(database_url)
     return log
@@ -230,13 +230,13 @@ def test_control_without_the_search_for_renamed_rows_children_are_lost(
 
 
 def test_what_is_cross_stream_is_said_in_the_files() -> None:
-    """Slices are right only for tables whose rows come from one stream: all others have to say so."""
+    """Slices are correct only for tables whose rows come from one stream: all others have to say so."""
     whole = {item.name for item in load_catalogue().projections if item.cross_stream}
     assert whole == {"workflow_status", "hil_responses", "interaction_anomalies"}
 
 
 def test_readers_may_hold_what_they_read(folded: Log, database_url: str, rebuilder: Rebuilder) -> None:
-    """A transaction that has read every table holds nobody up, and nobody holds it up."""
+    """A transaction that has read every table blocks nobody, and nobody blocks it."""
     with psycopg.connect(database_url) as reader:
         for table in TABLES:
             reader.execute(f"SELECT count(*) FROM {table}".encode())

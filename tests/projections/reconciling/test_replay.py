@@ -1,4 +1,4 @@
-"""One stream's rows are made what the log says, and a parked stream is retried from its beginning."""
+"""Replay makes one stream's rows equal to the log, and a retry folds a parked stream from its beginning."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def assert_retried(log: Log, url: str, stream_id: str, group: str) -> None:
 
 
 def parked_while_its_workflow_is_deleted(log: Log, url: str) -> None:
-    """Rows of the stream stood when it was parked; its workflow was deleted; then more of it came."""
+    """The stream had rows when it was parked; its workflow was deleted; then more events came."""
     created = event("ExecutionCreated", execution_id="sick", workflow_id=WORKFLOW)
     append_everything(log)
     log.append("execution-sick", created, event("NodeStarted", activation="early"))
@@ -131,7 +131,7 @@ def test_control_folding_only_what_waits_is_not_enough(
 
 
 def parked_before_its_deletion(log: Log, url: str) -> None:
-    """The deployment stream is parked, so the deletion of its workflow waits; executions go on."""
+    """The deployment stream is parked, so the deletion of its workflow waits; executions continue."""
     append_everything(log)
     log.append("execution-x", *run("x", workflow_id=WORKFLOW))
     drain(url)

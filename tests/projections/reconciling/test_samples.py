@@ -15,7 +15,7 @@ from tests.fixtures.logs import Log, run
 from tests.fixtures.processes import checkpoint, drain, eventually, worker
 from tests.model.payloads import WORKFLOWS
 from tests.projections.reconciling.rebuilding import append_everything, damage
-from tests.projections.reconciling.test_commands import told, typed
+from tests.projections.reconciling.test_commands import printed, typed
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_all_differences_are_told_one_a_line_and_a_limit_is_kept(folded: Log, da
     assert {name: told_of.count(name) for name in expected} == expected
     summaries = {line["verification"]["projection"]: line["verification"] for line in lines if "verification" in line}
     assert {name: item["differing"] for name, item in summaries.items()} == expected
-    code, limited = told(database_url, "verify", "workflow_executions", "--limit", "3")
+    code, limited = printed(database_url, "verify", "workflow_executions", "--limit", "3")
     assert (code, limited[0]["differing"]) == (1, expected["workflow_executions"])
     assert len(limited[0]["differences"]) == 3
     code, text, _ = typed(database_url, "verify", "--all-differences")

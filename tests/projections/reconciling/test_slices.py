@@ -1,4 +1,4 @@
-"""However the log is cut into slices, and wherever the catching up begins, the tables are those of the model."""
+"""However the log is cut into slices, and wherever catching up begins, the tables equal the model."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from tests.projections.reconciling.rebuilding import Rebuilder
 
 __all__ = ["database"]
 
-# Each example builds the tables anew from all histories before it, too: few of them say as much as many.
+# Each example builds the tables from all earlier histories too, so few examples test as much as many.
 few_in_one_database = settings(
     deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
 def move_checkpoints(connection: psycopg.Connection[tuple[object, ...]], position: int) -> None:
-    """Say that every group has folded up to a position: what the live tables lack, the rebuild has to add."""
+    """Set every group's checkpoint to a position: the rebuild has to add the rows that the live tables lack."""
     connection.execute("UPDATE runfold.checkpoints SET position = %s", (position,))
 
 
 def build(database: Database, history: History, cut: int, wanted: int) -> None:
-    """Append the history; build the tables in so many slices up to an event, and catch up with the rest."""
+    """Append the history, build the tables in this many slices up to an event, and catch up with the rest."""
     events = database.append(isolate(history, f"{uuid4().hex[:12]}."))
     if not events:
         return
@@ -138,7 +138,7 @@ def test_as_many_slices_as_connections_scans_and_barriers_allow() -> None:
 
 
 def rows_read_in_passing(log: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Rebuild a log with a deletion in its middle: how many rows of nodes were read by scans, and how many made."""
+    """Rebuild a log with a deletion in its middle; return how many rows of nodes were scanned, and how many made."""
     log.append_many([(f"execution-{n}", run(str(n), nodes=4)) for n in range(150)])
     log.append(f"deployment-{uuid4()}", event("WorkflowDeleted"))
     log.append_many([(f"execution-more{n}", run(f"more{n}", nodes=4)) for n in range(150)])

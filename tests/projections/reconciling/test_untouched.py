@@ -1,4 +1,4 @@
-"""A rebuild writes rows and nothing else: what stands around the tables stays, subscribers see real changes only."""
+"""A rebuild writes only rows: everything around the tables stays, and subscribers see only real changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AROUND = """
     CREATE PUBLICATION runs FOR TABLE public.workflow_executions, public.node_executions;
 """
 
-# What stands around the tables, the tables' own identity and files among it.
+# The objects around the tables, and the tables' own identity and files.
 STANDING = {
     "policies": "SELECT * FROM pg_policies ORDER BY 1, 2, 3",
     "grants": (
@@ -58,7 +58,7 @@ def standing(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
 
 @pytest.fixture
 def published(private_server: PrivateServerFactory, schema_copy: Path) -> Iterator[tuple[Log, str]]:
-    """A folded log in a server that a subscriber may follow, with things of other people around the tables."""
+    """A folded log in a server that a subscriber may follow, with objects of other people around the tables."""
     server = private_server(settings={"wal_level": "logical"})
     migrate(server.url, folder=schema_copy)
     with psycopg.connect(server.url, autocommit=True) as connection:
@@ -71,7 +71,7 @@ def published(private_server: PrivateServerFactory, schema_copy: Path) -> Iterat
 
 
 def changes(connection: psycopg.Connection[Any]) -> list[str]:
-    """What a subscriber is told of the read tables since it last asked: which row, and how it changed."""
+    """Return the changes of the read tables that a subscriber got since the last call."""
     rows = connection.execute("SELECT data FROM pg_logical_slot_get_changes('subscriber', NULL, NULL)").fetchall()
     lines = [line.removeprefix("table ") for (line,) in rows if line.startswith("table ")]
     return [line for line in lines if line.startswith(TABLES)]  # a partition's name begins with its table's
@@ -82,7 +82,7 @@ def test_what_stands_around_the_tables_stays_and_subscribers_see_only_rows_that_
 ) -> None:
     log, url = published
     before = standing(log.connection)
-    assert all(before.values()), "nothing stands there: this proves nothing"
+    assert all(before.values()), "there is nothing: this proves nothing"
     assert damage(log.connection) > 0
     log.connection.execute("SELECT pg_create_logical_replication_slot('subscriber', 'test_decoding')")
     done = Rebuilder(url)()
@@ -90,7 +90,7 @@ def test_what_stands_around_the_tables_stays_and_subscribers_see_only_rows_that_
     written = sum(item.inserted + item.updated + item.deleted for item in done.values())
     assert len(seen) == written > 0
     Rebuilder(url)()
-    assert changes(log.connection) == [], "a rebuild of healthy tables told its subscribers something"
+    assert changes(log.connection) == [], "a rebuild of healthy tables sent something to subscribers"
     assert standing(log.connection) == before
     assert_nothing_differs(url)
     log.connection.execute("SET ROLE reader_of_runs")

@@ -1,4 +1,4 @@
-"""Verify finds what differs from the log, names it, and finds nothing else."""
+"""Verify finds and names every difference from the log, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.model.payloads import WORKFLOWS
 
 @pytest.fixture
 def healthy(log: Log, database_url: str) -> Log:
-    """A log of everything, folded."""
+    """A log with events for every table, folded."""
     log.wander(seed=1, appends=60)
     log.append("execution-a", *run("a", nodes=3))
     log.append("execution-b", *run("b"))

@@ -1,4 +1,4 @@
-"""A new file, or a new version of one, is built before it goes live; two definitions are never mixed in one table."""
+"""A new file, or a new version, is built before it is used; two definitions are never mixed in one table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECOND = FILE.replace("version: 1", "version: 2").replace("'mode', 1", "'mode', 
 
 @pytest.fixture
 def folder(tmp_path: Path, log: Log) -> Path:
-    """The product's files and one more in a group of theirs, as a next release brings it, and its table."""
+    """The product's files with one more group, as in a next release, and its table."""
     log.connection.execute(TABLE)
     files = tmp_path / "projections"
     shutil.copytree(projections_dir(), files)
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, log: Log) -> Path:
 
 @contextmanager
 def release(folder: Path | None) -> Iterator[None]:
-    """Take the files of this folder for the product's in the block."""
+    """Use the files of this folder as the product's in the block."""
     with pytest.MonkeyPatch.context() as patch:
         if folder is not None:
             patch.setattr(catalogue, "projections_dir", lambda: folder)
@@ -66,7 +66,7 @@ def worker(url: str, folder: Path | None = None) -> Iterator[Process]:
 
 
 def leading(url: str, process: Process) -> bool:
-    """Whether it has read its files: it leads."""
+    """Return whether it has read its files, which only the leader does."""
     with psycopg.connect(url, autocommit=True) as connection:
         return processes.leader(connection)[1] == process.pid
 
@@ -118,7 +118,7 @@ def test_a_new_version_waits_for_its_rebuild_and_then_goes_on(
 
 
 def rebuild_beside_an_old_worker(log: Log, url: str, folder: Path, rebuilder: Rebuilder) -> str:
-    """A worker of the first version runs while the second is built; then more happens. What the worker said."""
+    """Build the second version while a worker of the first runs, then append more; return the worker's output."""
     drain(url, folder)
     log.append("execution-a", *run("a"))
     with worker(url, folder) as running:

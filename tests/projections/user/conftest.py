@@ -1,4 +1,4 @@
-"""A log to fold, and a user's group that folds it."""
+"""Fixtures: a log to fold, and a user's group that folds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.projections.user.groups import OTHER_TABLE, TABLE
 
 @pytest.fixture
 def log(connection: psycopg.Connection[Any]) -> Log:
-    """The log of `database_url`, and two tables of users beside it."""
+    """The log of `database_url`, and two tables of users in that database."""
     connection.execute(TABLE)
     connection.execute(OTHER_TABLE)
     return Log(connection)

@@ -1,4 +1,4 @@
-"""The table of the guide, cost per workflow and day, in both forms, and what it must hold."""
+"""The table of the guide, cost per workflow and day, in both forms, and its expected rows."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def costs(batch, connection):
 
 
 def write_form(folder: Path, form: str, *, text: str | None = None) -> Path:
-    """The guide's projection in a folder: `sql` or `py`."""
+    """Write the guide's projection into a folder: `sql` or `py`."""
     folder.mkdir(exist_ok=True)
     for old in folder.glob("costs.*"):
         old.unlink()
@@ -87,7 +87,7 @@ def write_form(folder: Path, form: str, *, text: str | None = None) -> Path:
 
 
 def spend(log: Log, name: str, costs: Iterable[Any], *, workflow: str | None = None) -> str:
-    """An execution whose nodes cost so much; returns its workflow."""
+    """Append an execution whose nodes cost this much; return its workflow."""
     created = event("ExecutionCreated", execution_id=name)
     workflow = workflow or str(uuid4())
     created[1]["workflow_id"] = workflow
@@ -100,7 +100,7 @@ def spend(log: Log, name: str, costs: Iterable[Any], *, workflow: str | None = N
 
 
 def expected(log: Log, *, without: Iterable[str] = ()) -> dict[str, tuple[Decimal, int]]:
-    """What the table must hold by the log: of each workflow the cost and the number of nodes (all on one day)."""
+    """Return what the table must hold: for each workflow the cost and the number of nodes (all on one day)."""
     workflows: dict[str, str] = {}
     sums: dict[str, list[Any]] = defaultdict(lambda: [Decimal(0), 0])
     for recorded in log.events:

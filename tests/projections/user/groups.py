@@ -1,4 +1,4 @@
-"""Users' groups as a test wants them, whatever the contract says of their statements."""
+"""User groups with any statements, even those that the contract refuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HONEST = "INSERT INTO mine (id) SELECT b.stream_id FROM batch b"
 
 
 def text(body: str = HONEST, *, name: str = "mine", events: str = "ExecutionCreated") -> str:
-    """A projection file that breaks nothing."""
+    """Return a projection file that keeps the contract."""
     return (
         f"-- name: {name}\n-- version: 1\n-- group: {name}\n-- table: projections.{name}\n-- key: id\n"
         f"-- stream_key: id\n-- events: {events}\n\n{body};\n"
@@ -36,24 +36,24 @@ def text(body: str = HONEST, *, name: str = "mine", events: str = "ExecutionCrea
 
 
 def smuggled(statements: Sequence[str], *, name: str = "mine") -> Projection:
-    """A projection whose statements the contract never saw."""
+    """Return a projection with statements that the contract never saw."""
     honest = parse_projection(text(HONEST.replace("mine", name), name=name), expected_name=name)
     return replace(honest, statements=tuple(Statement(each, honest.events) for each in statements))
 
 
 def own_settings(url: str, **changes: Any) -> Settings:
-    """Settings with the login that folds users' projections in this database."""
+    """Return settings with the login that folds user projections in this database."""
     return load_settings(database_url=url, projections_url=own_login(url), **changes)
 
 
 def own_group(url: str, *projections: Projection, **settings: Any) -> Group:
-    """A user's group of these projections."""
+    """Return a user's group of these projections."""
     login = OwnLogin(own_settings(url, **settings), ("public.workflow_executions",))
     return Group(projections[0].group, projections, own_login=login)
 
 
 def epoch(connection: psycopg.Connection[Any]) -> int:
-    """The epoch of the worker that led last."""
+    """Return the epoch of the last leader."""
     row = connection.execute("SELECT epoch FROM runfold.leader").fetchone()
     assert row is not None
     return int(row[0])
@@ -64,7 +64,7 @@ Stopped = list[tuple[str, str, str]]
 
 @contextmanager
 def own_projector(url: str, group: Group) -> Iterator[tuple[OwnProjector, Stopped]]:
-    """What folds the group for a worker; and what it says of groups that are stopped."""
+    """Yield the object that folds the group for a worker, and a list of stopped groups."""
     stopped: Stopped = []
     assert group.own_login is not None
     with group.own_login.open() as own, psycopg.connect(url, autocommit=True) as notes:
@@ -76,7 +76,7 @@ def own_projector(url: str, group: Group) -> Iterator[tuple[OwnProjector, Stoppe
 
 @contextmanager
 def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[Projector]:
-    """What it would be without a login of its own: the worker's connection, as it is or under SET ROLE."""
+    """Yield a projector without its own login: on the worker's connection, as it is or under SET ROLE."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
         register_group(connection, group)
@@ -90,12 +90,12 @@ def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[P
 
 
 def no_login(group: Group) -> Group:
-    """The same group, taken for one of runfold's."""
+    """Return the same group as one of runfold's."""
     return replace(group, own_login=None)
 
 
 def refused(action: Callable[[], object]) -> BaseException | None:
-    """What an action raised, if anything."""
+    """Return the error of an action, or None."""
     try:
         action()
     except Exception as exc:

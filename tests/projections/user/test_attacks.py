@@ -1,6 +1,6 @@
-"""S4: whatever a projection file says, it touches its own tables only; on the worker's own connection it does harm.
+"""S4: a projection file can touch only its own tables; on the worker's connection it does harm.
 
-The contract refuses most of this where a file is read (test_own_contract.py). Here it never saw it.
+The contract refuses most of this when a file is read (test_own_contract.py). Here it never saw the file.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ UNDER_SET_ROLE = {"SET ROLE, undone by set_config"}
 
 
 class Scene:
-    """A folded log and a bystander, and everything an attack could have changed."""
+    """A folded log and a bystander, and everything that an attack could have changed."""
 
     def __init__(self, log: Log, url: str, folder: Path, victim: Connection) -> None:
         self.log, self.url, self.folder, self.victim = log, url, folder, victim
@@ -145,7 +145,7 @@ class Scene:
         return statements
 
     def facts(self) -> dict[str, Any]:
-        """What must stay as it is."""
+        """Return the facts that must not change."""
         queries = {
             name: f"SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY to_jsonb(t)), '[]') FROM {table} t"
             for name, table in {
@@ -166,11 +166,11 @@ class Scene:
         return found
 
     def locks(self) -> list[Any]:
-        """Advisory locks that anybody holds."""
+        """Return the advisory locks of all sessions."""
         return self.log.connection.execute("SELECT objid FROM pg_locks WHERE locktype = 'advisory'").fetchall()
 
     def restore(self) -> None:
-        """Undo what a control has done, as far as the next one needs it; and one more event for it to fold."""
+        """Undo the effects of a control, as far as the next one needs it, and append one more event to fold."""
         connection = self.log.connection
         (self.folder / "absent").unlink(missing_ok=True)
         connection.execute(f"ALTER ROLE {self.words['login']} NOSUPERUSER")
@@ -189,7 +189,7 @@ class Scene:
         self.words["victim"] = str(self.victim.info.backend_pid)
 
     def took(self) -> bool:
-        """Whether the user's table holds anything but what an honest fold writes."""
+        """Return whether the user's table holds other rows than those of an honest fold."""
         rows = self.log.connection.execute("SELECT FROM projections.mine WHERE id !~ '^execution-'").fetchall()
         return bool(rows)
 
@@ -201,7 +201,7 @@ def scene(log: Log, database_url: str, tmp_path: Path) -> Iterator[Scene]:
         parent.chmod(parent.stat().st_mode | 0o011)
     for name in ("a", "b", "c"):
         log.append(f"execution-{name}", *run(name))
-    # What a database may hold: a function of somebody's that runs what it is told, with its caller's rights.
+    # A database may have a function of another user that runs any text with the rights of its caller.
     log.connection.execute(
         "CREATE FUNCTION public.obliging(command text) RETURNS text LANGUAGE plpgsql"
         " AS 'BEGIN EXECUTE command; RETURN command; END'"

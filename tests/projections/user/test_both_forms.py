@@ -126,7 +126,7 @@ def test_a_worker_killed_in_a_batch_applies_it_once(
 
 @BOTH
 def test_poison_parks_one_stream_of_the_user_s_group(costs: Log, database_url: str, tmp_path: Path, form: str) -> None:
-    """P5: a cost that is no number."""
+    """P5: a cost that is not a number."""
     spend(costs, "sick", ["much"])
     spend(costs, "well", [4])
     spend(costs, "dear", [2000])  # what a CHECK refuses
@@ -137,8 +137,8 @@ def test_poison_parks_one_stream_of_the_user_s_group(costs: Log, database_url: s
     assert actual(costs.connection) == expected(costs, without=sick)
     costs.assert_folded()
     assert_nothing_differs(database_url, folder)
-    # Mended, they are folded.
-    mended = (
+    # With the repaired file, they are folded.
+    repaired = (
         (SQL_FORM if form == "sql" else PYTHON_FORM)
         .replace(
             "sum((b.data #>> '{output_data,usage,cost_usd}')::numeric)",
@@ -148,7 +148,7 @@ def test_poison_parks_one_stream_of_the_user_s_group(costs: Log, database_url: s
         .replace('Decimal(str(usage["cost_usd"]))', 'Decimal(str(usage["cost_usd"]).replace("much", "0"))')
     )
     costs.connection.execute("ALTER TABLE projections.costs DROP CONSTRAINT costs_cost_check")
-    group = group_of(database_url, write_form(folder, form, text=mended))
+    group = group_of(database_url, write_form(folder, form, text=repaired))
     with psycopg.connect(database_url, autocommit=True) as connection:
         for stream in sick:
             with retrying_projector(connection, group) as projector:

@@ -1,4 +1,4 @@
-"""`--projections`, the login, and what an operator is told; and a worker that is no superuser."""
+"""`--projections`, the login, and the messages for an operator; and a worker that is not a superuser."""
 
 from __future__ import annotations
 

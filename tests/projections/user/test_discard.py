@@ -1,4 +1,4 @@
-"""Discarding in a user's group: as in runfold's own, on record by the operator and never by the file."""
+"""Discarding in a user's group works as in runfold's, is recorded for the operator and never by the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SICK = "execution-sick"
 
 @pytest.fixture
 def sick(log: Log) -> Log:
-    """A log in which the second of three costs of one stream is no number."""
+    """A log in which the second of three costs of one stream is not a number."""
     log.connection.execute(TABLE)
     spend(log, "a", [0.25, 0.5])
     spend(log, "sick", [2, "much", 4])
@@ -139,11 +139,11 @@ def test_where_no_event_is_to_blame_nothing_is_discarded(sick: Log, database_url
     broken = write_form(folder, "sql", text=SQL_FORM.replace("b.occurred_at", "b.occured_at"))
     with pytest.raises(DiscardFailed, match="no event of the group costs is to blame"):
         give_up(database_url, group_of(database_url, broken))
-    mended = write_form(
+    repaired = write_form(
         folder, "py", text=PYTHON_FORM.replace('(usage["cost_usd"])', '(usage["cost_usd"]).replace("much", "0")')
     )
     with pytest.raises(DiscardFailed, match="can be folded now"):
-        give_up(database_url, group_of(database_url, mended))
+        give_up(database_url, group_of(database_url, repaired))
     sick.connection.execute("REVOKE INSERT ON projections.costs FROM runfold_projections")
     with pytest.raises(DiscardFailed, match="permission denied for table costs"):
         give_up(database_url, group_of(database_url, write_form(folder, "py")))

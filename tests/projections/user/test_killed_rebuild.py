@@ -1,4 +1,4 @@
-"""A rebuild of a user's group that is killed at any step harms nobody, and goes on where it was."""
+"""A rebuild of a user's group that is killed at any step harms nobody and continues later."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def shadows(log: Log) -> list[Any]:
 
 
 def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Where each batch that is folded from now on begins."""
+    """A list of the first positions of the batches that are folded from now on."""
     begins: list[int] = []
     whole = _OwnRebuild._fold
 
@@ -230,7 +230,7 @@ def test_a_second_rebuild_of_the_group_is_refused(
 
 
 def test_a_user_s_table_may_have_the_name_of_one_of_runfold_s(costs: Log, database_url: str, tmp_path: Path) -> None:
-    """Its shadow is not that one's."""
+    """Its shadow is not the shadow of runfold's table."""
     costs.connection.execute("ALTER TABLE projections.costs RENAME TO workflow_status")
     text = PYTHON_FORM.replace('name="costs"', 'name="costs", table="projections.workflow_status"')
     folder = write_form(tmp_path / "own", "py", text=text.replace("INSERT INTO costs", "INSERT INTO workflow_status"))

@@ -1,4 +1,4 @@
-"""A file that takes the advisory lock which appends wait for holds nobody up for long."""
+"""A file that takes the advisory lock for which appends wait blocks nobody for long."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HELD = (
 
 
 def stall(log: Log, url: str, folder: Path, form: str, *, watched: bool) -> tuple[float, str | None]:
-    """How long (seconds) the file's lock was held, 4 at most, and why its group is stopped then."""
+    """Return how long (seconds, at most 4) the file held the lock, and why its group stopped then."""
     log.connection.execute(TABLE)
     log.connection.execute(STALLING)
     spend(log, "a", [1])

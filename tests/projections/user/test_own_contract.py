@@ -1,4 +1,4 @@
-"""What a user's file may not say is refused where it is read, by name; and what it may say is read."""
+"""A user's file is refused by name when it is read if it breaks a rule; else it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay and retry in a user's group: one stream is folded from its beginning, where the file names its column."""
+"""Replay and retry in a user's group: one stream is folded from its beginning if the file names its column."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ def test_a_parked_stream_is_replayed_up_to_its_bad_event_and_retried_whole(
     text = SQL.replace("sum((b", "sum((CASE WHEN b.data #>> '{output_data,usage,cost_usd}' <> 'much' THEN b").replace(
         "cost_usd}')::numeric", "cost_usd}' ELSE '0' END)::numeric"
     )
-    mended = text if form == "sql" else PYTHON.replace('["cost_usd"])', '["cost_usd"]).replace("much", "0")')
-    write(folder, form, text=mended)
-    # A hand broke the row meanwhile: retry folds all of it, not what waits.
+    repaired = text if form == "sql" else PYTHON.replace('["cost_usd"])', '["cost_usd"]).replace("much", "0")')
+    write(folder, form, text=repaired)
+    # Somebody changed the row meanwhile: retry folds the whole stream, not only the waiting events.
     runs.connection.execute("UPDATE projections.runs SET cost = 7")
     group = load_catalogue(folder, settings=own_settings(database_url)).groups["runs"]
     with (
@@ -221,7 +221,7 @@ def test_the_command_replays(runs: Log, database_url: str, tmp_path: Path) -> No
     own = {"RUNFOLD_PROJECTIONS_URL": own_login(database_url)}
     dry = run_console_script(*words, "--dry-run", **own)
     assert (dry.code, dry.err) == (1, "")
-    assert "costs: rows of its group belong to no one stream, only a rebuild makes them right" in dry.out
+    assert "costs: rows of its group do not belong to one stream, rebuild the projection instead" in dry.out
     done = run_console_script(*words, **own)
     assert (done.code, done.err) == (0, "")
     assert rows(runs)["execution-a"] == RIGHT["execution-a"]

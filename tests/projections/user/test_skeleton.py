@@ -1,4 +1,4 @@
-"""What `runfold projection new` writes runs as it is."""
+"""The file that `runfold projection new` writes runs unchanged."""
 
 from __future__ import annotations
 

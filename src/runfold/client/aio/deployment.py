@@ -16,7 +16,7 @@ P = ParamSpec("P")
 def _command(
     command: Callable[Concatenate[Deployment, P], Deployment],
 ) -> Callable[Concatenate[AsyncDeploymentHandle, P], Awaitable[None]]:
-    """A command of the aggregate, decided and recorded."""
+    """Return the method that decides a command of the aggregate and records it."""
 
     @wraps(command)
     async def method(self: AsyncDeploymentHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -36,17 +36,17 @@ class AsyncDeploymentHandle:
 
     @property
     def workflow_id(self) -> UUID:
-        """The workflow."""
+        """The workflow's id, which names the stream."""
         return UUID(self.writer.state.name)
 
     @property
     def state(self) -> Deployment:
-        """What this handle knows of it, which may be behind the log."""
+        """The state that this handle knows, which may be behind the log."""
         return self.writer.state
 
     @property
     def status(self) -> str:
-        """The status that this handle knows of."""
+        """The status that this handle knows, which may be behind the log."""
         return self.writer.state.status
 
     @property
@@ -55,13 +55,13 @@ class AsyncDeploymentHandle:
         return self.writer.last_position
 
     async def refresh(self) -> Deployment:
-        """Read what others have written, and return the state."""
+        """Read what other writers appended, and return the state."""
         return await self.writer.refreshed()
 
     async def change(self, command: Callable[[Deployment], Deployment]) -> None:
-        """Record several commands in one append: what the function makes of the state.
+        """Record several commands in one append: the function gives them to the state and returns the last state.
 
-        It must do nothing but decide, as it is called again when another writer was faster.
+        It must do nothing but decide: it is called again when another writer was faster.
         """
         await self.writer.do(command)
 

@@ -1,13 +1,12 @@
-"""The handle of an execution: the run of a workflow, as its engine sees it."""
+"""The handle of an execution: one run of a workflow."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import Any, Concatenate, ParamSpec, Self, Unpack
 from uuid import UUID, uuid4
 
 from runfold.client.aio.interaction import AsyncInteractionHandle
@@ -18,10 +17,11 @@ from runfold.domain.error_data import error_data_of, message_of
 from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
-from runfold.domain.waiting_pause import answered, asking, opening, responding
+from runfold.domain.waiting_pause import asking, opening, responding, resumed
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.execution import NodeDetails
+from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
 
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 def _command(
     command: Callable[Concatenate[Execution, P], Execution],
 ) -> Callable[Concatenate[AsyncExecutionHandle, P], Awaitable[None]]:
-    """A command of the aggregate, decided and recorded."""
+    """Return the method that decides a command of the aggregate and records it."""
 
     @wraps(command)
     async def method(self: AsyncExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -49,8 +49,9 @@ def _logging(line: Callable[P, LogAppended]) -> Callable[Concatenate[AsyncExecut
 class AsyncExecutionHandle:
     """One execution; safe to share between threads or tasks. Its methods are the commands of `Execution`.
 
-    In `with` it is started on entering, if it is new. On leaving, an exception becomes ExecutionFailed, an interruption
-    ExecutionCanceled, and both go on; without one the execution succeeds, unless it is paused or has ended.
+    In `with` it is started on entering, if it is new. On leaving, an exception is recorded as ExecutionFailed and an
+    interruption as ExecutionCanceled, and both are raised; without one the execution succeeds, unless it is paused or
+    has ended.
     """
 
     def __init__(self, writer: AsyncWriter[Execution]) -> None:
@@ -64,12 +65,12 @@ class AsyncExecutionHandle:
 
     @property
     def state(self) -> Execution:
-        """What this handle knows of it, which may be behind the log."""
+        """The state that this handle knows, which may be behind the log."""
         return self.writer.state
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of."""
+        """The status that this handle knows, which may be behind the log."""
         return self.writer.state.status
 
     @property
@@ -78,7 +79,7 @@ class AsyncExecutionHandle:
         return self.writer.last_position
 
     async def refresh(self) -> Execution:
-        """Read what others have written, and return the state."""
+        """Read what other writers appended, and return the state."""
         return await self.writer.refreshed()
 
     async def __aenter__(self) -> Self:
@@ -97,7 +98,7 @@ class AsyncExecutionHandle:
                     raise
             return
         try:
-            # It may have ended meanwhile: then that stands.
+            # It may have ended meanwhile: that end stays.
             with suppress(IllegalTransition):
                 if isinstance(error, Exception):
                     await self.fail(
@@ -127,9 +128,9 @@ class AsyncExecutionHandle:
     log = _logging(log_line)
 
     async def change(self, command: Callable[[Execution], Execution]) -> None:
-        """Record several commands in one append: what the function makes of the state.
+        """Record several commands in one append: the function gives them to the state and returns the last state.
 
-        It must do nothing but decide, as it is called again when another writer was faster.
+        It must do nothing but decide: it is called again when another writer was faster.
         """
         await self.writer.do(command)
 
@@ -140,16 +141,14 @@ class AsyncExecutionHandle:
         node_type: str | None = None,
         input: Any = None,  # noqa: A002 - what a node takes is its input
         activation: str | None = None,
-        node_name: str | None = None,
-        node_subtype: str | None = None,
-        max_retries: int | None = None,
-        iteration: int | None = None,
         parent: AsyncNodeHandle | str | None = None,
+        **details: Unpack[NodeDetails],
     ) -> AsyncNodeHandle:
-        """An activation of a node, to be used in `with`, which starts it, or by its methods.
+        """Return an activation of a node, to be used in `with`, which starts it, or by its methods.
 
         Without `activation` it is the one that is scheduled, or a new one: `fetch`, then `fetch#2` and on. `node_type`
         may be left out where it was scheduled with one. `parent` is the activation that this one is a part of.
+        `runfold.events.execution.NodeDetails` says what else describes it.
         """
         return AsyncNodeHandle(
             self,
@@ -158,56 +157,37 @@ class AsyncExecutionHandle:
             input_data=input,
             about={
                 "node_type": node_type,
-                "node_name": node_name,
-                "node_subtype": node_subtype,
-                "max_retries": max_retries,
-                "iteration": iteration,
                 "parent_activation": parent.activation if isinstance(parent, AsyncNodeHandle) else parent,
+                **details,
             },
         )
 
     async def skip(
         self, node_id: str, *, activation: str | None = None, node_type: str | None = None, reason: str | None = None
     ) -> None:
-        """Do not run an activation of a node: the one that is scheduled, or a new one."""
+        """Skip an activation of a node: the one that is scheduled, or a new one."""
         await self.node(node_id, node_type=node_type, activation=activation).skip(reason=reason)
 
     async def pause_for_human(
         self,
         node_id: str,
         *,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         activation: str | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> AsyncInteractionHandle:
         """Ask a person, and wait: PauseOpened and InteractionRequested in one append.
 
         `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how.
         """
         interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
-        asked = asking(
-            interaction,
-            node_id=node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
-            pause=pause,
-        )
-        await self.writer.do_also(
+        asked = asking(interaction, node_id=node_id, pause=pause, **request)
+        await self.writer.do_together(
             [asked],
             opening,
             node_id,
@@ -215,7 +195,7 @@ class AsyncExecutionHandle:
             activation=activation,
             resume_conditions=resume_conditions,
             interaction_id=UUID(interaction.name),
-            timeout_at=timeout_at,
+            timeout_at=request.get("timeout_at"),
         )
         writer = AsyncWriter(
             self.writer.store, interaction, user_id=self.writer.user_id, event_metadata=self.writer.event_metadata
@@ -232,15 +212,15 @@ class AsyncExecutionHandle:
         response_id: UUID | None = None,
         resume_trigger: str = "human_response",
     ) -> None:
-        """Take a person's answer, and go on: InteractionResponded, PauseResumed and NodeContinued in one append."""
+        """Record a person's answer and resume: InteractionResponded, PauseResumed and NodeContinued in one append."""
         check_value(NAME, pause, "/pause")
         known = (self.state if pause in self.state.pauses else await self.refresh()).pauses.get(pause)
-        also = []
+        others = []
         if known is not None and known.interaction_id is not None:
             interaction = Interaction.named(known.interaction_id)
             interaction = interaction.after(await self.writer.store.read_stream(interaction.id))
-            also.append(responding(interaction, response_data, responder=responder, response_id=response_id))
-        await self.writer.do_also(also, answered, pause, response_data, resume_trigger=resume_trigger)
+            others.append(responding(interaction, response_data, responder=responder, response_id=response_id))
+        await self.writer.do_together(others, resumed, pause, response_data, resume_trigger=resume_trigger)
 
     async def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
@@ -251,7 +231,7 @@ class AsyncExecutionHandle:
         self.writer.last_position = max(self.writer.last_position, appended.last_position)
 
     def note_failure(self, node_id: str, error: BaseException) -> None:
-        """Remember which node an exception came from, should it end the execution."""
+        """Remember which node an exception came from, in case it ends the execution."""
         self._failed_node = (node_id, error)
 
     def _node_of(self, error: BaseException) -> str | None:

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 def _command(
     command: Callable[Concatenate[Interaction, P], Interaction],
 ) -> Callable[Concatenate[AsyncInteractionHandle, P], Awaitable[None]]:
-    """A command of the aggregate, decided and recorded."""
+    """Return the method that decides a command of the aggregate and records it."""
 
     @wraps(command)
     async def method(self: AsyncInteractionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -38,12 +38,12 @@ class AsyncInteractionHandle:
 
     @property
     def state(self) -> Interaction:
-        """What this handle knows of it, which may be behind the log."""
+        """The state that this handle knows, which may be behind the log."""
         return self.writer.state
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of."""
+        """The status that this handle knows, which may be behind the log."""
         return self.writer.state.status
 
     @property
@@ -52,7 +52,7 @@ class AsyncInteractionHandle:
         return self.writer.last_position
 
     async def refresh(self) -> Interaction:
-        """Read what others have written, and return the state."""
+        """Read what other writers appended, and return the state."""
         return await self.writer.refreshed()
 
     mark_notified = _command(Interaction.mark_notified)

@@ -1,10 +1,10 @@
-"""The interactions: people are asked, told, and answer; the execution's pause follows, in the same append."""
+"""Questions to people: asking, reminding, answering. The execution's pause follows in the same append."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID, uuid4
 
 from runfold.client.aio.executions import AsyncExecutions
@@ -14,16 +14,16 @@ from runfold.client.aio.writer import AsyncWriter, change_streams
 from runfold.domain.aggregate import Aggregate
 from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
-from runfold.domain.waiting_pause import cancel_pause, folded, resume
+from runfold.domain.waiting_pause import answered, cancel_pause, folded
 from runfold.errors import UnknownInteraction
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 
 
 class AsyncInteractions:
     """Questions to people, each with the pause that waits for it.
 
-    Raises UnknownInteraction, and IllegalTransition for what its state does not allow: what has timed out is not
-    answered any more.
+    Raises UnknownInteraction, and IllegalTransition for what the question's state does not allow: one that has timed
+    out is not answered any more.
     """
 
     def __init__(self, store: AsyncLog) -> None:
@@ -35,18 +35,15 @@ class AsyncInteractions:
         workflow_id: UUID,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
         interaction_id: UUID | None = None,
         user_id: UUID | None = None,
-        priority: InteractionPriority = "normal",
-        timeout_at: Any = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         event_metadata: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> AsyncInteractionHandle:
-        """Ask a person without a pause of the execution; `pause_for_human` of an execution does both."""
+        """Ask a person without a pause of the execution; `pause_for_human` of an execution does both.
+
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how.
+        """
         writer = AsyncWriter(
             self._store,
             Interaction.named(uuid4() if interaction_id is None else interaction_id),
@@ -55,24 +52,14 @@ class AsyncInteractions:
             is_known=True,
         )
         await writer.do(
-            Interaction.request,
-            workflow_id=workflow_id,
-            execution_id=execution_id,
-            node_id=node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
+            Interaction.request, workflow_id=workflow_id, execution_id=execution_id, node_id=node_id, **request
         )
         return AsyncInteractionHandle(writer)
 
     async def get(
         self, interaction_id: UUID, *, event_metadata: dict[str, Any] | None = None
     ) -> AsyncInteractionHandle:
-        """The handle of an interaction; raises UnknownInteraction."""
+        """Return the handle of an interaction; raises UnknownInteraction."""
         writer = AsyncWriter(self._store, Interaction.named(interaction_id), event_metadata=event_metadata)
         if (await writer.refreshed()).status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
@@ -83,23 +70,18 @@ class AsyncInteractions:
         *,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        timeout_at: datetime | None = None,
-        priority: InteractionPriority = "normal",
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         activation: str | None = None,
         interaction_id: UUID | None = None,
         event_metadata: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> AsyncInteractionHandle:
         """Pause an execution at a node and ask, in one append; both wait until `timeout_at`, or for ever.
 
-        For who holds no handle of the execution: `pause_for_human` of a handle does the same.
-        `request_data["timeout_action"]` is what is recorded as the action when time runs out, `fail` without it. Sent
-        again with the same `interaction_id`, it returns what was asked first. Raises UnknownExecution, and
-        IllegalTransition when the execution does not run or the node is paused already.
+        Does what `pause_for_human` of an execution's handle does, without the handle.
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how; `request_data["timeout_action"]` is
+        recorded as the action when time runs out, `fail` without it. Sent again with the same `interaction_id`, it
+        returns what was asked first. Raises UnknownExecution, and IllegalTransition when the execution does not run or
+        the node is paused already.
         """
         if interaction_id is not None:
             try:
@@ -107,34 +89,23 @@ class AsyncInteractions:
             except UnknownInteraction:
                 pass
         execution = await AsyncExecutions(self._store).get(execution_id, event_metadata=event_metadata)
-        return await execution.pause_for_human(
-            node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            timeout_at=timeout_at,
-            priority=priority,
-            correlation_id=correlation_id,
-            tags=tags,
-            activation=activation,
-            interaction_id=interaction_id,
-        )
+        return await execution.pause_for_human(node_id, activation=activation, interaction_id=interaction_id, **request)
 
     async def notified(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """The request was sent through its channel.
+        """Record that the question was sent through its channel.
 
         `message_id` is the channel's name of what was sent, a Slack message's `ts` or an email's Message-ID: a reply to
         it is found by that.
         """
-        return await self._change(interaction_id, lambda asked: [asked.mark_notified(at=at)], message_id)
+        return await self._change(interaction_id, lambda interaction: [interaction.mark_notified(at=at)], message_id)
 
     async def reminded(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """A reminder was sent. When time runs short the worker says so by itself."""
-        return await self._change(interaction_id, lambda asked: [asked.mark_reminded(at=at)], message_id)
+        """Record that a reminder was sent. When time runs short the worker records one by itself."""
+        return await self._change(interaction_id, lambda interaction: [interaction.mark_reminded(at=at)], message_id)
 
     async def answer(
         self,
@@ -144,20 +115,19 @@ class AsyncInteractions:
         responder: str | None = None,
         resume_trigger: str = "human_response",
     ) -> Interaction:
-        """Answer directly, without a channel's message, and go on with what waits, in one append."""
+        """Answer directly, without a channel's message, and resume the pause that waits, in one append."""
 
-        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield asked.respond(response_data, responder=responder)
-            yield from resume(executions, asked, response_data, resume_trigger)
+        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            return answered(interaction, executions, response_data, responder=responder, resume_trigger=resume_trigger)
 
         return await self._change_with_execution(interaction_id, change)
 
     async def withdraw(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
-        """The answer is not needed any more: the interaction is canceled and its pause with it, in one append."""
+        """Withdraw a question: the interaction is canceled, and its pause with it, in one append."""
 
-        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield asked.cancel(by=by)
-            yield from cancel_pause(executions, asked)
+        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            yield interaction.cancel(by=by)
+            yield from cancel_pause(executions, interaction)
 
         return await self._change_with_execution(interaction_id, change)
 
@@ -165,34 +135,34 @@ class AsyncInteractions:
         self, interaction_id: UUID, change: Callable[[Interaction], Iterable[Aggregate]], message_id: str | None
     ) -> Interaction:
         metadata = {} if message_id is None else {"message_id": message_id}
-        asked = await self._read(interaction_id)
-        return _first(await change_streams(self._store, change, asked, event_metadata=metadata))
+        interaction = await self._read(interaction_id)
+        return _first(await change_streams(self._store, change, interaction, event_metadata=metadata))
 
     async def _change_with_execution(
         self, interaction_id: UUID, change: Callable[..., Iterable[Aggregate]]
     ) -> Interaction:
-        asked = await self._read(interaction_id)
-        execution = await read_waiting(self._store, asked.execution_id or "")
-        return _first(await change_streams(self._store, change, asked, execution))
+        interaction = await self._read(interaction_id)
+        execution = await read_waiting(self._store, interaction.execution_id or "")
+        return _first(await change_streams(self._store, change, interaction, execution))
 
     async def _read(self, interaction_id: UUID) -> Interaction:
-        asked = Interaction.named(interaction_id)
-        asked = asked.after(await self._store.read_stream(asked.id))
-        if asked.status is None:
+        interaction = Interaction.named(interaction_id)
+        interaction = interaction.after(await self._store.read_stream(interaction.id))
+        if interaction.status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
-        return asked
+        return interaction
 
 
 def _first(changed: list[Aggregate]) -> Interaction:
-    asked = changed[0]
-    assert isinstance(asked, Interaction)
-    return asked
+    interaction = changed[0]
+    assert isinstance(interaction, Interaction)
+    return interaction
 
 
 async def read_waiting(store: AsyncLog, execution_id: str) -> Execution:
-    """The execution with its status, its pauses and the activations that ever waited; of other nodes it knows nothing.
+    """Return the execution with its status, its pauses and the activations that ever waited, but without other nodes.
 
-    Its version is the stream's, so that it can be changed: `change_streams` reads whatever comes later in full.
+    Its version is the stream's, so that it can be changed: `change_streams` reads all events that come later.
     """
     execution = Execution.named(execution_id)
     return folded(execution, await store._retried(statement("waiting_events"), {"stream": execution.id}))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
 
 from runfold.client.aio.interaction import AsyncInteractionHandle
@@ -20,7 +20,7 @@ from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
 
@@ -44,7 +44,7 @@ class AsyncRun(Protocol):
 
     @property
     def state(self) -> Execution:
-        """What the handle knows of the execution."""
+        """The state of the execution that its handle knows."""
 
     def append_line(self, line: LogAppended) -> Awaitable[None]:
         """Append a line to the execution's log."""
@@ -52,15 +52,25 @@ class AsyncRun(Protocol):
     def note_failure(self, node_id: str, error: BaseException) -> None:
         """Remember which node an exception comes from."""
 
-    def pause_for_human(self, *args: Any, **kwargs: Any) -> Awaitable[AsyncInteractionHandle]:
-        """Ask a person, and wait."""
+    def pause_for_human(
+        self,
+        node_id: str,
+        *,
+        activation: str | None = None,
+        pause: str | None = None,
+        interaction_id: UUID | None = None,
+        resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
+    ) -> Awaitable[AsyncInteractionHandle]:
+        """Ask a person, and open a pause for the answer."""
 
 
 class AsyncNodeHandle:
     """One activation of a node; safe to share between threads or tasks.
 
-    In `with` it is started on entering. On leaving, an exception becomes NodeFailed, an interruption NodeCanceled, and
-    both go on; without one the activation succeeds, unless it has ended, waits, or is to be tried again.
+    In `with` it is started on entering. On leaving, an exception is recorded as NodeFailed and an interruption as
+    NodeCanceled, and both are raised; without one the activation succeeds, unless it has ended, waits, or is to be
+    retried.
     """
 
     def __init__(
@@ -81,13 +91,13 @@ class AsyncNodeHandle:
 
     @property
     def state(self) -> Node:
-        """What this handle knows of the activation, which may be behind the log."""
+        """The state of the activation that this handle knows, which may be behind the log."""
         nodes = self.run.state.nodes
         return nodes.get(self.activation, Node(self.node_id)) if self.activation is not None else Node(self.node_id)
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of; None before the first event."""
+        """The status that this handle knows, which may be behind the log; None before the first event."""
         return self.state.status
 
     @property
@@ -105,7 +115,7 @@ class AsyncNodeHandle:
     ) -> None:
         if error is None:
             if self.status == "RUNNING":
-                # The activation may have ended meanwhile: then that stands.
+                # The activation may have ended meanwhile: that end stays.
                 with suppress(IllegalTransition):
                     await self.succeed()
             return
@@ -120,7 +130,7 @@ class AsyncNodeHandle:
         self.run.note_failure(self.node_id, error)
 
     async def start(self, *, input_data: Any = None) -> None:
-        """Begin: the first attempt, or the next one after an attempt that failed."""
+        """Start the first attempt, or the next one after an attempt that failed."""
         (event,) = await self.run.writer.do(
             Execution.start_node,
             self.node_id,
@@ -132,14 +142,14 @@ class AsyncNodeHandle:
         # The read tables keep what was given last: once is enough.
         self._input_data, self._about = None, {"node_type": self.node_type}
 
-    async def attempt_failed(
+    async def fail_attempt(
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
-        """This attempt failed: an exception, or any JSON that says why. `start` begins the next attempt."""
-        await self._do(Execution.fail_attempt, _told(error), will_retry=will_retry, next_retry_at=next_retry_at)
+        """Record that this attempt failed, with an exception or any JSON that says why. `start` begins the next one."""
+        await self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
 
     async def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> AsyncIterator[AsyncAttempt]:
-        """Attempts, to be used in `with` one after the other, until one ends without an exception.
+        """Return attempts to be used in `with`, one after the other, until one ends without an exception.
 
         One that fails is recorded and the next is begun, after a pause that doubles each time, up to `retries` times;
         the last failure is raised. The first attempt is the one that has begun with the node.
@@ -157,24 +167,24 @@ class AsyncNodeHandle:
         """Wait for input, at a pause if one is named."""
         await self._do(Execution.wait_node, pause=pause)
 
-    async def go_on(self, *, pause: str | None = None) -> None:
-        """Go on after waiting."""
+    async def continue_(self, *, pause: str | None = None) -> None:
+        """Continue after waiting."""
         await self._do(Execution.continue_node, pause=pause)
 
     async def succeed(self, output_data: Any = None, *, end_time: int | None = None) -> None:
-        """End well."""
+        """End with success."""
         await self._do(Execution.succeed_node, output_data, end_time=end_time)
 
     async def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
         """End with an error: an exception, or any JSON that says what happened."""
-        await self._do(Execution.fail_node, _told(error), end_time=end_time)
+        await self._do(Execution.fail_node, _error_data(error), end_time=end_time)
 
     async def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """End it from outside."""
+        """End the activation from outside."""
         await self._do(Execution.cancel_node, reason=reason, end_time=end_time)
 
     async def skip(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """Do not run it; possible only before it is started."""
+        """Skip the activation; possible only before it is started."""
         (event,) = await self.run.writer.do(
             Execution.skip_node,
             self.node_id,
@@ -188,31 +198,22 @@ class AsyncNodeHandle:
     async def pause_for_human(
         self,
         *,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> AsyncInteractionHandle:
-        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append."""
+        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append.
+
+        `pause` names the pause. `runfold.events.interaction.InteractionRequest` says what is asked, and how.
+        """
         return await self.run.pause_for_human(
             self.node_id,
             activation=self._begun(),
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
             pause=pause,
             interaction_id=interaction_id,
             resume_conditions=resume_conditions,
+            **request,
         )
 
     log = _logging(log_line)
@@ -248,7 +249,7 @@ class AsyncAttempt:
             return False
         self.error = error
         pause = self.pause_seconds
-        await self.node.attempt_failed(
+        await self.node.fail_attempt(
             error,
             will_retry=pause is not None,
             next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
@@ -256,5 +257,5 @@ class AsyncAttempt:
         return pause is not None
 
 
-def _told(error: BaseException | Any) -> Any:
+def _error_data(error: BaseException | Any) -> Any:
     return error_data_of(error) if isinstance(error, BaseException) else error

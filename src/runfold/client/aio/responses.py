@@ -1,4 +1,4 @@
-"""The responses: whatever comes in is kept, judged, and answers one question at most."""
+"""Responses: a message that comes in is kept, classified, and answers one question at most."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from runfold.domain.matching.messages import Message, read_message
 from runfold.domain.matching.outcomes import NO_WORKFLOW, Classified, Received, response_id_of
 from runfold.domain.matching.rules import classify_by_rules
 from runfold.domain.response import Response
-from runfold.domain.waiting_pause import resume
+from runfold.domain.waiting_pause import answered
 from runfold.errors import IllegalTransition, VersionConflict
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
@@ -32,7 +32,7 @@ _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class AsyncResponses:
-    """What came in through channels, on a store."""
+    """The messages that came in through channels."""
 
     def __init__(self, store: AsyncLog) -> None:
         self._store = store
@@ -47,11 +47,11 @@ class AsyncResponses:
         message_id: str | None = None,
         received_at: datetime | None = None,
     ) -> Received:
-        """Keep what came in, as it is. It is judged by `classify`, now or later.
+        """Keep a message as it came in. `classify` judges it, now or later.
 
         `message_id` is the channel's name of the message, read from the payload where it is not given: delivered
         again, it is recognized and kept once. Without `workflow_id`, the workflow of the interaction that it names is
-        taken; what names none is kept for NO_WORKFLOW until that is known.
+        taken; a message that names none is kept for NO_WORKFLOW until its interaction is known.
         """
         message = read_message(channel, raw_payload, headers)
         tenant = self._store.user_id
@@ -72,16 +72,17 @@ class AsyncResponses:
         return Received(response_id, workflow_id, not await self._is_new(response, tenant, name))
 
     async def get(self, response_id: UUID) -> Response:
-        """The response as the log has it; its status is None where nothing came in."""
+        """Return the response as the log has it; its status is None if there is none of that id."""
         stream = Response.named(response_id)
         return stream.after(await self._store.read_stream(stream.id))
 
     async def classify(self, response_id: UUID, *, classifier: Classifier = classify_by_rules) -> Classified:
-        """Judge what came in beside the questions of its workflow that are open, and record what follows.
+        """Classify a response beside the open questions of its workflow, and record the verdict.
 
         A match, the answer and the end of the pause are one append: of two answers to one question, or an answer and
-        its timeout, one is recorded. Who comes too late is filtered out and says so, and is never tried on another
-        question. What is undecided stays open, for `sweep`. An error of the classifier is recorded with the response.
+        its timeout, one is recorded. An answer that comes too late is filtered out with that reason, and never tried on
+        another question. An undecided one stays open, for `sweep`. An error of the classifier is recorded with the
+        response.
         """
         recorded = await self._store.read_stream(f"response-{response_id}")
         response = Response.named(response_id).after(recorded)
@@ -114,7 +115,7 @@ class AsyncResponses:
     async def match(
         self, response_id: UUID, interaction_id: UUID, response_data: Any, *, by: str, responder: str | None = None
     ) -> Classified:
-        """Say by hand which interaction a response answers; it is recorded as `classify` does.
+        """Match a response with an interaction by hand; it is recorded as `classify` does.
 
         Raises IllegalTransition when either of them is not open.
         """
@@ -123,12 +124,12 @@ class AsyncResponses:
         return await self._matched(response, verdict, by, by_hand=True)
 
     async def filter_out(self, response_id: UUID, *, by: str, reason: str) -> Classified:
-        """Say by hand that a response answers nothing."""
+        """Filter a response out by hand: it answers no question."""
         verdict = FilteredOut(0.0, f"filtered out by {by}: {reason}")
         return await self._filtered_out(await self.get(response_id), verdict)
 
     async def reopen(self, response_id: UUID, *, by: str) -> Response:
-        """Let a response that was filtered out, or failed, be judged again."""
+        """Open a response again that was filtered out, or failed, so that it is classified once more."""
 
         def change(response: Response) -> Iterable[Aggregate]:
             yield response.reopen(by)
@@ -140,7 +141,7 @@ class AsyncResponses:
     async def sweep(
         self, *, workflow_id: UUID | None = None, classifier: Classifier = classify_by_rules
     ) -> AsyncIterator[Classified]:
-        """Judge everything that is still open, the oldest first: answers that came before their question was stored."""
+        """Classify every response that is still open, the oldest first: some came before their question was stored."""
         after_time, after_id = _BEFORE_ALL, UUID(int=0)
         while True:
             parameters = {"workflow": workflow_id, "after_time": after_time, "after_id": after_id, "limit": _PAGE}
@@ -152,7 +153,7 @@ class AsyncResponses:
                 return
 
     async def _is_new(self, response: Response, tenant: UUID | None, message_id: str | None) -> bool:
-        """Record a response; False when its message had come before."""
+        """Record a response; return False when its message had come before."""
         metadata = {} if message_id is None else {"message_id": message_id}
         try:
             await self._store.append_many([append_of(response, user_id=tenant, metadata=metadata)])
@@ -161,7 +162,7 @@ class AsyncResponses:
         return True
 
     async def _place(self, message: Message) -> tuple[UUID, UUID | None]:
-        """The workflow and the tenant of what a message names, where that is one."""
+        """Return the workflow and the tenant of the interactions that a message names, if they have one in common."""
         named = await self._named(message)
         places = {(workflow_id, user_id) for _, workflow_id, user_id, _, _ in named}
         return places.pop() if len(places) == 1 else (NO_WORKFLOW, self._store.user_id)
@@ -173,7 +174,7 @@ class AsyncResponses:
         return await self._store._retried(statement("interactions_named"), parameters)
 
     async def _move(self, response: Response, message_id: str | None) -> Classified:
-        """Receive it for its workflow, if that is known by now, and judge it there; else leave it where it is."""
+        """If the workflow is known by now, move the response there and classify it; otherwise leave it."""
         response_id = UUID(response.name)
         channel = response.source_channel or ""
         message = read_message(channel, response.raw_payload, response.headers)
@@ -191,7 +192,7 @@ class AsyncResponses:
         return await self.classify(UUID(moved.name))
 
     async def _gathered(self, response: Response, received: RecordedEvent) -> tuple[Answer, list[Question]]:
-        """The answer, and the questions that are open now."""
+        """Return the answer, and the questions that are open now."""
         workflow, channel = response.workflow_id or NO_WORKFLOW, response.source_channel or ""
         message = read_message(channel, response.raw_payload, response.headers)
         parameters = {"workflow": workflow, "tenant": received.user_id}
@@ -233,58 +234,64 @@ class AsyncResponses:
     async def _matched(
         self, response: Response, verdict: Match, classifier: str, *, by_hand: bool = False
     ) -> Classified:
-        """Record a match with the answer and the end of the pause, or that it came too late."""
+        """Record a match with the answer and the end of the pause, or that the response came too late."""
         response_id, interaction_id = UUID(response.name), verdict.interaction_id
 
-        def change(answer: Response, interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            if answer.status != "unprocessed" and not by_hand:
+        def change(response: Response, interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            if response.status != "unprocessed" and not by_hand:
                 return
             if interaction.status != "pending" and not by_hand:
                 late = f"{verdict.reasoning}; too late: interaction {interaction_id} is {interaction.status}"
-                yield answer.filter_out(ai_relevance_score=verdict.score, ai_reasoning=late)
+                yield response.filter_out(ai_relevance_score=verdict.score, ai_reasoning=late)
                 return
-            yield answer.match(
+            yield response.match(
                 interaction_id,
                 ai_relevance_score=verdict.score,
                 ai_reasoning=verdict.reasoning,
                 classifier=classifier,
             )
-            yield interaction.respond(verdict.response_data, responder=verdict.responder, response_id=response_id)
-            yield from resume(executions, interaction, verdict.response_data, "human_response")
+            yield from answered(
+                interaction,
+                executions,
+                verdict.response_data,
+                responder=verdict.responder,
+                response_id=response_id,
+            )
 
-        asked = Interaction.named(interaction_id)
-        asked = asked.after(await self._store.read_stream(asked.id))
-        executions = [] if asked.execution_id is None else [await read_waiting(self._store, asked.execution_id)]
-        changed = await change_streams(self._store, change, response, asked, *executions)
+        interaction = Interaction.named(interaction_id)
+        interaction = interaction.after(await self._store.read_stream(interaction.id))
+        execution_id = interaction.execution_id
+        executions = [] if execution_id is None else [await read_waiting(self._store, execution_id)]
+        changed = await change_streams(self._store, change, response, interaction, *executions)
         if not changed:
             return await self.classify(response_id)
-        (answered, *others) = changed
-        assert isinstance(answered, Response)
+        (decided, *others) = changed
+        assert isinstance(decided, Response)
         if not others:
             reasoning = f"{verdict.reasoning}; too late: interaction {interaction_id} has ended"
-            return Classified(response_id, answered.status or "", reasoning, verdict.score)
+            return Classified(response_id, decided.status or "", reasoning, verdict.score)
         return Classified(
             response_id, "matched", verdict.reasoning, verdict.score, interaction_id, verdict.response_data
         )
 
     async def _filtered_out(self, response: Response, verdict: FilteredOut) -> Classified:
-        def change(answer: Response) -> Iterable[Aggregate]:
-            if answer.status == "unprocessed":
-                yield answer.filter_out(ai_relevance_score=verdict.score, ai_reasoning=verdict.reasoning)
+        def change(response: Response) -> Iterable[Aggregate]:
+            if response.status == "unprocessed":
+                yield response.filter_out(ai_relevance_score=verdict.score, ai_reasoning=verdict.reasoning)
 
         return await self._decided(
             response, change, Classified(UUID(response.name), "filtered_out", verdict.reasoning, verdict.score)
         )
 
     async def _failed(self, response: Response, error: str) -> Classified:
-        def change(answer: Response) -> Iterable[Aggregate]:
-            if answer.status == "unprocessed":
-                yield answer.fail(error)
+        def change(response: Response) -> Iterable[Aggregate]:
+            if response.status == "unprocessed":
+                yield response.fail(error)
 
         return await self._decided(response, change, Classified(UUID(response.name), "error", error))
 
     async def _decided(self, response: Response, change: Any, outcome: Classified) -> Classified:
-        """Record a verdict about the response alone, unless somebody else has decided it meanwhile."""
+        """Record a verdict about the response alone, unless another writer has decided it meanwhile."""
         if await change_streams(self._store, change, response):
             return outcome
         return await self.classify(outcome.response_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runfold.client.aio.deployments import AsyncDeployments
@@ -16,8 +16,10 @@ from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
-from runfold.reading.past.as_of import AsyncAsOf
 from runfold.settings import Settings
+
+if TYPE_CHECKING:
+    from runfold.reading.past.as_of import AsyncAsOf
 
 
 async def connect_async(
@@ -26,7 +28,7 @@ async def connect_async(
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
-    is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
+    is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
     return await AsyncStore.connected(url, user_id=user_id, settings=settings)
 
@@ -39,7 +41,7 @@ class AsyncStore(AsyncLog):
 
     @cached_property
     def executions(self) -> AsyncExecutions:
-        """Executions: create one, or get the handle of one that is there."""
+        """Executions: create one, or get the handle of one that exists."""
         return AsyncExecutions(self)
 
     @cached_property
@@ -49,7 +51,7 @@ class AsyncStore(AsyncLog):
 
     @cached_property
     def responses(self) -> AsyncResponses:
-        """What comes in through channels, to be matched with what was asked."""
+        """Messages that come in through channels, to be matched with questions."""
         return AsyncResponses(self)
 
     @cached_property
@@ -59,7 +61,7 @@ class AsyncStore(AsyncLog):
 
     @cached_property
     def triggers(self) -> AsyncTriggers:
-        """What begins executions, by its key."""
+        """Active triggers by their keys."""
         return AsyncTriggers(self)
 
     def as_of(
@@ -71,7 +73,7 @@ class AsyncStore(AsyncLog):
         streams: Iterable[str] | None = None,
         execution: str | None = None,
     ) -> AsyncAsOf:
-        """The read tables as they were at a position, or at a time (when the server recorded), to query in `with`.
+        """Return the read tables as they were at a position or a time (when the server recorded), to query in `with`.
 
         Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
         then; `tables` folds those at once and reads no others; `streams`, or an `execution`, shows the rows of those
@@ -79,6 +81,8 @@ class AsyncStore(AsyncLog):
         status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
         start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
+        from runfold.reading.past.as_of import AsyncAsOf  # and with it the projections, which a writer does without
+
         return AsyncAsOf(
             self.url,
             self._settings,
@@ -97,8 +101,8 @@ class AsyncStore(AsyncLog):
     ) -> list[Aggregate]:
         """Change several streams together, all or nothing, and return their new states.
 
-        `states` name the streams: `Execution.named("7")`. `change` gets what they are, in their order, and returns what
-        their commands make of them; it must do nothing but decide, as it is called again when another writer was
-        faster. Raises IllegalTransition and whatever else `change` raises; VersionConflict when retrying did not help.
+        `states` name the streams: `Execution.named("7")`. `change` gets their states, in their order, and returns the
+        states after its commands; it must do nothing but decide: it is called again when another writer was faster.
+        Raises IllegalTransition and any other error of `change`; VersionConflict when retrying did not help.
         """
         return await change_streams(self, change, *states, event_metadata=event_metadata)

@@ -17,7 +17,7 @@ P = ParamSpec("P")
 def _command(
     command: Callable[Concatenate[Deployment, P], Deployment],
 ) -> Callable[Concatenate[DeploymentHandle, P], None]:
-    """A command of the aggregate, decided and recorded."""
+    """Return the method that decides a command of the aggregate and records it."""
 
     @wraps(command)
     def method(self: DeploymentHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -37,17 +37,17 @@ class DeploymentHandle:
 
     @property
     def workflow_id(self) -> UUID:
-        """The workflow."""
+        """The workflow's id, which names the stream."""
         return UUID(self.writer.state.name)
 
     @property
     def state(self) -> Deployment:
-        """What this handle knows of it, which may be behind the log."""
+        """The state that this handle knows, which may be behind the log."""
         return self.writer.state
 
     @property
     def status(self) -> str:
-        """The status that this handle knows of."""
+        """The status that this handle knows, which may be behind the log."""
         return self.writer.state.status
 
     @property
@@ -56,13 +56,13 @@ class DeploymentHandle:
         return self.writer.last_position
 
     def refresh(self) -> Deployment:
-        """Read what others have written, and return the state."""
+        """Read what other writers appended, and return the state."""
         return self.writer.refreshed()
 
     def change(self, command: Callable[[Deployment], Deployment]) -> None:
-        """Record several commands in one append: what the function makes of the state.
+        """Record several commands in one append: the function gives them to the state and returns the last state.
 
-        It must do nothing but decide, as it is called again when another writer was faster.
+        It must do nothing but decide: it is called again when another writer was faster.
         """
         self.writer.do(command)
 

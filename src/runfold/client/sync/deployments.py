@@ -1,5 +1,5 @@
 # Generated from ../aio/deployments.py by `make sync`: edit that file, never this one.
-"""The deployments: a workflow and its triggers change together, in one append."""
+"""Deployments: a workflow and its triggers change together, in one append."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from runfold.client.sync.deployment import DeploymentHandle
 from runfold.client.sync.log import Log
 from runfold.client.sync.writer import Writer
 from runfold.domain.commands import append_of, pause_before
-from runfold.domain.deployed_versions import History, Version, with_triggers
-from runfold.domain.deploying import Deployed, started, told, unique, version_of
+from runfold.domain.deployed_versions import DeployedVersions, Version, with_triggers
+from runfold.domain.deploying import Deployed, started, unique, version_of, webhook_path_taken
 from runfold.domain.deployment import Deployment
 from runfold.domain.trigger import Trigger
 from runfold.errors import ClaimTaken, VersionConflict
 from runfold.events.fields import DeploymentAction, LogLevel
 
-_Decide = Callable[[Deployment, History], Deployment]
+_Decide = Callable[[Deployment, DeployedVersions], Deployment]
 
 
 class Deployments:
@@ -30,7 +30,7 @@ class Deployments:
     there is work between start and end, `begin`, then `complete` or `fail`.
 
     A webhook path that another workflow has raises ClaimTaken: the deployment is recorded as failed, and the triggers
-    stay as they were. IllegalTransition: what the workflow's status does not allow.
+    stay as they were. What the workflow's status does not allow raises IllegalTransition.
     """
 
     def __init__(self, store: Log) -> None:
@@ -39,7 +39,7 @@ class Deployments:
     def of(
         self, workflow_id: UUID, *, user_id: UUID | None = None, event_metadata: dict[str, Any] | None = None
     ) -> DeploymentHandle:
-        """The handle of a workflow's deployments; a workflow without any is IDLE."""
+        """Return the handle of a workflow's deployments; a workflow without any is IDLE."""
         writer = Writer(self._store, Deployment.named(workflow_id), user_id=user_id, event_metadata=event_metadata)
         writer.refreshed()
         return DeploymentHandle(writer)
@@ -82,7 +82,7 @@ class Deployments:
     def roll_back(self, workflow_id: UUID, to_version: int, *, triggered_by: UUID | None = None) -> Deployed:
         """Put a version back that was in service: its definition, its configuration and its triggers.
 
-        Raises UnknownDeployment when that version never was.
+        Raises UnknownDeployment when that version was never in service.
         """
         return self._whole(workflow_id, "ROLLBACK", None, to_version, triggered_by)
 
@@ -108,8 +108,8 @@ class Deployments:
         version = Version(deployment_config or {}, definition, ()) if action in ("DEPLOY", "UPDATE") else None
         deployment_id = uuid4()
 
-        def decide(state: Deployment, past: History) -> Deployment:
-            state = started(state, past, action, version, deployment_version, deployment_id, triggered_by)
+        def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
+            state = started(state, deployed, action, version, deployment_version, deployment_id, triggered_by)
             if action == "UNDEPLOY":
                 for name in sorted(name for name, status in state.triggers.items() if status == "active"):
                     state = state.deactivate_trigger(name)
@@ -118,27 +118,28 @@ class Deployments:
         return self._recorded(workflow_id, deployment_id, decide, user_id)
 
     def complete(self, workflow_id: UUID, *, triggers: Iterable[Trigger] | None = None) -> Deployed:
-        """The deployment under way ended well, with these triggers.
+        """End the deployment under way with success, and with these triggers.
 
-        Without any, a version that was rolled to gets its own, an undeployed workflow none, and others keep theirs.
+        Without any, a version that was rolled back to gets the triggers it had, an undeployed workflow none, and other
+        workflows keep theirs.
         """
         wanted = None if triggers is None else unique(triggers)
 
-        def decide(state: Deployment, past: History) -> Deployment:
+        def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
             chosen = wanted
             current = state.current or {}
             if chosen is None and current.get("deployment_action") == "ROLLBACK":
-                chosen = version_of(state, past, current["deployment_version"]).triggers
+                chosen = version_of(state, deployed, current["deployment_version"]).triggers
             elif current.get("deployment_action") == "UNDEPLOY":
                 chosen = ()
             if chosen is not None:
-                state = with_triggers(state, past.triggers, chosen)
+                state = with_triggers(state, deployed.triggers, chosen)
             return state.complete()
 
         return self._recorded(workflow_id, None, decide)
 
     def fail(self, workflow_id: UUID, error_message: str) -> Deployed:
-        """The deployment under way ended with an error; the triggers stay as they are."""
+        """End the deployment under way with an error; the triggers stay as they are."""
         return self._recorded(workflow_id, None, lambda state, _: state.fail(error_message))
 
     def log(self, workflow_id: UUID, message: str, *, level: LogLevel = "INFO") -> Deployed:
@@ -157,31 +158,33 @@ class Deployments:
         """Record a deployment from its start to its end; as failed where a path is taken."""
         deployment_id = uuid4()
 
-        def start(state: Deployment, past: History) -> Deployment:
-            return started(state, past, action, version, deployment_version, deployment_id, triggered_by)
+        def start(state: Deployment, deployed: DeployedVersions) -> Deployment:
+            return started(state, deployed, action, version, deployment_version, deployment_id, triggered_by)
 
-        def decide(state: Deployment, past: History) -> Deployment:
-            state = start(state, past)
-            wanted = version or version_of(state, past, deployment_version) if action != "UNDEPLOY" else None
-            return with_triggers(state, past.triggers, wanted.triggers if wanted is not None else ()).complete()
+        def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
+            state = start(state, deployed)
+            wanted = version or version_of(state, deployed, deployment_version) if action != "UNDEPLOY" else None
+            return with_triggers(state, deployed.triggers, wanted.triggers if wanted is not None else ()).complete()
 
         try:
             return self._recorded(workflow_id, deployment_id, decide, user_id)
         except ClaimTaken as taken:
             reason = str(taken)
-            self._recorded(workflow_id, deployment_id, lambda state, past: start(state, past).fail(reason), user_id)
+            self._recorded(
+                workflow_id, deployment_id, lambda state, deployed: start(state, deployed).fail(reason), user_id
+            )
             raise
 
     def _recorded(
         self, workflow_id: UUID, deployment_id: UUID | None, decide: _Decide, user_id: UUID | None = None
     ) -> Deployed:
-        """Record what is decided on what the log says; decided again when another writer was faster."""
+        """Decide on what the log says and record it; decide again when another writer was faster."""
         deadline = time.monotonic() + self._store.retry_seconds
         tries = 0
         while True:
             events = self._store.read_stream(f"deployment-{workflow_id}")
             before = Deployment.named(workflow_id).after(events)
-            decided = decide(before, History.of(events))
+            decided = decide(before, DeployedVersions.of(events))
             about = decided.current or before.current or {}
             try:
                 (appended,) = self._store.append_many([append_of(decided, user_id=user_id, metadata={})])
@@ -189,7 +192,7 @@ class Deployments:
                 if time.monotonic() >= deadline:
                     raise
             except ClaimTaken as taken:
-                raise told(taken) from None
+                raise webhook_path_taken(taken) from None
             else:
                 first = decided.pending[0].data
                 return Deployed(

@@ -17,7 +17,7 @@ P = ParamSpec("P")
 def _command(
     command: Callable[Concatenate[Interaction, P], Interaction],
 ) -> Callable[Concatenate[InteractionHandle, P], None]:
-    """A command of the aggregate, decided and recorded."""
+    """Return the method that decides a command of the aggregate and records it."""
 
     @wraps(command)
     def method(self: InteractionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -39,12 +39,12 @@ class InteractionHandle:
 
     @property
     def state(self) -> Interaction:
-        """What this handle knows of it, which may be behind the log."""
+        """The state that this handle knows, which may be behind the log."""
         return self.writer.state
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of."""
+        """The status that this handle knows, which may be behind the log."""
         return self.writer.state.status
 
     @property
@@ -53,7 +53,7 @@ class InteractionHandle:
         return self.writer.last_position
 
     def refresh(self) -> Interaction:
-        """Read what others have written, and return the state."""
+        """Read what other writers appended, and return the state."""
         return self.writer.refreshed()
 
     mark_notified = _command(Interaction.mark_notified)

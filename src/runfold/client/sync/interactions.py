@@ -1,11 +1,11 @@
 # Generated from ../aio/interactions.py by `make sync`: edit that file, never this one.
-"""The interactions: people are asked, told, and answer; the execution's pause follows, in the same append."""
+"""Questions to people: asking, reminding, answering. The execution's pause follows in the same append."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID, uuid4
 
 from runfold.client.sync.executions import Executions
@@ -15,16 +15,16 @@ from runfold.client.sync.writer import Writer, change_streams
 from runfold.domain.aggregate import Aggregate
 from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
-from runfold.domain.waiting_pause import cancel_pause, folded, resume
+from runfold.domain.waiting_pause import answered, cancel_pause, folded
 from runfold.errors import UnknownInteraction
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 
 
 class Interactions:
     """Questions to people, each with the pause that waits for it.
 
-    Raises UnknownInteraction, and IllegalTransition for what its state does not allow: what has timed out is not
-    answered any more.
+    Raises UnknownInteraction, and IllegalTransition for what the question's state does not allow: one that has timed
+    out is not answered any more.
     """
 
     def __init__(self, store: Log) -> None:
@@ -36,18 +36,15 @@ class Interactions:
         workflow_id: UUID,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
         interaction_id: UUID | None = None,
         user_id: UUID | None = None,
-        priority: InteractionPriority = "normal",
-        timeout_at: Any = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         event_metadata: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> InteractionHandle:
-        """Ask a person without a pause of the execution; `pause_for_human` of an execution does both."""
+        """Ask a person without a pause of the execution; `pause_for_human` of an execution does both.
+
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how.
+        """
         writer = Writer(
             self._store,
             Interaction.named(uuid4() if interaction_id is None else interaction_id),
@@ -55,23 +52,11 @@ class Interactions:
             event_metadata=event_metadata,
             is_known=True,
         )
-        writer.do(
-            Interaction.request,
-            workflow_id=workflow_id,
-            execution_id=execution_id,
-            node_id=node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
-        )
+        writer.do(Interaction.request, workflow_id=workflow_id, execution_id=execution_id, node_id=node_id, **request)
         return InteractionHandle(writer)
 
     def get(self, interaction_id: UUID, *, event_metadata: dict[str, Any] | None = None) -> InteractionHandle:
-        """The handle of an interaction; raises UnknownInteraction."""
+        """Return the handle of an interaction; raises UnknownInteraction."""
         writer = Writer(self._store, Interaction.named(interaction_id), event_metadata=event_metadata)
         if (writer.refreshed()).status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
@@ -82,23 +67,18 @@ class Interactions:
         *,
         execution_id: str,
         node_id: str,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        timeout_at: datetime | None = None,
-        priority: InteractionPriority = "normal",
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         activation: str | None = None,
         interaction_id: UUID | None = None,
         event_metadata: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> InteractionHandle:
         """Pause an execution at a node and ask, in one append; both wait until `timeout_at`, or for ever.
 
-        For who holds no handle of the execution: `pause_for_human` of a handle does the same.
-        `request_data["timeout_action"]` is what is recorded as the action when time runs out, `fail` without it. Sent
-        again with the same `interaction_id`, it returns what was asked first. Raises UnknownExecution, and
-        IllegalTransition when the execution does not run or the node is paused already.
+        Does what `pause_for_human` of an execution's handle does, without the handle.
+        `runfold.events.interaction.InteractionRequest` says what is asked, and how; `request_data["timeout_action"]` is
+        recorded as the action when time runs out, `fail` without it. Sent again with the same `interaction_id`, it
+        returns what was asked first. Raises UnknownExecution, and IllegalTransition when the execution does not run or
+        the node is paused already.
         """
         if interaction_id is not None:
             try:
@@ -106,34 +86,23 @@ class Interactions:
             except UnknownInteraction:
                 pass
         execution = Executions(self._store).get(execution_id, event_metadata=event_metadata)
-        return execution.pause_for_human(
-            node_id,
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            timeout_at=timeout_at,
-            priority=priority,
-            correlation_id=correlation_id,
-            tags=tags,
-            activation=activation,
-            interaction_id=interaction_id,
-        )
+        return execution.pause_for_human(node_id, activation=activation, interaction_id=interaction_id, **request)
 
     def notified(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """The request was sent through its channel.
+        """Record that the question was sent through its channel.
 
         `message_id` is the channel's name of what was sent, a Slack message's `ts` or an email's Message-ID: a reply to
         it is found by that.
         """
-        return self._change(interaction_id, lambda asked: [asked.mark_notified(at=at)], message_id)
+        return self._change(interaction_id, lambda interaction: [interaction.mark_notified(at=at)], message_id)
 
     def reminded(
         self, interaction_id: UUID, *, message_id: str | None = None, at: datetime | None = None
     ) -> Interaction:
-        """A reminder was sent. When time runs short the worker says so by itself."""
-        return self._change(interaction_id, lambda asked: [asked.mark_reminded(at=at)], message_id)
+        """Record that a reminder was sent. When time runs short the worker records one by itself."""
+        return self._change(interaction_id, lambda interaction: [interaction.mark_reminded(at=at)], message_id)
 
     def answer(
         self,
@@ -143,20 +112,19 @@ class Interactions:
         responder: str | None = None,
         resume_trigger: str = "human_response",
     ) -> Interaction:
-        """Answer directly, without a channel's message, and go on with what waits, in one append."""
+        """Answer directly, without a channel's message, and resume the pause that waits, in one append."""
 
-        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield asked.respond(response_data, responder=responder)
-            yield from resume(executions, asked, response_data, resume_trigger)
+        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            return answered(interaction, executions, response_data, responder=responder, resume_trigger=resume_trigger)
 
         return self._change_with_execution(interaction_id, change)
 
     def withdraw(self, interaction_id: UUID, *, by: str | None = None) -> Interaction:
-        """The answer is not needed any more: the interaction is canceled and its pause with it, in one append."""
+        """Withdraw a question: the interaction is canceled, and its pause with it, in one append."""
 
-        def change(asked: Interaction, *executions: Execution) -> Iterable[Aggregate]:
-            yield asked.cancel(by=by)
-            yield from cancel_pause(executions, asked)
+        def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
+            yield interaction.cancel(by=by)
+            yield from cancel_pause(executions, interaction)
 
         return self._change_with_execution(interaction_id, change)
 
@@ -164,32 +132,32 @@ class Interactions:
         self, interaction_id: UUID, change: Callable[[Interaction], Iterable[Aggregate]], message_id: str | None
     ) -> Interaction:
         metadata = {} if message_id is None else {"message_id": message_id}
-        asked = self._read(interaction_id)
-        return _first(change_streams(self._store, change, asked, event_metadata=metadata))
+        interaction = self._read(interaction_id)
+        return _first(change_streams(self._store, change, interaction, event_metadata=metadata))
 
     def _change_with_execution(self, interaction_id: UUID, change: Callable[..., Iterable[Aggregate]]) -> Interaction:
-        asked = self._read(interaction_id)
-        execution = read_waiting(self._store, asked.execution_id or "")
-        return _first(change_streams(self._store, change, asked, execution))
+        interaction = self._read(interaction_id)
+        execution = read_waiting(self._store, interaction.execution_id or "")
+        return _first(change_streams(self._store, change, interaction, execution))
 
     def _read(self, interaction_id: UUID) -> Interaction:
-        asked = Interaction.named(interaction_id)
-        asked = asked.after(self._store.read_stream(asked.id))
-        if asked.status is None:
+        interaction = Interaction.named(interaction_id)
+        interaction = interaction.after(self._store.read_stream(interaction.id))
+        if interaction.status is None:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
-        return asked
+        return interaction
 
 
 def _first(changed: list[Aggregate]) -> Interaction:
-    asked = changed[0]
-    assert isinstance(asked, Interaction)
-    return asked
+    interaction = changed[0]
+    assert isinstance(interaction, Interaction)
+    return interaction
 
 
 def read_waiting(store: Log, execution_id: str) -> Execution:
-    """The execution with its status, its pauses and the activations that ever waited; of other nodes it knows nothing.
+    """Return the execution with its status, its pauses and the activations that ever waited, but without other nodes.
 
-    Its version is the stream's, so that it can be changed: `change_streams` reads whatever comes later in full.
+    Its version is the stream's, so that it can be changed: `change_streams` reads all events that come later.
     """
     execution = Execution.named(execution_id)
     return folded(execution, store._retried(statement("waiting_events"), {"stream": execution.id}))

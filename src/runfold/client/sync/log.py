@@ -31,12 +31,12 @@ database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.Connection[Any]
 
-# The pool doubles its pauses between attempts up to this long, then begins anew: so a returning server is found soon.
+# The pool doubles its pauses between attempts up to this long, then starts again: so a returning server is found soon.
 _RECONNECT_SECONDS = 8.0
 
 
 class Log:
-    """Appends to the log and reads it; safe to share between threads or tasks; close it, or use it in `with`."""
+    """Appends to the log and reads it; safe to share between threads or tasks. Close it, or use it in `with`."""
 
     def __init__(self, url: str, settings: Settings, *, user_id: UUID | None = None) -> None:
         self.url = url
@@ -59,7 +59,7 @@ class Log:
     def connected(
         cls, url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
     ) -> Self:
-        """An open one: the database of `url`, of RUNFOLD_DATABASE_URL, or the embedded one, which starts by itself."""
+        """Return an open one, on the database of `url`, of RUNFOLD_DATABASE_URL, or the embedded one, which starts."""
         settings = settings or load_settings()
         if not url:
             url = resolve_url(settings)  # a server that starts blocks for seconds
@@ -68,7 +68,7 @@ class Log:
         return store
 
     def _open(self) -> None:
-        """Open the pool, once the database is reached and at our version: a pool alone would try and try again."""
+        """Open the pool, if the database is reached and at our version: a pool alone would retry without end."""
         with mapped_errors():
             with self._new_connection() as connection:
                 cursor = connection.execute(database_statement("migrations_state"))
@@ -90,7 +90,7 @@ class Log:
 
     @property
     def retry_seconds(self) -> float:
-        """How long an append or a read is tried again."""
+        """For how many seconds an append or a read is retried."""
         return self._settings.retry_seconds
 
     def append(
@@ -139,12 +139,12 @@ class Log:
         return [Appended(*row) for row in self._retried(statement("append_events"), parameters)]
 
     def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
-        """A stream's events after a version, in order, upcast; nothing for a stream that does not exist."""
+        """Return a stream's events after a version, in order, upcast; none for a stream that does not exist."""
         parameters = {"stream": stream_id, "after": after, "limit": limit}
         return [RecordedEvent(*row) for row in self._retried(statement("read_stream"), parameters)]
 
     def read_all(self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None) -> list[RecordedEvent]:
-        """Events after a position, in order, upcast; `limit` of them at most, and never past the safe head.
+        """Return events after a position, in order, upcast: at most `limit`, and never past the safe head.
 
         Raises CheckpointAhead for a position that the log never issued, as after an older dump was restored.
         """
@@ -180,7 +180,7 @@ class Log:
             pause = min(2 * pause, 0.05)
 
     def register_event_types(self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1) -> None:
-        """Let streams of a category of your own, `<category>-<name>`, take these event types; '*' for any."""
+        """Let the streams `<category>-<name>` of a category that you choose take these event types; '*' for any."""
         self._retried(
             statement("register_event_types"),
             {"category": category, "types": list(types), "schema_version": schema_version},
@@ -188,12 +188,12 @@ class Log:
 
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
-        """A connection of the pool in a transaction, to pass as `connection` and to write one's own tables beside."""
+        """Return a connection of the pool in a transaction, to pass as `connection` and to write your tables beside."""
         with self._connection() as connection, connection.transaction():
             yield connection
 
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
-        """The append with this store's tenant, and with the call's metadata under each event's own."""
+        """Return the append with this store's tenant, and with the call's metadata under each event's own."""
         if metadata:
             envelopes = [event if isinstance(event, NewEvent) else NewEvent.of(event) for event in append.events]
             append = replace(
@@ -202,7 +202,7 @@ class Log:
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
     def _retried(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """One statement in a transaction of its own, tried again while that can help.
+        """Run one statement in its own transaction, and retry while that can help.
 
         A lost connection leaves it unknown whether the commit was done; the same event ids make it safe to try again.
         """
@@ -229,13 +229,13 @@ class Log:
 
     @contextmanager
     def _connection(self) -> Iterator[_Connection]:
-        """A connection of the pool; psycopg's errors become ours."""
+        """Return a connection of the pool; psycopg's errors become ours."""
         patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
         with mapped_errors():
             try:
                 connection = self._pool.getconn(patience)
             except PoolTimeout:
-                # A pool whose server is away has no free connection either: ask the server itself.
+                # A pool whose server is away has no free connection either: try to reach the server itself.
                 probe = self._new_connection()
                 probe.close()
                 if len(self._held) < self._settings.pool_max_size:
@@ -252,12 +252,12 @@ class Log:
                 self._pool.putconn(connection)
 
     def _new_connection(self) -> _Connection:
-        """A connection beside the pool."""
+        """Return a connection beside the pool."""
         return psycopg.Connection.connect(self.url, autocommit=True, **connection_options(self._settings))
 
 
 def _read_json_exactly(connection: _Connection) -> None:
-    """jsonb keeps 1e30 as digits: a double again here, not an integer, beyond 64 bits."""
+    """Let a connection read 1e30, which jsonb keeps as digits, as a double and not as an integer beyond 64 bits."""
     set_json_loads(orjson.loads, connection)
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
 
 from runfold.client.sync.interaction import InteractionHandle
@@ -21,7 +21,7 @@ from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
 from runfold.errors import IllegalTransition, RunfoldError
 from runfold.events import LogAppended
-from runfold.events.fields import Channel, InteractionPriority, InteractionType
+from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
 
@@ -45,7 +45,7 @@ class Run(Protocol):
 
     @property
     def state(self) -> Execution:
-        """What the handle knows of the execution."""
+        """The state of the execution that its handle knows."""
 
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
@@ -53,15 +53,25 @@ class Run(Protocol):
     def note_failure(self, node_id: str, error: BaseException) -> None:
         """Remember which node an exception comes from."""
 
-    def pause_for_human(self, *args: Any, **kwargs: Any) -> InteractionHandle:
-        """Ask a person, and wait."""
+    def pause_for_human(
+        self,
+        node_id: str,
+        *,
+        activation: str | None = None,
+        pause: str | None = None,
+        interaction_id: UUID | None = None,
+        resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
+    ) -> InteractionHandle:
+        """Ask a person, and open a pause for the answer."""
 
 
 class NodeHandle:
     """One activation of a node; safe to share between threads or tasks.
 
-    In `with` it is started on entering. On leaving, an exception becomes NodeFailed, an interruption NodeCanceled, and
-    both go on; without one the activation succeeds, unless it has ended, waits, or is to be tried again.
+    In `with` it is started on entering. On leaving, an exception is recorded as NodeFailed and an interruption as
+    NodeCanceled, and both are raised; without one the activation succeeds, unless it has ended, waits, or is to be
+    retried.
     """
 
     def __init__(
@@ -82,13 +92,13 @@ class NodeHandle:
 
     @property
     def state(self) -> Node:
-        """What this handle knows of the activation, which may be behind the log."""
+        """The state of the activation that this handle knows, which may be behind the log."""
         nodes = self.run.state.nodes
         return nodes.get(self.activation, Node(self.node_id)) if self.activation is not None else Node(self.node_id)
 
     @property
     def status(self) -> str | None:
-        """The status that this handle knows of; None before the first event."""
+        """The status that this handle knows, which may be behind the log; None before the first event."""
         return self.state.status
 
     @property
@@ -106,7 +116,7 @@ class NodeHandle:
     ) -> None:
         if error is None:
             if self.status == "RUNNING":
-                # The activation may have ended meanwhile: then that stands.
+                # The activation may have ended meanwhile: that end stays.
                 with suppress(IllegalTransition):
                     self.succeed()
             return
@@ -121,7 +131,7 @@ class NodeHandle:
         self.run.note_failure(self.node_id, error)
 
     def start(self, *, input_data: Any = None) -> None:
-        """Begin: the first attempt, or the next one after an attempt that failed."""
+        """Start the first attempt, or the next one after an attempt that failed."""
         (event,) = self.run.writer.do(
             Execution.start_node,
             self.node_id,
@@ -133,14 +143,14 @@ class NodeHandle:
         # The read tables keep what was given last: once is enough.
         self._input_data, self._about = None, {"node_type": self.node_type}
 
-    def attempt_failed(
+    def fail_attempt(
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
-        """This attempt failed: an exception, or any JSON that says why. `start` begins the next attempt."""
-        self._do(Execution.fail_attempt, _told(error), will_retry=will_retry, next_retry_at=next_retry_at)
+        """Record that this attempt failed, with an exception or any JSON that says why. `start` begins the next one."""
+        self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
 
     def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> Iterator[Attempt]:
-        """Attempts, to be used in `with` one after the other, until one ends without an exception.
+        """Return attempts to be used in `with`, one after the other, until one ends without an exception.
 
         One that fails is recorded and the next is begun, after a pause that doubles each time, up to `retries` times;
         the last failure is raised. The first attempt is the one that has begun with the node.
@@ -158,24 +168,24 @@ class NodeHandle:
         """Wait for input, at a pause if one is named."""
         self._do(Execution.wait_node, pause=pause)
 
-    def go_on(self, *, pause: str | None = None) -> None:
-        """Go on after waiting."""
+    def continue_(self, *, pause: str | None = None) -> None:
+        """Continue after waiting."""
         self._do(Execution.continue_node, pause=pause)
 
     def succeed(self, output_data: Any = None, *, end_time: int | None = None) -> None:
-        """End well."""
+        """End with success."""
         self._do(Execution.succeed_node, output_data, end_time=end_time)
 
     def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
         """End with an error: an exception, or any JSON that says what happened."""
-        self._do(Execution.fail_node, _told(error), end_time=end_time)
+        self._do(Execution.fail_node, _error_data(error), end_time=end_time)
 
     def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """End it from outside."""
+        """End the activation from outside."""
         self._do(Execution.cancel_node, reason=reason, end_time=end_time)
 
     def skip(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """Do not run it; possible only before it is started."""
+        """Skip the activation; possible only before it is started."""
         (event,) = self.run.writer.do(
             Execution.skip_node,
             self.node_id,
@@ -189,31 +199,22 @@ class NodeHandle:
     def pause_for_human(
         self,
         *,
-        interaction_type: InteractionType,
-        channel_type: Channel,
-        request_data: dict[str, Any],
-        priority: InteractionPriority = "normal",
-        timeout_at: datetime | None = None,
-        correlation_id: str | None = None,
-        tags: list[str] | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
+        **request: Unpack[InteractionRequest],
     ) -> InteractionHandle:
-        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append."""
+        """Ask a person, and wait: NodeWaiting, PauseOpened and InteractionRequested in one append.
+
+        `pause` names the pause. `runfold.events.interaction.InteractionRequest` says what is asked, and how.
+        """
         return self.run.pause_for_human(
             self.node_id,
             activation=self._begun(),
-            interaction_type=interaction_type,
-            channel_type=channel_type,
-            request_data=request_data,
-            priority=priority,
-            timeout_at=timeout_at,
-            correlation_id=correlation_id,
-            tags=tags,
             pause=pause,
             interaction_id=interaction_id,
             resume_conditions=resume_conditions,
+            **request,
         )
 
     log = _logging(log_line)
@@ -249,7 +250,7 @@ class Attempt:
             return False
         self.error = error
         pause = self.pause_seconds
-        self.node.attempt_failed(
+        self.node.fail_attempt(
             error,
             will_retry=pause is not None,
             next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
@@ -257,5 +258,5 @@ class Attempt:
         return pause is not None
 
 
-def _told(error: BaseException | Any) -> Any:
+def _error_data(error: BaseException | Any) -> Any:
     return error_data_of(error) if isinstance(error, BaseException) else error

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from runfold.client.sync.deployments import Deployments
@@ -17,15 +17,17 @@ from runfold.client.sync.responses import Responses
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.writer import change_streams
 from runfold.domain.aggregate import Aggregate
-from runfold.reading.past.as_of import AsOf
 from runfold.settings import Settings
+
+if TYPE_CHECKING:
+    from runfold.reading.past.as_of import AsOf
 
 
 def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
-    is not at this runfold's migrations, DatabaseUnavailable when it can not be reached.
+    is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
     return Store.connected(url, user_id=user_id, settings=settings)
 
@@ -38,7 +40,7 @@ class Store(Log):
 
     @cached_property
     def executions(self) -> Executions:
-        """Executions: create one, or get the handle of one that is there."""
+        """Executions: create one, or get the handle of one that exists."""
         return Executions(self)
 
     @cached_property
@@ -48,7 +50,7 @@ class Store(Log):
 
     @cached_property
     def responses(self) -> Responses:
-        """What comes in through channels, to be matched with what was asked."""
+        """Messages that come in through channels, to be matched with questions."""
         return Responses(self)
 
     @cached_property
@@ -58,7 +60,7 @@ class Store(Log):
 
     @cached_property
     def triggers(self) -> Triggers:
-        """What begins executions, by its key."""
+        """Active triggers by their keys."""
         return Triggers(self)
 
     def as_of(
@@ -70,7 +72,7 @@ class Store(Log):
         streams: Iterable[str] | None = None,
         execution: str | None = None,
     ) -> AsOf:
-        """The read tables as they were at a position, or at a time (when the server recorded), to query in `with`.
+        """Return the read tables as they were at a position or a time (when the server recorded), to query in `with`.
 
         Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
         then; `tables` folds those at once and reads no others; `streams`, or an `execution`, shows the rows of those
@@ -78,6 +80,8 @@ class Store(Log):
         status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
         start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
+        from runfold.reading.past.as_of import AsOf  # and with it the projections, which a writer does without
+
         return AsOf(
             self.url,
             self._settings,
@@ -96,8 +100,8 @@ class Store(Log):
     ) -> list[Aggregate]:
         """Change several streams together, all or nothing, and return their new states.
 
-        `states` name the streams: `Execution.named("7")`. `change` gets what they are, in their order, and returns what
-        their commands make of them; it must do nothing but decide, as it is called again when another writer was
-        faster. Raises IllegalTransition and whatever else `change` raises; VersionConflict when retrying did not help.
+        `states` name the streams: `Execution.named("7")`. `change` gets their states, in their order, and returns the
+        states after its commands; it must do nothing but decide: it is called again when another writer was faster.
+        Raises IllegalTransition and any other error of `change`; VersionConflict when retrying did not help.
         """
         return change_streams(self, change, *states, event_metadata=event_metadata)

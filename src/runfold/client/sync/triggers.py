@@ -1,5 +1,5 @@
 # Generated from ../aio/triggers.py by `make sync`: edit that file, never this one.
-"""The triggers: which workflows does this begin?"""
+"""Active triggers by their keys: which workflows does a call, a time or a message begin?"""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from runfold.events.fields import TriggerSubtype
 class Triggers:
     """Active triggers by their key, from the read table trigger_index: as far as the deployments are folded.
 
-    A store with a tenant finds its own alone.
+    A store with a tenant finds that tenant's triggers only.
     """
 
     def __init__(self, store: Log) -> None:
         self._store = store
 
     def by_webhook(self, path: str) -> list[ActiveTrigger]:
-        """The triggers of the one workflow that this path belongs to."""
+        """Return the triggers of the one workflow that a webhook path belongs to."""
         return self._by_key("WEBHOOK", path)
 
     def by_cron(self, expression: str) -> list[ActiveTrigger]:
-        """Those of this cron expression."""
+        """Return the triggers of a cron expression."""
         return self._by_key("CRON", expression)
 
     def by_slack(self, workspace_id: str) -> list[ActiveTrigger]:
-        """Those of this Slack workspace."""
+        """Return the triggers of a Slack workspace."""
         return self._by_key("SLACK", workspace_id)
 
     def by_email(self, address: str) -> list[ActiveTrigger]:
-        """Those of this address."""
+        """Return the triggers of an email address."""
         return self._by_key("EMAIL", address)
 
     def by_github(self, repository: str) -> list[ActiveTrigger]:
-        """Those of this repository."""
+        """Return the triggers of a GitHub repository."""
         return self._by_key("GITHUB", repository)
 
     def all_of(self, subtype: TriggerSubtype, *, key: str | None = None) -> list[ActiveTrigger]:
-        """Every active trigger of a kind, by its key: what a scheduler begins with. With a key, those of it."""
+        """Return every active trigger of a kind, by key, as a scheduler needs it; with `key`, only those with it."""
         if key is not None:
             return self._by_key(subtype, key)
         parameters = {"subtype": subtype, "tenant": self._store.user_id}

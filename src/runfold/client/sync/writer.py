@@ -1,5 +1,5 @@
 # Generated from ../aio/writer.py by `make sync`: edit that file, never this one.
-"""The writer: the commands on one stream, decided, recorded, and decided again when somebody was faster."""
+"""The writer of one stream: it decides commands, records them, and decides again when another writer was faster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from runfold.client.sync.log import Log
 from runfold.domain.aggregate import Aggregate, AggregateEvent, AnyAggregate
-from runfold.domain.commands import Also, Asked, Decided, append_of, pause_before
+from runfold.domain.commands import Command, Decision, OtherStream, append_of, pause_before
 from runfold.errors import RunfoldError, VersionConflict
 
 # Commands that wait while an append is under way are recorded by the next one, so many of them at most.
@@ -47,100 +47,105 @@ class Writer(Generic[AnyAggregate]):
         self._state = state
         self._is_known = is_known
         self._lock = threading.Lock()
-        self._queue: deque[Asked] = deque()
-        self._doubtful: list[Asked] = []
+        self._queue: deque[Command] = deque()
+        self._doubtful: list[Command] = []
 
     @property
     def state(self) -> AnyAggregate:
-        """The state as this writer knows it, which may be behind the log."""
+        """The state that this writer knows, which may be behind the log."""
         return self._state
 
     def refreshed(self) -> AnyAggregate:
-        """The state with everything that is in the log by now."""
+        """Read what the log has beyond the state, and return the state."""
         with self._lock:
             self._read()
         return self._state
 
     def do(
-        self, command: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
+        self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return self.do_also((), command, *arguments, **named_arguments)
+        return self.do_together((), function, *arguments, **named_arguments)
 
-    def do_also(
-        self, also: Iterable[Also], command: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
+    def do_together(
+        self,
+        others: Iterable[OtherStream],
+        function: Callable[..., AnyAggregate],
+        *arguments: Any,
+        **named_arguments: Any,
     ) -> tuple[AggregateEvent, ...]:
-        """As `do`, with what other streams get in the same append."""
-        asked = Asked(command, arguments, named_arguments, tuple(also))
-        self._queue.append(asked)
-        self._answer(asked)
-        if asked.error is not None:
-            raise asked.error
-        return asked.events
+        """As `do`, with the changes of other streams in the same append."""
+        command = Command(function, arguments, named_arguments, tuple(others))
+        self._queue.append(command)
+        self._settle(command)
+        if command.error is not None:
+            raise command.error
+        return command.events
 
-    def _answer(self, asked: Asked) -> None:
+    def _settle(self, command: Command) -> None:
+        """Record a command, with those that wait beside it, unless another caller has recorded it meanwhile."""
         with self._lock:
-            if asked.is_answered:
+            if command.is_settled:
                 return
-            batch = [asked]
+            batch = [command]
             while self._queue and len(batch) < _BATCH:
-                if (waiting := self._queue.popleft()) is not asked:
+                if (waiting := self._queue.popleft()) is not command:
                     batch.append(waiting)
             self._write(batch)
 
-    def _write(self, batch: list[Asked]) -> None:
-        """Record a batch, and answer each of its commands."""
+    def _write(self, batch: list[Command]) -> None:
+        """Record a batch, and settle each of its commands."""
         deadline = time.monotonic() + self.store.retry_seconds
         tries = 0
         is_fresh = False
         while True:
-            decided: Decided | None = None
+            decision: Decision | None = None
             try:
                 if not self._is_known:
                     self._read()
                     is_fresh = True
                 if self._doubtful:
-                    self._answer_what_was_recorded(batch)
-                decided = Decided.of(self._state, batch)
-                if decided.depends_on_the_state and not is_fresh:
+                    self._settle_what_was_recorded(batch)
+                decision = Decision.of(self._state, batch)
+                if decision.depends_on_the_state and not is_fresh:
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                decided.refuse()
-                self._append(decided)
+                decision.refuse()
+                self._append(decision)
                 return
             except VersionConflict as conflict:
-                self._read_after(conflict, decided)
+                self._read_after(conflict, decision)
                 if time.monotonic() >= deadline:
-                    _answer_all(batch, conflict)
+                    _settle_all(batch, conflict)
                     return
             except RunfoldError as error:
                 if error.retryable:
-                    self._doubt(decided)
-                elif decided is not None and len(decided.possible) > 1:
-                    # One of them was refused: alone, each gets its own answer.
-                    for asked in decided.possible:
-                        self._write([asked])
+                    self._doubt(decision)
+                elif decision is not None and len(decision.possible) > 1:
+                    # One of them was refused: alone, each is settled for itself.
+                    for command in decision.possible:
+                        self._write([command])
                     return
-                _answer_all(batch, error)
+                _settle_all(batch, error)
                 return
             except BaseException:
-                self._doubt(decided)
+                self._doubt(decision)
                 raise
             time.sleep(pause_before(tries))
             tries += 1
 
-    def _append(self, decided: Decided) -> None:
-        """Append what was decided, if there is anything, and answer its commands."""
-        appends = decided.appends(user_id=self.user_id, metadata=self.event_metadata)
+    def _append(self, decision: Decision) -> None:
+        """Append what was decided, if there is anything, and settle its commands."""
+        appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
             appended = self.store.append_many(appends)
             self.last_position = max(self.last_position, *(one.last_position for one in appended))
         if self._doubtful:
-            self._forget(decided.possible)
-        decided.state.collect_events()
-        self._state = decided.state  # type: ignore[assignment]  # a command keeps the kind of its state
-        _answer_all(decided.possible, None)
+            self._forget(decision.possible)
+        decision.state.collect_events()
+        self._state = decision.state  # type: ignore[assignment]  # a command keeps the kind of its state
+        _settle_all(decision.possible, None)
 
     def _read(self) -> None:
         """Read what the log has beyond the state."""
@@ -150,43 +155,43 @@ class Writer(Generic[AnyAggregate]):
         if events and self.user_id is None:
             self.user_id = events[0].user_id
         recorded = {event.event_id for event in events}
-        for asked in self._doubtful:
-            asked.look_among(recorded)
+        for command in self._doubtful:
+            command.look_among(recorded)
 
-    def _read_after(self, conflict: VersionConflict, decided: Decided | None) -> None:
-        """Read the stream that another writer wrote to: this one, or one that a command concerns besides."""
+    def _read_after(self, conflict: VersionConflict, decision: Decision | None) -> None:
+        """Read the stream that another writer wrote to: this one, or one that a command changes besides."""
         if conflict.stream_id == self._state.id:
             self._is_known = False
             return
         other = Aggregate.of(conflict.stream_id).after(self.store.read_stream(conflict.stream_id))
-        for asked in decided.possible if decided is not None else ():
-            asked.reloaded(conflict.stream_id, other)
+        for command in decision.possible if decision is not None else ():
+            command.reload(conflict.stream_id, other)
 
-    def _doubt(self, decided: Decided | None) -> None:
-        """It is unknown whether these commands were recorded: the log will tell when it is read again."""
+    def _doubt(self, decision: Decision | None) -> None:
+        """Remember commands of which it is unknown whether they were recorded: the log shows it when it is read."""
         self._is_known = False
-        if decided is not None:
-            self._doubtful += decided.possible
+        if decision is not None:
+            self._doubtful += decision.possible
 
-    def _answer_what_was_recorded(self, batch: list[Asked]) -> None:
-        """A command that is given again, and was recorded without an answer the first time, is done."""
-        for asked in batch:
-            found = (one for one in self._doubtful if one.was_found and (one is asked or one.is_the_same_as(asked)))
-            if not asked.is_answered and (before := next(found, None)) is not None:
-                asked.events = before.events
-                asked.answer()
+    def _settle_what_was_recorded(self, batch: list[Command]) -> None:
+        """Settle a command that is given again, and was recorded the first time without its caller knowing it."""
+        for command in batch:
+            found = (one for one in self._doubtful if one.was_found and (one is command or one.is_the_same_as(command)))
+            if not command.is_settled and (before := next(found, None)) is not None:
+                command.events = before.events
+                command.settle()
                 self._doubtful.remove(before)
 
-    def _forget(self, batch: list[Asked]) -> None:
-        """What has its answer now is not doubtful any more."""
-        for asked in batch:
-            self._doubtful = [one for one in self._doubtful if not (one is asked or one.is_the_same_as(asked))]
+    def _forget(self, batch: list[Command]) -> None:
+        """Take commands that are recorded now out of the doubtful ones."""
+        for command in batch:
+            self._doubtful = [one for one in self._doubtful if not (one is command or one.is_the_same_as(command))]
 
 
-def _answer_all(batch: Iterable[Asked], error: BaseException | None) -> None:
-    for asked in batch:
-        if not asked.is_answered:
-            asked.answer(error)
+def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
+    for command in batch:
+        if not command.is_settled:
+            command.settle(error)
 
 
 def change_streams(

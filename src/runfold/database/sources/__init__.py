@@ -1,7 +1,7 @@
-"""The schema's sources, and the migrations that are written from them. For developers; the wheel does not carry it.
+"""Read the schema's sources and write migrations from them; for developers, and not in the wheel.
 
-`schema/roles.sql`, `schema/tables/`, `schema/functions/` and `schema/generated/` say what a database holds at this
-commit: one table a file, one function a file. `schema/migrations/` says how a database gets there, and is what users
-run. Whoever changes a source runs `make migration NAME=...`, which compares a database made from the sources with a
-migrated one; a test compares them again.
+`schema/roles.sql`, `schema/tables/`, `schema/functions/` and `schema/generated/` define the database of this commit,
+with one table or one function in a file. `schema/migrations/` has the steps to it, which users run. After a change of a
+source, `make migration NAME=...` compares a database made from the sources with a migrated one, and writes the next
+step; a test compares the two again.
 """

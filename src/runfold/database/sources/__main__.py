@@ -1,4 +1,4 @@
-"""`python -m runfold.database.sources`: the next migration, or the first one."""
+"""`python -m runfold.database.sources`: write the next migration, or the first one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BASELINE = "create_schema"
 
 
 def write_migration(name: str, server_url: str, folder: Path) -> str:
-    """Write the next migration of the folder from what the sources changed, and say what was done."""
+    """Write the next migration of the folder from the changes of the sources, and return a sentence about it."""
     sources = read_sources(folder.parent)
     written = migration_between(
         catalogue_of_migrations(server_url, folder), catalogue_of_sources(server_url, sources), sources
@@ -35,7 +35,7 @@ def write_migration(name: str, server_url: str, folder: Path) -> str:
 
 
 def write_baseline(folder: Path) -> str:
-    """Write the one migration that makes everything, in place of all there are. Only before a release."""
+    """Replace all migrations by one that creates everything; only before a release."""
     found = migrations(folder)
     path = folder / f"{found[-1].version}_{BASELINE}.sql"
     for migration in found:

@@ -1,4 +1,4 @@
-"""What a database holds, to compare two: its objects as its catalogue has them, and the rows that it was made with."""
+"""Read the objects of a database from its catalogue, and the rows of its migrations, to compare two databases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class DatabaseObject:
-    """An object of a database. `copied` ones follow a parent's: a partition's columns, the index of a key."""
+    """An object of a database; a `copied` one follows its parent, as the columns of a partition do."""
 
     kind: str
     name: str
@@ -34,7 +34,7 @@ class DatabaseObject:
 
 @dataclass(frozen=True, slots=True)
 class SeededTable:
-    """A table with the rows that it was made with: by their key, without times."""
+    """A table with the rows of its migrations by their key, without times."""
 
     name: str
     key: tuple[str, ...]
@@ -53,7 +53,7 @@ class Catalogue:
         return hashlib.sha256("\n".join(self.lines()).encode()).hexdigest()
 
     def lines(self) -> list[str]:
-        """Return all of it as text, a fact a line, to be read where two digests differ."""
+        """Return all facts as text, one a line, to find the difference between two digests."""
         lines = []
         for each in self.objects.values():
             lines.append(f"{each.kind} {each.name}: {each.definition}")
@@ -68,7 +68,7 @@ class Catalogue:
 
 
 def read_catalogue(connection: psycopg.Connection[Any]) -> Catalogue:
-    """Read a database that was just migrated; one that is in use has rows that no migration made."""
+    """Read a database that was just migrated; a used one has other rows too."""
     with connection.cursor(row_factory=class_row(DatabaseObject)) as cursor:
         objects = {(each.kind, each.name): each for each in cursor.execute(_sql("catalogue"))}
     tables = {}

@@ -1,4 +1,4 @@
-"""A migrated database and one made from the sources, side by side on one server."""
+"""Make a migrated database and one from the sources on one server, and read both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runfold.settings import load_settings
 
 @contextmanager
 def scratch_server() -> Iterator[str]:
-    """Run an embedded server that is gone afterwards, and give its URL."""
+    """Run a temporary embedded server and yield its URL."""
     with tempfile.TemporaryDirectory(prefix="runfold-sources-") as folder:
         server = EmbeddedServer(Path(folder) / "home", load_settings().binaries)
         try:
@@ -31,14 +31,14 @@ def scratch_server() -> Iterator[str]:
 
 
 def catalogue_of_sources(server_url: str, sources: Sources) -> Catalogue:
-    """Make a database of the sources, and return what it holds."""
+    """Make a database from the sources and return its catalogue."""
     with _database(server_url) as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sources.statements().encode())
         return read_catalogue(connection)
 
 
 def catalogue_of_migrations(server_url: str, folder: Path) -> Catalogue:
-    """Migrate a new database with the files of a folder, and return what it holds."""
+    """Migrate a new database by the files of a folder and return its catalogue."""
     with _database(server_url) as url:
         migrate(url, folder=folder)
         with psycopg.connect(url, autocommit=True) as connection:

@@ -1,10 +1,10 @@
-"""The files of `schema/` as statements, in an order in which each finds what it needs.
+"""Read the files of `schema/` as statements, in an order in which each comes after those that it needs.
 
 A table's file may have a line `-- after the functions`: triggers and calls follow it, because they need functions.
 
-A function's file holds one `CREATE FUNCTION` under a header. The header's first paragraph is the function's comment in
-the catalogue, and its line `-- grant: engine, operator` names the roles that may call it (`nobody` for the owner only).
-A function is known by its name alone, so its signature is written once: names are not overloaded.
+A function's file has one `CREATE FUNCTION` under a header. The first paragraph of the header is the function's comment
+in the catalogue, and its line `-- grant: engine, operator` names the roles that may call it (`nobody` for the owner
+only). Names are not overloaded, so the name alone identifies a function, and its signature is written once.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Table:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The relations that have to be there before."""
+        """The relations that must exist before."""
         return frozenset(_NEEDED.findall(_REMARK.sub("", self.text))) - self.creates
 
     def statement(self, kind: str, name: str) -> str:
-        """Return the statement that creates an index or a trigger; the catalogue writes it otherwise."""
+        """Return the statement that creates an index or a trigger, as in the file."""
         found = re.search(
             rf"^CREATE (?:\w+ )?{kind.upper()} {re.escape(name)}\b[^;]*;",
             self.text + self.after_functions,
@@ -73,7 +73,7 @@ class Table:
         return found[0]
 
     def constraint(self, name: str) -> str:
-        """Return a constraint's text in the statement that creates the table; empty where it has no name there."""
+        """Return a constraint's text in the statement that creates the table; empty if it has no name there."""
         _, found, rest = self.text.partition(f"CONSTRAINT {name} ")
         depth = 0
         for end, character in enumerate(rest):
@@ -99,23 +99,23 @@ class Function:
         return frozenset(_CALLED.findall(_REMARK.sub("", self.create))) - {self.name}
 
     def statements(self, *, replace: bool = False) -> str:
-        """Write what makes the function, its comment and its grants; with `replace`, over one of the same signature."""
+        """Return the statements that create, or `replace`, the function with its comment and its grants."""
         create = self.create.replace("CREATE ", "CREATE OR REPLACE ", 1) if replace else self.create
         return "\n".join([create, self.comment_statement(), *self.grant_statements(withdraw=replace)])
 
     def comment_statement(self) -> str:
-        """Write its comment."""
+        """Return the statement of its comment."""
         return f"COMMENT ON {self._routine} IS\n    {literal(self.comment)};"
 
     def grant_statements(self, *, withdraw: bool = True) -> Iterator[str]:
-        """Write who may call it; with `withdraw`, and nobody who was allowed to before."""
+        """Return the statements of its grants; `withdraw` first revokes all grants."""
         withdrawn = [role for role in _ROLES.values() if withdraw and role not in self.roles]
         yield f"REVOKE ALL ON {self._routine} FROM {', '.join(['PUBLIC', *withdrawn])};"
         if self.roles:
             yield f"GRANT EXECUTE ON {self._routine} TO {', '.join(self.roles)};"
 
     def drop_statement(self) -> str:
-        """Write what removes it."""
+        """Return the statement that drops it."""
         return f"DROP {self._routine};"
 
     @property
@@ -130,7 +130,7 @@ class Sources:
 
     roles: str
     tables: tuple[Table, ...]
-    rows: Mapping[str, str]  # table -> what fills it
+    rows: Mapping[str, str]  # table -> the statement that fills it
     functions: tuple[Function, ...]
 
     def table_of(self, relation: str | None) -> Table:
@@ -141,7 +141,7 @@ class Sources:
         raise MigrationFailed(f"no file of tables/ creates {relation}", hint="write one")
 
     def statements(self) -> str:
-        """Write what makes an empty database ours."""
+        """Return the statements that make the schema in an empty database."""
         parts = [self.roles, *(table.text for table in self.tables), *self.rows.values()]
         parts += [function.statements() for function in self.functions]
         parts += [table.after_functions for table in self.tables]
@@ -149,12 +149,12 @@ class Sources:
 
 
 def sources_dir() -> Path:
-    """The folder of the sources, which only a source tree has."""
+    """Return the folder of the sources, which only a source tree has."""
     return migrations_dir().parent
 
 
 def read_sources(folder: Path | None = None) -> Sources:
-    """Read the sources; raises MigrationFailed on a function's file that breaks its form."""
+    """Read the sources; raises MigrationFailed for a file of a function that breaks its form."""
     folder = folder or sources_dir()
     tables = [_table(path) for path in sorted((folder / "tables").glob("*.sql"))]
     makers = {name: table for table in tables for name in table.creates}
@@ -162,9 +162,7 @@ def read_sources(folder: Path | None = None) -> Sources:
     for path in sorted([*(folder / "functions").rglob("*.sql"), *(folder / "generated" / "functions").rglob("*.sql")]):
         function = _function(path)
         if function.name in functions:
-            raise MigrationFailed(
-                f"two files hold runfold.{function.name}", hint="a function has one file and one form"
-            )
+            raise MigrationFailed(f"two files hold runfold.{function.name}", hint="remove one of them")
         functions[function.name] = function
     return Sources(
         roles=(folder / "roles.sql").read_text(encoding="utf-8"),
@@ -190,7 +188,9 @@ def _function(path: Path) -> Function:
     text = path.read_text(encoding="utf-8")
     found = _FUNCTION.findall(text)
     if len(found) != 1 or found[0][1] != path.stem:
-        raise MigrationFailed(f"{path.name} does not create runfold.{path.stem} and nothing else", hint="one a file")
+        raise MigrationFailed(
+            f"{path.name} must create runfold.{path.stem} and nothing else", hint="put each function into its own file"
+        )
     kind, name = found[0]
     start = text.index(f"CREATE {kind}")
     header = text[:start]
@@ -210,7 +210,7 @@ def _roles(path: Path, names: str) -> Iterator[str]:
         return
     for name in names.split(", "):
         if name not in _ROLES:
-            raise MigrationFailed(f"{path.name} grants to {name!r}", hint=f"known are {', '.join(_ROLES)}, or nobody")
+            raise MigrationFailed(f"{path.name} grants to {name!r}", hint=f"use {', '.join(_ROLES)}, or nobody")
         yield _ROLES[name]
 
 
@@ -218,7 +218,7 @@ Source = TypeVar("Source", Table, Function)
 
 
 def _ordered(sources: Iterable[Source], needs: Callable[[Source], Iterable[Source]]) -> list[Source]:
-    """Put each after what it needs, else by name; functions that call each other in a circle stay by name."""
+    """Return the files, each after those that it needs, else by name; a circle of functions is in order of names."""
     done: dict[str, Source] = {}
     under_way: set[str] = set()
 

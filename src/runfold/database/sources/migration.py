@@ -1,12 +1,14 @@
-"""A migration, written from what differs between a migrated database and one that was made from the sources.
+"""Write a migration from the differences between a migrated database and one that was made from the sources.
 
-Functions, indexes, triggers, comments, grants and generated rows are written. What a migration does to a table that
-holds a user's rows is for a person to decide: it is named in the file, with the statement to start from.
+Functions, indexes, triggers, comments, grants, generated rows and new columns that may be NULL are written completely.
+A person has to decide about other changes of a table with a user's rows: the file names them, with a statement to start
+from.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,20 +17,20 @@ from runfold.database.sources.catalogue import Catalogue, DatabaseObject, Key, S
 from runfold.database.sources.files import Sources, literal
 
 _FUNCTIONS = ("function", "aggregate")
-# What PostgreSQL can make again without touching a row.
+# The kinds of objects that PostgreSQL can create again without changing a row.
 _RECREATED = ("index", "trigger")
 _GRANTED = ("table", "view", "column", "sequence", "schema", "type")
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """Statements that bring a migrated database to the sources, as far as they can be known."""
+    """The statements that make a migrated database equal to the sources, as far as they are known."""
 
     statements: tuple[str, ...]
     by_hand: tuple[str, ...]
 
     def text(self) -> str:
-        """Write the file, without its stamp."""
+        """Return the text of the file, without its stamp."""
         notes = [f"-- by hand: {note}" for note in self.by_hand]
         return "\n\n".join(["-- migrate:up", *notes, *self.statements, "-- migrate:down"]) + "\n"
 
@@ -37,12 +39,12 @@ class Migration:
 
 
 def migration_between(migrated: Catalogue, made: Catalogue, sources: Sources) -> Migration:
-    """Return what leads from a migrated database to the one that was made from these sources."""
+    """Return the migration from a migrated database to the one that was made from these sources."""
     return _Difference(migrated.objects, made.objects, sources).migration(migrated.tables, made.tables)
 
 
 class _Difference:
-    """The objects of two databases, and the sources that the second one was made from."""
+    """The objects of two databases, and the sources of the second one."""
 
     def __init__(self, old: Mapping[Key, DatabaseObject], new: Mapping[Key, DatabaseObject], sources: Sources) -> None:
         self._old, self._new, self._sources = old, new, sources
@@ -52,7 +54,7 @@ class _Difference:
         self._by_hand: list[str] = []
 
     def migration(self, old: Mapping[str, SeededTable], new: Mapping[str, SeededTable]) -> Migration:
-        statements = [*self._relations(), *self._recreated(drop=True)]
+        statements = [*self._relations(), *self._new_columns(), *self._recreated(drop=True)]
         statements += [
             line for name in sorted(old.keys() | new.keys()) for line in self._rows(old.get(name), new.get(name))
         ]
@@ -67,6 +69,19 @@ class _Difference:
     def _relations(self) -> Iterator[str]:
         for table in self._new_tables:
             yield table.text.strip()
+
+    def _new_columns(self) -> Iterator[str]:
+        for key, each in self._new.items():
+            if self._is_new_column(key, each):
+                table, _, name = each.name.rpartition(".")
+                yield f"ALTER TABLE {table} ADD COLUMN {name} {each.definition};"
+                if each.comment is not None:
+                    yield f"COMMENT ON COLUMN {each.name} IS {literal(each.comment)};"
+
+    def _is_new_column(self, key: Key, each: DatabaseObject) -> bool:
+        """Return whether a column is new and every row can have NULL in it, so that no row is rewritten."""
+        is_new = each.kind == "column" and key not in self._old and not each.copied and not self._is_written_whole(each)
+        return is_new and not re.search(r"\b(NOT NULL|DEFAULT|GENERATED)\b", each.definition)
 
     def _after_functions(self) -> Iterator[str]:
         for table in self._new_tables:
@@ -152,7 +167,7 @@ class _Difference:
             before, after = self._old.get(key), self._new.get(key)
             each = after or before
             assert each is not None
-            if each.copied or self._is_written_whole(each) or each.kind in _RECREATED:
+            if each.copied or self._is_written_whole(each) or each.kind in _RECREATED or self._is_new_column(key, each):
                 continue
             if before is None or after is None or before.definition != after.definition:
                 self._by_hand.append(self._note(before, after))
@@ -177,7 +192,7 @@ class _Difference:
 
 
 def _signature(each: DatabaseObject) -> str:
-    """The part of a definition that CREATE OR REPLACE does not change: arguments and result."""
+    """Return the part of a definition that CREATE OR REPLACE cannot change: arguments and result."""
     return each.definition.partition("\n LANGUAGE ")[0]
 
 

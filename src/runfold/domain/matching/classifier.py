@@ -1,4 +1,4 @@
-"""What a classifier is given and what it says: a callable that judges an answer beside the questions that are open.
+"""What a classifier takes and returns. It is a callable that judges an answer beside the open questions.
 
 A classifier is any callable `(Answer, Sequence[Question]) -> Verdict`. It may ask a model, take its time, and raise:
 what it raises is recorded with the response, which stays visible. The default is
@@ -21,7 +21,7 @@ class Question:
     """An interaction that waits for an answer, or one that the answer names and that has ended.
 
     `message_ids` are the channel's names of what was sent for it. `asked_first`: it was recorded before the answer came
-    in; an answer that names nothing can not be meant for a question that came later.
+    in; an answer that names nothing cannot be meant for a question that came later.
     """
 
     interaction_id: UUID
@@ -38,9 +38,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came in: as it was received, and what could be read of it.
+    """A message that came in: as it was received, and what could be read from it.
 
-    `ended` are the interactions that it names and that are not open any more, with their status. `may_be_late`: another
+    `ended` maps the interactions that it names and that are not open any more to their status. `may_be_late`: another
     question of the workflow has ended on this channel not long before it came in, so that an answer that names nothing
     may be meant for that one.
     """
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """It answers this interaction. `score` is 0 to 1; `response_data` is what the execution is resumed with."""
+    """The verdict that it answers this interaction. `score` is 0 to 1; the execution resumes with `response_data`."""
 
     interaction_id: UUID
     score: float
@@ -69,7 +69,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class FilteredOut:
-    """It answers nothing that was asked, and never will. `score` is how relevant it was, 0 to 1."""
+    """The verdict that it answers no question, and never will. `score` is how relevant it was, 0 to 1."""
 
     score: float
     reasoning: str
@@ -77,7 +77,7 @@ class FilteredOut:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """It stays open: perhaps its question is not stored yet, perhaps a person has to look."""
+    """The verdict that it stays open: its question may not be stored yet, or a person has to look."""
 
     reasoning: str
 

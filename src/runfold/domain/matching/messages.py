@@ -1,6 +1,6 @@
-"""What a channel's payload says: who wrote what, in answer to which message.
+"""Reads a channel's payload: who wrote what, in answer to which message.
 
-Pure, and lenient: no payload is refused, and what is not understood says nothing.
+No payload is refused: what is not understood is left empty.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _QUOTE_BEGINS = re.compile(r"^\s*(On .{0,200} wrote:|-{2,} ?Original Message ?-{
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What could be read of a payload; empty where it says nothing.
+    """What could be read from a payload; empty where it says nothing.
 
     `message_id` is the channel's own name of the message, the same when it is delivered again. `interaction_ids` and
     `correlation_ids` are what the sender was given to send back; `replies_to` are the messages and threads it answers.
@@ -34,7 +34,7 @@ class Message:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything by which it names what it answers."""
+        """Every name by which it says what it answers."""
         return tuple(dict.fromkeys([*self.interaction_ids, *self.correlation_ids, *self.replies_to]))
 
 
@@ -57,7 +57,7 @@ def _slack(payload: Mapping[str, Any]) -> Message:
     container = _object(payload.get("container"))
     written = _text(event.get("ts")) if not action else None
     thread = [event.get("thread_ts"), shown.get("thread_ts"), container.get("thread_ts")]
-    # A button answers the message that it stands under; a message of its own does not answer itself.
+    # A button answers the message that it is under; a message does not answer itself.
     replies = [*thread, *([shown.get("ts"), container.get("message_ts")] if action else [])]
     return Message(
         message_id=_first(payload.get("event_id"), event.get("client_msg_id"), _slack_name(event, written))
@@ -96,7 +96,7 @@ def _email(payload: Mapping[str, Any], headers: Mapping[str, Any]) -> Message:
 
 
 def _form(payload: Mapping[str, Any], headers: Mapping[str, Any]) -> Message:
-    """What an application sends: names of its own choice, ours where it was given them."""
+    """Read what an application sends: its field names, and ours where it was given them."""
     return Message(
         message_id=_first(
             *(payload.get(name) for name in ("message_id", "id", "event_id")),
@@ -120,7 +120,7 @@ def _decision(payload: Mapping[str, Any]) -> Any:
 
 
 def unquoted(text: str) -> str:
-    """The text that was written, without what it quotes below."""
+    """Return the text that was written, without the quoted message below it."""
     kept: list[str] = []
     for line in text.splitlines():
         if _QUOTE_BEGINS.match(line):
@@ -131,7 +131,7 @@ def unquoted(text: str) -> str:
 
 
 def _slack_name(where: Mapping[str, Any], written: str | None) -> str | None:
-    """A message's time is its name, in its channel."""
+    """Return the name of a Slack message: its time, in its channel."""
     channel = _first(where.get("channel"), where.get("channel_id"))
     return None if written is None else f"{channel or ''}/{written}"
 
@@ -146,7 +146,7 @@ def _selected(action: Mapping[str, Any]) -> Any:
 
 
 def _message_ids(value: Any) -> list[str]:
-    """Message-IDs without their brackets, however many a header holds."""
+    """Return the Message-IDs of a header, without their brackets."""
     parts = value if isinstance(value, list) else [value]
     texts = [part for part in parts if isinstance(part, str)]
     return [name for text in texts for name in (_ANGLED.findall(text) or text.split())]
@@ -169,7 +169,7 @@ def _text(value: Any) -> str | None:
 
 
 def _first(*values: Any) -> str | None:
-    """The first that says something; a number is a name, too."""
+    """Return the first value with a text; a number counts as one."""
     for value in values:
         if isinstance(value, str) and value.strip():
             return value

@@ -1,4 +1,4 @@
-"""What became of something that came in."""
+"""The results of receiving and of classifying a message."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from uuid import UUID
 from runfold.events.row_id import row_id
 
 NO_WORKFLOW = UUID(int=0)
-"""The workflow of what came in and named nothing that is known: it is moved when its question is stored."""
+"""The workflow of a message that names nothing known: the message is moved when its question is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Where something that came in is kept; `repeated` says that it had been delivered before."""
+    """Where a message that came in is kept; `repeated` says that it had been delivered before."""
 
     response_id: UUID
     workflow_id: UUID
@@ -23,7 +23,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """What a response was found to be.
+    """The verdict about a response.
 
     `status` is the response's: matched, filtered_out, error, or unprocessed where it stays open. `now` says that this
     call decided it; it had been decided before otherwise.
@@ -39,5 +39,5 @@ class Classified:
 
 
 def response_id_of(workflow_id: UUID, channel: str, message_id: str) -> UUID:
-    """The id of a message in a channel: the same whenever it is delivered."""
+    """Return the id of a message in a channel: the same each time that it is delivered."""
     return row_id(f"response-{workflow_id}", channel, message_id)

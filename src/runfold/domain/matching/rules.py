@@ -47,7 +47,7 @@ def classify_by_rules(answer: Answer, questions: Sequence[Question]) -> Verdict:
         ends = ", ".join(f"{interaction} ({status})" for interaction, status in answer.ended.items())
         return FilteredOut(0.9, f"answers what has ended: {ends}")
     if not named and message.names:
-        return Undecided(f"names {', '.join(message.names)}, which is no open question")
+        return Undecided(f"names {', '.join(message.names)}, which is not an open question")
     if not named:
         named = [one for one in questions if one.channel_type == answer.channel and one.asked_first]
         how, score = f"the only open question on {answer.channel}", 0.7
@@ -67,13 +67,13 @@ def classify_by_rules(answer: Answer, questions: Sequence[Question]) -> Verdict:
 
 
 def _named(answer: Answer, questions: Sequence[Question]) -> tuple[list[Question], str, float]:
-    """The questions that the answer names in the most exact way, how, and what that counts."""
+    """Return the questions that the answer names in the most exact way, how, and the score of that."""
     message = answer.message
     ids = {name.lower() for name in message.interaction_ids}
     by_id = [one for one in questions if str(one.interaction_id) in ids]
     if by_id:
         return by_id, "interaction id", 1.0
-    # A thread or a button may carry either: what we were told to send back is looked for everywhere.
+    # A thread or a button may carry either: what the sender was given to send back is looked for everywhere.
     by_correlation = [one for one in questions if one.correlation_id and one.correlation_id in message.names]
     if by_correlation:
         return by_correlation, "correlation id", 0.95
@@ -87,7 +87,7 @@ def _messages_of(question: Question) -> list[str]:
 
 
 def _said(question: Question, answer: Answer, *, anything_goes: bool) -> tuple[Any, float, str] | None:
-    """What it answers, how certainly (0 to 1), and in words; None where it is no answer to such a question."""
+    """Return what it answers, how certainly (0 to 1), and in words; None where it does not answer such a question."""
     message = answer.message
     text = message.text.strip()
     if question.interaction_type in ("approval", "review"):
@@ -107,7 +107,7 @@ def _said(question: Question, answer: Answer, *, anything_goes: bool) -> tuple[A
 
 
 def decide(text: str) -> tuple[bool | None, float]:
-    """Yes, no or neither, and how certainly: 1.0 by one of the first words, 0.8 by a later one."""
+    """Return yes, no or neither, and how certainly: 1.0 by one of the first words, 0.8 by a later one."""
     words = [word.lower() for word in _WORD.findall(text)]
     found: list[tuple[int, bool]] = []
     for place, word in enumerate(words):
@@ -124,7 +124,7 @@ def decide(text: str) -> tuple[bool | None, float]:
 
 
 def _approved(data: Any) -> bool | None:
-    """The decision that structured data carries."""
+    """Return the decision that structured data carries."""
     if isinstance(data, bool):
         return data
     if isinstance(data, str):
@@ -141,7 +141,7 @@ def _with_text(decision: dict[str, Any], data: Any, text: str) -> dict[str, Any]
 
 
 def _option(request: Mapping[str, Any], text: str) -> Any:
-    """The option that the text is, by its value or its label."""
+    """Return the option that the text names by its value or its label."""
     options = request.get("options")
     for option in options if isinstance(options, list) else ():
         names = option.values() if isinstance(option, Mapping) else (option,)

@@ -12,12 +12,15 @@ from typing import Any
 from sqlparse import lexer, tokens
 
 from runfold.errors import ProjectionInvalid
+from runfold.events import types_that_end, types_that_move
+from runfold.events.machines import MACHINES
 
 _VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
 _FIELDS = {
     "name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events",
     "barriers",
 }  # fmt: skip
+_TYPES_OF = {"moves": types_that_move, "ends": types_that_end}
 _REQUIRED = ("name", "version", "group", "table", "key", "events")
 _HEADER_LINE = re.compile(r"-- (?P<field>[a-z_]+): *(?P<value>.*)")
 _CONTINUATION = re.compile(r"--   (?P<value>\S.*)")
@@ -88,9 +91,10 @@ def define_projection(
         raise ProjectionInvalid(f"the header lacks {', '.join(missing)}")
     if not header["version"].isdecimal() or int(header["version"]) < 1:
         raise ProjectionInvalid(f"version is a whole number from 1, not {header['version']!r}")
-    key, reads, reads_before, events, barriers = (
+    key, reads, reads_before, listed, barriers = (
         _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events", "barriers")
     )
+    events = _event_types(listed)
     stream_key = _listed(header.get("stream_key", ""))
     for name in (header["name"], header["group"], *key, *stream_key, *reads, *reads_before):
         if not _NAME.fullmatch(name):
@@ -199,4 +203,18 @@ def _own_events(statement: str) -> tuple[str, ...]:
             listed = match["value"].strip() + " "
         elif listed and (match := _CONTINUATION.fullmatch(line.rstrip())) is not None:
             listed += f"{match['value'].strip()} "
-    return _listed(listed)
+    return _event_types(_listed(listed))
+
+
+def _event_types(listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the event types of a list, where `moves of node` and `ends of node` stand for those of that machine."""
+    types: list[str] = []
+    for name in listed:
+        which, of, machine = name.partition(" of ")
+        if not of:
+            types.append(name)
+        elif which in _TYPES_OF and machine in MACHINES:
+            types += _TYPES_OF[which](MACHINES[machine])
+        else:
+            raise ProjectionInvalid(f"{name!r} names no events: write `moves of` or `ends of` {', '.join(MACHINES)}")
+    return tuple(dict.fromkeys(types))

@@ -11,15 +11,17 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
 from runfold.errors import ProjectionInvalid
-from runfold.events.envelope import RecordedEvent
 from runfold.projections.definition.contract import Projection, define_projection
 
-Handler = Callable[[list[RecordedEvent], "psycopg.Connection[Any]"], None]
+if TYPE_CHECKING:
+    from runfold.events.envelope import RecordedEvent
+
+Handler = Callable[["list[RecordedEvent]", "psycopg.Connection[Any]"], None]
 _AnyHandler = TypeVar("_AnyHandler", bound=Handler)
 
 _MARK = "__runfold_projection__"

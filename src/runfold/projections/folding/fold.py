@@ -12,7 +12,6 @@ import psycopg
 from psycopg import sql
 
 from runfold.errors import ProjectionRoleUnsafe, RunfoldError
-from runfold.events.envelope import RecordedEvent
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.user_session import OwnConnection, unchanged
@@ -110,7 +109,7 @@ def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: i
 
 
 def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False, whole: bool = False) -> None:
-    """Bind the bare table names of the folds to these schemas, to the end of the transaction.
+    """Bind the bare table names of the folds to these schemas, to the end of the transaction or until `unbind`.
 
     `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans; `whole`
     that it holds as much as the tables do, so that these are read whole.
@@ -128,6 +127,13 @@ def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = F
     call = sql.SQL("set_config({}, {}, true)")
     calls = [call.format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()]
     cursor.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls)))
+
+
+def unbind(cursor: psycopg.Cursor[Any], *, names: bool = True) -> None:
+    """Take back what `bind` set, for what else the transaction does; without `names` only what it set for plans."""
+    cursor.execute("SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_material = DEFAULT")
+    if names:
+        cursor.execute("SET LOCAL search_path = DEFAULT")
 
 
 def live_schemas(group: Group) -> list[str]:
@@ -245,6 +251,8 @@ def _hand_over(
     events: LiteralString,
 ) -> None:
     """Give the batch to a projection in Python, unless there is none for it."""
+    from runfold.events.envelope import RecordedEvent  # and with it every model, which a fold in SQL does without
+
     query = _batch(streams, events, sized=False) + statement("own_batch_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})

@@ -19,7 +19,7 @@ from psycopg import sql
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import NOT_PARKED, HandlerFailed, batch_bounds, bind, fold_batch
+from runfold.projections.folding.fold import NOT_PARKED, HandlerFailed, batch_bounds, bind, fold_batch, unbind
 from runfold.projections.folding.own_checkpoint import open_own
 from runfold.projections.folding.poison import one_line
 from runfold.projections.folding.registry import check_checkpoint
@@ -234,7 +234,7 @@ class _OwnRebuild:
                 f" {' '.join(str(exc).split())}",
                 hint="mend the projection",
             ) from exc
-        cursor.execute("SET LOCAL search_path = DEFAULT")
+        unbind(cursor)
         if not self._note(cursor, bounds.upto):
             raise RebuildFailed(f"a projection of the group {self.group.name} moved its rebuild itself")
         return bounds.upto

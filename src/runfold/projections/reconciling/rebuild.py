@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from runfold.database.connections import Connect
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.reconciling.group_rebuild import BeginAnew, GroupRebuild, Rebuilt
 from runfold.projections.reconciling.own_rebuild import rebuild_own
 from runfold.projections.reconciling.shadow_build import Extent, Options, Progress, alone
-from runfold.projections.reconciling.slices import REBUILD_SESSION, Connect
+from runfold.projections.reconciling.slices import REBUILD_SESSION
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")

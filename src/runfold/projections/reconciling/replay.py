@@ -16,7 +16,15 @@ from psycopg import sql
 from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import EVENTS_OF_SOME, FOLD_SESSION, NOT_PARKED, SOME_STREAMS, bind, fold_batch
+from runfold.projections.folding.fold import (
+    EVENTS_OF_SOME,
+    FOLD_SESSION,
+    NOT_PARKED,
+    SOME_STREAMS,
+    bind,
+    fold_batch,
+    unbind,
+)
 from runfold.projections.folding.own_checkpoint import hold_own, open_own
 from runfold.projections.folding.poison import check_constraints_of, refusing
 from runfold.projections.folding.registry import check_checkpoint
@@ -173,7 +181,7 @@ def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position
         given={"some": scope.folded},
         events=EVENTS_OF_SOME,
     )
-    cursor.execute("SET LOCAL search_path = DEFAULT")
+    unbind(cursor)
 
 
 def drop_shadows(cursor: psycopg.Cursor[Any], projections: Sequence[Projection], pairs: Iterable[Pair] = ()) -> None:

@@ -13,16 +13,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from runfold.database.connections import Connect
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import batch_bounds, bind, fold_batch
+from runfold.projections.folding.fold import batch_bounds, bind, fold_batch, unbind
 from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.reconciling.pair import Pair, tied_together
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, make_shadow
 from runfold.projections.reconciling.slices import (
     WHOLE,
-    Connect,
     Plan,
     fold_across,
     fold_slices,
@@ -211,7 +211,7 @@ class ShadowBuild:
             types=frozenset(self.group.events),
             streams=NOT_LEFT_OUT,
         )
-        cursor.execute("SET LOCAL search_path = DEFAULT")
+        unbind(cursor)
         cursor.execute(statement("rebuild_moved"), {**self._named, "position": upto})
 
     def _parked_differ(self, position: int) -> bool:

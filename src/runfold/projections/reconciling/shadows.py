@@ -10,7 +10,7 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch
+from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch, unbind
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000
@@ -96,3 +96,4 @@ def fold_shadows(
                 cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("pg_temp", projection.table)))
         after = bounds.upto
         progress(group.name, after, position)
+    unbind(cursor, names=False)

@@ -16,6 +16,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from runfold.database.connections import Connect
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import FOLD_SESSION, bind, fold_batch
 from runfold.projections.folding.poison import is_poison
@@ -25,8 +26,6 @@ from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA,
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
-
-Connect = Callable[[], "psycopg.Connection[Any]"]
 
 # A slice costs a scan of the log, so large logs have large slices: to sort on disk what does not fit into memory costs
 # less.

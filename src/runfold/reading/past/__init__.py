@@ -1,1 +1,1 @@
-"""The read tables as they were at a moment, folded from the log."""
+"""Queries on the past: the read tables as of a position, folded from the log."""

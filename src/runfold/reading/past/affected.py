@@ -1,7 +1,8 @@
-"""Which streams a look at the past folds: all, or a few that are read by index, whatever the size of the log.
+"""Choose the streams to fold for the past: all, or a few that are read by index in a log of any size.
 
-The rows of a few streams depend on more than those: on deletions, and, as `projections.reconciling.affected` knows, a
-workflow's status on its executions and a response on what it answers. Those are folded too, and their rows left out.
+The rows of a few streams depend on other streams too: on deletions and, as `projections.reconciling.affected` knows, a
+workflow's status depends on its executions, and a response on its interactions. Those streams are folded as well, and
+their rows are removed from the result.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch
+from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch, unbind
 from runfold.projections.reconciling.affected import (
     interactions_of,
     of_category,
@@ -30,12 +31,12 @@ from runfold.reading.status import statement
 _DELETION = "WorkflowDeleted"
 _STATUS = "workflow_status"
 
-# Of the streams that only a deletion is read from, nothing else is: their rows were not asked for.
+# From streams read only for their deletions, read nothing else: their rows are not wanted.
 _THESE_STREAMS: LiteralString = (
     "(e.stream_id = ANY (%(read_streams)s) AND (e.stream_id = ANY (%(own_streams)s) OR e.type = ANY (%(deletions)s))"
     f" AND {NOT_PARKED})"
 )
-# A barrier that is not ours may concern any row, and is in no index.
+# A barrier of a user may concern any row, and no index has it.
 _THESE_STREAMS_AND_BARRIERS: LiteralString = (
     "((e.stream_id = ANY (%(read_streams)s) AND (e.stream_id = ANY (%(own_streams)s) OR e.type = ANY (%(deletions)s))"
     f" OR e.type = ANY (%(other_barriers)s)) AND {NOT_PARKED})"
@@ -50,13 +51,13 @@ _EVENTS_OF_THESE: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What one group folds: these streams (None: all), and of those that delete their rows the deletions."""
+    """What one group folds: all events of these streams (None: all), and the deletions of others."""
 
     streams: tuple[str, ...] | None = None
     deletions: tuple[str, ...] = ()
 
     def condition(self, group: Group) -> tuple[LiteralString, Mapping[str, Any]]:
-        """The condition on events that are within reach and are to be folded, and the parameters that it names."""
+        """Return the condition for the events to fold, and its parameters."""
         if self.streams is None:
             return NOT_PARKED, {}
         others = sorted(group.barriers - {_DELETION})
@@ -75,7 +76,7 @@ class Reach:
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
     ) -> None:
-        """Fold what is within reach, from the log's start up to a position, into the group's shadows."""
+        """Fold these events, from the log's start up to a position, into the group's shadows."""
         if self.streams is None:
             fold_shadows(cursor, group, upto, progress=progress)
             return
@@ -93,6 +94,7 @@ class Reach:
             given=named,
             events=self.events(group),
         )
+        unbind(cursor, names=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,10 @@ class Scope:
         wanted: frozenset[str],
         progress: Progress = lambda *_: None,
     ) -> tuple[Reach, set[str]]:
-        """Fold the wanted tables of a group, with what they depend on, into its shadows.
+        """Fold the wanted tables of a group, and the tables and streams on which they depend, into its shadows.
 
-        Returns what was folded, and the tables that are right. Those lose the rows that were not wanted; others, which
-        were folded for what they tell the wanted ones, are dropped.
+        Returns what was folded, and the tables that are correct, without rows of other streams. Tables that were folded
+        only because the wanted ones read them are dropped.
         """
         tables = {projection.table for projection in group.projections}
         if self.streams is None:
@@ -142,33 +144,33 @@ class Scope:
 
 
 def scope_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Scope:
-    """These streams, and the deployments of the workflows that the executions among them were created for."""
+    """Return these streams, and the deployment streams of the workflows of the executions among them."""
     wanted = list(dict.fromkeys(streams))
     workflows = workflows_of(cursor, of_category(wanted, "execution"), upto)
     return Scope(tuple(dict.fromkeys([*wanted, *sorted(workflows)])))
 
 
 def scope_of_execution(cursor: psycopg.Cursor[Any], execution_id: str, upto: int) -> Scope:
-    """An execution with its log, its interactions, the executions it started, and its workflow's deployments."""
+    """Return an execution's streams: its own, its log's, and those of interactions, children and its workflow."""
     rows = cursor.execute(statement("streams_of_execution"), {"execution_id": execution_id, "upto": upto}).fetchall()
     workflows = workflows_of(cursor, [f"execution-{execution_id}"], upto)
     return Scope(tuple(dict.fromkeys([*(stream for (stream,) in rows), *sorted(workflows)])))
 
 
 def reach_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Reach:
-    """These streams, with the deletions up to a position that concern their rows."""
+    """Return these streams, and the streams of the deletions up to a position that concern their rows."""
     wanted = tuple(dict.fromkeys(streams))
     rows = cursor.execute(statement("deletions_of_streams"), {"streams": list(wanted), "upto": upto}).fetchall()
     return Reach(wanted, tuple(stream for (stream,) in rows if stream not in wanted))
 
 
 def executions_of_workflows() -> LiteralString:
-    """The query for the executions of workflows, in the group that folds them; what that leaves out makes no row."""
+    """Return the query for the executions of workflows; it ignores events that the group does not fold."""
     return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
 
 
 def _latest(cursor: psycopg.Cursor[Any], deployments: list[str], upto: int) -> set[str]:
-    """The streams of the executions any of which may be the latest of a workflow at a position."""
+    """Return the streams of all executions that may be the latest of a workflow at a position."""
     query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
     workflows = [stream.partition("-")[2] for stream in deployments]
     asked = {"group": "execution", "workflows": workflows, "upto": upto}
@@ -176,7 +178,7 @@ def _latest(cursor: psycopg.Cursor[Any], deployments: list[str], upto: int) -> s
 
 
 def _values(streams: Iterable[str]) -> list[str]:
-    """What the columns that name the stream hold for these, as text: a UUID in its own form, too."""
+    """Return the texts by which columns name these streams; a UUID also in its canonical form."""
     values = stream_values(streams)
     for value in list(values):
         try:

@@ -1,4 +1,10 @@
-"""What `store.as_of` gives: the past on a connection of its own, for `with` and for `async with`."""
+"""The results of `store.as_of`: the past on its own connection, for `with` and for `async with`.
+
+Both forms are written by hand, unlike the client, whose synchronous form is generated. A generated pair would need an
+asynchronous copy of everything that folds (`projections.folding`, `reconciling`, `reading.past`), which is long code
+that runs in one transaction. Instead the asynchronous form runs the synchronous one in a thread, so it has code that
+the other form does not need: it cancels a statement in progress and waits for the thread to end.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +30,7 @@ _T = TypeVar("_T")
 
 
 class AsOf:
-    """Opens the past in `with`, and closes it. What it takes and raises: see `open_past`."""
+    """Opens the past in `with` and closes it; for its parameters and errors see `open_past`."""
 
     def __init__(
         self,
@@ -50,9 +56,9 @@ class AsOf:
             opening.enter_context(mapped_errors())
             self.connection = connect(self._url, self._settings, application="runfold past", autocommit=True)
             opening.enter_context(self.connection)
-            # Also where a statement ends the transaction of the past, the session changes nothing.
+            # The session cannot write, even if a statement ends the transaction of the past.
             self.connection.execute("SET default_transaction_read_only = on")
-            # jsonb keeps 1e30 as digits: a double again here, as the store reads it.
+            # jsonb writes 1e30 as digits; read it as a double again, as the store does.
             set_json_loads(orjson.loads, self.connection)
             past = opening.enter_context(open_past(self.connection, _catalogue(self._settings), **self._wanted))
             self._open = opening.pop_all()
@@ -69,9 +75,9 @@ _catalogues: dict[Path | None, tuple[_Stamp | None, Catalogue]] = {}
 
 
 def _catalogue(settings: Settings) -> Catalogue:
-    """The projections, read again only where a file of the user's folder is another one than before.
+    """Return the projections; read them again only if a file of the user's folder has changed.
 
-    A module's are read once a process, as Python imports it once.
+    The projections of a Python module are read once a process, because Python imports it once.
     """
     source = settings.projections
     stamp = None if source is None or not source.is_dir() else _stamp(source)
@@ -90,7 +96,7 @@ def _stamp(folder: Path) -> _Stamp:
 
 
 class AsyncAsOf:
-    """As `AsOf`, for `async with`: the folds and queries run in a thread, and the loop goes on."""
+    """`AsOf` for `async with`: folds and queries run in a thread, so the event loop continues."""
 
     def __init__(
         self,
@@ -125,22 +131,22 @@ class AsyncPast:
         self._as_of = as_of
 
     async def execute(self, query: Any, params: Any = None, *, row_factory: Any = None) -> AsyncRows:
-        """As `Past.execute`; the result is whole already, and is read as an asynchronous cursor is."""
+        """Run `Past.execute`; the result is complete, and is read like an asynchronous cursor."""
         return AsyncRows(
             await _in_thread(self._as_of, lambda: self._past.execute(query, params, row_factory=row_factory))
         )
 
     async def parked(self) -> list[Row]:
-        """As `Past.parked`."""
+        """Run `Past.parked`."""
         return await _in_thread(self._as_of, self._past.parked)
 
     async def discarded(self) -> list[Row]:
-        """As `Past.discarded`."""
+        """Run `Past.discarded`."""
         return await _in_thread(self._as_of, self._past.discarded)
 
 
 class AsyncRows:
-    """A result, read as an asynchronous cursor is."""
+    """A complete result, read like an asynchronous cursor."""
 
     def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
         self._cursor = cursor
@@ -168,7 +174,7 @@ class AsyncRows:
 
 
 async def _in_thread(as_of: AsOf, work: Callable[[], _T]) -> _T:
-    """Work in a thread; an interruption of the task cancels the statement, and waits until the thread has ended."""
+    """Work in a thread; if the task is canceled, cancel the statement and wait until the thread has ended."""
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(running)

@@ -1,4 +1,4 @@
-"""Two executions beside each other: where they went different ways, node by node."""
+"""Compare two executions node by node."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ import orjson
 
 from runfold.reading.status import Row
 
-# What makes two executions, or two of their nodes, differ. Times do not: they always do.
+# The columns that are compared. Times are not among them, because they always differ.
 _OF_EXECUTIONS = (
     "status", "workflow_id", "workflow_version", "deployment_version", "mode", "trigger_subtype", "trigger_data",
     "run_data", "error_message", "error_details", "metadata",
 )  # fmt: skip
 _OF_NODES = ("status", "node_type", "attempts", "input_data", "output_data", "error_data")
-_TOLD_OF_EXECUTIONS = ("execution_id", "workflow", "status", "start_time", "duration_ms")
-_TOLD_OF_NODES = ("activation", "iteration", "status", "attempts", "start_time", "duration_ms")
+_SHOWN_OF_EXECUTIONS = ("execution_id", "workflow", "status", "start_time", "duration_ms")
+_SHOWN_OF_NODES = ("activation", "iteration", "status", "attempts", "start_time", "duration_ms")
 
 _ABSENT: Any = object()
-"""Where one side has a member or an item and the other has none: that is not null."""
+"""The value of a side without this member or item; a null is a value."""
 
 _PLAIN_NAME = re.compile(r"[^\W\d][\w-]*")
 
 MOST_PATHS = 100
-"""How many places of a JSON value are told at most."""
+"""The most changes in a result."""
 
 
 def diff_executions(first: Row, second: Row) -> Row:
-    """What two executions that `read_execution` found have different, JSON-ready.
+    """Return the differences between two results of `read_execution`, JSON-ready.
 
-    `same` (times aside), `execution` and each of `nodes` with both sides, the names that `differs` and the `changes` as
-    (path, first, second), with `only_in` where the other side has no such part; `first_divergence` is the first such
-    node in the order of the first execution, or None. A node is matched by its activation, else by its node_id and its
-    number among those of the node.
+    `same` tells whether they are equal except for times. `execution` and each of `nodes` have both sides, the names of
+    the columns that `differs`, and the `changes` as path, first and second, with `only_in` if the other side lacks that
+    part. `first_divergence` is the first node that differs, in the order of the first execution, or None. Nodes match
+    by their activation, else by node_id and by their number among the activations of that node.
     """
     nodes = [_node(one, other) for one, other in _pairs(_with_attempts(first), _with_attempts(second))]
-    execution = _compare(first, second, _OF_EXECUTIONS, _TOLD_OF_EXECUTIONS)
+    execution = _compare(first, second, _OF_EXECUTIONS, _SHOWN_OF_EXECUTIONS)
     diverging = next((node for node in nodes if node["differs"]), None)
     return {
         "same": not execution["differs"] and diverging is None,
@@ -58,7 +58,7 @@ def _with_attempts(found: Row) -> list[Row]:
 
 
 def _pairs(first: list[Row], second: list[Row]) -> Iterator[tuple[Row | None, Row | None]]:
-    """The nodes of both, matched, in the first's order; each that only the second has, after the one before it."""
+    """Yield matched nodes in the order of the first execution; a node of only the second follows its predecessor."""
     match: dict[Any, Row] = {}
     left = {row["id"]: row for row in second}
     by_activation = {(row["activation"], row["node_id"]): row for row in second}
@@ -74,17 +74,17 @@ def _pairs(first: list[Row], second: list[Row]) -> Iterator[tuple[Row | None, Ro
             match[row["id"]] = rest.pop(0)
     matched = {row["id"] for row in match.values()}
     place = {row["id"]: number for number, row in enumerate(second)}
-    told = 0
+    passed = 0
     for row in first:
         other = match.get(row["id"])
         if other is not None:
-            # What only the second has, and had before this one.
-            for number in range(told, place[other["id"]]):
+            # Nodes that only the second has, and that come before this one.
+            for number in range(passed, place[other["id"]]):
                 if second[number]["id"] not in matched:
                     yield None, second[number]
-            told = max(told, place[other["id"]] + 1)
+            passed = max(passed, place[other["id"]] + 1)
         yield row, other
-    for number in range(told, len(second)):
+    for number in range(passed, len(second)):
         if second[number]["id"] not in matched:
             yield None, second[number]
 
@@ -94,26 +94,26 @@ def _node(first: Row | None, second: Row | None) -> Row:
     if first is None or second is None:
         return {
             "node_id": node_id,
-            "first": first and {name: first[name] for name in _TOLD_OF_NODES},
-            "second": second and {name: second[name] for name in _TOLD_OF_NODES},
+            "first": first and {name: first[name] for name in _SHOWN_OF_NODES},
+            "second": second and {name: second[name] for name in _SHOWN_OF_NODES},
             "differs": ["only in the second" if first is None else "only in the first"],
             "changes": [],
         }
-    return {"node_id": node_id, **_compare(first, second, _OF_NODES, _TOLD_OF_NODES)}
+    return {"node_id": node_id, **_compare(first, second, _OF_NODES, _SHOWN_OF_NODES)}
 
 
-def _compare(first: Row, second: Row, columns: tuple[str, ...], told: tuple[str, ...]) -> Row:
+def _compare(first: Row, second: Row, columns: tuple[str, ...], shown: tuple[str, ...]) -> Row:
     changes = [change for column in columns for change in _changes(column, first[column], second[column])]
     return {
-        "first": {name: first[name] for name in told},
-        "second": {name: second[name] for name in told},
+        "first": {name: first[name] for name in shown},
+        "second": {name: second[name] for name in shown},
         "differs": [column for column in columns if not _same(first[column], second[column])],
         "changes": changes[:MOST_PATHS],
     }
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Equal as JSON is: 1 is not true."""
+    """Return whether two values are equal as JSON: 1 is not true."""
     if isinstance(first, dict) and isinstance(second, dict):
         return first.keys() == second.keys() and all(_same(first[name], second[name]) for name in first)
     if isinstance(first, list) and isinstance(second, list):
@@ -143,5 +143,5 @@ def _changes(path: str, first: Any, second: Any) -> Iterator[dict[str, Any]]:
 
 
 def _member(path: str, name: str) -> str:
-    """The path of a member: in brackets where its name would read as more than one."""
+    """Return the path of a member, in brackets if its name is not plain."""
     return f"{path}.{name}" if _PLAIN_NAME.fullmatch(name) else f"{path}[{orjson.dumps(name).decode()}]"

@@ -1,6 +1,6 @@
-"""The read tables as they were at a position: the same folds, over the log up to there, into temporary tables.
+"""Read the tables as they were at a position: the same folds run over the log up to there, into temporary tables.
 
-One REPEATABLE READ transaction that is rolled back at the end: nothing is left behind. Only what is named is folded.
+One REPEATABLE READ transaction is rolled back at the end, so nothing remains. Only the tables of a query are folded.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from runfold.database.connections import map_error, mapped_errors
+from runfold.database.safe_head import safe_head
 from runfold.errors import (
     FoldFailed,
     InvalidInput,
@@ -40,7 +41,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _ANOMALIES = "anomalies"
 _EVENTS = "events"
 
-# Read-only to its end, which a rollback is: the past stays as it was folded, whatever a statement tried.
+# A statement runs read-only and is rolled back, so it cannot change the folded past.
 _BEGIN_READING = """
     SAVEPOINT reading;
     SET LOCAL transaction_read_only = on;
@@ -59,7 +60,7 @@ _LOG_UP_TO = """
 
 
 class Past:
-    """Reads the read tables, the anomalies and the log (`events`) as they were at `position`; made by `open_past`."""
+    """The read tables, the anomalies and the log (`events`) as they were at `position`; made by `open_past`."""
 
     def __init__(
         self,
@@ -87,10 +88,10 @@ class Past:
             self._allowed = frozenset(wanted)
 
     def execute(self, query: Any, params: Any = None, *, row_factory: Any = None) -> psycopg.Cursor[Any]:
-        """Run a query over the tables by their bare names, and return a cursor that holds the whole result.
+        """Run a query over tables by their names without a schema, and return a cursor with the complete result.
 
-        What it names for the first time is folded first. Raises PastReadOnly when it would change something,
-        UnknownTable, FoldFailed, and InvalidInput when it names a live table.
+        Tables that are named for the first time are folded first. Raises PastReadOnly if the query writes,
+        InvalidInput if it names a live table, UnknownTable and FoldFailed.
         """
         text = query.as_string(self._connection) if isinstance(query, sql.Composable) else query
         if isinstance(text, bytes):
@@ -101,13 +102,13 @@ class Past:
         cursor: psycopg.Cursor[Any] = self._connection.cursor(row_factory=row_factory or self._connection.row_factory)
         with self._reading():
             cursor.execute(query, params, prepare=False)
-            # A read-only transaction lets temporary tables be written: undone with the rest, but not in silence.
+            # A read-only transaction may write to temporary tables. The rollback undoes it, but the user must know.
             if (verb := (cursor.statusmessage or "").partition(" ")[0]) in ("INSERT", "UPDATE", "DELETE", "MERGE"):
-                raise PastReadOnly(f"the past is read-only: {verb} is refused")
+                raise PastReadOnly(f"the past is read-only, and {verb} is refused: use SELECT")
         return cursor
 
     def fold(self, *tables: str) -> None:
-        """Fold these tables, and what they read, where that was not done yet; raises UnknownTable, FoldFailed."""
+        """Fold these tables, and the tables that they read, unless done before; raises UnknownTable, FoldFailed."""
         for name in tables:
             if name == _EVENTS and name not in self._known:
                 self._make_view(name, sql.SQL(_LOG_UP_TO).format(sql.Literal(self.position)))
@@ -120,12 +121,12 @@ class Past:
                 self._make_view(name, sql.SQL("CREATE TEMPORARY VIEW anomalies AS {}").format(union))
             elif name not in self._known:
                 raise UnknownTable(
-                    f"there is no read table {name!r}", hint=f"there are {', '.join(sorted(self._known))}"
+                    f"there is no read table {name!r}", hint=f"choose one of {', '.join(sorted(self._known))}"
                 )
             elif self._scope.streams is not None and stream_column(self._known[name]) is None:
                 raise InvalidInput(
-                    f"a row of {name} depends on other streams than those that were named",
-                    hint="name no streams and no execution to read it",
+                    f"rows of {name} depend on more streams than the given ones",
+                    hint="read it without `streams` and without `execution`",
                     code="streams_too_few",
                 )
         for group in self._catalogue.groups.values():
@@ -136,11 +137,11 @@ class Past:
                 self._fold(closure(group, wanted), wanted)
 
     def parked(self) -> list[Row]:
-        """The streams, of those that were folded, whose rows end before this position, because they are parked."""
+        """Return the folded streams whose rows end before this position because they are parked."""
         return self._noted("parked_until")
 
     def discarded(self) -> list[Row]:
-        """The events, of the streams that were folded, that were given up and so are in no row."""
+        """Return the discarded events of the folded streams, which are in no row."""
         return self._noted("discarded_until")
 
     def _noted(self, name: str) -> list[Row]:
@@ -159,7 +160,7 @@ class Past:
         readable = frozenset(wanted) | self._folded
         try:
             with mapped_errors(), self._connection.transaction(), self._connection.cursor() as cursor:
-                # What was folded without what reads it is folded again, in step with it.
+                # A table that was folded without a table that reads it is folded again, together with that one.
                 for projection in reversed(group.projections):
                     if projection.table in self._folded:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
@@ -169,8 +170,8 @@ class Past:
             if not is_poison(exc):
                 raise
             raise FoldFailed(
-                f"the group {group.name} can not be folded up to {self.position}: {exc.diag.message_primary}",
-                hint="a worker that gets there parks the stream: see `runfold status` for how far it is",
+                f"the group {group.name} cannot be folded up to position {self.position}: {exc.diag.message_primary}",
+                hint="choose an earlier position, or one that a worker has reached: see `runfold status`",
                 group=group.name,
                 position=self.position,
             ) from exc
@@ -191,10 +192,11 @@ class Past:
         except psycopg.errors.UndefinedTable as exc:
             raise UnknownTable(
                 exc.diag.message_primary,
-                hint=f"here are {', '.join(sorted(self._readable()))}; other tables by schema.table, as they are now",
+                hint=f"the past has {', '.join(sorted(self._readable()))}; write schema.table for another table as it"
+                " is now",
             ) from exc
         except psycopg.errors.ReadOnlySqlTransaction as exc:
-            raise PastReadOnly(f"the past is read-only: {exc.diag.message_primary}") from exc
+            raise PastReadOnly(f"the past is read-only, use SELECT: {exc.diag.message_primary}") from exc
         except psycopg.Error as exc:
             if (mapped := map_error(exc)) is None:
                 raise
@@ -203,13 +205,13 @@ class Past:
             if self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 self._connection.execute(_END_READING)
         if self._connection.info.transaction_status != TransactionStatus.INTRANS:
-            raise PastReadOnly("a statement of the past can not end its transaction")
+            raise PastReadOnly("a query of the past cannot end its transaction: leave out COMMIT and ROLLBACK")
 
     def _readable(self) -> frozenset[str]:
         return self._allowed if self._allowed is not None else frozenset({*self._known, _ANOMALIES, _EVENTS})
 
     def _anomaly_tables(self) -> list[str]:
-        """The parts of `runfold.anomalies`."""
+        """Return the tables that make up `runfold.anomalies`."""
         return [
             projection.table
             for projection in self._catalogue.projections
@@ -217,13 +219,13 @@ class Past:
         ]
 
     def _refuse_live_tables(self, text: str) -> None:
-        """A schema in front would reach the table as it is now."""
+        """Raise InvalidInput for a table with a schema, which is the table as it is now."""
         live = {(projection.schema, projection.table) for projection in self._known.values()}
         for schema, table in sorted(live | {("runfold", _ANOMALIES), ("runfold", _EVENTS)}):
             if re.search(rf'\b{schema}"?\s*\.\s*"?{table}\b', text, re.IGNORECASE):
                 raise InvalidInput(
-                    f"{schema}.{table} is the table as it is now",
-                    hint=f"say {table}, without a schema",
+                    f"{schema}.{table} is the table as it is now, not as it was",
+                    hint=f"write {table}, without a schema",
                     code="live_table",
                 )
 
@@ -233,8 +235,8 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
     for projection in catalogue.projections:
         if (other := known.get(projection.table)) is not None:
             raise InvalidInput(
-                f"{projection.name} and {other.name} fold into tables of one name",
-                hint="rename one of them: tables of the past have no schema",
+                f"{projection.name} and {other.name} fold into tables with the same name",
+                hint="rename one of the tables, because the past has no schemas",
                 code="same_table_name",
             )
         known[projection.table] = projection
@@ -242,17 +244,17 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
 
 
 def require_runfolds(group: Group, table: str) -> None:
-    """Raise InvalidInput for a user's table: it is folded in no session but that of its login."""
+    """Raise InvalidInput for a user's table, which only a session of its login may fold."""
     if group.own_login is not None:
         raise InvalidInput(
-            f"{table} is a table of your own: it can not be seen as it was",
-            hint="read runfold's tables, or the log",
+            f"{table} is the table of a user projection, and only runfold's own tables can be read as of the past",
+            hint="read those, or the log",
             code="own_projection",
         )
 
 
 def closure(group: Group, tables: Sequence[str]) -> Group:
-    """The part of a group that these tables need: themselves and what they read."""
+    """Return the part of a group that has these tables and all tables that they read."""
     by_table = {projection.table: projection for projection in group.projections}
     needed: set[str] = set()
     waiting = list(tables)
@@ -276,16 +278,16 @@ def open_past(
     execution: str | None = None,
     progress: Progress = lambda *_: None,
 ) -> Iterator[Past]:
-    """A reader of the past at a position, or at a time: before the first event that was recorded after it.
+    """Open the past at a position, or at a time: with all events before the first one that was recorded later.
 
-    `tables` folds those at once and reads no others; else a query's tables are folded when it names them. `streams`, or
-    an `execution`, shows the rows of those alone, and is folded by index: an execution's with it are its log, its
-    interactions and the responses to them, the executions it started, and its workflow's status and deployments. The
-    connection is in autocommit, and its session is set up for folding. Raises PositionUnavailable, UnknownTable,
-    UnknownExecution and UnknownStream for what the log never had, FoldFailed.
+    `tables` folds these tables at once, and allows no others; without it a table is folded when a query names it.
+    `streams` or an `execution` restricts the rows to these streams, and folds them by index. An execution includes its
+    log, its interactions and their responses, its children, and its workflow's status and deployments. The connection
+    must be in autocommit; its session is changed for folding. Raises PositionUnavailable, UnknownTable, FoldFailed, and
+    UnknownExecution or UnknownStream for those that the log never had.
     """
     if streams is not None and execution is not None:
-        raise InvalidInput("name streams, or an execution: not both", code="invalid_option")
+        raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
     named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)
     found = position_of(connection, position=position, time=time)
     if execution is not None:
@@ -308,9 +310,9 @@ def open_past(
 
 
 def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -> None:
-    """Raise UnknownExecution where the log has none of that id, rather than show that it has no rows."""
+    """Raise UnknownExecution if the log has no execution with that id, instead of showing no rows."""
     if not isinstance(execution_id, str):
-        raise InvalidInput(f"{execution_id!r} is no execution's id", hint="it is a text", code="invalid_option")
+        raise InvalidInput(f"{execution_id!r} is not the id of an execution", hint="give a text", code="invalid_option")
     if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
 
@@ -318,15 +320,21 @@ def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -
 def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) -> None:
     for stream in streams:
         if not isinstance(stream, str):
-            raise InvalidInput(f"{stream!r} is no stream", hint="name it whole, as execution-7", code="invalid_option")
+            raise InvalidInput(
+                f"{stream!r} is not a stream",
+                hint="write its full name, for example execution-7",
+                code="invalid_option",
+            )
     if unknown := sorted(set(streams) - _known(connection, streams)):
         raise UnknownStream(
-            f"there is no stream {unknown[0]!r}", hint="name it whole, as execution-7", stream_id=unknown[0]
+            f"there is no stream {unknown[0]!r}",
+            hint="write its full name, for example execution-7",
+            stream_id=unknown[0],
         )
 
 
 def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
-    """Those of the streams that there are; NUL is in no name."""
+    """Return those streams that exist; a name with NUL cannot exist, nor be sent to PostgreSQL."""
     asked = [stream for stream in streams if "\0" not in stream]
     return {stream for (stream,) in connection.execute(statement("known_streams"), {"streams": asked}).fetchall()}
 
@@ -334,21 +342,21 @@ def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
 def position_of(
     connection: psycopg.Connection[Any], *, position: int | None = None, time: datetime | None = None
 ) -> int:
-    """The position that is meant, within the log; raises PositionUnavailable, and InvalidInput for no position."""
+    """Return the position of the arguments; raises PositionUnavailable if it is not in the log, and InvalidInput."""
     if (position is None) == (time is None):
-        raise InvalidInput("name a position, or a time", code="invalid_option")
-    # A statement each: the safe head wants a snapshot of its own.
+        raise InvalidInput("give either a position or a time", code="invalid_option")
+    # The safe head needs its own snapshot, so it is read in its own statement.
     settled = safe_head(connection)
     if time is not None:
         if not isinstance(time, datetime):
-            raise InvalidInput(f"{time!r} is no time", hint="give a datetime with a zone", code="naive_timestamp")
+            raise InvalidInput(f"{time!r} is not a time", hint="give a datetime with a zone", code="naive_timestamp")
         if time.tzinfo is None:
             raise InvalidInput(
-                f"{time} has no zone", hint="give the time one: UTC, for instance", code="naive_timestamp"
+                f"the time {time} has no zone", hint="give it one, for example UTC", code="naive_timestamp"
             )
         if (found := _one(connection, "position_at", {"time": time})) < 1:
             raise PositionUnavailable(
-                f"nothing was recorded up to {time.isoformat()}",
+                f"no event was recorded up to {time.isoformat()}",
                 hint=_where_the_log_begins(connection),
                 position=0,
                 safe_head=settled,
@@ -356,20 +364,18 @@ def position_of(
         return found
     wanted = cast("int", position)
     if isinstance(wanted, bool) or not isinstance(wanted, int):
-        raise InvalidInput(
-            f"{wanted!r} is no position", hint="positions are whole numbers from 1", code="invalid_position"
-        )
+        raise InvalidInput(f"{wanted!r} is not a position", hint="give a whole number from 1", code="invalid_position")
     if wanted < 1:
         raise PositionUnavailable(
-            f"there is nothing at position {wanted}",
-            hint="positions begin with 1",
+            f"the log has no position {wanted}",
+            hint="give a position from 1",
             position=wanted,
             safe_head=settled,
         )
     if wanted > settled:
         raise PositionUnavailable(
             f"position {wanted} is beyond the safe head, {settled}",
-            hint="what lies there is not settled, or not written yet",
+            hint="choose an earlier one: later events may still be added before it, or are not written yet",
             position=wanted,
             safe_head=settled,
         )
@@ -378,12 +384,9 @@ def position_of(
 
 def _where_the_log_begins(connection: psycopg.Connection[Any]) -> str:
     row = connection.execute(statement("first_recorded")).fetchone()
-    return "the log is empty" if row is None else f"the log begins at {row[0].astimezone(UTC).isoformat()}"
-
-
-def safe_head(connection: psycopg.Connection[Any]) -> int:
-    """The position up to which the log is settled; the connection is in autocommit."""
-    return _one(connection, "safe_head", {})
+    if row is None:
+        return "append events first, the log is empty"
+    return f"choose a later time, the log begins at {row[0].astimezone(UTC).isoformat()}"
 
 
 def _one(connection: psycopg.Connection[Any], name: str, parameters: Row) -> int:

@@ -1,4 +1,4 @@
-"""The last change of a value: the events that its row depends on are folded in parts, the last part first."""
+"""Search for the last change of a value: fold the events of its row in parts, the last part first."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from runfold.projections.folding.fold import fold_batch
 from runfold.reading.past.affected import Reach, executions_of_workflows
 from runfold.reading.status import statement
 
-Progress = Callable[[int, int], None]
-"""Told how many events are done with, and of how many."""
+SearchProgress = Callable[[int, int], None]
+"""A function of the number of events that were searched, and of their total."""
 
 _DELETES = re.compile(r"\bDELETE\b", re.IGNORECASE)
 
-# The first part; each one before it is so many times larger. Most values were changed a moment ago.
+# The size of the last part, which is searched first, and the factor from a part to the one before it. Most values
+# changed a moment ago.
 _FIRST_PART = 64
 _LARGER = 8
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A row's column at a moment: its JSON as text (None: no row), and the position that touched the row, if told."""
+    """A row's column at a position: its JSON as text (None: no row), and the last event of the row, if known."""
 
     value: str | None
     touched: str | None = None
@@ -47,7 +48,7 @@ class State:
 NO_ROW = State(None)
 
 Change = tuple[int, State, State]
-"""A position, and what was before and after it."""
+"""A position, and the states before and after its event."""
 
 
 class _Event(NamedTuple):
@@ -58,7 +59,7 @@ class _Event(NamedTuple):
 
 
 class _Execution(NamedTuple):
-    """An execution of a workflow, and the bounds of the time by which the latest one is told."""
+    """An execution of a workflow, with bounds of the time that decides which one is the latest."""
 
     stream_id: str
     created: int
@@ -70,19 +71,19 @@ class _Execution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Events to fold, which may be fewer than there are up to the last of them; the search is from `low` on."""
+    """Events to fold, perhaps only a part of those up to the last of them; the search is in those from `low` on."""
 
     events: list[_Event]
     low: int
-    named: Mapping[str, Any]
+    parameters: Mapping[str, Any]
     tenants: frozenset[str | None]
 
     def types(self, low: int, high: int) -> frozenset[str]:
         return frozenset(event.type for event in self.events[low:high])
 
 
-class LastChange:
-    """Looks for the last change of a value, on shadows that are bound and empty, and that it leaves so."""
+class LastChangeSearch:
+    """Searches for the last change of a value, on bound and empty shadows, which are empty again afterwards."""
 
     def __init__(
         self,
@@ -96,25 +97,25 @@ class LastChange:
         row: sql.Composable,
         key: Mapping[str, str],
         workflow: str | None = None,
-        progress: Progress = lambda *_: None,
+        progress: SearchProgress = lambda *_: None,
     ) -> None:
-        """`row` says, with the parameters of `key`, which row `t` is meant; `workflow`, whose status that is."""
+        """Keep the condition `row` on the row `t` with its parameters `key`; `workflow` if its status is searched."""
         self._cursor = cursor
         self._group = group
         self._progress = progress
         self._condition: LiteralString
-        self._condition, self._named = reach.condition(group)
+        self._condition, self._parameters = reach.condition(group)
         self._log = reach.events(group)
         self._removing = _events_of(projection, _DELETES)
-        # What no statement that names the column folds can not change it in a row that stays; and no key changes there.
+        # Only a statement that names the column can change it in an existing row, and no statement changes a key.
         named = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
         changing = frozenset() if column in projection.key else _events_of(projection, named)
         self._changing = self._removing | changing
-        # A row of one stream is touched by later and later events. One of several may go back to what it was before.
-        self._touch_tells = not projection.cross_stream
-        self._tells_tenant = column == "user_id"
+        # In a row of one stream, the last event's position only grows. A row of several streams may go back.
+        self._touch_decides = not projection.cross_stream
+        self._is_tenant = column == "user_id"
         query = statement("events_in_scope").replace("{streams}", self._condition)
-        parameters = {**self._named, "group": group.name, "types": group.events, "upto": head}
+        parameters = {**self._parameters, "group": group.name, "types": group.events, "upto": head}
         self._events = [_Event(*found) for found in cursor.execute(query, parameters).fetchall()]
         self._deletions = [event.position for event in self._events if event.type in self._removing]
         self._executions: list[_Execution] | None = None
@@ -130,13 +131,13 @@ class LastChange:
         self._place = {"column": column, **key}
 
     def find(self) -> Change | None:
-        """The last change; None where there never was a row."""
+        """Return the last change, or None if there never was a row."""
         high, width = len(self._events), _FIRST_PART
         while high:
             self._progress(len(self._events) - high, len(self._events))
             last = next((n for n in range(high - 1, -1, -1) if self._events[n].type in self._changing), None)
             top = 0 if last is None else last + 1
-            # Behind the last event that can change the value, the row can only come to be.
+            # After the last event that can change the value, the row can only be created.
             if top < high and not self._exists(top) and (found := self._made(top, high)) is not None:
                 return found
             low = max(top - width, 0)
@@ -153,7 +154,7 @@ class LastChange:
             return self._fold(part, 0, len(part.events)).exists
 
     def _search(self, low: int, high: int) -> Change | None:
-        """The last change by the events from `low` on, before `high`."""
+        """Return the last change by the events from `low` up to `high`, or None."""
         if low == high:
             return None
         part = self._part(low, high)
@@ -162,7 +163,7 @@ class LastChange:
             before = self._fold(part, 0, part.low)
             if before.exists or not self._removing.isdisjoint(types):
                 return self._within(part, part.low, len(part.events), before)
-        # The row comes to be in here, at most once.
+        # The row is created in this part, at most once.
         made = self._made(low, high)
         if made is None:
             return None
@@ -170,7 +171,7 @@ class LastChange:
         return self._search(after, high) or made
 
     def _made(self, low: int, high: int) -> Change | None:
-        """What made the row, which is not there at `low`, by events none of which removes one; the first ones first."""
+        """Return the change that created the row, which is missing at `low`, by events that remove no row."""
         width = 1
         while low < high:
             end = min(low + width, high)
@@ -202,7 +203,7 @@ class LastChange:
         return self._within(part, low, middle, before)
 
     def _behind(self, part: _Part, high: int) -> int:
-        """How many events come behind those before `high` of a part."""
+        """Return the number of events after those before `high` of a part."""
         last = part.events[high - 1].position if high else 0
         return len(self._events) - bisect_right(self._events, last, key=lambda event: event.position)
 
@@ -215,7 +216,7 @@ class LastChange:
                 upto=part.events[high - 1].position,
                 types=part.types(low, high),
                 streams=self._condition,
-                given=part.named,
+                given=part.parameters,
                 expected=high - low,
                 events=self._log,
             )
@@ -223,25 +224,25 @@ class LastChange:
         return NO_ROW if row is None else State(*row)
 
     def _untouched(self, types: frozenset[str], before: State, after: State) -> bool:
-        """Whether no event of these types between the two can have changed the row; it may also have come and gone."""
+        """Return whether no event of these types between the states can have changed, created or removed the row."""
         if before.exists and after.exists:
-            return self._touch_tells and before.touched is not None and before.touched == after.touched
+            return self._touch_decides and before.touched is not None and before.touched == after.touched
         if before.exists or after.exists:
             return False
         return self._removing.isdisjoint(types)
 
     def _one_tenant(self, part: _Part, types: frozenset[str], before: State) -> bool:
-        """Whether the column is the tenant, and no stream of the part has another one than the row."""
-        return self._tells_tenant and self._removing.isdisjoint(types) and part.tenants == {before.json()}
+        """Return whether the column is the tenant, and all streams of the part have the tenant of the row."""
+        return self._is_tenant and self._removing.isdisjoint(types) and part.tenants == {before.json()}
 
     def _part(self, low: int, high: int) -> _Part:
-        """The events before `high` of all streams that a search from `low` on has to fold."""
+        """Return the events before `high` of all streams that a search from `low` on has to fold."""
         if self._executions is None:
             return self._part_of(None, low, high)
         begins = self._events[low - 1].position if low else 0
         ends = self._events[high - 1].position
         deleted = max((position for position in self._deletions if position <= begins), default=0)
-        # That late an execution surely stands there, and the latest one from there on is none before it.
+        # An execution with this time surely has a row at `low`, so the latest one afterwards is not an earlier one.
         reached = max(
             (each.earliest for each in self._executions if each.plain and deleted < each.created <= begins),
             default=None,
@@ -254,9 +255,9 @@ class LastChange:
         return self._part_of(streams, low, high)
 
     def _part_of(self, executions: Iterable[str] | None, low: int, high: int) -> _Part:
-        """The events before `high`: all, or of the executions these alone."""
+        """Return the events before `high`; of executions, only those given, unless None."""
         events = self._events[:high]
-        named = self._named
+        named = self._parameters
         if self._executions is not None and executions is not None:
             left_out = {each.stream_id for each in self._executions} - set(executions)
             events = [event for event in events if event.stream_id not in left_out]
@@ -268,5 +269,5 @@ class LastChange:
 
 
 def _events_of(projection: Projection, pattern: re.Pattern[str]) -> frozenset[str]:
-    """The events of the statements in which the pattern occurs."""
+    """Return the events of the statements that match the pattern."""
     return frozenset(event for part in projection.statements if pattern.search(part.text) for event in part.events)

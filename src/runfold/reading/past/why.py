@@ -1,4 +1,4 @@
-"""Why a value is what it is: the event after which it last differed from before."""
+"""Find the event that last changed a value."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from runfold.database.safe_head import safe_head
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
+from runfold.events import CATEGORIES
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION, bind
 from runfold.projections.reconciling.affected import stream_column
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.reading.past.affected import Reach, reach_of
-from runfold.reading.past.reader import closure, require_runfolds, safe_head
-from runfold.reading.past.search import LastChange, Progress
+from runfold.reading.past.reader import closure, require_runfolds
+from runfold.reading.past.search import LastChangeSearch, SearchProgress
 from runfold.reading.status import Row, statement
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What made a value. `event` as the log has it, with its `actor`; `kind` is made, changed or removed.
+    """The last change of a value: `kind` (made, changed or removed) and the log's `event` with its `actor`.
 
-    `before` and `after` are JSON values; None also where there was, or is, no row: `kind` tells.
+    `before` and `after` are JSON values; they are None also if there was or is no row, see `kind`.
     """
 
     table: str
@@ -48,41 +50,41 @@ def why(
     key: str,
     column: str,
     *,
-    progress: Progress = lambda *_: None,
+    progress: SearchProgress = lambda *_: None,
 ) -> Why:
-    """The event after which a column of a row last differed from before, up to the safe head.
+    """Return the last change of a row's column up to the safe head.
 
-    `key` is the value of the table's key (several: with a comma between), or of a column that is unique by itself, an
-    execution_id for instance. Folds the streams that the row depends on, the last events first. The connection is in
-    autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, InvalidInput for a user's own table.
+    `key` is the value of the table's key (several values with commas), or of another unique column, for example an
+    execution_id. The streams on which the row depends are folded, the last events first. The connection must be in
+    autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, and InvalidInput for the table of a user projection.
     """
     projection = _projection(catalogue, table)
     require_runfolds(catalogue.groups[projection.group], projection.table)
-    place = Place.of(connection, projection, key, column)
+    cell = Cell.of(connection, projection, key, column)
     head = safe_head(connection)
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
-        streams = _streams(connection, projection, place, head)
+        streams = _streams(connection, projection, cell, head)
         group = closure(catalogue.groups[projection.group], [projection.table])
         with connection.cursor() as cursor:
             reach = Reach() if streams is None else reach_of(cursor, streams, head)
             make_shadows(cursor, group)
             bind(cursor, ["pg_temp"])
-            found = LastChange(
+            found = LastChangeSearch(
                 cursor,
                 group,
                 projection,
                 reach,
                 head,
                 column=column,
-                row=_equal(place.key, place.types, "key_"),
-                key={f"key_{name}": value for name, value in place.key.items()},
-                workflow=place.key["workflow_id"] if projection.name == "workflow_status" else None,
+                row=_equal(cell.key, cell.types, "key_"),
+                key={f"key_{name}": value for name, value in cell.key.items()},
+                workflow=cell.key["workflow_id"] if projection.name == "workflow_status" else None,
                 progress=progress,
             ).find()
         if found is None:
-            raise _no_row(projection, place)
+            raise _no_row(projection, cell)
         position, before, after = found
         left_out = {"groups": [group.name], "streams": streams, "upto": head}
         with connection.cursor(row_factory=dict_row) as rows:
@@ -94,7 +96,7 @@ def why(
             connection.rollback()
     return Why(
         table=f"{projection.schema}.{projection.table}",
-        key=place.key,
+        key=cell.key,
         column=column,
         kind="removed" if not after.exists else "changed" if before.exists else "made",
         before=before.json(),
@@ -110,12 +112,12 @@ def _projection(catalogue: Catalogue, table: str) -> Projection:
         if table in (projection.table, f"{projection.schema}.{projection.table}"):
             return projection
     known = ", ".join(sorted(projection.table for projection in catalogue.projections))
-    raise UnknownTable(f"there is no read table {table!r}", hint=f"there are {known}")
+    raise UnknownTable(f"there is no read table {table!r}", hint=f"choose one of {known}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A row by its key (columns and values as text), the columns' types, the column, and the row as it is, if it is."""
+class Cell:
+    """A row and a column: the key as texts, the types of all columns, the column, and the present row if it exists."""
 
     key: dict[str, str]
     types: dict[str, str]
@@ -123,17 +125,19 @@ class Place:
     row: Row | None
 
     @classmethod
-    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> Place:
+    def of(cls, connection: psycopg.Connection[Any], projection: Projection, key: str, column: str) -> Cell:
         table = sql.Identifier(projection.schema, projection.table)
         columns = connection.execute(statement("columns_of_table"), {"table": table.as_string(connection)}).fetchall()
         types = {name: kind for name, kind, _ in columns}
         if column not in types:
             raise UnknownColumn(
-                f"{projection.table} has no column {column!r}", hint=f"it has {', '.join(types)}", column=column
+                f"{projection.table} has no column {column!r}",
+                hint=f"choose one of {', '.join(types)}",
+                column=column,
             )
         parts = [part.strip() for part in key.split(",")] if len(projection.key) > 1 else [key]
         whole = [projection.key] if len(parts) == len(projection.key) else []
-        # A column by itself: one that is unique, or a part of the key where only one row has that value.
+        # A single column: one that is unique, or a part of the key if only one row has that value.
         alone = [(name,) for name, _, unique in columns if unique or name in projection.key] if len(parts) == 1 else []
         known: dict[str, str] | None = None
         for names in dict.fromkeys([*whole, *alone]):
@@ -146,12 +150,12 @@ class Place:
                 return cls({name: str(rows[0][name]) for name in projection.key} | asked, types, column, rows[0])
             known = asked if len(projection.key) == 1 and not rows else known
         if known is None:
-            raise UnknownRow(f"{projection.table} has no row of key {key!r}", hint=_keys(projection, types), key=key)
+            raise UnknownRow(f"{projection.table} has no row with key {key!r}", hint=_keys(projection, types), key=key)
         return cls(known, types, column, None)
 
 
 def _canonical(value: str, kind: str) -> str | None:
-    """The value as its type writes it; None where it is none of that type."""
+    """Return the value as its type prints it, or None if it is not of that type."""
     try:
         if kind == "uuid":
             return str(UUID(value))
@@ -163,13 +167,13 @@ def _canonical(value: str, kind: str) -> str | None:
 
 
 def _keys(projection: Projection, types: dict[str, str]) -> str:
-    return "its key is " + ", ".join(f"{name} ({types[name]})" for name in projection.key)
+    return "give its key, " + ", ".join(f"{name} ({types[name]})" for name in projection.key)
 
 
 def _live_rows(
     connection: psycopg.Connection[Any], table: sql.Identifier, wanted: dict[str, str], types: dict[str, str]
 ) -> list[Row]:
-    """The rows of these values, two at most."""
+    """Return the rows with these values, at most two."""
     query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t WHERE {} LIMIT 2").format(table, _equal(wanted, types))
     try:
         return [dict(orjson.loads(row)) for (row,) in connection.execute(query, wanted).fetchall()]
@@ -187,43 +191,40 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
     return sql.SQL(" AND ").join(parts)
 
 
-def _no_row(projection: Projection, place: Place) -> UnknownRow:
-    said = ", ".join(f"{name} {value}" for name, value in place.key.items())
-    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(place.key)
+def _no_row(projection: Projection, cell: Cell) -> UnknownRow:
+    said = ", ".join(f"{name} {value}" for name, value in cell.key.items())
+    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(cell.key)
     return UnknownRow(
-        f"{projection.table} has no row with {said}, and had none that is known",
-        hint="no stream of the log is named so"
+        f"{projection.table} has no row with {said}, and no deleted one is known",
+        hint="check the key, the log has no stream of that name"
         if names_stream
-        else "a row that is gone is found by what names its stream, an execution_id for instance",
-        key=place.key,
+        else "to find a deleted row, give the column that names its stream, for example execution_id",
+        key=cell.key,
     )
 
 
-_CATEGORIES = ("execution", "log", "interaction", "response", "deployment")
-
-
-def _streams(connection: psycopg.Connection[Any], projection: Projection, place: Place, head: int) -> list[str] | None:
-    """The streams that the row depends on, or more; None: any."""
+def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: Cell, head: int) -> list[str] | None:
+    """Return the streams on which the row depends, and perhaps others; None means all streams."""
 
     def ask(name: str, parameters: Row) -> list[str]:
         return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
 
-    (value, *_) = place.key.values()
+    (value, *_) = cell.key.values()
     if projection.name == "workflow_status":
         return ask("streams_of_workflow", {"workflow": value, "upto": head})
     if projection.name == "hil_responses":
         return ask("streams_of_response", {"response": value, "upto": head})
     if projection.cross_stream:
-        if place.row is None:
-            raise _no_row(projection, place)
+        if cell.row is None:
+            raise _no_row(projection, cell)
         return None
-    row = place.row or {}
+    row = cell.row or {}
     if (touched := row.get("last_event_position", row.get("position"))) is not None:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
-    candidates = [*names, *(f"{category}-{name}" for category in _CATEGORIES for name in sorted(names))]
+    candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
-    if place.row is None:
-        raise _no_row(projection, place)
+    if cell.row is None:
+        raise _no_row(projection, cell)
     return None

@@ -1,5 +1,5 @@
--- anomalies: a page of the anomalies in the order of the log, by keyset (position, projection), each with its event. had_row tells of a
--- response whether it had been received, and its workflow not been deleted since.
+-- anomalies: a page of anomalies in the order of the log (position, projection), each with its event. For a response, had_row says
+-- whether it had a row: it was received, and its workflow was not deleted since.
 -- Parameters: stream, projection, code (each may be null), after_position, after_projection, limit.
 SELECT a.position, a.projection, a.code, a.stream_id, a.user_id, a.detail, e.stream_version, e.type, e.occurred_at, e.recorded_at,
        e.metadata ->> 'actor' AS actor,

@@ -1,13 +1,13 @@
--- executions_of_workflows: every execution that was created for some workflows up to a position, with the bounds of the time by
--- which the latest one is told (its start, or else its creation), whatever its fold makes of it.
--- `plain` says that its row surely stands from `created` on, until its workflow is deleted: `deleted` is the last deletion, and
--- `surely_deleted` the last one that no fold leaves out. Parameters: group, workflows (text[], lower case), upto. The condition on
--- parked streams is put in by the runner. `position + 0`: as in queries.sql.
+-- executions_of_workflows: every execution that was created for some workflows up to a position, with bounds of the time that decides
+-- which one is the latest (its start, or else its creation), for every possible result of its fold.
+-- `plain` says that its row surely exists from `created` on, until its workflow is deleted: `deleted` is the last deletion, and
+-- `surely_deleted` the last one that every fold applies. Parameters: group, workflows (text[], lower case), upto. The caller puts in
+-- the condition on parked streams. `position + 0`: as in queries.sql.
 SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.earliest) AS earliest,
        greatest(c.latest, s.latest) AS latest, c.plain, d.deleted, d.surely_deleted
   FROM (SELECT lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow, e.stream_id, min(e.position) AS created,
                max(e.position) AS last_created, min(e.occurred_at) AS earliest, max(e.occurred_at) AS latest,
-               -- A stream's first event finds no row: it makes it, unless it was left out of the folds.
+               -- A stream's first event finds no row and creates it, unless the fold skips the event.
                bool_or(e.stream_version = 1 AND {folded}) AS plain
           FROM runfold.events e
          WHERE e.category = 'execution' AND e.type = 'ExecutionCreated'
@@ -19,7 +19,7 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
                  FROM runfold.events e
                 WHERE e.stream_id = c.stream_id AND e.type = 'ExecutionStarted' AND e.position + 0 <= %(upto)s) AS e
         CROSS JOIN LATERAL (
-              -- What is no such number can not be folded: it parks its stream, and starts nothing.
+              -- An event with another value cannot be folded: it parks its stream and starts no execution.
               SELECT CASE WHEN jsonb_typeof(e.start) = 'number'
                           THEN CASE WHEN e.start::numeric BETWEEN 0 AND 253402300799999
                                     THEN runfold.from_epoch_ms(e.start::bigint) END END AS at) AS t) AS s ON true

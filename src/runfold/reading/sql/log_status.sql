@@ -1,4 +1,4 @@
--- log_status: the last issued position, the safe head, anomalies, the leader and what was verified last by all.
+-- log_status: the head, the safe head, the number of anomalies, the leader, and the last verifications.
 SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_position) AS head,
        runfold.safe_head() AS safe_head,
        (SELECT count(*) FROM runfold.anomalies) AS anomalies,
@@ -10,7 +10,7 @@ SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_positio
        (SELECT coalesce(sum(differences), 0)::bigint FROM runfold.sample_verifications) AS sample_differences,
        (SELECT min(verified_at) FROM runfold.sample_verifications) AS sample_at,
        l.worker, l.epoch, l.led_since, l.beat_at,
-       -- A killed leader leaves its name here; its lock is gone.
+       -- The name of a killed leader remains in the table, but its lock is released.
        EXISTS (SELECT FROM pg_locks k
                 WHERE k.locktype = 'advisory' AND k.classid = 'runfold.events'::regclass::oid AND k.objid = 2
                   AND k.objsubid = 2 AND k.granted

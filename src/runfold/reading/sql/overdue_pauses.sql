@@ -1,4 +1,4 @@
--- overdue_pauses: pauses that are open past their time, and those whose interaction has ended so long ago without anybody resuming.
+-- overdue_pauses: pauses that are open past their timeout, and those whose interaction ended so long ago without a resumption.
 -- Parameters: idle (seconds), limit.
 SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, p.name AS pause, p.paused_node_id AS node_id, p.timeout_at,
        p.interaction_id, h.status AS interaction_status,
@@ -11,7 +11,7 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, p.name AS pa
   LEFT JOIN public.human_interactions h ON h.id = p.interaction_id
  CROSS JOIN LATERAL runfold.execution_last_seen(x.execution_id) AS s (last_seen)
  WHERE p.status = 'active'
-   -- In this order: the stream is read of those alone.
+   -- CASE keeps this order, so that only the streams of overdue pauses are read.
    AND CASE WHEN p.timeout_at <= clock_timestamp()
               OR (h.status IN ('responded', 'timeout', 'cancelled')
                   AND (SELECT e.recorded_at FROM runfold.events e WHERE e.position = h.last_event_position)

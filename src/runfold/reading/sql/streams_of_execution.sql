@@ -1,5 +1,5 @@
--- streams_of_execution: the streams that tell of an execution up to a position: its own, its log's, those of the interactions
--- that it asked for, and those of the executions that it started (a thousand at most). Parameters: execution_id, upto.
+-- streams_of_execution: the streams of an execution up to a position: its own, its log's, those of its interactions, and those of its
+-- children (at most 1,000). Parameters: execution_id, upto.
 SELECT 'execution-' || %(execution_id)s::text
  UNION
 SELECT 'log-' || %(execution_id)s::text

@@ -1,4 +1,4 @@
--- rules: constraints (NOT NULL left out, columns tell it) and indexes (those of constraints left out).
+-- rules: constraints, except NOT NULL, which is a property of columns, and indexes, except those of constraints.
 SELECT n.nspname::text AS schema, c.relname::text AS relation, r.kind, r.name, r.definition
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -1,14 +1,14 @@
 -- Whether the vocabulary lets a node move so.
 --
--- A node that does not exist has no status.
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE coalesce(status, 'none')
            WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
-           WHEN 'PENDING' THEN target IN ('RUNNING', 'SKIPPED', 'CANCELED', 'SUCCESS')
-           WHEN 'RUNNING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'RETRYING', 'WAITING_INPUT', 'CANCELED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'SKIPPED', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'CANCELED')
            WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
            WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
            ELSE false END

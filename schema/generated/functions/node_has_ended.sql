@@ -1,4 +1,6 @@
--- Whether a node of this status has ended; a node without one has not.
+-- Whether a node of this status has ended; without a status it has not.
+--
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean

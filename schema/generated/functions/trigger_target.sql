@@ -1,4 +1,6 @@
--- The status an event moves its trigger to.
+-- The status that an event of this type moves a trigger to; NULL for one that moves none.
+--
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.trigger_target(type text) RETURNS text

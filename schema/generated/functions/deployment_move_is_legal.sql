@@ -1,5 +1,7 @@
 -- Whether the vocabulary lets a workflow's deployment move so.
 --
+-- Generated from runfold.events by `make generated`.
+--
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -7,7 +9,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            WHEN 'IDLE' THEN target IN ('DEPLOYING')
            WHEN 'UNDEPLOYED' THEN target IN ('DEPLOYING')
            WHEN 'DEPLOYMENT_FAILED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
-           WHEN 'DEPLOYING' THEN target IN ('DEPLOYED', 'DEPLOYMENT_FAILED')
+           WHEN 'DEPLOYING' THEN target IN ('DEPLOYMENT_FAILED', 'DEPLOYED')
            WHEN 'DEPLOYED' THEN target IN ('DEPLOYING', 'UNDEPLOYING')
            WHEN 'UNDEPLOYING' THEN target IN ('UNDEPLOYED', 'DEPLOYMENT_FAILED')
            ELSE false END

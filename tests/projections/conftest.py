@@ -1,4 +1,4 @@
-"""A log in the test's own database."""
+"""Fixtures: a log in the test's database."""
 
 from __future__ import annotations
 

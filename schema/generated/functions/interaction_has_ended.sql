@@ -1,4 +1,6 @@
--- Whether an interaction of this status has ended.
+-- Whether an interaction of this status has ended; without a status it has not.
+--
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean

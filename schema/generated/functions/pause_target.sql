@@ -1,4 +1,6 @@
--- The status an event moves its pause to.
+-- The status that an event of this type moves a pause to; NULL for one that moves none.
+--
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.pause_target(type text) RETURNS text

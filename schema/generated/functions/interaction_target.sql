@@ -1,4 +1,6 @@
--- The status an event moves its interaction to; NULL where it moves nothing.
+-- The status that an event of this type moves an interaction to; NULL for one that moves none.
+--
+-- Generated from runfold.events by `make generated`.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
@@ -7,7 +9,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            WHEN 'InteractionRequested' THEN 'pending'
            WHEN 'InteractionResponded' THEN 'responded'
            WHEN 'InteractionTimedOut' THEN 'timeout'
-           WHEN 'InteractionCanceled' THEN 'cancelled'
            WHEN 'InteractionFailed' THEN 'error'
-           WHEN 'InteractionReopened' THEN 'pending' END
+           WHEN 'InteractionReopened' THEN 'pending'
+           WHEN 'InteractionCanceled' THEN 'cancelled' END
 $$;

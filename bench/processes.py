@@ -1,4 +1,4 @@
-"""Processes that do what they are told, all at once."""
+"""Processes that work at the same time: each takes its orders through a pipe and returns its times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-class Team:
-    """Processes of one function, which takes arguments of its own, a barrier, and a pipe.
+class Processes:
+    """Processes that run one function, each with its arguments, a barrier and a pipe.
 
-    It sends something when it is ready. Then it takes orders until it is told None, meets the others at the barrier,
-    and answers with the times of its beginning and end.
+    The function sends anything when it is ready. Then it takes orders until it gets None, meets the others at the
+    barrier, and sends the times of its beginning and end.
     """
 
     def __init__(self, work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
@@ -31,7 +31,7 @@ class Team:
         return len(self._processes)
 
     def seconds(self, order: tuple[Any, ...]) -> float:
-        """Give all of them an order; from the first one's beginning to the last one's end."""
+        """Give all of them an order; return the seconds from the first one's beginning to the last one's end."""
         for pipe in self._pipes:
             pipe.send(order)
         times: list[tuple[float, float]] = [pipe.recv() for pipe in self._pipes]

@@ -1,5 +1,7 @@
 -- Whether the vocabulary lets a trigger move so.
 --
+-- Generated from runfold.events by `make generated`.
+--
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

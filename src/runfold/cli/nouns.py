@@ -1,0 +1,81 @@
+"""Every noun of the command line: its modules, and the line that `runfold --help` shows for it.
+
+The modules are imported when the noun is asked for, so that `runfold --help` and completion import none of them. A test
+compares the lines with what the modules say.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Noun(NamedTuple):
+    """A noun, or a verb without one, as `runfold --help` lists it."""
+
+    help: str
+    modules: tuple[str, ...]
+    """Of this package; the first has the function `register`, the others add verbs when they are imported."""
+
+
+NOUNS: dict[str, Noun] = {
+    "migrate": Noun(
+        "Apply the pending migrations.",
+        ("migrate",),
+    ),
+    "status": Noun(
+        "Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader.",
+        ("status",),
+    ),
+    "up": Noun(
+        "Start the database if it does not run, migrate it, and fold until Ctrl-C.",
+        ("up",),
+    ),
+    "why": Noun(
+        "Find the event that last changed a value, and show the value before and after it.",
+        ("why",),
+    ),
+    "worker": Noun(
+        "Fold every event of the log into the read tables exactly once.",
+        ("worker",),
+    ),
+    "anomalies": Noun(
+        "Anomalies: events that the vocabulary does not allow at their place.",
+        ("anomalies",),
+    ),
+    "db": Noun(
+        "The embedded PostgreSQL, and connections to the database.",
+        ("db",),
+    ),
+    "deployment": Noun(
+        "Deployments of workflows.",
+        ("deployment",),
+    ),
+    "execution": Noun(
+        "Executions of workflows.",
+        ("execution", "stuck"),
+    ),
+    "import": Noun(
+        "Import recorded processes.",
+        ("import_",),
+    ),
+    "interaction": Noun(
+        "Interactions: questions to people.",
+        ("interaction",),
+    ),
+    "parked": Noun(
+        "Parked streams: their events wait behind a poison event.",
+        ("parked",),
+    ),
+    "projection": Noun(
+        "Projections: the folds of the read tables.",
+        ("projection", "projection_new"),
+    ),
+    "response": Noun(
+        "Responses: messages that came in through channels.",
+        ("response",),
+    ),
+    "trigger": Noun(
+        "Triggers of deployed workflows.",
+        ("trigger",),
+    ),
+}
