@@ -26,6 +26,12 @@ def append_crowd(connection: psycopg.Connection[Any], tag: str, executions: int)
     return first, second
 
 
+def delete_workflows(connection: psycopg.Connection[Any]) -> int:
+    """Append the deletion of half the workflows; returns the last position."""
+    deleted = event("WorkflowDeleted")
+    return _copy(connection, [(f"deployment-{_workflow(n)}", deleted) for n in range(0, _WORKFLOWS, 2)])
+
+
 def _uuid(*parts: object) -> str:
     return str(uuid5(_NAMES, " ".join(map(str, parts))))
 

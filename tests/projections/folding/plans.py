@@ -20,16 +20,41 @@ class Explaining(psycopg.Cursor[Any]):
     """A cursor that asks for the plan of each fold before it runs it, with the parameters and settings of then."""
 
     plans: ClassVar[list[tuple[str, Plan]]] = []
+    queries: ClassVar[list[str]] = []
+    analyze: ClassVar[bool] = False
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Explaining:
         """As the cursor's own; notes what is folded, and how."""
         if isinstance(query, str) and "WITH batch AS" in query:
-            super().execute(f"EXPLAIN (VERBOSE, FORMAT json) {query}", params, prepare=False)  # type: ignore[arg-type]
-            ((plans,),) = self.fetchall()
-            what = re.search(r"^(?:INSERT INTO|MERGE INTO|DELETE FROM|UPDATE)\s+\w+", query, re.MULTILINE)
-            self.plans.append((what[0] if what else "?", plans[0]["Plan"]))
+            self.plans.append((_what(query), self._explain(query, params)))
+            self.queries.append(query.replace("%%", "%"))
         super().execute(query, params, **options)
         return self
+
+    def _explain(self, query: str, params: Any) -> Plan:
+        with self.connection.transaction(force_rollback=True):
+            analyze = ", ANALYZE, TIMING off" if self.analyze else ""
+            explain = f"EXPLAIN (VERBOSE, FORMAT json{analyze}) {query}"
+            super().execute(explain, params, prepare=False)  # type: ignore[arg-type]
+            ((plans,),) = self.fetchall()
+        plan: Plan = plans[0]["Plan"]
+        return plan
+
+
+def _what(query: str) -> str:
+    """What a fold writes: its verb and its table."""
+    found = re.search(r"^(?:INSERT INTO|MERGE INTO|DELETE FROM|UPDATE)\s+\w+", query, re.MULTILINE)
+    return found[0] if found else query
+
+
+def log_conditions(plan: Plan) -> list[str]:
+    """By what the events of the log are found."""
+    found = []
+    for node in _nodes(plan):
+        if node.get("Relation Name", "").startswith("events_"):
+            inner = [part["Index Cond"] for part in _nodes(node) if "Index Cond" in part]
+            found.append(" ".join(inner) or "none")
+    return found
 
 
 def loops_over_scans(plan: Plan) -> list[str]:
@@ -66,15 +91,24 @@ def _scans(inner: Plan) -> list[str]:
     for leaf in _repeated(inner):
         kind = leaf["Node Type"]
         names = {name.strip('"') for name in _QUALIFIED.findall(leaf.get("Index Cond", ""))}
-        if kind in _BOUNDED or (kind in _LOOKUPS and names - inside):
+        if kind in _BOUNDED or (kind in _LOOKUPS and names - inside) or _met_nothing(leaf):
             continue
-        found.append(f"{kind} on {leaf.get('Alias', leaf.get('Index Name', '?'))}")
+        found.append(f"{kind} on {leaf.get('Relation Name') or leaf.get('CTE Name') or leaf.get('Index Name')}")
     return found
 
 
+def _met_nothing(leaf: Plan) -> bool:
+    """Whether a scan, as it was run, met no row of the table."""
+    return "Actual Rows" in leaf and not leaf["Actual Rows"] and not leaf.get("Rows Removed by Filter")
+
+
 def _repeated(plan: Plan) -> Iterator[Plan]:
-    """The leaves that are read again when the node is; what is done once before it is not."""
-    parts = [part for part in plan.get("Plans", ()) if part["Parent Relationship"] not in ("InitPlan", "SubPlan")]
+    """The leaves that are read again when the node is: not what is done once before it.
+
+    Nor the inner side of another loop, which is a question of its own.
+    """
+    left_out = ["InitPlan", "SubPlan", *(["Inner"] if plan["Node Type"] == "Nested Loop" else [])]
+    parts = [part for part in plan.get("Plans", ()) if part["Parent Relationship"] not in left_out]
     if not parts:
         yield plan
     for part in parts:

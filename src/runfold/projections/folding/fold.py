@@ -163,9 +163,9 @@ def fold_batch(
     they may concern their rows: `barriers` says which. `events` names the relation that holds the events, or of some
     streams theirs; barriers of others come from the log.
 
-    `small` keeps the plans, as the caller has told `bind`. All others are made for `expected` events, about; where the
-    caller has not counted them, for as many as there may be. So no statistics of the log, right, old or missing, change
-    a plan.
+    `small` keeps the plans, as the caller has told `bind`. All others are made for about `expected` events, and at least
+    for a small batch; where the caller has not counted them, for as many as there may be. So no statistics of the log,
+    right, old or missing, change a plan.
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
@@ -180,7 +180,7 @@ def fold_batch(
             if expected is None:
                 whole = stream is None and not given
                 expected = upto - after if whole else _count(cursor, group, streams, parameters, events)
-            parameters["expected"] = expected
+            parameters["expected"] = max(expected, SMALL_BATCH)
             _fold_range(cursor, group, types, streams, parameters, small=small, events=events)
             return
         parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
@@ -193,7 +193,7 @@ def fold_batch(
         # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
         for last, found, count in cursor.fetchall() or [(upto, types, 0)]:
             present = frozenset(found)
-            parameters |= {"after": after, "upto": last, "expected": count}
+            parameters |= {"after": after, "upto": last, "expected": max(count, SMALL_BATCH)}
             if barriers is None or group.barriers.isdisjoint(present):
                 _fold_range(cursor, group, present, streams, parameters, small=small, events=events)
             else:
