@@ -12,10 +12,11 @@ BENCHES = (
     "handles",
     "eventsourcing_app",
     "latency",
+    "import_",
     "memory",
     "listing",
     "past",
-    "own_projections",
+    "user_projections",
     "start",
 )
 

@@ -17,7 +17,7 @@ import psycopg
 from bench.rounds import Ratio, report
 from bench.servers import options, server
 from runfold.reading.executions import Filter, list_executions
-from runfold.reading.pages import Cursor
+from runfold.reading.pages import PageToken
 
 EXECUTIONS = 1_000_000
 PAGES = 1_000
@@ -66,7 +66,7 @@ def main() -> None:
             connection.execute(_FILL, {"executions": executions})
             connection.execute("VACUUM ANALYZE public.workflow_executions")
             for name, wanted in LISTS.items():
-                after: Cursor | None = None
+                after: PageToken | None = None
                 reached = 0
                 for number in range(1, pages + 1):
                     last = number == pages
@@ -84,7 +84,7 @@ def main() -> None:
                     reached = number
                     if len(rows) < 20:
                         break
-                    after = Cursor.parse(rows[-1]["cursor"])
+                    after = PageToken.parse(rows[-1]["page_token"])
                 facts[f"{name}: pages"] = f"{reached:,}"
     report("listing", ratios, facts)
 

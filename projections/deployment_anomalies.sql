@@ -4,6 +4,7 @@
 -- table: runfold.deployment_anomalies
 -- key: position, projection
 -- stream_key: stream_id
+-- part_of: anomalies
 -- reads_before: workflow_deployment_history, trigger_index
 -- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed, moves of trigger, TriggerRemoved, WorkflowDeleted
 

@@ -4,6 +4,7 @@
 -- table: runfold.execution_anomalies
 -- key: position, projection
 -- stream_key: stream_id
+-- part_of: anomalies
 -- reads_before: workflow_executions, node_executions, workflow_status
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment
 
@@ -26,7 +27,7 @@ WITH suspects AS MATERIALIZED (
                               ELSE '?' END, '' ORDER BY b.position) AS letters
               FROM batch b
              GROUP BY b.stream_id) AS l
-      LEFT JOIN workflow_executions s ON s.execution_id = substr(l.stream_id, 11)
+      LEFT JOIN workflow_executions s ON s.execution_id = runfold.stream_name(l.stream_id)
      WHERE coalesce(CASE WHEN s.status = 'NEW' THEN 'n' WHEN s.status = 'RUNNING' THEN 'r' WHEN s.end_position IS NOT NULL THEN 'e'
                     WHEN s.status IS NOT NULL THEN '?' END, '') || l.letters
            !~ '^((C|n)M*(S(M*EM*|M*))?|rM*(EM*)?|eM*)$'
@@ -67,7 +68,7 @@ WITH lives AS MATERIALIZED (
     SELECT l.stream_id, l.activation, s.status,
            CASE WHEN x.execution_id IS NULL THEN coalesce(c.first_position, 9223372036854775807) ELSE 0 END AS stands_after
       FROM lives l
-      LEFT JOIN workflow_executions x ON x.execution_id = substr(l.stream_id, 11)
+      LEFT JOIN workflow_executions x ON x.execution_id = runfold.stream_name(l.stream_id)
       LEFT JOIN (SELECT stream_id, first_position FROM lives WHERE activation IS NULL) AS c ON c.stream_id = l.stream_id
       -- OFFSET 0: looked up one by one by the key, never by reading the whole table.
       LEFT JOIN LATERAL (SELECT n.status
@@ -109,5 +110,5 @@ SELECT e.position, 'workflow_status', 'illegal_transition', e.stream_id, e.user_
                coalesce(lag(b.data ->> 'to_status') OVER (PARTITION BY b.stream_id ORDER BY b.position),
                         s.deployment_status, 'IDLE') AS status
           FROM batch b
-          LEFT JOIN workflow_status s ON s.workflow_id = substr(b.stream_id, 12)::uuid) AS e
+          LEFT JOIN workflow_status s ON s.workflow_id = runfold.stream_name(b.stream_id)::uuid) AS e
  WHERE NOT runfold.deployment_move_is_legal(e.status, e.target);

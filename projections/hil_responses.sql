@@ -4,6 +4,10 @@
 -- table: public.hil_responses
 -- key: id
 -- cross_stream: true
+-- stream_column: id
+-- affected_by: responses_to_interactions
+-- depends_on: interactions_of_responses
+-- streams_of_row: streams_of_response
 -- reads: human_interactions
 -- events: moves of response, WorkflowDeleted
 -- barriers: WorkflowDeleted
@@ -12,7 +16,7 @@
 -- the match and be of the same workflow; no deletion lies within a batch, so the interaction's row says both.
 MERGE INTO hil_responses AS t
 USING (
-    SELECT substr(e.stream_id, 10)::uuid AS id,
+    SELECT runfold.stream_name(e.stream_id)::uuid AS id,
            (array_agg(e.user_id))[1] AS user_id,
            (array_agg(e.data) FILTER (WHERE e.position = e.made_at))[1] AS received,
            (array_agg(e.occurred_at) FILTER (WHERE e.position = e.made_at))[1] AS created_at,
@@ -36,7 +40,7 @@ USING (
                                     ((array_agg(b.data ->> 'workflow_id') FILTER (WHERE b.type = 'ResponseReceived')
                                         OVER received)[1])::uuid) AS workflow_id
                       FROM batch b
-                      LEFT JOIN hil_responses s ON s.id = substr(b.stream_id, 10)::uuid
+                      LEFT JOIN hil_responses s ON s.id = runfold.stream_name(b.stream_id)::uuid
                     WINDOW received AS (PARTITION BY b.stream_id ORDER BY b.position
                                         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS m
              WHERE m.position = m.made_at
@@ -66,4 +70,4 @@ USING (
 -- events: WorkflowDeleted
 DELETE FROM hil_responses t
  USING batch b
- WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.last_event_position < b.position;
+ WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;

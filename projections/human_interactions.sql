@@ -6,11 +6,12 @@
 -- stream_key: id
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: interactions_of_deleted_workflows
 
 -- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over what stands.
 MERGE INTO human_interactions AS t
 USING (
-    SELECT substr(e.stream_id, 13)::uuid AS id,
+    SELECT runfold.stream_name(e.stream_id)::uuid AS id,
            (array_agg(e.user_id))[1] AS user_id,
            (array_agg(e.data) FILTER (WHERE e.position = e.made_at))[1] AS requested,
            (array_agg(e.occurred_at) FILTER (WHERE e.position = e.made_at))[1] AS created_at,
@@ -30,7 +31,7 @@ USING (
                                     min(b.position) FILTER (WHERE b.type = 'InteractionRequested')
                                         OVER (PARTITION BY b.stream_id)) AS made_at
                       FROM batch b
-                      LEFT JOIN human_interactions s ON s.id = substr(b.stream_id, 13)::uuid) AS m
+                      LEFT JOIN human_interactions s ON s.id = runfold.stream_name(b.stream_id)::uuid) AS m
              WHERE m.position = m.made_at
                 OR (m.position > m.made_at AND m.type <> 'InteractionRequested'
                     AND NOT runfold.interaction_has_ended(m.standing))) AS e
@@ -51,7 +52,7 @@ USING (
        created_at, updated_at)
       VALUES
       (f.id, (f.requested ->> 'workflow_id')::uuid,
-       runfold.row_id('execution-' || (f.requested ->> 'execution_id'), 'execution', f.requested ->> 'execution_id'),
+       runfold.row_id(runfold.stream_id('execution', f.requested ->> 'execution_id'), 'execution', f.requested ->> 'execution_id'),
        f.requested ->> 'node_id', f.requested ->> 'interaction_type', f.requested ->> 'channel_type', f.status,
        f.requested ->> 'priority', f.requested -> 'request_data', runfold.value_of(f.answer, 'response_data'),
        f.answer ->> 'responder', f.error, (f.answer ->> 'responded_at')::timestamptz,
@@ -64,4 +65,4 @@ USING (
 -- events: WorkflowDeleted
 DELETE FROM human_interactions t
  USING batch b
- WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.first_event_position < b.position;
+ WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.first_event_position < b.position;

@@ -4,6 +4,9 @@
 -- table: runfold.interaction_anomalies
 -- key: position, projection
 -- cross_stream: true
+-- stream_column: stream_id
+-- depends_on: interactions_of_responses
+-- part_of: anomalies
 -- reads_before: human_interactions, hil_responses
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent, moves of response
 
@@ -36,7 +39,7 @@ SELECT e.position, 'human_interactions', e.code, e.stream_id, e.user_id,
                                                 min(b.position) FILTER (WHERE b.type = 'InteractionRequested')
                                                     OVER (PARTITION BY b.stream_id)) AS made_at
                                   FROM batch b
-                                  LEFT JOIN human_interactions s ON s.id = substr(b.stream_id, 13)::uuid) AS k) AS m
+                                  LEFT JOIN human_interactions s ON s.id = runfold.stream_name(b.stream_id)::uuid) AS k) AS m
                 WINDOW before AS (PARTITION BY m.stream_id ORDER BY m.position
                                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n) AS e
  WHERE e.code IS NOT NULL;
@@ -71,7 +74,7 @@ SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
                                                 ((array_agg(b.data ->> 'workflow_id') FILTER (WHERE b.type = 'ResponseReceived')
                                                     OVER received)[1])::uuid) AS workflow_id
                                   FROM batch b
-                                  LEFT JOIN hil_responses s ON s.id = substr(b.stream_id, 10)::uuid
+                                  LEFT JOIN hil_responses s ON s.id = runfold.stream_name(b.stream_id)::uuid
                                  WHERE b.type LIKE 'Response%'
                                 WINDOW received AS (PARTITION BY b.stream_id ORDER BY b.position
                                                     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS k) AS m
@@ -79,11 +82,11 @@ SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
                                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n
           LEFT JOIN human_interactions i
             ON i.id = n.interaction_id::uuid AND i.workflow_id = n.workflow_id
-          LEFT JOIN (SELECT DISTINCT ON (b.stream_id) substr(b.stream_id, 13)::uuid AS id, b.position,
+          LEFT JOIN (SELECT DISTINCT ON (b.stream_id) runfold.stream_name(b.stream_id)::uuid AS id, b.position,
                             (b.data ->> 'workflow_id')::uuid AS workflow_id
                        FROM batch b
                       WHERE b.type = 'InteractionRequested'
-                        AND NOT EXISTS (SELECT FROM human_interactions h WHERE h.id = substr(b.stream_id, 13)::uuid)
+                        AND NOT EXISTS (SELECT FROM human_interactions h WHERE h.id = runfold.stream_name(b.stream_id)::uuid)
                       ORDER BY b.stream_id, b.position) AS r
             ON r.id = n.interaction_id::uuid AND r.workflow_id = n.workflow_id AND r.position < n.position) AS e
  WHERE e.code IS NOT NULL;

@@ -14,7 +14,7 @@
 -- below them. Where the execution was created in this batch no node of it stands, and none is looked up.
 MERGE INTO node_executions AS t
 USING (
-    SELECT runfold.row_id('execution-' || e.execution_id, 'node', e.activation) AS id,
+    SELECT runfold.row_id(runfold.stream_id('execution', e.execution_id), 'node', e.activation) AS id,
            max(e.first_event_position) < (SELECT min(b.position) FROM batch b) AS may_stand,
            e.execution_id, e.activation, e.user_id,
            max(e.data ->> 'node_id') FILTER (WHERE e.events_before = 0) AS node_id,
@@ -38,7 +38,7 @@ USING (
                            runfold.node_target(b.type) AS target, b.data, b.occurred_at, x.first_event_position
                       FROM batch b
                       JOIN workflow_executions x
-                        ON x.execution_id = substr(b.stream_id, 11) AND x.first_event_position < b.position) AS b
+                        ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position) AS b
             WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
      WHERE e.ends_before < 1 -- and not = 0, which a planner without statistics expects of one row in 200
@@ -60,7 +60,7 @@ USING (
       retry_count = coalesce((f.given ->> 'attempt')::integer - 1, t.retry_count),
       max_retries = coalesce((f.given ->> 'max_retries')::integer, t.max_retries),
       iteration = coalesce((f.given ->> 'iteration')::integer, t.iteration),
-      parent_id = coalesce(runfold.row_id('execution-' || f.execution_id, 'node', f.given ->> 'parent_activation'), t.parent_id),
+      parent_id = coalesce(runfold.row_id(runfold.stream_id('execution', f.execution_id), 'node', f.given ->> 'parent_activation'), t.parent_id),
       last_event_position = f.last_event_position
  WHEN NOT MATCHED THEN INSERT
       (id, execution_id, user_id, activation, node_id, node_type, node_subtype, node_name, status, start_time, end_time,
@@ -75,13 +75,13 @@ USING (
        coalesce(runfold.value_of(f.ending, 'error_data'), runfold.value_of(f.given, 'error_data')),
        (f.given ->> 'attempt')::integer, coalesce((f.given ->> 'attempt')::integer - 1, 0),
        coalesce((f.given ->> 'max_retries')::integer, 3), (f.given ->> 'iteration')::integer,
-       runfold.row_id('execution-' || f.execution_id, 'node', f.given ->> 'parent_activation'), f.last_event_position,
+       runfold.row_id(runfold.stream_id('execution', f.execution_id), 'node', f.given ->> 'parent_activation'), f.last_event_position,
        f.created_at);
 
 -- Where a foreign key deletes them with their execution, none is left.
 -- events: WorkflowDeleted
 DELETE FROM node_executions t
  USING batch b
- CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
+ CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = e.execution_id
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.execution_id = t.execution_id);

@@ -11,7 +11,7 @@
 -- events: TriggerRemoved, WorkflowDeleted
 DELETE FROM trigger_index t
  USING batch b
- WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.last_event_position < b.position
+ WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position
    AND (b.type = 'WorkflowDeleted' OR t.name = b.data ->> 'trigger');
 
 -- Then the life after the last removal: a registration makes the row or says anew what it is, and every event moves it.
@@ -51,6 +51,6 @@ USING (
       (id, workflow_id, name, node_id, trigger_type, trigger_subtype, trigger_config, index_key, deployment_status, is_active,
        user_id, last_event_position, created_at, updated_at)
       VALUES
-      (f.id, substr(f.stream_id, 12)::uuid, f.name, f.registered ->> 'node_id', 'TRIGGER', f.registered ->> 'trigger_subtype',
+      (f.id, runfold.stream_name(f.stream_id)::uuid, f.name, f.registered ->> 'node_id', 'TRIGGER', f.registered ->> 'trigger_subtype',
        f.registered -> 'trigger_config', f.registered ->> 'index_key', f.status, f.status = 'active', f.user_id,
        f.last_event_position, f.created_at, f.updated_at);

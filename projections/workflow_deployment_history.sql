@@ -47,7 +47,7 @@ USING (
       (id, workflow_id, deployment_id, deployment_action, from_status, to_status, deployment_version, deployment_config,
        triggered_by, started_at, completed_at, error_message, deployment_logs, user_id, last_event_position, created_at, updated_at)
       VALUES
-      (f.id, substr(f.stream_id, 12)::uuid, (f.started ->> 'deployment_id')::uuid,
+      (f.id, runfold.stream_name(f.stream_id)::uuid, (f.started ->> 'deployment_id')::uuid,
        coalesce(f.ended ->> 'deployment_action', f.started ->> 'deployment_action'), f.started ->> 'from_status',
        coalesce(f.ended ->> 'to_status', f.started ->> 'to_status'),
        coalesce(f.ended ->> 'deployment_version', f.started ->> 'deployment_version')::integer,

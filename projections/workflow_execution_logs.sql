@@ -6,13 +6,14 @@
 -- stream_key: execution_id
 -- events: LogAppended, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: logs_of_deleted_workflows
 
 -- One row an event.
 INSERT INTO workflow_execution_logs
     (id, execution_id, user_id, log_category, event_type, level, message, data, node_id, node_name, node_type, step_number,
      total_steps, progress_percentage, duration_seconds, user_friendly_message, display_priority, is_milestone,
      technical_details, stack_trace, performance_metrics, last_event_position, created_at)
-SELECT runfold.row_id(b.stream_id, 'log', b.event_id::text), substr(b.stream_id, 5), b.user_id,
+SELECT runfold.row_id(b.stream_id, 'log', b.event_id::text), runfold.stream_name(b.stream_id), b.user_id,
        coalesce(b.data ->> 'log_category', 'TECHNICAL'), b.data ->> 'event_type', b.data ->> 'level', b.data ->> 'message',
        coalesce(runfold.value_of(b.data, 'data'), '{}'), b.data ->> 'node_id', b.data ->> 'node_name', b.data ->> 'node_type',
        (b.data ->> 'step_number')::integer, (b.data ->> 'total_steps')::integer, (b.data ->> 'progress_percentage')::numeric,
@@ -26,5 +27,5 @@ SELECT runfold.row_id(b.stream_id, 'log', b.event_id::text), substr(b.stream_id,
 -- events: WorkflowDeleted
 DELETE FROM workflow_execution_logs t
  USING batch b
- CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
+ CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = e.execution_id AND t.last_event_position < b.position;

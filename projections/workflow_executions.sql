@@ -6,13 +6,14 @@
 -- stream_key: execution_id
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, WorkflowDeleted
 -- barriers: WorkflowDeleted
+-- barriers_affect: executions_of_deleted_workflows
 
 -- Status, pauses and the end depend on the order of the events: one walk a stream, from the row that stands. The columns of
 -- ExecutionCreated come from the first one, when it makes the row.
 MERGE INTO workflow_executions AS t
 USING (
-    SELECT coalesce(s.id, runfold.row_id(e.stream_id, 'execution', substr(e.stream_id, 11))) AS id,
-           substr(e.stream_id, 11) AS execution_id, e.user_id, e.created, w.*
+    SELECT coalesce(s.id, runfold.row_id(e.stream_id, 'execution', runfold.stream_name(e.stream_id))) AS id,
+           runfold.stream_name(e.stream_id) AS execution_id, e.user_id, e.created, w.*
       FROM (SELECT b.stream_id,
                    (array_agg(b.user_id))[1] AS user_id,
                    array_agg(b.position ORDER BY b.position) AS positions,
@@ -22,7 +23,7 @@ USING (
                    (array_agg(b.data ORDER BY b.position) FILTER (WHERE b.type = 'ExecutionCreated'))[1] AS created
               FROM batch b
              GROUP BY b.stream_id) AS e
-      LEFT JOIN workflow_executions s ON s.execution_id = substr(e.stream_id, 11)
+      LEFT JOIN workflow_executions s ON s.execution_id = runfold.stream_name(e.stream_id)
      CROSS JOIN LATERAL runfold.walk_execution(
                ROW (s.status, s.start_time, s.end_time, s.run_data, s.metadata, s.error_message, s.error_details, s.open_pauses,
                     s.closed_pauses, s.paused, s.first_event_position, s.end_position, s.last_event_position, s.created_at,
@@ -52,4 +53,4 @@ USING (
 -- events: WorkflowDeleted
 DELETE FROM workflow_executions t
  USING batch b
- WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.first_event_position < b.position;
+ WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.first_event_position < b.position;

@@ -4,6 +4,11 @@
 -- table: public.workflow_status
 -- key: workflow_id
 -- cross_stream: true
+-- stream_column: workflow_id
+-- affected_by: workflows_of_executions
+-- depends_on: latest_executions
+-- streams_of_row: streams_of_workflow
+-- copies: workflow_copies
 -- reads: workflow_executions
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted
 -- barriers: WorkflowDeleted
@@ -18,7 +23,7 @@ USING (
         SELECT x.workflow_id, x.user_id, x.execution_id, x.status,
                coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at
           FROM (SELECT DISTINCT b.stream_id FROM batch b) AS b
-          JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
+          JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id)
     ), standing AS (
         SELECT w.workflow_id, x.user_id, x.execution_id, x.status,
                coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at,
@@ -57,7 +62,7 @@ USING (
 -- events: moves of deployment
 MERGE INTO workflow_status AS t
 USING (
-    SELECT substr(b.stream_id, 12)::uuid AS workflow_id,
+    SELECT runfold.stream_name(b.stream_id)::uuid AS workflow_id,
            (array_agg(b.user_id))[1] AS user_id,
            (array_agg(b.data ORDER BY b.position DESC))[1] AS last,
            (array_agg(b.data ORDER BY b.position DESC) FILTER (WHERE b.data ->> 'to_status' = 'DEPLOYED'))[1] AS deployed,
@@ -93,4 +98,4 @@ USING (
 -- events: WorkflowDeleted
 DELETE FROM workflow_status t
  USING batch b
- WHERE t.workflow_id = substr(b.stream_id, 12)::uuid AND t.last_event_position < b.position;
+ WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;

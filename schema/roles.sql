@@ -58,11 +58,11 @@ GRANT USAGE, CREATE ON SCHEMA runfold_shadow TO runfold_projector, runfold_opera
 
 -- The shadows of users' groups have a schema of their own: a user's table may have the name of one of runfold's. An operator
 -- makes and drops them; the login folds into those that it is granted.
-CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
-COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
-REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
-GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+CREATE SCHEMA IF NOT EXISTS runfold_user_shadow;
+COMMENT ON SCHEMA runfold_user_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_user_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_user_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_user_shadow TO runfold_projections;
 
 -- A place for users' tables. Those that the migrating role makes there are granted by default.
 CREATE SCHEMA IF NOT EXISTS projections;

@@ -25,12 +25,18 @@ FLOORS: list[dict[str, str]] = [
         "events": "The vocabulary: event types, their fields, legal moves and codec, and the SQL made from them.",
     },
     {
-        "database": "The embedded server, connections, errors by SQLSTATE, migrations.",
+        "database": "The embedded server, connections, errors by SQLSTATE, migrations (made by `sources`).",
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
-        "projections": "What a projection is (`definition`), folding batches (`folding`), and folding again to verify,"
-        " rebuild, replay and discard (`reconciling`).",
+        "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
+    },
+    {
+        "projections/folding": "Folds batches: the projector, the ledger of what is folded, the session of users'"
+        " projections, poison.",
+    },
+    {
+        "projections/reconciling": "Folds the log again: verify, rebuild, replay, retry and discard.",
     },
     {
         "reading": "Lists, status and tail of the present; the tables of the past in `past`.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -53,8 +53,14 @@ def _written(argument: ast.expr) -> str:
 
 def _imported_rooms(source: str) -> set[str]:
     """The rooms of runfold that a module imports; `from runfold import connect` names no room."""
-    rooms = {name.split(".")[1] for name in _imported(source) if "." in name}
+    rooms = {_room(name.split(".")[1:]) for name in _imported(source) if "." in name}
     return {room for room in rooms if room == "*" or (PACKAGE / room).is_dir() or (PACKAGE / f"{room}.py").is_file()}
+
+
+def _room(parts: Sequence[str]) -> str:
+    """The room of a module: a room inside another one, where the list of floors has it."""
+    inside = "/".join(parts[:2])
+    return inside if any(inside in rooms for rooms in FLOORS) else parts[0]
 
 
 def _breaches(room: str, imported: set[str]) -> set[str]:
@@ -63,8 +69,8 @@ def _breaches(room: str, imported: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if room in DOORS:
+    room = _room(path.relative_to(PACKAGE).with_suffix("").parts)
+    if room in DOORS or path == PACKAGE / "projections" / "__init__.py":
         return
     assert not _breaches(room, _imported_rooms(path.read_text())), f"{path} imports a floor above, or beside, its own"
 
@@ -85,6 +91,12 @@ def test_imports_point_down(path: Path) -> None:
 )
 def test_control_an_import_that_points_up_is_found(source: str) -> None:
     assert _breaches("domain", _imported_rooms(source)) == {"worker"}
+
+
+def test_control_a_room_inside_another_one_is_held_to_its_own_floor() -> None:
+    source = "from runfold.projections.reconciling.replay import replay"
+    assert _breaches("projections/folding", _imported_rooms(source)) == {"projections/reconciling"}
+    assert _breaches("worker", _imported_rooms(source)) == set()
 
 
 def test_control_an_import_of_a_room_that_only_run_time_knows_is_refused() -> None:

@@ -35,8 +35,8 @@ BEGIN
     SELECT array_agg(DISTINCT n.name)
       INTO names
       FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, interactions uuid[])
-     CROSS JOIN LATERAL (SELECT 'execution-' || d.execution_id WHERE d.kind <> 'reminder'
-                         UNION ALL SELECT 'interaction-' || i FROM unnest(d.interactions) AS i) AS n (name);
+     CROSS JOIN LATERAL (SELECT runfold.stream_id('execution', d.execution_id) WHERE d.kind <> 'reminder'
+                         UNION ALL SELECT runfold.stream_id('interaction', i::text) FROM unnest(d.interactions) AS i) AS n (name);
     present := ARRAY(SELECT s.stream_id FROM runfold.streams s WHERE s.stream_id = ANY (names));
     SELECT coalesce(jsonb_object_agg(l.stream_id, l.version), '{}')
       INTO versions
@@ -47,10 +47,11 @@ BEGIN
         SELECT d.kind, d.execution_id, d.pause, d.interactions
           FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, pause text, interactions uuid[])
     LOOP
-        execution := 'execution-' || candidate.execution_id;
+        execution := runfold.stream_id('execution', candidate.execution_id);
         CONTINUE WHEN candidate.kind <> 'reminder' AND execution = ANY (present) AND NOT versions ? execution;
         CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
-                               WHERE 'interaction-' || i = ANY (present) AND NOT versions ? ('interaction-' || i));
+                               CROSS JOIN LATERAL (SELECT runfold.stream_id('interaction', i::text) AS id) AS s
+                               WHERE s.id = ANY (present) AND NOT versions ? s.id);
         IF candidate.kind = 'pause' THEN
             -- With its interaction already.
             CONTINUE WHEN appends -> execution @> jsonb_build_array(jsonb_build_object(
@@ -61,7 +62,7 @@ BEGIN
         END IF;
         said := NULL;
         FOREACH other IN ARRAY candidate.interactions LOOP
-            stream := 'interaction-' || other;
+            stream := runfold.stream_id('interaction', other::text);
             SELECT s.* INTO state FROM runfold.interaction_state(other) AS s;
             IF state.status IS DISTINCT FROM 'pending' THEN
                 CONTINUE;
@@ -82,7 +83,7 @@ BEGIN
                 SELECT o.pause, o.action
                   FROM runfold.open_pauses(candidate.execution_id) AS o
                  WHERE candidate.kind = 'pause' AND o.pause = candidate.pause
-                    OR candidate.kind = 'interaction' AND appends ? ('interaction-' || candidate.interactions[1])
+                    OR candidate.kind = 'interaction' AND appends ? runfold.stream_id('interaction', candidate.interactions[1]::text)
                    AND (o.interaction_id = candidate.interactions[1] OR o.interaction_id IS NULL AND o.pause = candidate.pause)
             LOOP
                 appends := runfold.with_event(appends, execution, runfold.timeout_event(

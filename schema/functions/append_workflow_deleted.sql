@@ -7,7 +7,7 @@
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stream constant text := 'deployment-' || OLD.id;
+    stream constant text := runfold.stream_id('deployment', OLD.id::text);
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(

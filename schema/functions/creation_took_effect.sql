@@ -20,7 +20,7 @@ BEGIN
     LOOP
         IF made_at IS NULL OR EXISTS (
             SELECT FROM runfold.events d
-             WHERE d.stream_id = 'deployment-' || workflow AND d.type = 'WorkflowDeleted'
+             WHERE d.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
                AND d.position > made_at AND d.position < creation.position)
         THEN
             workflow := creation.workflow;

@@ -18,7 +18,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                       FROM public.human_interactions h
                      WHERE h.workflow_id = $1 AND h.status IN ('pending', 'error')
                     UNION ALL
-                    SELECT substr(r.stream_id, 13)::uuid, r.position
+                    SELECT runfold.stream_name(r.stream_id)::uuid, r.position
                       FROM runfold.events r
                      WHERE r.category = 'interaction' AND r.type = 'InteractionRequested'
                        AND lower(r.data ->> 'workflow_id' COLLATE "C") = $1::text

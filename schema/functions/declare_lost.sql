@@ -9,7 +9,7 @@
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stream constant text := 'execution-' || execution_id;
+    stream constant text := runfold.stream_id('execution', execution_id);
     now timestamptz;
     at text;
     last_seen timestamptz;

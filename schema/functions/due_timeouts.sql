@@ -20,7 +20,7 @@ BEGIN
           FROM public.human_interactions h
          WHERE h.status = 'pending' AND h.timeout_at <= at
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionTimedOut', ''))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('interaction', h.id::text), 'InteractionTimedOut', ''))
          ORDER BY h.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -42,7 +42,7 @@ BEGIN
           JOIN public.workflow_executions x ON x.id = p.execution_id
          WHERE p.status = 'active' AND p.timeout_at <= at
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('execution-' || x.execution_id, 'PauseTimedOut', p.name))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('execution', x.execution_id), 'PauseTimedOut', p.name))
          ORDER BY p.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -74,7 +74,7 @@ BEGIN
           FROM public.human_interactions h
          WHERE h.status = 'pending' AND h.timeout_at > at AND h.timeout_at <= at + remind_before
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionReminderSent', ''))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('interaction', h.id::text), 'InteractionReminderSent', ''))
          ORDER BY h.timeout_at
     LOOP
         EXIT WHEN found >= max_count;

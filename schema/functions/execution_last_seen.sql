@@ -6,5 +6,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT max(e.recorded_at)
       FROM runfold.streams s
       JOIN runfold.events e ON e.position = s.last_position
-     WHERE s.stream_id IN ('execution-' || $1, 'log-' || $1)
+     WHERE s.stream_id IN (runfold.stream_id('execution', $1), runfold.stream_id('log', $1))
 $$;

@@ -3,7 +3,7 @@
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT DISTINCT substr(c.stream_id, 11)
+    SELECT DISTINCT runfold.stream_name(c.stream_id)
       FROM runfold.events c
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before

@@ -14,7 +14,7 @@ BEGIN
     reminded := false;
     FOR happened IN
         SELECT e.type, e.data
-          FROM runfold.read_stream('interaction-' || interaction) AS e
+          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
          WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
          ORDER BY e.stream_version
     LOOP

@@ -13,7 +13,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT h.id, h.correlation_id
               FROM public.human_interactions h
              WHERE h.correlation_id = ANY ($1)) AS n
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream('interaction-' || n.id) AS r
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
      CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
      WHERE $2 IS NULL OR e.user_id = $2

@@ -10,7 +10,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT e.position, e.type, e.data ->> 'pause' COLLATE "C" AS pause, runfold.upcast(e.type, e.schema_version, e.data) AS data
           FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = 'execution-' || $1
+         WHERE s.stream_id = runfold.stream_id('execution', $1)
            AND (e.type = 'PauseOpened' OR runfold.closes_pause(e.type) OR runfold.ends_execution(e.type))
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
     ), opened AS (

@@ -9,7 +9,7 @@ DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
     RETURN QUERY
-    SELECT e.position, substr(e.stream_id, length(read_opaque_events.category) + 2), e.stream_version, e.type, e.payload
+    SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
      WHERE e.category = read_opaque_events.category AND e.position > after AND e.position <= head AND e.payload IS NOT NULL
        AND (types IS NULL OR e.type = ANY (types))

@@ -60,7 +60,7 @@ BEGIN
             CONTINUE;
         END IF;
         PERFORM runfold.raise_value_fault('integer', 0, 9223372036854700000, NULL, to_jsonb(first_versions[i]), '/first_versions');
-        PERFORM runfold.raise_stream_id_fault(category || '-' || names[i], '/names');
+        PERFORM runfold.raise_stream_id_fault(runfold.stream_id(category, names[i]), '/names');
     END LOOP;
 END
 $$;

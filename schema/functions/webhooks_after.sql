@@ -1,7 +1,7 @@
 -- The webhook paths that a deployment stream ever had, and which of them are active after these
 -- events.
 --
--- Active are those of the triggers whose last event is their activation, by what was registered
+-- A function of runfold.claim_rules: two workflows never answer one path. Active are those of the triggers whose last event is their activation, by what was registered
 -- last, since the last removal.
 --
 -- grant: nobody

@@ -60,11 +60,11 @@ GRANT USAGE, CREATE ON SCHEMA runfold_shadow TO runfold_projector, runfold_opera
 
 -- The shadows of users' groups have a schema of their own: a user's table may have the name of one of runfold's. An operator
 -- makes and drops them; the login folds into those that it is granted.
-CREATE SCHEMA IF NOT EXISTS runfold_own_shadow;
-COMMENT ON SCHEMA runfold_own_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
-REVOKE ALL ON SCHEMA runfold_own_shadow FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA runfold_own_shadow TO runfold_projector, runfold_operator;
-GRANT USAGE ON SCHEMA runfold_own_shadow TO runfold_projections;
+CREATE SCHEMA IF NOT EXISTS runfold_user_shadow;
+COMMENT ON SCHEMA runfold_user_shadow IS 'Tables that a rebuild of a user''s group folds the log into, before it compares them with the live ones.';
+REVOKE ALL ON SCHEMA runfold_user_shadow FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA runfold_user_shadow TO runfold_projector, runfold_operator;
+GRANT USAGE ON SCHEMA runfold_user_shadow TO runfold_projections;
 
 -- A place for users' tables. Those that the migrating role makes there are granted by default.
 CREATE SCHEMA IF NOT EXISTS projections;
@@ -118,6 +118,21 @@ BEGIN
     END IF;
 END
 $auth$;
+
+CREATE TABLE runfold.allowed_discards (
+    group_name text NOT NULL,
+    pid integer NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    discarded_by text NOT NULL,
+    role_name text NOT NULL DEFAULT session_user,
+    CONSTRAINT allowed_discards_pkey PRIMARY KEY (group_name, pid)
+);
+
+COMMENT ON TABLE runfold.allowed_discards IS 'The discards that an operator has allowed to a session and that are not done.';
+COMMENT ON COLUMN runfold.allowed_discards.pid IS 'The server process of the one session that may do it.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.allowed_discards TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.anomalies (
     position bigint NOT NULL,
@@ -181,6 +196,30 @@ COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for 
 GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.claim_rules (
+    type text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    effect text NOT NULL,
+    key_field text,
+    name_field text,
+    refusal text,
+    function_name text,
+    CONSTRAINT claim_rules_pkey PRIMARY KEY (type, kind),
+    CONSTRAINT effect_is_known CHECK (effect IN ('takes', 'releases', 'follows')),
+    CONSTRAINT a_claim_that_is_taken_has_key_name_and_refusal
+        CHECK (effect <> 'takes' OR num_nulls(key_field, name_field, refusal) = 0),
+    CONSTRAINT a_claim_that_follows_has_a_function CHECK ((effect = 'follows') = (function_name IS NOT NULL))
+);
+
+COMMENT ON TABLE runfold.claim_rules IS 'What events of our own vocabulary claim and release, generated from their classes.';
+COMMENT ON COLUMN runfold.claim_rules.key_field IS 'The claim''s key is the stream''s id and this field of the event''s data.';
+COMMENT ON COLUMN runfold.claim_rules.name_field IS 'The field with the claim''s name; an event without one releases all of its stream.';
+COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises where another name holds the claim.';
+COMMENT ON COLUMN runfold.claim_rules.function_name IS
+    'Computes the claims that a stream holds: (stream_id text, events jsonb) returns (key text, held boolean).';
+
+GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE TABLE runfold.claims (
     kind text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
@@ -189,7 +228,8 @@ CREATE TABLE runfold.claims (
     name text,
     CONSTRAINT claims_pkey PRIMARY KEY (kind, key)
 );
-CREATE INDEX idx_claims_pauses ON runfold.claims (stream_id) WHERE kind = 'pause';
+-- What an event releases is found by its stream.
+CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
@@ -755,48 +795,6 @@ COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of 
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
 
-CREATE TABLE runfold.own_discards (
-    group_name text PRIMARY KEY,
-    pid integer NOT NULL,
-    stream_id text COLLATE "C" NOT NULL,
-    reason text NOT NULL,
-    discarded_by text NOT NULL,
-    role_name text NOT NULL DEFAULT session_user
-);
-
-COMMENT ON TABLE runfold.own_discards IS 'The discards in users'' groups that an operator has allowed and that are not done.';
-COMMENT ON COLUMN runfold.own_discards.pid IS 'The server process of the one session that may do it.';
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_discards TO runfold_projector, runfold_operator;
-
-CREATE TABLE runfold.own_groups (
-    group_name text PRIMARY KEY,
-    role_name text NOT NULL,
-    batch xid8,
-    settled boolean NOT NULL DEFAULT true
-);
-
-COMMENT ON TABLE runfold.own_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
-COMMENT ON COLUMN runfold.own_groups.batch IS 'The transaction that folds, or folded last.';
-COMMENT ON COLUMN runfold.own_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
-
-GRANT SELECT, INSERT, UPDATE ON runfold.own_groups TO runfold_projector, runfold_operator;
-
-CREATE UNLOGGED TABLE runfold.own_rebuilds (
-    group_name text PRIMARY KEY,
-    digest text NOT NULL,
-    tables text[] NOT NULL,
-    position bigint NOT NULL DEFAULT 0,
-    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-
-COMMENT ON TABLE runfold.own_rebuilds IS 'The rebuild of each user''s group that was begun and has not landed: it resumes from here.';
-COMMENT ON COLUMN runfold.own_rebuilds.digest IS 'What is built: the files, the shapes of the tables, and what is left out. Another one begins anew.';
-COMMENT ON COLUMN runfold.own_rebuilds.tables IS 'The names of its shadows.';
-COMMENT ON COLUMN runfold.own_rebuilds.position IS 'The position that the shadows are folded up to.';
-
-GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.own_rebuilds TO runfold_projector, runfold_operator;
-
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
     stream_id text COLLATE "C" NOT NULL,
@@ -854,6 +852,7 @@ COMMENT ON TABLE runfold.rebuild_parked IS 'The streams that a rebuild leaves ou
 COMMENT ON COLUMN runfold.rebuild_parked.found IS 'The rebuild could not fold it; otherwise it was parked already.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuild_parked TO runfold_projector, runfold_operator;
+GRANT SELECT ON runfold.rebuild_parked TO runfold_projections;
 
 CREATE UNLOGGED TABLE runfold.rebuild_slices (
     group_name text NOT NULL,
@@ -870,14 +869,16 @@ CREATE UNLOGGED TABLE runfold.rebuilds (
     digest text NOT NULL,
     position bigint NOT NULL,
     slices integer NOT NULL,
+    tables text[] NOT NULL,
     events bigint NOT NULL,
     folded boolean NOT NULL DEFAULT false,
     began_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 COMMENT ON TABLE runfold.rebuilds IS 'The rebuild of each group that was begun and has not landed: it resumes from here.';
-COMMENT ON COLUMN runfold.rebuilds.digest IS 'What is built, and from which files: another one begins anew.';
+COMMENT ON COLUMN runfold.rebuilds.digest IS 'What is built, and from which files: another one begins again.';
 COMMENT ON COLUMN runfold.rebuilds.position IS 'The position that the shadows are folded up to, once all slices are done.';
+COMMENT ON COLUMN runfold.rebuilds.tables IS 'The names of its shadows.';
 COMMENT ON COLUMN runfold.rebuilds.folded IS 'Whether all slices are done and the shadows have their keys.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuilds TO runfold_projector, runfold_operator;
@@ -1022,6 +1023,19 @@ CREATE TABLE runfold.upcasters (
 COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
 
 GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE TABLE runfold.user_groups (
+    group_name text PRIMARY KEY,
+    role_name text NOT NULL,
+    batch xid8,
+    settled boolean NOT NULL DEFAULT true
+);
+
+COMMENT ON TABLE runfold.user_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
+COMMENT ON COLUMN runfold.user_groups.batch IS 'The transaction that folds, or folded last.';
+COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
+
+GRANT SELECT, INSERT, UPDATE ON runfold.user_groups TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.verifications (
     projection text PRIMARY KEY,
@@ -1190,6 +1204,23 @@ COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the
 
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
+
+INSERT INTO runfold.claim_rules (type, kind, effect, key_field, name_field, refusal, function_name) VALUES
+    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'pause', 'node_paused', NULL),
+    ('PauseResumed', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('PauseTimedOut', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('PauseCanceled', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after');
 
 INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum, maximum, allowed) VALUES
     ('ExecutionCreated', 1, 'execution_id', true, 'name', 1, 255, NULL),
@@ -1578,6 +1609,22 @@ COMMENT ON FUNCTION runfold.allocate_positions IS
     'Takes the fence and the next positions, for functions that have locked their streams; returns the last position.';
 REVOKE ALL ON FUNCTION runfold.allocate_positions FROM PUBLIC;
 
+CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT '$[*].events[*].type ? (@ starts with "Pause" || @ starts with "Trigger" || @ starts with "Workflow" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed" || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")'::jsonpath
+$$;
+COMMENT ON FUNCTION runfold.claiming_events IS
+    'The path to the types of a call''s events that has_claim_rule is true of.';
+REVOKE ALL ON FUNCTION runfold.claiming_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.has_claim_rule(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.starts_with(type, 'Pause') OR pg_catalog.starts_with(type, 'Trigger') OR pg_catalog.starts_with(type, 'Workflow') OR type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.has_claim_rule IS
+    'Whether events of a type may have a rule in runfold.claim_rules.';
+REVOKE ALL ON FUNCTION runfold.has_claim_rule FROM PUBLIC;
+
 CREATE FUNCTION runfold.command_digest(call jsonb) RETURNS bytea
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT sha256(convert_to(jsonb_agg(jsonb_build_array(
@@ -1589,6 +1636,22 @@ $$;
 COMMENT ON FUNCTION runfold.command_digest IS
     'What makes two calls the same command: streams, types and bodies. Event ids and clocks may differ.';
 REVOKE ALL ON FUNCTION runfold.command_digest FROM PUBLIC;
+
+CREATE FUNCTION runfold.record_command(command_id uuid, call jsonb, result jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    INSERT INTO runfold.commands (command_id, digest, result, recorded_at)
+    VALUES (command_id, runfold.command_digest(call), result, clock_timestamp()) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        -- A call to other streams recorded it meanwhile: calls to the same streams would have waited for each other.
+        PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.record_command IS
+    'Records a command with its result, so that the call may be sent again.';
+REVOKE ALL ON FUNCTION runfold.record_command FROM PUBLIC;
 
 CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
@@ -1638,67 +1701,99 @@ COMMENT ON FUNCTION runfold.recorded_appends IS
     'The original result of a call that was recorded before.';
 REVOKE ALL ON FUNCTION runfold.recorded_appends FROM PUBLIC;
 
-CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT data
+CREATE FUNCTION runfold.recorded_command(command_id uuid, call jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    recorded runfold.commands;
+BEGIN
+    SELECT * INTO recorded FROM runfold.commands c WHERE c.command_id = command_id;
+    IF FOUND AND recorded.digest <> runfold.command_digest(call) THEN
+        PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
+    END IF;
+    RETURN recorded.result;
+END
 $$;
-COMMENT ON FUNCTION runfold.upcast IS
-    'An event''s data in the current shape of its type.';
-REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+COMMENT ON FUNCTION runfold.recorded_command IS
+    'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
+REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
-CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH happened AS (
-        SELECT e.stream_version AS n, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
-          FROM runfold.streams s
-          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = $1
-        UNION ALL
-        SELECT 9000000000000000000 + x.n, x.e ->> 'type',
-               runfold.upcast(x.e ->> 'type', coalesce((x.e ->> 'schema_version')::integer, 1), x.e -> 'data')
-          FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
-    ), marked AS (
-        SELECT h.n, h.type, h.data, h.data ->> 'trigger' COLLATE "C" AS name,
-               max(h.n) FILTER (WHERE h.type = 'WorkflowDeleted') OVER () AS deleted,
-               max(h.n) FILTER (WHERE h.type = 'TriggerRemoved') OVER (PARTITION BY h.data ->> 'trigger' COLLATE "C") AS removed
-          FROM happened h
-         WHERE h.type LIKE 'Trigger%' OR h.type = 'WorkflowDeleted'
-    ), standing AS (
-        SELECT (array_agg(m.data ORDER BY m.n DESC) FILTER (WHERE m.type = 'TriggerRegistered'))[1] AS registered,
-               (array_agg(m.type ORDER BY m.n DESC))[1] AS last
-          FROM marked m
-         WHERE m.name IS NOT NULL AND m.n > coalesce(greatest(m.deleted, m.removed), 0)
-         GROUP BY m.name
-    )
-    SELECT p.path, EXISTS (SELECT FROM standing s
-                            WHERE s.last = 'TriggerActivated' AND s.registered ->> 'trigger_subtype' = 'WEBHOOK'
-                              AND s.registered ->> 'index_key' = p.path)
-      FROM (SELECT DISTINCT m.data ->> 'index_key' COLLATE "C" AS path
-              FROM marked m
-             WHERE m.type = 'TriggerRegistered' AND m.data ->> 'trigger_subtype' = 'WEBHOOK') AS p
+CREATE FUNCTION runfold.following_claims(call jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    followed record;
+    computed jsonb;
+    claims jsonb := '[]';
+BEGIN
+    FOR followed IN
+        SELECT DISTINCT a.n, a.append, r.kind, r.function_name
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+         CROSS JOIN jsonb_array_elements(a.append -> 'events') AS e (event)
+          JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect = 'follows'
+         ORDER BY a.n, r.kind
+    LOOP
+        EXECUTE format($query$
+            SELECT coalesce(jsonb_agg(jsonb_build_object('append', $1, 'stream_id', $2, 'kind', $3, 'key', f.key,
+                                                         'held', f.held)), '[]')
+              FROM %s($2, $4) AS f (key, held)$query$, followed.function_name)
+           INTO computed
+          USING followed.n, followed.append ->> 'stream_id', followed.kind, followed.append -> 'events';
+        claims := claims || computed;
+    END LOOP;
+    RETURN claims;
+END
 $$;
-COMMENT ON FUNCTION runfold.webhooks_after IS
-    'The webhook paths that a deployment stream ever had, and which of them are active after these events.';
-REVOKE ALL ON FUNCTION runfold.webhooks_after FROM PUBLIC;
+COMMENT ON FUNCTION runfold.following_claims IS
+    'The claims that functions of runfold.claim_rules compute for the streams of a call, as objects with append, stream_id, kind, key and held.';
+REVOKE ALL ON FUNCTION runfold.following_claims FROM PUBLIC;
 
-CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
+CREATE FUNCTION runfold.take_claims_of_events(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    webhooks jsonb;
+    happened record;
+    holder text;
+BEGIN
+    FOR happened IN
+        SELECT a.append ->> 'stream_id' AS stream_id, r.kind, r.effect, r.name_field, r.refusal,
+               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> r.key_field) AS key,
+               e.event -> 'data' ->> r.name_field AS name,
+               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, r.key_field) AS pointer
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+         CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+          JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect <> 'follows'
+         ORDER BY a.n, e.n
+    LOOP
+        IF happened.effect = 'takes' THEN
+            INSERT INTO runfold.claims (kind, key, stream_id, claimed_at, name)
+            VALUES (happened.kind, happened.key, happened.stream_id, clock_timestamp(), happened.name) ON CONFLICT DO NOTHING;
+            IF NOT FOUND THEN
+                SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = happened.kind AND c.key = happened.key;
+                IF holder <> happened.name THEN
+                    PERFORM runfold.refuse(happened.refusal, jsonb_build_object(
+                        'kind', happened.kind, 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
+                END IF;
+            END IF;
+        ELSE
+            DELETE FROM runfold.claims c
+             WHERE c.stream_id = happened.stream_id AND c.kind = happened.kind
+               AND (happened.name_field IS NULL OR c.name = happened.name);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.take_claims_of_events IS
+    'Takes and releases the claims of a call''s events, in their order.';
+REVOKE ALL ON FUNCTION runfold.take_claims_of_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.take_given_claims(call jsonb, followed jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
     wanted record;
     holder text;
 BEGIN
-    SELECT coalesce(jsonb_agg(jsonb_build_object('stream_id', a.append -> 'stream_id', 'append', a.n, 'path', w.path,
-                                                 'active', w.active)), '[]')
-      INTO webhooks
-      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-     CROSS JOIN LATERAL runfold.webhooks_after(a.append ->> 'stream_id', a.append -> 'events') AS w
-     WHERE starts_with(a.append ->> 'stream_id', 'deployment-')
-       AND a.append @? '$.events[*].type ? (@ starts with "Trigger" || @ == "WorkflowDeleted")';
     DELETE FROM runfold.claims c
-     USING jsonb_to_recordset(webhooks) AS w (stream_id text, path text, active boolean)
-     WHERE NOT w.active AND c.kind = 'webhook' AND c.key = w.path AND c.stream_id = w.stream_id;
+     USING jsonb_to_recordset(followed) AS f (stream_id text, kind text, key text, held boolean)
+     WHERE NOT f.held AND c.kind = f.kind AND c.key = f.key AND c.stream_id = f.stream_id;
     DELETE FROM runfold.claims c
      USING jsonb_array_elements(call) AS a (append), jsonb_array_elements(nullif(a.append -> 'releases', 'null')) AS r (pair)
      WHERE c.kind = r.pair ->> 0 AND c.key = r.pair ->> 1 AND c.stream_id = a.append ->> 'stream_id';
@@ -1709,9 +1804,9 @@ BEGIN
                   FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
                        jsonb_array_elements(nullif(a.append -> 'claims', 'null')) WITH ORDINALITY AS c (pair, n)
                 UNION ALL
-                SELECT w.stream_id, 'webhook', w.path, format('/%s/events', w.append - 1)
-                  FROM jsonb_to_recordset(webhooks) AS w (stream_id text, append bigint, path text, active boolean)
-                 WHERE w.active) AS c
+                SELECT f.stream_id, f.kind, f.key, format('/%s/events', f.append - 1)
+                  FROM jsonb_to_recordset(followed) AS f (append bigint, stream_id text, kind text, key text, held boolean)
+                 WHERE f.held) AS c
          ORDER BY c.kind COLLATE "C", c.key COLLATE "C"
     LOOP
         INSERT INTO runfold.claims (kind, key, stream_id, claimed_at)
@@ -1726,65 +1821,30 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION runfold.take_claims IS
-    'Releases and takes the claims of a call.';
-REVOKE ALL ON FUNCTION runfold.take_claims FROM PUBLIC;
+COMMENT ON FUNCTION runfold.take_given_claims IS
+    'Releases and takes the claims that a call asks for, and those that follow from its streams.';
+REVOKE ALL ON FUNCTION runfold.take_given_claims FROM PUBLIC;
 
-CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled')
-$$;
-COMMENT ON FUNCTION runfold.closes_pause IS
-    'Whether an event of this type closes its pause.';
-REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
-$$;
-COMMENT ON FUNCTION runfold.ends_execution IS
-    'Whether an event of this type ends its execution.';
-REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.take_pause_claims(call jsonb) RETURNS void
+CREATE FUNCTION runfold.take_claims(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    happened record;
-    holder text;
+    of_functions boolean;
+    of_events boolean;
 BEGIN
-    FOR happened IN
-        SELECT a.append ->> 'stream_id' AS stream_id, e.event ->> 'type' AS type, e.event #>> '{data,pause}' AS pause,
-               (a.append ->> 'stream_id') || '/' || (e.event #>> '{data,paused_node_id}') AS key,
-               format('/%s/events/%s/data/paused_node_id', a.n - 1, e.n - 1) AS pointer
-          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-         CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
-         WHERE starts_with(a.append ->> 'stream_id', 'execution-')
-         ORDER BY a.n, e.n
-    LOOP
-        IF happened.type = 'PauseOpened' THEN
-            INSERT INTO runfold.claims (kind, key, stream_id, claimed_at, name)
-            VALUES ('pause', happened.key, happened.stream_id, clock_timestamp(), happened.pause) ON CONFLICT DO NOTHING;
-            IF NOT FOUND THEN
-                SELECT c.name INTO holder FROM runfold.claims c WHERE c.kind = 'pause' AND c.key = happened.key;
-                IF holder <> happened.pause THEN
-                    PERFORM runfold.refuse('node_paused', jsonb_build_object(
-                        'kind', 'pause', 'key', happened.key, 'pointer', happened.pointer, 'found', holder));
-                END IF;
-            END IF;
-        ELSIF runfold.closes_pause(happened.type) THEN
-            DELETE FROM runfold.claims c
-             WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id AND c.name = happened.pause;
-        ELSIF runfold.ends_execution(happened.type) THEN
-            DELETE FROM runfold.claims c WHERE c.kind = 'pause' AND c.stream_id = happened.stream_id;
-        END IF;
-    END LOOP;
+    SELECT bool_or(r.effect = 'follows'), bool_or(r.effect <> 'follows') INTO of_functions, of_events
+      FROM jsonb_path_query(call, '$[*].events[*].type') AS e (type)
+      JOIN runfold.claim_rules r ON r.type = e.type #>> '{}';
+    IF of_functions OR call @? '$[*].claims' OR call @? '$[*].releases' THEN
+        PERFORM runfold.take_given_claims(call, CASE WHEN of_functions THEN runfold.following_claims(call) ELSE '[]' END);
+    END IF;
+    IF of_events THEN
+        PERFORM runfold.take_claims_of_events(call);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION runfold.take_pause_claims IS
-    'Claims the nodes that a call pauses, and releases those that it resumes.';
-REVOKE ALL ON FUNCTION runfold.take_pause_claims FROM PUBLIC;
+COMMENT ON FUNCTION runfold.take_claims IS
+    'Releases and takes the claims of a call: those that it asks for, and those of its events by runfold.claim_rules.';
+REVOKE ALL ON FUNCTION runfold.take_claims FROM PUBLIC;
 
 CREATE FUNCTION runfold.claims_are_valid(claims jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2533,6 +2593,15 @@ COMMENT ON FUNCTION runfold.large_event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT data
+$$;
+COMMENT ON FUNCTION runfold.upcast IS
+    'An event''s data in the current shape of its type.';
+REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -3132,88 +3201,82 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     call constant jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
-    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
     lock_order integer[] := '{1}';
-    names text[];            -- stream ids, as given
-    ends integer[];          -- events up to and including each append
-    deploys boolean := false; -- some stream is a workflow's deployments: their triggers take claims
+    stream_ids text[];       -- as given
+    expected_versions bigint[];
+    begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
+    ends integer[];          -- events up to and including each append
     total integer := 0;
-    single jsonb;            -- the event of a call that has one, as most have: told apart, it needs no unpacking of arrays
+    single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
+    application constant text := NULL;
     i integer;
     expected bigint;
-    stood record;
+    locked record;
     conflict integer;        -- the first append whose expected_version does not match
-    conflict_expected bigint;
     inserted bigint;
-    digest bytea;
+    result jsonb;
     last bigint;
     base bigint;             -- the last position before this call's first
 BEGIN
     IF count = 1 THEN
-        names := ARRAY[call #>> '{0,stream_id}'];
+        stream_ids := ARRAY[call #>> '{0,stream_id}'];
+        expected_versions := ARRAY[(call #>> '{0,expected_version}')::bigint];
         tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
         total := jsonb_array_length(call #> '{0,events}');
         ends := ARRAY[total];
-        deploys := starts_with(names[1], 'deployment-');
         IF total = 1 THEN
             single := call #> '{0,events,0}';
         END IF;
     ELSE
         FOR i IN 1 .. count LOOP
-            names[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+            stream_ids[i] := call #>> ARRAY[(i - 1)::text, 'stream_id'];
+            expected_versions[i] := (call #>> ARRAY[(i - 1)::text, 'expected_version'])::bigint;
             tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
             total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
             ends[i] := total;
-            deploys := deploys OR starts_with(names[i], 'deployment-');
         END LOOP;
-        lock_order := ARRAY(SELECT s.n FROM unnest(names) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
+        lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
-    -- 1. The streams' rows, in one order for everybody, so that two calls can not deadlock.
+    -- Lock the streams: their rows, in one order for everybody, so that two calls cannot deadlock.
+    -- A stream that is expected to be new is inserted first, another one is looked for first: mostly one statement suffices.
     FOREACH i IN ARRAY lock_order LOOP
-        expected := (call #>> ARRAY[(i - 1)::text, 'expected_version'])::bigint;
-        stood := NULL;
-        IF expected = 0 THEN
-            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
+        expected := expected_versions[i];
+        locked := NULL;
+        IF expected IS NULL OR expected > 0 THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF stood IS NULL THEN
-            SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
+        IF locked IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version)
+            VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
         END IF;
-        IF stood IS NULL THEN
-            INSERT INTO runfold.streams AS s (stream_id, user_id, version) VALUES (names[i], tenants[i], 0)
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO stood;
-            IF stood IS NULL THEN
-                SELECT s.version, s.user_id INTO stood FROM runfold.streams s WHERE s.stream_id = names[i] FOR NO KEY UPDATE;
-            END IF;
+        IF locked IS NULL THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF tenants[i] IS DISTINCT FROM stood.user_id THEN
+        IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
                 PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
-                    'pointer', format('/%s/user_id', i - 1), 'stream_id', names[i]));
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
-            tenants[i] := stood.user_id;
+            tenants[i] := locked.user_id;
         END IF;
-        versions[i] := stood.version;
-        IF expected <> stood.version AND (conflict IS NULL OR i < conflict) THEN
+        versions[i] := locked.version;
+        IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
-            conflict_expected := expected;
         END IF;
     END LOOP;
 
-    -- 2. The command id, then the event ids: all new, all known (a repeat), or a mix (refused).
+    -- A repeat? The command id, then the event ids: all new, all known (a repeat), or a mix (refused). Only then a conflict, so that
+    -- a repeat of an append that moved the stream is a repeat.
     IF command_id IS NOT NULL THEN
-        digest := runfold.command_digest(call);
-        SELECT c.digest, c.result INTO stood FROM runfold.commands c WHERE c.command_id = append_events.command_id;
-        IF FOUND THEN
-            IF stood.digest <> digest THEN
-                PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
-            END IF;
+        result := runfold.recorded_command(command_id, call);
+        IF result IS NOT NULL THEN
             RETURN QUERY
             SELECT r.stream_id, r.version, r.first_position, r.last_position, true
-              FROM ROWS FROM (jsonb_to_recordset(stood.result)
+              FROM ROWS FROM (jsonb_to_recordset(result)
                               AS (stream_id text, version bigint, first_position bigint, last_position bigint))
                    WITH ORDINALITY AS r (stream_id, version, first_position, last_position, n) ORDER BY r.n;
             RETURN;
@@ -3236,35 +3299,33 @@ BEGIN
     END IF;
     IF conflict IS NOT NULL THEN
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', names[conflict],
-            'version', versions[conflict], 'expected_version', conflict_expected));
-    END IF;
-    IF deploys OR call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases') THEN
-        PERFORM runfold.take_claims(call);
-    END IF;
-    IF coalesce(single ->> 'type' NOT IN ('NodeStarted', 'NodeSucceeded', 'NodeScheduled', 'LogAppended'), true)
-       AND call @? '$[*].events[*].type ? (@ starts with "Pause" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed"
-                    || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")' THEN
-        PERFORM runfold.take_pause_claims(call);
+            'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', stream_ids[conflict],
+            'version', versions[conflict], 'expected_version', expected_versions[conflict]));
     END IF;
 
-    -- 3 and 4. The fence, and the positions behind it.
+    -- The claims: those that the call asks for, and those of its events.
+    IF call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases')
+       OR runfold.has_claim_rule(single ->> 'type') OR single IS NULL AND call @? runfold.claiming_events() THEN
+        PERFORM runfold.take_claims(call);
+    END IF;
+
+    -- The fence, and the positions behind it.
     last := runfold.allocate_positions(total);
     base := last - total;
 
-    -- 5. Events at offsets (a row_number() would sort the payloads), the streams' rows, the command.
+    -- The events, at offsets (a row_number() would sort the payloads).
     IF single IS NOT NULL THEN
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        VALUES (last, last, names[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(names[1], '-', 1),
+        VALUES (last, last, stream_ids[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(stream_ids[1], '-', 1),
                 single ->> 'type', coalesce((single ->> 'schema_version')::integer, 1), tenants[1],
                 nullif(single -> 'data', 'null'), decode(single ->> 'payload', 'base64'),
                 coalesce(nullif(single -> 'metadata', 'null'), '{}'), (single ->> 'occurred_at')::timestamptz, clock_timestamp());
     ELSE
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, names[a.n], versions[a.n] + e.n, e.event_id,
-               split_part(names[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
+        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, stream_ids[a.n], versions[a.n] + e.n, e.event_id,
+               split_part(stream_ids[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
                decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
                ROWS FROM (jsonb_to_recordset(a.append -> 'events')
@@ -3272,8 +3333,10 @@ BEGIN
                               occurred_at timestamptz))
                WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
     END IF;
+
+    -- The streams' rows, and the command.
     FOR i IN 1 .. count LOOP
-        stream_id := names[i];
+        stream_id := stream_ids[i];
         version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);
         first_position := base + coalesce(ends[i - 1], 0) + 1;
         last_position := base + ends[i];
@@ -3282,27 +3345,28 @@ BEGIN
            SET version = append_events.version,
                first_position = coalesce(s.first_position, append_events.first_position),
                last_position = append_events.last_position
-         WHERE s.stream_id = names[i];
+         WHERE s.stream_id = stream_ids[i];
         RETURN NEXT;
     END LOOP;
     IF command_id IS NOT NULL THEN
-        INSERT INTO runfold.commands (command_id, digest, result, recorded_at)
-        SELECT append_events.command_id, digest,
-               jsonb_agg(jsonb_build_object('stream_id', names[n],
-                                            'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
-                                            'first_position', base + coalesce(ends[n - 1], 0) + 1,
-                                            'last_position', base + ends[n]) ORDER BY n), clock_timestamp()
-          FROM generate_subscripts(names, 1) AS n
-            ON CONFLICT DO NOTHING;
-        IF NOT FOUND THEN
-            -- Recorded meanwhile by a call to other streams: the same streams would have waited for each other above.
-            PERFORM runfold.refuse('command_id_conflict', jsonb_build_object('command_id', command_id));
-        END IF;
+        PERFORM runfold.record_command(command_id, call, (
+            SELECT jsonb_agg(jsonb_build_object('stream_id', stream_ids[n],
+                                                'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
+                                                'first_position', base + coalesce(ends[n - 1], 0) + 1,
+                                                'last_position', base + ends[n]) ORDER BY n)
+              FROM generate_subscripts(stream_ids, 1) AS n));
     END IF;
 
-    -- An idle worker holds this lock and sleeps; a busy one will look again by itself. NOTIFY in every append would cost a
-    -- third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it.
-    IF coalesce(current_setting('runfold.wake', true), '') <> 'off' AND NOT pg_try_advisory_xact_lock_shared(log_tag, 1) THEN
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END) THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
 END
@@ -3355,6 +3419,15 @@ COMMENT ON FUNCTION runfold.read_stream IS
 REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT category OPERATOR(pg_catalog.||) '-' OPERATOR(pg_catalog.||) name
+$$;
+COMMENT ON FUNCTION runfold.stream_id IS
+    'The id of a stream: its category and its name.';
+REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
@@ -3375,7 +3448,7 @@ BEGIN
     reminded := false;
     FOR happened IN
         SELECT e.type, e.data
-          FROM runfold.read_stream('interaction-' || interaction) AS e
+          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
          WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
          ORDER BY e.stream_version
     LOOP
@@ -3403,6 +3476,24 @@ COMMENT ON FUNCTION runfold.interaction_state IS
 REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled')
+$$;
+COMMENT ON FUNCTION runfold.closes_pause IS
+    'Whether an event of this type closes its pause.';
+REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.ends_execution IS
+    'Whether an event of this type ends its execution.';
+REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3410,7 +3501,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT e.position, e.type, e.data ->> 'pause' COLLATE "C" AS pause, runfold.upcast(e.type, e.schema_version, e.data) AS data
           FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = 'execution-' || $1
+         WHERE s.stream_id = runfold.stream_id('execution', $1)
            AND (e.type = 'PauseOpened' OR runfold.closes_pause(e.type) OR runfold.ends_execution(e.type))
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
     ), opened AS (
@@ -3457,7 +3548,7 @@ BEGIN
           FROM public.human_interactions h
          WHERE h.status = 'pending' AND h.timeout_at <= at
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionTimedOut', ''))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('interaction', h.id::text), 'InteractionTimedOut', ''))
          ORDER BY h.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -3479,7 +3570,7 @@ BEGIN
           JOIN public.workflow_executions x ON x.id = p.execution_id
          WHERE p.status = 'active' AND p.timeout_at <= at
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('execution-' || x.execution_id, 'PauseTimedOut', p.name))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('execution', x.execution_id), 'PauseTimedOut', p.name))
          ORDER BY p.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -3511,7 +3602,7 @@ BEGIN
           FROM public.human_interactions h
          WHERE h.status = 'pending' AND h.timeout_at > at AND h.timeout_at <= at + remind_before
            AND NOT EXISTS (SELECT FROM runfold.event_ids i
-                            WHERE i.event_id = runfold.row_id('interaction-' || h.id, 'InteractionReminderSent', ''))
+                            WHERE i.event_id = runfold.row_id(runfold.stream_id('interaction', h.id::text), 'InteractionReminderSent', ''))
          ORDER BY h.timeout_at
     LOOP
         EXIT WHEN found >= max_count;
@@ -3573,8 +3664,8 @@ BEGIN
     SELECT array_agg(DISTINCT n.name)
       INTO names
       FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, interactions uuid[])
-     CROSS JOIN LATERAL (SELECT 'execution-' || d.execution_id WHERE d.kind <> 'reminder'
-                         UNION ALL SELECT 'interaction-' || i FROM unnest(d.interactions) AS i) AS n (name);
+     CROSS JOIN LATERAL (SELECT runfold.stream_id('execution', d.execution_id) WHERE d.kind <> 'reminder'
+                         UNION ALL SELECT runfold.stream_id('interaction', i::text) FROM unnest(d.interactions) AS i) AS n (name);
     present := ARRAY(SELECT s.stream_id FROM runfold.streams s WHERE s.stream_id = ANY (names));
     SELECT coalesce(jsonb_object_agg(l.stream_id, l.version), '{}')
       INTO versions
@@ -3585,10 +3676,11 @@ BEGIN
         SELECT d.kind, d.execution_id, d.pause, d.interactions
           FROM jsonb_to_recordset(due) AS d (kind text, execution_id text, pause text, interactions uuid[])
     LOOP
-        execution := 'execution-' || candidate.execution_id;
+        execution := runfold.stream_id('execution', candidate.execution_id);
         CONTINUE WHEN candidate.kind <> 'reminder' AND execution = ANY (present) AND NOT versions ? execution;
         CONTINUE WHEN EXISTS (SELECT FROM unnest(candidate.interactions) AS i
-                               WHERE 'interaction-' || i = ANY (present) AND NOT versions ? ('interaction-' || i));
+                               CROSS JOIN LATERAL (SELECT runfold.stream_id('interaction', i::text) AS id) AS s
+                               WHERE s.id = ANY (present) AND NOT versions ? s.id);
         IF candidate.kind = 'pause' THEN
             -- With its interaction already.
             CONTINUE WHEN appends -> execution @> jsonb_build_array(jsonb_build_object(
@@ -3599,7 +3691,7 @@ BEGIN
         END IF;
         said := NULL;
         FOREACH other IN ARRAY candidate.interactions LOOP
-            stream := 'interaction-' || other;
+            stream := runfold.stream_id('interaction', other::text);
             SELECT s.* INTO state FROM runfold.interaction_state(other) AS s;
             IF state.status IS DISTINCT FROM 'pending' THEN
                 CONTINUE;
@@ -3620,7 +3712,7 @@ BEGIN
                 SELECT o.pause, o.action
                   FROM runfold.open_pauses(candidate.execution_id) AS o
                  WHERE candidate.kind = 'pause' AND o.pause = candidate.pause
-                    OR candidate.kind = 'interaction' AND appends ? ('interaction-' || candidate.interactions[1])
+                    OR candidate.kind = 'interaction' AND appends ? runfold.stream_id('interaction', candidate.interactions[1]::text)
                    AND (o.interaction_id = candidate.interactions[1] OR o.interaction_id IS NULL AND o.pause = candidate.pause)
             LOOP
                 appends := runfold.with_event(appends, execution, runfold.timeout_event(
@@ -3754,7 +3846,7 @@ BEGIN
             CONTINUE;
         END IF;
         PERFORM runfold.raise_value_fault('integer', 0, 9223372036854700000, NULL, to_jsonb(first_versions[i]), '/first_versions');
-        PERFORM runfold.raise_stream_id_fault(category || '-' || names[i], '/names');
+        PERFORM runfold.raise_stream_id_fault(runfold.stream_id(category, names[i]), '/names');
     END LOOP;
 END
 $$;
@@ -3770,21 +3862,25 @@ CREATE FUNCTION runfold.append_opaque_events(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    log_tag constant integer := 'runfold.events'::regclass::oid::bigint::bit(32)::integer;
     total constant integer := cardinality(numbers);
     count constant integer := cardinality(names);
     lock_order integer[] := '{1}';
     stream_ids text[];
+    expected_versions bigint[];
+    begins_at bigint[];      -- the versions of streams before their first event
+    tenants uuid[];          -- none
+    versions bigint[];       -- of each stream before this call
+    event_versions bigint[];
     next_versions bigint[] := first_versions;
     first_offsets integer[];
     last_offsets integer[];
-    versions bigint[];
+    application constant text := category;
     i integer;
     n integer;
-    stood record;
-    conflict integer;
-    conflict_version bigint;
-    base bigint;
+    expected bigint;
+    locked record;
+    conflict integer;        -- the first stream whose version does not match
+    base bigint;             -- the last position before this call's first
 BEGIN
     IF total = 0 AND tracker IS NOT NULL THEN
         repeated := runfold.record_tracking(tracker, application_name, notification_id, call_id);
@@ -3793,15 +3889,16 @@ BEGIN
     repeated := false;
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
     IF count = 1 THEN
-        stream_ids := ARRAY[category || '-' || names[1]];
-        versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
+        stream_ids := ARRAY[runfold.stream_id(category, names[1])];
+        expected_versions := ARRAY[first_versions[1] - 1];
+        event_versions := ARRAY(SELECT generate_series(first_versions[1], first_versions[1] + total - 1));
         next_versions[1] := first_versions[1] + total;
         first_offsets := '{1}';
         last_offsets := ARRAY[total];
     ELSE
         FOR i IN 1 .. total LOOP
             n := numbers[i];
-            versions[i] := next_versions[n];
+            event_versions[i] := next_versions[n];
             next_versions[n] := next_versions[n] + 1;
             IF first_offsets[n] IS NULL THEN
                 first_offsets[n] := i;
@@ -3809,57 +3906,71 @@ BEGIN
             last_offsets[n] := i;
         END LOOP;
         FOR i IN 1 .. count LOOP
-            stream_ids[i] := category || '-' || names[i];
+            stream_ids[i] := runfold.stream_id(category, names[i]);
+            expected_versions[i] := first_versions[i] - 1;
         END LOOP;
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
-    -- 1. The streams' rows.
+    begins_at := expected_versions;
+
+    -- Lock the streams: their rows, in one order for everybody, so that two calls cannot deadlock.
+    -- A stream that is expected to be new is inserted first, another one is looked for first: mostly one statement suffices.
     FOREACH i IN ARRAY lock_order LOOP
-        stood := NULL;
-        IF first_versions[i] > 1 THEN
-            SELECT s.version INTO stood
-              FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+        expected := expected_versions[i];
+        locked := NULL;
+        IF expected IS NULL OR expected > 0 THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF stood IS NULL THEN
-            INSERT INTO runfold.streams AS s (stream_id, version) VALUES (stream_ids[i], first_versions[i] - 1)
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version INTO stood;
+        IF locked IS NULL THEN
+            INSERT INTO runfold.streams AS s (stream_id, user_id, version)
+            VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
         END IF;
-        IF stood IS NULL THEN
-            SELECT s.version INTO stood FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+        IF locked IS NULL THEN
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
-        IF stood.version <> first_versions[i] - 1 AND (conflict IS NULL OR i < conflict) THEN
+        IF tenants[i] IS DISTINCT FROM locked.user_id THEN
+            IF tenants[i] IS NOT NULL THEN
+                PERFORM runfold.refuse('stream_unavailable', jsonb_build_object(
+                    'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
+            END IF;
+            tenants[i] := locked.user_id;
+        END IF;
+        versions[i] := locked.version;
+        IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
-            conflict_version := stood.version;
         END IF;
     END LOOP;
+
+    -- A repeat, or a conflict?
     IF conflict IS NOT NULL THEN
-        first_position := runfold.recorded_opaque_events(stream_ids, versions, numbers, types, type_numbers, payloads, event_ids);
+        first_position := runfold.recorded_opaque_events(stream_ids, event_versions, numbers, types, type_numbers, payloads, event_ids);
         IF first_position IS NOT NULL THEN
             repeated := true;
             RETURN;
         END IF;
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'stream_id', stream_ids[conflict], 'version', conflict_version,
-            'expected_version', first_versions[conflict] - 1));
+            'stream_id', stream_ids[conflict], 'version', versions[conflict],
+            'expected_version', expected_versions[conflict]));
     END IF;
 
-    -- 2. What may wait for others: the tracker's row, the event ids.
+    -- What may wait for others: the tracker's row, the event ids.
     IF tracker IS NOT NULL THEN
         PERFORM runfold.record_tracking(tracker, application_name, notification_id, call_id);
     END IF;
     INSERT INTO runfold.event_ids (event_id, stream_version)
-    SELECT e.id, e.version FROM unnest(event_ids, versions) AS e (id, version);
+    SELECT e.id, e.version FROM unnest(event_ids, event_versions) AS e (id, version);
 
-    -- 3. and 4. The fence, the positions.
+    -- The fence, and the positions behind it.
     base := runfold.allocate_positions(total) - total;
 
-    -- 5. Events, the streams' rows.
+    -- The events, and the streams' rows.
     INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                 payload, metadata, occurred_at, recorded_at)
     SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, e.payload, '{}',
            occurred_at, clock_timestamp()
-      FROM unnest(numbers, versions, event_ids, type_numbers, payloads) WITH ORDINALITY
+      FROM unnest(numbers, event_versions, event_ids, type_numbers, payloads) WITH ORDINALITY
            AS e (number, version, id, type_number, payload, n);
     FOR i IN 1 .. count LOOP
         UPDATE runfold.streams s
@@ -3868,15 +3979,19 @@ BEGIN
          WHERE s.stream_id = stream_ids[i];
     END LOOP;
 
-    -- An idle worker holds the first lock, as in append_events. An idle subscriber of the application holds the second one shared: many
-    -- may, so we try it exclusively, for a moment. One that goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
-       AND (NOT pg_try_advisory_xact_lock_shared(log_tag, 1)
-            OR NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(category))
-                        THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(category))
-                        ELSE false END) THEN
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END) THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
+
     first_position := base + 1;
 END
 $$;
@@ -3888,7 +4003,7 @@ GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfol
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stream constant text := 'deployment-' || OLD.id;
+    stream constant text := runfold.stream_id('deployment', OLD.id::text);
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
@@ -3912,31 +4027,58 @@ COMMENT ON FUNCTION runfold.append_workflow_deleted IS
     'Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.';
 REVOKE ALL ON FUNCTION runfold.append_workflow_deleted FROM PUBLIC;
 
-CREATE FUNCTION runfold.begin_own_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
+CREATE FUNCTION runfold.may_fold(group_name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_has_role(session_user, 'runfold_projector', 'MEMBER')
+        OR pg_has_role(session_user, 'runfold_operator', 'MEMBER')
+        OR pg_has_role(session_user, current_user, 'MEMBER')
+        OR EXISTS (SELECT FROM runfold.user_groups g WHERE g.group_name = $1 AND g.role_name = session_user)
+$$;
+COMMENT ON FUNCTION runfold.may_fold IS
+    'Returns whether the session may fold a group: the projector and the operator any group, a login of users'' projections the groups that are noted as its own.';
+REVOKE ALL ON FUNCTION runfold.may_fold FROM PUBLIC;
+
+CREATE FUNCTION runfold.begin_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    -- One group a transaction: what a statement of one group calls can not reach another's checkpoint.
-    IF EXISTS (SELECT FROM runfold.own_groups g WHERE g.batch = pg_current_xact_id()) THEN
+    IF NOT runfold.may_fold(group_name) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+    END IF;
+    -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
+    IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
         PERFORM runfold.refuse('batch_begun_already');
     END IF;
-    UPDATE runfold.own_groups g SET batch = pg_current_xact_id(), settled = false
-     WHERE g.group_name = group_name AND g.role_name = session_user;
-    IF NOT FOUND THEN
-        RAISE insufficient_privilege USING
-            MESSAGE = format('%s is no group of %s', group_name, session_user);
-    END IF;
+    UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
-    -- In later statements: who waits for a row sees the rest as it was before the wait.
+    -- In later statements: a session that waited for the row sees the rest as it is after the wait.
     parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
               OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
     built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
 END
 $$;
-COMMENT ON FUNCTION runfold.begin_own_batch IS
-    'Locks the checkpoint of a group of the login''s own, and returns its position, whether streams are parked or events discarded in it, and the versions that its tables were built with.';
-REVOKE ALL ON FUNCTION runfold.begin_own_batch FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.begin_own_batch TO runfold_projections;
+COMMENT ON FUNCTION runfold.begin_batch IS
+    'Holds the checkpoint of a group to the end of the transaction. Returns its position, whether streams are parked or events discarded in the group, and the versions that its tables were built with.';
+REVOKE ALL ON FUNCTION runfold.begin_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_batch TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.begin_slice(group_name text, digest text, slice integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM FROM runfold.rebuilds r
+      WHERE r.group_name = group_name AND r.digest = digest AND NOT r.folded AND runfold.may_fold(group_name) FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO runfold.rebuild_slices (group_name, slice) VALUES (group_name, slice) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.begin_slice IS
+    'Notes a slice of a rebuild as done, in the transaction that folds it, and holds the rebuild until its end. Returns false where another session did the slice, or the rebuild was begun again.';
+REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -3971,7 +4113,7 @@ BEGIN
     LOOP
         IF made_at IS NULL OR EXISTS (
             SELECT FROM runfold.events d
-             WHERE d.stream_id = 'deployment-' || workflow AND d.type = 'WorkflowDeleted'
+             WHERE d.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
                AND d.position > made_at AND d.position < creation.position)
         THEN
             workflow := creation.workflow;
@@ -3986,6 +4128,15 @@ COMMENT ON FUNCTION runfold.creation_took_effect IS
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.substr(stream_id, pg_catalog.strpos(stream_id, '-') OPERATOR(pg_catalog.+) 1)
+$$;
+COMMENT ON FUNCTION runfold.stream_name IS
+    'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
+REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3997,7 +4148,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                       FROM public.human_interactions h
                      WHERE h.workflow_id = $1 AND h.status IN ('pending', 'error')
                     UNION ALL
-                    SELECT substr(r.stream_id, 13)::uuid, r.position
+                    SELECT runfold.stream_name(r.stream_id)::uuid, r.position
                       FROM runfold.events r
                      WHERE r.category = 'interaction' AND r.type = 'InteractionRequested'
                        AND lower(r.data ->> 'workflow_id' COLLATE "C") = $1::text
@@ -4021,7 +4172,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT max(e.recorded_at)
       FROM runfold.streams s
       JOIN runfold.events e ON e.position = s.last_position
-     WHERE s.stream_id IN ('execution-' || $1, 'log-' || $1)
+     WHERE s.stream_id IN (runfold.stream_id('execution', $1), runfold.stream_id('log', $1))
 $$;
 COMMENT ON FUNCTION runfold.execution_last_seen IS
     'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
@@ -4033,7 +4184,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
         SELECT FROM runfold.streams s
           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = 'execution-' || $1
+         WHERE s.stream_id = runfold.stream_id('execution', $1)
            AND runfold.ends_execution(e.type)
            AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
 $$;
@@ -4045,7 +4196,7 @@ GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    stream constant text := 'execution-' || execution_id;
+    stream constant text := runfold.stream_id('execution', execution_id);
     now timestamptz;
     at text;
     last_seen timestamptz;
@@ -4071,29 +4222,32 @@ COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 
-CREATE FUNCTION runfold.require_own_batch(group_name text) RETURNS void
+CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.own_groups g
-                    WHERE g.group_name = group_name AND g.role_name = session_user AND g.batch = pg_current_xact_id()) THEN
+    IF NOT runfold.may_fold(group_name) THEN
+        RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
+    END IF;
+    IF EXISTS (SELECT FROM runfold.user_groups g
+                WHERE g.group_name = group_name AND g.batch IS DISTINCT FROM pg_current_xact_id()) THEN
         PERFORM runfold.refuse('batch_not_begun', words => jsonb_build_object('group_name', group_name));
     END IF;
 END
 $$;
-COMMENT ON FUNCTION runfold.require_own_batch IS
-    'Raises unless this transaction is the one that began a batch of the group.';
-REVOKE ALL ON FUNCTION runfold.require_own_batch FROM PUBLIC;
+COMMENT ON FUNCTION runfold.require_batch IS
+    'Raises unless the session may fold the group, and in a user''s group unless this transaction began its batch.';
+REVOKE ALL ON FUNCTION runfold.require_batch FROM PUBLIC;
 
-CREATE FUNCTION runfold.discard_own_event(group_name text, "position" bigint, sqlstate text, error text,
+CREATE FUNCTION runfold.discard_event(group_name text, "position" bigint, sqlstate text, error text,
     OUT stream_version bigint, OUT type text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-    allowed runfold.own_discards;
+    allowed runfold.allowed_discards;
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
-    DELETE FROM runfold.own_discards o WHERE o.group_name = group_name AND o.pid = pg_backend_pid() RETURNING o.* INTO allowed;
+    PERFORM runfold.require_batch(group_name);
+    DELETE FROM runfold.allowed_discards a WHERE a.group_name = group_name AND a.pid = pg_backend_pid() RETURNING a.* INTO allowed;
     INSERT INTO runfold.discarded_events AS d
            (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error, reason, discarded_by, role_name)
     SELECT group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, sqlstate, error,
@@ -4109,10 +4263,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION runfold.discard_own_event IS
-    'Records that the group of this batch gives up an event of the stream that an operator has allowed to this session, once.';
-REVOKE ALL ON FUNCTION runfold.discard_own_event FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.discard_own_event TO runfold_projections;
+COMMENT ON FUNCTION runfold.discard_event IS
+    'Records that the group of this batch gives up an event of the stream that an operator has allowed to this session, once. Returns the event''s version in its stream, and its type.';
+REVOKE ALL ON FUNCTION runfold.discard_event FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.discard_event TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.drop_nulls(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4125,18 +4279,18 @@ COMMENT ON FUNCTION runfold.drop_nulls IS
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
-CREATE FUNCTION runfold.end_own_batch(group_name text) RETURNS void
+CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
-    UPDATE runfold.own_groups g SET settled = true WHERE g.group_name = group_name;
+    PERFORM runfold.require_batch(group_name);
+    UPDATE runfold.user_groups g SET settled = true WHERE g.group_name = group_name;
 END
 $$;
-COMMENT ON FUNCTION runfold.end_own_batch IS
+COMMENT ON FUNCTION runfold.end_batch IS
     'Ends a batch that leaves the checkpoint where it is, as the retry of a stream does.';
-REVOKE ALL ON FUNCTION runfold.end_own_batch FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.end_own_batch TO runfold_projections;
+REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4212,7 +4366,7 @@ GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfol
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT DISTINCT substr(c.stream_id, 11)
+    SELECT DISTINCT runfold.stream_name(c.stream_id)
       FROM runfold.events c
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
@@ -4283,7 +4437,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT h.id, h.correlation_id
               FROM public.human_interactions h
              WHERE h.correlation_id = ANY ($1)) AS n
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream('interaction-' || n.id) AS r
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
      CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
      WHERE $2 IS NULL OR e.user_id = $2
@@ -4315,6 +4469,32 @@ $$;
 COMMENT ON FUNCTION runfold.keep_log_columns IS
     'Trigger: keeps the columns of workflows that the log owns equal to workflow_status.';
 REVOKE ALL ON FUNCTION runfold.keep_log_columns FROM PUBLIC;
+
+CREATE FUNCTION runfold.land_rebuild(group_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    built bigint := (SELECT r.position FROM runfold.rebuilds r WHERE r.group_name = group_name);
+BEGIN
+    PERFORM runfold.require_batch(group_name);
+    DELETE FROM runfold.parked_streams p
+     USING runfold.checkpoints c
+     WHERE p.group_name = group_name AND p.position > built AND c.group_name = group_name AND c.position > built;
+    INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
+    SELECT r.group_name, r.stream_id, r.position, r.sqlstate, r.error
+      FROM runfold.rebuild_parked r WHERE r.group_name = group_name AND r.found
+        ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
+       SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error;
+    UPDATE runfold.checkpoints c
+       SET epoch = -1, position = least(c.position, built),
+           moved_at = CASE WHEN c.position > built THEN clock_timestamp() ELSE c.moved_at END
+     WHERE c.group_name = group_name AND built IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.land_rebuild IS
+    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
+REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -4363,17 +4543,34 @@ COMMENT ON FUNCTION runfold.last_opaque_position IS
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.leave_out_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    INSERT INTO runfold.rebuild_parked AS p (group_name, stream_id, position, sqlstate, error, found)
+    SELECT r.group_name, stream_id, "position", sqlstate, error, true
+      FROM runfold.rebuilds r WHERE r.group_name = group_name AND runfold.may_fold(group_name)
+        ON CONFLICT ON CONSTRAINT rebuild_parked_pkey DO UPDATE
+       SET position = excluded.position, sqlstate = excluded.sqlstate, error = excluded.error, found = true
+     WHERE p.position > excluded.position;
+END
+$$;
+COMMENT ON FUNCTION runfold.leave_out_stream IS
+    'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
+REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
+
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
 REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
 GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
-CREATE FUNCTION runfold.move_own_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
+CREATE FUNCTION runfold.move_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
+    PERFORM runfold.require_batch(group_name);
     UPDATE runfold.checkpoints c
        SET position = upto, epoch = epoch, moved_at = clock_timestamp(),
            stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
@@ -4382,14 +4579,14 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    UPDATE runfold.own_groups g SET settled = true WHERE g.group_name = group_name;
+    UPDATE runfold.user_groups g SET settled = true WHERE g.group_name = group_name;
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION runfold.move_own_checkpoint IS
-    'Moves the group of this batch on, from where the batch started and under this leader''s epoch; else false.';
-REVOKE ALL ON FUNCTION runfold.move_own_checkpoint FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.move_own_checkpoint TO runfold_projections;
+COMMENT ON FUNCTION runfold.move_checkpoint IS
+    'Moves the group of this batch on, from the position where the batch began and under this leader''s epoch. Returns false where another session moved it, or another worker leads.';
+REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.note_anomaly(anomalies jsonb, "position" bigint, projection text, code text, detail jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4401,6 +4598,47 @@ COMMENT ON FUNCTION runfold.note_anomaly IS
 REVOKE ALL ON FUNCTION runfold.note_anomaly FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_anomaly TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM runfold.require_batch(group_name);
+    -- A projection may change its group; but no session takes over one of a group that it may not fold.
+    INSERT INTO runfold.projections AS p (name, group_name, version, digest)
+    VALUES (name, group_name, version, digest)
+        ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
+       SET group_name = excluded.group_name, version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
+     WHERE runfold.may_fold(p.group_name);
+END
+$$;
+COMMENT ON FUNCTION runfold.note_built IS
+    'Notes the version of the file that a table of the group of this batch was rebuilt with.';
+REVOKE ALL ON FUNCTION runfold.note_built FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_built TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.rebuilds r SET position = upto
+     WHERE r.group_name = group_name AND r.position = after AND upto >= after AND runfold.may_fold(group_name);
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM runfold.rebuild_parked r WHERE r.group_name = group_name AND r.position > upto AND NOT r.found;
+    INSERT INTO runfold.rebuild_parked (group_name, stream_id, position, sqlstate, error)
+    SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error
+      FROM runfold.parked_streams p
+     WHERE p.group_name = group_name AND p.position > upto
+        ON CONFLICT DO NOTHING;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_folded IS
+    'Notes that the shadows of a rebuild are folded from one position up to another, in the transaction that folds them. Returns false where the shadows are at another position.';
+REVOKE ALL ON FUNCTION runfold.note_folded FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_folded TO runfold_projections, runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.note_new_workflow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -4411,39 +4649,6 @@ $$;
 COMMENT ON FUNCTION runfold.note_new_workflow IS
     'Trigger: has the copy of a new workflow made again after its commit.';
 REVOKE ALL ON FUNCTION runfold.note_new_workflow FROM PUBLIC;
-
-CREATE FUNCTION runfold.note_own_built(group_name text, name text, version integer, digest text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-BEGIN
-    PERFORM runfold.require_own_batch(group_name);
-    INSERT INTO runfold.projections AS p (name, group_name, version, digest)
-    VALUES (name, group_name, version, digest)
-        ON CONFLICT ON CONSTRAINT projections_pkey DO UPDATE
-       SET version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
-     WHERE p.group_name = group_name;
-END
-$$;
-COMMENT ON FUNCTION runfold.note_own_built IS
-    'Notes the version that a table of the group of this batch was rebuilt with.';
-REVOKE ALL ON FUNCTION runfold.note_own_built FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.note_own_built TO runfold_projections;
-
-CREATE FUNCTION runfold.note_own_folded(group_name text, after bigint, upto bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-BEGIN
-    UPDATE runfold.own_rebuilds r SET position = upto
-      FROM runfold.own_groups g
-     WHERE r.group_name = group_name AND r.position = after AND upto >= after
-       AND g.group_name = group_name AND g.role_name = session_user;
-    RETURN FOUND;
-END
-$$;
-COMMENT ON FUNCTION runfold.note_own_folded IS
-    'Notes how far the shadows of a group of the login''s own are folded, in the transaction that folds them; false where they were elsewhere.';
-REVOKE ALL ON FUNCTION runfold.note_own_folded FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.note_own_folded TO runfold_projections;
 
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -4480,31 +4685,20 @@ COMMENT ON FUNCTION runfold.open_status IS
 REVOKE ALL ON FUNCTION runfold.open_status FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.open_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.own_parked_position(group_name text, stream_id text) RETURNS bigint
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT p.position FROM runfold.parked_streams p
-      JOIN runfold.own_groups g ON g.group_name = p.group_name AND g.role_name = session_user
-     WHERE p.group_name = $1 AND p.stream_id = $2
-$$;
-COMMENT ON FUNCTION runfold.own_parked_position IS
-    'Where a stream is parked in a group of the login''s own.';
-REVOKE ALL ON FUNCTION runfold.own_parked_position FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.own_parked_position TO runfold_projections;
-
-CREATE FUNCTION runfold.park_own_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
+CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
+    PERFORM runfold.require_batch(group_name);
     INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
     VALUES (group_name, stream_id, "position", sqlstate, error)
         ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE SET sqlstate = excluded.sqlstate, error = excluded.error;
 END
 $$;
-COMMENT ON FUNCTION runfold.park_own_stream IS
+COMMENT ON FUNCTION runfold.park_stream IS
     'Parks a stream in the group of this batch from a position on, with its error.';
-REVOKE ALL ON FUNCTION runfold.park_own_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.park_own_stream TO runfold_projections;
+REVOKE ALL ON FUNCTION runfold.park_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.park_stream TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.position_at(at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -4585,7 +4779,7 @@ DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
     RETURN QUERY
-    SELECT e.position, substr(e.stream_id, length(read_opaque_events.category) + 2), e.stream_version, e.type, e.payload
+    SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
      WHERE e.category = read_opaque_events.category AND e.position > after AND e.position <= head AND e.payload IS NOT NULL
        AND (types IS NULL OR e.type = ANY (types))
@@ -4635,7 +4829,7 @@ REVOKE ALL ON FUNCTION runfold.refuse_undiscarding FROM PUBLIC;
 CREATE FUNCTION runfold.refuse_unsettled_batch() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM runfold.own_groups g
+    IF EXISTS (SELECT FROM runfold.user_groups g
                 WHERE g.group_name = NEW.group_name AND g.batch = pg_current_xact_id() AND NOT g.settled) THEN
         PERFORM runfold.refuse('batch_not_settled', words => jsonb_build_object('group_name', NEW.group_name));
     END IF;
@@ -4776,18 +4970,18 @@ COMMENT ON FUNCTION runfold.sync_workflows IS
 REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.unpark_own_stream(group_name text, stream_id text) RETURNS void
+CREATE FUNCTION runfold.unpark_stream(group_name text, stream_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    PERFORM runfold.require_own_batch(group_name);
+    PERFORM runfold.require_batch(group_name);
     DELETE FROM runfold.parked_streams p WHERE p.group_name = group_name AND p.stream_id = stream_id;
 END
 $$;
-COMMENT ON FUNCTION runfold.unpark_own_stream IS
+COMMENT ON FUNCTION runfold.unpark_stream IS
     'Forgets that a stream is parked in the group of this batch.';
-REVOKE ALL ON FUNCTION runfold.unpark_own_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.unpark_own_stream TO runfold_projections;
+REVOKE ALL ON FUNCTION runfold.unpark_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.unpark_stream TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.value_of(data jsonb, field text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4962,6 +5156,41 @@ COMMENT ON FUNCTION runfold.walk_execution IS
 REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.stream_version AS n, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = $1
+        UNION ALL
+        SELECT 9000000000000000000 + x.n, x.e ->> 'type',
+               runfold.upcast(x.e ->> 'type', coalesce((x.e ->> 'schema_version')::integer, 1), x.e -> 'data')
+          FROM jsonb_array_elements($2) WITH ORDINALITY AS x (e, n)
+    ), marked AS (
+        SELECT h.n, h.type, h.data, h.data ->> 'trigger' COLLATE "C" AS name,
+               max(h.n) FILTER (WHERE h.type = 'WorkflowDeleted') OVER () AS deleted,
+               max(h.n) FILTER (WHERE h.type = 'TriggerRemoved') OVER (PARTITION BY h.data ->> 'trigger' COLLATE "C") AS removed
+          FROM happened h
+         WHERE h.type LIKE 'Trigger%' OR h.type = 'WorkflowDeleted'
+    ), standing AS (
+        SELECT (array_agg(m.data ORDER BY m.n DESC) FILTER (WHERE m.type = 'TriggerRegistered'))[1] AS registered,
+               (array_agg(m.type ORDER BY m.n DESC))[1] AS last
+          FROM marked m
+         WHERE m.name IS NOT NULL AND m.n > coalesce(greatest(m.deleted, m.removed), 0)
+         GROUP BY m.name
+    )
+    SELECT p.path, EXISTS (SELECT FROM standing s
+                            WHERE s.last = 'TriggerActivated' AND s.registered ->> 'trigger_subtype' = 'WEBHOOK'
+                              AND s.registered ->> 'index_key' = p.path)
+      FROM (SELECT DISTINCT m.data ->> 'index_key' COLLATE "C" AS path
+              FROM marked m
+             WHERE m.type = 'TriggerRegistered' AND m.data ->> 'trigger_subtype' = 'WEBHOOK') AS p
+$$;
+COMMENT ON FUNCTION runfold.webhooks_after IS
+    'The webhook paths that a deployment stream ever had, and which of them are active after these events.';
+REVOKE ALL ON FUNCTION runfold.webhooks_after FROM PUBLIC;
+
 CREATE FUNCTION runfold.deployment_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE status
@@ -5103,7 +5332,7 @@ CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
 
-CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.own_groups
+CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
 
 SELECT runfold.ensure_log_partitions();

@@ -6,7 +6,8 @@ CREATE TABLE runfold.claims (
     name text,
     CONSTRAINT claims_pkey PRIMARY KEY (kind, key)
 );
-CREATE INDEX idx_claims_pauses ON runfold.claims (stream_id) WHERE kind = 'pause';
+-- What an event releases is found by its stream.
+CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';

@@ -12,3 +12,4 @@ COMMENT ON TABLE runfold.rebuild_parked IS 'The streams that a rebuild leaves ou
 COMMENT ON COLUMN runfold.rebuild_parked.found IS 'The rebuild could not fold it; otherwise it was parked already.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.rebuild_parked TO runfold_projector, runfold_operator;
+GRANT SELECT ON runfold.rebuild_parked TO runfold_projections;

@@ -30,7 +30,8 @@ def runtime_sql(package: str) -> Callable[[str], LiteralString]:
 
     @cache
     def queries() -> Mapping[str, str]:
-        return parse_queries(resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8"))
+        short = resources.files(package).joinpath("queries.sql")
+        return parse_queries(short.read_text(encoding="utf-8")) if short.is_file() else {}
 
     @cache
     def statement(name: str) -> LiteralString:

@@ -47,7 +47,7 @@ def test_each_says_what_the_fold_made_of_it(odd: Log, runfold: Runfold) -> None:
     ]
     assert set(rows[0]) == {
         "position", "projection", "code", "stream_id", "user_id", "detail", "stream_version", "type", "occurred_at",
-        "recorded_at", "actor", "had_row", "applied", "made", "cursor",
+        "recorded_at", "actor", "had_row", "applied", "made", "page_token",
     }  # fmt: skip
 
 
@@ -76,12 +76,12 @@ def test_filters_leave_out_the_others(odd: Log, runfold: Runfold) -> None:
 
 
 def test_a_page_goes_on_where_the_one_before_ended(odd: Log, connection: psycopg.Connection[Any]) -> None:
-    whole = [row["cursor"] for row in list_anomalies(connection, limit=100)]
+    whole = [row["page_token"] for row in list_anomalies(connection, limit=100)]
     for size in (1, 2, 3):
         walked: list[str] = []
         after = None
         while rows := list_anomalies(connection, after=after, limit=size):
-            walked += [row["cursor"] for row in rows]
+            walked += [row["page_token"] for row in rows]
             after = AnomalyToken.parse(walked[-1])
         assert walked == whole
 
@@ -95,7 +95,7 @@ def test_two_anomalies_of_one_event_are_two_rows_of_a_page(connection: psycopg.C
         {"at": position},
     )
     (first,) = list_anomalies(connection, limit=1)
-    (second,) = list_anomalies(connection, limit=1, after=AnomalyToken.parse(first["cursor"]))
+    (second,) = list_anomalies(connection, limit=1, after=AnomalyToken.parse(first["page_token"]))
     assert [first["projection"], second["projection"]] == ["node_executions", "workflow_executions"]
     assert list_anomalies(connection, after=AnomalyToken(position)) == []
 

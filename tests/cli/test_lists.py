@@ -15,7 +15,7 @@ from runfold import events
 from runfold.errors import InvalidInput
 from runfold.reading.executions import Filter, list_executions
 from runfold.reading.lists import list_deployments, list_interactions
-from runfold.reading.pages import Cursor
+from runfold.reading.pages import PageToken
 from runfold.reading.status import statement
 from tests.cli.running import NOON, WORKFLOW, add_rows, ask, execution, ms, run
 from tests.fixtures.processes import drain
@@ -49,10 +49,10 @@ def test_pages_hold_every_row_once_and_in_order_also_between_equal_times(rows: C
     whole = [row["id"] for row in listed(rows, limit=10_000)]
     assert len(whole) >= 100
     paged: list[Any] = []
-    cursor = None
-    while page := listed(rows, after=cursor, limit=7):
+    token = None
+    while page := listed(rows, after=token, limit=7):
         paged += [row["id"] for row in page]
-        cursor = Cursor.parse(page[-1]["cursor"])
+        token = PageToken.parse(page[-1]["page_token"])
     assert paged == whole
     assert len(set(whole)) == len(whole)
 
@@ -146,7 +146,7 @@ def test_the_cursor_under_a_page_gives_the_next_one(rows: Connection, database_u
     second = ask(database_url, "execution", "list", "--limit", "3", *first.stderr.split()[1:])
     listed = list_executions(rows, limit=6)
     assert [row["execution_id"] for row in second] == [row["execution_id"] for row in listed[3:]]
-    assert second[-1]["cursor"] == listed[-1]["cursor"]
+    assert second[-1]["page_token"] == listed[-1]["page_token"]
     last = run(database_url, "deployment", "list", "--limit", "10000")
     assert "more:" not in last.stderr
 
@@ -212,8 +212,8 @@ def test_what_can_not_be_listed_says_so_without_a_traceback(words: list[str], co
 
 
 def test_a_cursor_is_read_back_as_it_was_written() -> None:
-    for cursor in (Cursor(NOON + timedelta(microseconds=1), uuid4()), Cursor(None, uuid4())):
-        assert Cursor.parse(str(cursor)) == cursor
+    for token in (PageToken(NOON + timedelta(microseconds=1), uuid4()), PageToken(None, uuid4())):
+        assert PageToken.parse(str(token)) == token
     for text in ("", "1", "1.2", "last", f"last.{uuid4()}", f"{10**20}.{uuid4().hex}", "1.g" + "0" * 31):
         with pytest.raises(InvalidInput):
-            Cursor.parse(text)
+            PageToken.parse(text)

@@ -19,7 +19,19 @@ from runfold.cli.app import build
 from runfold.database.connections import map_error
 from tests.fixtures.logs import Log, run
 
-ROOMS = ("cli", "database", "demo", "eventsourcing", "interop", "reading", "reference")
+ROOMS = (
+    "cli",
+    "client",
+    "database",
+    "demo",
+    "domain",
+    "events",
+    "eventsourcing",
+    "interop",
+    "reading",
+    "reference",
+    "worker",
+)
 
 _IDIOM = re.compile(
     r"can not|(?<!there )\bis no\b(?! longer)|\btold\b|\bstands?\b|whatever|what waits|anew|\bmend|who leads", re.I

@@ -9,8 +9,8 @@ import psycopg
 
 from tests.cli.conftest import Runfold
 from tests.fixtures.logs import Log, event, run
-from tests.fixtures.own_logins import own_login
 from tests.fixtures.processes import drain
+from tests.fixtures.user_logins import login_of_users
 from tests.projections.folding.test_parking import POISON, correct, smuggle
 
 
@@ -73,7 +73,7 @@ def test_status_shows_why_a_group_is_stopped(log: Log, runfold: Runfold, databas
         "-- events: ExecutionCreated\nINSERT INTO mine (id) SELECT stream_id FROM batch;\n"
     )
     log.append("execution-a", *run("a"))
-    own = {"RUNFOLD_PROJECTIONS": str(tmp_path), "RUNFOLD_PROJECTIONS_URL": own_login(database_url)}
+    own = {"RUNFOLD_PROJECTIONS": str(tmp_path), "RUNFOLD_PROJECTIONS_URL": login_of_users(database_url)}
     drained = runfold("worker", "--once", **own)
     assert drained.code == 1
     assert drained.err.splitlines()[-1] == ('error: own: relation "mine" does not exist: see `runfold status`')

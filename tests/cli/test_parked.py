@@ -38,7 +38,7 @@ def test_one_is_shown_with_its_bad_event_whole(runfold: Runfold, sick: int, colu
     shown = runfold("parked", "show", SICK, columns=columns)
     assert shown.code == 0
     text = " ".join(shown.out.split())
-    for words in (f"stream {SICK}", "22P02: invalid input syntax", "bad event ExecutionStarted, event 2",
+    for words in (f"stream {SICK}", "22P02: invalid input syntax", "poison event ExecutionStarted, event 2",
                   '"start_time": "soon"', "2 events wait", "ExecutionPaused", "NodeSucceeded"):  # fmt: skip
         assert words in text
     assert max(map(len, shown.out.splitlines())) <= columns
@@ -56,7 +56,7 @@ def test_an_event_is_given_up_after_a_dry_run(runfold: Runfold, log: Log, sick: 
     assert would.out.splitlines()[0] == (
         f"{SICK}  group execution, position {sick}: ExecutionStarted would be discarded"
     )
-    assert would.out.splitlines()[2] == "  what waited would be folded"
+    assert would.out.splitlines()[2] == "  the waiting events would be folded"
     assert len(runfold("parked", "list", "--json").json()) == 1
     done = runfold("parked", "discard", SICK, "--reason", "sent by a test", "--by", "ann", "--json")
     assert done.code == 0

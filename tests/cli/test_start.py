@@ -61,12 +61,11 @@ def test_version_and_help_import_neither_psycopg_nor_pydantic(words: tuple[str, 
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (("ex",), {"execution"}),
-        (("execution", "s"), {"show", "stuck"}),
-        (("--url", "postgresql://u@127.0.0.1:1/x", "execution", "s"), {"show", "stuck"}),
-        (("--ur",), {"--url"}),
+        pytest.param(("ex",), {"execution"}, id="a noun"),
+        pytest.param(("execution", "s"), {"show", "stuck"}, id="a verb"),
+        pytest.param(("--url", "postgresql://u@127.0.0.1:1/x", "execution", "s"), {"show", "stuck"}, id="after --url"),
+        pytest.param(("--ur",), {"--url"}, id="an option"),
     ],
-    ids=lambda words: " ".join(sorted(words)),
 )
 def test_completion_names_nouns_and_verbs_and_imports_neither(words: tuple[str, ...], found: set[str]) -> None:
     lines = printed(**completing(*words))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import threading
@@ -27,8 +26,6 @@ CATALOG = (
     "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_constraint), "
     "(SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_type), (SELECT count(*) FROM pg_namespace)"
 )
-# Each statement, in turn; a stride over them where the suite should be quick. RUNFOLD_TEST_THOROUGH=1 takes them all.
-STRIDE = 1 if os.environ.get("RUNFOLD_TEST_THOROUGH") else 12
 
 
 def gated(folder: Path, migration: Migration, number: int) -> None:
@@ -76,8 +73,11 @@ def database(server_url: str) -> Iterator[str]:
         drop_database(server_url, url)
 
 
+@pytest.mark.parametrize(
+    "stride", [pytest.param(12, id="every twelfth"), pytest.param(1, id="every one", marks=pytest.mark.large)]
+)
 def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
-    database: str, undisturbed: str, in_three: Path, tmp_path: Path, postgres_bin: Path
+    database: str, undisturbed: str, in_three: Path, tmp_path: Path, postgres_bin: Path, stride: int
 ) -> None:
     files = migrations(in_three)
     kills = 0
@@ -86,7 +86,7 @@ def test_a_migrator_killed_at_each_statement_converges_to_a_fresh_database(
         for done, migration in enumerate(files):
             clean = None
             total = len(statements(migration))
-            for number in sorted({0, *range(kills % STRIDE, total, STRIDE), total - 1}):
+            for number in sorted({0, *range(kills % stride, total, stride), total - 1}):
                 folder = Path(shutil.copytree(in_three, tmp_path / f"{migration.version}_{number}"))
                 gated(folder, migration, number)
                 kill_at_the_gate(database, holder, folder)

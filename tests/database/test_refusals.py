@@ -12,6 +12,7 @@ import pytest
 from runfold.database.connections import map_error
 from runfold.database.sources.files import sources_dir
 from runfold.errors import REFUSALS, VersionConflict
+from runfold.events.claims_sql import claim_rule_rows
 from runfold.events.sql import refusal_rows
 
 # They raise from a catalogue: of refusals, and of faults.
@@ -62,9 +63,11 @@ def test_a_refusal_that_is_not_in_the_catalogue_still_refuses(connection: psycop
 
 
 def test_no_function_raises_an_error_of_ours_by_hand() -> None:
-    files = [path for path in (sources_dir() / "functions").rglob("*.sql") if path.stem not in RAISING]
+    files = [path for folder in ("functions", "steps") for path in (sources_dir() / folder).rglob("*.sql")]
+    files = [path for path in files if path.stem not in RAISING]
     by_hand = {path.stem for path in files if "ERRCODE = 'RF" in path.read_text()}
     assert by_hand == set()
     named = {name for path in files for name in re.findall(r"runfold\.refuse\(\s*'(\w+)'", path.read_text())}
     named |= {"event_ids_mixed", "event_id_conflict"}  # recorded_appends chooses one of them
+    named |= {refusal for *_, refusal, _ in claim_rule_rows() if refusal}
     assert named == set(REFUSALS)

@@ -91,7 +91,7 @@ def test_the_sources_are_what_a_migrated_database_holds(made: Catalogue, migrate
         "ALTER TABLE runfold.streams SET (fillfactor = 80)",
         "ALTER TABLE runfold.claims ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY mine ON runfold.claims USING (true)",
-        "DROP INDEX runfold.idx_claims_pauses",
+        "DROP INDEX runfold.idx_claims_stream",
         "ALTER TABLE runfold.events DISABLE TRIGGER events_are_never_truncated",
         "DROP TRIGGER deletion_is_appended ON public.workflows",
         "COMMENT ON COLUMN runfold.events.payload IS NULL",
@@ -276,6 +276,18 @@ def test_a_baseline_is_written_in_place_of_all_migrations(tree: Path, server_url
 def test_a_function_without_its_header_is_refused(tree: Path, text: str) -> None:
     (tree / "functions" / "is_uuid.sql").write_text(text)
     with pytest.raises(MigrationFailed, match=r"is_uuid\.sql"):
+        read_sources(tree)
+
+
+def test_a_step_is_written_into_each_function_that_has_it(sources: Sources) -> None:
+    with_steps = [function for function in sources.functions if "Lock the streams: their rows" in function.create]
+    assert [function.name for function in with_steps] == ["append_events", "append_opaque_events"]
+    assert not [function.name for function in sources.functions if "-- step:" in function.create]
+
+
+def test_a_step_that_is_not_there_is_refused(tree: Path) -> None:
+    (tree / "steps" / "wake.sql").unlink()
+    with pytest.raises(MigrationFailed, match=r"append_events\.sql has a step wake"):
         read_sources(tree)
 
 

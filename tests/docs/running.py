@@ -20,8 +20,8 @@ import pytest
 
 import runfold
 from tests.docs.pages import Block
-from tests.fixtures.own_logins import own_login
 from tests.fixtures.processes import CONSOLE_SCRIPT, PATIENCE, worker
+from tests.fixtures.user_logins import login_of_users
 
 # What a page also tells a reader to type, and what other tests run or nothing here can: it is left out. So is a command
 # about a question or a deployment of the reader's own, of which a page only shows how its id may begin: `7d0c…`.
@@ -100,7 +100,7 @@ class Runner:
         environment = {
             **self._environment,
             "RUNFOLD_DATABASE_URL": self.url,
-            "RUNFOLD_PROJECTIONS_URL": own_login(self.url),
+            "RUNFOLD_PROJECTIONS_URL": login_of_users(self.url),
         }
         said = ["bash", "-c", self._with_names(line)]
         if runs_on(words):

@@ -9,8 +9,9 @@ import pytest
 from runfold.eventsourcing import Datastore
 from runfold.settings import load_settings
 from tests.fixtures.evidence import evidence
+from tests.fixtures.stores import store
 
-__all__ = ["evidence"]
+__all__ = ["evidence", "store"]
 
 
 @pytest.fixture

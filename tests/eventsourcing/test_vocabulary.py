@@ -127,7 +127,7 @@ def test_what_an_engine_may_not_append_no_application_may_save(executions: Execu
     mismatched = Happened(originator_id="execution-2", originator_version=1, event=created("1"))
     with pytest.raises(DataError, match="stream"):
         executions.events.put([mismatched])
-    with pytest.raises(ProgrammingError, match="no event of the vocabulary"):
+    with pytest.raises(ProgrammingError, match="does not hold an event of the vocabulary"):
         executions.recorder.insert_events([StoredEvent("execution-1", 1, "a:B", b"state")])
 
 

@@ -27,11 +27,11 @@ def edit(connection: psycopg.Connection[Any], function: str, step: str, replacem
 
 
 STEPS = {
-    "the streams are locked": (APPEND_EVENTS, "-- 2. The command id"),
+    "the streams are locked": (APPEND_EVENTS, "-- A repeat? The command id"),
     "the event ids are in": (ALLOCATE_POSITIONS, "-- 3. The fence"),
     "the fence is up": (ALLOCATE_POSITIONS, "-- 4. The positions"),
-    "the positions are allocated": (APPEND_EVENTS, "-- 5. Events at offsets"),
-    "the events are in": (APPEND_EVENTS, "-- An idle worker holds"),
+    "the positions are allocated": (APPEND_EVENTS, "-- The events, at offsets"),
+    "the events are in": (APPEND_EVENTS, "-- Wake who waits for the log"),
 }
 """Where an append may be stopped: what has happened by then, and in which function what comes next."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psutil
 import psycopg
 import pytest
 
@@ -192,7 +193,8 @@ def test_a_writer_that_dies_before_its_commit_leaves_nothing(
                     with pytest.raises(psycopg.OperationalError):
                         waiting.result()
             writer.close()
-        wait_until(lambda: can_connect(url))
+        # Until the server has seen that a backend died, it lets clients in; then it recovers.
+        wait_until(lambda: not psutil.pid_exists(pid) and can_connect(url))  # noqa: B023
         with psycopg.connect(url, autocommit=True) as connection:
             eventually(connection, "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", (pid,))
             left = connection.execute(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runfold.events.envelope import Append, NewEvent
 from runfold.interop.xes_mapping import TraceMapping
+from runfold.interop.xes_options import XesOptions
 from runfold.interop.xes_reading import read_traces
 
 NODE_STATUS = {"NodeScheduled": "PENDING", "NodeStarted": "RUNNING", "NodeSucceeded": "SUCCESS"}
@@ -24,16 +25,16 @@ class Execution:
         return {node: [history[-1] for history in opened.values()] for node, opened in self.nodes.items()}
 
 
-def produced(path: Path) -> list[Append]:
+def produced(path: Path, options: XesOptions | None = None) -> list[Append]:
     """Return all appends of an import of this file, in order."""
-    return list(stream(path))
+    return list(stream(path, options))
 
 
-def stream(path: Path) -> Iterator[Append]:
+def stream(path: Path, options: XesOptions | None = None) -> Iterator[Append]:
     """Yield the same, one by one."""
-    for part in read_traces(path):
+    for part in read_traces(path, options=options):
         if part.offset == 0:
-            mapping = TraceMapping(part)
+            mapping = TraceMapping(part, options)
         yield from mapping.appends(part)
 
 

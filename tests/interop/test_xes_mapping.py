@@ -7,9 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from runfold.errors import ImportFailed
 from runfold.events import VOCABULARY
 from runfold.events.envelope import NewEvent
 from runfold.interop.xes_mapping import XES_IDS, workflow_id
+from runfold.interop.xes_options import XesOptions, parse_transitions
 from runfold.interop.xes_reading import EVENTS_PER_PART
 from tests.interop.replay import events_of, produced, replay
 from tests.interop.xes_files import XesEventText, XesTraceText, attribute, second, trace_of, write_log
@@ -214,3 +216,130 @@ def test_events_are_those_of_the_vocabulary(tmp_path: Path) -> None:
             assert append.stream_id.partition("-")[0] == VOCABULARY[event.type].category()
             seen.add(event.type)
     assert len(seen) == 7
+
+
+def history(tmp_path: Path, *events: XesEventText) -> list[tuple[str, str, int | None]]:
+    """Of one trace: the type, the activation and the attempt of each event of a node."""
+    appends = produced(write_log(tmp_path / "log.xes", [trace_of("case", *events)]))
+    return [
+        (event.type, event.data["activation"], event.data.get("attempt"))
+        for event in events_of(appends, "execution-case")
+        if event.data and "activation" in event.data
+    ]
+
+
+def test_instances_of_a_node_that_overlap_are_activations_of_their_own(tmp_path: Path) -> None:
+    def event(transition: str, instance: str | None) -> XesEventText:
+        return XesEventText("a", transition, instance=instance)
+
+    overlapping = [event("start", "i1"), event("start", "i2"), event("complete", "i1"), event("complete", "i2")]
+    assert history(tmp_path, *overlapping) == [
+        ("NodeStarted", "a#1", 1),
+        ("NodeStarted", "a#2", 1),
+        ("NodeSucceeded", "a#1", None),
+        ("NodeSucceeded", "a#2", None),
+    ]
+    # The same without instances is one activation and its retry: only the instance tells them apart.
+    assert history(tmp_path, *(XesEventText("a", one.transition) for one in overlapping)) == [
+        ("NodeStarted", "a#1", 1),
+        ("NodeStarted", "a#1", 2),
+        ("NodeSucceeded", "a#1", None),
+        ("NodeSucceeded", "a#2", None),
+    ]
+
+
+def test_instance_is_scheduled_started_retried_and_ended_beside_others(tmp_path: Path) -> None:
+    steps = [("SCHEDULE", "x"), ("SCHEDULE", "y"), ("START", "x"), ("START", None), ("START", "x"), ("COMPLETE", "y")]
+    events = [XesEventText("a", transition, instance=instance) for transition, instance in steps]
+    assert history(tmp_path, *events, XesEventText("a", "START", instance="x"), XesEventText("b", instance="x")) == [
+        ("NodeScheduled", "a#1", None),
+        ("NodeScheduled", "a#2", None),
+        ("NodeStarted", "a#1", 1),
+        ("NodeStarted", "a#3", 1),
+        ("NodeStarted", "a#1", 2),
+        ("NodeSucceeded", "a#2", None),
+        ("NodeStarted", "a#1", 3),
+        ("NodeSucceeded", "b#1", None),
+    ]
+
+
+def test_instance_that_is_empty_is_none(tmp_path: Path) -> None:
+    events = [XesEventText("a", "START", instance=""), XesEventText("a", "COMPLETE")]
+    assert [activation for _, activation, _ in history(tmp_path, *events)] == ["a#1", "a#1"]
+
+
+def test_instances_overlap_across_the_parts_of_a_long_trace(tmp_path: Path) -> None:
+    middle = [XesEventText("b", "COMPLETE")] * EVENTS_PER_PART
+    start = [XesEventText("a", "START", instance=instance) for instance in "xy"]
+    end = [XesEventText("a", "COMPLETE", instance=instance) for instance in "xy"]
+    of_a = [step for step in history(tmp_path, *start, *middle, *end) if step[1].startswith("a#")]
+    assert [activation for _, activation, _ in of_a] == ["a#1", "a#2", "a#1", "a#2"]
+
+
+def test_no_node_names_a_parent(tmp_path: Path) -> None:
+    # What names none is shown at the root of the tree, and no log can make a ring of nodes.
+    parent = XesEventText("a", "START", more=attribute("parent_activation", "a#1"))
+    appends = produced(write_log(tmp_path / "log.xes", [trace_of("case", parent, ("a", "COMPLETE"))]))
+    assert not [event for event in events_of(appends, "execution-case") if "parent_activation" in (event.data or {})]
+
+
+INCIDENT = [
+    ("Accepted", "In Progress"),
+    ("Queued", "Awaiting Assignment"),
+    ("Accepted", "Assigned"),
+    ("Done", "Closed"),
+]
+
+
+def test_lifecycle_of_the_logs_own_makes_nodes_where_it_is_explained(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "log.xes", [trace_of("case", *INCIDENT)])
+    assert replay(produced(path))["case"].rows() == {}
+    steps = parse_transitions(["in progress=start", "Assigned=complete", "Closed=complete"])
+    execution = replay(produced(path, XesOptions(transitions=steps)))["case"]
+    assert execution.rows() == {"Accepted": [SUCCESS], "Done": [SUCCESS]}
+    assert execution.logs == ["Queued: Awaiting Assignment"]
+
+
+def test_every_other_transition_may_have_a_step_that_the_standard_ones_keep(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "log.xes", [trace_of("case", *INCIDENT, ("a", "START"))])
+    execution = replay(produced(path, XesOptions(transitions=parse_transitions(["*=complete", "Assigned=log"]))))[
+        "case"
+    ]
+    assert execution.rows() == {"Accepted": [SUCCESS], "Queued": [SUCCESS], "Done": [SUCCESS], "a": [RUNNING]}
+    assert execution.logs == ["Accepted: Assigned"]
+
+
+def test_transition_of_the_standard_may_be_explained_otherwise(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "log.xes", [trace_of("case", ("a", "START"), ("a", None), ("b", "assign"))])
+    steps = parse_transitions(["complete=log", "assign=schedule"])
+    execution = replay(produced(path, XesOptions(transitions=steps)))["case"]
+    assert execution.rows() == {"a": [RUNNING], "b": [PENDING]}
+    assert execution.logs == ["a: COMPLETE"]
+
+
+@pytest.mark.parametrize("texts", [["start"], ["=start"], ["a=begin"], ["a="], [""], ["a=start", "A=complete"]])
+def test_transition_that_says_no_step_is_refused(texts: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"STEP|two steps"):
+        parse_transitions(texts)
+    assert parse_transitions(["a=b=Start", "a=b=start"]) == {"A=B": "start"}
+
+
+def test_prefix_makes_other_executions_with_other_ids(tmp_path: Path) -> None:
+    traces = [trace_of("1", ("a", "START"), ("a", "wait"))]
+    path = write_log(tmp_path / "log.xes", traces)
+    plain, prefixed = produced(path), produced(path, XesOptions(prefix="tickets/"))
+    assert [append.stream_id for append in prefixed] == ["execution-tickets/1", "log-tickets/1"]
+    assert events_of(prefixed, "execution-tickets/1")[0].data == {
+        **(events_of(plain, "execution-1")[0].data or {}),
+        "execution_id": "tickets/1",
+    }
+    ids = [event.event_id for append in plain + prefixed for event in append.events if isinstance(event, NewEvent)]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("prefix", ["p" * 255, "語" * 97, "a\n"])
+def test_prefix_that_makes_no_execution_id_is_refused(tmp_path: Path, prefix: str) -> None:
+    path = write_log(tmp_path / "log.xes", [trace_of("1", ("a", "START"))])
+    with pytest.raises(ImportFailed, match="the id ") as refused:
+        produced(path, XesOptions(prefix=prefix))
+    assert "line" in refused.value.facts

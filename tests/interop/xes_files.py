@@ -26,6 +26,7 @@ class XesEventText:
     transition: str | None = "COMPLETE"
     time: str | None = "by number"
     resource: str | None = None
+    instance: str | None = None
     more: str = ""
 
     def xml(self, number: int) -> str:
@@ -35,6 +36,7 @@ class XesEventText:
             "" if self.transition is None else attribute("lifecycle:transition", self.transition),
             "" if self.name is None else attribute("concept:name", self.name),
             "" if time is None else attribute("time:timestamp", time, element="date"),
+            "" if self.instance is None else attribute("concept:instance", self.instance),
             self.more,
         ]
         return f"<event>\n{''.join(parts)}\n</event>\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 import runfold
 from runfold.errors import InvalidInput
-from runfold.projections.reconciling import affected as projections_scope
+from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.definition.contract import header_query
 from runfold.reading.past import affected as scope_module
+from runfold.reading.past import as_of as as_of_module
 from runfold.reading.past.affected import Reach
 from runfold.reading.past.reader import Past, open_past
 from runfold.reading.status import statement
@@ -249,7 +252,7 @@ def test_control_without_what_was_matched_before_a_response_differs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = begin(database, ANSWERS)
-    monkeypatch.setattr(scope_module, "interactions_of", lambda cursor, responses, upto: set())
+    monkeypatch.setattr(scope_module, "_depended_on", lambda cursor, group, query, streams, upto: set())
     with pytest.raises(AssertionError, match="the tables differ"):
         check(database, events, events[-1].position)
 
@@ -258,7 +261,7 @@ def test_control_without_the_latest_execution_a_workflow_s_status_differs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = begin(database, IN_TURN)
-    monkeypatch.setattr(scope_module, "_latest", lambda cursor, deployments, upto: set())
+    monkeypatch.setattr(scope_module, "_latest", lambda cursor, group, streams, upto: set())
     with pytest.raises(AssertionError, match="workflow_status"):
         check(database, events, events[-1].position)
 
@@ -267,7 +270,10 @@ def test_a_table_that_can_not_be_had_of_some_streams_is_refused_by_name(
     store: runfold.Store, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = log.append("execution-a", *run("a"))
-    monkeypatch.delitem(projections_scope._STREAM_COLUMNS, "workflow_status")
+    group = CATALOGUE.groups["execution"]
+    members = [replace(one, stream_column=None) if one.name == "workflow_status" else one for one in group.projections]
+    without = Catalogue({**CATALOGUE.groups, "execution": replace(group, projections=tuple(members))})
+    monkeypatch.setattr(as_of_module, "_catalogue", lambda _: without)
     with store.as_of(position=last, execution="a") as past:
         with pytest.raises(InvalidInput, match="rows of workflow_status depend on more streams") as refused:
             past.execute("SELECT FROM workflow_status")
@@ -319,9 +325,9 @@ def test_what_an_execution_s_past_depends_on_is_found_by_index(connection: psyco
     latest = statement("latest_of_workflows").replace("{executions}", scope_module.executions_of_workflows())
     for query, parameters in {
         latest: {"group": "execution", "workflows": list(WORKFLOWS[:1])},
-        projections_scope.statement("responses_to"): {"interactions": list(INTERACTIONS[:1])},
-        projections_scope.statement("interactions_of"): {"streams": [RESPONSE]},
-        projections_scope.statement("workflows_of_executions"): {"streams": ["execution-1"]},
+        header_query("responses_to_interactions"): {"streams": [f"interaction-{INTERACTIONS[0]}"]},
+        header_query("interactions_of_responses"): {"streams": [RESPONSE]},
+        header_query("workflows_of_executions"): {"streams": ["execution-1"]},
     }.items():
         rows = connection.execute(f"EXPLAIN {query}".encode(), {**parameters, "upto": 20_000}).fetchall()
         plan = "\n".join(line for (line,) in rows)

@@ -20,6 +20,8 @@ from tests.client.human.asking import LATER, PAST, WORKFLOW, anomalies, asked, c
 from tests.factories import line
 from tests.fixtures.processes import assert_nothing_differs, drain
 
+pytest_plugins = ["tests.fixtures.stores"]
+
 Connection = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
 

@@ -393,7 +393,7 @@ def test_a_table_of_one_s_own_is_folded_in_no_session_but_its_own(
     assert recorded.execute("SELECT count(*) FROM projections.modes").fetchone() == (2,)
     with pytest.raises(runfold.errors.InvalidInput, match="the table of a user projection") as refused:
         why(recorded, load_catalogue(tmp_path), "modes", "MANUAL", "runs")
-    assert refused.value.code == "own_projection"
+    assert refused.value.code == "user_projection"
 
 
 def test_the_command_line_says_it_in_lines_and_in_json(recorded: psycopg.Connection[Any], database_url: str) -> None:

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from runfold.projections.folding import fold
+from runfold.projections.folding.ledger import Begun, Ledger
 from runfold.projections.folding.projector import Projector
 from tests.fixtures.processes import Process, drain, forked
 
@@ -61,8 +62,8 @@ def after(nth: int) -> Wrap:
 STEPS: dict[str, tuple[Any, str, Callable[[int], Wrap]]] = {
     "before the first statement": (Projector, "_advance", before),
     "between two folds": (fold, "_batch", before),
-    "before the checkpoint moves": (Projector, "_move", before),
-    "before the commit": (Projector, "_move", after),
+    "before the checkpoint moves": (Ledger, "move", before),
+    "before the commit": (Ledger, "move", after),
     "after the commit": (Projector, "_advance", after),
 }
 NO_STEP = "nowhere"
@@ -70,31 +71,31 @@ NO_STEP = "nowhere"
 
 def checkpoint_of_its_own(nth: int) -> None:
     """Break the rule: move the checkpoint in a separate transaction before the folds, and die between the two."""
-    whole, move = Projector._advance, Projector._move
+    whole, move = Projector._advance, Ledger.move
     calls = itertools.count(1)
 
     def moved_first(self: Projector, group: Any, head: int, size: int) -> Any:
         with self.connection.cursor() as cursor:
-            position, _ = self._state(cursor, group)
+            position, _, built = self.ledger.begin(group)
             bounds = fold.batch_bounds(cursor, group, after=position, head=head, size=size)
             if position < head:
-                move(self, cursor, group, position, bounds.upto)
+                move(self.ledger, group, position, bounds.upto)
                 if bounds.events and next(calls) == nth:
                     die()
-                self._state = lambda *_: (position, False)  # type: ignore[method-assign]
+                self.ledger.begin = lambda *_: Begun(position, False, built)  # type: ignore[method-assign]
                 try:
                     return whole(self, group, bounds.upto, size)
                 finally:
-                    del self._state
+                    del self.ledger.begin  # type: ignore[method-assign]
         return None
 
     Projector._advance = moved_first  # type: ignore[method-assign]
-    Projector._move = lambda *_: None  # type: ignore[method-assign]
+    Ledger.move = lambda *_: None  # type: ignore[method-assign]
 
 
 def checkpoint_afterwards(nth: int) -> None:
     """Break the rule: move the checkpoint in a separate transaction after the folds, and die between the two."""
-    whole, move = Projector._advance, Projector._move
+    whole, move = Projector._advance, Ledger.move
     calls = itertools.count(1)
 
     def moved_last(self: Projector, group: Any, head: int, size: int) -> Any:
@@ -102,12 +103,11 @@ def checkpoint_afterwards(nth: int) -> None:
         if done is not None:
             if done.events and next(calls) == nth:
                 die()
-            with self.connection.cursor() as cursor:
-                move(self, cursor, group, done.after, done.upto)
+            move(self.ledger, group, done.after, done.upto)
         return done
 
     Projector._advance = moved_last  # type: ignore[method-assign]
-    Projector._move = lambda *_: None  # type: ignore[method-assign]
+    Ledger.move = lambda *_: None  # type: ignore[method-assign]
 
 
 BROKEN_RULES = {"checkpoint first": checkpoint_of_its_own, "checkpoint last": checkpoint_afterwards}

@@ -16,6 +16,7 @@ from runfold.database.migrations import migrate
 from runfold.errors import LeadershipLost
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import Projector
 from runfold.worker.leadership import TRY_SECONDS
 from tests.fixtures.logs import Log, event, run
@@ -151,15 +152,15 @@ def test_a_frozen_leader_is_replaced_within_five_seconds_and_changes_nothing_whe
     """It freezes when its batch is folded and its checkpoint is not moved: the worst moment."""
 
     def body() -> None:
-        move = Projector._move
+        move = Ledger.move
 
-        def freeze(self: Projector, *args: Any) -> None:
+        def freeze(self: Ledger, *args: Any) -> None:
             if args[-1] > 0:
-                Projector._move = move  # type: ignore[method-assign]
+                Ledger.move = move  # type: ignore[method-assign]
                 os.kill(os.getpid(), signal.SIGSTOP)
             move(self, *args)
 
-        Projector._move = freeze  # type: ignore[method-assign]
+        Ledger.move = freeze  # type: ignore[method-assign]
         running = fresh_worker(database_url)
         running.stop_on_signals()
         running.run()
@@ -205,12 +206,12 @@ def test_an_epoch_that_is_over_can_change_nothing(log: Log, database_url: str) -
         connection.execute(FOLD_SESSION)
         stood = checkpoint(log.connection)
         with pytest.raises(LeadershipLost):
-            Projector(connection, epoch=epoch - 1).advance(group, head)
+            Projector(Ledger(connection, epoch=epoch - 1)).advance(group, head)
         assert checkpoint(log.connection) == stood
         row = log.connection.execute("SELECT metadata FROM public.workflow_executions").fetchone()
         assert row == ({},)
         # The control: the epoch that goes on does change it.
-        Projector(connection, epoch=epoch).advance(group, head)
+        Projector(Ledger(connection, epoch=epoch)).advance(group, head)
         assert checkpoint(log.connection) == head
     log.assert_folded()
 

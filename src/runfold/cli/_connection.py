@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from runfold.projections.definition.catalogue import Catalogue
+    from runfold.projections.folding.user_session import UserLogin
 
 
 @contextmanager
@@ -69,12 +70,17 @@ def catalogue() -> Catalogue:
     from runfold.projections.definition.catalogue import load_catalogue
 
     chosen = settings()
-    return load_catalogue(*([chosen.projections] if chosen.projections is not None else []), settings=chosen)
+    return load_catalogue(*([chosen.projections] if chosen.projections is not None else []))
 
 
-def check_own_login(catalogue: Catalogue) -> None:
+def user_login(catalogue: Catalogue) -> UserLogin:
+    """How to log in to fold the user's projections of a catalogue."""
+    from runfold.projections.folding.user_session import UserLogin
+
+    return UserLogin.of(catalogue, settings())
+
+
+def check_user_login(catalogue: Catalogue) -> None:
     """Raise an error that tells the operator what to do, if no safe login can fold the user's projections."""
-    for group in catalogue.groups.values():
-        if group.own_login is not None:
-            group.own_login.open().close()
-            return
+    if any(group.of_user for group in catalogue.groups.values()):
+        user_login(catalogue).open().close()

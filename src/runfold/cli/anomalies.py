@@ -30,7 +30,10 @@ def list_(
     since: Annotated[
         datetime | None,
         typer.Option(
-            "--since", parser=parse_instant, help="Recorded after this time (UTC), or in the last 2h.", metavar="TIME"
+            "--since",
+            parser=parse_instant,
+            help="Recorded after this time (UTC); 2h means 2 hours ago.",
+            metavar="TIME",
         ),
     ] = None,
     after: Annotated[
@@ -44,7 +47,7 @@ def list_(
 ) -> None:
     """List anomalies in the order of the log, and whether the fold applied each of them.
 
-    In JSON, the field `cursor` of a row is the page token for --after.
+    In JSON, each row has its `page_token` for --after.
     """
     from runfold.reading.anomalies import AnomalyToken, list_anomalies
 

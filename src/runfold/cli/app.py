@@ -1,6 +1,6 @@
-"""The root of the command line, and how a noun gets into it.
+"""Build the root of the command line, with the nouns of `nouns.py`.
 
-A noun is one module of this package with a function `register`, named in `nouns.py`:
+A noun is one module of this package with a function `register`, and its name is in `nouns.py`:
 
     # cli/execution.py
     app = typer.Typer(help="Executions: list and show.", no_args_is_help=True)
@@ -14,10 +14,10 @@ A noun is one module of this package with a function `register`, named in `nouns
 A verb without a noun (`runfold migrate`) is `root.command("migrate", epilog="Example: …")(migrate)`. Settings come from
 `runfold.cli.invocation.settings()`, a URL from `runfold.database.connections.resolve_url(settings())`; output goes
 through `runfold.cli.output`. Raise RunfoldError for `error: …` and exit code 1, `typer.Exit(1)` after a difference was
-printed. Every help carries an example (`epilog`), and what a script may read has `--json`.
+printed. Every help has an example (`epilog`), and every output that a script may read has `--json`.
 
-A noun's modules are imported when it is asked for. Help and completion import no psycopg and no pydantic: what is slow
-to import is imported inside the command.
+A noun's modules are imported when the noun is used. Help and completion import neither psycopg nor pydantic: a command
+imports slow modules inside its function.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ import typer.main
 from runfold.cli.invocation import Invocation, set_current
 from runfold.cli.nouns import NOUNS
 
-EPILOG = """Exit codes: 0 done; 1 an error (one line on stderr), a difference found, or an interruption; 2 wrong usage.
+EPILOG = """Exit codes: 0 success; 1 an error (a line on stderr), a difference found, or an interruption; 2 wrong usage.
 
 Example: runfold up"""
 
 
 class _Group(typer.core.TyperGroup):
-    """A group whose names are completed without the values of its options, which typer has pydantic judge."""
+    """A group whose names are completed without parsing its options' values, for which typer imports pydantic."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
@@ -56,7 +56,7 @@ class _Group(typer.core.TyperGroup):
 
 @cache
 def load(name: str) -> Any:
-    """The command of this name in NOUNS, with every verb below it; its modules are imported by the first call."""
+    """Return the command of this name in NOUNS with all its verbs; the first call imports its modules."""
     modules = [import_module(f"runfold.cli.{module}") for module in NOUNS[name].modules]
     root = typer.Typer()
     modules[0].register(root)
@@ -66,7 +66,7 @@ def load(name: str) -> Any:
 
 
 class _Commands(Mapping[str, Any]):
-    """The nouns by name, each loaded when it is asked for."""
+    """The nouns by name, each loaded when it is used."""
 
     def __getitem__(self, name: str) -> Any:
         return load(name)
@@ -79,7 +79,7 @@ class _Commands(Mapping[str, Any]):
 
 
 class CommandLine(_Group):
-    """The root: it knows the nouns' names and lines without their modules."""
+    """The root, which knows the nouns' names and lines without their modules."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -95,7 +95,7 @@ class CommandLine(_Group):
 
     @contextmanager
     def _names_only(self) -> Iterator[None]:
-        """List names and lines; no module is imported."""
+        """Have only names and lines in the block, without importing modules."""
         whole = self.commands
         self.commands = {name: typer.core.TyperCommand(name, help=noun.help) for name, noun in NOUNS.items()}
         try:
@@ -105,7 +105,7 @@ class CommandLine(_Group):
 
 
 def build() -> typer.Typer:
-    """The whole command line, every noun in it."""
+    """Return the command line with every noun."""
     root = typer.Typer(
         name="runfold",
         cls=CommandLine,

@@ -33,7 +33,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List deployments, the newest first. In JSON, `cursor` is a row's page token for --after."""
+    """List deployments, the newest first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.lists import list_deployments
 
     chosen = one_of(status, _statuses, "--status")

@@ -50,7 +50,7 @@ def _print(found: dict[str, Any], *, everything: bool, lines: int) -> None:
         columns=["execution_id", "workflow", "status", "started", "took"],
     )
     if found["same"]:
-        typer.echo("\nthe two went the same way")
+        typer.echo("\nthe two executions do not differ")
     if found["execution"]["changes"]:
         typer.echo("\nthe executions")
         _print_changes(found["execution"]["changes"])

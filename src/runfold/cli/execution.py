@@ -49,14 +49,17 @@ def list_(
         typer.Option(
             "--since",
             parser=parse_instant,
-            help="Created at or after this time (UTC), or in the last 2h.",
+            help="Created at or after this time (UTC); 2h means 2 hours ago.",
             metavar="TIME",
         ),
     ] = None,
     until: Annotated[
         datetime | None,
         typer.Option(
-            "--until", parser=parse_instant, help="Created before this time (UTC), or more than 2h ago.", metavar="TIME"
+            "--until",
+            parser=parse_instant,
+            help="Created before this time (UTC); 2h means 2 hours ago.",
+            metavar="TIME",
         ),
     ] = None,
     min_duration: Annotated[
@@ -72,7 +75,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List executions, the newest first. In JSON, `cursor` is a row's page token for --after."""
+    """List executions, the newest first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.executions import Filter, list_executions
 
     wanted = Filter(
@@ -143,7 +146,7 @@ def at(
         typer.Option(
             "--time",
             parser=parse_instant,
-            help="As of this time of the server's clock (UTC), or 2h ago: with all events recorded up to then.",
+            help="As of this time of the server's clock (UTC); 2h means 2 hours ago.",
             metavar="TIME",
         ),
     ] = None,

@@ -33,7 +33,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List interactions, the nearest deadline first. In JSON, `cursor` is a row's page token for --after."""
+    """List interactions, the nearest deadline first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.lists import list_interactions
 
     chosen = one_of(status, _statuses, "--status")
@@ -60,7 +60,7 @@ def list_(
             for row in rows
         ],
         columns=["deadline", "id", *(["status"] if chosen != "pending" else []), "priority", "execution", "asks"],
-        empty="nobody is asked anything" if chosen == "pending" else "no interactions",
+        empty="no pending interactions" if chosen == "pending" else "no interactions",
     )
     print_next(rows, limit)
 

@@ -1,7 +1,7 @@
-"""Every noun of the command line: its modules, and the line that `runfold --help` shows for it.
+"""Every noun of the command line: its modules, and its line in `runfold --help`.
 
-The modules are imported when the noun is asked for, so that `runfold --help` and completion import none of them. A test
-compares the lines with what the modules say.
+The modules are imported when the noun is used, so `runfold --help` and completion import none of them. A test compares
+the lines with those of the modules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class Noun(NamedTuple):
 
     help: str
     modules: tuple[str, ...]
-    """Of this package; the first has the function `register`, the others add verbs when they are imported."""
+    """Modules of this package; the first has the function `register`, the others add verbs when they are imported."""
 
 
 NOUNS: dict[str, Noun] = {

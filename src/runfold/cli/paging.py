@@ -8,28 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from runfold.reading.pages import Cursor
+    from runfold.reading.pages import PageToken
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Show at most this many.")]
 After = Annotated[
     str | None,
     typer.Option(
-        "--after", help="Continue after this page token: printed under a page, or `cursor` in JSON.", metavar="TOKEN"
+        "--after",
+        help="Continue after this page token: printed under a page, or `page_token` in JSON.",
+        metavar="TOKEN",
     ),
 ]
 
 
-def parse_after(text: str | None) -> Cursor | None:
+def parse_after(text: str | None) -> PageToken | None:
     """Parse the page token of `--after`; raises InvalidInput."""
-    from runfold.reading.pages import Cursor
+    from runfold.reading.pages import PageToken
 
-    return None if text is None else Cursor.parse(text)
+    return None if text is None else PageToken.parse(text)
 
 
 def print_next(rows: Sequence[dict[str, Any]], limit: int) -> None:
     """Print the option for the next page on stderr, if this page is full."""
     if len(rows) == limit:
-        typer.echo(f"more: --after {rows[-1]['cursor']}", err=True)
+        typer.echo(f"more: --after {rows[-1]['page_token']}", err=True)
 
 
 def one_of(value: str | None, allowed: Callable[[], Sequence[str]], option: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from runfold.cli._connection import Projections, catalogue, open_database
+from runfold.cli._connection import Projections, catalogue, open_database, user_login
 from runfold.cli.output import Json, instant, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _print_parking(row: dict[str, Any], *, first: bool) -> None:
             "group": row["group_name"],
             "error": f"{row['sqlstate']}: {row['error']}",
             "since": f"{instant(row['parked_at'])} UTC",
-            "bad event": f"{event.get('type')}, event {event.get('stream_version')}",
+            "poison event": f"{event.get('type')}, event {event.get('stream_version')}",
             "position": f"{row['position']:,}",
             "event id": event.get("event_id"),
             "recorded": f"{instant(event.get('recorded_at'))} UTC",
@@ -117,14 +117,13 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Fold a parked stream again, after you fixed the cause. Exit code 1 when it fails again."""
-    from runfold.projections.folding.own_projector import retrying_projector
+    from runfold.projections.reconciling.retry import retry as fold_again
 
     known = catalogue()
     done: list[dict[str, object]] = []
     with open_database() as connection:
         for one in _groups(connection, known, stream_id, group):
-            with retrying_projector(connection, one) as projector:
-                failure = projector.retry_parked(one, stream_id)
+            failure = fold_again(connection, one, stream_id, login=user_login(known))
             done.append({"group": one.name, "stream_id": stream_id, "error": failure and str(failure)})
     if as_json:
         print_json(done)
@@ -155,17 +154,14 @@ def discard(
     The event stays in the log, but no row of the group's tables contains it, now and after every rebuild. This cannot
     be undone. If a later event fails too, the stream is parked again at that event, and the exit code is 1.
     """
-    from runfold.projections.folding.fold import FOLD_SESSION
     from runfold.projections.reconciling.discard import discard as discard_event
 
     known = catalogue()
     with open_database() as connection:
         groups = _groups(connection, known, stream_id, group)
-        connection.execute(FOLD_SESSION)
-        done = [
-            discard_event(connection, one, stream_id, reason=reason, by=by or getpass.getuser(), dry_run=dry_run)
-            for one in groups
-        ]
+        about = {"reason": reason, "by": by or getpass.getuser()}
+        login = user_login(known)
+        done = [discard_event(connection, one, stream_id, **about, dry_run=dry_run, login=login) for one in groups]
     if as_json:
         print_json(done)
     else:
@@ -176,7 +172,7 @@ def discard(
             )
             typer.echo(f"  {row.error}")
             if row.parked_again_at is None:
-                typer.echo(f"  what waited {would or 'is '}folded")
+                typer.echo(f"  the waiting events {would or 'are '}folded")
             else:
                 typer.echo(
                     f"  {would or 'is '}parked again at position {row.parked_again_at:,}: {row.parked_again_error}"

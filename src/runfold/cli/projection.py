@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runfold.cli._connection import Projections, catalogue, open_database, opener
+from runfold.cli._connection import Projections, catalogue, open_database, opener, user_login
 from runfold.cli.differences import SHOWN, print_differences, progress_bar
 from runfold.cli.output import Json, print_json, print_json_line, print_table, print_text
 
@@ -85,17 +85,19 @@ def verify(
 
     if sample is not None and stream is not None:
         raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
+    known = catalogue()
     with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         found = verify_projections(
             connection,
-            catalogue(),
+            known,
             names or [],
             streams=None if stream is None else [stream],
             sample=sample,
             seed=seed,
             limit=None if all_differences else limit or KEPT,
-            told=_tell(as_json=as_json) if all_differences else None,
+            on_difference=_tell(as_json=as_json) if all_differences else None,
             progress=lambda group, position, upto: progress(group, "fold", position, upto),
+            login=user_login(known),
         )
     if all_differences and as_json:
         for verification in found:
@@ -167,16 +169,18 @@ def rebuild(
 
     if bool(names) == everything:
         raise typer.BadParameter("give the names of projections, or --all", param_hint="NAMES")
+    known = catalogue()
     with opener("rebuild") as connect, progress_bar(shown=not as_json) as progress:
         found = rebuild_projections(
             connect,
-            catalogue(),
+            known,
             names or [],
             jobs=jobs,
             dry_run=dry_run,
             park=park,
             restored=restored,
             progress=progress,
+            login=user_login(known),
         )
     _report(found, dry_run=dry_run, as_json=as_json)
 
@@ -225,8 +229,9 @@ def replay(
     """
     from runfold.projections.reconciling.replay import replay as replay_stream
 
+    known = catalogue()
     with open_database() as connection:
-        found = replay_stream(connection, catalogue(), stream_id, dry_run=dry_run)
+        found = replay_stream(connection, known, stream_id, dry_run=dry_run, login=user_login(known))
     if as_json:
         print_json(found)
     else:

@@ -33,7 +33,7 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List responses, the unprocessed first, then the newest. In JSON, `cursor` is a row's page token for --after."""
+    """List responses, the unprocessed first, then the newest. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.responses import list_responses
 
     chosen = one_of(status, _statuses, "--status")
@@ -56,7 +56,7 @@ def list_(
             for row in rows
         ],
         columns=["status", "id", "received", "channel", "says", "why"],
-        empty="nothing came in" if chosen == "all" else f"no responses that are {chosen}",
+        empty="no responses" if chosen == "all" else f"no responses that are {chosen}",
     )
     print_next(rows, limit)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from runfold.cli._connection import Projections, catalogue, check_own_login
+from runfold.cli._connection import Projections, catalogue, check_user_login
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_facts
 
@@ -27,7 +27,7 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
     url = resolve_url(chosen)
     state = migrations.migrate(url, chosen)
     found = catalogue()
-    check_own_login(found)
+    check_user_login(found)
     worker = Worker(url, chosen, found)
     worker.stop_on_signals()
     logging.getLogger("runfold").setLevel(logging.INFO)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from runfold.cli._connection import catalogue, open_database
+from runfold.cli._connection import catalogue, open_database, user_login
 from runfold.cli.differences import progress_bar
 from runfold.cli.execution import print_left_out
 from runfold.cli.output import Json, instant, print_facts, print_json
@@ -28,9 +28,16 @@ def why(
     """
     from runfold.reading.past.why import why as find
 
+    known = catalogue()
     with open_database() as connection, progress_bar(shown=not as_json) as show:
         found = find(
-            connection, catalogue(), table, key, column, progress=lambda *done: show(table, "events searched", *done)
+            connection,
+            known,
+            table,
+            key,
+            column,
+            progress=lambda *done: show(table, "events searched", *done),
+            login=user_login(known),
         )
     if as_json:
         print_json(found)

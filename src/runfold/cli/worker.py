@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli._connection import Projections, catalogue, check_own_login, open_database
+from runfold.cli._connection import Projections, catalogue, check_user_login, open_database
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json
 
@@ -39,7 +39,7 @@ def worker(
     with open_database() as connection:
         before = safe_head(connection)
     found = catalogue()
-    check_own_login(found)
+    check_user_login(found)
     running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
     running.stop_on_signals()
     if not once:

@@ -7,7 +7,7 @@ SELECT stream_id, version, first_position, last_position, repeated
   FROM runfold.append_events(%(appends)s, %(command_id)s)
 
 -- name: current_interactions
--- What waits for an answer in a workflow, or did a moment ago, with the status that the log gives it.
+-- The interactions of a workflow that are open, or ended a moment ago, with the status that the log gives them.
 -- Parameters: workflow, tenant (null: any).
 SELECT interaction_id, position, status, request, message_ids
   FROM runfold.current_interactions(%(workflow)s, %(tenant)s)
@@ -19,7 +19,7 @@ SELECT interaction_id, workflow_id, user_id, status, name
   FROM runfold.interactions_named(%(names)s, %(tenant)s)
 
 -- name: last_end
--- When the log recorded the end of the last interaction that has ended on a channel of a workflow, as far as it is folded.
+-- When the log recorded the end of the last interaction on a channel of a workflow, as far as the table is folded.
 -- Parameters: workflow, channel.
 SELECT e.recorded_at
   FROM public.human_interactions h
@@ -41,7 +41,7 @@ SELECT position, stream_id, stream_version, event_id, type, schema_version, user
   FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
 
 -- name: register_event_types
--- Lets streams of a category of one's own take these types.
+-- Lets the streams of a user's category take these types.
 -- Parameters: category, types (text[]), schema_version.
 SELECT runfold.register_event_types(%(category)s, %(types)s, %(schema_version)s)
 

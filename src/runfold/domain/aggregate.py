@@ -22,6 +22,7 @@ from runfold.events.envelope import NewEvent
 from runfold.events.faults import fault
 from runfold.events.machines import Machine, Move, Status
 from runfold.events.rules import Rule, value_fault
+from runfold.events.streams import stream_category, stream_id, stream_name
 
 Data = Mapping[str, Any]
 Changes = Mapping[str, Any]
@@ -141,7 +142,7 @@ class Aggregate(BaseModel):
     @staticmethod
     def of(stream_id: str) -> Aggregate:
         """Return the aggregate of a stream before its first event; raises KeyError where its category has none."""
-        return Aggregate._by_category[stream_id.partition("-")[0]](id=stream_id)
+        return Aggregate._by_category[stream_category(stream_id)](id=stream_id)
 
     @classmethod
     def named(cls, name: str | UUID) -> Self:
@@ -152,12 +153,12 @@ class Aggregate(BaseModel):
         if cls._name_rule is NAME and isinstance(name, UUID):
             name = str(name)
         check_value(cls._name_rule, name, f"/{cls._name_field}")
-        return cls(id=f"{cls.category}-{name if cls._name_rule is NAME else UUID(str(name))}")
+        return cls(id=stream_id(cls.category, name if cls._name_rule is NAME else UUID(str(name))))
 
     @property
     def name(self) -> str:
         """The part of the stream's id after the category."""
-        return self.id.partition("-")[2]
+        return stream_name(self.id)
 
     @property
     def recorded_version(self) -> int:

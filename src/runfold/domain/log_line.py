@@ -8,6 +8,7 @@ from uuid import UUID
 from runfold.events import LogAppended
 from runfold.events.envelope import Append, NewEvent
 from runfold.events.log import LogLine
+from runfold.events.streams import stream_id
 
 
 def log_line(message: str, **line: Unpack[LogLine]) -> LogAppended:
@@ -22,4 +23,6 @@ def log_line(message: str, **line: Unpack[LogLine]) -> LogAppended:
 
 def append_of_line(execution_id: str, line: LogAppended, *, user_id: UUID | None, metadata: dict[str, Any]) -> Append:
     """Return the append of a line to its execution's log, at any version."""
-    return Append(stream_id=f"log-{execution_id}", events=[NewEvent.of(line, metadata=metadata)], user_id=user_id)
+    return Append(
+        stream_id=stream_id("log", execution_id), events=[NewEvent.of(line, metadata=metadata)], user_id=user_id
+    )

@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runfold.errors import InvalidInput
+from runfold.events.claims import Claim
 from runfold.events.faults import fault
 from runfold.events.machines import Machine, Move
 from runfold.events.rules import FieldRule, Rule, fault_of, format_timestamp
@@ -27,27 +28,42 @@ VOCABULARY: dict[str, type[Event]] = {}
 class Event(BaseModel):
     """One event of the vocabulary.
 
-    A class says what its events do: `class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED"))`. Without `moves` they move
-    no machine. An `abstract` class is a base of others and no type of its own.
+    A class says what its events do: `class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED", by="skip"))`. Without
+    `moves` they move no machine. An `abstract` class is a base of others and not a type.
 
     Raises `InvalidInput` when it is made from anything that a read table's column could not take, with the code,
     the JSON pointer below the event's data, the limit and what was found. Fields that are None are not given.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        defer_build=True,  # at an event's first use: a command needs few of them, and most none
+    )
 
     stream_category: ClassVar[str]
     moves: ClassVar[Move | None] = None
-    """The machine that the event moves, and where to."""
+    """The machine that the event moves, where to, and by which command."""
+    claims: ClassVar[Claim | None] = None
+    """What the event claims, across streams. A subclass claims what its base does."""
 
-    def __init_subclass__(cls, *, moves: Move | None = None, abstract: bool = False) -> None:
+    def __init_subclass__(
+        cls, *, moves: Move | None = None, claims: Claim | None = None, abstract: bool = False
+    ) -> None:
         super().__init_subclass__()
         cls.moves = moves
+        if claims is not None:
+            cls.claims = claims
         if cls.__module__.startswith(f"{__package__}."):
             # What `from <module> import *` takes: the classes, and none of the types that their fields have.
             vars(sys.modules[cls.__module__]).setdefault("__all__", []).append(cls.__name__)
             if not abstract:
                 VOCABULARY[cls.event_type()] = cls
+                if moves is not None:
+                    moves.machine.add(moves)
 
     def __init__(self, **data: Any) -> None:
         try:

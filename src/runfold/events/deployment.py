@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from runfold.events.base import Event
+from runfold.events.claims import Claim
 from runfold.events.fields import (
     Count,
     DeploymentAction,
@@ -19,6 +20,9 @@ from runfold.events.fields import (
     Uuid,
 )
 from runfold.events.machines import DEPLOYMENT, TRIGGER
+
+_ACTIVE_WEBHOOKS = Claim("webhook", follows="runfold.webhooks_after")
+"""Two workflows never answer one path: a workflow's active webhook paths are claimed without the caller's asking."""
 
 
 class DeploymentEvent(Event, abstract=True):
@@ -75,7 +79,7 @@ class DeploymentFailed(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_st
     error_message: Text
 
 
-class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending")):
+class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending", by="register_trigger"), claims=_ACTIVE_WEBHOOKS):
     """The workflow got a trigger; it does not fire before it is activated."""
 
     trigger: Name
@@ -85,21 +89,21 @@ class TriggerRegistered(DeploymentEvent, moves=TRIGGER.to("pending")):
     index_key: Text255
 
 
-class TriggerEvent(DeploymentEvent, abstract=True):
+class TriggerEvent(DeploymentEvent, claims=_ACTIVE_WEBHOOKS, abstract=True):
     """Something happened to one trigger."""
 
     trigger: Name
 
 
-class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active")):
+class TriggerActivated(TriggerEvent, moves=TRIGGER.to("active", by="activate_trigger")):
     """The trigger was activated: it fires."""
 
 
-class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive")):
+class TriggerDeactivated(TriggerEvent, moves=TRIGGER.to("inactive", by="deactivate_trigger")):
     """The trigger was deactivated: it does not fire."""
 
 
-class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed")):
+class TriggerFailed(TriggerEvent, moves=TRIGGER.to("failed", by="fail_trigger")):
     """The trigger could not be set up."""
 
 
@@ -107,7 +111,7 @@ class TriggerRemoved(TriggerEvent):
     """The trigger was removed from the workflow."""
 
 
-class WorkflowDeleted(DeploymentEvent):
+class WorkflowDeleted(DeploymentEvent, claims=_ACTIVE_WEBHOOKS):
     """The workflow was deleted: its read rows go, its deployment history stays."""
 
     at: Timestamp

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 from runfold.events import Event
+from runfold.events.codec import encode_appends
 
 
 def _now() -> datetime:
@@ -61,6 +62,19 @@ class Append:
     user_id: UUID | None = None
     claims: Iterable[tuple[str, str]] = ()
     releases: Iterable[tuple[str, str]] = ()
+
+
+class EncodedCall(tuple[Append, ...]):
+    """The appends of a call with the text that they are sent as, for a caller who encodes the next call meanwhile."""
+
+    text: str
+
+    @classmethod
+    def of(cls, appends: Iterable[Append]) -> Self:
+        """Encode the appends. Raises InvalidInput."""
+        call = cls(appends)
+        call.text = encode_appends(call)
+        return call
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Required, TypedDict
 from uuid import UUID
 
 from runfold.events.base import Event
+from runfold.events.claims import Claim
 from runfold.events.fields import (
     Attempt,
     Count,
@@ -33,7 +34,7 @@ class ExecutionEvent(Event, abstract=True):
     stream_category: ClassVar[str] = "execution"
 
 
-class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW")):
+class ExecutionCreated(ExecutionEvent, moves=EXECUTION.to("NEW", by="create")):
     """An execution was created. Its stream is named after it."""
 
     execution_id: Name
@@ -74,34 +75,34 @@ class NewExecution(TypedDict, total=False):
     """The first metadata; `set_metadata` sets more."""
 
 
-class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
+class ExecutionStarted(ExecutionEvent, moves=EXECUTION.to("RUNNING", by="start")):
     """The execution began to run; the first start_time stays."""
 
     start_time: EpochMs
 
 
-class ExecutionPaused(ExecutionEvent, moves=EXECUTION.to("PAUSED")):
+class ExecutionPaused(ExecutionEvent, moves=EXECUTION.to("PAUSED", by="pause")):
     """A person or system paused the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionResumed(ExecutionEvent, moves=EXECUTION.to("RUNNING")):
+class ExecutionResumed(ExecutionEvent, moves=EXECUTION.to("RUNNING", by="resume")):
     """A person or system resumed the execution."""
 
     by: Text | None = None
     reason: Text | None = None
 
 
-class ExecutionSucceeded(ExecutionEvent, moves=EXECUTION.to("SUCCESS")):
+class ExecutionSucceeded(ExecutionEvent, moves=EXECUTION.to("SUCCESS", by="succeed")):
     """The execution ended well."""
 
     end_time: EpochMs
     run_data: Json | None = None
 
 
-class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR")):
+class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR", by="fail")):
     """The execution ended with an error."""
 
     end_time: EpochMs
@@ -110,7 +111,7 @@ class ExecutionFailed(ExecutionEvent, moves=EXECUTION.to("ERROR")):
     node_id: Name | None = None
 
 
-class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED")):
+class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED", by="cancel")):
     """A person or system ended the execution."""
 
     end_time: EpochMs
@@ -118,13 +119,13 @@ class ExecutionCanceled(ExecutionEvent, moves=EXECUTION.to("CANCELED")):
     reason: Text | None = None
 
 
-class ExecutionTimedOut(ExecutionEvent, moves=EXECUTION.to("TIMEOUT")):
+class ExecutionTimedOut(ExecutionEvent, moves=EXECUTION.to("TIMEOUT", by="time_out")):
     """The execution ran out of time."""
 
     end_time: EpochMs
 
 
-class ExecutionDeclaredLost(ExecutionEvent, moves=EXECUTION.to("ERROR")):
+class ExecutionDeclaredLost(ExecutionEvent, moves=EXECUTION.to("ERROR", by="declare_lost")):
     """A detector declared the execution lost: its engine was last seen at last_seen."""
 
     end_time: EpochMs
@@ -145,7 +146,7 @@ class NodeEvent(ExecutionEvent, abstract=True):
     node_id: Name
 
 
-class NodeScheduled(NodeEvent, moves=NODE.to("PENDING")):
+class NodeScheduled(NodeEvent, moves=NODE.to("PENDING", by="schedule")):
     """An activation of a node was planned; it has not begun."""
 
     node_type: Text100
@@ -169,7 +170,7 @@ class NodeDetails(TypedDict, total=False):
     """Which round of a loop it is, from 0."""
 
 
-class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):
+class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING", by="start")):
     """An attempt of an activation began."""
 
     attempt: Attempt
@@ -177,7 +178,7 @@ class NodeStarted(NodeScheduled, moves=NODE.to("RUNNING")):
     input_data: Json | None = None
 
 
-class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING")):
+class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING", by="fail_attempt")):
     """An attempt failed; the activation has not ended."""
 
     attempt: Attempt
@@ -186,19 +187,19 @@ class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING")):
     next_retry_at: Timestamp | None = None
 
 
-class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT")):
+class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT", by="wait")):
     """The activation began to wait for input."""
 
     pause: Name | None = None
 
 
-class NodeContinued(NodeEvent, moves=NODE.to("RUNNING")):
+class NodeContinued(NodeEvent, moves=NODE.to("RUNNING", by="continue_")):
     """The activation continued after waiting."""
 
     pause: Name | None = None
 
 
-class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS")):
+class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS", by="succeed")):
     """The activation ended well."""
 
     node_type: Text100 | None = None
@@ -206,14 +207,14 @@ class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS")):
     output_data: Json | None = None
 
 
-class NodeFailed(NodeEvent, moves=NODE.to("ERROR")):
+class NodeFailed(NodeEvent, moves=NODE.to("ERROR", by="fail")):
     """The activation ended with an error."""
 
     end_time: EpochMs
     error_data: GivenJson
 
 
-class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED")):
+class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED", by="skip")):
     """The activation was skipped: it did not run."""
 
     node_type: Text100 | None = None
@@ -221,7 +222,7 @@ class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED")):
     reason: Text | None = None
 
 
-class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED")):
+class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED", by="cancel")):
     """The activation was ended from outside."""
 
     node_type: Text100 | None = None
@@ -229,8 +230,12 @@ class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED")):
     reason: Text | None = None
 
 
-class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
-    """The execution began to wait at a node."""
+class PauseOpened(
+    ExecutionEvent,
+    moves=PAUSE.to("active", by="open_pause"),
+    claims=Claim("pause", key="paused_node_id", name="pause", within=EXECUTION, refusal="node_paused"),
+):
+    """The execution began to wait at a node, which has one open pause."""
 
     pause: Name
     paused_node_id: Name
@@ -241,7 +246,7 @@ class PauseOpened(ExecutionEvent, moves=PAUSE.to("active")):
     timeout_at: Timestamp | None = None
 
 
-class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
+class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed", by="resume_pause")):
     """The pause ended because what it waited for came."""
 
     pause: Name
@@ -250,7 +255,7 @@ class PauseResumed(ExecutionEvent, moves=PAUSE.to("resumed")):
     data: Json | None = None
 
 
-class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
+class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout", by="time_out_pause")):
     """The pause ended because its time ran out."""
 
     pause: Name
@@ -258,7 +263,7 @@ class PauseTimedOut(ExecutionEvent, moves=PAUSE.to("timeout")):
     action: Text
 
 
-class PauseCanceled(ExecutionEvent, moves=PAUSE.to("cancelled")):
+class PauseCanceled(ExecutionEvent, moves=PAUSE.to("cancelled", by="cancel_pause")):
     """The pause was canceled."""
 
     pause: Name

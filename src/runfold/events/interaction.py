@@ -28,7 +28,7 @@ class InteractionEvent(Event, abstract=True):
     stream_category: ClassVar[str] = "interaction"
 
 
-class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending")):
+class InteractionRequested(InteractionEvent, moves=INTERACTION.to("pending", by="request")):
     """A person was asked."""
 
     workflow_id: Uuid
@@ -75,7 +75,7 @@ class InteractionReminderSent(InteractionEvent):
     at: Timestamp
 
 
-class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
+class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded", by="respond")):
     """The person answered."""
 
     response_id: Uuid | None = None
@@ -84,28 +84,28 @@ class InteractionResponded(InteractionEvent, moves=INTERACTION.to("responded")):
     responder: Text | None = None
 
 
-class InteractionTimedOut(InteractionEvent, moves=INTERACTION.to("timeout")):
+class InteractionTimedOut(InteractionEvent, moves=INTERACTION.to("timeout", by="time_out")):
     """No answer came in time: the question ended."""
 
     at: Timestamp
     action: Text
 
 
-class InteractionFailed(InteractionEvent, moves=INTERACTION.to("error")):
+class InteractionFailed(InteractionEvent, moves=INTERACTION.to("error", by="fail")):
     """The question could not be sent."""
 
     at: Timestamp
     error: Text
 
 
-class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending")):
+class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending", by="reopen")):
     """A question that could not be sent was opened again."""
 
     at: Timestamp
     by: Text
 
 
-class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled")):
+class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled", by="cancel")):
     """The question was withdrawn: its answer is not needed any more."""
 
     at: Timestamp

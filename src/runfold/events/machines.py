@@ -1,8 +1,9 @@
-"""The machines of the vocabulary: their statuses, the legal moves between them, and the commands that move them.
+"""The machines of the vocabulary: their statuses, and the legal moves between them.
 
 A machine is one thing with a status: an execution, a node's activation, a pause. `None` is the status of what does not
-exist yet; a status that nothing leaves is an end. An event's class names its machine and the status that it moves it to
-(`moves=NODE.to("SKIPPED")`). The aggregates' folds and PostgreSQL's functions (`runfold.events.sql`) follow from both.
+exist yet; a status that nothing leaves is an end. An event's class names its machine, the status that it moves it to,
+and the command that makes it: `moves=NODE.to("SKIPPED", by="skip")`. From both follow the aggregates' folds, what a
+command may do, and PostgreSQL's functions (`runfold.events.machines_sql`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ Status = str | None
 
 @dataclass(frozen=True)
 class Move:
-    """What an event does to its machine: it moves it to `target`, or to the status that its field `given_in` holds."""
+    """What an event does to its machine: it moves it to `target`, or to the status that its field `given_in` holds.
+
+    `command` makes the event; None where a command of another machine does.
+    """
 
     machine: Machine
     target: Status
+    command: str | None = None
     given_in: str | None = None
 
     @property
@@ -31,14 +36,14 @@ class Move:
 class Machine:
     """One kind of thing with a status: the moves that are legal, and the statuses that each command moves it to.
 
-    A command is named as the handle's method that gives it, and so is printed by IllegalTransition. `makes` names the
-    commands that make the thing where it does not exist; if it is made `once`, they do nothing else. `stays` names the
-    commands that move nothing and are legal until the thing has ended.
+    A command is named as the handle's method that gives it, and so is printed by IllegalTransition; the classes of the
+    events add theirs. `makes` names the commands that make the thing where it does not exist; if it is made `once`,
+    they do nothing else. `stays` names the commands that move nothing and are legal until the thing has ended.
     """
 
     name: str
     moves: Mapping[Status, frozenset[str]]
-    commands: Mapping[str, frozenset[str]]
+    commands: dict[str, frozenset[str]]
     makes: frozenset[str] = frozenset()
     once: bool = True
     stays: frozenset[str] = frozenset()
@@ -53,15 +58,20 @@ class Machine:
         """The statuses that nothing leaves."""
         return tuple(status for status in self.statuses if self.has_ended(status))
 
-    def to(self, status: str) -> Move:
-        """Return the move to a status, for the class of an event; raises ValueError for a status that it has not."""
+    def to(self, status: str, *, by: str | None = None) -> Move:
+        """Return the move to a status by a command, for an event's class; raises ValueError for an unknown status."""
         if status not in self.statuses:
             raise ValueError(f"{self.name} has no status {status!r}: it has {', '.join(self.statuses)}")
-        return Move(self, status)
+        return Move(self, status, by)
 
     def to_the_status_in(self, field: str) -> Move:
         """Return the move to the status that a field of the event holds."""
-        return Move(self, None, field)
+        return Move(self, None, given_in=field)
+
+    def add(self, move: Move) -> None:
+        """Let the move's command move the machine: a class of events that joins the vocabulary has it."""
+        if move.command is not None and move.target is not None:
+            self.commands[move.command] = self.commands.get(move.command, frozenset()) | {move.target}
 
     def is_legal(self, status: Status, target: str) -> bool:
         """Return whether the vocabulary lets the machine move so."""
@@ -87,8 +97,8 @@ class Machine:
 def _machine(
     name: str,
     moves: Mapping[Status, str],
-    commands: Mapping[str, str],
     *,
+    commands: Mapping[str, str] | None = None,
     makes: str = "",
     once: bool = True,
     stays: str = "",
@@ -96,7 +106,7 @@ def _machine(
     return Machine(
         name,
         {status: frozenset(targets.split()) for status, targets in moves.items()},
-        {command: frozenset(targets.split()) for command, targets in commands.items()},
+        {command: frozenset(targets.split()) for command, targets in (commands or {}).items()},
         frozenset(makes.split()),
         once,
         frozenset(stays.split()),
@@ -116,18 +126,8 @@ EXECUTION = _machine(
         "CANCELED": "",
         "TIMEOUT": "",
     },
-    {
-        "create": "NEW",
-        "start": "RUNNING",
-        "pause": "PAUSED",
-        "resume": "RUNNING",
-        "open_pause": "PAUSED WAITING_FOR_HUMAN",
-        "succeed": "SUCCESS",
-        "fail": "ERROR",
-        "cancel": "CANCELED",
-        "time_out": "TIMEOUT",
-        "declare_lost": "ERROR",
-    },
+    # That it waits for a person, or is paused, also follows from its pauses.
+    commands={"open_pause": "PAUSED WAITING_FOR_HUMAN"},
     makes="create",
 )
 
@@ -144,17 +144,6 @@ NODE = _machine(
         "SKIPPED": "",
         "CANCELED": "",
     },
-    {
-        "schedule": "PENDING",
-        "start": "RUNNING",
-        "fail_attempt": "RETRYING",
-        "wait": "WAITING_INPUT",
-        "continue_": "RUNNING",
-        "succeed": "SUCCESS",
-        "fail": "ERROR",
-        "skip": "SKIPPED",
-        "cancel": "CANCELED",
-    },
     makes="schedule start succeed skip",
     once=False,
 )
@@ -162,12 +151,6 @@ NODE = _machine(
 PAUSE = _machine(
     "pause",
     {None: "active", "active": "resumed timeout cancelled", "resumed": "", "timeout": "", "cancelled": ""},
-    {
-        "open_pause": "active",
-        "resume_pause": "resumed",
-        "time_out_pause": "timeout",
-        "cancel_pause": "cancelled",
-    },
     makes="open_pause",
 )
 
@@ -180,14 +163,6 @@ INTERACTION = _machine(
         "responded": "",
         "timeout": "",
         "cancelled": "",
-    },
-    {
-        "request": "pending",
-        "respond": "responded",
-        "time_out": "timeout",
-        "fail": "error",
-        "reopen": "pending",
-        "cancel": "cancelled",
     },
     makes="request",
     stays="mark_notified mark_reminded",
@@ -202,13 +177,6 @@ RESPONSE = _machine(
         "filtered_out": "unprocessed",
         "matched": "",
     },
-    {
-        "receive": "unprocessed",
-        "match": "matched",
-        "filter_out": "filtered_out",
-        "fail": "error",
-        "reopen": "unprocessed",
-    },
     makes="receive",
 )
 
@@ -222,7 +190,8 @@ DEPLOYMENT = _machine(
         "DEPLOYED": "DEPLOYING UNDEPLOYING",
         "UNDEPLOYING": "UNDEPLOYED DEPLOYMENT_FAILED",
     },
-    {
+    # An event of a deployment holds the status that it leads to.
+    commands={
         "deploy": "DEPLOYING",
         "update": "DEPLOYING",
         "roll_back": "DEPLOYING",
@@ -240,12 +209,6 @@ TRIGGER = _machine(
         "active": "inactive",
         "inactive": "active",
         "failed": "pending",
-    },
-    {
-        "register_trigger": "pending",
-        "activate_trigger": "active",
-        "deactivate_trigger": "inactive",
-        "fail_trigger": "failed",
     },
     makes="register_trigger",
     once=False,

@@ -15,7 +15,7 @@ class ResponseEvent(Event, abstract=True):
     stream_category: ClassVar[str] = "response"
 
 
-class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed")):
+class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed", by="receive")):
     """A message came in through a channel."""
 
     workflow_id: Uuid
@@ -25,7 +25,7 @@ class ResponseReceived(ResponseEvent, moves=RESPONSE.to("unprocessed")):
     received_at: Timestamp
 
 
-class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched")):
+class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched", by="match")):
     """The response was found to answer an interaction."""
 
     interaction_id: Uuid
@@ -35,7 +35,7 @@ class ResponseMatched(ResponseEvent, moves=RESPONSE.to("matched")):
     classifier: Text | None = None
 
 
-class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out")):
+class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out", by="filter_out")):
     """The response was found to answer no question."""
 
     ai_relevance_score: Score
@@ -43,14 +43,14 @@ class ResponseFilteredOut(ResponseEvent, moves=RESPONSE.to("filtered_out")):
     processed_at: Timestamp
 
 
-class ResponseErrored(ResponseEvent, moves=RESPONSE.to("error")):
+class ResponseErrored(ResponseEvent, moves=RESPONSE.to("error", by="fail")):
     """The response could not be processed."""
 
     error: Text
     processed_at: Timestamp
 
 
-class ResponseReopened(ResponseEvent, moves=RESPONSE.to("unprocessed")):
+class ResponseReopened(ResponseEvent, moves=RESPONSE.to("unprocessed", by="reopen")):
     """The response was opened again, to be processed once more."""
 
     by: Text

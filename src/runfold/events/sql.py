@@ -16,6 +16,7 @@ from pathlib import Path
 from runfold.errors import REFUSALS
 from runfold.events import CATEGORIES, VOCABULARY, Event
 from runfold.events.checks_sql import table_files
+from runfold.events.claims_sql import claim_rule_rows, claiming_functions
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
 from runfold.events.machines_sql import machine_functions
@@ -208,12 +209,19 @@ def generated() -> dict[str, str]:
             for type_, ordinal, field, required, kind, low, high, allowed in field_rows()
         ),
     )
+    claim_rules = _insert(
+        "claim_rules",
+        "type, kind, effect, key_field, name_field, refusal, function_name",
+        (f"({', '.join(map(literal, row))})" for row in claim_rule_rows()),
+    )
     return {
         "rows/faults.sql": faults,
         "rows/refusals.sql": refusals,
         "rows/event_types.sql": types,
         "rows/event_fields.sql": fields,
+        "rows/claim_rules.sql": claim_rules,
         "functions/event_is_valid.sql": _validity_function(),
+        **claiming_functions(),
         **machine_functions(),
     }
 

@@ -24,6 +24,7 @@ from eventsourcing.persistence import (
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
+from runfold.events.streams import stream_id
 from runfold.eventsourcing.datastore import Datastore
 from runfold.eventsourcing.originators import OriginatorIds
 from runfold.eventsourcing.subscription import Ear, LogSubscription
@@ -84,7 +85,7 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
         rows = self.datastore.run(
             statement("select_events_backwards" if desc else "select_events"),
             {
-                "stream_id": f"{self.category}-{self.originator_ids.name_of(originator_id)}",
+                "stream_id": stream_id(self.category, self.originator_ids.name_of(originator_id)),
                 "gt": gt,
                 "lte": lte,
                 "limit": limit,

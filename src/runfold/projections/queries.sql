@@ -2,12 +2,16 @@
 -- `position + 0`: a stream's events are to be found by its name. Without statistics the planner expects few between two positions,
 -- and would read all of the log's index there.
 
--- name: allow_own_discard
--- Allows one session of a user's login to discard one event of one stream. Parameters: group, pid, stream, reason, by.
-INSERT INTO runfold.own_discards AS o (group_name, pid, stream_id, reason, discarded_by)
+-- name: allow_discard
+-- Allows one session to discard one event of one stream. What was allowed to sessions that have ended is forgotten.
+-- Parameters: group, pid, stream, reason, by.
+WITH ended AS (
+    DELETE FROM runfold.allowed_discards a
+     WHERE a.pid <> %(pid)s AND NOT EXISTS (SELECT FROM pg_stat_activity s WHERE s.pid = a.pid))
+INSERT INTO runfold.allowed_discards AS a (group_name, pid, stream_id, reason, discarded_by)
 VALUES (%(group)s, %(pid)s, %(stream)s, %(reason)s, %(by)s)
-    ON CONFLICT (group_name) DO UPDATE
-   SET pid = excluded.pid, stream_id = excluded.stream_id, reason = excluded.reason, discarded_by = excluded.discarded_by
+    ON CONFLICT ON CONSTRAINT allowed_discards_pkey DO UPDATE
+   SET stream_id = excluded.stream_id, reason = excluded.reason, discarded_by = excluded.discarded_by
 
 -- name: barrier_cuts
 -- Cuts a batch before and after its barriers; barriers that follow each other directly stay together.
@@ -86,30 +90,27 @@ SELECT e.stream_id
  GROUP BY e.stream_id
  ORDER BY min(e.position)
 
--- name: begin_own_batch
--- Group_state of a user's group, for the login that folds it; the transaction then commits settled or not at all.
--- Parameters: group.
-SELECT position, parked, built FROM runfold.begin_own_batch(%(group)s)
+-- name: begin_batch
+-- Holds a group's checkpoint to the end of the transaction. Parameters: group.
+-- Returns its position (null: it has none), whether a stream is parked or an event discarded, and the versions of its tables.
+SELECT position, parked, built FROM runfold.begin_batch(%(group)s)
 
--- name: built
--- Notes the version a table was built with by a rebuild.
--- Parameters: name, group, version, digest.
-INSERT INTO runfold.projections AS p (name, group_name, version, digest)
-VALUES (%(name)s, %(group)s, %(version)s, %(digest)s)
-    ON CONFLICT (name) DO UPDATE
-   SET group_name = excluded.group_name, version = excluded.version, digest = excluded.digest, built_at = clock_timestamp()
+-- name: begin_slice
+-- Notes a slice of a rebuild in the transaction that folds it; false: it is done, or it is another rebuild's.
+-- Parameters: group, digest, slice.
+SELECT runfold.begin_slice(%(group)s, %(digest)s, %(slice)s)
 
 -- name: built_versions
 -- The version that each table of a group was built with. Parameters: group.
 SELECT name, version FROM runfold.projections WHERE group_name = %(group)s
 
 -- name: checkpoint
--- Where a group stands. Parameters: group.
+-- The position of a group's checkpoint. Parameters: group.
 SELECT position FROM runfold.checkpoints WHERE group_name = %(group)s
 
 -- name: compare_all
 -- The keys of all rows that differ now, nothing being locked, in a temporary table: a query that makes a table can
--- run in parallel, where one that inserts can not. The runner puts in the names.
+-- run in parallel, where one that inserts cannot. The runner puts in the names.
 CREATE TEMPORARY TABLE {compared} ON COMMIT DROP AS
 SELECT {either_key}
   FROM {live} AS live
@@ -127,15 +128,6 @@ SELECT n.nspname, c.conname
 -- Deletes the rows that the log does not have. The runner puts in the names.
 DELETE FROM {live} AS live USING {found} AS s WHERE s.surplus AND {live_is_suspect}
 
--- name: deleted_executions
--- The executions that the deletions in some deployment streams concern. Parameters: streams (text[]).
-SELECT DISTINCT x.execution_id
-  FROM (SELECT e.stream_id, max(e.position) AS position
-          FROM runfold.events e
-         WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'WorkflowDeleted'
-         GROUP BY e.stream_id) AS d
- CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
-
 -- name: differences
 -- The rows that are not the same in a table and in its shadow. Whole rows are compared by their images: IS DISTINCT
 -- FROM would take jsonb 1.0 and 1.00 for equal. The runner puts in the names, and which rows are looked at.
@@ -152,28 +144,17 @@ SELECT jsonb_build_object({key_pairs}),
  ORDER BY 1
 
 -- name: discard_event
--- Puts on record that a group gives up the event at a position; tells its version and type.
--- Parameters: group, position, sqlstate, error, reason, by.
-INSERT INTO runfold.discarded_events
-       (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error, reason, discarded_by)
-SELECT %(group)s, e.position, e.stream_id, e.stream_version, e.event_id, e.type, %(sqlstate)s, %(error)s, %(reason)s, %(by)s
-  FROM runfold.events e
- WHERE e.position = %(position)s
-RETURNING stream_version, type
-
--- name: discard_own_event
--- Discard_event of a user's group, for the login that folds it; an operator has allowed it to this session.
--- Parameters: group, position, sqlstate, error.
-SELECT stream_version, type FROM runfold.discard_own_event(%(group)s, %(position)s, %(sqlstate)s, %(error)s)
+-- Records that a group gives up the event at a position, as an operator allowed it to this session.
+-- Parameters: group, position, sqlstate, error. Returns the event's version in its stream, and its type.
+SELECT stream_version, type FROM runfold.discard_event(%(group)s, %(position)s, %(sqlstate)s, %(error)s)
 
 -- name: discarded_in_group
 -- The positions up to one whose events a group has given up, with their streams. Parameters: group, upto.
 SELECT position, stream_id FROM runfold.discarded_events WHERE group_name = %(group)s AND position <= %(upto)s ORDER BY position
 
--- name: end_own_batch
--- Ends a batch of a user's group without moving its checkpoint.
--- Parameters: group.
-SELECT runfold.end_own_batch(%(group)s)
+-- name: end_batch
+-- Ends a batch that leaves the checkpoint where it is. Parameters: group.
+SELECT runfold.end_batch(%(group)s)
 
 -- name: events_between
 -- How many events of some types lie between two positions, counted to a limit.
@@ -181,9 +162,9 @@ SELECT runfold.end_own_batch(%(group)s)
 SELECT count(*) FROM (SELECT FROM runfold.events WHERE position > %(after)s AND position <= %(upto)s AND type = ANY (%(types)s)
                        LIMIT %(most)s) AS e
 
--- name: forbid_own_discard
--- Takes back what allow_own_discard allowed that session. Parameters: group, pid.
-DELETE FROM runfold.own_discards WHERE group_name = %(group)s AND pid = %(pid)s
+-- name: forbid_discard
+-- Takes back what allow_discard allowed that session. Parameters: group, pid.
+DELETE FROM runfold.allowed_discards WHERE group_name = %(group)s AND pid = %(pid)s
 
 -- name: foreign_keys
 -- Which of these tables refer to which others. Parameters: tables (text[], as regclass takes them).
@@ -221,18 +202,11 @@ SELECT count(*) FILTER (WHERE missing), count(*) FILTER (WHERE surplus), count(*
 CREATE TEMPORARY TABLE slice_events ON COMMIT DROP AS
 SELECT e.* FROM runfold.events e WHERE e.position <= %(upto)s AND e.type = ANY (%(types)s) AND {streams}
 
--- name: group_state
--- Whether any stream is parked or any event discarded in a group, and the version each of its tables was built
--- with. Parameters: group.
-SELECT EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = %(group)s)
-       OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = %(group)s),
-       (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = %(group)s)
-
--- name: hold_checkpoint
--- Where a group stands; held to the end of the transaction, so that a stream that is retried meanwhile is folded by one
--- of the two, whole, and a rebuild lands before or after this batch.
--- Parameters: group.
-SELECT c.position FROM runfold.checkpoints c WHERE c.group_name = %(group)s FOR NO KEY UPDATE OF c
+-- name: handed_events
+-- What a projection in Python is given of a batch; put below the relation `batch`.
+SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
+  FROM batch
+ ORDER BY position
 
 -- name: insert_missing
 -- Inserts the rows that the table lacks. The runner puts in the names.
@@ -240,36 +214,28 @@ INSERT INTO {live} ({written})
 SELECT {folded_columns} FROM {shadow} AS folded JOIN {found} AS s ON {shadow_is_suspect} WHERE s.missing
 
 -- name: insert_numbered
--- Inserts some of the rows that the table lacks. What another row stands in the way of is left for later.
+-- Inserts some of the rows that the table lacks. A row that another one blocks is left for later.
 -- Parameters: after, upto. The runner puts in the names.
 INSERT INTO {live} ({written})
 SELECT {folded_columns} FROM {shadow} AS folded JOIN {numbered} AS s ON {shadow_is_suspect}
  WHERE s.number > %(after)s AND s.number <= %(upto)s
     ON CONFLICT DO NOTHING
 
--- name: interactions_of
--- The interactions that some responses were matched to, up to a position (null: any).
--- Parameters: streams (text[]), upto.
-SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
-   AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
-
--- name: latest_of_workflows
--- Of each workflow the latest execution that stands, some executions aside: what its row of workflow_status
--- depends on besides those. Parameters: workflows (text[], UUIDs), without (text[], execution_ids).
-SELECT x.execution_id
-  FROM unnest(%(workflows)s::uuid[]) AS w (id)
- CROSS JOIN LATERAL (SELECT e.execution_id
-                       FROM public.workflow_executions e
-                      WHERE e.workflow_id = w.id AND e.execution_id <> ALL (%(without)s)
-                      ORDER BY coalesce(runfold.from_epoch_ms(e.start_time), e.created_at) DESC, e.execution_id DESC
-                      LIMIT 1) AS x
-
--- name: lock_checkpoint
--- Where a group stands; nobody moves it, folds into its tables or retries a stream of it until this transaction ends.
+-- name: land_rebuild
+-- Lands a group's rebuild: parks what it left out, and moves a checkpoint that lies beyond the shadows back to them.
 -- Parameters: group.
-SELECT position FROM runfold.checkpoints WHERE group_name = %(group)s FOR UPDATE
+SELECT runfold.land_rebuild(%(group)s)
+
+-- name: leave_out_stream
+-- Leaves a stream that cannot be folded out of a rebuild. Parameters: group, stream, position, sqlstate, error.
+SELECT runfold.leave_out_stream(%(group)s, %(stream)s, %(position)s, %(sqlstate)s, %(error)s)
+
+-- name: left_out
+-- What no fold of a group meets: parked streams, and discarded events, each with its position. Parameters: group.
+SELECT p.stream_id, p.position FROM runfold.parked_streams p WHERE p.group_name = %(group)s
+ UNION
+SELECT d.stream_id, d.position FROM runfold.discarded_events d WHERE d.group_name = %(group)s
+ ORDER BY 1, 2
 
 -- name: log_head
 -- The last position that the log has issued.
@@ -280,29 +246,18 @@ SELECT last_value - (NOT is_called)::integer FROM runfold.events_position
 CREATE TEMPORARY TABLE {suspects} AS SELECT {key_columns} FROM {live} AS live WITH NO DATA
 
 -- name: move_checkpoint
--- Moves a group on, from where this batch started and under this leader's epoch; else no row.
+-- Moves a group on, from where this batch started and under this leader's epoch; else false.
 -- Parameters: group, after, upto, epoch.
-UPDATE runfold.checkpoints c
-   SET position = %(upto)s, epoch = %(epoch)s, moved_at = clock_timestamp(),
-       stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
- WHERE c.group_name = %(group)s AND c.position = %(after)s
-   AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = %(epoch)s)
-RETURNING c.position
+SELECT runfold.move_checkpoint(%(group)s, %(after)s, %(upto)s, %(epoch)s)
 
--- name: move_own_checkpoint
--- Move_checkpoint of a user's group, for the login that folds it; false where it did not move.
--- Parameters: group, after, upto, epoch.
-SELECT runfold.move_own_checkpoint(%(group)s, %(after)s, %(upto)s, %(epoch)s)
+-- name: note_built
+-- Notes the version of the file that a table was rebuilt with. Parameters: group, name, version, digest.
+SELECT runfold.note_built(%(group)s, %(name)s, %(version)s, %(digest)s)
 
--- name: note_own_built
--- Notes that a table of a user's group holds what its file says, in the transaction that makes it so.
--- Parameters: group, name, version, digest.
-SELECT runfold.note_own_built(%(group)s, %(name)s, %(version)s, %(digest)s)
-
--- name: note_own_folded
--- Notes how far a user's group is folded into its shadows; false where they stood elsewhere.
+-- name: note_folded
+-- Notes that a group's shadows are folded from a position up to another; false where they are at another position.
 -- Parameters: group, after, upto.
-SELECT runfold.note_own_folded(%(group)s, %(after)s, %(upto)s)
+SELECT runfold.note_folded(%(group)s, %(after)s, %(upto)s)
 
 -- name: note_waiting
 -- Notes why a group waits for an operator, or that it does not (null).
@@ -324,76 +279,17 @@ SELECT s.*, row_number() OVER (ORDER BY folded.ctid) AS number
 -- The oldest transaction that may still write, modulo 2^32: rows of it and of later ones came afterwards.
 SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::numeric % 4294967296)::bigint
 
--- name: own_advisory_locks
--- A row where a session holds an advisory lock or waits for one. Parameters: pid.
-SELECT true FROM pg_locks l WHERE l.pid = %(pid)s AND l.locktype = 'advisory' LIMIT 1
-
--- name: own_batch_events
--- What a projection in Python is given of a batch; put below the relation `batch`.
-SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
-  FROM batch
- ORDER BY position
-
--- name: own_left_out
--- What no fold of a group meets: parked streams, and discarded events, each with its position. Parameters: group.
-SELECT p.stream_id, p.position FROM runfold.parked_streams p WHERE p.group_name = %(group)s
- UNION
-SELECT d.stream_id, d.position FROM runfold.discarded_events d WHERE d.group_name = %(group)s
- ORDER BY 1, 2
-
--- name: own_parked_position
--- Where a stream is parked in a user's group; null where it is not.
--- Parameters: group, stream.
-SELECT runfold.own_parked_position(%(group)s, %(stream)s)
-
--- name: own_rebuild_begin
--- Notes a rebuild of a user's group that begins. Parameters: group, digest, tables (text[]).
-INSERT INTO runfold.own_rebuilds (group_name, digest, tables) VALUES (%(group)s, %(digest)s, %(tables)s)
-
--- name: own_rebuild_forget
--- Forgets the rebuild of a user's group. Parameters: group.
-DELETE FROM runfold.own_rebuilds WHERE group_name = %(group)s
-
--- name: own_rebuild_state
--- What the rebuild of a user's group that has not landed builds, and how far it is. Parameters: group.
-SELECT digest, position FROM runfold.own_rebuilds WHERE group_name = %(group)s
-
--- name: own_rebuild_taken
--- Another group whose rebuild has shadows of one of these names. Parameters: group, tables (text[]).
-SELECT group_name FROM runfold.own_rebuilds WHERE group_name <> %(group)s AND tables && %(tables)s LIMIT 1
-
--- name: park_found
--- Parks what a rebuild could not fold. Parameters: group.
-INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
-SELECT r.group_name, r.stream_id, r.position, r.sqlstate, r.error
-  FROM runfold.rebuild_parked r WHERE r.group_name = %(group)s AND r.found
-    ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
-   SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error
-
--- name: park_own_stream
--- Park_stream of a user's group, for the login that folds it.
--- Parameters: group, stream, position, sqlstate, error.
-SELECT runfold.park_own_stream(%(group)s, %(stream)s, %(position)s, %(sqlstate)s, %(error)s)
-
 -- name: park_stream
--- Parks a stream from a position on, with its error.
--- Parameters: group, stream, position, sqlstate, error.
-INSERT INTO runfold.parked_streams AS p (group_name, stream_id, position, sqlstate, error)
-VALUES (%(group)s, %(stream)s, %(position)s, %(sqlstate)s, %(error)s)
-    ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE SET sqlstate = excluded.sqlstate, error = excluded.error
+-- Parks a stream from a position on, with its error. Parameters: group, stream, position, sqlstate, error.
+SELECT runfold.park_stream(%(group)s, %(stream)s, %(position)s, %(sqlstate)s, %(error)s)
+
+-- name: parked_at
+-- The position from which on a stream is parked in a group; no row: it is not. Parameters: group, stream.
+SELECT position FROM runfold.parked_streams WHERE group_name = %(group)s AND stream_id = %(stream)s
 
 -- name: parked_in_group
 -- The parked streams of a group. Parameters: group.
 SELECT stream_id FROM runfold.parked_streams WHERE group_name = %(group)s ORDER BY stream_id
-
--- name: parked_stream
--- Locks a group's checkpoint and tells where a stream is parked in it and where the group stands.
--- Parameters: group, stream. No row: it is not parked.
-SELECT p.position, c.position
-  FROM runfold.checkpoints c
-  JOIN runfold.parked_streams p ON p.group_name = c.group_name
- WHERE c.group_name = %(group)s AND p.stream_id = %(stream)s
-   FOR UPDATE OF c
 
 -- name: positions_of
 -- The positions of a stream's events of some types, in order. Parameters: stream, upto, types (text[]).
@@ -402,9 +298,9 @@ SELECT position FROM runfold.events
  ORDER BY stream_version
 
 -- name: rebuild_begin
--- Notes a rebuild that begins. Parameters: group, digest, position, slices, events.
-INSERT INTO runfold.rebuilds (group_name, digest, position, slices, events)
-VALUES (%(group)s, %(digest)s, %(position)s, %(slices)s, %(events)s)
+-- Notes a rebuild that begins. Parameters: group, digest, position, slices, events, tables (text[]), folded (whether there are no slices).
+INSERT INTO runfold.rebuilds (group_name, digest, position, slices, events, tables, folded)
+VALUES (%(group)s, %(digest)s, %(position)s, %(slices)s, %(events)s, %(tables)s, %(folded)s)
 
 -- name: rebuild_extent
 -- How many events of each type there are to fold. It aggregates without DISTINCT, so that it can be done in parallel.
@@ -421,35 +317,13 @@ WITH begun AS (DELETE FROM runfold.rebuilds WHERE group_name = %(group)s),
      parked AS (DELETE FROM runfold.rebuild_parked WHERE group_name = %(group)s)
 DELETE FROM runfold.rebuild_slices WHERE group_name = %(group)s
 
--- name: rebuild_hold
--- Holds a rebuild while a slice of it is folded, so that it is not begun anew meanwhile; no row: it was.
--- Parameters: group, digest.
-SELECT FROM runfold.rebuilds WHERE group_name = %(group)s AND digest = %(digest)s AND NOT folded FOR SHARE
-
--- name: rebuild_landed
--- Marks a group's checkpoint, so that who waited for it while the rebuild landed looks at everything again.
--- Parameters: group.
-UPDATE runfold.checkpoints SET epoch = -1 WHERE group_name = %(group)s
-
 -- name: rebuild_lock
 -- Whether this session is now the only one that rebuilds a group. Parameters: key.
 SELECT pg_try_advisory_lock(hashtextextended(%(key)s, 0))
 
--- name: rebuild_moved
--- Notes how far the shadows are folded. Parameters: group, position.
-UPDATE runfold.rebuilds SET position = %(position)s WHERE group_name = %(group)s
-
 -- name: rebuild_parallel
 -- Lets the session that leads a rebuild count and compare in parallel. Parameters: workers, beside itself.
 SELECT set_config('max_parallel_workers_per_gather', %(workers)s, false)
-
--- name: rebuild_park_found
--- Leaves out of a rebuild what it could not fold. Parameters: group, stream, position, sqlstate, error.
-INSERT INTO runfold.rebuild_parked AS p (group_name, stream_id, position, sqlstate, error, found)
-VALUES (%(group)s, %(stream)s, %(position)s, %(sqlstate)s, %(error)s, true)
-    ON CONFLICT (group_name, stream_id) DO UPDATE
-   SET position = excluded.position, sqlstate = excluded.sqlstate, error = excluded.error, found = true
- WHERE p.position > excluded.position
 
 -- name: rebuild_park_known
 -- Leaves out of a rebuild what is parked between two positions. Parameters: group, after, upto.
@@ -465,17 +339,12 @@ SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error
 SELECT EXISTS (
     SELECT
       FROM (SELECT stream_id, position FROM runfold.parked_streams WHERE group_name = %(group)s AND position <= %(position)s) AS p
-      FULL JOIN (SELECT stream_id, position, found FROM runfold.rebuild_parked WHERE group_name = %(group)s) AS r USING (stream_id)
+      FULL JOIN (SELECT stream_id, position, found FROM runfold.rebuild_parked WHERE group_name = %(group)s AND position <= %(position)s) AS r USING (stream_id)
      WHERE NOT coalesce(r.found, false) AND p.position IS DISTINCT FROM r.position)
 
 -- name: rebuild_parked_streams
--- What a rebuild leaves out, and whether it found that itself. Parameters: group.
-SELECT stream_id, position, sqlstate, error, found FROM runfold.rebuild_parked WHERE group_name = %(group)s ORDER BY stream_id
-
--- name: rebuild_slice_done
--- Notes a slice in the transaction that folds it; no row: it was done by another one.
--- Parameters: group, slice.
-INSERT INTO runfold.rebuild_slices (group_name, slice) VALUES (%(group)s, %(slice)s) ON CONFLICT DO NOTHING
+-- What a rebuild leaves out up to a position, and whether it found that itself. Parameters: group, upto.
+SELECT stream_id, found FROM runfold.rebuild_parked WHERE group_name = %(group)s AND position <= %(upto)s ORDER BY stream_id
 
 -- name: rebuild_slices
 -- The slices that are done. Parameters: group.
@@ -484,6 +353,14 @@ SELECT slice FROM runfold.rebuild_slices WHERE group_name = %(group)s
 -- name: rebuild_state
 -- The rebuild of a group that has not landed. Parameters: group.
 SELECT digest, position, slices, events, folded FROM runfold.rebuilds WHERE group_name = %(group)s
+
+-- name: rebuild_taken
+-- Another user's group whose rebuild has shadows of one of these names. Parameters: group, tables (text[]).
+SELECT r.group_name
+  FROM runfold.rebuilds r
+  JOIN runfold.user_groups g ON g.group_name = r.group_name
+ WHERE r.group_name <> %(group)s AND r.tables && %(tables)s
+ LIMIT 1
 
 -- name: record_sample
 -- Notes up to which position some streams of a projection were verified, and what was found.
@@ -503,18 +380,11 @@ VALUES (%(projection)s, %(position)s, %(differences)s)
    SET position = excluded.position, differences = excluded.differences, verified_at = clock_timestamp()
 
 -- name: register_group
--- Makes the checkpoint of a group that has none; locks it and tells where it stands.
+-- Makes the checkpoint of a group that has none; locks it and returns its position.
 -- Parameters: group.
 INSERT INTO runfold.checkpoints AS c (group_name) VALUES (%(group)s)
     ON CONFLICT (group_name) DO UPDATE SET group_name = excluded.group_name
 RETURNING c.position
-
--- name: register_own_group
--- Notes which login folds a user's group. Run by the worker's own role, never by that login.
--- Parameters: group, role.
-INSERT INTO runfold.own_groups AS g (group_name, role_name) VALUES (%(group)s, %(role)s)
-    ON CONFLICT (group_name) DO UPDATE SET role_name = excluded.role_name
- WHERE g.role_name IS DISTINCT FROM excluded.role_name
 
 -- name: register_projection
 -- Notes the version a table is built with, where nothing is noted; tells what is noted.
@@ -523,6 +393,13 @@ INSERT INTO runfold.projections AS p (name, group_name, version, digest)
 VALUES (%(name)s, %(group)s, %(version)s, %(digest)s)
     ON CONFLICT (name) DO UPDATE SET name = excluded.name
 RETURNING p.version, p.digest, p.group_name
+
+-- name: register_user_group
+-- Notes which login folds a user's group. Run by the worker's or an operator's role, never by that login.
+-- Parameters: group, role.
+INSERT INTO runfold.user_groups AS g (group_name, role_name) VALUES (%(group)s, %(role)s)
+    ON CONFLICT (group_name) DO UPDATE SET role_name = excluded.role_name
+ WHERE g.role_name IS DISTINCT FROM excluded.role_name
 
 -- name: registered_projections
 -- The projections of a group whose tables are built.
@@ -540,20 +417,6 @@ SELECT {surplus_keys}, {missing_keys}
   JOIN {found} AS s ON {shadow_is_suspect}
  WHERE x.surplus AND s.missing
 
--- name: responses_to
--- The responses that were matched to some interactions, rightly or not, up to a position (null: any). By an index.
--- Parameters: interactions (text[], UUIDs), upto.
-SELECT DISTINCT e.stream_id
-  FROM runfold.events e
- WHERE e.category = 'response' AND e.type = 'ResponseMatched' AND lower(e.data ->> 'interaction_id' COLLATE "C") = ANY (%(interactions)s)
-   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
-
--- name: restore_checkpoint
--- Moves a group's checkpoint back to where its log ends, and forgets what was parked beyond.
--- Parameters: group, position.
-WITH parked AS (DELETE FROM runfold.parked_streams WHERE group_name = %(group)s AND position > %(position)s)
-UPDATE runfold.checkpoints SET position = %(position)s, moved_at = clock_timestamp() WHERE group_name = %(group)s
-
 -- name: sample_streams
 -- Some streams, always the same for the same seed and log. Parameters: seed, streams (how many), upto.
 SELECT stream_id FROM runfold.streams
@@ -567,13 +430,8 @@ SELECT stream_id FROM runfold.streams
 -- Parameters: least.
 SELECT set_config('runfold.head', greatest(%(least)s::bigint, runfold.safe_head())::text, false)::bigint
 
--- name: stale_copies
--- Has the copies of workflow_status in workflows made again where they differ. Parameters: workflows (uuid[]).
-WITH noted AS (INSERT INTO runfold.stale_workflows (workflow_id) SELECT unnest(%(workflows)s::uuid[]) RETURNING workflow_id)
-SELECT count(*) FROM noted
-
 -- name: stop_group
--- Notes why a group can not be folded at all.
+-- Notes why a group cannot be folded at all.
 -- Parameters: group, sqlstate, error, epoch.
 UPDATE runfold.checkpoints c
    SET stopped_sqlstate = %(sqlstate)s, stopped_error = %(error)s, stopped_at = clock_timestamp()
@@ -605,15 +463,6 @@ SELECT DISTINCT stream_id FROM runfold.events WHERE position > %(after)s AND pos
 -- Of some streams those that have an event of some types. Parameters: streams (text[]), types (text[]).
 SELECT DISTINCT e.stream_id FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.type = ANY (%(types)s)
 
--- name: streams_of_workflows
--- The interactions and responses of the workflows that are deleted in some deployment streams.
--- Parameters: streams (text[]).
-SELECT DISTINCT e.stream_id
-  FROM runfold.events e
- WHERE e.type IN ('InteractionRequested', 'ResponseReceived')
-   AND lower(e.data ->> 'workflow_id' COLLATE "C") IN (
-       SELECT substr(d.stream_id, 12) FROM runfold.events d WHERE d.stream_id = ANY (%(streams)s) AND d.type = 'WorkflowDeleted')
-
 -- name: suspect_all
 -- Notes the keys that compare_all found. The runner puts in the names.
 INSERT INTO {suspects} SELECT * FROM {compared}
@@ -628,10 +477,6 @@ INSERT INTO {suspects} SELECT {key_columns} FROM {rows} AS live WHERE {of_stream
 -- Parameters: xmin, the oldest transaction that was open when the table was compared, modulo 2^32. The runner puts in the names.
 INSERT INTO {suspects}
 SELECT {key_columns} FROM {live} AS live WHERE (live.xmin::text::bigint - %(xmin)s + 4294967296) %% 4294967296 < 2147483648
-
--- name: sync_workflows
--- Copies workflow_status to the workflows that were locked or not yet committed when it changed.
-SELECT runfold.sync_workflows() WHERE EXISTS (SELECT FROM runfold.stale_workflows)
 
 -- name: table_columns
 -- A table's columns in their order: name, type, and whether it is computed from others.
@@ -671,15 +516,9 @@ SELECT ARRAY(SELECT a.attname::text
 -- Which of these types occur between two positions. Parameters: after, upto, types (text[]).
 SELECT DISTINCT type FROM runfold.events WHERE position > %(after)s AND position <= %(upto)s AND type = ANY (%(types)s)
 
--- name: unpark_own_stream
--- Unpark_stream of a user's group, for the login that folds it.
--- Parameters: group, stream.
-SELECT runfold.unpark_own_stream(%(group)s, %(stream)s)
-
 -- name: unpark_stream
--- Forgets that a stream is parked.
--- Parameters: group, stream.
-DELETE FROM runfold.parked_streams WHERE group_name = %(group)s AND stream_id = %(stream)s
+-- Forgets that a stream is parked. Parameters: group, stream.
+SELECT runfold.unpark_stream(%(group)s, %(stream)s)
 
 -- name: update_different
 -- Makes the rows that differ what the log says. The runner puts in the names.
@@ -687,29 +526,12 @@ UPDATE {live} AS live SET {assignments}
   FROM {found} AS s JOIN {shadow} AS folded ON {shadow_is_suspect}
  WHERE NOT s.missing AND NOT s.surplus AND {live_is_suspect}
 
--- name: workflow_copies
--- Workflows whose copy of workflow_status differs and is not noted as stale. deployed_by may be null where
--- the user is gone.
-SELECT w.id::text, n.name, to_jsonb(w) ->> n.name, to_jsonb(s) ->> n.name
-  FROM public.workflows w
-  JOIN public.workflow_status s ON s.workflow_id = w.id
- CROSS JOIN unnest(ARRAY['latest_execution_id', 'latest_execution_status', 'latest_execution_time', 'deployment_status',
-                         'deployed_at', 'deployed_by', 'undeployed_at', 'deployment_version', 'deployment_config']) AS n (name)
- WHERE to_jsonb(w) ->> n.name IS DISTINCT FROM to_jsonb(s) ->> n.name
-   AND NOT (n.name = 'deployed_by' AND w.deployed_by IS NULL)
-   AND NOT EXISTS (SELECT FROM runfold.stale_workflows t WHERE t.workflow_id = w.id)
- ORDER BY w.id, n.name
-
--- name: workflows_of_executions
--- The workflows that executions were created for, up to a position (null: any).
--- Parameters: streams (text[]), upto.
-SELECT DISTINCT lower(e.data ->> 'workflow_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s) AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
-   AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
+-- name: user_advisory_locks
+-- A row where a session holds an advisory lock or waits for one. Parameters: pid.
+SELECT true FROM pg_locks l WHERE l.pid = %(pid)s AND l.locktype = 'advisory' LIMIT 1
 
 -- name: write_renamed
--- Gives them their key back, and whatever else differs. The runner puts in the names.
+-- Gives them their key back, and everything else that differs. The runner puts in the names.
 UPDATE {live} AS live SET {assignments}
   FROM {renamed} AS s JOIN {shadow} AS folded ON {shadow_is_renamed}
  WHERE {live_is_renamed}

@@ -31,7 +31,7 @@ class AnomalyToken:
             raise InvalidInput(
                 f"{text!r} is not a page token",
                 hint="pass a position, or the `after` value that a list printed",
-                code="invalid_cursor",
+                code="invalid_page_token",
                 found=text,
             )
         return cls(int(position), projection if dot else None)
@@ -50,7 +50,7 @@ def list_anomalies(
     """Return at most `limit` anomalies after a page token, in the order of the log, with their events.
 
     `since` selects events recorded after that time. In a row, `applied` says whether the event changed its row all the
-    same, `made` says the same in words, and `cursor` is its page token. The connection must be in autocommit.
+    same, `made` says the same in words, and `page_token` is its page token. The connection must be in autocommit.
     """
     begin = after or AnomalyToken(0)
     if since is not None:
@@ -76,7 +76,7 @@ def list_anomalies(
             **row,
             "applied": _applied(row),
             "made": _made(row),
-            "cursor": str(AnomalyToken(row["position"], row["projection"])),
+            "page_token": str(AnomalyToken(row["position"], row["projection"])),
         }
         for row in rows
     ]

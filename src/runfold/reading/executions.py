@@ -13,9 +13,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from runfold.errors import PositionUnavailable, UnknownExecution
+from runfold.events.streams import stream_id
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.lists import page, place
-from runfold.reading.pages import Cursor
+from runfold.reading.pages import PageToken
 from runfold.reading.status import Row, statement
 
 _LIKE_SIGNS = re.compile(r"([%_\\])")
@@ -41,9 +42,9 @@ class Filter:
 
 
 def list_executions(
-    connection: psycopg.Connection[Any], wanted: Filter = Filter(), *, after: Cursor | None = None, limit: int = 20
+    connection: psycopg.Connection[Any], wanted: Filter = Filter(), *, after: PageToken | None = None, limit: int = 20
 ) -> list[Row]:
-    """Return at most `limit` executions, the newest first, after the page token `after`; each row has its `cursor`."""
+    """Return at most `limit` executions, the newest first, after a page token; each row has its `page_token`."""
     error = None if wanted.error is None else f"%{_LIKE_SIGNS.sub(_ESCAPED, wanted.error)}%"
     parameters = {
         "status": wanted.status,
@@ -160,5 +161,6 @@ def _event(
 ) -> Row | None:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            statement("event_of_stream"), {"stream": f"execution-{execution_id}", "version": version, "upto": upto}
+            statement("event_of_stream"),
+            {"stream": stream_id("execution", execution_id), "version": version, "upto": upto},
         ).fetchone()

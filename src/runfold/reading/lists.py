@@ -1,4 +1,4 @@
-"""List interactions and deployments in pages; the `cursor` of a row is the page token for the rows after it."""
+"""List interactions and deployments in pages; the `page_token` of a row is the page token for the rows after it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from runfold.reading.pages import Cursor
+from runfold.reading.pages import PageToken
 from runfold.reading.status import Row, statement
 
 _NO_ID = UUID(int=0)
@@ -19,7 +19,7 @@ def list_interactions(
     *,
     status: str | None = None,
     workflow_id: UUID | None = None,
-    after: Cursor | None = None,
+    after: PageToken | None = None,
     limit: int = 20,
 ) -> list[Row]:
     """Return at most `limit` interactions after the page token `after`, by deadline, those without one last."""
@@ -39,7 +39,7 @@ def list_deployments(
     *,
     status: str | None = None,
     workflow_id: UUID | None = None,
-    after: Cursor | None = None,
+    after: PageToken | None = None,
     limit: int = 20,
 ) -> list[Row]:
     """Return at most `limit` deployments after the page token `after`, the newest first."""
@@ -47,7 +47,7 @@ def list_deployments(
     return page(connection, "deployments", parameters, sorted_by="started_at")
 
 
-def place(after: Cursor | None) -> Row:
+def place(after: PageToken | None) -> Row:
     """Return the page token's parameters for a list without nulls in its sort key."""
     return {"after_time": after and after.time, "after_id": after and after.id}
 
@@ -57,4 +57,4 @@ def page(connection: psycopg.Connection[Any], name: str, parameters: Row, *, sor
     with connection.cursor(row_factory=dict_row) as cursor:
         # A prepared statement gets one plan for all filters, which is good for none of them.
         rows = cursor.execute(statement(name), parameters, prepare=False).fetchall()
-    return [{**row, "cursor": str(Cursor(row[sorted_by], row["id"]))} for row in rows]
+    return [{**row, "page_token": str(PageToken(row[sorted_by], row["id"]))} for row in rows]

@@ -12,11 +12,11 @@ from uuid import UUID
 from runfold.errors import InvalidInput
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = re.compile(r"(-?\d{1,18}|last)\.([0-9a-f]{32})")
+_TEXT = re.compile(r"(-?\d{1,18}|last)\.([0-9a-f]{32})")
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class PageToken:
     """A row's time (None sorts last) and id."""
 
     time: datetime | None
@@ -30,13 +30,13 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse a page token; raises InvalidInput."""
-        if (found := _CURSOR.fullmatch(text)) is not None:
+        if (found := _TEXT.fullmatch(text)) is not None:
             with contextlib.suppress(OverflowError):
                 time = None if found[1] == "last" else _EPOCH + timedelta(microseconds=int(found[1]))
                 return cls(time, UUID(found[2]))
         raise InvalidInput(
             f"{text!r} is not a page token",
             hint="pass the `after` value that a list printed",
-            code="invalid_cursor",
+            code="invalid_page_token",
             found=text,
         )

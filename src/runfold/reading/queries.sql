@@ -238,26 +238,6 @@ SELECT d.workflow_id, w.name AS workflow, d.deployment_id, d.deployment_action, 
 -- The stream of the event at a position. Parameters: position.
 SELECT stream_id FROM runfold.events WHERE position = %(position)s
 
--- name: streams_of_response
--- The streams on which a response's row depends: its own, and those of the interactions with which it was matched.
--- Parameters: response (text, lower case), upto.
-SELECT 'response-' || %(response)s::text
- UNION
-SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = 'response-' || %(response)s::text AND e.type = 'ResponseMatched' AND e.position + 0 <= %(upto)s
-   AND e.data ->> 'interaction_id' IS NOT NULL
-
--- name: streams_of_workflow
--- The streams on which a workflow's status depends: its deployments, and its executions.
--- Parameters: workflow (text, lower case), upto.
-SELECT 'deployment-' || %(workflow)s::text
- UNION
-SELECT e.stream_id
-  FROM runfold.events e
- WHERE e.category = 'execution' AND e.type = 'ExecutionCreated' AND lower(e.data ->> 'workflow_id' COLLATE "C") = %(workflow)s
-   AND e.position <= %(upto)s
-
 -- name: tail_log
 -- The events after a position, never past the safe head. Parameters: after, limit.
 SELECT position, stream_id, stream_version, event_id, type, data, metadata, occurred_at, recorded_at

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from runfold.reading.pages import Cursor
+from runfold.reading.pages import PageToken
 from runfold.reading.status import Row
 from runfold.runtime_sql import runtime_sql
 
@@ -25,8 +25,8 @@ def list_responses(
     after: str | None = None,
     limit: int = 20,
 ) -> list[Row]:
-    """Return at most `limit` responses after the page token `after`; each row has its `cursor`; raises InvalidInput."""
-    place = None if after is None else Cursor.parse(after.removeprefix(_OPEN))
+    """Return at most `limit` responses after a page token; each row has its `page_token`; raises InvalidInput."""
+    place = None if after is None else PageToken.parse(after.removeprefix(_OPEN))
     parameters = {
         "status": status,
         "workflow": workflow_id,
@@ -37,8 +37,8 @@ def list_responses(
     }
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(statement("responses"), parameters, prepare=False).fetchall()
-    return [{**row, "cursor": _cursor(row)} for row in rows]
+    return [{**row, "page_token": _page_token(row)} for row in rows]
 
 
-def _cursor(row: Row) -> str:
-    return (_OPEN if row["status"] == "unprocessed" else "") + str(Cursor(row["received_at"], row["id"]))
+def _page_token(row: Row) -> str:
+    return (_OPEN if row["status"] == "unprocessed" else "") + str(PageToken(row["received_at"], row["id"]))

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from runfold.errors import UnknownExecution
 from runfold.events import types_that_end
 from runfold.events.machines import EXECUTION
+from runfold.events.streams import streams_of_execution
 from runfold.reading.status import Row, statement
 
 POLL_SECONDS = 0.2
@@ -43,7 +44,7 @@ def tail_execution(connection: psycopg.Connection[Any], execution_id: str, *, fo
 
     The events of one read are in the order of the log. One more read follows the end, for late log lines.
     """
-    after = dict.fromkeys((f"execution-{execution_id}", f"log-{execution_id}"), 0)
+    after = dict.fromkeys(streams_of_execution(execution_id), 0)
     ended = known = False
     while True:
         last_look = ended or not follow

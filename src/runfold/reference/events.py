@@ -78,7 +78,8 @@ def _event(event: type[Event], tables: list[str]) -> Iterator[str]:
 def _moves(event: type[Event]) -> Iterator[str]:
     if (move := event.moves) is not None:
         target = code(move.target) if move.target is not None else f"the status in {code(str(move.given_in))}"
-        yield f"Moves the {move.machine.name} to {target}{', which ends it' if move.ends else ''}."
+        by = f" by {code(f'{move.command}()')}" if move.command is not None else ""
+        yield f"Moves the {move.machine.name} to {target}{by}{', which ends it' if move.ends else ''}."
 
 
 def events_page(projections: Catalogue) -> str:

@@ -75,7 +75,7 @@ class Lead:
 def acquire_lead(
     connect: Connect, pids: Iterable[int], stop: threading.Event, give_up: Callable[[], bool] = lambda: False
 ) -> Lead | None:
-    """Wait until this worker leads; None when it was told to stop, or gives up, before."""
+    """Wait until this worker leads; None when it was stopped, or gives up, before."""
     connection = connect()
     seen: tuple[int, int] | None = None
     seen_at = time.monotonic()

@@ -32,14 +32,12 @@ LONGEST_STATEMENT = "5s"
 
 
 class Sampling:
-    """Verifies so many streams a minute at most while it is told that the worker is idle; none: nothing happens."""
+    """Verifies this many streams a minute at most while the worker is idle; 0 verifies none."""
 
     def __init__(self, connect: Connect, catalogue: Catalogue, streams: int) -> None:
         self._connect = connect
-        # A user's group is verified in sessions of its own login, which are not opened behind its back.
-        self._catalogue = Catalogue(
-            {name: group for name, group in catalogue.groups.items() if group.own_login is None}
-        )
+        # A user's group is verified in sessions of the users' login, which only an operator's command opens.
+        self._catalogue = Catalogue({name: group for name, group in catalogue.groups.items() if not group.of_user})
         self._streams = streams
         self._idle_since: float | None = None
         self._running: psycopg.Connection[Any] | None = None

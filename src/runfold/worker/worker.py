@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -18,16 +17,18 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 from runfold.database.connections import connect
 from runfold.database.safe_head import safe_head
 from runfold.errors import DatabaseUnavailable, LeadershipLost
-from runfold.projections.definition.catalogue import Catalogue, Group
+from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, BuiltOtherwise, GroupStopped, Projector
-from runfold.projections.folding.registry import register_group
+from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
+from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
+from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
 from runfold.worker.sampling import Sampling
 from runfold.worker.timeouts import Timeouts
-from runfold.worker.user_groups import OwnGroups
+from runfold.worker.user_groups import UserGroups
 from runfold.worker.wake_up import Bell
 
 statement = runtime_sql("runfold.worker")
@@ -37,8 +38,6 @@ log = logging.getLogger(__name__)
 # A lost notification heals after this long; so does a workflow's row that a user had locked.
 IDLE_SECONDS = 0.5
 MAINTENANCE_SECONDS = 60.0
-REBUILT_SECONDS = 1.0
-LONGEST_BACK_OFF = 30.0
 # Between looks at the log while appenders keep the worker from sleeping.
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -53,15 +52,6 @@ _WORKER_SESSION = """
 """
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    """A group that failed, or has to be rebuilt: for how long, and when to look again."""
-
-    seconds: float = 0.0
-    until: float = 0.0
-    rebuild: bool = False
-
-
 class Worker:
     """Folds the log into the read tables, exactly once, while it leads; any number may run."""
 
@@ -73,11 +63,10 @@ class Worker:
         self._catalogue = catalogue
         self._batch_size = batch_size
         groups = list(catalogue.groups.values())
-        self._groups = [group for group in groups if group.own_login is None]
-        self._own_groups = [group for group in groups if group.own_login is not None]
+        self._groups = [group for group in groups if not group.of_user]
+        self._user_groups = [group for group in groups if group.of_user]
         self._stop = threading.Event()
         self._draining = False
-        self._waiting: dict[str, _Waiting] = {}
 
     def stop(self) -> None:
         """Finish the batch at hand and return from `run`."""
@@ -85,7 +74,7 @@ class Worker:
 
     def stop_on_signals(self) -> None:
         """Let SIGTERM and SIGINT stop this worker after its batch."""
-        # From a thread: a handler runs inside whatever the main thread does, and that may hold the event's lock.
+        # From a thread: a handler interrupts the main thread, which may hold the event's lock.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=self.stop).start())
 
@@ -97,8 +86,8 @@ class Worker:
     def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
 
-        `progress` is told the position of the group that is furthest behind, and the head. The result maps each group
-        that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
+        `progress` is called with the position of the group that is furthest behind, and the head. The result maps each
+        group that waits for an operator to its reason; empty when all is folded. A lost database is waited for.
         """
         self._draining = True
         looking = _Looking(lambda: self._session("drain"), list(self._catalogue.groups))
@@ -141,20 +130,23 @@ class Worker:
                 return
             try:
                 connection.execute(FOLD_SESSION)
-                self._waiting.clear()
-                for group in self._groups:
-                    if (reason := register_group(connection, group)) is not None:
-                        log.error("projection group %s waits: %s", group.name, reason)
-                        self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
+                ledger = Ledger(connection, epoch=lead.epoch)
+                projector = Projector(ledger, batch_size=self._batch_size, pipelined=True)
+                runner = GroupRunner(self._groups, projector, connection)
+                runner.register()
                 with (
-                    OwnGroups(
-                        self._own_groups, lambda: self._session("own"), epoch=lead.epoch, batch_size=self._batch_size
-                    ) as own,
+                    UserGroups(
+                        self._user_groups,
+                        UserLogin.of(self._catalogue, self._settings),
+                        lambda: self._session("user projections"),
+                        epoch=lead.epoch,
+                        batch_size=self._batch_size,
+                    ) as users,
                     Sampling(
                         lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
                     ) as sampling,
                 ):
-                    self._fold_until(done, lead, connection, bell, own, sampling, timeouts)
+                    self._fold_until(done, lead, runner, bell, users, sampling, timeouts)
             finally:
                 lead.release()
 
@@ -162,13 +154,13 @@ class Worker:
         self,
         done: Callable[[], bool],
         lead: Lead,
-        connection: psycopg.Connection[Any],
+        runner: GroupRunner,
         bell: Bell,
-        own: OwnGroups,
+        users: UserGroups,
         sampling: Sampling,
         timeouts: Timeouts | None,
     ) -> None:
-        projector = Projector(connection, epoch=lead.epoch, batch_size=self._batch_size, pipelined=True)
+        projector, connection = runner.projector, runner.projector.connection
         maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
@@ -180,58 +172,21 @@ class Worker:
                 connection.execute(statement("sync_workflows"))
             if timeouts is not None:
                 timeouts.append_due(connection)
-            groups = self._groups
-            free = [group for group in groups if group.name not in self._waiting]
-            lead.head, passed = projector.look(free, least=lead.head)
+            lead.head, passed = projector.look(runner.free, least=lead.head)
             head = lead.head
-            own.tell(head)
-            moved = [self._advance(projector, group, head) for group in groups if group.name not in passed]
+            users.tell(head)
+            moved = [runner.advance(group, head) for group in runner.groups if group.name not in passed]
             sampling.tell(idle=not any(moved))
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
-            elif own.behind and self._draining:
+            elif users.behind and self._draining:
                 self._stop.wait(LONGEST_PAUSE)
             elif bell.armed:
                 self._ring(lambda: bell.wait(IDLE_SECONDS))
             elif not self._ring(bell.arm):
                 self._stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _advance(self, projector: Projector, group: Group, head: int) -> bool:
-        """Fold one batch of a group; False when there was none, or the group waits."""
-        waiting = self._waiting.get(group.name)
-        if waiting is not None and time.monotonic() < waiting.until:
-            return False
-        if waiting is not None and waiting.rebuild:
-            if register_group(projector.connection, group, leading=True) is not None:
-                self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
-                return False
-            log.info("projection group %s was rebuilt, and goes on", group.name)
-            del self._waiting[group.name]
-        try:
-            advanced = projector.advance(group, head)
-        except BuiltOtherwise:
-            reason = register_group(projector.connection, group, leading=True)
-            log.warning("projection group %s waits: %s", group.name, reason)
-            self._waiting[group.name] = _Waiting(until=_soon(), rebuild=True)
-            return False
-        except GroupStopped as exc:
-            self._back_off(group, str(exc))
-            return False
-        except psycopg.OperationalError as exc:
-            if projector.connection.closed:
-                raise
-            self._back_off(group, str(exc))
-            return False
-        self._waiting.pop(group.name, None)
-        return advanced is not None
-
-    def _back_off(self, group: Group, reason: str) -> None:
-        before = self._waiting.get(group.name)
-        seconds = min(2 * before.seconds, LONGEST_BACK_OFF) if before is not None else 0.1
-        log.warning("projection group %s is tried again in %.1f s: %s", group.name, seconds, reason)
-        self._waiting[group.name] = _Waiting(seconds, time.monotonic() + seconds)
 
     def _ring(self, action: Callable[[], object]) -> object:
         """Do something with the bell.
@@ -300,11 +255,6 @@ class _Every:
             return False
         self._last = now
         return True
-
-
-def _soon() -> float:
-    """When to look again whether a group was rebuilt."""
-    return time.monotonic() + REBUILT_SECONDS
 
 
 def _maintain(connection: psycopg.Connection[Any]) -> None:

@@ -88,7 +88,9 @@ def test_a_workflow_is_deployed_updated_rolled_back_and_undeployed(
     assert (started.data["definition"], started.data["deployment_config"]) == (DEFINITION, {"region": "eu"})
     assert store.deployments.update(workflow, definition=None).deployment_version == 3
     store.deployments.roll_back(workflow, 2)
-    with pytest.raises(UnknownDeployment, match="version 7: there was 1, 2, 3"):
+    with pytest.raises(
+        UnknownDeployment, match=f"version 7 of workflow {workflow} was never in service: choose one of 1, 2, 3"
+    ):
         store.deployments.roll_back(workflow, 7)
 
     gone = store.deployments.undeploy(workflow)

@@ -24,7 +24,7 @@ Connection = psycopg.Connection[Any]
 def test_responses_are_listed_the_unmatched_first_page_by_page(
     store: runfold.Store, connection: Connection, database_url: str
 ) -> None:
-    assert run(database_url, "response", "list").stdout == "nothing came in\n"
+    assert run(database_url, "response", "list").stdout == "no responses\n"
     for n in range(7):
         at = datetime(2026, 1, 1, n // 2, tzinfo=UTC)
         response = receive(store, {"text": f"word {n}"}, "webhook", workflow_id=WORKFLOW, received_at=at)
@@ -37,12 +37,12 @@ def test_responses_are_listed_the_unmatched_first_page_by_page(
     everything = list_responses(connection)
     for size in (1, 2, 3):
         walked: list[dict[str, Any]] = []
-        while page := list_responses(connection, after=walked[-1]["cursor"] if walked else None, limit=size):
+        while page := list_responses(connection, after=walked[-1]["page_token"] if walked else None, limit=size):
             walked += page
         assert walked == everything
     assert len(list_responses(connection, status="filtered_out")) == 3
     assert list_responses(connection, workflow_id=uuid4()) == []
-    (second,) = answer_of(database_url, "response", "list", "--limit", "1", "--after", rows[0]["cursor"])
+    (second,) = answer_of(database_url, "response", "list", "--limit", "1", "--after", rows[0]["page_token"])
     assert second["id"] == rows[1]["id"]
     shown = run(database_url, "response", "list", columns=160)
     assert "word 6" in shown.stdout

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 from pathlib import Path
 
 import pytest
 
+import runfold
 from runfold.errors import ProjectionInvalid, UnknownProjection
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.definition.contract import parse_projection
@@ -99,6 +101,24 @@ REFUSED: dict[str, tuple[str, str]] = {
     "both": (text(cross_stream="true"), "either a stream_key or cross_stream: true"),
     "cross_stream that is neither": (text(cross_stream="yes"), "cross_stream is true or false"),
     "a stream_key that is no name": (text(stream_key="id id"), "'id id' is not a name"),
+    "a stream_column beside a stream_key": (text(stream_column="id"), "stream_column is for cross_stream: true"),
+    "a stream_column that is no name": (
+        text(stream_key=None, cross_stream="true", stream_column="id, x"),
+        "'id, x' is not a name",
+    ),
+    "a query that there is not": (
+        text(affected_by="everything"),
+        "affected_by names the query everything",
+    ),
+    "a query for another field": (
+        text(depends_on="workflows_of_executions"),
+        "depends_on names the query workflows",
+    ),
+    "a repairing query": (text(copies="repair_workflow_copies"), "copies names the query repair_workflow_copies"),
+    "two queries where there is one": (
+        text(streams_of_row="streams_of_workflow, streams_of_response"),
+        "streams_of_row names one query",
+    ),
     "no statement": (text(""), "there is no statement below the header"),
     "only comments": (text("-- nothing\n/* at all */"), "there is no statement below the header"),
     "an event that the header lacks": (
@@ -118,6 +138,41 @@ REFUSED: dict[str, tuple[str, str]] = {
     "a COPY": (text("COPY mine TO PROGRAM 'x';"), "a statement begins with COPY"),
     "a TRUNCATE behind a comment": (text(f"{BODY}\n/* ; */ TRUNCATE mine;"), "a statement begins with TRUNCATE"),
 }
+
+
+def test_a_header_says_what_rows_depend_on() -> None:
+    found = parse_projection(
+        text(
+            stream_key=None,
+            cross_stream="true",
+            stream_column="id",
+            barriers_affect="executions_of_deleted_workflows, logs_of_deleted_workflows",
+            affected_by="workflows_of_executions",
+            depends_on="latest_executions",
+            streams_of_row="streams_of_workflow",
+        ),
+        expected_name="mine",
+    )
+    assert (found.stream_key, found.stream_column) == (None, "id")
+    assert found.barriers_affect == ("executions_of_deleted_workflows", "logs_of_deleted_workflows")
+    assert (found.affected_by, found.depends_on) == (("workflows_of_executions",), ("latest_executions",))
+    assert (found.streams_of_row, found.part_of, found.copies) == ("streams_of_workflow", None, None)
+    assert parse_projection(text(), expected_name="mine").stream_column == "id"
+
+
+def _constants(source: str) -> set[str]:
+    return {node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant) and node.value != ""}
+
+
+def test_the_generic_code_names_no_table_and_no_group() -> None:
+    catalogue = load_catalogue()
+    named = {name for item in catalogue.projections for name in (item.name, item.table)} | set(catalogue.groups)
+    package = Path(runfold.__file__).parent
+    past = [package / "reading" / "past" / f"{name}.py" for name in ("affected", "reader", "search", "why")]
+    for path in (*(package / "projections").rglob("*.py"), *(package / "worker").rglob("*.py"), *past):
+        assert named.isdisjoint(_constants(path.read_text())), path
+    # Control: where a table is named, it is found.
+    assert _constants('if projection.name == "workflow_status": pass') & named == {"workflow_status"}
 
 
 def test_a_header_may_name_the_moves_and_the_ends_of_a_machine() -> None:
@@ -189,7 +244,7 @@ def test_projections_that_read_each_other_in_a_circle_are_refused(tmp_path: Path
 
 def test_a_table_of_another_group_can_not_be_read(tmp_path: Path) -> None:
     write(tmp_path, "mine", reads="workflow_executions")
-    with pytest.raises(ProjectionInvalid, match="which is no table of the group own"):
+    with pytest.raises(ProjectionInvalid, match="which is not a table of the group own"):
         load_catalogue(tmp_path)
 
 
@@ -205,7 +260,7 @@ def test_two_projections_can_not_have_one_name_or_one_table(tmp_path: Path) -> N
 
 
 def test_an_unknown_projection_is_told_what_there_is() -> None:
-    with pytest.raises(UnknownProjection, match=r"there are .*workflow_executions"):
+    with pytest.raises(UnknownProjection, match=r"choose one of .*workflow_executions"):
         load_catalogue().projection("executions")
 
 
@@ -242,7 +297,7 @@ def test_a_table_that_is_new_in_a_group_that_stands_elsewhere_waits_for_a_rebuil
     drain(database_url, tmp_path)
     write(tmp_path, "mine")
     waiting = drain(database_url, tmp_path)
-    assert waiting == {"own": f"mine is new and the group stands at {log.events[-1].position}: rebuild it"}
+    assert waiting == {"own": f"mine is new and the group is at position {log.events[-1].position}: rebuild it"}
 
 
 def test_another_text_under_the_same_version_is_only_warned_of(

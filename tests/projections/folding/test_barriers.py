@@ -13,7 +13,7 @@ from runfold.errors import ProjectionInvalid
 from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.definition.contract import parse_projection
 from runfold.projections.folding.fold import FOLD_SESSION, bind, fold_batch, live_schemas
-from runfold.projections.folding.projector import Projector
+from runfold.projections.reconciling.retry import retry
 from tests.fixtures.logs import Log, NewEvent, event, run
 from tests.fixtures.processes import assert_nothing_differs, drain
 from tests.model.payloads import DEPLOYMENTS, INTERACTIONS, RESPONSES, WORKFLOWS
@@ -222,9 +222,7 @@ def test_a_stream_that_is_retried_meets_the_deletions_of_its_time(
     spoil(log, "execution-sick", created.position, dict(created.data))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
-        assert (
-            Projector(connection, epoch=0).retry_parked(load_catalogue().groups["execution"], "execution-sick") is None
-        )
+        assert retry(connection, load_catalogue().groups["execution"], "execution-sick") is None
     log.assert_folded()
     assert_nothing_differs(database_url)
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.projector import Projector
+from runfold.projections.reconciling.retry import retry as retry_stream
 from runfold.runtime_sql import runtime_sql
 from tests.fixtures.logs import TENANT, Log, event, run
 from tests.fixtures.processes import (
@@ -91,7 +91,7 @@ def retry(url: str, stream_id: str, group: str = "execution") -> psycopg.Error |
     """Do what `runfold parked retry` does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
-        return Projector(connection, epoch=0).retry_parked(load_catalogue().groups[group], stream_id)
+        return retry_stream(connection, load_catalogue().groups[group], stream_id)
 
 
 # Poison
@@ -225,12 +225,12 @@ def test_a_retry_beside_a_live_worker_folds_every_event_once(log: Log, database_
 
 
 def test_control_a_batch_that_does_not_hold_its_checkpoint_loses_what_is_retried_meanwhile(
-    log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
+    log: Log, database_url: str
 ) -> None:
-    monkeypatch.setattr(
-        "runfold.projections.folding.projector.statement",
-        lambda name: statement(name).replace("FOR NO KEY UPDATE OF c", ""),
-    )
+    connection = log.connection
+    (begin,) = connection.execute("SELECT pg_get_functiondef('runfold.begin_batch'::regproc)").fetchone() or ("",)
+    assert "FOR NO KEY UPDATE OF c" in begin
+    connection.execute(begin.replace("FOR NO KEY UPDATE OF c", "").encode())
     slowness = Slowness(log.connection)
     with worker(database_url):
         retry_in_the_middle_of_a_batch(log, database_url, "sick", slowness)

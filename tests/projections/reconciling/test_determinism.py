@@ -14,10 +14,10 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.projector import Projector
 from runfold.projections.reconciling import rebuild as front
 from runfold.projections.reconciling import shadows, slices
 from runfold.projections.reconciling.replay import replay
+from runfold.projections.reconciling.retry import retry
 from runfold.projections.reconciling.verify import verify
 from tests.fixtures.logs import Log, run
 from tests.fixtures.processes import assert_nothing_differs, drain
@@ -147,7 +147,7 @@ def test_the_retry_of_a_parked_stream_makes_the_same_rows(elsewhere: Log, databa
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
         group = load_catalogue().groups["execution"]
-        assert Projector(connection, epoch=0).retry_parked(group, "execution-last") is None
+        assert retry(connection, group, "execution-last") is None
     assert texts(elsewhere.connection) == before
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from runfold.projections.folding.ledger import Ledger
 from runfold.projections.reconciling import group_rebuild as module
 from runfold.projections.reconciling import shadow_build, slices
 from runfold.projections.reconciling.group_rebuild import GroupRebuild
@@ -36,7 +37,7 @@ STEPS: dict[str, tuple[Any, str, Wrap]] = {
     "under the lock": (GroupRebuild, "_reconcile", before(2)),
     "before a row is written": (Pair, "write", before(4)),
     "when all is written": (module, "write_differences", after(2)),
-    "before it is committed": (module, "note_built", after(2)),
+    "before it is committed": (Ledger, "note_built", after(2)),
     "after it is committed": (GroupRebuild, "_land", after(2)),
 }
 
@@ -167,8 +168,9 @@ def test_control_a_slice_that_is_noted_apart_from_its_rows_loses_them(
     monkeypatch.setattr(shadow_build, "slices_for", lambda *_: 5)
 
     def body() -> None:
-        def noted_first(connection: Any, plan: Any, task: int, *, park: bool) -> None:
-            connection.execute(statement("rebuild_slice_done"), {"group": plan.group.name, "slice": task})
+        def noted_first(ledger: Any, plan: Any, task: int, *, park: bool) -> None:
+            noted = {"group": plan.group.name, "digest": plan.digest, "slice": task}
+            ledger.connection.execute(statement("begin_slice"), noted)
             if task == 2:
                 die()
 

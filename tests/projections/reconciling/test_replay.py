@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from runfold.errors import UnknownStream
 from runfold.projections.definition.catalogue import load_catalogue
-from runfold.projections.reconciling import affected as scope
+from runfold.projections.reconciling import affected
 from runfold.projections.reconciling.replay import Replayed, can_replay, replay
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import assert_nothing_differs, drain
@@ -124,7 +124,7 @@ def test_a_stream_whose_rows_were_deleted_meanwhile_is_folded_from_its_beginning
 def test_control_folding_only_what_waits_is_not_enough(
     log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.projections.folding.projector.can_replay", lambda group: False)
+    monkeypatch.setattr("runfold.projections.reconciling.retry.can_replay", lambda group: False)
     parked_while_its_workflow_is_deleted(log, database_url)
     with pytest.raises(AssertionError, match=r"differ|UniqueViolation|is None"):
         assert_retried(log, database_url, "execution-sick", "execution")
@@ -161,7 +161,11 @@ def test_control_a_scope_without_the_deleted_executions_leaves_them(
     log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parked_before_its_deletion(log, database_url)
-    monkeypatch.setattr(scope, "_execution_scope", lambda cursor, named: scope._scope(named))
+    left_out = "executions_of_deleted_workflows"
+    whole = affected.ask
+    monkeypatch.setattr(
+        affected, "ask", lambda cursor, query, streams: set() if query == left_out else whole(cursor, query, streams)
+    )
     for row in parked(log.connection):
         retry(database_url, DEPLOYMENT, row[0])
     with pytest.raises(AssertionError, match="the tables differ"):

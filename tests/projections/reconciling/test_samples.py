@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from runfold.projections.definition.catalogue import load_catalogue
+from runfold.projections.reconciling import affected
 from runfold.projections.reconciling.verify import Verification, verify
 from runfold.worker import sampling
 from tests.fixtures.logs import Log, run
@@ -109,9 +110,8 @@ def test_all_differences_are_told_one_a_line_and_a_limit_is_kept(folded: Log, da
 def test_control_a_sample_that_folds_too_few_streams_is_found(
     folded: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runfold.projections.reconciling import affected as scope
-
-    monkeypatch.setattr(scope, "_scope", lambda rows_of, more=(): scope.Scope(sorted(rows_of), sorted(rows_of)[:1]))
+    whole = affected.AffectedRows
+    monkeypatch.setattr(affected, "AffectedRows", lambda rows_of, folded: whole(rows_of, rows_of[:1]))
     found = verified(database_url, sample=12)
     assert sum(item.differing for item in found.values()) > 0
 

@@ -12,15 +12,12 @@ import psycopg
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection, Statement, parse_projection
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.own_projector import OwnProjector
+from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import Projector
-from runfold.projections.folding.registry import register_group
-from runfold.projections.folding.user_session import OwnLogin
-from runfold.runtime_sql import runtime_sql
+from runfold.projections.folding.registry import register_group, register_user_group
+from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.settings import Settings, load_settings
-from tests.fixtures.own_logins import own_login
-
-statement = runtime_sql("runfold.projections")
+from tests.fixtures.user_logins import login_of_users
 
 TABLE = "CREATE TABLE projections.mine (id text PRIMARY KEY)"
 OTHER_TABLE = "CREATE TABLE projections.other (id text PRIMARY KEY)"
@@ -41,15 +38,19 @@ def smuggled(statements: Sequence[str], *, name: str = "mine") -> Projection:
     return replace(honest, statements=tuple(Statement(each, honest.events) for each in statements))
 
 
-def own_settings(url: str, **changes: Any) -> Settings:
+def user_settings(url: str, **changes: Any) -> Settings:
     """Return settings with the login that folds user projections in this database."""
-    return load_settings(database_url=url, projections_url=own_login(url), **changes)
+    return load_settings(database_url=url, projections_url=login_of_users(url), **changes)
 
 
-def own_group(url: str, *projections: Projection, **settings: Any) -> Group:
+def user_login(url: str, **settings: Any) -> UserLogin:
+    """Return the login of users' projections in this database."""
+    return UserLogin(user_settings(url, **settings), ("public.workflow_executions",))
+
+
+def user_group(*projections: Projection) -> Group:
     """Return a user's group of these projections."""
-    login = OwnLogin(own_settings(url, **settings), ("public.workflow_executions",))
-    return Group(projections[0].group, projections, own_login=login)
+    return Group(projections[0].group, projections, of_user=True)
 
 
 def epoch(connection: psycopg.Connection[Any]) -> int:
@@ -63,15 +64,14 @@ Stopped = list[tuple[str, str, str]]
 
 
 @contextmanager
-def own_projector(url: str, group: Group) -> Iterator[tuple[OwnProjector, Stopped]]:
+def user_projector(url: str, group: Group) -> Iterator[tuple[Projector, Stopped]]:
     """Yield the object that folds the group for a worker, and a list of stopped groups."""
     stopped: Stopped = []
-    assert group.own_login is not None
-    with group.own_login.open() as own, psycopg.connect(url, autocommit=True) as notes:
+    with user_login(url).open() as own, psycopg.connect(url, autocommit=True) as notes:
         own.execute(FOLD_SESSION)
-        notes.execute(statement("register_own_group"), {"group": group.name, "role": own.info.user})
+        register_user_group(notes, group, own.info.user)
         register_group(notes, group)
-        yield OwnProjector(own, epoch=epoch(notes), note_stopped=lambda *said: stopped.append(said)), stopped
+        yield Projector(UserLedger(own, epoch=epoch(notes), note=lambda *said: stopped.append(said))), stopped
 
 
 @contextmanager
@@ -80,8 +80,8 @@ def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[P
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)
         register_group(connection, group)
-        projector = Projector(connection, epoch=epoch(connection))
-        own_login(url)
+        projector = Projector(Ledger(connection, epoch=epoch(connection)))
+        login_of_users(url)
         if set_role:
             for table in ("checkpoints", "leader", "projections"):
                 connection.execute(f"GRANT SELECT, UPDATE ON runfold.{table} TO runfold_projections")
@@ -91,7 +91,7 @@ def unguarded_projector(url: str, group: Group, *, set_role: bool) -> Iterator[P
 
 def no_login(group: Group) -> Group:
     """Return the same group as one of runfold's."""
-    return replace(group, own_login=None)
+    return replace(group, of_user=False)
 
 
 def refused(action: Callable[[], object]) -> BaseException | None:

@@ -1,6 +1,6 @@
 """S4: a projection file can touch only its own tables; on the worker's connection it does harm.
 
-The contract refuses most of this when a file is read (test_own_contract.py). Here it never saw the file.
+The contract refuses most of this when a file is read (test_user_rules.py). Here it never saw the file.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import pytest
 from runfold.errors import ProjectionRoleMissing, ProjectionRoleUnsafe
 from runfold.projections.folding.fold import fold_batch
 from runfold.projections.folding.projector import GroupStopped
-from runfold.projections.folding.user_session import OwnLogin
+from runfold.projections.folding.user_session import UserLogin
 from tests.fixtures.logs import Log, run
-from tests.fixtures.own_logins import own_login
 from tests.fixtures.processes import checkpoint, drain
+from tests.fixtures.user_logins import login_of_users
 from tests.projections.user.groups import (
     HONEST,
     epoch,
     no_login,
-    own_group,
-    own_projector,
-    own_settings,
     refused,
     smuggled,
     unguarded_projector,
+    user_group,
+    user_projector,
+    user_settings,
 )
 
 Connection = psycopg.Connection[Any]
@@ -65,7 +65,7 @@ ATTACKS: dict[str, list[str]] = {
     ],
     "another group's checkpoint": ["UPDATE runfold.checkpoints SET position = 1000000 WHERE group_name <> 'mine'"],
     "who leads": ["UPDATE runfold.leader SET worker = 'me', beat = 0"],
-    "who owns a group": ["UPDATE runfold.own_groups SET role_name = 'somebody'"],
+    "who owns a group": ["UPDATE runfold.user_groups SET role_name = 'somebody'"],
     "a read table of runfold's": ["UPDATE public.workflow_executions SET status = 'SUCCESS'"],
     "what is parked": ["DELETE FROM runfold.parked_streams"],
     "append_events": [calling(f"SELECT count(*) FROM runfold.append_events('{EVENT}')")],
@@ -104,10 +104,11 @@ ATTACKS: dict[str, list[str]] = {
     "a search_path that outlives it": [calling("set_config('search_path', 'pg_temp', false)")],
     "a time limit lifted": [calling("set_config('statement_timeout', '86400000', false)")],
     "a lock of the session's": [calling("pg_advisory_lock(77)")],
-    "its own checkpoint": [calling("runfold.move_own_checkpoint('mine', 0, 100000, {epoch})")],
-    "another user's checkpoint": [calling("runfold.move_own_checkpoint('other', 0, 100000, {epoch})")],
-    "another user's batch": [calling("(runfold.begin_own_batch('other')).position")],
-    "parking for another user": [calling("runfold.park_own_stream('other', 'execution-a', 1, 'x', 'x')")],
+    "its own checkpoint": [calling("runfold.move_checkpoint('mine', 0, 100000, {epoch})")],
+    "another user's checkpoint": [calling("runfold.move_checkpoint('other', 0, 100000, {epoch})")],
+    "another user's batch": [calling("(runfold.begin_batch('other')).position")],
+    "parking for another user": [calling("runfold.park_stream('other', 'execution-a', 1, 'x', 'x')")],
+    "parking in a group of runfold's": [calling("runfold.park_stream('execution', 'execution-a', 1, 'x', 'x')")],
     "two statements in one": ["INSERT INTO mine VALUES ('x'); DELETE FROM runfold.streams"],
     "a COMMIT in one string": ["INSERT INTO mine VALUES ('x'); COMMIT; INSERT INTO mine VALUES ('y')"],
 }
@@ -132,7 +133,7 @@ class Scene:
         self.log, self.url, self.folder, self.victim = log, url, folder, victim
         (folder / "file").write_text("secret")
         (folder / "file").chmod(0o644)
-        login = psycopg.conninfo.conninfo_to_dict(own_login(url))["user"]
+        login = psycopg.conninfo.conninfo_to_dict(login_of_users(url))["user"]
         self.words = {
             "file": str(folder / "file"), "absent": str(folder / "absent"), "victim": str(victim.info.backend_pid),
             "epoch": str(epoch(log.connection)),
@@ -152,7 +153,7 @@ class Scene:
                 "events": "runfold.events", "streams": "runfold.streams", "leader": "runfold.leader",
                 "executions": "public.workflow_executions", "parked": "runfold.parked_streams",
                 "others": "(SELECT group_name, position FROM runfold.checkpoints WHERE group_name <> 'mine')",
-                "owners": "(SELECT group_name, role_name FROM runfold.own_groups WHERE group_name <> 'mine')",
+                "owners": "(SELECT group_name, role_name FROM runfold.user_groups WHERE group_name <> 'mine')",
                 "sequence": "(SELECT last_value FROM runfold.events_position)",
                 "roles": "(SELECT rolname, rolsuper, rolcreaterole FROM pg_roles WHERE rolname !~ '^pg_')",
                 "large objects": "(SELECT oid FROM pg_largeobject_metadata)", "extensions": "pg_extension",
@@ -206,24 +207,22 @@ def scene(log: Log, database_url: str, tmp_path: Path) -> Iterator[Scene]:
         "CREATE FUNCTION public.obliging(command text) RETURNS text LANGUAGE plpgsql"
         " AS 'BEGIN EXECUTE command; RETURN command; END'"
     )
-    with own_projector(
-        database_url, own_group(database_url, smuggled([HONEST.replace("mine", "other")], name="other"))
-    ):
+    with user_projector(database_url, user_group(smuggled([HONEST.replace("mine", "other")], name="other"))):
         pass
     drain(database_url)
     with psycopg.connect(database_url, autocommit=True) as victim:
         yield Scene(log, database_url, tmp_path, victim)
     if (tmp_path / "absent").exists():
         (tmp_path / "absent").unlink()
-    login = psycopg.conninfo.conninfo_to_dict(own_login(database_url))["user"]
+    login = psycopg.conninfo.conninfo_to_dict(login_of_users(database_url))["user"]
     log.connection.execute(f"ALTER ROLE {login} NOSUPERUSER")
 
 
 def test_a_projection_touches_its_own_table_only(scene: Scene) -> None:
     before = scene.facts()
     for attack, statements in ATTACKS.items():
-        group = own_group(scene.url, smuggled(scene.fill(statements)))
-        with own_projector(scene.url, group) as (projector, stopped):
+        group = user_group(smuggled(scene.fill(statements)))
+        with user_projector(scene.url, group) as (projector, stopped):
             error = refused(lambda: projector.advance(group, scene.log.events[-1].position))  # noqa: B023
         assert isinstance(error, GroupStopped), f"{attack}: it was folded: {error!r}"
         assert [group for group, _, _ in stopped] == ["mine"], attack
@@ -234,8 +233,8 @@ def test_a_projection_touches_its_own_table_only(scene: Scene) -> None:
 
 
 def test_an_honest_projection_is_folded_by_the_same_login(scene: Scene) -> None:
-    group = own_group(scene.url, smuggled([HONEST]))
-    with own_projector(scene.url, group) as (projector, stopped):
+    group = user_group(smuggled([HONEST]))
+    with user_projector(scene.url, group) as (projector, stopped):
         assert projector.advance(group, scene.log.events[-1].position) is not None
     assert stopped == []
     assert scene.log.connection.execute("SELECT count(*) FROM projections.mine").fetchone() == (3,)
@@ -249,7 +248,7 @@ def test_control_the_same_files_on_the_worker_s_own_connection_do_harm(scene: Sc
             continue
         with psycopg.connect(scene.url, autocommit=True) as scene.victim:
             scene.restore()
-            group = no_login(own_group(scene.url, smuggled(scene.fill(statements))))
+            group = no_login(user_group(smuggled(scene.fill(statements))))
             before = scene.facts()
             with unguarded_projector(scene.url, group, set_role=attack in UNDER_SET_ROLE) as projector:
                 if "log" in attack:
@@ -294,7 +293,7 @@ COMMANDS = {
 
 def test_the_login_may_run_no_other_command(scene: Scene) -> None:
     before = scene.facts()
-    with psycopg.connect(own_login(scene.url), autocommit=True) as own:
+    with psycopg.connect(login_of_users(scene.url), autocommit=True) as own:
         for command, text in COMMANDS.items():
             (said,) = scene.fill([text])
             error = refused(lambda: own.execute(f"BEGIN; {said}".encode()))  # noqa: B023
@@ -328,16 +327,16 @@ UNSAFE = {
         "it may write public.workflow_executions",
     ),
     "the owner of the database": (OWNED.format(owner="{role}"), "it owns the database"),
-    "no member": ("REVOKE runfold_projections FROM {role}", "it is no member of runfold_projections"),
+    "no member": ("REVOKE runfold_projections FROM {role}", "it is not a member of runfold_projections"),
 }  # fmt: skip
 
 
 def test_a_login_that_may_do_more_is_refused(scene: Scene) -> None:
     connection = scene.log.connection
-    settings = own_settings(scene.url)
+    settings = user_settings(scene.url)
     role = "runfold_test_unsafe"
-    url = psycopg.conninfo.make_conninfo(own_login(scene.url), user=role, password="x")
-    login = OwnLogin(settings.model_copy(update={"projections_url": url}), ("public.workflow_executions",))
+    url = psycopg.conninfo.make_conninfo(login_of_users(scene.url), user=role, password="x")
+    login = UserLogin(settings.model_copy(update={"projections_url": url}), ("public.workflow_executions",))
     for why, (change, said) in UNSAFE.items():
         connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x' IN ROLE runfold_projections")
         try:
@@ -352,13 +351,13 @@ def test_a_login_that_may_do_more_is_refused(scene: Scene) -> None:
 
 
 def test_without_a_login_an_operator_is_told_what_to_do(scene: Scene) -> None:
-    login = OwnLogin(own_settings(scene.url).model_copy(update={"projections_url": None}))
+    login = UserLogin(user_settings(scene.url).model_copy(update={"projections_url": None}))
     with pytest.raises(ProjectionRoleMissing, match="RUNFOLD_PROJECTIONS_URL"):
         login.open()
 
 
 def test_a_user_s_projections_are_folded_in_no_other_session(scene: Scene) -> None:
-    group = own_group(scene.url, smuggled([HONEST]))
+    group = user_group(smuggled([HONEST]))
     refusal = pytest.raises(ProjectionRoleUnsafe, match="in a session of their login")
     with psycopg.connect(scene.url) as connection, connection.cursor() as cursor, refusal:
         fold_batch(cursor, group, after=0, upto=5, types=frozenset(group.events))

@@ -14,8 +14,10 @@ import pytest
 
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group, load_catalogue
-from runfold.projections.folding.own_projector import OwnProjector, retrying_projector
+from runfold.projections.folding.projector import Projector
+from runfold.projections.folding.user_session import UserLedger
 from runfold.projections.reconciling.rebuild import Rebuilt, rebuild
+from runfold.projections.reconciling.retry import retry
 from tests.fixtures.logs import Log, run
 from tests.fixtures.processes import (
     assert_nothing_differs,
@@ -29,7 +31,7 @@ from tests.fixtures.processes import (
     worker,
 )
 from tests.projections.user.costs import PYTHON_FORM, SQL_FORM, TABLE, actual, expected, spend, write_form
-from tests.projections.user.groups import own_projector, own_settings
+from tests.projections.user.groups import user_login, user_projector
 from tests.worker.dying_worker import die
 
 BOTH = pytest.mark.parametrize("form", ["sql", "py"])
@@ -45,7 +47,7 @@ def costs(log: Log) -> Log:
 
 
 def group_of(url: str, folder: Path) -> Group:
-    return load_catalogue(folder, settings=own_settings(url)).groups["costs"]
+    return load_catalogue(folder).groups["costs"]
 
 
 def parked(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
@@ -82,7 +84,7 @@ def test_batches_may_be_cut_anywhere(costs: Log, database_url: str, tmp_path: Pa
     for _ in range(12):
         costs.connection.execute("TRUNCATE projections.costs")
         costs.connection.execute("UPDATE runfold.checkpoints SET position = 0 WHERE group_name = 'costs'")
-        with own_projector(database_url, group) as (projector, stopped):
+        with user_projector(database_url, group) as (projector, stopped):
             while checkpoint(costs.connection, "costs") < head:
                 projector.batch_size = rng.choice((1, 2, 3, 7, 100))
                 projector.advance(group, rng.randint(checkpoint(costs.connection, "costs") + 1, head))
@@ -100,20 +102,20 @@ def test_a_worker_killed_in_a_batch_applies_it_once(
     for n in range(10):
         spend(costs, f"more{n}", [n, 1])
     calls = itertools.count(1)
-    name = "_advance" if step == "after the commit" else "_move"
-    whole = getattr(OwnProjector, name)
+    owner, name = (Projector, "_advance") if step == "after the commit" else (UserLedger, "move")
+    whole = getattr(owner, name)
 
-    def dying(*given: Any) -> Any:
-        third = next(calls) == 3
+    def dying(self: Any, *given: Any) -> Any:
+        third = isinstance(getattr(self, "ledger", self), UserLedger) and next(calls) == 3
         if third and step == "before the checkpoint moves":
             die()
-        done = whole(*given)
+        done = whole(self, *given)
         if third:
             die()
         return done
 
     def body() -> None:
-        setattr(OwnProjector, name, dying)
+        setattr(owner, name, dying)
         drain(database_url, folder, batch_size=2)
 
     with forked(body) as killed:
@@ -151,8 +153,7 @@ def test_poison_parks_one_stream_of_the_user_s_group(costs: Log, database_url: s
     group = group_of(database_url, write_form(folder, form, text=repaired))
     with psycopg.connect(database_url, autocommit=True) as connection:
         for stream in sick:
-            with retrying_projector(connection, group) as projector:
-                assert projector.retry_parked(group, stream) is None
+            assert retry(connection, group, stream, login=user_login(database_url)) is None
     assert parked(costs.connection) == []
     assert sum(nodes for _, nodes in actual(costs.connection).values()) == 9
     assert_nothing_differs(database_url, folder)
@@ -178,8 +179,9 @@ def test_a_broken_projection_stops_its_group_and_nothing_else(
 def rebuilt(url: str, folder: Path, **options: Any) -> list[Rebuilt]:
     return rebuild(
         lambda: psycopg.connect(url, autocommit=True),
-        load_catalogue(folder, settings=own_settings(url)),
+        load_catalogue(folder),
         ["costs"],
+        login=user_login(url),
         **options,
     )
 
@@ -234,7 +236,7 @@ def test_a_rebuild_refuses_what_can_not_be_folded(costs: Log, database_url: str,
     drain(database_url, folder)
     before = actual(costs.connection)
     write_form(folder, "sql", text=SQL_FORM.replace("version: 1", "version: 2").replace("::numeric)", "::date)"))
-    with pytest.raises(RebuildFailed, match="can not be folded"):
+    with pytest.raises(RebuildFailed, match="cannot be folded"):
         rebuilt(database_url, folder)
     assert actual(costs.connection) == before
 
@@ -272,7 +274,7 @@ def test_a_function_that_leaves_its_transaction_changes_nothing(
 def test_control_without_the_trigger_a_commit_in_a_function_doubles_its_rows(
     costs: Log, database_url: str, tmp_path: Path
 ) -> None:
-    costs.connection.execute("DROP TRIGGER batch_is_settled ON runfold.own_groups")
+    costs.connection.execute("DROP TRIGGER batch_is_settled ON runfold.user_groups")
     folder = write_form(tmp_path / "own", "py", text=PYTHON_FORM + "    connection.execute('COMMIT')\n")
     assert list(drain(database_url, folder)) == ["costs"]
     assert actual(costs.connection) != {}
@@ -357,6 +359,6 @@ def test_a_login_that_is_refused_stops_the_user_s_groups_only(costs: Log, databa
     running = fresh_worker(database_url, folder, projections_url=database_url)  # type: ignore[arg-type]
     waiting = running.drain()
     assert list(waiting) == ["costs"]
-    assert "is no login for projections of your own: it has SUPERUSER" in waiting["costs"]
+    assert "must not fold your projections: it has SUPERUSER" in waiting["costs"]
     costs.assert_folded()
     assert actual(costs.connection) == {}

@@ -11,9 +11,9 @@ from runfold.projections.definition.catalogue import load_catalogue
 from runfold.worker.worker import Worker
 from tests.cli.conftest import Answer, run_console_script
 from tests.fixtures.logs import Log
-from tests.fixtures.own_logins import as_login, own_login
+from tests.fixtures.user_logins import as_login, login_of_users
 from tests.projections.user.costs import SQL_FORM, TABLE, actual, expected, spend, write_form
-from tests.projections.user.groups import own_settings
+from tests.projections.user.groups import user_settings
 
 
 def test_every_command_that_knows_projections_takes_a_folder(log: Log, database_url: str, tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_every_command_that_knows_projections_takes_a_folder(log: Log, database_
     spend(log, "a", [0.5])
     spend(log, "sick", ["much"])
     folder = str(write_form(tmp_path / "own", "py"))
-    own = {"RUNFOLD_PROJECTIONS_URL": own_login(database_url)}
+    own = {"RUNFOLD_PROJECTIONS_URL": login_of_users(database_url)}
 
     def runfold(*words: str) -> Answer:
         answer = run_console_script("--url", database_url, *words, "--projections", folder, **own)
@@ -49,13 +49,13 @@ def test_without_a_login_nothing_is_begun_and_the_operator_is_told(log: Log, dat
     answer = run_console_script("--url", database_url, "worker", "--once", "--projections", folder)
     assert (answer.code, answer.out) == (1, "")
     (line,) = answer.err.splitlines()
-    assert line.startswith("error: projections of your own are folded by a login of their own, and none is named: ")
+    assert line.startswith("error: your projections are folded by a login that may do nothing else, and none is named")
     assert "IN ROLE runfold_projections, and set RUNFOLD_PROJECTIONS_URL" in line
     refused = run_console_script(
         "--url", database_url, "worker", "--once", "--projections", folder, RUNFOLD_PROJECTIONS_URL=database_url
     )
     assert refused.code == 1
-    assert "is no login for projections of your own: it has SUPERUSER" in refused.err
+    assert "must not fold your projections: it has SUPERUSER" in refused.err
     assert conninfo_to_dict(database_url)["password"] not in answer.err + refused.err
 
 
@@ -66,9 +66,9 @@ def test_a_worker_with_the_worker_s_role_only_folds_them(log: Log, database_url:
     role = "runfold_test_worker"
     log.connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x' IN ROLE runfold_projector")
     try:
-        settings = own_settings(database_url, timeout_interval=0)
+        settings = user_settings(database_url, timeout_interval=0)
         url: Any = as_login(database_url, role, "x")
-        assert Worker(url, settings, load_catalogue(folder, settings=settings)).drain() == {}
+        assert Worker(url, settings, load_catalogue(folder)).drain() == {}
         assert actual(log.connection) == expected(log)
         log.assert_folded()
     finally:

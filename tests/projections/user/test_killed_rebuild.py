@@ -12,16 +12,15 @@ import pytest
 
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import load_catalogue
-from runfold.projections.reconciling import own_rebuild as module
 from runfold.projections.reconciling import shadow_build
-from runfold.projections.reconciling.own_rebuild import _OwnRebuild, _Shadows
+from runfold.projections.reconciling.group_rebuild import GroupRebuild
 from runfold.projections.reconciling.pair import Pair
 from runfold.projections.reconciling.rebuild import Rebuilt, rebuild
 from runfold.runtime_sql import runtime_sql
 from tests.fixtures.logs import Log
 from tests.fixtures.processes import assert_nothing_differs, drain, eventually, forked
 from tests.projections.user.costs import PYTHON_FORM, SQL_FORM, TABLE, actual, expected, spend, write_form
-from tests.projections.user.groups import own_settings
+from tests.projections.user.groups import user_login
 from tests.worker.dying_worker import Wrap, after, before, die
 
 statement = runtime_sql("runfold.projections")
@@ -30,21 +29,21 @@ BOTH = pytest.mark.parametrize("form", ["sql", "py"])
 
 # Each step: where it is, how to die there, and how many batches are folded then for good (of more).
 STEPS: dict[str, tuple[Any, str, Wrap, int | None]] = {
-    "when it has begun": (_Shadows, "begin", after(1), 0),
-    "before a batch is kept": (_OwnRebuild, "_note", before(6), 2),
-    "when a batch is folded": (_OwnRebuild, "_note", after(6), 2),
-    "before the next batch": (_OwnRebuild, "_note", before(7), 3),
-    "under the lock": (_OwnRebuild, "_reconcile", before(1), None),
+    "when it has begun": (GroupRebuild, "_begin", after(1), 0),
+    "before a batch is kept": (GroupRebuild, "_note", before(6), 2),
+    "when a batch is folded": (GroupRebuild, "_note", after(6), 2),
+    "before the next batch": (GroupRebuild, "_note", before(7), 3),
+    "under the lock": (GroupRebuild, "_reconcile", before(1), None),
     "before a row is written": (Pair, "write", before(1), None),
-    "before it is committed": (_OwnRebuild, "_reconcile", after(1), None),
-    "after it is committed": (_OwnRebuild, "run", after(1), None),
+    "before it is committed": (GroupRebuild, "_reconcile", after(1), None),
+    "after it is committed": (GroupRebuild, "_land", after(1), None),
 }
 
 
 @pytest.fixture
 def costs(log: Log, monkeypatch: pytest.MonkeyPatch) -> Log:
     """A log of a dozen batches."""
-    monkeypatch.setattr(module, "_BATCH_SIZE", 2)
+    monkeypatch.setattr(shadow_build, "_BATCH_SIZE", 2)
     log.connection.execute(TABLE)
     for n in range(12):
         spend(log, f"run{n}", [0.25, n], workflow="00000000-0000-4000-8000-00000000000" + str(n % 5))
@@ -58,7 +57,8 @@ def damage(log: Log) -> None:
 
 
 def rebuilt(url: str, folder: Path, **options: Any) -> Rebuilt:
-    catalogue = load_catalogue(folder, settings=own_settings(url))
+    catalogue = load_catalogue(folder)
+    options |= {"login": user_login(url)}
     (found,) = rebuild(lambda: psycopg.connect(url, autocommit=True), catalogue, ["costs"], **options)
     return found
 
@@ -73,22 +73,22 @@ def killed(url: str, folder: Path, owner: Any, name: str, wrap: Wrap) -> None:
 
 
 def shadows(log: Log) -> list[Any]:
-    query = "SELECT relname FROM pg_class WHERE relnamespace = 'runfold_own_shadow'::regnamespace AND relkind = 'r'"
+    query = "SELECT relname FROM pg_class WHERE relnamespace = 'runfold_user_shadow'::regnamespace AND relkind = 'r'"
     return log.connection.execute(query).fetchall() + log.connection.execute(
-        "SELECT group_name FROM runfold.own_rebuilds"
+        "SELECT group_name FROM runfold.rebuilds"
     ).fetchall()  # fmt: skip
 
 
 def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list of the first positions of the batches that are folded from now on."""
     begins: list[int] = []
-    whole = _OwnRebuild._fold
+    whole = GroupRebuild._fold_tail
 
-    def fold(self: _OwnRebuild, cursor: Any, upto: int) -> int:
+    def fold(self: GroupRebuild, cursor: Any, upto: int) -> None:
         begins.append(self.position)
-        return whole(self, cursor, upto)
+        whole(self, cursor, upto)
 
-    monkeypatch.setattr(_OwnRebuild, "_fold", fold)
+    monkeypatch.setattr(GroupRebuild, "_fold_tail", fold)
     return begins
 
 
@@ -124,7 +124,7 @@ def begins_anew_after(
     costs: Log, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]
 ) -> None:
     drain(url, folder)
-    killed(url, folder, _OwnRebuild, "_note", before(9))
+    killed(url, folder, GroupRebuild, "_note", before(9))
     change()
     begins = counting(monkeypatch)
     rebuilt(url, folder)
@@ -167,7 +167,7 @@ def test_a_checkpoint_that_was_sent_back_begins_anew(
     folder = write_form(tmp_path / "own", "sql")
     back = "UPDATE runfold.checkpoints SET position = 0 WHERE group_name = 'costs'"
     drain(database_url, folder)
-    killed(database_url, folder, _OwnRebuild, "_note", before(9))
+    killed(database_url, folder, GroupRebuild, "_note", before(9))
     costs.connection.execute(back)
     rebuilt(database_url, folder)
     assert actual(costs.connection) == {}
@@ -183,17 +183,17 @@ def test_control_a_batch_that_is_noted_apart_from_its_rows_loses_them(
     drain(database_url, folder)
 
     def noted_first(whole: Any) -> Any:
-        def note(self: _OwnRebuild, cursor: Any, upto: int) -> bool:
+        def note(self: GroupRebuild, cursor: Any, upto: int) -> bool:
             if upto > self.position > 0:
                 with psycopg.connect(database_url, autocommit=True) as apart:
                     cursor.execute("ROLLBACK")
-                    apart.execute("UPDATE runfold.own_rebuilds SET position = %s", [upto])
+                    apart.execute("UPDATE runfold.rebuilds SET position = %s", [upto])
                 die()
             return bool(whole(self, cursor, upto))
 
         return note
 
-    killed(database_url, folder, _OwnRebuild, "_note", noted_first)
+    killed(database_url, folder, GroupRebuild, "_note", noted_first)
     rebuilt(database_url, folder)
     assert actual(costs.connection) != expected(costs)
 
@@ -202,7 +202,7 @@ def test_one_that_can_not_be_folded_leaves_nothing_behind(costs: Log, database_u
     folder = write_form(tmp_path / "own", "sql")
     drain(database_url, folder)
     write_form(folder, "sql", text=SQL_FORM.replace("version: 1", "version: 2").replace("::numeric)", "::date)"))
-    with pytest.raises(RebuildFailed, match="can not be folded"):
+    with pytest.raises(RebuildFailed, match="cannot be folded"):
         rebuilt(database_url, folder)
     assert shadows(costs) == []
 
@@ -235,7 +235,12 @@ def test_a_user_s_table_may_have_the_name_of_one_of_runfold_s(costs: Log, databa
     text = PYTHON_FORM.replace('name="costs"', 'name="costs", table="projections.workflow_status"')
     folder = write_form(tmp_path / "own", "py", text=text.replace("INSERT INTO costs", "INSERT INTO workflow_status"))
     drain(database_url, folder)
-    catalogue = load_catalogue(folder, settings=own_settings(database_url))
-    found = rebuild(lambda: psycopg.connect(database_url, autocommit=True), catalogue, ["costs", "workflow_status"])
+    catalogue = load_catalogue(folder)
+    found = rebuild(
+        lambda: psycopg.connect(database_url, autocommit=True),
+        catalogue,
+        ["costs", "workflow_status"],
+        login=user_login(database_url),
+    )
     assert {item.projection: item.differing for item in found if item.differing} == {}
     costs.assert_folded()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runfold.worker import user_groups as own_groups
+from runfold.worker import user_groups
 from tests.fixtures.logs import Log
 from tests.fixtures.processes import eventually, forked, fresh_worker
 from tests.projections.user.costs import PYTHON_FORM, SQL_FORM, TABLE, actual, spend, write_form
@@ -44,7 +44,7 @@ def stall(log: Log, url: str, folder: Path, form: str, *, watched: bool) -> tupl
 
     def body() -> None:
         if not watched:
-            own_groups._WATCHED_EVERY = 1000.0
+            user_groups._WATCHED_EVERY = 1000.0
         running = fresh_worker(url, folder, projections_timeout=20.0)
         running.stop_on_signals()
         running.run()

@@ -10,16 +10,16 @@ import pytest
 
 from runfold.errors import FoldFailed, ProjectionInvalid
 from runfold.projections.definition.catalogue import load_catalogue
-from runfold.projections.folding.own_projector import retrying_projector
 from runfold.projections.reconciling.discard import discard
 from runfold.projections.reconciling.replay import Replayed, replay
+from runfold.projections.reconciling.retry import retry
 from tests.cli.conftest import run_console_script
 from tests.fixtures.logs import Log
-from tests.fixtures.own_logins import own_login
 from tests.fixtures.processes import assert_nothing_differs, checkpoint, drain
+from tests.fixtures.user_logins import login_of_users
 from tests.projections.user.costs import SQL_FORM, spend, write_form
 from tests.projections.user.costs import TABLE as COSTS
-from tests.projections.user.groups import own_settings
+from tests.projections.user.groups import user_login
 
 BOTH = pytest.mark.parametrize("form", ["sql", "py"])
 
@@ -76,9 +76,9 @@ def rows(log: Log) -> dict[str, Any]:
 
 
 def replayed(url: str, folder: Path, stream_id: str, *, dry_run: bool = False) -> Replayed:
-    catalogue = load_catalogue(folder, settings=own_settings(url))
+    catalogue = load_catalogue(folder)
     with psycopg.connect(url, autocommit=True) as connection:
-        found = replay(connection, catalogue, stream_id, dry_run=dry_run)
+        found = replay(connection, catalogue, stream_id, dry_run=dry_run, login=user_login(url))
     (one,) = [item for item in found if item.group in ("runs", "costs")]
     return one
 
@@ -138,12 +138,9 @@ def test_a_parked_stream_is_replayed_up_to_its_bad_event_and_retried_whole(
     write(folder, form, text=repaired)
     # Somebody changed the row meanwhile: retry folds the whole stream, not only the waiting events.
     runs.connection.execute("UPDATE projections.runs SET cost = 7")
-    group = load_catalogue(folder, settings=own_settings(database_url)).groups["runs"]
-    with (
-        psycopg.connect(database_url, autocommit=True) as connection,
-        retrying_projector(connection, group) as projector,
-    ):
-        assert projector.retry_parked(group, "execution-sick") is None
+    group = load_catalogue(folder).groups["runs"]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert retry(connection, group, "execution-sick", login=user_login(database_url)) is None
     assert rows(runs) == {"execution-sick": (3, 48.0)}
 
 
@@ -153,9 +150,10 @@ def test_after_a_discard_the_whole_stream_is_folded(runs: Log, database_url: str
     folder = write(tmp_path / "own", form)
     drain(database_url, folder)
     runs.connection.execute("DELETE FROM projections.runs WHERE run = 'execution-sick'")
-    group = load_catalogue(folder, settings=own_settings(database_url)).groups["runs"]
+    group = load_catalogue(folder).groups["runs"]
     with psycopg.connect(database_url, autocommit=True) as connection:
-        given_up = discard(connection, group, "execution-sick", reason="a test sent it", by="ann")
+        login = user_login(database_url)
+        given_up = discard(connection, group, "execution-sick", reason="a test sent it", by="ann", login=login)
     assert (given_up.stream_version, given_up.parked_again_at) == (4, None)
     assert rows(runs) == RIGHT | {"execution-sick": (2, 48.0)}
     assert_nothing_differs(database_url, folder)
@@ -194,7 +192,7 @@ def test_what_can_not_be_folded_is_said_in_a_line(runs: Log, database_url: str, 
     drain(database_url, folder)
     text = SQL.replace("::numeric", "::date") if form == "sql" else PYTHON.replace('["usage"]', '["use"]')
     write(folder, form, text=text)
-    with pytest.raises(FoldFailed, match="execution-a can not be folded in group runs: ") as error:
+    with pytest.raises(FoldFailed, match="execution-a cannot be folded in group runs: ") as error:
         replayed(database_url, folder, "execution-a")
     assert "\n" not in str(error.value)
     write(
@@ -218,7 +216,7 @@ def test_the_command_replays(runs: Log, database_url: str, tmp_path: Path) -> No
     drain(database_url, folder)
     runs.connection.execute("UPDATE projections.runs SET nodes = 9")
     words = ("--url", database_url, "projection", "replay", "--stream", "execution-a", "--projections", str(folder))
-    own = {"RUNFOLD_PROJECTIONS_URL": own_login(database_url)}
+    own = {"RUNFOLD_PROJECTIONS_URL": login_of_users(database_url)}
     dry = run_console_script(*words, "--dry-run", **own)
     assert (dry.code, dry.err) == (1, "")
     assert "costs: rows of its group do not belong to one stream, rebuild the projection instead" in dry.out

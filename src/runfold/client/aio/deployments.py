@@ -18,6 +18,7 @@ from runfold.domain.deployment import Deployment
 from runfold.domain.trigger import Trigger
 from runfold.errors import ClaimTaken, VersionConflict
 from runfold.events.fields import DeploymentAction, LogLevel
+from runfold.events.streams import stream_id
 
 _Decide = Callable[[Deployment, DeployedVersions], Deployment]
 
@@ -182,7 +183,7 @@ class AsyncDeployments:
         deadline = time.monotonic() + self._store.retry_seconds
         tries = 0
         while True:
-            events = await self._store.read_stream(f"deployment-{workflow_id}")
+            events = await self._store.read_stream(stream_id("deployment", workflow_id))
             before = Deployment.named(workflow_id).after(events)
             decided = decide(before, DeployedVersions.of(events))
             about = decided.current or before.current or {}

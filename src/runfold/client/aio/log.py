@@ -22,7 +22,7 @@ from runfold.database.migrations import check_stamp
 from runfold.errors import DatabaseUnavailable, RunfoldError, StreamParked, UnknownProjection, WaitTimeout
 from runfold.events import Event
 from runfold.events.codec import encode_appends
-from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
@@ -128,7 +128,7 @@ class AsyncLog:
     ) -> list[Appended]:
         """Record appends to several streams, all or nothing; one result an append, in their order. As `append`."""
         parameters = {
-            "appends": encode_appends([self._completed(append, metadata or {}) for append in appends]),
+            "appends": self._encoded(appends, metadata or {}),
             "command_id": command_id,
         }
         if connection is not None:
@@ -195,6 +195,11 @@ class AsyncLog:
         """Return a connection of the pool in a transaction, to pass as `connection` and to write your tables beside."""
         async with self._connection() as connection, connection.transaction():
             yield connection
+
+    def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
+        if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
+            return appends.text
+        return encode_appends([self._completed(append, metadata) for append in appends])
 
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
         """Return the append with this store's tenant, and with the call's metadata under each event's own."""

@@ -1,5 +1,5 @@
--- waiting_events: what an execution's stream says of its status, its pauses and the activations that ever waited, in order, each with
--- the stream's version now: a fraction of a long stream.
+-- waiting_events: the events of an execution's status, of its pauses and of the activations that ever waited, in order, each
+-- with the stream's present version: a fraction of a long stream.
 -- Parameters: stream.
 WITH happened AS (
     SELECT s.version, e.stream_version, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data

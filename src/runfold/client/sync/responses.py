@@ -24,6 +24,8 @@ from runfold.domain.waiting_pause import answered
 from runfold.errors import IllegalTransition, VersionConflict
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
+from runfold.events.machines import INTERACTION
+from runfold.events.streams import stream_id
 
 # So long after a question's end an answer that names nothing may still be meant for it.
 _LATE = timedelta(days=7)
@@ -84,7 +86,7 @@ class Responses:
         another question. An undecided one stays open, for `sweep`. An error of the classifier is recorded with the
         response.
         """
-        recorded = self._store.read_stream(f"response-{response_id}")
+        recorded = self._store.read_stream(stream_id("response", response_id))
         response = Response.named(response_id).after(recorded)
         if response.status is None:
             raise IllegalTransition(
@@ -200,8 +202,7 @@ class Responses:
         ends = self._store._retried(statement("last_end"), {"workflow": workflow, "channel": channel})
         named = self._named(message)
         ended_now = any(
-            status in ("responded", "timeout", "cancelled") and request["channel_type"] == channel
-            for _, _, status, request, _ in rows
+            INTERACTION.has_ended(status) and request["channel_type"] == channel for _, _, status, request, _ in rows
         )
         answer = Answer(
             response_id=UUID(response.name),
@@ -211,7 +212,7 @@ class Responses:
             headers=response.headers,
             message=message,
             received_at=received.recorded_at,
-            ended={row[0]: row[3] for row in named if row[1] == workflow and row[3] not in ("pending", "error")},
+            ended={row[0]: row[3] for row in named if row[1] == workflow and INTERACTION.has_ended(row[3])},
             may_be_late=ended_now or any(end > received.recorded_at - _LATE for (end,) in ends),
         )
         return answer, [

@@ -5,6 +5,9 @@ A table's file may have a line `-- after the functions`: triggers and calls foll
 A function's file has one `CREATE FUNCTION` under a header. The first paragraph of the header is the function's comment
 in the catalogue, and its line `-- grant: engine, operator` names the roles that may call it (`nobody` for the owner
 only). Names are not overloaded, so the name alone identifies a function, and its signature is written once.
+
+A line `-- step: name` in a function's body is replaced with `schema/steps/name.sql`, which two functions share where a
+call would cost too much.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import TypeVar
 
 from runfold.errors import MigrationFailed
@@ -24,6 +28,7 @@ _NEEDED = re.compile(r"\b(?:REFERENCES|PARTITION OF|FROM|JOIN)\s+((?:public|runf
 _FUNCTION = re.compile(r"^CREATE (FUNCTION|AGGREGATE) runfold\.(\w+)", re.MULTILINE)
 _CALLED = re.compile(r"\brunfold\.(\w+)\(")
 _REMARK = re.compile(r"--[^\n]*")
+_STEP = re.compile(r"^( *)-- step: (\w+)$", re.MULTILINE)
 _GRANT = re.compile(r"^-- grant: (.+)$", re.MULTILINE)
 _ROLES = {
     "engine": "runfold_engine",
@@ -158,9 +163,10 @@ def read_sources(folder: Path | None = None) -> Sources:
     folder = folder or sources_dir()
     tables = [_table(path) for path in sorted((folder / "tables").glob("*.sql"))]
     makers = {name: table for table in tables for name in table.creates}
+    steps = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "steps").glob("*.sql")}
     functions: dict[str, Function] = {}
     for path in sorted([*(folder / "functions").rglob("*.sql"), *(folder / "generated" / "functions").rglob("*.sql")]):
-        function = _function(path)
+        function = _function(path, steps)
         if function.name in functions:
             raise MigrationFailed(f"two files hold runfold.{function.name}", hint="remove one of them")
         functions[function.name] = function
@@ -184,8 +190,13 @@ def _table(path: Path) -> Table:
     return Table(path.stem, before, after)
 
 
-def _function(path: Path) -> Function:
-    text = path.read_text(encoding="utf-8")
+def _function(path: Path, steps: Mapping[str, str]) -> Function:
+    def step(found: re.Match[str]) -> str:
+        if found[2] not in steps:
+            raise MigrationFailed(f"{path.name} has a step {found[2]} that is not in steps/", hint="write it there")
+        return indent(steps[found[2]].rstrip(), found[1])
+
+    text = _STEP.sub(step, path.read_text(encoding="utf-8"))
     found = _FUNCTION.findall(text)
     if len(found) != 1 or found[0][1] != path.stem:
         raise MigrationFailed(

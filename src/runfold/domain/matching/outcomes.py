@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from runfold.events.row_id import row_id
+from runfold.events.streams import stream_id
 
 NO_WORKFLOW = UUID(int=0)
 """The workflow of a message that names nothing known: the message is moved when its question is stored."""
@@ -40,4 +41,4 @@ class Classified:
 
 def response_id_of(workflow_id: UUID, channel: str, message_id: str) -> UUID:
     """Return the id of a message in a channel: the same each time that it is delivered."""
-    return row_id(f"response-{workflow_id}", channel, message_id)
+    return row_id(stream_id("response", workflow_id), channel, message_id)

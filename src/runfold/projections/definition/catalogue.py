@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
-
-import psycopg
 
 from runfold.errors import ProjectionInvalid, UnknownProjection
 from runfold.projections.definition.contract import Projection, read_projection
 from runfold.projections.definition.handler import import_module, read_module
-from runfold.projections.definition.user_rules import check_own
-from runfold.projections.folding.user_session import OwnLogin
-from runfold.settings import Settings, load_settings, projections_dir
+from runfold.projections.definition.user_rules import check_user_projection
+from runfold.settings import projections_dir
 
 
 @dataclass(frozen=True)
 class Group:
     """Projections that advance together, in fold order.
 
-    Who reads a table comes after it, who reads it as it stood, before.
+    A projection comes after the tables that it reads, and before those that it reads as they were before the batch.
     """
 
     name: str
     projections: tuple[Projection, ...]
-    own_login: OwnLogin | None = None
-    """Of a user's group: how to log in to fold it. Its projections are folded in no other session."""
-
-    @contextmanager
-    def session(self, connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-        """The session that folds this group: this connection, or a new one of the login of a user's group."""
-        if self.own_login is None:
-            yield connection
-            return
-        with self.own_login.open() as own:
-            yield own
+    of_user: bool = False
+    """Whether it is a user's: its projections are folded in no session but that of the users' login."""
 
     @cached_property
     def events(self) -> list[str]:
@@ -52,6 +38,21 @@ class Group:
     def versions(self) -> dict[str, int]:
         """The version of each projection's file."""
         return {projection.name: projection.version for projection in self.projections}
+
+    @cached_property
+    def barriers_affect(self) -> list[str]:
+        """The queries for the streams whose rows the barriers of given streams concern."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.barriers_affect))
+
+    @cached_property
+    def affected_by(self) -> list[str]:
+        """The queries for the streams whose rows the other events of given streams concern, in fold order."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.affected_by))
+
+    @cached_property
+    def depends_on(self) -> list[str]:
+        """The queries for the streams that the rows of given streams depend on."""
+        return list(dict.fromkeys(query for projection in self.projections for query in projection.depends_on))
 
     @cached_property
     def barriers(self) -> frozenset[str]:
@@ -76,14 +77,13 @@ class Catalogue:
             if projection.name == name:
                 return projection
         known = ", ".join(projection.name for projection in self.projections)
-        raise UnknownProjection(f"there is no projection {name!r}", hint=f"there are {known}")
+        raise UnknownProjection(f"there is no projection {name!r}", hint=f"choose one of {known}")
 
 
-def load_catalogue(*sources: Path, settings: Settings | None = None) -> Catalogue:
+def load_catalogue(*sources: Path) -> Catalogue:
     """The projections of runfold, and a user's: of folders, `*.sql` and `*.py`, or of importable modules.
 
-    `settings`, the environment's without it, say by which login the user's are folded. Raises ProjectionInvalid, and
-    ProjectionReserved where one names a group or a table of runfold's.
+    Raises ProjectionInvalid, and ProjectionReserved where one names a group or a table of runfold's.
     """
     found: dict[str, Projection] = {}
     for path, projection in _product_projections(projections_dir()):
@@ -92,15 +92,14 @@ def load_catalogue(*sources: Path, settings: Settings | None = None) -> Catalogu
     tables = {(projection.schema, projection.table) for projection in found.values()}
     for source in sources:
         for place, projection in _read_source(source):
-            check_own(projection, groups, tables)
+            check_user_projection(projection, groups, tables)
             _add(found, projection, place)
     by_group: dict[str, list[Projection]] = {}
     for projection in found.values():
         by_group.setdefault(projection.group, []).append(projection)
-    login = OwnLogin(settings or load_settings(), tuple(f"{schema}.{table}" for schema, table in sorted(tables)))
     return Catalogue(
         {
-            name: Group(name, _fold_order(name, members), own_login=None if name in groups else login)
+            name: Group(name, _fold_order(name, members), of_user=name not in groups)
             for name, members in sorted(by_group.items())
         }
     )
@@ -113,7 +112,7 @@ def _product_projections(folder: Path) -> tuple[tuple[Path, Projection], ...]:
 
 
 def _read_source(source: Path) -> Iterable[tuple[str, Projection]]:
-    """A user's projections, each with the place where it stands."""
+    """A user's projections, each with the file or module that defines it."""
     if source.is_dir():
         for path in sorted(source.glob("*.sql")):
             yield str(path), read_projection(path)
@@ -138,11 +137,12 @@ def _is_module(name: str) -> bool:
 
 def _add(found: dict[str, Projection], projection: Projection, place: str) -> None:
     if projection.name in found:
-        raise ProjectionInvalid(f"{place}: there is another projection {projection.name!r}", hint="rename one")
+        raise ProjectionInvalid(f"{place}: there is another projection {projection.name!r}", hint="rename one of them")
     for other in found.values():
         if (other.schema, other.table) == (projection.schema, projection.table):
             raise ProjectionInvalid(
-                f"{place}: {other.name} folds into {other.schema}.{other.table} already", hint="a table has one fold"
+                f"{place}: {other.name} folds into {other.schema}.{other.table} already",
+                hint="a table has one projection: remove one",
             )
     found[projection.name] = projection
 
@@ -155,7 +155,7 @@ def _fold_order(group: str, members: Iterable[Projection]) -> tuple[Projection, 
         for read in (*projection.reads, *projection.reads_before):
             if read not in by_table:
                 raise ProjectionInvalid(
-                    f"{projection.name} reads {read}, which is no table of the group {group}",
+                    f"{projection.name} reads {read}, which is not a table of the group {group}",
                     hint="tables that read each other advance together: put them in one group",
                 )
         for read in projection.reads:

@@ -14,12 +14,18 @@ from sqlparse import lexer, tokens
 from runfold.errors import ProjectionInvalid
 from runfold.events import types_that_end, types_that_move
 from runfold.events.machines import MACHINES
+from runfold.runtime_sql import runtime_sql
+
+header_query = runtime_sql("runfold.projections.definition")
+"""A query that a header names."""
 
 _VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
 _FIELDS = {
-    "name", "version", "group", "table", "key", "stream_key", "cross_stream", "reads", "reads_before", "events",
-    "barriers",
+    "name", "version", "group", "table", "key", "stream_key", "cross_stream", "stream_column", "reads", "reads_before",
+    "events", "barriers", "barriers_affect", "affected_by", "depends_on", "streams_of_row", "part_of", "copies",
 }  # fmt: skip
+# The fields that name queries of this room's queries.sql.
+_QUERIES = ("barriers_affect", "affected_by", "depends_on", "streams_of_row", "copies")
 _TYPES_OF = {"moves": types_that_move, "ends": types_that_end}
 _REQUIRED = ("name", "version", "group", "table", "key", "events")
 _HEADER_LINE = re.compile(r"-- (?P<field>[a-z_]+): *(?P<value>.*)")
@@ -48,12 +54,26 @@ class Projection:
     table: str
     key: tuple[str, ...]
     stream_key: str | None
+    stream_column: str | None
+    """The column that names a row's stream, also where the row depends on more streams; None where it has none."""
     reads: tuple[str, ...]
     reads_before: tuple[str, ...]
     events: tuple[str, ...]
     barriers: tuple[str, ...]
     statements: tuple[Statement, ...]
     digest: str
+    barriers_affect: tuple[str, ...] = ()
+    """Queries for the streams whose rows the barriers in given streams concern."""
+    affected_by: tuple[str, ...] = ()
+    """Queries for the streams whose rows the other events of given streams concern, besides their own."""
+    depends_on: tuple[str, ...] = ()
+    """Queries for the streams that have to be folded to know the rows of given streams."""
+    streams_of_row: str | None = None
+    """The query for the streams that a row depends on, by the value of its key."""
+    part_of: str | None = None
+    """The view of all tables that name it: `anomalies`."""
+    copies: str | None = None
+    """The query for values copied from this table that differ from it."""
     handler: Callable[..., Any] | None = None
     """The Python form, in place of statements: given the recorded events of a batch, and the connection."""
 
@@ -68,7 +88,9 @@ def read_projection(path: Path) -> Projection:
     try:
         return parse_projection(path.read_text(encoding="utf-8"), expected_name=path.stem)
     except (OSError, UnicodeDecodeError) as exc:
-        raise ProjectionInvalid(f"{path} can not be read: {exc}", hint="a projection is a text in UTF-8") from exc
+        raise ProjectionInvalid(
+            f"{path} cannot be read: {exc}", hint="make it a text file in UTF-8 that runfold may read"
+        ) from exc
     except ProjectionInvalid as exc:
         raise ProjectionInvalid(
             f"{path.name}: {exc.message}", hint="see projections/README.md", path=str(path)
@@ -96,7 +118,8 @@ def define_projection(
     )
     events = _event_types(listed)
     stream_key = _listed(header.get("stream_key", ""))
-    for name in (header["name"], header["group"], *key, *stream_key, *reads, *reads_before):
+    columns = [header[name] for name in ("stream_column", "part_of") if name in header]
+    for name in (header["name"], header["group"], *key, *stream_key, *columns, *reads, *reads_before):
         if not _NAME.fullmatch(name):
             raise ProjectionInvalid(f"{name!r} is not a name: lower-case letters, digits and _, 63 at most")
     if not _TABLE.fullmatch(header["table"]):
@@ -112,6 +135,9 @@ def define_projection(
         raise ProjectionInvalid("cross_stream is true or false")
     if (cross_stream == "true") == ("stream_key" in header):
         raise ProjectionInvalid("a projection has either a stream_key or cross_stream: true")
+    if "stream_column" in header and cross_stream == "false":
+        raise ProjectionInvalid("stream_column is for cross_stream: true; a stream_key names the column already")
+    named = {name: _queries(name, header.get(name, "")) for name in _QUERIES}
     schema, table = header["table"].split(".")
     return Projection(
         name=header["name"],
@@ -121,14 +147,39 @@ def define_projection(
         table=table,
         key=key,
         stream_key=header.get("stream_key"),
+        stream_column=header.get("stream_key") or header.get("stream_column"),
         reads=reads,
         reads_before=reads_before,
         events=events,
         barriers=barriers,
         statements=_statements(body, events, barriers) if handler is None else (),
         digest=digest,
+        barriers_affect=named["barriers_affect"],
+        affected_by=named["affected_by"],
+        depends_on=named["depends_on"],
+        streams_of_row=next(iter(named["streams_of_row"]), None),
+        part_of=header.get("part_of"),
+        copies=next(iter(named["copies"]), None),
         handler=handler,
     )
+
+
+def _queries(field: str, value: str) -> tuple[str, ...]:
+    """The queries that a field of the header names; raises ProjectionInvalid for one that there is not."""
+    names = _listed(value)
+    for name in names:
+        try:
+            query = header_query(name)
+        except KeyError:
+            query = ""
+        if not query.startswith(f"-- {field}: "):
+            raise ProjectionInvalid(
+                f"{field} names the query {name}, which there is not",
+                hint="the queries for it are in projections/definition/queries.sql",
+            )
+    if field in ("streams_of_row", "copies") and len(names) > 1:
+        raise ProjectionInvalid(f"{field} names one query")
+    return names
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:
@@ -207,7 +258,7 @@ def _own_events(statement: str) -> tuple[str, ...]:
 
 
 def _event_types(listed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the event types of a list, where `moves of node` and `ends of node` stand for those of that machine."""
+    """Return the event types of a list, where `moves of node` and `ends of node` mean those of that machine."""
     types: list[str] = []
     for name in listed:
         which, of, machine = name.partition(" of ")

@@ -43,7 +43,7 @@ def projection(
     The function is given a list of the batch's events of these types, in the log's order and upcast, and the connection
     of its own login, inside the transaction that moves the checkpoint. It writes `table` (`projections.<name>` without
     it), which it names bare, so that verify can bind another of the same shape. It neither commits nor rolls back, and
-    it is deterministic: the same events give the same rows, in whatever batches. What it raises parks the stream that
+    it is deterministic: the same events give the same rows, in any batches. What it raises parks the stream that
     fails alone. `key`: the table's key; `stream_key`: the column that names the stream, where a row depends on the
     events of one; `group`: its own, `name`, without it.
 
@@ -64,7 +64,7 @@ def projection(
 
     def define(handler: _AnyHandler) -> _AnyHandler:
         if inspect.iscoroutinefunction(handler) or not callable(handler):
-            raise ProjectionInvalid(f"{name}: a projection is a function, not an async one")
+            raise ProjectionInvalid(f"{name}: a projection is a function, not an async one: write `def`")
         setattr(handler, _MARK, define_projection(fields, handler=handler))
         return handler
 
@@ -76,7 +76,7 @@ def read_module(path: Path) -> list[Projection]:
     name = f"runfold_projection_files_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ProjectionInvalid(f"{path} can not be read", hint="a projection module is a Python file")
+        raise ProjectionInvalid(f"{path} cannot be read", hint="make it a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -84,7 +84,7 @@ def read_module(path: Path) -> list[Projection]:
     except ProjectionInvalid:
         raise
     except Exception as exc:
-        raise ProjectionInvalid(f"{path.name} can not be loaded: {type(exc).__name__}: {exc}", path=str(path)) from exc
+        raise ProjectionInvalid(f"{path.name} cannot be loaded: {type(exc).__name__}: {exc}", path=str(path)) from exc
     return _defined_in(module)
 
 
@@ -97,9 +97,11 @@ def import_module(name: str) -> list[Projection]:
     except ProjectionInvalid:
         raise
     except Exception as exc:
-        raise ProjectionInvalid(f"the module {name} can not be loaded: {type(exc).__name__}: {exc}") from exc
+        raise ProjectionInvalid(f"the module {name} cannot be loaded: {type(exc).__name__}: {exc}") from exc
     if not (found := _defined_in(module)):
-        raise ProjectionInvalid(f"the module {name} defines no projection", hint="decorate with @runfold.projection")
+        raise ProjectionInvalid(
+            f"the module {name} defines no projection", hint="decorate a function with @runfold.projection"
+        )
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from runfold.errors import ProjectionInvalid
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.definition.contract import define_projection
-from runfold.projections.definition.user_rules import check_own
+from runfold.projections.definition.user_rules import check_user_projection
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Skeleton:
 def write_skeleton(folder: Path, name: str, *, types: Sequence[str], python: bool) -> Skeleton:
     """Write a projection that counts the events of each stream, in SQL or in Python, for its author to change.
 
-    The folder is made where it is not there. Raises ProjectionInvalid on a name that can not be, or where there is a
+    The folder is made where it is not there. Raises ProjectionInvalid on a name that cannot be, or where there is a
     file of that name.
     """
     fields = {"version": "1", "key": "stream_id", "stream_key": "stream_id", "events": ", ".join(types)}
     fields |= {"name": name, "group": name, "table": f"projections.{name}"}
     known = load_catalogue()
     names = {item.name for item in known.projections}
-    check_own(define_projection(fields, handler=_nothing), known.groups, [])
+    check_user_projection(define_projection(fields, handler=_nothing), known.groups, [])
     for path in (folder / f"{name}.sql", folder / f"{name}.py"):
         if path.exists() or name in names:
             raise ProjectionInvalid(f"there is a projection {name} already", hint="choose another name")
@@ -46,7 +46,7 @@ def write_skeleton(folder: Path, name: str, *, types: Sequence[str], python: boo
         )
     except OSError as exc:
         raise ProjectionInvalid(
-            f"{path} can not be written: {exc.strerror}", hint="name another --projections"
+            f"{path} cannot be written: {exc.strerror}", hint="choose another folder with --projections"
         ) from exc
     return Skeleton(path, _skeleton("table").replace("{name}", name))
 

@@ -19,7 +19,8 @@ _RESERVED_SCHEMAS = frozenset({"runfold", "auth", "information_schema", "supabas
 _OPEN = frozenset({"events", "row_id", "merge", "given", "drop_nulls", "value_of", "from_epoch_ms", "upcast"})
 _HARMFUL = re.compile(
     r"set_config|pg_(sleep|terminate|cancel|notify|advisory|try_advisory|read|ls_|stat_file|logical|export|reload)\w*"
-    r"|lo_\w+|dblink\w*|\w+_to_xml\w*|ts_stat|nextval|setval|\w*_own_(batch|checkpoint|stream)"
+    r"|lo_\w+|dblink\w*|\w+_to_xml\w*|ts_stat|nextval|setval|(begin|end)_(batch|slice)|move_checkpoint"
+    r"|(un)?park_stream|leave_out_stream|discard_event|note_(built|folded)|land_rebuild"
 )
 _UNSTEADY = re.compile(
     r"now|random\w*|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|gen_random_uuid|uuidv[47]"
@@ -27,21 +28,21 @@ _UNSTEADY = re.compile(
     r"|localtime(stamp)?|session_user"
 )
 _CHANGES = frozenset({"INSERT", "MERGE", "UPDATE", "DELETE", "TRUNCATE"})
-# What may stand before a second verb of a statement: MERGE's THEN, ON CONFLICT DO, and row locks.
+# The words that may come before a second verb of a statement: MERGE's THEN, ON CONFLICT DO, and row locks.
 _BEFORE_A_SECOND_VERB = frozenset({"THEN", "DO", "FOR", "KEY"})
 
 Words = list[tuple[bool, str]]
 """The words of a statement, without comments and strings: whether it is a word (else a sign), and its text."""
 
 
-def check_own(projection: Projection, groups: Collection[str], tables: Collection[tuple[str, str]]) -> None:
+def check_user_projection(projection: Projection, groups: Collection[str], tables: Collection[tuple[str, str]]) -> None:
     """Raise ProjectionReserved or ProjectionInvalid unless a user may have this projection.
 
     `groups` and `tables` (schema, name) are runfold's.
     """
     if projection.group in groups:
         raise ProjectionReserved(
-            f"{projection.name}: the group {projection.group} is runfold's", hint="give the file a group of its own"
+            f"{projection.name}: the group {projection.group} is runfold's", hint="choose another name for the group"
         )
     if (
         (projection.schema, projection.table) in tables
@@ -50,8 +51,11 @@ def check_own(projection: Projection, groups: Collection[str], tables: Collectio
     ):
         raise ProjectionReserved(
             f"{projection.name}: the table {projection.schema}.{projection.table} is not a user's",
-            hint="make a table of your own, in the schema projections for instance",
+            hint="create another table, for example in the schema projections",
         )
+    for field in ("part_of", "copies"):
+        if getattr(projection, field) is not None:
+            raise ProjectionReserved(f"{projection.name}: {field} is for runfold's projections", hint="leave it out")
     for statement in projection.statements:
         _check_statement(projection, statement)
 
@@ -62,24 +66,28 @@ def _check_statement(projection: Projection, statement: Statement) -> None:
     if target != projection.table:
         raise ProjectionInvalid(
             f"{projection.name}: a statement changes {target}, not the table of the header, {projection.table}",
-            hint="name it bare: a file has one table",
+            hint="name the header's table, without its schema: a file has one table",
         )
     before = ""
     for number, (is_word, text) in enumerate(words):
         upper = text.upper()
         if number and is_word and upper in _CHANGES and before not in _BEFORE_A_SECOND_VERB:
             raise ProjectionInvalid(
-                f"{projection.name}: a statement holds a second {upper}", hint="a statement changes its table only"
+                f"{projection.name}: a statement holds a second {upper}",
+                hint="write two statements: each changes its table only",
             )
         if is_word and _follows(words, number, ".") and not (number and words[number - 1][1] == "."):
             _check_qualified(projection, text.lower(), words[number + 2][1] if number + 2 < len(words) else "")
         called = is_word and _follows(words, number, "(")
         if called and _HARMFUL.fullmatch(text.lower()):
-            raise ProjectionInvalid(f"{projection.name}: {text} is not for projections", hint="a fold writes its table")
+            raise ProjectionInvalid(
+                f"{projection.name}: {text} is not for projections",
+                hint="remove it: a fold writes its table and nothing else",
+            )
         bare = is_word and upper.startswith(("CURRENT_", "LOCALTIME", "SESSION_USER"))
         if (called or bare) and _UNSTEADY.fullmatch(text.lower()):
             raise ProjectionInvalid(
-                f"{projection.name}: {text} gives another answer each time", hint="take it from the events"
+                f"{projection.name}: {text} gives another answer each time", hint="take the value from the events"
             )
         before = upper
 
@@ -88,7 +96,7 @@ def _check_qualified(projection: Projection, schema: str, name: str) -> None:
     if (schema == "runfold" and name.lower() not in _OPEN) or schema in ("public", "pg_temp", projection.schema):
         raise ProjectionInvalid(
             f"{projection.name}: {schema}.{name} is named with its schema",
-            hint="name tables bare; only the log is runfold.events",
+            hint="name tables without a schema; only the log is runfold.events",
         )
 
 

@@ -14,7 +14,7 @@ from psycopg import sql
 from runfold.errors import ProjectionRoleUnsafe, RunfoldError
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.user_session import OwnConnection, unchanged
+from runfold.projections.folding.user_session import UserConnection, unchanged
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -46,7 +46,7 @@ _NOTHING: Mapping[str, Any] = {}
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
 # costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch and
 # for the size that `batch_size` says it has; plan_cache_mode stays auto, because force_custom_plan would plan every
-# foreign key check anew, 30 us a row.
+# foreign key check again, 30 us a row.
 FOLD_SESSION: LiteralString = """
     SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
@@ -159,22 +159,22 @@ def fold_batch(
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
     Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
-    `stream`, or those that `streams` tells with the parameters of `given`), so are the barriers of the others, since
+    `stream`, or those that `streams` selects with the parameters of `given`), so are the barriers of the others, since
     they may concern their rows: `barriers` says which. `events` names the relation that holds the events, or of some
     streams theirs; barriers of others come from the log.
 
-    `small` keeps the plans, as the caller has told `bind`. All others are made for about `expected` events, and at least
+    `small` keeps the plans, as the caller gave it to `bind`. All others are made for about `expected` events, at least
     for a small batch; where the caller has not counted them, for as many as there may be. So no statistics of the log,
     right, old or missing, change a plan.
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
-    if group.own_login is not None and not isinstance(cursor.connection, OwnConnection):
+    if group.of_user and not isinstance(cursor.connection, UserConnection):
         raise ProjectionRoleUnsafe(
             f"the projections of the group {group.name} are a user's", hint="fold them in a session of their login"
         )
     parameters: dict[str, Any] = {"group": group.name, "stream": stream, **given}
-    with nullcontext() if group.own_login is None else unchanged(cursor, group.name):
+    with unchanged(cursor, group.name) if group.of_user else nullcontext():
         if group.barriers.isdisjoint(types):
             parameters |= {"after": after, "upto": upto}
             if expected is None:
@@ -253,7 +253,7 @@ def _hand_over(
     """Give the batch to a projection in Python, unless there is none for it."""
     from runfold.events.envelope import RecordedEvent  # and with it every model, which a fold in SQL does without
 
-    query = _batch(streams, events, sized=False) + statement("own_batch_events")
+    query = _batch(streams, events, sized=False) + statement("handed_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})
         batch = [RecordedEvent(*row) for row in reading.fetchall()]

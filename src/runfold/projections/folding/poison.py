@@ -1,4 +1,4 @@
-"""An event that can not be folded: how its error is told from what may pass, and how it is found in its stream."""
+"""Poison: events that cannot be folded, distinguished from errors that may pass, and found in their streams."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import EVENTS_OF_ONE, ONE_STREAM, THE_LOG, HandlerFailed, fold_batch
+from runfold.projections.folding.ledger import Ledger
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
 
-# Data and logic errors: the event's or the fold's fault. Everything else is the world's, and is tried again.
+# Data and logic errors: the event's or the fold's fault. Everything else comes from outside, and is tried again.
 _POISON_CLASSES = ("22", "23", "42")
 _POISON_STATES = ("P0001",)
 
@@ -26,16 +26,26 @@ _SHORT_RANGE = 10_000
 Failure = psycopg.Error | HandlerFailed
 """What a fold that failed raised."""
 
-Check = Callable[[psycopg.Cursor[Any]], None]
-"""Lets deferred constraints speak."""
+PERMISSION_DENIED = "42501"
+"""The SQLSTATE of what the role may not do: that is no event's fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """The event that can not be folded, by its position, and the error."""
+    """The event that cannot be folded, by its position, and the error."""
 
     position: int
     error: Failure
+
+    @property
+    def sqlstate(self) -> str:
+        """The error's SQLSTATE."""
+        return sqlstate_of(self.error)
+
+    @property
+    def message(self) -> str:
+        """The error in a line."""
+        return one_line(self.error)
 
 
 def is_poison(exc: Failure) -> bool:
@@ -48,7 +58,7 @@ def is_poison(exc: Failure) -> bool:
 
 @contextmanager
 def refusing(refusal: Callable[[str], RunfoldError]) -> Iterator[None]:
-    """Raise this refusal, told in a line what went wrong, for what is the data's or the fold's fault in the block."""
+    """Raise this refusal, made from the error in a line, for what is the data's or the fold's fault in the block."""
     try:
         yield
     except (psycopg.Error, HandlerFailed) as exc:
@@ -68,33 +78,8 @@ def one_line(exc: Failure) -> str:
     return " ".join(str(message or exc).split())
 
 
-def parking(group: Group, stream_id: str, position: int, error: Failure) -> dict[str, Any]:
-    """The parameters of every statement that parks a stream."""
-    return {
-        "group": group.name,
-        "stream": stream_id,
-        "position": position,
-        "sqlstate": sqlstate_of(error),
-        "error": one_line(error),
-    }
-
-
-def check_constraints(cursor: psycopg.Cursor[Any]) -> None:
-    """Let deferred constraints speak now, not at commit, where they would take other streams with them."""
-    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-
-
-def check_constraints_of(cursor: psycopg.Cursor[Any], group: Group) -> None:
-    """Let the deferred constraints of the group's tables speak, and of no others."""
-    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
-    cursor.execute(statement("deferrable_constraints"), {"tables": tables})
-    names = [sql.Identifier(schema, name) for schema, name in cursor.fetchall()]
-    if names:
-        cursor.execute(sql.SQL("SET CONSTRAINTS {} IMMEDIATE").format(sql.SQL(", ").join(names)))
-
-
 def fold_alone(
-    connection: psycopg.Connection[Any],
+    ledger: Ledger,
     cursor: psycopg.Cursor[Any],
     group: Group,
     stream_id: str,
@@ -102,11 +87,14 @@ def fold_alone(
     after: int,
     upto: int,
     types: frozenset[str],
-    check: Check = check_constraints,
+    checked: bool = True,
 ) -> Failure | None:
-    """Fold one stream's events between two positions into what is bound; on a data error undo that and return it."""
+    """Fold one stream's events between two positions into what is bound; on a data error undo that and return it.
+
+    `checked` has deferred constraints checked, too.
+    """
     try:
-        with connection.transaction():
+        with ledger.connection.transaction():
             fold_batch(
                 cursor,
                 group,
@@ -118,7 +106,8 @@ def fold_alone(
                 # A short range is read by position, however long the stream is.
                 events=EVENTS_OF_ONE if upto - after > _SHORT_RANGE else THE_LOG,
             )
-            check(cursor)
+            if checked:
+                ledger.check_constraints(group)
     except (psycopg.Error, HandlerFailed) as exc:
         if not is_poison(exc):
             raise
@@ -127,34 +116,26 @@ def fold_alone(
 
 
 def fold_to_the_bad_one(
-    connection: psycopg.Connection[Any],
-    cursor: psycopg.Cursor[Any],
-    group: Group,
-    stream_id: str,
-    *,
-    after: int,
-    upto: int,
-    check: Check = check_constraints,
+    ledger: Ledger, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, *, after: int, upto: int
 ) -> Bad | None:
-    """Fold one stream's events as far as they can be folded, in order; returns the first that can not be, or None."""
+    """Fold one stream's events in order, as far as they can be folded; returns the first that cannot be, or None."""
     parameters = {"group": group.name, "stream": stream_id, "after": after, "upto": upto, "types": group.events}
     cursor.execute(statement("stream_positions"), parameters)
     positions = [position for (position,) in cursor.fetchall()]
-    return _halve(connection, cursor, group, stream_id, after, upto, positions, check)
+    return _halve(ledger, cursor, group, stream_id, after, upto, positions)
 
 
 def _halve(
-    connection: psycopg.Connection[Any],
+    ledger: Ledger,
     cursor: psycopg.Cursor[Any],
     group: Group,
     stream_id: str,
     after: int,
     upto: int,
     positions: list[int],
-    check: Check,
 ) -> Bad | None:
     types = frozenset(group.events)
-    failure = fold_alone(connection, cursor, group, stream_id, after=after, upto=upto, types=types, check=check)
+    failure = fold_alone(ledger, cursor, group, stream_id, after=after, upto=upto, types=types)
     if failure is None:
         return None
     if not positions:
@@ -163,6 +144,6 @@ def _halve(
         return Bad(positions[0], failure)
     middle = len(positions) // 2
     cut = positions[middle] - 1
-    return _halve(connection, cursor, group, stream_id, after, cut, positions[:middle], check) or _halve(
-        connection, cursor, group, stream_id, cut, upto, positions[middle:], check
+    return _halve(ledger, cursor, group, stream_id, after, cut, positions[:middle]) or _halve(
+        ledger, cursor, group, stream_id, cut, upto, positions[middle:]
     )

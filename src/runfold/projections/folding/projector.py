@@ -1,4 +1,4 @@
-"""The projector: moves a group along the log, one transaction a batch, and parks what can not be folded."""
+"""The projector: moves a group along the log, one transaction a batch, and parks what cannot be folded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from runfold.errors import LeadershipLost
+from runfold.errors import ProjectionEscaped
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import (
     EVERY_STREAM,
@@ -26,18 +26,16 @@ from runfold.projections.folding.fold import (
     live_schemas,
     read_bounds,
 )
+from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.poison import (
-    Check,
+    PERMISSION_DENIED,
     Failure,
-    check_constraints,
     fold_alone,
     fold_to_the_bad_one,
     is_poison,
     one_line,
-    parking,
     sqlstate_of,
 )
-from runfold.projections.reconciling.replay import can_replay, replay_group
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -45,14 +43,17 @@ statement = runtime_sql("runfold.projections")
 log = logging.getLogger(__name__)
 
 DEFAULT_BATCH_SIZE = 20_000
+# How many other streams are tried, before a projection in Python that never succeeded is said to be broken.
+_TRIED = 8
+_LOOKED_AT = 1_000
 
 
 class GroupStopped(Exception):
-    """The group's statements fail whatever the events are; its checkpoint says why."""
+    """The group's statements fail for any events; its checkpoint says why."""
 
 
 class BuiltOtherwise(Exception):
-    """The group's tables were built from other files than these meanwhile: they are not folded with these."""
+    """The group's tables were rebuilt from other files than these meanwhile: they are not folded with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,56 +66,63 @@ class Advanced:
 
 
 class Projector:
-    """Folds for the worker that leads. The connection is its own, in autocommit, and set up by FOLD_SESSION.
+    """Folds for the worker that leads, in the session of a ledger, which FOLD_SESSION has set up.
 
     `pipelined` sends the statements of a batch at once: on a busy machine each wait for an answer is a chance to be
-    kept waiting.
+    kept waiting. Users' groups are not pipelined: their session is examined between two statements.
     """
 
-    _PARK: ClassVar[LiteralString] = "park_stream"
-    _UNPARK: ClassVar[LiteralString] = "unpark_stream"
-
-    def __init__(
-        self,
-        connection: psycopg.Connection[Any],
-        *,
-        epoch: int,
-        batch_size: int = DEFAULT_BATCH_SIZE,
-        pipelined: bool = False,
-    ) -> None:
-        self.connection = connection
-        self.epoch = epoch
+    def __init__(self, ledger: Ledger, *, batch_size: int = DEFAULT_BATCH_SIZE, pipelined: bool = False) -> None:
+        self.ledger = ledger
         self.batch_size = batch_size
         self.pipelined = pipelined
-        # Smaller than batch_size near an event that can not be folded, so that finding it does not take long.
+        # Smaller than batch_size near an event that cannot be folded, so that finding it does not take long.
         self._sizes: dict[str, int] = {}
-        # Where each group was seen to stand; the checkpoint decides.
-        self._stands: dict[str, int] = {}
+        # The position at which each group was seen last; the checkpoint decides.
+        self._seen: dict[str, int] = {}
+        # Groups whose folds have succeeded under this projector.
+        self._proven: set[str] = set()
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The session that folds."""
+        return self.ledger.connection
 
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
 
         A batch that fails on data is cut smaller until one append fails alone; then the stream that fails alone is
-        parked and the rest goes on. Raises LeadershipLost when another worker leads (nothing was changed),
-        GroupStopped when no event is to blame and trying again is of no use, BuiltOtherwise when the tables were
-        rebuilt from other files, and psycopg's OperationalError for what may pass.
+        parked and the rest goes on. A batch that exceeds a time limit is cut smaller, too. Raises LeadershipLost when
+        another worker leads (nothing was changed), GroupStopped when no event is to blame and trying again is of no
+        use, BuiltOtherwise when the tables were rebuilt from other files, and psycopg's OperationalError for what may
+        pass. After GroupStopped a user's connection may be closed.
         """
         while True:
             size = self._sizes.pop(group.name, self.batch_size)
             try:
                 advanced = self._advance(group, head, size)
+            except psycopg.errors.QueryCanceled as exc:
+                if not self.ledger.has_time_limit:
+                    raise
+                events = self._events_ahead(group, head, size)
+                if events <= 1:
+                    raise self._stopped(group, exc) from exc
+                self._sizes[group.name] = max(1, events // 16)
             except psycopg.OperationalError:
                 raise
+            except ProjectionEscaped as exc:
+                raise self._stopped(group, exc) from exc
             except (psycopg.Error, HandlerFailed) as exc:
                 if not is_poison(exc) or self._fails_without_events(group, exc):
-                    self._stop(group, exc)
-                    raise GroupStopped(one_line(exc)) from exc
+                    raise self._stopped(group, exc) from exc
                 if size == 1:
                     return self._park(group, head)
                 self._sizes[group.name] = max(1, size // 16)
             else:
                 if size < self.batch_size:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
+                if advanced is not None and advanced.events:
+                    self._proven.add(group.name)
                 return advanced
 
     def look(self, groups: Iterable[Group], *, least: int) -> tuple[int, set[str]]:
@@ -132,7 +140,7 @@ class Projector:
             self._pass_by(passing, groups, None)
             (head,) = reading.fetchone() or (least,)
             passed = {name for (name,) in passing.fetchall()}
-        self._stands |= dict.fromkeys(passed, head)
+        self._seen |= dict.fromkeys(passed, head)
         return head, passed
 
     def pass_by(self, groups: Iterable[Group], head: int) -> set[str]:
@@ -143,23 +151,24 @@ class Projector:
 
     def _pass_by(self, cursor: psycopg.Cursor[Any], groups: Iterable[Group], head: int | None) -> None:
         known = {group.name: {"types": group.events, "versions": group.versions} for group in groups}
-        cursor.execute(statement("pass_by"), {"head": head, "epoch": self.epoch, "groups": Jsonb(known)})
+        cursor.execute(statement("pass_by"), {"head": head, "epoch": self.ledger.epoch, "groups": Jsonb(known)})
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
-        # A projection without statements is not SQL alone, and may do what a pipeline can not.
+        # A projection without statements is not SQL alone, and may do what a pipeline cannot.
         pipelined = self.pipelined and all(projection.statements for projection in group.projections)
         with (
             self.connection.pipeline() if pipelined else nullcontext(),
-            self.connection.transaction(),
+            self.ledger.transaction(),
             self.connection.cursor() as cursor,
             self.connection.cursor() as asking,
         ):
-            # What lies between two settled positions never changes: it is asked for where the group stood last.
-            expected = self._stands.get(group.name, head) if pipelined else head
+            # What lies between two settled positions never changes: it is asked for from the position seen last.
+            expected = self._seen.get(group.name, head) if pipelined else head
             if expected < head:
                 ask_bounds(asking, group, after=expected, head=head, size=size)
-            after, parked = self._state(cursor, group)
+            after, parked = self._begin(group)
             if after >= head:
+                self.ledger.end(group)
                 return None
             if after == expected:
                 bounds = read_bounds(asking, group, head=head, size=size)
@@ -178,49 +187,34 @@ class Projector:
                     small=small,
                     expected=bounds.events,
                 )
-            self._move(cursor, group, after, bounds.upto)
-        self._stands[group.name] = bounds.upto
+            self.ledger.move(group, after, bounds.upto)
+        self._seen[group.name] = bounds.upto
         return Advanced(after, bounds.upto, bounds.events)
 
-    def _state(self, cursor: psycopg.Cursor[Any], group: Group) -> tuple[int, bool]:
-        """Hold the group's checkpoint; where it stands, and whether any stream is parked.
-
-        What is looked at beside it is looked at in a later statement: who waits for a row sees the rest as it was
-        before the wait.
-        """
-        with cursor.connection.cursor() as holding:
-            holding.execute(statement("hold_checkpoint"), {"group": group.name})
-            cursor.execute(statement("group_state"), {"group": group.name})
-            row = holding.fetchone()
-            parked, built = cursor.fetchone() or (False, {})
-        if row is None:
-            raise LeadershipLost(f"the group {group.name} has no checkpoint")
-        if any(group.versions.get(name) != version for name, version in built.items()):
+    def _begin(self, group: Group) -> tuple[int, bool]:
+        begun = self.ledger.begin(group)
+        if any(group.versions.get(name) != version for name, version in begun.built.items()):
             raise BuiltOtherwise(group.name)
-        return row[0], parked
+        return begun.position, begun.parked
 
-    def _parked_state(self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str) -> tuple[int, int] | None:
-        """Where a stream is parked in the group and where the group stands; None where it is not parked."""
-        cursor.execute(statement("parked_stream"), {"group": group.name, "stream": stream_id})
-        row = cursor.fetchone()
-        return None if row is None else (row[0], row[1])
+    def _events_ahead(self, group: Group, head: int, size: int) -> int:
+        """How many events the batch of this size held that was just given up."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            return batch_bounds(cursor, group, after=self._position(group), head=head, size=size).events
 
-    def _move(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> None:
-        # A cursor of its own, and its row fetched: in a pipeline the first result of a cursor may be another
-        # statement's, and nothing has been executed before something is fetched.
-        with cursor.connection.cursor() as moving:
-            moving.execute(
-                statement("move_checkpoint"), {"group": group.name, "after": after, "upto": upto, "epoch": self.epoch}
-            )
-            if moving.fetchone() is None:
-                raise LeadershipLost
+    def _position(self, group: Group) -> int:
+        row = self.connection.execute(statement("checkpoint"), {"group": group.name}).fetchone()
+        return row[0] if row is not None else 0
 
     def _fails_without_events(self, group: Group, exc: Failure) -> bool:
         """Whether a statement is wrong in itself, and so fails over no events at all: then no event is to blame."""
-        if not sqlstate_of(exc).startswith("42"):
+        state = sqlstate_of(exc)
+        if state == PERMISSION_DENIED:
+            return True
+        if not state.startswith("42"):
             return False
         try:
-            with self.connection.transaction(force_rollback=True), self.connection.cursor() as cursor:
+            with self.ledger.transaction(force_rollback=True), self.connection.cursor() as cursor:
                 bind(cursor, live_schemas(group))
                 fold_batch(cursor, group, after=0, upto=0, types=frozenset(group.events), streams=NO_STREAM)
         except psycopg.Error as exc:
@@ -229,99 +223,66 @@ class Projector:
             return True
         return False
 
-    def _stop(self, group: Group, exc: Failure) -> None:
-        self._note_stopped(group, sqlstate_of(exc), one_line(exc))
-
-    def _note_stopped(self, group: Group, sqlstate: str, error: str) -> None:
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            cursor.execute(
-                statement("stop_group"),
-                {"group": group.name, "sqlstate": sqlstate, "error": error, "epoch": self.epoch},
-            )
-        log.error("projection group %s stopped: %s", group.name, error)
+    def _stopped(self, group: Group, exc: Failure | ProjectionEscaped) -> GroupStopped:
+        """Note why the group cannot be folded; returns what is to be raised."""
+        said = str(exc) if isinstance(exc, ProjectionEscaped) else one_line(exc)
+        state = (exc.sqlstate or "") if isinstance(exc, ProjectionEscaped) else sqlstate_of(exc)
+        self.ledger.note_stopped(group, state, said)
+        return GroupStopped(said)
 
     def _park(self, group: Group, head: int) -> Advanced | None:
         """Park the streams of the next append that fail alone, and fold the others of it."""
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            after, _ = self._state(cursor, group)
+        if any(projection.handler is not None for projection in group.projections) and group.name not in self._proven:
+            self._refuse_broken(group, head)
+        with self.ledger.transaction(), self.connection.cursor() as cursor:
+            after, _ = self._begin(group)
             bounds = batch_bounds(cursor, group, after=after, head=head, size=1)
-            cursor.execute(
-                statement("batch_streams"),
-                {"group": group.name, "after": after, "upto": bounds.upto, "types": group.events},
-            )
-            suspects = cursor.fetchall()
+            suspects = self._streams(cursor, group, after, bounds.upto)
             bind(cursor, live_schemas(group))
-            for (stream_id,) in suspects:
+            for stream_id in suspects:
                 # What comes before the bad one in its append is folded; from the bad one on the stream waits.
-                bad = fold_to_the_bad_one(
-                    self.connection,
-                    cursor,
-                    group,
-                    stream_id,
-                    after=after,
-                    upto=bounds.upto,
-                    check=self._check_of(group),
-                )
+                bad = fold_to_the_bad_one(self.ledger, cursor, group, stream_id, after=after, upto=bounds.upto)
                 if bad is None:
                     continue
-                cursor.execute(statement(self._PARK), parking(group, stream_id, bad.position, bad.error))
+                self.ledger.park(group, stream_id, bad.position, sqlstate=bad.sqlstate, error=bad.message)
                 log.error(
                     "stream %s is parked in group %s at position %s: %s",
                     stream_id,
                     group.name,
                     bad.position,
-                    one_line(bad.error),
+                    bad.message,
                 )
-            self._move(cursor, group, after, bounds.upto)
+            self.ledger.move(group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
 
-    def _check_of(self, group: Group) -> Check:  # noqa: ARG002 - for who overrides it
-        """What lets the deferred constraints of the group's tables speak."""
-        return check_constraints
+    def _streams(self, cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int) -> list[str]:
+        asked = {"group": group.name, "after": after, "upto": upto, "types": group.events}
+        return [stream for (stream,) in cursor.execute(statement("batch_streams"), asked).fetchall()]
 
-    def retry_parked(self, group: Group, stream_id: str) -> Failure | None:
-        """Fold a parked stream in order from its beginning up to the group's checkpoint and unpark it.
+    def _refuse_broken(self, group: Group, head: int) -> None:
+        """Raise GroupStopped when a projection in Python that never succeeded fails on each of the next streams.
 
-        Returns its new error where it fails again; then it stays parked and nothing else was changed. Where rows of
-        the group belong to no stream, only what waits is folded, over the rows that stand. Safe beside a worker: it
-        holds the group's checkpoint.
+        A statement can be tried over no events; a function cannot. So it is tried on the next streams, each alone, and
+        all of it is rolled back.
         """
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            row = self._parked_state(cursor, group, stream_id)
-            if row is None:
-                return None
-            first, checkpoint = row
-            failure = self._retry(cursor, group, stream_id, first, checkpoint)
-            if failure is not None:
-                cursor.execute(statement(self._PARK), parking(group, stream_id, first, failure))
-            return failure
-
-    def _retry(
-        self, cursor: psycopg.Cursor[Any], group: Group, stream_id: str, first: int, checkpoint: int
-    ) -> Failure | None:
-        unpark = {"group": group.name, "stream": stream_id}
-        if not can_replay(group):
-            bind(cursor, live_schemas(group))
-            failure = fold_alone(
-                self.connection,
-                cursor,
-                group,
-                stream_id,
-                after=first - 1,
-                upto=checkpoint,
-                types=frozenset(group.events),
-                check=self._check_of(group),
-            )
-            if failure is None:
-                cursor.execute(statement(self._UNPARK), unpark)
-            return failure
-        try:
-            with self.connection.transaction():
-                cursor.execute(statement(self._UNPARK), unpark)
-                replay_group(cursor, group, stream_id, checkpoint)
-                self._check_of(group)(cursor)
-        except (psycopg.Error, HandlerFailed) as exc:
-            if not is_poison(exc):
-                raise
-            return exc
-        return None
+        failure: Failure | None = None
+        after = self._position(group)
+        with self.ledger.transaction(force_rollback=True), self.connection.cursor() as cursor:
+            bounds = batch_bounds(cursor, group, after=after, head=head, size=_LOOKED_AT)
+            for stream_id in self._streams(cursor, group, after, bounds.upto)[:_TRIED]:
+                with self.connection.transaction(force_rollback=True):
+                    bind(cursor, live_schemas(group))
+                    failure = fold_alone(
+                        self.ledger,
+                        cursor,
+                        group,
+                        stream_id,
+                        after=after,
+                        upto=bounds.upto,
+                        types=bounds.types,
+                        checked=False,
+                    )
+                if failure is None:
+                    return
+        if failure is not None:
+            raise self._stopped(group, failure)

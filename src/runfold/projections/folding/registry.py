@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -39,13 +38,16 @@ def register_group(connection: psycopg.Connection[Any], group: Group, *, leading
     return reason
 
 
-def note_built(cursor: psycopg.Cursor[Any], group: Group, built: Iterable[Projection], position: int) -> None:
-    """Note that these tables hold what their files say, in the transaction that makes it so."""
-    for projection in built:
-        cursor.execute(statement("built"), _noted(projection))
-    cursor.execute(
-        statement("note_waiting"), {"group": group.name, "reason": _register_projections(cursor, group, position)}
-    )
+def note_ready(cursor: psycopg.Cursor[Any], group: Group, position: int) -> None:
+    """Note whether the group still has to wait for a rebuild, after tables of it were rebuilt."""
+    reason = _register_projections(cursor, group, position)
+    cursor.execute(statement("note_waiting"), {"group": group.name, "reason": reason})
+
+
+def register_user_group(connection: psycopg.Connection[Any], group: Group, login: str) -> None:
+    """Make the checkpoint of a user's group and note which login folds it; that login may not do so itself."""
+    connection.execute(statement("register_group"), {"group": group.name})
+    connection.execute(statement("register_user_group"), {"group": group.name, "role": login})
 
 
 def check_checkpoint(cursor: psycopg.Cursor[Any], group: Group, position: int) -> int:
@@ -81,7 +83,7 @@ def _register_projections(cursor: psycopg.Cursor[Any], group: Group, position: i
     known = {name for (name,) in cursor.fetchall()}
     for projection in group.projections:
         if position > 0 and projection.name not in known:
-            return f"{projection.name} is new and the group stands at {position}: rebuild it"
+            return f"{projection.name} is new and the group is at position {position}: rebuild it"
         cursor.execute(statement("register_projection"), _noted(projection))
         version, digest, _ = cursor.fetchone() or (None, None, None)
         if version != projection.version:

@@ -1,17 +1,40 @@
-"""Discarding: the event that parks a stream is given up, on record for ever, and what waits behind it is folded."""
+"""Discard: give up the event that parks a stream, on record for ever, and fold the events behind it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
-from runfold.errors import InvalidInput
+from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.reconciling.discarding import Discarded, Discarding
-from runfold.projections.reconciling.own_discard import discard_own
+from runfold.projections.folding.fold import NO_STREAM, bind, fold_batch, live_schemas
+from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, fold_to_the_bad_one, refusing
+from runfold.projections.folding.sessions import operators_ledger
+from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.replay import can_replay, replay_group
+from runfold.projections.reconciling.shadows import make_shadows
+from runfold.runtime_sql import runtime_sql
 
-__all__ = ["Discarded", "discard"]
+statement = runtime_sql("runfold.projections")
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What was given up in a group, and what became of the rest: folded, or parked again at a later event."""
+
+    group: str
+    stream_id: str
+    position: int
+    stream_version: int
+    type: str
+    error: str
+    reason: str
+    discarded_by: str
+    parked_again_at: int | None
+    parked_again_error: str | None
 
 
 def discard(
@@ -22,21 +45,134 @@ def discard(
     reason: str,
     by: str,
     dry_run: bool = False,
+    login: UserLogin | None = None,
 ) -> Discarded:
-    """Give up the event that parks a stream in a group, that one only, and fold what waits behind it.
+    """Give up the event that parks a stream in a group, that one only, and fold the events behind it.
 
     If a later one fails as well, the stream is parked again at that one. All in one transaction, and safe beside a
     worker: it holds the group's checkpoint. `by` says who; `dry_run` changes nothing. The connection is in autocommit
-    and set up by FOLD_SESSION; a user's group is folded in a session of its own login, by the same steps. Raises
+    and of an operator, who allows the session that folds to write the record; `login` folds a user's group. Raises
     InvalidInput without a reason, StreamNotParked, and DiscardFailed when no event is to blame any more.
     """
     for name, value in (("reason", reason), ("by", by)):
         if not value.strip():
             raise InvalidInput(
-                f"{name} is blank", hint="it is on record for ever", code="blank", pointer=f"/{name}", found=value
+                f"{name} is blank",
+                hint="say it: it is on record for ever",
+                code="blank",
+                pointer=f"/{name}",
+                found=value,
             )
         if "\0" in value:
             raise InvalidInput(f"{name} holds a NUL", code="nul_character", pointer=f"/{name}")
-    if group.own_login is not None:
-        return discard_own(connection, group, stream_id, reason=reason, by=by, dry_run=dry_run)
-    return Discarding(connection, group, stream_id, reason=reason, by=by).run(dry_run=dry_run)
+    with operators_ledger(connection, group, login) as ledger:
+        allowed = {"group": group.name, "pid": ledger.connection.info.backend_pid}
+        connection.execute(statement("allow_discard"), {**allowed, "stream": stream_id, "reason": reason, "by": by})
+        try:
+            with ledger.transaction(force_rollback=dry_run):
+                return _Discard(ledger, group, stream_id, reason, by).run()
+        finally:
+            if not connection.closed:
+                connection.execute(statement("forbid_discard"), allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Discard:
+    """The steps of one discard, in the caller's transaction."""
+
+    ledger: Ledger
+    group: Group
+    stream_id: str
+    reason: str
+    by: str
+
+    def run(self) -> Discarded:
+        """All of it; raises StreamNotParked and DiscardFailed."""
+        stream_id, group, ledger = self.stream_id, self.group, self.ledger
+        checkpoint = ledger.hold(group)
+        if (first := ledger.parked_at(group, stream_id)) is None:
+            raise StreamNotParked(f"{stream_id} is not parked in group {group.name}", hint="see `runfold parked list`")
+        with ledger.connection.cursor() as cursor:
+            self._require_sound_statements(cursor)
+            bad = self._first_bad(cursor, checkpoint)
+            if bad is None:
+                # What only the live tables refuse: a foreign key, or a sum over many streams.
+                with ledger.connection.transaction(force_rollback=True):
+                    bad = self._fold_over_live_rows(cursor, after=first - 1, upto=checkpoint)
+            if bad is None:
+                raise DiscardFailed(
+                    f"the events of {stream_id} can be folded now", hint=f"run `runfold parked retry {stream_id}`"
+                )
+            self._require_an_event_to_blame(bad)
+            version, kind = ledger.record_discard(group, bad.position, sqlstate=bad.sqlstate, error=bad.message)
+            again = self._first_bad(cursor, checkpoint)
+            self._leave_parked(again)
+            if can_replay(group):
+                self._replay(cursor, checkpoint)
+            elif (other := self._fold_over_live_rows(cursor, bad.position, checkpoint)) is not None:
+                again = other
+                self._leave_parked(again)
+        return Discarded(
+            group=group.name,
+            stream_id=stream_id,
+            position=bad.position,
+            stream_version=version,
+            type=kind,
+            error=bad.message,
+            reason=self.reason,
+            discarded_by=self.by,
+            parked_again_at=None if again is None else again.position,
+            parked_again_error=None if again is None else again.message,
+        )
+
+    def _leave_parked(self, bad: Bad | None) -> None:
+        """Park the stream at another event, or no more."""
+        self.ledger.unpark(self.group, self.stream_id)
+        if bad is not None:
+            self._require_an_event_to_blame(bad)
+            self.ledger.park(self.group, self.stream_id, bad.position, sqlstate=bad.sqlstate, error=bad.message)
+
+    def _first_bad(self, cursor: psycopg.Cursor[Any], upto: int) -> Bad | None:
+        """The first event that fails when the stream is folded from scratch, ignoring the rows that are there."""
+        with self.ledger.connection.transaction(force_rollback=True):
+            make_shadows(cursor, self.group)
+            bind(cursor, ["pg_temp"])
+            return fold_to_the_bad_one(self.ledger, cursor, self.group, self.stream_id, after=0, upto=upto)
+
+    def _fold_over_live_rows(self, cursor: psycopg.Cursor[Any], after: int, upto: int) -> Bad | None:
+        """Fold the stream's events after a position over the live rows, to the first that cannot be folded."""
+        bind(cursor, live_schemas(self.group))
+        return fold_to_the_bad_one(self.ledger, cursor, self.group, self.stream_id, after=after, upto=upto)
+
+    def _replay(self, cursor: psycopg.Cursor[Any], upto: int) -> None:
+        with (
+            refusing(
+                lambda why: DiscardFailed(
+                    f"the events behind it in {self.stream_id} cannot be folded: {why}",
+                    hint="repair the table that refuses them",
+                )
+            ),
+            self.ledger.connection.transaction(),
+        ):
+            replay_group(cursor, self.group, self.stream_id, upto)
+            self.ledger.check_constraints(self.group)
+
+    def _require_an_event_to_blame(self, bad: Bad) -> None:
+        if bad.sqlstate == PERMISSION_DENIED:
+            raise DiscardFailed(
+                f"no event of the group {self.group.name} is to blame: {bad.message}",
+                hint=f"grant {self.ledger.connection.info.user} what it needs",
+            )
+
+    def _require_sound_statements(self, cursor: psycopg.Cursor[Any]) -> None:
+        """Raise DiscardFailed where a statement fails over no events at all."""
+        bind(cursor, live_schemas(self.group))
+        with (
+            refusing(
+                lambda why: DiscardFailed(
+                    f"no event of the group {self.group.name} is to blame: {why}", hint="repair the projection's file"
+                )
+            ),
+            self.ledger.connection.transaction(force_rollback=True),
+        ):
+            fold_batch(cursor, self.group, after=0, upto=0, types=frozenset(self.group.events), streams=NO_STREAM)

@@ -20,16 +20,16 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.registry import note_built
+from runfold.projections.folding.registry import note_ready
 from runfold.projections.reconciling.pair import (
     Pair,
     Reconciled,
-    mend_copies,
     parents_first,
+    repair_copies,
     stream_values,
     write_differences,
 )
-from runfold.projections.reconciling.shadow_build import ShadowBuild, shadow_of
+from runfold.projections.reconciling.shadow_build import ShadowBuild
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -57,8 +57,8 @@ class Rebuilt(Reconciled):
     """How long the group's checkpoint was held at a time, at most, for all of its tables together."""
 
 
-class BeginAnew(Exception):
-    """What the shadows were folded from is no more: other streams are parked."""
+class BeginAgain(Exception):
+    """Other streams are parked than the shadows were folded without."""
 
 
 class GroupRebuild(ShadowBuild):
@@ -70,12 +70,12 @@ class GroupRebuild(ShadowBuild):
     locked_seconds = 0.0
 
     def run(self, *, dry_run: bool) -> list[Rebuilt]:
-        """All steps, from wherever an earlier run got to."""
+        """All steps, from where an earlier run got to."""
         self.filled: dict[str, int] = {}
         plan, folded = self._begin()
         if not folded:
             self._fold(plan)
-        with self.connection.cursor() as cursor:
+        with self.ledger.connection.cursor() as cursor:
             for projection in self.targets:  # the shadows of an earlier run may be watched already
                 self.pairs[projection.name].make_suspects(cursor)
         for attempt in range(_ATTEMPTS):
@@ -85,24 +85,26 @@ class GroupRebuild(ShadowBuild):
                 if not dry_run and self._fill():
                     self._compare()
                 self._catch_up()
-            landed = self._land(dry_run=dry_run, whatever=attempt == _ATTEMPTS - 1)
+            landed = self._land(dry_run=dry_run, at_any_rate=attempt == _ATTEMPTS - 1)
             if landed is not None:
                 # Not under the lock: it takes as long as the shadows are large.
                 self.forget()
                 return landed
-        raise AssertionError("the last attempt lands whatever the tail")
+        raise AssertionError("the last attempt lands with any tail")
 
     def _compare(self) -> None:
         """Note the keys that differ now, nothing being locked; from here on the shadows note what folds touch."""
-        with self.connection.transaction(), self.connection.cursor() as cursor:
+        with self.ledger.transaction(), self.ledger.connection.cursor() as cursor:
             for projection in self.targets:
                 self.pairs[projection.name].make_suspects(cursor)
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            for projection in self.targets:
                 self._watch(cursor, projection)
         self.compared_from = self.position
         (self.xmin,) = self.connection.execute(statement("oldest_writer")).fetchone() or (0,)
         for number, projection in enumerate(self.targets):
             self.options.progress(self.group.name, "compare", number, len(self.targets))
-            with self.connection.transaction(), self.connection.cursor() as cursor:
+            with self.ledger.transaction(), self.ledger.connection.cursor() as cursor:
                 self.pairs[projection.name].suspect_all(cursor)
         self.options.progress(self.group.name, "compare", len(self.targets), len(self.targets))
 
@@ -116,7 +118,7 @@ class GroupRebuild(ShadowBuild):
                 ).format(
                     sql.Identifier(f"touched_by_{event.lower()}"),
                     sql.SQL(event),
-                    shadow_of(projection),
+                    self.shadow_of(projection),
                     sql.SQL(relation),
                     sql.Literal(pair.suspects),
                     sql.Literal(pair.key_list),
@@ -129,10 +131,10 @@ class GroupRebuild(ShadowBuild):
         The worker folds on from what is inserted. Tables that are new, or of another version, are not filled: they
         appear at once when the rebuild lands, and until then the worker waits anyway. Says whether rows were inserted.
         """
-        with self.connection.transaction(), self.connection.cursor() as cursor:
-            versions = dict(cursor.execute(statement("built_versions"), self._named).fetchall())
-            if any(versions.get(item.name) != item.version for item in self.targets):
-                return False
+        versions = dict(self.connection.execute(statement("built_versions"), self._named).fetchall())
+        if any(versions.get(item.name) != item.version for item in self.targets):
+            return False
+        with self.ledger.transaction(), self.ledger.connection.cursor() as cursor:
             pairs = [self.pairs[item.name] for item in parents_first(cursor, self.targets)]
             missing = [pair.number_missing(cursor) for pair in pairs]
         if max(missing, default=0) < _FILL_FROM:
@@ -142,7 +144,7 @@ class GroupRebuild(ShadowBuild):
                 if not self._fill_table(pair, rows):
                     break
         except psycopg.errors.ForeignKeyViolation as exc:
-            # A parent could not be inserted, for another row stands in its place. Landing sorts that out.
+            # A parent could not be inserted, because another row has its place. The landing writes it.
             log.info("what is missing of group %s is inserted when its rebuild lands: %s", self.group.name, exc)
         return any(self.filled.values())
 
@@ -171,45 +173,46 @@ class GroupRebuild(ShadowBuild):
 
     @contextmanager
     def _at_checkpoint(
-        self, *, undo: bool = False, whatever: bool = False
+        self, *, undo: bool = False, at_any_rate: bool = False
     ) -> Iterator[tuple[psycopg.Cursor[Any], int, int] | None]:
         """A transaction that holds the group's checkpoint, and has the shadows folded up to it.
 
         Yields the cursor, the checkpoint, and the position of the shadows; None when the tail is too long to fold it
-        under the lock, unless `whatever` it is. With `undo` everything is rolled back.
+        under the lock, unless `at_any_rate` is given. With `undo` everything is rolled back.
         """
-        with self.connection.transaction(force_rollback=undo), self.connection.cursor() as cursor:
-            (checkpoint,) = cursor.execute(statement("lock_checkpoint"), self._named).fetchone() or (0,)
+        with self.ledger.transaction(force_rollback=undo), self.ledger.connection.cursor() as cursor:
+            checkpoint = self.ledger.begin(self.group).position
             began = time.monotonic()
             upto = self._upto(checkpoint)
             between = {"after": self.position, "upto": upto, "types": self.group.events}
             (tail,) = cursor.execute(statement("events_between"), {**between, "most": _LONGEST_TAIL}).fetchone() or (0,)
-            if tail >= _LONGEST_TAIL and not whatever:
+            if tail >= _LONGEST_TAIL and not at_any_rate:
                 yield None
+                self.ledger.end(self.group)
                 return
             if self._parked_differ(self.position):
-                raise BeginAnew
+                raise BeginAgain
             if upto > self.position:
                 self._fold_tail(cursor, upto)
             yield cursor, checkpoint, upto
+            self.ledger.end(self.group)
         self.locked_seconds = max(self.locked_seconds, time.monotonic() - began)
 
-    def _land(self, *, dry_run: bool, whatever: bool) -> list[Rebuilt] | None:
+    def _land(self, *, dry_run: bool, at_any_rate: bool) -> list[Rebuilt] | None:
         """Under the group's lock: fold the tail, recheck, and write what differs; None when the tail is too long."""
-        with self._at_checkpoint(undo=dry_run, whatever=whatever) as held:
+        with self._at_checkpoint(undo=dry_run, at_any_rate=at_any_rate) as held:
             if held is None:
                 return None
-            cursor, checkpoint, upto = held
+            cursor, _, upto = held
             self.options.progress(self.group.name, "land", 0, 1)
             self._suspect_touched(cursor, upto)
             result = self._reconcile(cursor, upto, dry_run=dry_run)
             if not dry_run:
-                if upto < checkpoint:
-                    cursor.execute(statement("restore_checkpoint"), {**self._named, "position": upto})
-                cursor.execute(statement("park_found"), self._named)
-                note_built(cursor, self.whole_group, self.targets, upto)
-                cursor.execute(statement("rebuild_landed"), self._named)
-                cursor.execute(statement("rebuild_forget"), self._named)
+                self.ledger.note_built(self.whole_group, self.targets)
+                cursor.execute(statement("land_rebuild"), self._named)
+        if not dry_run:
+            with self.connection.transaction(), self.connection.cursor() as cursor:
+                note_ready(cursor, self.whole_group, upto)
         for each in result:
             each.locked_seconds = self.locked_seconds
             each.inserted += self.filled.get(each.projection, 0)
@@ -231,7 +234,7 @@ class GroupRebuild(ShadowBuild):
                 pair.suspect_written(cursor, self.xmin)
 
     def _reconcile(self, cursor: psycopg.Cursor[Any], upto: int, *, dry_run: bool) -> list[Rebuilt]:
-        cursor.execute(statement("rebuild_parked_streams"), self._named)
+        cursor.execute(statement("rebuild_parked_streams"), {**self._named, "upto": upto})
         left_out = cursor.fetchall()
         ordered = parents_first(cursor, self.targets)
         found = {item.name: self.pairs[item.name].find(cursor) for item in ordered}
@@ -239,7 +242,7 @@ class GroupRebuild(ShadowBuild):
         for projection in self.targets:
             rebuilt = Rebuilt(projection.name, projection.group, upto, differing=found[projection.name])
             rebuilt.parked_streams = [row[0] for row in left_out]
-            rebuilt.newly_parked = [row[0] for row in left_out if row[4]]
+            rebuilt.newly_parked = [row[0] for row in left_out if row[1]]
             if dry_run:
                 differences = self.pairs[projection.name].differences(cursor, limit=self.options.limit, found=True)
                 rebuilt.differences = [difference for difference, _ in differences]
@@ -249,5 +252,5 @@ class GroupRebuild(ShadowBuild):
             for rebuilt in result:
                 done = written[rebuilt.projection]
                 rebuilt.inserted, rebuilt.updated, rebuilt.deleted = done.inserted, done.updated, done.deleted
-            mend_copies(cursor, self.targets)
+            repair_copies(cursor, self.targets)
         return result

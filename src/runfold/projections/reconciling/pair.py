@@ -13,7 +13,7 @@ from psycopg import sql
 
 from runfold.events.row_id import row_id
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.definition.contract import Projection
+from runfold.projections.definition.contract import Projection, header_query
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -151,7 +151,7 @@ class Pair:
         cursor.execute(sql.SQL("ANALYZE {}").format(self._names["shadow"]))
 
     def make_suspects(self, cursor: psycopg.Cursor[Any]) -> None:
-        """Make the session's empty table of suspects anew."""
+        """Make the session's empty table of suspects."""
         cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(self._names["suspects"]))
         cursor.execute(self._query("make_suspects"))
 
@@ -303,7 +303,7 @@ class Pair:
 
 
 def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
-    """Write what `find` found: children are deleted first, parents inserted first. The pairs stand parents first."""
+    """Write what `find` found: delete children first, insert parents first. The pairs are ordered parents first."""
     written = {pair.projection.name: pair.delete(cursor) for pair in reversed(pairs)}
     for pair in pairs:
         more, done = pair.write(cursor), written[pair.projection.name]
@@ -312,14 +312,15 @@ def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dic
     return written
 
 
-def mend_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
-    """Have the columns of `workflows` that are copies of workflow_status made again where they differ."""
-    if all(projection.name != "workflow_status" for projection in projections):
-        return
-    stale = sorted({row[0] for row in cursor.execute(statement("workflow_copies")).fetchall()})
-    if stale:
-        cursor.execute(statement("stale_copies"), {"workflows": stale})
-        cursor.execute(statement("sync_workflows"))
+def repair_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
+    """Make the values that other tables copy from these again, where they differ."""
+    for query in dict.fromkeys(projection.copies for projection in projections):
+        if query is None:
+            continue
+        stale = sorted({row[0] for row in cursor.execute(header_query(query)).fetchall()})
+        if stale:
+            cursor.execute(header_query(f"repair_{query}"), {"keys": stale})
+            cursor.execute(header_query(f"finish_{query}"))
 
 
 def stream_values(stream_ids: Iterable[str]) -> list[str]:

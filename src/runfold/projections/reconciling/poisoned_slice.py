@@ -1,16 +1,15 @@
-"""Finding, in a rebuild, the stream that can not be folded and its first bad event."""
+"""Finding, in a rebuild, the stream that cannot be folded and its first bad event."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import EVENTS_OF_SOME, NO_STREAM, SOME_STREAMS, bind, fold_batch
-from runfold.projections.folding.poison import is_poison, one_line, parking
+from runfold.projections.folding.fold import EVENTS_OF_SOME, NO_STREAM, SOME_STREAMS, HandlerFailed, bind, fold_batch
+from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, Failure, is_poison, one_line, sqlstate_of
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, make_shadows
 from runfold.runtime_sql import runtime_sql
 
@@ -18,11 +17,11 @@ statement = runtime_sql("runfold.projections")
 
 
 def find_poison(
-    connection: psycopg.Connection[Any],
+    ledger: Ledger,
     group: Group,
     upto: int,
     types: frozenset[str],
-    failure: psycopg.Error,
+    failure: Failure,
     *,
     park: bool,
 ) -> None:
@@ -30,55 +29,64 @@ def find_poison(
 
     Raises RebuildFailed with what was found, without `park` or where no single stream is to blame.
     """
-    if _failure(connection, group, 0, types, []) is not None:
-        raise RebuildFailed(
-            f"the statements of group {group.name} can not be run: {one_line(failure)}",
-            hint="mend the file or the table",
-        ) from failure
-    rows = connection.execute(
+    require_sound_statements(ledger, group, types, failure)
+    rows = ledger.connection.execute(
         statement("streams_between"), {"after": 0, "upto": upto, "types": sorted(types)}
     ).fetchall()
     suspects = [stream for (stream,) in rows]
     while len(suspects) > 1:
         half = len(suspects) // 2
         for part in (suspects[:half], suspects[half:]):
-            if (found := _failure(connection, group, upto, types, part)) is not None:
+            if (found := _failure(ledger, group, upto, types, part)) is not None:
                 suspects, failure = part, found
                 break
         else:
             raise RebuildFailed(
-                f"group {group.name} can not be folded, and no single stream is to blame: {one_line(failure)}",
-                hint="mend the file or the table",
+                f"group {group.name} cannot be folded, and no single stream is to blame: {one_line(failure)}",
+                hint="repair the file or the table",
             ) from failure
     positions = [
         position
-        for (position,) in connection.execute(
+        for (position,) in ledger.connection.execute(
             statement("positions_of"), {"stream": suspects[0], "upto": upto, "types": sorted(types)}
         ).fetchall()
     ]
     low, high = 0, len(positions) - 1
     while low < high:
         middle = (low + high) // 2
-        if (found := _failure(connection, group, positions[middle], types, suspects)) is None:
+        if (found := _failure(ledger, group, positions[middle], types, suspects)) is None:
             low = middle + 1
         else:
             high, failure = middle, found
     if not park:
         raise RebuildFailed(
-            f"stream {suspects[0]} can not be folded from position {positions[low]} on: {one_line(failure)}",
-            hint="mend the file or the table, or say --park to park such streams",
+            f"stream {suspects[0]} cannot be folded from position {positions[low]} on: {one_line(failure)}",
+            hint="repair the file or the table, or use --park to park such streams",
             stream_id=suspects[0],
             position=positions[low],
         ) from failure
-    connection.execute(statement("rebuild_park_found"), parking(group, suspects[0], positions[low], failure))
+    leave_out(ledger, group, suspects[0], Bad(positions[low], failure))
 
 
-def _failure(
-    connection: psycopg.Connection[Any], group: Group, upto: int, types: frozenset[str], streams: list[str]
-) -> psycopg.Error | None:
+def leave_out(ledger: Ledger, group: Group, stream_id: str, bad: Bad) -> None:
+    """Leave a stream out of the group's rebuild from its bad event on."""
+    found = {"group": group.name, "stream": stream_id, "position": bad.position}
+    ledger.connection.execute(statement("leave_out_stream"), found | {"sqlstate": bad.sqlstate, "error": bad.message})
+
+
+def require_sound_statements(ledger: Ledger, group: Group, types: frozenset[str], failure: Failure) -> None:
+    """Raise RebuildFailed where the statements fail over no events at all, or the role lacks a right."""
+    if sqlstate_of(failure) == PERMISSION_DENIED or _failure(ledger, group, 0, types, []) is not None:
+        raise RebuildFailed(
+            f"group {group.name} cannot be folded, its statements cannot be run: {one_line(failure)}",
+            hint="repair the file or the table",
+        ) from failure
+
+
+def _failure(ledger: Ledger, group: Group, upto: int, types: frozenset[str], streams: list[str]) -> Failure | None:
     """What goes wrong when these streams are folded from nothing up to a position; nothing is kept."""
     try:
-        with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+        with ledger.transaction(force_rollback=True), ledger.connection.cursor() as cursor:
             for projection in group.projections:
                 cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", projection.table)))
             make_shadows(cursor, group)
@@ -94,7 +102,7 @@ def _failure(
                 given={"some": streams},
                 events=EVENTS_OF_SOME,
             )
-    except psycopg.Error as exc:
+    except (psycopg.Error, HandlerFailed) as exc:
         if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
             raise
         return exc

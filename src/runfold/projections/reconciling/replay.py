@@ -1,6 +1,6 @@
 """Replay: fold one stream from its beginning, and make its rows what the log says, at the group's checkpoint.
 
-What a bad event or a hand broke in one execution, interaction, response or deployment is mended without a rebuild. A
+Repairs what a bad event or a hand broke in one execution, interaction, response or deployment, without a rebuild. A
 parked stream is folded up to its bad event; `parked retry` folds all of it, in order, by the same means.
 """
 
@@ -16,21 +16,13 @@ from psycopg import sql
 from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import (
-    EVENTS_OF_SOME,
-    FOLD_SESSION,
-    NOT_PARKED,
-    SOME_STREAMS,
-    bind,
-    fold_batch,
-    unbind,
-)
-from runfold.projections.folding.own_checkpoint import hold_own, open_own
-from runfold.projections.folding.poison import check_constraints_of, refusing
+from runfold.projections.folding.fold import EVENTS_OF_SOME, NOT_PARKED, SOME_STREAMS, bind, fold_batch, unbind
+from runfold.projections.folding.poison import refusing
 from runfold.projections.folding.registry import check_checkpoint
-from runfold.projections.folding.user_session import one_transaction
-from runfold.projections.reconciling.affected import KNOWN_GROUPS, Scope, scope_of, stream_column
-from runfold.projections.reconciling.pair import Pair, Reconciled, mend_copies, parents_first, write_differences
+from runfold.projections.folding.sessions import operators_ledger
+from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.affected import AffectedRows, affected_rows
+from runfold.projections.reconciling.pair import Pair, Reconciled, parents_first, repair_copies, write_differences
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.runtime_sql import runtime_sql
 
@@ -48,65 +40,61 @@ class Replayed(Reconciled):
 
 
 def replay(
-    connection: psycopg.Connection[Any], catalogue: Catalogue, stream_id: str, *, dry_run: bool = False
+    connection: psycopg.Connection[Any],
+    catalogue: Catalogue,
+    stream_id: str,
+    *,
+    dry_run: bool = False,
+    login: UserLogin | None = None,
 ) -> list[Replayed]:
-    """Make the stream's rows in every group what the log says; with `dry_run` tell what would be written.
+    """Make the stream's rows in every group what the log says; with `dry_run` return what would be written.
 
     A parked stream is folded up to its bad event. The connection is in autocommit and of a role that may write the
-    tables; each group is one transaction, which holds its checkpoint. A user's group is folded in a session of its own
-    login. Raises UnknownStream, CheckpointAhead, and ProjectionInvalid for a user's group whose `stream_key` is wrong,
-    or whose tables wait for a rebuild, FoldFailed where one can not be folded.
+    tables; each group is one transaction, which holds its checkpoint. A user's group is folded in a session of `login`.
+    Raises UnknownStream, CheckpointAhead, FoldFailed where a group cannot be folded, and ProjectionInvalid where its
+    tables wait for a rebuild, or a user's `stream_key` is wrong.
     """
-    connection.execute(FOLD_SESSION)
     types = {kind for (kind,) in connection.execute(statement("stream_types"), {"stream": stream_id}).fetchall()}
     if not types:
         raise UnknownStream(
-            f"there is no stream {stream_id!r}", hint="name it whole, as execution-7", stream_id=stream_id
+            f"there is no stream {stream_id!r}", hint="give its full name, for example execution-7", stream_id=stream_id
         )
     found: list[Replayed] = []
     for group in catalogue.groups.values():
         if types.isdisjoint(group.events):
             continue
-        if group.own_login is not None:
-            found += _replay_own(connection, group, stream_id, dry_run=dry_run)
-            continue
-        with connection.transaction(force_rollback=dry_run), connection.cursor() as cursor:
-            cursor.execute(statement("lock_checkpoint"), {"group": group.name})
-            row = cursor.fetchone()
-            if row is not None:
-                check_checkpoint(cursor, group, row[0])
-                found += replay_group(cursor, group, stream_id, row[0], dry_run=dry_run)
+        if group.of_user and not can_replay(group):
+            found += [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
+        elif connection.execute(statement("checkpoint"), {"group": group.name}).fetchone() is not None:
+            found += _replay(connection, group, stream_id, dry_run=dry_run, login=login)
     return found
 
 
-def _replay_own(connection: psycopg.Connection[Any], group: Group, stream_id: str, *, dry_run: bool) -> list[Replayed]:
-    if not can_replay(group):
-        return [Replayed(item.name, group.name, 0, left_out=True) for item in group.projections]
-    if connection.execute(statement("checkpoint"), {"group": group.name}).fetchone() is None:
-        return []
+def _replay(
+    connection: psycopg.Connection[Any], group: Group, stream_id: str, *, dry_run: bool, login: UserLogin | None
+) -> list[Replayed]:
     with (
         refusing(
             lambda why: FoldFailed(
-                f"{stream_id} can not be folded in group {group.name}: {why}",
-                hint="mend the projection or its table",
+                f"{stream_id} cannot be folded in group {group.name}: {why}",
+                hint="repair the projection or its table",
             )
         ),
-        open_own(connection, group) as own,
-        one_transaction(own),
-        own.transaction(force_rollback=dry_run),
-        own.cursor() as cursor,
+        operators_ledger(connection, group, login) as ledger,
+        ledger.transaction(force_rollback=dry_run),
+        ledger.connection.cursor() as cursor,
     ):
-        position = hold_own(cursor, group)
+        position = ledger.hold(group)
         check_checkpoint(cursor, group, position)
         found = replay_group(cursor, group, stream_id, position, dry_run=dry_run)
-        check_constraints_of(cursor, group)
+        ledger.check_constraints(group)
     return found
 
 
 def can_replay(group: Group) -> bool:
     """Whether it is known which rows of the group each stream concerns."""
-    known = group.name in KNOWN_GROUPS or not group.barriers
-    return known and all(stream_column(projection) is not None for projection in group.projections)
+    known = bool(group.barriers_affect) or not group.barriers
+    return known and all(projection.stream_column is not None for projection in group.projections)
 
 
 def replay_group(
@@ -114,13 +102,13 @@ def replay_group(
 ) -> list[Replayed]:
     """Make the stream's rows in a group what the log says up to a position, in the caller's transaction.
 
-    The transaction holds the group's checkpoint, which stands at that position.
+    The transaction holds the group's checkpoint, which is at that position.
     """
-    scope = scope_of(cursor, group, [stream_id])
-    members = [projection for projection in group.projections if stream_column(projection) is not None]
-    fold_scope(cursor, group, scope, position)
-    if group.own_login is not None:
-        _require_named(cursor, members, stream_id, scope)
+    affected = affected_rows(cursor, group, [stream_id])
+    members = [projection for projection in group.projections if projection.stream_column is not None]
+    fold_affected(cursor, group, affected, position)
+    if group.of_user:
+        _require_named(cursor, members, stream_id, affected)
     pairs = {projection.name: Pair(cursor, projection, "pg_temp") for projection in members}
     result = [
         Replayed(projection.name, group.name, position, left_out=projection.name not in pairs)
@@ -129,7 +117,7 @@ def replay_group(
     for projection in members:
         pair = pairs[projection.name]
         pair.make_suspects(cursor)
-        pair.suspect_streams(cursor, stream_column(projection) or "", scope.values)
+        pair.suspect_streams(cursor, projection.stream_column or "", affected.values)
     found = {name: pair.find(cursor) for name, pair in pairs.items()}
     for each in result:
         if not each.left_out:
@@ -143,31 +131,31 @@ def replay_group(
             if not each.left_out:
                 done = written[each.projection]
                 each.inserted, each.updated, each.deleted = done.inserted, done.updated, done.deleted
-        mend_copies(cursor, members)
+        repair_copies(cursor, members)
     drop_shadows(cursor, group.projections, pairs.values())
     return result
 
 
 def _require_named(
-    cursor: psycopg.Cursor[Any], projections: Iterable[Projection], stream_id: str, scope: Scope
+    cursor: psycopg.Cursor[Any], projections: Iterable[Projection], stream_id: str, affected: AffectedRows
 ) -> None:
     """Raise ProjectionInvalid where the stream makes rows that `stream_key` does not name after it."""
     for projection in projections:
         query = sql.SQL(statement("strangers")).format(
-            stream_key=sql.Identifier(stream_column(projection) or ""),
+            stream_key=sql.Identifier(projection.stream_column or ""),
             shadow=sql.Identifier("pg_temp", projection.table),
         )
-        row = cursor.execute(query, {"values": [value.lower() for value in scope.values]}).fetchone()
+        row = cursor.execute(query, {"values": [value.lower() for value in affected.values]}).fetchone()
         if row is not None:
             raise ProjectionInvalid(
-                f"{projection.name}: its stream_key, {stream_column(projection)}, is {row[0]} in a row of {stream_id}",
-                hint="stream_key is the column that names the stream: its id, what follows its category, or its row_id."
-                " Without one, say cross_stream: true",
+                f"{projection.name}: its stream_key, {projection.stream_column}, is {row[0]} in a row of {stream_id}",
+                hint="name a column that holds the stream's id, its name without the category, or its row_id;"
+                " without such a column, write cross_stream: true",
             )
 
 
-def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position: int) -> None:
-    """Fold the scope's streams into new temporary shadows up to a position; parked ones up to their bad event."""
+def fold_affected(cursor: psycopg.Cursor[Any], group: Group, affected: AffectedRows, position: int) -> None:
+    """Fold the streams into new temporary shadows up to a position; parked ones up to their bad event."""
     make_shadows(cursor, group)
     bind(cursor, ["pg_temp"])
     fold_batch(
@@ -178,7 +166,7 @@ def fold_scope(cursor: psycopg.Cursor[Any], group: Group, scope: Scope, position
         types=frozenset(group.events),
         streams=THESE_STREAMS,
         barriers=NOT_PARKED,
-        given={"some": scope.folded},
+        given={"some": affected.folded},
         events=EVENTS_OF_SOME,
     )
     unbind(cursor)

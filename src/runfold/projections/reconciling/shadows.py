@@ -16,7 +16,9 @@ from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bo
 _BATCH_SIZE = 50_000
 
 SHADOW_SCHEMA = "runfold_shadow"
-"""Where a rebuild's shadows are: tables that survive it when it is killed."""
+"""The schema of a rebuild's shadows: tables that survive it when it is killed."""
+USER_SHADOW_SCHEMA = "runfold_user_shadow"
+"""The schema of the shadows of users' groups: their tables may have the names of runfold's."""
 
 NOT_LEFT_OUT: LiteralString = (
     "(NOT EXISTS (SELECT FROM runfold.rebuild_parked p"
@@ -25,8 +27,13 @@ NOT_LEFT_OUT: LiteralString = (
 )
 """The events that a rebuild folds: those of parked streams from the bad one on are left out, and discarded ones."""
 
-Progress = Callable[[str, int, int], None]
-"""Told the group, the position reached, and the position to reach."""
+FoldProgress = Callable[[str, int, int], None]
+"""Is called with the group, the position reached, and the position to reach."""
+
+
+def shadow_schema(group: Group) -> str:
+    """The schema of the shadows that a rebuild of the group folds into."""
+    return USER_SHADOW_SCHEMA if group.of_user else SHADOW_SCHEMA
 
 
 def make_shadow(
@@ -66,7 +73,7 @@ def fold_shadows(
     stream: str | None = None,
     barriers: LiteralString | None = None,
     given: Mapping[str, Any] | None = None,
-    progress: Progress = lambda *_: None,
+    progress: FoldProgress = lambda *_: None,
 ) -> None:
     """Fold the log up to a position into the group's shadows, in a transaction whose snapshot holds all of it.
 

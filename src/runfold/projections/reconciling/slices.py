@@ -11,21 +11,31 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
 
-from runfold.database.connections import Connect
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import FOLD_SESSION, bind, fold_batch
-from runfold.projections.folding.poison import is_poison
+from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed, bind, fold_batch
+from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.poison import Failure, is_poison
 from runfold.projections.reconciling.pair import Pair
 from runfold.projections.reconciling.poisoned_slice import find_poison
-from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, SHADOW_SCHEMA, fold_shadows, make_shadows
+from runfold.projections.reconciling.shadows import (
+    NOT_LEFT_OUT,
+    SHADOW_SCHEMA,
+    fold_shadows,
+    make_shadows,
+    shadow_schema,
+)
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
+
+OpenLedger = Callable[[], AbstractContextManager[Ledger]]
+"""Opens another session that folds the group, set up by REBUILD_SESSION."""
 
 # A slice costs a scan of the log, so large logs have large slices: to sort on disk what does not fit into memory costs
 # less.
@@ -35,7 +45,7 @@ MOST_SLICES = 16
 EVENTS_A_BARRIER = 1_000
 
 WHOLE = -1
-"""The number of the task that folds what can not be sliced."""
+"""The number of the task that folds the tables that cannot be sliced."""
 
 _OF_SLICE: LiteralString = (
     f"mod(hashtextextended(e.stream_id, 0) & 2147483647, %(slices)s) = %(slice)s AND {NOT_LEFT_OUT}"
@@ -70,9 +80,9 @@ class Plan:
 
     @property
     def across(self) -> Group | None:
-        """The projections that can not be sliced, where they can be folded at once when what they read is whole.
+        """The projections that cannot be sliced, if they can be folded at once when what they read is whole.
 
-        That is so unless a barrier lies between, or they read a table as it stood before each batch.
+        They can be, unless a barrier lies between, or they read a table as it was before each batch.
         """
         found = tuple(item for item in self.group.projections if item.cross_stream)
         if not found or not self.group.barriers.isdisjoint(self.types) or any(item.reads_before for item in found):
@@ -104,6 +114,15 @@ class Plan:
         return [*([WHOLE] if self.whole is not None else []), *(range(self.slices) if self.sliced else ())]
 
 
+def can_be_sliced(group: Group) -> bool:
+    """Whether the streams of the group may be folded apart from each other; other tables are folded beside the slices.
+
+    A user's group is sliced only where all of its rows belong to one stream each, and never with a function in Python,
+    which may look at what it wrote before.
+    """
+    return not group.of_user or all(item.handler is None and not item.cross_stream for item in group.projections)
+
+
 def slices_for(events: int, barriers: int, jobs: int) -> int:
     """How many slices: as many for each connection, few enough for scans and barriers, and none for nothing."""
     wanted = max(1, min(-(-events // EVENTS_A_SLICE), MOST_SLICES))
@@ -123,11 +142,11 @@ def reads_of(group: Group, names: Sequence[str]) -> Group:
 
 
 def fold_slices(
-    connect: Connect, plan: Plan, done: set[int], *, jobs: int, park: bool, progress: Callable[[int], None]
+    open_ledger: OpenLedger, plan: Plan, done: set[int], *, jobs: int, park: bool, progress: Callable[[int], None]
 ) -> None:
-    """Do the tasks that are not done, `jobs` at a time; `progress` is told the events folded so far, about.
+    """Do the tasks that are not done, `jobs` at a time; `progress` is called with the events folded so far, about.
 
-    What can not be folded raises RebuildFailed naming its stream, or with `park` is left out of the rebuild from its
+    A stream that cannot be folded raises RebuildFailed naming it, or with `park` is left out of the rebuild from its
     first bad event on. The first failure stops the others.
     """
     todo = [task for task in plan.tasks if task not in done]
@@ -145,9 +164,8 @@ def fold_slices(
                     return
                 task = todo.pop(0)
             try:
-                with connect() as connection:
-                    connection.execute(REBUILD_SESSION)
-                    _do(connection, plan, task, park=park)
+                with open_ledger() as ledger:
+                    _do(ledger, plan, task, park=park)
                 with lock:
                     folded += share if task != WHOLE else 0
                     progress(int(folded))
@@ -181,27 +199,24 @@ def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
         cursor.execute("SET LOCAL search_path = DEFAULT")
 
 
-def _do(connection: psycopg.Connection[Any], plan: Plan, task: int, *, park: bool) -> None:
-    """Do one task in one transaction; when a stream can not be folded, find it, and do it again without."""
+def _do(ledger: Ledger, plan: Plan, task: int, *, park: bool) -> None:
+    """Do one task in one transaction; when a stream cannot be folded, find it, and do it again without."""
+    asked = {"group": plan.group.name, "digest": plan.digest, "slice": task}
     while True:
         try:
-            with connection.transaction(), connection.cursor() as cursor:
-                cursor.execute(statement("rebuild_hold"), {"group": plan.group.name, "digest": plan.digest})
-                if cursor.rowcount != 1:
-                    return
-                cursor.execute(statement("rebuild_slice_done"), {"group": plan.group.name, "slice": task})
-                if cursor.rowcount == 1:
+            with ledger.transaction(), ledger.connection.cursor() as cursor:
+                if cursor.execute(statement("begin_slice"), asked).fetchone() == (True,):
                     _fold(cursor, plan, task)
             return
-        except psycopg.Error as exc:
-            leave_out_poison(connection, plan, exc, park=park)
+        except (psycopg.Error, HandlerFailed) as exc:
+            leave_out_poison(ledger, plan, exc, park=park)
 
 
-def leave_out_poison(connection: psycopg.Connection[Any], plan: Plan, failure: psycopg.Error, *, park: bool) -> None:
+def leave_out_poison(ledger: Ledger, plan: Plan, failure: Failure, *, park: bool) -> None:
     """Find the stream that a fold failed at and, with `park`, leave it out; raise what is no stream's fault."""
     if isinstance(failure, psycopg.OperationalError) or not is_poison(failure):
         raise failure
-    find_poison(connection, plan.group, plan.position, plan.types, failure, park=park)
+    find_poison(ledger, plan.group, plan.position, plan.types, failure, park=park)
 
 
 def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
@@ -212,9 +227,9 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
         fold_shadows(cursor, group, plan.position, streams=NOT_LEFT_OUT)
     else:
         group, results = plan.group, set(plan.sliced)
-        if plan.barriers:
-            # What comes after a barrier looks up the rows that stand: without indexes it would read the tables whole
-            # for each of them.
+        if plan.barriers or group.of_user:
+            # What comes after a barrier looks up the rows that are there: without indexes it would read the tables
+            # whole for each of them. A user's statements have a time limit: batches keep them short.
             make_shadows(cursor, group)
             which = {"slices": plan.slices, "slice": task}
             fold_shadows(cursor, group, plan.position, streams=_OF_SLICE, barriers=NOT_LEFT_OUT, given=which)
@@ -233,7 +248,7 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
             )
     for projection in group.projections:
         if projection.name in results:
-            Pair(cursor, projection, SHADOW_SCHEMA).copy_rows(cursor, "pg_temp")
+            Pair(cursor, projection, shadow_schema(group)).copy_rows(cursor, "pg_temp")
 
 
 def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> int:

@@ -1,6 +1,6 @@
 """Verify: fold the log again, into temporary tables, and compare them whole with the live ones.
 
-Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with the rows it stands for, so the
+Everything is read in one REPEATABLE READ snapshot. A checkpoint commits together with its rows, so the
 snapshot holds each group's tables exactly at its checkpoint: nothing is locked, the worker goes on, and no difference
 is due to timing. Of one stream, or of a sample of streams, only their rows are folded and compared.
 """
@@ -14,13 +14,14 @@ from typing import Any
 import psycopg
 
 from runfold.projections.definition.catalogue import Catalogue, Group
-from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.registry import check_checkpoint
-from runfold.projections.reconciling.affected import Scope, scope_of, stream_column
+from runfold.projections.folding.sessions import folding_session
+from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.affected import AffectedRows, affected_rows
 from runfold.projections.reconciling.pair import Difference, Pair
-from runfold.projections.reconciling.replay import fold_scope
-from runfold.projections.reconciling.shadows import Progress, fold_shadows, make_shadows
+from runfold.projections.reconciling.replay import fold_affected
+from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows, make_shadows
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -28,15 +29,15 @@ statement = runtime_sql("runfold.projections")
 SHOWN = 100
 """Differences of a table that are kept in full unless more are asked for."""
 
-Told = Callable[[str, Difference], None]
-"""Told a projection's name and a difference."""
+OnDifference = Callable[[str, Difference], None]
+"""Is called with a projection's name and a difference."""
 
 
 @dataclass(slots=True)
 class Verification:
     """What was found in one table at a position: how many rows, how many differ, the first of those in full.
 
-    Neither side holds what waits in the parked streams, nor the discarded events (their positions).
+    Neither side holds the events that wait in parked streams, nor the discarded events (their positions).
     """
 
     projection: str
@@ -58,9 +59,9 @@ class _Look:
     """Which differences are wanted, and of which streams."""
 
     limit: int | None
-    told: Told | None
+    on_difference: OnDifference | None
     streams: Sequence[str] | None = None
-    scope: Scope | None = None
+    scope: AffectedRows | None = None
 
 
 def verify(
@@ -72,15 +73,16 @@ def verify(
     sample: int | None = None,
     seed: int = 0,
     limit: int | None = SHOWN,
-    told: Told | None = None,
-    progress: Progress = lambda *_: None,
+    on_difference: OnDifference | None = None,
+    progress: FoldProgress = lambda *_: None,
+    login: UserLogin | None = None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
     `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
-    many differences of a table are returned in full; without a limit each is given to `told` as it is found and none
-    is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's tables are
-    folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
+    many differences of a table are returned in full; without a limit each is given to `on_difference` when it is found
+    and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's
+    tables are folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Verification] = []
@@ -88,8 +90,7 @@ def verify(
         members = [projection for projection in group.projections if projection.name in wanted]
         if not members:
             continue
-        with group.session(connection) as session, session.cursor() as cursor:
-            cursor.execute(FOLD_SESSION)
+        with folding_session(connection, group, login) as session, session.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
@@ -101,8 +102,8 @@ def verify(
                         asked = {"seed": seed, "streams": sample, "upto": position}
                         looking.execute(statement("sample_streams"), asked)
                         streams = [name for (name,) in looking.fetchall()]
-                    scope = None if streams is None else scope_of(looking, group, streams)
-                look = _Look(limit, told, streams, scope)
+                    scope = None if streams is None else affected_rows(looking, group, streams)
+                look = _Look(limit, on_difference, streams, scope)
                 found += _verify_group(cursor, group, members, position, look, progress)
             finally:
                 # The temporary tables go with the transaction, and nothing else was written.
@@ -133,14 +134,14 @@ def _verify_group(
     members: list[Projection],
     position: int,
     look: _Look,
-    progress: Progress,
+    progress: FoldProgress,
 ) -> list[Verification]:
     scope = look.scope
     if scope is None:
         make_shadows(cursor, group)
         fold_shadows(cursor, group, position, progress=progress)
     else:
-        fold_scope(cursor, group, scope, position)
+        fold_affected(cursor, group, scope, position)
     cursor.execute(statement("parked_in_group"), {"group": group.name})
     parked = [stream for (stream,) in cursor.fetchall()]
     if scope is not None:
@@ -161,7 +162,7 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
     scope = look.scope
     found = Verification(projection.name, projection.group, position, 0, 0, [])
     column = None
-    if scope is not None and (column := stream_column(projection)) is None:
+    if scope is not None and (column := projection.stream_column) is None:
         found.left_out = True
         return found
     values = scope.values if scope is not None else ()
@@ -169,26 +170,26 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
     differences = pair.differences(cursor, limit=look.limit, column=column, values=values)
     for counted, (difference, count) in enumerate(differences, start=1):
         found.differing = max(count, counted)
-        if look.told is not None:
-            look.told(projection.name, difference)
+        if look.on_difference is not None:
+            look.on_difference(projection.name, difference)
         if look.limit is not None:
             found.differences.append(difference)
-    if projection.name == "workflow_status":
-        for copy in _compare_copies(cursor, None if scope is None else set(values)):
+    if projection.copies is not None:
+        for copy in _compare_copies(cursor, projection.copies, None if scope is None else set(values)):
             found.differing += 1
-            if look.told is not None:
-                look.told(projection.name, copy)
+            if look.on_difference is not None:
+                look.on_difference(projection.name, copy)
             if look.limit is not None:
                 found.differences.append(copy)
     found.rows = pair.count(cursor, column, values)
     return found
 
 
-def _compare_copies(cursor: psycopg.Cursor[Any], only: set[str] | None) -> list[Difference]:
-    """The columns that `workflows` keeps a copy of."""
+def _compare_copies(cursor: psycopg.Cursor[Any], query: str, only: set[str] | None) -> list[Difference]:
+    """The rows whose copies in another table differ."""
     found: dict[str, Difference] = {}
-    for workflow, column, copied, truth in cursor.execute(statement("workflow_copies")).fetchall():
-        if only is None or workflow in only:
-            difference = found.setdefault(workflow, Difference({"workflows.id": workflow}, "different", {}))
+    for key, column, copied, truth in cursor.execute(header_query(query)).fetchall():
+        if only is None or key in only:
+            difference = found.setdefault(key, Difference({"workflows.id": key}, "different", {}))
             difference.columns[column] = (copied, truth)
     return list(found.values())

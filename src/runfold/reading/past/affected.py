@@ -1,13 +1,13 @@
 """Choose the streams to fold for the past: all, or a few that are read by index in a log of any size.
 
-The rows of a few streams depend on other streams too: on deletions and, as `projections.reconciling.affected` knows, a
+The rows of a few streams depend on other streams too: on deletions and, as the headers of the projections say, a
 workflow's status depends on its executions, and a response on its interactions. Those streams are folded as well, and
 their rows are removed from the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -17,19 +17,15 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch, unbind
-from runfold.projections.reconciling.affected import (
-    interactions_of,
-    of_category,
-    responses_to,
-    stream_column,
-    workflows_of,
-)
+from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
-from runfold.projections.reconciling.shadows import Progress, fold_shadows
+from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
 
 _DELETION = "WorkflowDeleted"
-_STATUS = "workflow_status"
+_WORKFLOWS = "workflows_of_executions"
+# The header's queries that look at tables as they are, and those that look at the log in their place.
+LATEST_EXECUTIONS = "latest_executions"
 
 # From streams read only for their deletions, read nothing else: their rows are not wanted.
 _THESE_STREAMS: LiteralString = (
@@ -74,7 +70,7 @@ class Reach:
         return _EVENTS_OF_THESE if some else THE_LOG
 
     def fold(
-        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: Progress = lambda *_: None
+        self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
     ) -> None:
         """Fold these events, from the log's start up to a position, into the group's shadows."""
         if self.streams is None:
@@ -110,7 +106,7 @@ class Scope:
         upto: int,
         *,
         wanted: frozenset[str],
-        progress: Progress = lambda *_: None,
+        fold: Callable[[Reach], None],
     ) -> tuple[Reach, set[str]]:
         """Fold the wanted tables of a group, and the tables and streams on which they depend, into its shadows.
 
@@ -119,22 +115,21 @@ class Scope:
         """
         tables = {projection.table for projection in group.projections}
         if self.streams is None:
-            Reach().fold(cursor, group, upto, progress=progress)
+            fold(Reach())
             return Reach(), tables
         rows_of = {*self.streams}
-        folded = {*self.streams}
-        if group.name == "interaction":
-            rows_of |= responses_to(cursor, of_category(rows_of, "interaction"), upto)
-            folded = rows_of | interactions_of(cursor, of_category(rows_of, "response"), upto)
-        elif _STATUS in wanted:
-            folded |= _latest(cursor, of_category(rows_of, "deployment"), upto)
+        for query in group.affected_by:
+            rows_of |= ask(cursor, query, rows_of, upto)
+        folded = {*rows_of}
+        for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
+            folded |= _depended_on(cursor, group, query, rows_of, upto)
         reach = reach_of(cursor, folded, upto)
-        reach.fold(cursor, group, upto, progress=progress)
+        fold(reach)
         values = _values(rows_of)
         for projection in group.projections:
             table = sql.Identifier("pg_temp", projection.table)
-            column = stream_column(projection)
-            if column is None or projection.table == _STATUS not in wanted:
+            column = projection.stream_column
+            if column is None or (projection.depends_on and projection.table not in wanted):
                 cursor.execute(sql.SQL("DROP TABLE {}").format(table))
                 tables.discard(projection.table)
             elif projection.cross_stream or folded != rows_of:
@@ -146,14 +141,14 @@ class Scope:
 def scope_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Scope:
     """Return these streams, and the deployment streams of the workflows of the executions among them."""
     wanted = list(dict.fromkeys(streams))
-    workflows = workflows_of(cursor, of_category(wanted, "execution"), upto)
+    workflows = ask(cursor, _WORKFLOWS, wanted, upto)
     return Scope(tuple(dict.fromkeys([*wanted, *sorted(workflows)])))
 
 
 def scope_of_execution(cursor: psycopg.Cursor[Any], execution_id: str, upto: int) -> Scope:
     """Return an execution's streams: its own, its log's, and those of interactions, children and its workflow."""
     rows = cursor.execute(statement("streams_of_execution"), {"execution_id": execution_id, "upto": upto}).fetchall()
-    workflows = workflows_of(cursor, [f"execution-{execution_id}"], upto)
+    workflows = ask(cursor, _WORKFLOWS, [f"execution-{execution_id}"], upto)
     return Scope(tuple(dict.fromkeys([*(stream for (stream,) in rows), *sorted(workflows)])))
 
 
@@ -169,11 +164,16 @@ def executions_of_workflows() -> LiteralString:
     return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
 
 
-def _latest(cursor: psycopg.Cursor[Any], deployments: list[str], upto: int) -> set[str]:
-    """Return the streams of all executions that may be the latest of a workflow at a position."""
+def _depended_on(cursor: psycopg.Cursor[Any], group: Group, query: str, streams: set[str], upto: int) -> set[str]:
+    """Return the streams that a query of a header names for these streams, at a position."""
+    return _latest(cursor, group, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
+
+
+def _latest(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], upto: int) -> set[str]:
+    """Return the streams of all executions that may be the latest of these streams' workflows at a position."""
     query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
-    workflows = [stream.partition("-")[2] for stream in deployments]
-    asked = {"group": "execution", "workflows": workflows, "upto": upto}
+    workflows = [stream.partition("-")[2] for stream in sorted(streams) if stream.startswith("deployment-")]
+    asked = {"group": group.name, "workflows": workflows, "upto": upto}
     return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
 
 

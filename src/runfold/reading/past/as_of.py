@@ -22,6 +22,7 @@ from psycopg.types.json import set_json_loads
 
 from runfold.database.connections import connect, mapped_errors
 from runfold.projections.definition.catalogue import Catalogue, load_catalogue
+from runfold.projections.folding.user_session import UserLogin
 from runfold.reading.past.reader import Past, open_past
 from runfold.reading.status import Row
 from runfold.settings import Settings
@@ -60,7 +61,9 @@ class AsOf:
             self.connection.execute("SET default_transaction_read_only = on")
             # jsonb writes 1e30 as digits; read it as a double again, as the store does.
             set_json_loads(orjson.loads, self.connection)
-            past = opening.enter_context(open_past(self.connection, _catalogue(self._settings), **self._wanted))
+            catalogue = _catalogue(self._settings)
+            login = UserLogin.of(catalogue, self._settings)
+            past = opening.enter_context(open_past(self.connection, catalogue, **self._wanted, login=login))
             self._open = opening.pop_all()
         return past
 
@@ -85,7 +88,7 @@ def _catalogue(settings: Settings) -> Catalogue:
     if known is None or known[0] != stamp:
         known = _catalogues[source] = (
             stamp,
-            load_catalogue(*([source] if source is not None else []), settings=settings),
+            load_catalogue(*([source] if source is not None else [])),
         )
     return known[1]
 

@@ -6,7 +6,7 @@ One REPEATABLE READ transaction is rolled back at the end, so nothing remains. O
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,13 +28,15 @@ from runfold.errors import (
     UnknownStream,
     UnknownTable,
 )
+from runfold.events.streams import streams_of_execution
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.poison import is_poison
-from runfold.projections.reconciling.affected import stream_column
-from runfold.projections.reconciling.shadows import Progress, make_shadows
-from runfold.reading.past.affected import Scope, scope_of, scope_of_execution
+from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed
+from runfold.projections.folding.poison import is_poison, one_line
+from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.shadows import FoldProgress, make_shadows
+from runfold.reading.past.affected import Reach, Scope, scope_of, scope_of_execution
+from runfold.reading.past.user_tables import fold_and_copy
 from runfold.reading.status import Row, statement
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -70,9 +72,11 @@ class Past:
         scope: Scope,
         *,
         tables: Iterable[str] | None = None,
-        progress: Progress = lambda *_: None,
+        progress: FoldProgress = lambda *_: None,
+        login: UserLogin | None = None,
     ) -> None:
         self.position = position
+        self._login = login
         self._connection = connection
         self._catalogue = catalogue
         self._scope = scope
@@ -123,7 +127,7 @@ class Past:
                 raise UnknownTable(
                     f"there is no read table {name!r}", hint=f"choose one of {', '.join(sorted(self._known))}"
                 )
-            elif self._scope.streams is not None and stream_column(self._known[name]) is None:
+            elif self._scope.streams is not None and self._known[name].stream_column is None:
                 raise InvalidInput(
                     f"rows of {name} depend on more streams than the given ones",
                     hint="read it without `streams` and without `execution`",
@@ -132,7 +136,7 @@ class Past:
         for group in self._catalogue.groups.values():
             wanted = [part.table for part in group.projections if part.table in tables]
             if wanted:
-                require_runfolds(group, wanted[0])
+                require_login(group, wanted[0], self._login)
             if not set(wanted) <= self._folded:
                 self._fold(closure(group, wanted), wanted)
 
@@ -164,13 +168,13 @@ class Past:
                 for projection in reversed(group.projections):
                     if projection.table in self._folded:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
-                make_shadows(cursor, group)
-                reach, tables = self._scope.fold(cursor, group, self.position, wanted=readable, progress=self._progress)
-        except psycopg.Error as exc:
+                fold = self._folding(cursor, group)
+                reach, tables = self._scope.fold(cursor, group, self.position, wanted=readable, fold=fold)
+        except (psycopg.Error, HandlerFailed) as exc:
             if not is_poison(exc):
                 raise
             raise FoldFailed(
-                f"the group {group.name} cannot be folded up to position {self.position}: {exc.diag.message_primary}",
+                f"the group {group.name} cannot be folded up to position {self.position}: {one_line(exc)}",
                 hint="choose an earlier position, or one that a worker has reached: see `runfold status`",
                 group=group.name,
                 position=self.position,
@@ -178,6 +182,17 @@ class Past:
         met = self._met.get(group.name, ())
         self._met[group.name] = None if reach.streams is None or met is None else {*met, *reach.streams}
         self._folded |= tables
+
+    def _folding(self, cursor: psycopg.Cursor[Any], group: Group) -> Callable[[Reach], None]:
+        """Return the function that folds the group's tables, into temporary tables of this session."""
+
+        def fold(into: psycopg.Cursor[Any], reach: Reach) -> None:
+            reach.fold(into, group, self.position, progress=self._progress)
+
+        if (login := self._login) is not None and group.of_user:
+            return lambda reach: fold_and_copy(cursor, login, group, lambda own: fold(own, reach))
+        make_shadows(cursor, group)
+        return lambda reach: fold(cursor, reach)
 
     def _make_view(self, name: str, definition: sql.Composed) -> None:
         if name not in self._views:
@@ -212,11 +227,7 @@ class Past:
 
     def _anomaly_tables(self) -> list[str]:
         """Return the tables that make up `runfold.anomalies`."""
-        return [
-            projection.table
-            for projection in self._catalogue.projections
-            if projection.schema == "runfold" and projection.table.endswith("_anomalies")
-        ]
+        return [projection.table for projection in self._catalogue.projections if projection.part_of == _ANOMALIES]
 
     def _refuse_live_tables(self, text: str) -> None:
         """Raise InvalidInput for a table with a schema, which is the table as it is now."""
@@ -243,13 +254,13 @@ def _by_table(catalogue: Catalogue) -> dict[str, Projection]:
     return known
 
 
-def require_runfolds(group: Group, table: str) -> None:
-    """Raise InvalidInput for a user's table, which only a session of its login may fold."""
-    if group.own_login is not None:
+def require_login(group: Group, table: str, login: UserLogin | None) -> None:
+    """Raise InvalidInput for a user's table without a login, because no other session may fold it."""
+    if group.of_user and login is None:
         raise InvalidInput(
-            f"{table} is the table of a user projection, and only runfold's own tables can be read as of the past",
-            hint="read those, or the log",
-            code="own_projection",
+            f"{table} is the table of a user projection, and no login is given that may fold it",
+            hint="give the login of the user projections, or read runfold's own tables",
+            code="user_projection",
         )
 
 
@@ -276,15 +287,17 @@ def open_past(
     tables: Iterable[str] | None = None,
     streams: Iterable[str] | None = None,
     execution: str | None = None,
-    progress: Progress = lambda *_: None,
+    progress: FoldProgress = lambda *_: None,
+    login: UserLogin | None = None,
 ) -> Iterator[Past]:
     """Open the past at a position, or at a time: with all events before the first one that was recorded later.
 
     `tables` folds these tables at once, and allows no others; without it a table is folded when a query names it.
-    `streams` or an `execution` restricts the rows to these streams, and folds them by index. An execution includes its
-    log, its interactions and their responses, its children, and its workflow's status and deployments. The connection
-    must be in autocommit; its session is changed for folding. Raises PositionUnavailable, UnknownTable, FoldFailed, and
-    UnknownExecution or UnknownStream for those that the log never had.
+    `streams` or an `execution` restricts the rows to these streams, and folds them by index. An execution includes
+    its log, its interactions and their responses, its children, and its workflow's status and deployments. The
+    connection must be in autocommit; its session is changed for folding. `login` folds users' tables in another
+    session. Raises PositionUnavailable, UnknownTable, FoldFailed, and UnknownExecution or UnknownStream for those
+    that the log never had.
     """
     if streams is not None and execution is not None:
         raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
@@ -303,7 +316,7 @@ def open_past(
                 scope = scope_of_execution(cursor, execution, found)
             elif named is not None:
                 scope = scope_of(cursor, named, found)
-        yield Past(connection, catalogue, found, scope, tables=tables, progress=progress)
+        yield Past(connection, catalogue, found, scope, tables=tables, progress=progress, login=login)
     finally:
         if not connection.closed:
             connection.rollback()
@@ -313,7 +326,7 @@ def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -
     """Raise UnknownExecution if the log has no execution with that id, instead of showing no rows."""
     if not isinstance(execution_id, str):
         raise InvalidInput(f"{execution_id!r} is not the id of an execution", hint="give a text", code="invalid_option")
-    if not _known(connection, [f"execution-{execution_id}", f"log-{execution_id}"]):
+    if not _known(connection, list(streams_of_execution(execution_id))):
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
 
 

@@ -97,23 +97,32 @@ class LastChangeSearch:
         row: sql.Composable,
         key: Mapping[str, str],
         workflow: str | None = None,
+        computed: bool = False,
         progress: SearchProgress = lambda *_: None,
     ) -> None:
-        """Keep the condition `row` on the row `t` with its parameters `key`; `workflow` if its status is searched."""
+        """Keep the condition `row` on the row `t` with its parameters `key`; `workflow` if its status is searched.
+
+        `computed` says that the column is computed from others.
+        """
         self._cursor = cursor
         self._group = group
         self._progress = progress
         self._condition: LiteralString
         self._condition, self._parameters = reach.condition(group)
         self._log = reach.events(group)
-        self._removing = _events_of(projection, _DELETES)
+        # A function can do anything to a row.
+        every = frozenset[str]() if projection.handler is None else frozenset(projection.events)
+        self._removing = _events_of(projection, _DELETES) | every
         # Only a statement that names the column can change it in an existing row, and no statement changes a key.
         named = re.compile(rf"\b{re.escape(column)}\b", re.IGNORECASE)
         changing = frozenset() if column in projection.key else _events_of(projection, named)
+        if computed:
+            changing = frozenset(projection.events)
         self._changing = self._removing | changing
         # In a row of one stream, the last event's position only grows. A row of several streams may go back.
-        self._touch_decides = not projection.cross_stream
-        self._is_tenant = column == "user_id"
+        # A user's column may have such a name and mean something else.
+        self._touch_decides = not projection.cross_stream and not group.of_user
+        self._is_tenant = column == "user_id" and not group.of_user
         query = statement("events_in_scope").replace("{streams}", self._condition)
         parameters = {**self._parameters, "group": group.name, "types": group.events, "upto": head}
         self._events = [_Event(*found) for found in cursor.execute(query, parameters).fetchall()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,15 +16,18 @@ from psycopg.rows import dict_row
 from runfold.database.safe_head import safe_head
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.events import CATEGORIES
-from runfold.projections.definition.catalogue import Catalogue
-from runfold.projections.definition.contract import Projection
+from runfold.events.streams import stream_id
+from runfold.projections.definition.catalogue import Catalogue, Group
+from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
-from runfold.projections.reconciling.affected import stream_column
+from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.shadows import make_shadows
-from runfold.reading.past.affected import Reach, reach_of
-from runfold.reading.past.reader import closure, require_runfolds
+from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of
+from runfold.reading.past.reader import closure, require_login
 from runfold.reading.past.search import LastChangeSearch, SearchProgress
+from runfold.reading.past.user_tables import users_session
 from runfold.reading.status import Row, statement
+from runfold.runtime_sql import runtime_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ def why(
     column: str,
     *,
     progress: SearchProgress = lambda *_: None,
+    login: UserLogin | None = None,
 ) -> Why:
     """Return the last change of a row's column up to the safe head.
 
@@ -59,17 +65,17 @@ def why(
     autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, and InvalidInput for the table of a user projection.
     """
     projection = _projection(catalogue, table)
-    require_runfolds(catalogue.groups[projection.group], projection.table)
+    require_login(catalogue.groups[projection.group], projection.table, login)
     cell = Cell.of(connection, projection, key, column)
     head = safe_head(connection)
     connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
-        streams = _streams(connection, projection, cell, head)
+        streams = _streams(connection, projection, cell, head, of_user=catalogue.groups[projection.group].of_user)
         group = closure(catalogue.groups[projection.group], [projection.table])
-        with connection.cursor() as cursor:
-            reach = Reach() if streams is None else reach_of(cursor, streams, head)
-            make_shadows(cursor, group)
+        with connection.cursor() as asking:
+            reach = Reach() if streams is None else reach_of(asking, streams, head)
+        with _empty_tables(connection, group, login) as cursor:
             bind(cursor, ["pg_temp"])
             found = LastChangeSearch(
                 cursor,
@@ -80,7 +86,8 @@ def why(
                 column=column,
                 row=_equal(cell.key, cell.types, "key_"),
                 key={f"key_{name}": value for name, value in cell.key.items()},
-                workflow=cell.key["workflow_id"] if projection.name == "workflow_status" else None,
+                workflow=next(iter(cell.key.values())) if LATEST_EXECUTIONS in projection.depends_on else None,
+                computed=group.of_user and cell.column in _computed(connection, projection),
                 progress=progress,
             ).find()
         if found is None:
@@ -105,6 +112,27 @@ def why(
         parked_streams=parked,
         discarded_events=discarded,
     )
+
+
+def _computed(connection: psycopg.Connection[Any], projection: Projection) -> set[str]:
+    """The columns of a table that are computed from others."""
+    table = sql.Identifier(projection.schema, projection.table).as_string(connection)
+    rows = connection.execute(runtime_sql("runfold.projections")("table_columns"), {"table": table}).fetchall()
+    return {column for column, _, computed in rows if computed}
+
+
+@contextmanager
+def _empty_tables(
+    connection: psycopg.Connection[Any], group: Group, login: UserLogin | None
+) -> Iterator[psycopg.Cursor[Any]]:
+    """Empty temporary tables of the group, in the session that folds it."""
+    if group.of_user and login is not None:
+        with users_session(login, group) as cursor:
+            yield cursor
+        return
+    with connection.cursor() as cursor:
+        make_shadows(cursor, group)
+        yield cursor
 
 
 def _projection(catalogue: Catalogue, table: str) -> Projection:
@@ -193,7 +221,7 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
 
 def _no_row(projection: Projection, cell: Cell) -> UnknownRow:
     said = ", ".join(f"{name} {value}" for name, value in cell.key.items())
-    names_stream = not {"execution_id", stream_column(projection)}.isdisjoint(cell.key)
+    names_stream = not {"execution_id", projection.stream_column}.isdisjoint(cell.key)
     return UnknownRow(
         f"{projection.table} has no row with {said}, and no deleted one is known",
         hint="check the key, the log has no stream of that name"
@@ -203,26 +231,28 @@ def _no_row(projection: Projection, cell: Cell) -> UnknownRow:
     )
 
 
-def _streams(connection: psycopg.Connection[Any], projection: Projection, cell: Cell, head: int) -> list[str] | None:
+def _streams(
+    connection: psycopg.Connection[Any], projection: Projection, cell: Cell, head: int, *, of_user: bool
+) -> list[str] | None:
     """Return the streams on which the row depends, and perhaps others; None means all streams."""
 
     def ask(name: str, parameters: Row) -> list[str]:
         return [stream for (stream,) in connection.execute(statement(name), parameters).fetchall()]
 
     (value, *_) = cell.key.values()
-    if projection.name == "workflow_status":
-        return ask("streams_of_workflow", {"workflow": value, "upto": head})
-    if projection.name == "hil_responses":
-        return ask("streams_of_response", {"response": value, "upto": head})
+    if projection.streams_of_row is not None:
+        asked = {"value": value, "upto": head}
+        return [stream for (stream,) in connection.execute(header_query(projection.streams_of_row), asked).fetchall()]
     if projection.cross_stream:
         if cell.row is None:
             raise _no_row(projection, cell)
         return None
     row = cell.row or {}
-    if (touched := row.get("last_event_position", row.get("position"))) is not None:
+    touched = row.get("last_event_position", row.get("position"))
+    if touched is not None and not of_user:
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
-    candidates = [*names, *(f"{category}-{name}" for category in CATEGORIES for name in sorted(names))]
+    candidates = [*names, *(stream_id(category, name) for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates}):
         return streams
     if cell.row is None:

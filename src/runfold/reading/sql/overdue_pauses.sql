@@ -13,7 +13,7 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, p.name AS pa
  WHERE p.status = 'active'
    -- CASE keeps this order, so that only the streams of overdue pauses are read.
    AND CASE WHEN p.timeout_at <= clock_timestamp()
-              OR (h.status IN ('responded', 'timeout', 'cancelled')
+              OR (runfold.interaction_has_ended(h.status)
                   AND (SELECT e.recorded_at FROM runfold.events e WHERE e.position = h.last_event_position)
                       <= clock_timestamp() - make_interval(secs => %(idle)s))
             THEN EXISTS (SELECT FROM runfold.open_pauses(x.execution_id) AS o WHERE o.pause = p.name)

@@ -1,0 +1,16 @@
+INSERT INTO runfold.claim_rules (type, kind, effect, key_field, name_field, refusal, function_name) VALUES
+    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'pause', 'node_paused', NULL),
+    ('PauseResumed', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('PauseTimedOut', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('PauseCanceled', 'pause', 'releases', NULL, 'pause', NULL, NULL),
+    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL),
+    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after');

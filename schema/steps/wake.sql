@@ -1,0 +1,12 @@
+-- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+-- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+-- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+-- goes to sleep now sees our fence, and looks again.
+IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+   AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+        OR application IS NOT NULL
+           AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                        THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                        ELSE false END) THEN
+    PERFORM pg_notify('runfold_events', '');
+END IF;

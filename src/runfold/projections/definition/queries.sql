@@ -1,0 +1,112 @@
+-- The queries that the header of a projection can name. Each is an index scan in a log of any size: by `position + 0` a stream is found
+-- by its name also where the planner, without statistics, expects few events between two positions.
+--
+-- barriers_affect, affected_by, depends_on: parameters streams (text[]), upto (a position; null: any). Return stream ids.
+-- streams_of_row: parameters value (of the table's key, text), upto. Return stream ids.
+-- copies: no parameters. Return of each copied value that differs: the row's key, column, copy, truth. Beside it are
+-- `repair_<name>`, with the parameter keys (text[]), and `finish_<name>`.
+
+-- name: executions_of_deleted_workflows
+-- barriers_affect: the executions that the deletions in some deployment streams concern.
+SELECT DISTINCT 'execution-' || x.execution_id
+  FROM (SELECT e.stream_id, max(e.position) AS position
+          FROM runfold.events e
+         WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
+           AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
+         GROUP BY e.stream_id) AS d
+ CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
+
+-- name: logs_of_deleted_workflows
+-- barriers_affect: the logs of the executions that the deletions in some deployment streams concern.
+SELECT DISTINCT 'log-' || x.execution_id
+  FROM (SELECT e.stream_id, max(e.position) AS position
+          FROM runfold.events e
+         WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
+           AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
+         GROUP BY e.stream_id) AS d
+ CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
+
+-- name: interactions_of_deleted_workflows
+-- barriers_affect: the interactions and responses of the workflows that are deleted in some deployment streams.
+SELECT DISTINCT e.stream_id
+  FROM runfold.events e
+ WHERE e.type IN ('InteractionRequested', 'ResponseReceived')
+   AND lower(e.data ->> 'workflow_id' COLLATE "C") IN (
+       SELECT substr(d.stream_id, 12) FROM runfold.events d
+        WHERE d.stream_id = ANY (%(streams)s::text[]) AND d.type = 'WorkflowDeleted'
+          AND (%(upto)s::bigint IS NULL OR d.position + 0 <= %(upto)s))
+
+-- name: workflows_of_executions
+-- affected_by: the deployments of the workflows that some executions were created for.
+SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
+  FROM runfold.events e
+ WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
+   AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
+
+-- name: responses_to_interactions
+-- affected_by: the responses that were matched to some interactions, rightly or not.
+SELECT DISTINCT e.stream_id
+  FROM runfold.events e
+ WHERE e.category = 'response' AND e.type = 'ResponseMatched'
+   AND lower(e.data ->> 'interaction_id' COLLATE "C") = ANY (ARRAY(
+       SELECT lower(substr(s.id, 13)) FROM unnest(%(streams)s::text[]) AS s (id) WHERE s.id LIKE 'interaction-%%'))
+   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+
+-- name: interactions_of_responses
+-- depends_on: the interactions that some responses were matched to.
+SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
+  FROM runfold.events e
+ WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
+   AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
+
+-- name: latest_executions
+-- depends_on: of the workflow of each deployment stream the latest execution that has a row, the given ones aside.
+-- The past looks for it in the log: see latest_of_workflows in the room `reading`.
+SELECT 'execution-' || x.execution_id
+  FROM unnest(%(streams)s::text[]) AS s (id)
+ CROSS JOIN LATERAL (SELECT e.execution_id
+                       FROM public.workflow_executions e
+                      WHERE e.workflow_id = CASE WHEN runfold.is_uuid(substr(s.id, 12)) THEN substr(s.id, 12)::uuid END
+                        AND 'execution-' || e.execution_id <> ALL (%(streams)s)
+                      ORDER BY coalesce(runfold.from_epoch_ms(e.start_time), e.created_at) DESC, e.execution_id DESC
+                      LIMIT 1) AS x
+ WHERE s.id LIKE 'deployment-%%' AND %(upto)s::bigint IS NULL
+
+-- name: streams_of_workflow
+-- streams_of_row: a workflow's deployments and everything that was created for it. The value is in lower case.
+SELECT 'deployment-' || %(value)s::text
+ UNION
+SELECT e.stream_id
+  FROM runfold.events e
+ WHERE e.category = 'execution' AND e.type = 'ExecutionCreated' AND lower(e.data ->> 'workflow_id' COLLATE "C") = %(value)s
+   AND e.position <= %(upto)s
+
+-- name: streams_of_response
+-- streams_of_row: a response's own stream and those of the interactions it was matched to. The value is in lower case.
+SELECT 'response-' || %(value)s::text
+ UNION
+SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
+  FROM runfold.events e
+ WHERE e.stream_id = 'response-' || %(value)s::text AND e.type = 'ResponseMatched' AND e.position + 0 <= %(upto)s
+   AND e.data ->> 'interaction_id' IS NOT NULL
+
+-- name: workflow_copies
+-- copies: the columns of workflows that are copies of workflow_status, where they differ and are not noted as stale.
+-- deployed_by may be null where the user is gone.
+SELECT w.id::text, n.name, to_jsonb(w) ->> n.name, to_jsonb(s) ->> n.name
+  FROM public.workflows w
+  JOIN public.workflow_status s ON s.workflow_id = w.id
+ CROSS JOIN unnest(ARRAY['latest_execution_id', 'latest_execution_status', 'latest_execution_time', 'deployment_status',
+                         'deployed_at', 'deployed_by', 'undeployed_at', 'deployment_version', 'deployment_config']) AS n (name)
+ WHERE to_jsonb(w) ->> n.name IS DISTINCT FROM to_jsonb(s) ->> n.name
+   AND NOT (n.name = 'deployed_by' AND w.deployed_by IS NULL)
+   AND NOT EXISTS (SELECT FROM runfold.stale_workflows t WHERE t.workflow_id = w.id)
+ ORDER BY w.id, n.name
+
+-- name: repair_workflow_copies
+-- Notes the copies of these workflows as stale.
+INSERT INTO runfold.stale_workflows (workflow_id) SELECT unnest(%(keys)s::text[])::uuid
+
+-- name: finish_workflow_copies
+-- Copies workflow_status to the workflows that are noted as stale and not locked.
+SELECT runfold.sync_workflows()

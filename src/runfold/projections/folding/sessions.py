@@ -1,0 +1,51 @@
+"""The session in which a group is folded: the caller's connection, or a new one of the users' login."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from runfold.errors import ProjectionRoleMissing
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.registry import register_user_group
+from runfold.projections.folding.user_session import UserLedger, UserLogin
+
+
+@contextmanager
+def folding_session(
+    connection: psycopg.Connection[Any], group: Group, login: UserLogin | None
+) -> Iterator[psycopg.Connection[Any]]:
+    """The session that folds the group, set up for it; raises ProjectionRoleMissing where a login is needed."""
+    if not group.of_user:
+        connection.execute(FOLD_SESSION)
+        yield connection
+        return
+    if login is None:
+        raise ProjectionRoleMissing(
+            f"the projections of the group {group.name} are a user's", hint="name the login that folds them"
+        )
+    with login.open() as own:
+        own.execute(FOLD_SESSION)
+        yield own
+
+
+@contextmanager
+def operators_ledger(connection: psycopg.Connection[Any], group: Group, login: UserLogin | None) -> Iterator[Ledger]:
+    """The ledger for what an operator does to the group; `connection`, the operator's, notes whose group it is."""
+    if not group.of_user:
+        connection.execute(FOLD_SESSION)
+        yield Ledger(connection)
+        return
+    if login is None:
+        raise ProjectionRoleMissing(
+            f"the projections of the group {group.name} are a user's", hint="name the login that folds them"
+        )
+    with login.open() as own:
+        own.execute(FOLD_SESSION)
+        register_user_group(connection, group, own.info.user)
+        yield UserLedger(own)

@@ -1,0 +1,119 @@
+"""Runs groups along the log, a batch of each at a time.
+
+A group that fails backs off, and is tried again ever later. A group whose tables have to be rebuilt waits, and is
+examined again every second. The other groups go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.projector import BuiltOtherwise, GroupStopped, Projector
+from runfold.projections.folding.registry import register_group
+
+log = logging.getLogger(__name__)
+
+REBUILT_SECONDS = 1.0
+FIRST_BACK_OFF = 0.1
+LONGEST_BACK_OFF = 30.0
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A group that failed, or has to be rebuilt: when to look again, and after how long a pause."""
+
+    until: float
+    seconds: float = 0.0
+    rebuild: bool = False
+
+
+def _raise(_: Group, exc: psycopg.OperationalError) -> None:
+    raise exc
+
+
+class GroupRunner:
+    """Advances groups by a projector. `notes` is a connection of the worker's role, which registers the groups.
+
+    `lost` is called when the projector's connection was lost; without it the error is raised.
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[Group],
+        projector: Projector,
+        notes: psycopg.Connection[Any],
+        *,
+        lost: Callable[[Group, psycopg.OperationalError], None] = _raise,
+    ) -> None:
+        self.groups = list(groups)
+        self.projector = projector
+        self._notes = notes
+        self._lost = lost
+        self._waiting: dict[str, _Waiting] = {}
+
+    def register(self) -> None:
+        """Note the groups' projections when this worker begins to lead."""
+        for group in self.groups:
+            self._register(group, leading=False)
+
+    @property
+    def free(self) -> list[Group]:
+        """The groups that neither back off nor wait for a rebuild."""
+        return [group for group in self.groups if group.name not in self._waiting]
+
+    @property
+    def seconds_to_wait(self) -> float | None:
+        """The time until a group that failed or waits is due; None where there is none."""
+        due = [waiting.until for waiting in self._waiting.values()]
+        return max(0.01, min(due) - time.monotonic()) if due else None
+
+    def advance(self, group: Group, head: int) -> bool:
+        """Fold one batch of a group; False when there was none, or the group waits."""
+        waiting = self._waiting.get(group.name)
+        if waiting is not None and time.monotonic() < waiting.until:
+            return False
+        if waiting is not None and waiting.rebuild and not self._register(group, leading=True):
+            return False
+        try:
+            advanced = self.projector.advance(group, head)
+        except BuiltOtherwise:
+            self._register(group, leading=True)
+            return False
+        except GroupStopped as exc:
+            self._back_off(group, str(exc))
+            return False
+        except psycopg.OperationalError as exc:
+            if self.projector.connection.closed:
+                self._lost(group, exc)
+            self._back_off(group, str(exc))
+            return False
+        self._waiting.pop(group.name, None)
+        return advanced is not None
+
+    def _register(self, group: Group, *, leading: bool) -> bool:
+        """Note the group's projections; False where it has to wait for a rebuild, which is said once."""
+        before = self._waiting.get(group.name)
+        reason = register_group(self._notes, group, leading=leading)
+        if reason is None:
+            if before is not None and before.rebuild:
+                log.info("projection group %s was rebuilt, and goes on", group.name)
+                del self._waiting[group.name]
+            return True
+        if before is None or not before.rebuild:
+            log.error("projection group %s waits: %s", group.name, reason)
+        self._waiting[group.name] = _Waiting(until=time.monotonic() + REBUILT_SECONDS, rebuild=True)
+        return False
+
+    def _back_off(self, group: Group, reason: str) -> None:
+        before = self._waiting.get(group.name)
+        failed_before = before is not None and not before.rebuild
+        seconds = min(2 * before.seconds, LONGEST_BACK_OFF) if failed_before and before else FIRST_BACK_OFF
+        log.warning("projection group %s is tried again in %.1f s: %s", group.name, seconds, reason)
+        self._waiting[group.name] = _Waiting(time.monotonic() + seconds, seconds)
