@@ -12,7 +12,7 @@
 -- events: moves of response, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
--- The first ResponseReceived makes the row. After it every event applies, until a match ends it. What is matched must stand before
+-- The first ResponseReceived makes the row. After it every event applies, until a match ends it. The interaction that it matches must have its row before
 -- the match and be of the same workflow; no deletion lies within a batch, so the interaction's row says both.
 MERGE INTO hil_responses AS t
 USING (

@@ -8,7 +8,7 @@
 -- barriers: WorkflowDeleted
 -- barriers_affect: interactions_of_deleted_workflows
 
--- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over what stands.
+-- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over the present row.
 MERGE INTO human_interactions AS t
 USING (
     SELECT runfold.stream_name(e.stream_id)::uuid AS id,

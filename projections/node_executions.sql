@@ -8,10 +8,10 @@
 -- events: moves of node, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
--- Every event moves its activation to one status, whatever the status before, until one of them ends it. So the row is what
--- the events up to the first ending one give: of each field the last given, in event order, over what stands. An event that
+-- Every event moves its activation to one status, from any status before, until one of them ends it. So the row is what
+-- the events up to the first ending one give: of each field the last given, in event order, over the present row. An event that
 -- ends is the last, so its object needs no merging; of a first event null fields may stay in the object, for there is nothing
--- below them. Where the execution was created in this batch no node of it stands, and none is looked up.
+-- below them. Where the execution was created in this batch no node of it has a row, and none is looked up.
 MERGE INTO node_executions AS t
 USING (
     SELECT runfold.row_id(runfold.stream_id('execution', e.execution_id), 'node', e.activation) AS id,

@@ -21,7 +21,7 @@ USING (
           JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
     ), moves AS (
         -- Of a pause that is open, or not there yet.
-        SELECT b.id, b.execution_row, b.user_id, b.position, b.type, b.data, b.occurred_at, s.id IS NOT NULL AS stands,
+        SELECT b.id, b.execution_row, b.user_id, b.position, b.type, b.data, b.occurred_at, s.id IS NOT NULL AS has_row,
                CASE WHEN b.ended_at IS NOT NULL THEN b.end_position END AS ends_with, b.ended_at
           FROM (SELECT b.*, runfold.row_id(b.stream_id, 'pause', b.data ->> 'pause') AS id
                   FROM touched b
@@ -56,7 +56,7 @@ USING (
                    coalesce((array_agg(m.occurred_at ORDER BY m.position) FILTER (WHERE m.closes))[1], min(m.ended_at)) AS closed_at
               FROM (SELECT o.*, o.position > o.opened_at AND o.type <> 'PauseOpened' AS closes
                       FROM (SELECT m.*,
-                                   CASE WHEN m.stands THEN 0
+                                   CASE WHEN m.has_row THEN 0
                                         ELSE min(m.position) FILTER (WHERE m.type = 'PauseOpened') OVER (PARTITION BY m.id) END
                                        AS opened_at
                               FROM moves m) AS o
