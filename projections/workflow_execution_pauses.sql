@@ -18,7 +18,7 @@ USING (
                x.first_event_position, x.end_position,
                max(b.occurred_at) FILTER (WHERE b.position = x.end_position) OVER (PARTITION BY b.stream_id) AS ended_at
           FROM batch b
-          JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
+          JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id)
     ), moves AS (
         -- Of a pause that is open, or not there yet.
         SELECT b.id, b.execution_row, b.user_id, b.position, b.type, b.data, b.occurred_at, s.id IS NOT NULL AS has_row,
@@ -81,6 +81,6 @@ USING (
 -- events: WorkflowDeleted
 DELETE FROM workflow_execution_pauses t
  USING batch b
- CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
- WHERE t.execution_id = runfold.row_id('execution-' || e.execution_id, 'execution', e.execution_id)
+ CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
+ WHERE t.execution_id = runfold.row_id(runfold.stream_id('execution', e.execution_id), 'execution', e.execution_id)
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.id = t.execution_id);
