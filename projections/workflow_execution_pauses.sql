@@ -18,15 +18,14 @@ USING (
                x.first_event_position, x.end_position,
                max(b.occurred_at) FILTER (WHERE b.position = x.end_position) OVER (PARTITION BY b.stream_id) AS ended_at
           FROM batch b
-          JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
+          JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id)
     ), moves AS (
         -- Of a pause that is open, or not there yet.
         SELECT b.id, b.execution_row, b.user_id, b.position, b.type, b.data, b.occurred_at, s.id IS NOT NULL AS stands,
                CASE WHEN b.ended_at IS NOT NULL THEN b.end_position END AS ends_with, b.ended_at
           FROM (SELECT b.*, runfold.row_id(b.stream_id, 'pause', b.data ->> 'pause') AS id
                   FROM touched b
-                 WHERE b.type IN ('PauseOpened', 'PauseResumed', 'PauseTimedOut', 'PauseCanceled')
-                   AND b.position > b.first_event_position
+                 WHERE runfold.pause_target(b.type) IS NOT NULL AND b.position > b.first_event_position
                    AND (b.end_position IS NULL OR b.position < b.end_position)) AS b
           LEFT JOIN workflow_execution_pauses s ON s.id = b.id
          WHERE s.id IS NULL OR s.status = 'active'
@@ -81,6 +80,6 @@ USING (
 -- events: WorkflowDeleted
 DELETE FROM workflow_execution_pauses t
  USING batch b
- CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
+ CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = runfold.row_id('execution-' || e.execution_id, 'execution', e.execution_id)
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.id = t.execution_id);

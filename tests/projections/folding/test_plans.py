@@ -17,6 +17,7 @@ from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.definition.contract import parse_projection
 from runfold.projections.folding import fold
 from runfold.projections.folding.fold import FOLD_SESSION, SMALL_BATCH, ask_bounds
+from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import Projector
 from runfold.projections.folding.registry import register_group
 from runfold.projections.reconciling.rebuild import rebuild
@@ -79,7 +80,7 @@ def folding(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 def advance(connection: psycopg.Connection[Any], head: int, groups: tuple[Group, ...] = GROUPS) -> None:
     """Fold what there is up to a position into the live tables, in batches as large as they come."""
-    projector = Projector(connection, epoch=0)
+    projector = Projector(Ledger(connection))
     for group in groups:
         register_group(connection, group)
         while projector.advance(group, head) is not None:
