@@ -25,8 +25,7 @@ USING (
                CASE WHEN b.ended_at IS NOT NULL THEN b.end_position END AS ends_with, b.ended_at
           FROM (SELECT b.*, runfold.row_id(b.stream_id, 'pause', b.data ->> 'pause') AS id
                   FROM touched b
-                 WHERE b.type IN ('PauseOpened', 'PauseResumed', 'PauseTimedOut', 'PauseCanceled')
-                   AND b.position > b.first_event_position
+                 WHERE runfold.pause_target(b.type) IS NOT NULL AND b.position > b.first_event_position
                    AND (b.end_position IS NULL OR b.position < b.end_position)) AS b
           LEFT JOIN workflow_execution_pauses s ON s.id = b.id
          WHERE s.id IS NULL OR s.status = 'active'

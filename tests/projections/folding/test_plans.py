@@ -80,7 +80,7 @@ def folding(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 def advance(connection: psycopg.Connection[Any], head: int, groups: tuple[Group, ...] = GROUPS) -> None:
     """Fold what there is up to a position into the live tables, in batches as large as they come."""
-    projector = Projector(Ledger(connection, epoch=0))
+    projector = Projector(Ledger(connection))
     for group in groups:
         register_group(connection, group)
         while projector.advance(group, head) is not None:
