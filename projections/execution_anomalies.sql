@@ -8,7 +8,7 @@
 -- reads_before: workflow_executions, node_executions, workflow_status
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment
 
--- Executions and their pauses. Nearly every stream is plain: its letters, behind the letter of the status that stands, spell a
+-- Executions and their pauses. Nearly every stream is plain: its letters, after the letter of the present status, spell a
 -- legal life without pauses. Only the others are walked.
 -- events: moves of execution, ExecutionMetadataSet, moves of pause
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
@@ -51,8 +51,8 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
  CROSS JOIN LATERAL jsonb_to_recordset(w.anomalies) AS a (position bigint, projection text, code text, detail jsonb);
 
 -- Nodes. The life of nearly every activation is plain: scheduled at most once and first, started, succeeded at most once and last,
--- from a status that lets it begin so. Such lives are told by hashing alone; of the others each event is judged by the status
--- before it. Where the execution does not stand yet, no node of it can: then nothing is looked up.
+-- from a status that lets it begin so. Such lives are recognised by hashing alone; of the others each event is judged by the status
+-- before it. Where the execution has no row yet, no node of it has one: then nothing is looked up.
 -- events: ExecutionCreated, moves of node
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 WITH lives AS MATERIALIZED (

@@ -10,7 +10,7 @@
 -- reads_before: human_interactions, hil_responses
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent, moves of response
 
--- Each event is judged by the status before it: the target of the last event that had one, behind the one that stands.
+-- Each event is judged by the status before it: the target of the last event that had one, after the row's present status.
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent
 INSERT INTO interaction_anomalies (position, projection, code, stream_id, user_id, detail)
 SELECT e.position, 'human_interactions', e.code, e.stream_id, e.user_id,

@@ -14,7 +14,7 @@ DELETE FROM trigger_index t
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position
    AND (b.type = 'WorkflowDeleted' OR t.name = b.data ->> 'trigger');
 
--- Then the life after the last removal: a registration makes the row or says anew what it is, and every event moves it.
+-- Then the life after the last removal: a registration makes the row or says again what it is, and every event moves it.
 MERGE INTO trigger_index AS t
 USING (
     SELECT runfold.row_id(e.stream_id, 'trigger', e.name) AS id,

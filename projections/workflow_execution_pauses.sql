@@ -9,48 +9,59 @@
 -- barriers: WorkflowDeleted
 
 -- A name is used once. A pause ends by its first closing event, or with its execution: the row of the execution says where
--- that was created and where it ended, so this needs no walk.
+-- that was created and where it ended, so this needs no walk. Events are brought together by windows and groups, not by joins
+-- of the batch with itself: what a filter leaves of it nobody can guess, and a join that was planned for one row is slow for many.
 MERGE INTO workflow_execution_pauses AS t
 USING (
     WITH touched AS (
-        SELECT b.*, x.id AS execution_row, x.first_event_position, x.end_position
+        SELECT b.stream_id, b.user_id, b.position, b.type, b.data, b.occurred_at, x.id AS execution_row,
+               x.first_event_position, x.end_position,
+               max(b.occurred_at) FILTER (WHERE b.position = x.end_position) OVER (PARTITION BY b.stream_id) AS ended_at
           FROM batch b
-          JOIN workflow_executions x ON x.execution_id = substr(b.stream_id, 11)
-    ), opened AS (
-        SELECT DISTINCT ON (b.stream_id, b.data ->> 'pause') b.*,
-               runfold.row_id(b.stream_id, 'pause', b.data ->> 'pause') AS id
-          FROM touched b
-         WHERE b.type = 'PauseOpened' AND b.position > b.first_event_position
-           AND (b.end_position IS NULL OR b.position < b.end_position)
-         ORDER BY b.stream_id, b.data ->> 'pause', b.position
-    ), closing AS (
-        SELECT b.position, b.type, b.data, b.occurred_at, runfold.row_id(b.stream_id, 'pause', b.data ->> 'pause') AS id
-          FROM touched b
-         WHERE b.type IN ('PauseResumed', 'PauseTimedOut', 'PauseCanceled') AND b.position > b.first_event_position
-           AND (b.end_position IS NULL OR b.position < b.end_position)
-    ), ended AS (
-        SELECT b.execution_row, b.position, b.occurred_at FROM touched b WHERE b.position = b.end_position
-    ), active AS (
-        SELECT o.id, o.execution_row, o.user_id, o.data ->> 'pause' AS name, o.position AS opened_at, o.occurred_at, o.data
-          FROM opened o
-         WHERE NOT EXISTS (SELECT FROM workflow_execution_pauses s WHERE s.id = o.id)
+          JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id)
+    ), moves AS (
+        -- Of a pause that is open, or not there yet.
+        SELECT b.id, b.execution_row, b.user_id, b.position, b.type, b.data, b.occurred_at, s.id IS NOT NULL AS has_row,
+               CASE WHEN b.ended_at IS NOT NULL THEN b.end_position END AS ends_with, b.ended_at
+          FROM (SELECT b.*, runfold.row_id(b.stream_id, 'pause', b.data ->> 'pause') AS id
+                  FROM touched b
+                 WHERE runfold.pause_target(b.type) IS NOT NULL AND b.position > b.first_event_position
+                   AND (b.end_position IS NULL OR b.position < b.end_position)) AS b
+          LEFT JOIN workflow_execution_pauses s ON s.id = b.id
+         WHERE s.id IS NULL OR s.status = 'active'
         UNION ALL
-        SELECT s.id, s.execution_id, s.user_id, s.name, 0, s.created_at, NULL
-          FROM workflow_execution_pauses s
-         WHERE s.status = 'active' AND s.execution_id IN (SELECT execution_row FROM touched)
+        -- The end of an execution, for each pause of it that stood open before the batch.
+        SELECT s.id, b.execution_row, s.user_id, b.position, b.type, NULL, b.occurred_at, true, b.position, b.occurred_at
+          FROM touched b
+         -- OFFSET 0: looked up by the execution, never by reading all pauses that are open.
+         CROSS JOIN LATERAL (SELECT p.id, p.user_id, p.status
+                               FROM workflow_execution_pauses p
+                              WHERE p.execution_id = b.execution_row
+                             OFFSET 0) AS s
+         WHERE b.position = b.end_position AND s.status = 'active'
     )
-    SELECT a.*, c.position AS closed_position, c.occurred_at AS closed_at,
-           CASE WHEN c.position IS NULL THEN 'active' ELSE c.status END AS status, c.resumed_at, c.resume_trigger
-      FROM active a
-      LEFT JOIN LATERAL (
-            SELECT c.position, c.occurred_at, runfold.pause_target(c.type) AS status, c.data ->> 'resumed_at' AS resumed_at,
-                   c.data ->> 'resume_trigger' AS resume_trigger
-              FROM closing c
-             WHERE c.id = a.id AND c.position > a.opened_at
-            UNION ALL
-            SELECT e.position, e.occurred_at, 'cancelled', NULL, NULL FROM ended e WHERE e.execution_row = a.execution_row
-             ORDER BY position LIMIT 1) AS c ON true
-     WHERE a.data IS NOT NULL OR c.position IS NOT NULL
+    SELECT c.id, c.execution_row, c.user_id, c.opened, c.opened_at, c.occurred_at,
+           CASE WHEN c.closed_at IS NULL THEN 'active' ELSE coalesce(runfold.pause_target(c.closed_by), 'cancelled') END AS status,
+           c.closing ->> 'resumed_at' AS resumed_at, c.closing ->> 'resume_trigger' AS resume_trigger,
+           c.closed_position, c.closed_at
+      FROM (SELECT m.id, (array_agg(m.execution_row))[1] AS execution_row,
+                   (array_agg(m.user_id ORDER BY m.position))[1] AS user_id,
+                   (array_agg(m.data ORDER BY m.position) FILTER (WHERE m.position = m.opened_at))[1] AS opened,
+                   min(m.opened_at) AS opened_at,
+                   min(m.occurred_at) FILTER (WHERE m.position = m.opened_at) AS occurred_at,
+                   (array_agg(m.type ORDER BY m.position) FILTER (WHERE m.closes))[1] AS closed_by,
+                   (array_agg(m.data ORDER BY m.position) FILTER (WHERE m.closes))[1] AS closing,
+                   coalesce(min(m.position) FILTER (WHERE m.closes), min(m.ends_with)) AS closed_position,
+                   coalesce((array_agg(m.occurred_at ORDER BY m.position) FILTER (WHERE m.closes))[1], min(m.ended_at)) AS closed_at
+              FROM (SELECT o.*, o.position > o.opened_at AND o.type <> 'PauseOpened' AS closes
+                      FROM (SELECT m.*,
+                                   CASE WHEN m.has_row THEN 0
+                                        ELSE min(m.position) FILTER (WHERE m.type = 'PauseOpened') OVER (PARTITION BY m.id) END
+                                       AS opened_at
+                              FROM moves m) AS o
+                     WHERE o.position >= o.opened_at) AS m
+             GROUP BY m.id) AS c
+     WHERE c.opened IS NOT NULL OR c.closed_at IS NOT NULL
 ) AS f
    ON t.id = f.id
  WHEN MATCHED THEN UPDATE SET
@@ -60,15 +71,15 @@ USING (
       (id, execution_id, user_id, name, paused_at, paused_node_id, pause_reason, resume_conditions, resumed_at, resume_trigger,
        interaction_id, timeout_at, status, last_event_position, created_at, updated_at)
       VALUES
-      (f.id, f.execution_row, f.user_id, f.name, (f.data ->> 'paused_at')::timestamptz, f.data ->> 'paused_node_id',
-       f.data ->> 'pause_reason', f.data -> 'resume_conditions', f.resumed_at::timestamptz, f.resume_trigger,
-       (f.data ->> 'interaction_id')::uuid, (f.data ->> 'timeout_at')::timestamptz, f.status,
+      (f.id, f.execution_row, f.user_id, f.opened ->> 'pause', (f.opened ->> 'paused_at')::timestamptz,
+       f.opened ->> 'paused_node_id', f.opened ->> 'pause_reason', f.opened -> 'resume_conditions', f.resumed_at::timestamptz,
+       f.resume_trigger, (f.opened ->> 'interaction_id')::uuid, (f.opened ->> 'timeout_at')::timestamptz, f.status,
        coalesce(f.closed_position, f.opened_at), f.occurred_at, coalesce(f.closed_at, f.occurred_at));
 
 -- Where a foreign key deletes them with their execution, none is left.
 -- events: WorkflowDeleted
 DELETE FROM workflow_execution_pauses t
  USING batch b
- CROSS JOIN LATERAL runfold.executions_of(substr(b.stream_id, 12)::uuid, b.position) AS e (execution_id)
- WHERE t.execution_id = runfold.row_id('execution-' || e.execution_id, 'execution', e.execution_id)
+ CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
+ WHERE t.execution_id = runfold.row_id(runfold.stream_id('execution', e.execution_id), 'execution', e.execution_id)
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.id = t.execution_id);

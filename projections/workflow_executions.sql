@@ -8,7 +8,7 @@
 -- barriers: WorkflowDeleted
 -- barriers_affect: executions_of_deleted_workflows
 
--- Status, pauses and the end depend on the order of the events: one walk a stream, from the row that stands. The columns of
+-- Status, pauses and the end depend on the order of the events: one walk a stream, from the present row. The columns of
 -- ExecutionCreated come from the first one, when it makes the row.
 MERGE INTO workflow_executions AS t
 USING (

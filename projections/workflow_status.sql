@@ -14,7 +14,7 @@
 -- barriers: WorkflowDeleted
 
 -- The latest execution is the one with the greatest (start or else creation time, execution_id), not the last to arrive.
--- Candidates are the batch's executions and the one that stands; only when the standing one moved back in time, as a start
+-- Candidates are the batch's executions and the row's present one; only when the present one moved back in time, as a start
 -- before its creation does, must all of the workflow's executions be looked at.
 -- events: moves of execution, ExecutionMetadataSet, moves of pause
 MERGE INTO workflow_status AS t
@@ -58,7 +58,7 @@ USING (
       (workflow_id, user_id, latest_execution_id, latest_execution_status, latest_execution_time, last_event_position, updated_at)
       VALUES (f.workflow_id, f.user_id, f.execution_id, f.status, f.time, f.last_event_position, f.updated_at);
 
--- The workflow's deployment moves by the last of its events, whatever the history makes of them.
+-- The workflow's deployment moves by the last of its events, also where the history does not allow them.
 -- events: moves of deployment
 MERGE INTO workflow_status AS t
 USING (

@@ -27,7 +27,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
     -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
-    -- does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
+    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
         PERFORM pg_advisory_xact_lock(log_tag, 0);
         FOR i IN 1 .. total LOOP

@@ -1,4 +1,4 @@
--- How many bytes a base64 text stands for.
+-- How many bytes a base64 text encodes.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.base64_octets(value text) RETURNS integer

@@ -7,7 +7,7 @@
 CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Where escapes stand that no text can hold we put characters that stand nowhere in this call.
+    -- Escapes that no text can hold are replaced with characters that this call does not contain.
     marks constant text[] := ARRAY(
         SELECT chr(c) FROM generate_series(64976, 65007) AS c
          WHERE strpos(appends, chr(c)) = 0 AND strpos(lower(appends), '\u' || to_hex(c)) = 0 LIMIT 3);
@@ -47,7 +47,7 @@ BEGIN
             SELECT a.n, NULL, (a.n - 1)::text, false, a.value
               FROM json_array_elements(CASE json_typeof(n.value) WHEN 'array' THEN n.value END)
                    WITH ORDINALITY AS a (value, n)) AS c
-         -- data and metadata stand four steps below the call: their 101st level is the 105th.
+         -- data and metadata are four steps below the call: their 101st level is the 105th.
          WHERE cardinality(n.place) < 104
     ), judged AS (
         SELECT n.place, n.pointer, n.value,

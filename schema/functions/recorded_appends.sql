@@ -7,7 +7,7 @@
 CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
--- The planner can not know how few rows a call holds, and would read the whole log instead of looking each event up.
+-- The planner cannot know how few rows a call holds, and would read the whole log instead of looking each event up.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE

@@ -4,11 +4,11 @@
 -- says the rules.
 --
 -- grant: engine, projector, operator, service_role
-CREATE FUNCTION runfold.walk_execution(stands runfold.execution_state, positions bigint[], types text[], datas jsonb[],
+CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    s runfold.execution_state := stands;
+    s runfold.execution_state := state_before;
     i integer;
     type text;
     data jsonb;

@@ -247,7 +247,7 @@ COMMENT ON TABLE runfold.commands IS 'Results of calls that named a command_id: 
 
 GRANT SELECT ON runfold.commands TO runfold_operator;
 
--- Events that an operator gave up, so that what waited behind them could go on. Whatever folds a group leaves them out: the
+-- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
     group_name text NOT NULL,
@@ -303,7 +303,7 @@ CREATE TABLE runfold.event_ids (
 );
 
 COMMENT ON TABLE runfold.event_ids IS
-    'Event ids are unique across the log; a unique index on the partitioned events can not say so.';
+    'Event ids are unique across the log; a unique index on the partitioned events cannot say so.';
 
 GRANT SELECT ON runfold.event_ids TO runfold_operator;
 
@@ -346,10 +346,10 @@ CREATE TABLE runfold.events (
     CONSTRAINT events_pkey PRIMARY KEY (position)
 ) PARTITION BY RANGE (position);
 CREATE INDEX idx_events_stream ON runfold.events (stream_id, stream_version);
--- The executions of a workflow as the log has them, whatever became of their rows. Text, so that nothing keeps an event out.
+-- The executions of a workflow as the log has them, with or without a row. Text, so that no value keeps an event out.
 CREATE INDEX idx_events_execution_created ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
     WHERE category = 'execution' AND type = 'ExecutionCreated';
--- The executions that an execution started, as the log has them, whatever became of their rows.
+-- The executions that an execution started, as the log has them, with or without a row.
 CREATE INDEX idx_events_child_created ON runfold.events ((data ->> 'parent_execution_id'), position)
     WHERE category = 'execution' AND type = 'ExecutionCreated' AND data ->> 'parent_execution_id' IS NOT NULL;
 -- The interactions that an execution asked for, likewise.
@@ -590,7 +590,7 @@ CREATE TABLE public.hil_responses (
     updated_at timestamptz NOT NULL,
     CONSTRAINT hil_responses_pkey PRIMARY KEY (id),
     -- A match is within one workflow, whose interactions and responses are deleted together: what this sets null is about to
-    -- go itself, so the rows are the same where the key does not stand.
+    -- go itself, so the rows are the same without the key.
     CONSTRAINT hil_responses_matched_interaction_id_fkey FOREIGN KEY (matched_interaction_id)
         REFERENCES public.human_interactions (id) ON DELETE SET NULL,
     -- words: Channel
@@ -806,7 +806,7 @@ CREATE TABLE runfold.parked_streams (
 );
 
 COMMENT ON TABLE runfold.parked_streams IS
-    'Streams with an event that can not be folded: from that position on their events wait, everything else flows.';
+    'Streams with an event that cannot be folded: from that position on their events wait, everything else flows.';
 
 GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
@@ -833,7 +833,7 @@ CREATE TABLE runfold.published_head (
 INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_timestamp());
 
 COMMENT ON TABLE runfold.published_head IS
-    'The safe head as the worker saw it last, for readers on a replica, which can not see the primary''s locks.';
+    'The safe head as the worker saw it last, for readers on a replica, which cannot see the primary''s locks.';
 
 GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;
@@ -896,7 +896,7 @@ COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fa
 
 GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
--- Verifications of a sample are told apart from whole ones.
+-- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
     projection text PRIMARY KEY,
     position bigint NOT NULL,
@@ -934,7 +934,7 @@ CREATE TABLE runfold.snapshots (
 
 COMMENT ON TABLE runfold.snapshots IS
     'Aggregates as they stood at a version, to shorten their reading. May be deleted at any time: the log is the truth.';
-COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: sent again, it is no conflict.';
+COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: the same call sent again is not a conflict.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.snapshots TO runfold_engine, runfold_operator, service_role;
 
@@ -970,7 +970,7 @@ CREATE TABLE runfold.tracking (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE runfold.tracking IS 'How far a tracker (a projection or a process) has followed the notifications of an application.';
-COMMENT ON COLUMN runfold.tracking.call_id IS 'The call that recorded it: sent again, it is no conflict.';
+COMMENT ON COLUMN runfold.tracking.call_id IS 'The call that recorded it: the same call sent again is not a conflict.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.tracking TO runfold_engine, runfold_operator, service_role;
 
@@ -1033,7 +1033,7 @@ CREATE TABLE runfold.user_groups (
 
 COMMENT ON TABLE runfold.user_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
 COMMENT ON COLUMN runfold.user_groups.batch IS 'The transaction that folds, or folded last.';
-COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
+COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it cannot commit.';
 
 GRANT SELECT, INSERT, UPDATE ON runfold.user_groups TO runfold_projector, runfold_operator;
 
@@ -1092,7 +1092,7 @@ COMMENT ON COLUMN public.workflow_deployment_history.deployment_logs IS 'An arra
 GRANT SELECT ON public.workflow_deployment_history TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
--- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; whatever lies outside
+-- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; a time outside
 -- of them goes to the default partition, so that no producer's clock can stop the fold.
 CREATE TABLE public.workflow_execution_logs (
     id uuid NOT NULL,
@@ -1587,7 +1587,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
     -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
-    -- does whatever else ends the block, a cancellation at any moment, too. Sequences are not rolled back.
+    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
         PERFORM pg_advisory_xact_lock(log_tag, 0);
         FOR i IN 1 .. total LOOP
@@ -1656,7 +1656,7 @@ REVOKE ALL ON FUNCTION runfold.record_command FROM PUBLIC;
 CREATE FUNCTION runfold.recorded_appends(call jsonb, some_are_new boolean)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
--- The planner can not know how few rows a call holds, and would read the whole log instead of looking each event up.
+-- The planner cannot know how few rows a call holds, and would read the whole log instead of looking each event up.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -2574,7 +2574,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT pg_catalog.length(value) / 4 * 3 - (pg_catalog.length(value) - pg_catalog.length(pg_catalog.rtrim(value, '=')))
 $$;
 COMMENT ON FUNCTION runfold.base64_octets IS
-    'How many bytes a base64 text stands for.';
+    'How many bytes a base64 text encodes.';
 REVOKE ALL ON FUNCTION runfold.base64_octets FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -2893,7 +2893,7 @@ GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projec
 CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    -- Where escapes stand that no text can hold we put characters that stand nowhere in this call.
+    -- Escapes that no text can hold are replaced with characters that this call does not contain.
     marks constant text[] := ARRAY(
         SELECT chr(c) FROM generate_series(64976, 65007) AS c
          WHERE strpos(appends, chr(c)) = 0 AND strpos(lower(appends), '\u' || to_hex(c)) = 0 LIMIT 3);
@@ -2933,7 +2933,7 @@ BEGIN
             SELECT a.n, NULL, (a.n - 1)::text, false, a.value
               FROM json_array_elements(CASE json_typeof(n.value) WHEN 'array' THEN n.value END)
                    WITH ORDINALITY AS a (value, n)) AS c
-         -- data and metadata stand four steps below the call: their 101st level is the 105th.
+         -- data and metadata are four steps below the call: their 101st level is the 105th.
          WHERE cardinality(n.place) < 104
     ), judged AS (
         SELECT n.place, n.pointer, n.value,
@@ -5046,11 +5046,11 @@ COMMENT ON FUNCTION runfold.pause_target IS
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.walk_execution(stands runfold.execution_state, positions bigint[], types text[], datas jsonb[],
+CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    s runfold.execution_state := stands;
+    s runfold.execution_state := state_before;
     i integer;
     type text;
     data jsonb;

@@ -1,4 +1,4 @@
--- Events that an operator gave up, so that what waited behind them could go on. Whatever folds a group leaves them out: the
+-- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
     group_name text NOT NULL,

@@ -4,6 +4,6 @@ CREATE TABLE runfold.event_ids (
 );
 
 COMMENT ON TABLE runfold.event_ids IS
-    'Event ids are unique across the log; a unique index on the partitioned events can not say so.';
+    'Event ids are unique across the log; a unique index on the partitioned events cannot say so.';
 
 GRANT SELECT ON runfold.event_ids TO runfold_operator;

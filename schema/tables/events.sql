@@ -18,10 +18,10 @@ CREATE TABLE runfold.events (
     CONSTRAINT events_pkey PRIMARY KEY (position)
 ) PARTITION BY RANGE (position);
 CREATE INDEX idx_events_stream ON runfold.events (stream_id, stream_version);
--- The executions of a workflow as the log has them, whatever became of their rows. Text, so that nothing keeps an event out.
+-- The executions of a workflow as the log has them, with or without a row. Text, so that no value keeps an event out.
 CREATE INDEX idx_events_execution_created ON runfold.events (lower(data ->> 'workflow_id' COLLATE "C"), position)
     WHERE category = 'execution' AND type = 'ExecutionCreated';
--- The executions that an execution started, as the log has them, whatever became of their rows.
+-- The executions that an execution started, as the log has them, with or without a row.
 CREATE INDEX idx_events_child_created ON runfold.events ((data ->> 'parent_execution_id'), position)
     WHERE category = 'execution' AND type = 'ExecutionCreated' AND data ->> 'parent_execution_id' IS NOT NULL;
 -- The interactions that an execution asked for, likewise.

@@ -17,7 +17,7 @@ CREATE TABLE public.hil_responses (
     updated_at timestamptz NOT NULL,
     CONSTRAINT hil_responses_pkey PRIMARY KEY (id),
     -- A match is within one workflow, whose interactions and responses are deleted together: what this sets null is about to
-    -- go itself, so the rows are the same where the key does not stand.
+    -- go itself, so the rows are the same without the key.
     CONSTRAINT hil_responses_matched_interaction_id_fkey FOREIGN KEY (matched_interaction_id)
         REFERENCES public.human_interactions (id) ON DELETE SET NULL,
     -- words: Channel

@@ -7,7 +7,7 @@ CREATE TABLE runfold.published_head (
 INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_timestamp());
 
 COMMENT ON TABLE runfold.published_head IS
-    'The safe head as the worker saw it last, for readers on a replica, which can not see the primary''s locks.';
+    'The safe head as the worker saw it last, for readers on a replica, which cannot see the primary''s locks.';
 
 GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;

@@ -1,4 +1,4 @@
--- Verifications of a sample are told apart from whole ones.
+-- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
     projection text PRIMARY KEY,
     position bigint NOT NULL,

@@ -10,6 +10,6 @@ CREATE TABLE runfold.snapshots (
 
 COMMENT ON TABLE runfold.snapshots IS
     'Aggregates as they stood at a version, to shorten their reading. May be deleted at any time: the log is the truth.';
-COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: sent again, it is no conflict.';
+COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: the same call sent again is not a conflict.';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.snapshots TO runfold_engine, runfold_operator, service_role;

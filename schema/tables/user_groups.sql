@@ -7,7 +7,7 @@ CREATE TABLE runfold.user_groups (
 
 COMMENT ON TABLE runfold.user_groups IS 'The groups of users'' projections, and the login that folds each. No group of runfold''s is here.';
 COMMENT ON COLUMN runfold.user_groups.batch IS 'The transaction that folds, or folded last.';
-COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it can not commit.';
+COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it cannot commit.';
 
 GRANT SELECT, INSERT, UPDATE ON runfold.user_groups TO runfold_projector, runfold_operator;
 

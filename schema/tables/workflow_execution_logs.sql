@@ -1,4 +1,4 @@
--- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; whatever lies outside
+-- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; a time outside
 -- of them goes to the default partition, so that no producer's clock can stop the fold.
 CREATE TABLE public.workflow_execution_logs (
     id uuid NOT NULL,

@@ -182,6 +182,15 @@ def test_a_start_that_was_killed_can_be_started_again(
     assert not list(server.home.glob("data.new-*"))
 
 
+def test_a_password_that_a_killed_first_start_left_is_removed(private_server: PrivateServerFactory) -> None:
+    server = private_server()
+    server.stop()
+    left = server.home / "data.new-left.password"  # as after a kill when the data folder has just got its name
+    left.write_text("secret")
+    server.start()
+    assert not left.exists()
+
+
 def test_a_folder_with_spaces_quotes_and_dollars_will_do(
     private_server: PrivateServerFactory, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -192,6 +192,7 @@ class EmbeddedServer:
     def _launch(self) -> None:
         """Start the server's process and wait until it answers; raise ServerFailed with its output if it does not."""
         binaries = self._binaries()
+        self._clear_unfinished()
         if not self.data.exists():
             self._initialize(binaries)
         self._check_version(binaries)
@@ -233,13 +234,16 @@ class EmbeddedServer:
             f"the server in {self.home} (pid {pid}) runs but does not answer", hint=f"see its log, {self.log}"
         )
 
-    def _initialize(self, binaries: Binaries) -> None:
-        """Create the data folder completely, or not at all if this process is killed."""
+    def _clear_unfinished(self) -> None:
+        """Remove what a killed `_initialize` left, also if it was killed after the data folder got its name."""
         for remains in self.home.glob("data.new-*"):
             if remains.is_dir():
                 shutil.rmtree(remains, ignore_errors=True)
             else:
                 remains.unlink()
+
+    def _initialize(self, binaries: Binaries) -> None:
+        """Create the data folder completely, or not at all if this process is killed."""
         new = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.home))
         password_file = new.with_name(new.name + ".password")
         try:

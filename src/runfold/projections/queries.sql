@@ -1,4 +1,6 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+-- `position + 0`: a stream's events are to be found by its name. Without statistics the planner expects few between two positions,
+-- and would read all of the log's index there.
 
 -- name: allow_discard
 -- Allows one session to discard one event of one stream. What was allowed to sessions that have ended is forgotten.
@@ -14,8 +16,8 @@ VALUES (%(group)s, %(pid)s, %(stream)s, %(reason)s, %(by)s)
 -- name: barrier_cuts
 -- Cuts a batch before and after its barriers; barriers that follow each other directly stay together.
 -- Parameters: after, upto, types (text[]), barriers (text[]). The relation of events and the line on parked streams are put in by the runner.
--- Returns, in order, the last position of each part and the types that occur in it.
-SELECT max(r.position), array_agg(DISTINCT r.type)
+-- Returns, in order, the last position of each part, the types that occur in it, and how many events it holds.
+SELECT max(r.position), array_agg(DISTINCT r.type), count(*)
   FROM (SELECT e.position, e.type,
                row_number() OVER (ORDER BY e.position)
                - row_number() OVER (PARTITION BY e.type = ANY (%(barriers)s) ORDER BY e.position) AS run,
@@ -28,14 +30,20 @@ SELECT max(r.position), array_agg(DISTINCT r.type)
 
 -- name: batch
 -- The relation that a projection's statements fold, put in front of them.
--- Parameters: after, upto, types (text[]). The relation of events and the line on parked streams are put in by the runner.
+-- Parameters: after, upto, types (text[]). The relation of events and the line on parked streams are put in by the runner; so is,
+-- but for a small batch, batch_size with a fence: twice, since what is parked is to be looked up for as many events.
 -- NOT MATERIALIZED: a fold that looks at it twice mostly wants some columns or rows, and reads them faster than a copy is made.
 WITH batch AS NOT MATERIALIZED (
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data) AS data, e.payload, e.metadata, e.occurred_at, e.recorded_at
-      FROM {events} e
-     WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
-       AND {streams}
+      FROM (SELECT e.*
+              FROM (SELECT e.*
+                      FROM {events} e
+                     WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
+                    {size} {fence}) AS e
+             WHERE {streams}
+            {size}) AS e
+    {fence}
 )
 
 -- name: batch_bounds
@@ -47,10 +55,29 @@ SELECT coalesce(sum(n), 0)::bigint AS events, max(seen) AS seen, max(last) AS la
   FROM (SELECT type, count(*) AS n, max(position) AS seen, max(append_end) AS last
           FROM (SELECT position, append_end, type
                   FROM runfold.events
+                 -- One row, which the planner takes for a million: so it expects more events than it is to read, and reads them
+                 -- in order up to the limit. Without statistics it expects a few, and would sort all that is left of the log.
+                 CROSS JOIN (SELECT FROM string_to_table('one', ',') AS a, string_to_table('row', ',') AS b OFFSET 0) AS many
                  WHERE position > %(after)s AND position <= %(head)s AND type = ANY (%(types)s)
                  ORDER BY position
                  LIMIT %(size)s) AS batch
          GROUP BY type) AS by_type
+
+-- name: batch_events
+-- How many events a batch holds. Parameters: after, upto, types (text[]). The relation of events and the line on parked streams are
+-- put in by the runner.
+SELECT count(*)
+  FROM {events} e
+ WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
+   AND {streams}
+
+-- name: batch_size
+-- Says to the planner how many events a batch holds. Parameters: expected.
+-- It adds no row: the condition is false, which shows when the statement runs; so the function is not called. But the planner
+-- expects as many rows of it as it would return. What the statistics of the log say, which may be old or missing, is lost among them.
+UNION ALL
+SELECT (none.event).*
+  FROM (SELECT NULL::runfold.events AS event FROM generate_series(1, %(expected)s::bigint) WHERE (SELECT false)) AS none
 
 -- name: batch_streams
 -- The streams of a batch that are not parked and have an event in it that is not discarded, in its order.
@@ -267,7 +294,7 @@ SELECT stream_id FROM runfold.parked_streams WHERE group_name = %(group)s ORDER 
 -- name: positions_of
 -- The positions of a stream's events of some types, in order. Parameters: stream, upto, types (text[]).
 SELECT position FROM runfold.events
- WHERE stream_id = %(stream)s AND position <= %(upto)s AND type = ANY (%(types)s)
+ WHERE stream_id = %(stream)s AND position + 0 <= %(upto)s AND type = ANY (%(types)s)
  ORDER BY stream_version
 
 -- name: rebuild_begin

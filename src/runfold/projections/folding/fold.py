@@ -34,13 +34,19 @@ NO_STREAM: LiteralString = "false"
 SOME_STREAMS: LiteralString = "e.stream_id = ANY (%(some)s)"
 
 THE_LOG: LiteralString = "runfold.events"
-"""The relation that folds read events from, unless they were copied to another one of its columns."""
+"""The relation that folds read events from, unless another one of its columns holds those that are to be folded."""
+
+# The events of one stream, or of some, found by the streams' index: the fence keeps a range of positions, which may be
+# all of the log, from being read in their place.
+EVENTS_OF_ONE: LiteralString = "(SELECT s.* FROM runfold.events s WHERE s.stream_id = %(stream)s OFFSET 0)"
+EVENTS_OF_SOME: LiteralString = "(SELECT s.* FROM runfold.events s WHERE s.stream_id = ANY (%(some)s) OFFSET 0)"
 
 _NOTHING: Mapping[str, Any] = {}
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT
-# costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch;
-# plan_cache_mode stays auto, because force_custom_plan would plan every foreign key check again, 30 us a row.
+# costs more than it saves here. Folds of large batches are sent unprepared, so that each is planned for its batch and
+# for the size that `batch_size` says it has; plan_cache_mode stays auto, because force_custom_plan would plan every
+# foreign key check again, 30 us a row.
 FOLD_SESSION: LiteralString = """
     SET TimeZone = 'UTC';
     SET DateStyle = 'ISO, YMD';
@@ -64,6 +70,9 @@ _SMALL_BATCH_PLANS = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
 }
+# A fold looks rows up by index. Else a table that is small, or was when its statistics were taken, would be read whole
+# for each row of the batch.
+_LARGE_BATCH_PLANS = {"enable_seqscan": "off", "enable_material": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +108,11 @@ def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: i
     return Bounds(last, events, found)
 
 
-def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False) -> None:
-    """Bind the bare table names of the folds to these schemas, to the end of the transaction.
+def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False, whole: bool = False) -> None:
+    """Bind the bare table names of the folds to these schemas, to the end of the transaction or until `unbind`.
 
-    `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans.
+    `small` says that the batch to come holds SMALL_BATCH events at most, and is to be folded by kept plans; `whole`
+    that it holds as much as the tables do, so that these are read whole.
     pg_temp comes last unless it is the target: otherwise a temporary table would capture the write.
     """
     path = ["pg_catalog", *dict.fromkeys(schemas), "runfold"]
@@ -111,10 +121,19 @@ def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = F
     settings = {"search_path": ", ".join(sql.Identifier(schema).as_string(cursor) for schema in path)}
     if small:
         settings |= _SMALL_BATCH_PLANS
+    elif not whole:
+        settings |= _LARGE_BATCH_PLANS
     # One statement, and no SET: a pipeline takes it.
     call = sql.SQL("set_config({}, {}, true)")
     calls = [call.format(sql.Literal(name), sql.Literal(value)) for name, value in settings.items()]
     cursor.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(calls)))
+
+
+def unbind(cursor: psycopg.Cursor[Any], *, names: bool = True) -> None:
+    """Take back what `bind` set, for what else the transaction does; without `names` only what it set for plans."""
+    cursor.execute("SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_material = DEFAULT")
+    if names:
+        cursor.execute("SET LOCAL search_path = DEFAULT")
 
 
 def live_schemas(group: Group) -> list[str]:
@@ -134,14 +153,19 @@ def fold_batch(
     barriers: LiteralString | None = None,
     given: Mapping[str, Any] = _NOTHING,
     small: bool = False,
+    expected: int | None = None,
     events: LiteralString = THE_LOG,
 ) -> None:
     """Fold the events after `after` up to `upto` into the tables that the caller has bound, in fold order.
 
     Barrier events are folded apart: the range is cut before and after them. Where some streams are folded (one, by
     `stream`, or those that `streams` selects with the parameters of `given`), so are the barriers of the others, since
-    they may concern their rows: `barriers` says which. `small` keeps the plans, as the caller gave it to `bind`.
-    `events` names the relation that holds the events.
+    they may concern their rows: `barriers` says which. `events` names the relation that holds the events, or of some
+    streams theirs; barriers of others come from the log.
+
+    `small` keeps the plans, as the caller gave it to `bind`. All others are made for about `expected` events, at least
+    for a small batch; where the caller has not counted them, for as many as there may be. So no statistics of the log,
+    right, old or missing, change a plan.
     """
     if stream is not None and barriers is None:
         barriers = NOT_PARKED
@@ -153,21 +177,40 @@ def fold_batch(
     with unchanged(cursor, group.name) if group.of_user else nullcontext():
         if group.barriers.isdisjoint(types):
             parameters |= {"after": after, "upto": upto}
+            if expected is None:
+                whole = stream is None and not given
+                expected = upto - after if whole else _count(cursor, group, streams, parameters, events)
+            parameters["expected"] = max(expected, SMALL_BATCH)
             _fold_range(cursor, group, types, streams, parameters, small=small, events=events)
             return
         parameters |= {"after": after, "upto": upto, "types": group.events, "barriers": sorted(group.barriers)}
         cuts: LiteralString = statement("barrier_cuts")
         if barriers is not None:
             cuts = cuts.replace("{streams}", f"({streams} OR e.type = ANY (%(barriers)s) AND {barriers})")
+            cuts = cuts.replace("{events}", THE_LOG)
         cuts = cuts.replace("{streams}", streams).replace("{events}", events)
         cursor.execute(cuts, parameters, prepare=small)
         # Where there is no event at all, each statement runs once: who folds nothing asks whether they can run.
-        for last, found in cursor.fetchall() or [(upto, types)]:
+        for last, found, count in cursor.fetchall() or [(upto, types, 0)]:
             present = frozenset(found)
-            whose = streams if barriers is None or group.barriers.isdisjoint(present) else barriers
-            parameters |= {"after": after, "upto": last}
-            _fold_range(cursor, group, present, whose, parameters, small=small, events=events)
+            parameters |= {"after": after, "upto": last, "expected": max(count, SMALL_BATCH)}
+            if barriers is None or group.barriers.isdisjoint(present):
+                _fold_range(cursor, group, present, streams, parameters, small=small, events=events)
+            else:
+                _fold_range(cursor, group, present, barriers, parameters, small=small, events=THE_LOG)
             after = last
+
+
+def _count(
+    cursor: psycopg.Cursor[Any],
+    group: Group,
+    streams: LiteralString,
+    parameters: Mapping[str, Any],
+    events: LiteralString,
+) -> int:
+    query = statement("batch_events").replace("{streams}", streams).replace("{events}", events)
+    (count,) = cursor.execute(query, {**parameters, "types": group.events}, prepare=False).fetchone() or (0,)
+    return int(count)
 
 
 def _fold_range(
@@ -182,10 +225,10 @@ def _fold_range(
 ) -> None:
     for projection in group.projections:
         if projection.handler is not None and not types.isdisjoint(projection.events):
-            _hand_over(cursor, projection, streams, parameters)
+            _hand_over(cursor, projection, streams, parameters, events)
         for part in projection.statements:
             if not types.isdisjoint(part.events):
-                query = _batch(streams, events) + part.text.replace("%", "%%")
+                query = _batch(streams, events, sized=not small) + part.text.replace("%", "%%")
                 cursor.execute(query, {**parameters, "types": list(part.events)}, prepare=small)
 
 
@@ -201,12 +244,16 @@ _PASSING = (psycopg.Error, OSError, MemoryError, RunfoldError)
 
 
 def _hand_over(
-    cursor: psycopg.Cursor[Any], projection: Projection, streams: LiteralString, parameters: Mapping[str, Any]
+    cursor: psycopg.Cursor[Any],
+    projection: Projection,
+    streams: LiteralString,
+    parameters: Mapping[str, Any],
+    events: LiteralString,
 ) -> None:
     """Give the batch to a projection in Python, unless there is none for it."""
     from runfold.events.envelope import RecordedEvent  # and with it every model, which a fold in SQL does without
 
-    query = _batch(streams, THE_LOG) + statement("handed_events")
+    query = _batch(streams, events, sized=False) + statement("handed_events")
     with cursor.connection.cursor() as reading:
         reading.execute(query, {**parameters, "types": list(projection.events)})
         batch = [RecordedEvent(*row) for row in reading.fetchall()]
@@ -221,5 +268,10 @@ def _hand_over(
 
 
 @cache
-def _batch(streams: LiteralString, events: LiteralString) -> LiteralString:
-    return statement("batch").replace("{streams}", streams).replace("{events}", events)
+def _batch(streams: LiteralString, events: LiteralString, *, sized: bool) -> LiteralString:
+    """The relation of the batch; `sized` says to the planner how many events it holds, by the parameter `expected`."""
+    size: LiteralString = statement("batch_size") if sized else ""
+    # With the fence nobody looks behind it for statistics of the log's columns.
+    fence: LiteralString = "OFFSET 0" if sized else ""
+    text = statement("batch").replace("{size}", size).replace("{fence}", fence)
+    return text.replace("{streams}", streams).replace("{events}", events)

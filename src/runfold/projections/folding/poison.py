@@ -11,7 +11,7 @@ import psycopg
 
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import ONE_STREAM, HandlerFailed, fold_batch
+from runfold.projections.folding.fold import EVENTS_OF_ONE, ONE_STREAM, THE_LOG, HandlerFailed, fold_batch
 from runfold.projections.folding.ledger import Ledger
 from runfold.runtime_sql import runtime_sql
 
@@ -20,6 +20,8 @@ statement = runtime_sql("runfold.projections")
 # Data and logic errors: the event's or the fold's fault. Everything else comes from outside, and is tried again.
 _POISON_CLASSES = ("22", "23", "42")
 _POISON_STATES = ("P0001",)
+
+_SHORT_RANGE = 10_000
 
 Failure = psycopg.Error | HandlerFailed
 """What a fold that failed raised."""
@@ -93,7 +95,17 @@ def fold_alone(
     """
     try:
         with ledger.connection.transaction():
-            fold_batch(cursor, group, after=after, upto=upto, types=types, streams=ONE_STREAM, stream=stream_id)
+            fold_batch(
+                cursor,
+                group,
+                after=after,
+                upto=upto,
+                types=types,
+                streams=ONE_STREAM,
+                stream=stream_id,
+                # A short range is read by position, however long the stream is.
+                events=EVENTS_OF_ONE if upto - after > _SHORT_RANGE else THE_LOG,
+            )
             if checked:
                 ledger.check_constraints(group)
     except (psycopg.Error, HandlerFailed) as exc:

@@ -185,6 +185,7 @@ class Projector:
                     types=bounds.types,
                     streams=NOT_PARKED if parked else EVERY_STREAM,
                     small=small,
+                    expected=bounds.events,
                 )
             self.ledger.move(group, after, bounds.upto)
         self._seen[group.name] = bounds.upto

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NO_STREAM, SOME_STREAMS, HandlerFailed, bind, fold_batch
+from runfold.projections.folding.fold import EVENTS_OF_SOME, NO_STREAM, SOME_STREAMS, HandlerFailed, bind, fold_batch
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, Failure, is_poison, one_line, sqlstate_of
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, make_shadows
@@ -100,6 +100,7 @@ def _failure(ledger: Ledger, group: Group, upto: int, types: frozenset[str], str
                 streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
                 barriers=NOT_LEFT_OUT if streams else NO_STREAM,
                 given={"some": streams},
+                events=EVENTS_OF_SOME,
             )
     except (psycopg.Error, HandlerFailed) as exc:
         if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):

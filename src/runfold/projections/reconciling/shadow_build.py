@@ -16,7 +16,7 @@ from psycopg import sql
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import HandlerFailed, batch_bounds, bind, fold_batch
+from runfold.projections.folding.fold import HandlerFailed, batch_bounds, bind, fold_batch, unbind
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.poison import Bad, Failure, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.folding.registry import check_checkpoint
@@ -317,7 +317,7 @@ class ShadowBuild:
             types=frozenset(self.group.events),
             streams=NOT_LEFT_OUT,
         )
-        cursor.execute("SET LOCAL search_path = DEFAULT")
+        unbind(cursor)
         if not self._note(cursor, upto):
             raise RebuildFailed(f"a projection of the group {self.group.name} moved its rebuild itself")
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch
+from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch, unbind
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000
@@ -95,6 +95,7 @@ def fold_shadows(
                 stream=stream,
                 barriers=barriers,
                 given=given or {},
+                expected=bounds.events if stream is None else None,
             )
         if after == 0:
             for projection in group.projections:
@@ -102,3 +103,4 @@ def fold_shadows(
                 cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier("pg_temp", projection.table)))
         after = bounds.upto
         progress(group.name, after, position)
+    unbind(cursor, names=False)

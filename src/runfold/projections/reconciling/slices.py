@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed, bind, fold_batch
@@ -187,8 +186,16 @@ def fold_slices(
 def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
     """Fold what is not sliced over the finished shadows of the slices, in the caller's transaction."""
     if plan.across is not None:
-        bind(cursor, [SHADOW_SCHEMA])
-        fold_batch(cursor, plan.across, after=0, upto=plan.position, types=plan.types, streams=NOT_LEFT_OUT)
+        bind(cursor, [SHADOW_SCHEMA], whole=True)
+        fold_batch(
+            cursor,
+            plan.across,
+            after=0,
+            upto=plan.position,
+            types=plan.types,
+            streams=NOT_LEFT_OUT,
+            expected=plan.events,
+        )
         cursor.execute("SET LOCAL search_path = DEFAULT")
 
 
@@ -228,16 +235,24 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
             fold_shadows(cursor, group, plan.position, streams=_OF_SLICE, barriers=NOT_LEFT_OUT, given=which)
         else:
             make_shadows(cursor, group, indexed=False)
-            _gather(cursor, plan, task)
-            bind(cursor, ["pg_temp"])
-            fold_batch(cursor, group, after=0, upto=plan.position, types=plan.types, events=_SLICE_EVENTS)
+            events = _gather(cursor, plan, task)
+            bind(cursor, ["pg_temp"], whole=True)
+            fold_batch(
+                cursor,
+                group,
+                after=0,
+                upto=plan.position,
+                types=plan.types,
+                expected=events,
+                events=_SLICE_EVENTS,
+            )
     for projection in group.projections:
         if projection.name in results:
             Pair(cursor, projection, shadow_schema(group)).copy_rows(cursor, "pg_temp")
 
 
-def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
-    """Copy the events of a slice out of the log: it is read once, and not once a statement."""
+def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> int:
+    """Copy the events of a slice out of the log, which is read once so, and not once a statement; returns how many."""
     cursor.execute(
         statement("gather_slice").replace("{streams}", _OF_SLICE),
         {
@@ -248,4 +263,4 @@ def _gather(cursor: psycopg.Cursor[Any], plan: Plan, number: int) -> None:
             "slice": number,
         },
     )
-    cursor.execute(sql.SQL("ANALYZE {} (position, type, stream_id)").format(sql.Identifier("pg_temp", "slice_events")))
+    return cursor.rowcount

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NOT_PARKED, bind, fold_batch
+from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch, unbind
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
@@ -39,6 +39,12 @@ _THESE_STREAMS_AND_BARRIERS: LiteralString = (
 )
 
 
+# Found by the streams' index, as the EVENTS_OF_SOME of a fold.
+_EVENTS_OF_THESE: LiteralString = (
+    "(SELECT s.* FROM runfold.events s WHERE s.stream_id = ANY (%(read_streams)s) OFFSET 0)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What one group folds: all events of these streams (None: all), and the deletions of others."""
@@ -58,6 +64,11 @@ class Reach:
             "other_barriers": others,
         }
 
+    def events(self, group: Group) -> LiteralString:
+        """The relation that holds what is within reach, and little else."""
+        some = self.streams is not None and group.barriers <= {_DELETION}
+        return _EVENTS_OF_THESE if some else THE_LOG
+
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
     ) -> None:
@@ -70,8 +81,16 @@ class Reach:
         cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
         fold_batch(
-            cursor, group, after=0, upto=upto, types=types & frozenset(group.events), streams=condition, given=named
+            cursor,
+            group,
+            after=0,
+            upto=upto,
+            types=types & frozenset(group.events),
+            streams=condition,
+            given=named,
+            events=self.events(group),
         )
+        unbind(cursor, names=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class LastChangeSearch:
         self._progress = progress
         self._condition: LiteralString
         self._condition, self._parameters = reach.condition(group)
+        self._log = reach.events(group)
         # A function can do anything to a row.
         every = frozenset[str]() if projection.handler is None else frozenset(projection.events)
         self._removing = _events_of(projection, _DELETES) | every
@@ -225,6 +226,8 @@ class LastChangeSearch:
                 types=part.types(low, high),
                 streams=self._condition,
                 given=part.parameters,
+                expected=high - low,
+                events=self._log,
             )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return NO_ROW if row is None else State(*row)
