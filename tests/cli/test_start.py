@@ -17,7 +17,7 @@ import runfold.cli
 from runfold.cli.app import build, load
 from runfold.cli.nouns import NOUNS
 
-SLOW = {"psycopg", "psycopg_pool", "pydantic", "pydantic_settings", "sqlparse", "psutil"}
+SLOW = {"psycopg", "psycopg_pool", "pydantic", "sqlparse", "psutil"}
 
 # The command line as its console script calls it; at the end, which modules were imported.
 PROBE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -88,11 +89,11 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
 
 def map_error(exc: BaseException) -> errors.RunfoldError | None:
     """Return runfold's error for a psycopg error by its SQLSTATE, never by its text, or None."""
-    from psycopg_pool import PoolClosed, PoolTimeout
-
-    if isinstance(exc, PoolTimeout):
+    # A command opens no pool: where the module was not imported, no pool raised this.
+    pool: Any = sys.modules.get("psycopg_pool")
+    if pool is not None and isinstance(exc, pool.PoolTimeout):
         return errors.PoolExhausted(hint="raise RUNFOLD_POOL_MAX_SIZE, or give connections back earlier")
-    if isinstance(exc, PoolClosed):
+    if pool is not None and isinstance(exc, pool.PoolClosed):
         return errors.DatabaseUnavailable("the connection pool is closed", hint="open a new store", retryable=False)
     if not isinstance(exc, psycopg.Error):
         return None
