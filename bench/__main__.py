@@ -7,6 +7,7 @@ import sys
 
 BENCHES = (
     "projection",
+    "plans",
     "rebuild",
     "append",
     "handles",

@@ -1,8 +1,9 @@
 """Folding the real log, compared with a bare INSERT of the finished rows and with the eventsourcing library's runner.
 
-The log is imported once; each round drains a fresh copy of that database by `runfold worker --once`, then inserts the
-finished rows into identical tables (indexes and foreign keys included), then lets the library's ProjectionRunner fold
-a part of the log, one transaction for each event, into identical tables, which must get the same rows.
+The log is imported once, and nothing is vacuumed or analyzed, as right after any import. Each round drains a fresh copy
+of that database by `runfold worker --once`, then inserts the finished rows into identical tables (indexes and foreign
+keys included), then lets the library's ProjectionRunner fold a part of the log, one transaction for each event, into
+identical tables, which must get the same rows.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from bench.servers import REAL_LOG, Server, command, number, options, run, serve
 
 RUNNER_EVENTS = 20_000
 
-SAME_ROWS = Path(__file__).with_name("sql") / "same_rows.sql"
+SQL = Path(__file__).with_name("sql")
+SAME_ROWS = SQL / "same_rows.sql"
 
 
 def seconds_of_worker(url: str) -> float:
@@ -61,10 +63,10 @@ def main() -> None:
         return
     with server(arguments.url) as on:
         imported = on.create(migrated=True)
-        run(imported, "import", "xes", str(REAL_LOG))
         with psycopg.connect(imported, autocommit=True) as connection:
-            connection.execute("VACUUM (ANALYZE) runfold.events, runfold.streams")
+            connection.execute((SQL / "no_autovacuum.sql").read_bytes())
             version = connection.info.server_version
+        run(imported, "import", "xes", str(REAL_LOG))
         events = warm(imported)
         runner_events = 2_000 if arguments.quick else RUNNER_EVENTS
         rounds = [measure(on, imported, events, runner_events) for _ in range(arguments.rounds)]

@@ -33,10 +33,18 @@ class Ratio:
     at_most: bool = False
 
     @classmethod
-    def of(cls, name: str, over: Sequence[float], under: Sequence[float], *, expected: float | None = None) -> Ratio:
+    def of(
+        cls,
+        name: str,
+        over: Sequence[float],
+        under: Sequence[float],
+        *,
+        expected: float | None = None,
+        at_most: bool = False,
+    ) -> Ratio:
         """Return the ratio of two medians; its spread is that of the single rounds."""
         each = [a / b for a, b in zip(over, under, strict=True)]
-        return cls(name, median(over) / median(under), min(each), max(each), expected)
+        return cls(name, median(over) / median(under), min(each), max(each), expected, at_most)
 
     @property
     def met(self) -> bool | None:

@@ -137,8 +137,11 @@ class ShadowBuild:
         return sql.Identifier(self.schema, projection.table)
 
     def _digest(self) -> str:
-        """What is built, from which files, into tables of which shape, and by whom: another rebuild begins again."""
-        what = [self.ledger.connection.info.user, *(item.name for item in self.targets)]
+        """What is built, from which files, into tables of which shape: another rebuild begins again."""
+        what = [item.name for item in self.targets]
+        if self.group.of_user:
+            # The shadows are granted to this login.
+            what.append(self.ledger.connection.info.user)
         for projection in self.group.projections:
             live = sql.Identifier(projection.schema, projection.table).as_string(self.connection)
             (shape,) = self.connection.execute(statement("table_shape"), {"table": live}).fetchone() or ("",)
