@@ -98,7 +98,7 @@ def test_a_stream_that_is_parked_again_says_where(runfold: Runfold, log: Log, si
     [
         (["show", "execution-well"], 1, "error: execution-well is not parked: see `runfold parked list`"),
         (["discard", SICK], 2, "--reason"),
-        (["discard", SICK, "--reason", "  "], 1, "error: reason is blank: it is on record for ever"),
+        (["discard", SICK, "--reason", "  "], 1, "error: reason is blank: give one, because it is on record for ever"),
         (["discard", SICK, "--reason", "x", "--by", " "], 1, "error: by is blank"),
         (["discard", "execution-well", "--reason", "x"], 1, "error: execution-well is not parked: see"),
         (["discard", SICK, "--reason", "x", "--group", "log"], 1, f"error: {SICK} is not parked in group log"),

@@ -58,7 +58,7 @@ def discard(
         if not value.strip():
             raise InvalidInput(
                 f"{name} is blank",
-                hint="say it: it is on record for ever",
+                hint="give one, because it is on record for ever",
                 code="blank",
                 pointer=f"/{name}",
                 found=value,
