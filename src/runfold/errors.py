@@ -165,7 +165,7 @@ class InheritedConnection(RunfoldError):
 
 
 class WrongAnswer(RunfoldError):
-    """The database's answer is to another call, and it is unknown what was recorded: send the same call again."""
+    """The database's answer is to another call, and it is unknown what was recorded: run the same call again."""
 
     code = "wrong_answer"
     retryable = True

@@ -22,7 +22,7 @@ _Connection = psycopg.Connection[Any] | psycopg.AsyncConnection[Any]
 class Renewed(Protocol):
     """An object that replaces in a child what it cannot share with the parent."""
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Do it: no other thread runs yet, and every lock may be locked for ever."""
 
 
@@ -37,7 +37,7 @@ def watch(connection: _Connection) -> None:
 
 
 def renew(renewed: Renewed) -> None:
-    """Call `after_fork` of the object in each child of this process."""
+    """Call `_after_fork` of the object in each child of this process."""
     _renewed.add(renewed)
 
 
@@ -52,7 +52,7 @@ def _in_child() -> None:
     _inherited.update(inherited)
     _cut_off(inherited)
     for renewed in list(_renewed):
-        renewed.after_fork()
+        renewed._after_fork()
 
 
 def _cut_off(connections: list[_Connection]) -> None:

@@ -17,6 +17,7 @@ import pytest
 import runfold
 from runfold.database import forks
 from runfold.errors import InheritedConnection, WrongAnswer
+from runfold.eventsourcing.datastore import Datastore
 from runfold.settings import Settings
 from tests.factories import a_stream, line, lines, streams
 from tests.fixtures.blocking import Blocking, Loop
@@ -199,6 +200,28 @@ def test_a_store_that_was_closed_before_the_fork_stays_closed(database_url: str)
     assert said_in_a_child(lambda: store.append(a_stream(), lines(1))) == "DatabaseUnavailable"
 
 
+def test_the_recorders_of_an_application_have_sessions_of_their_own(database_url: str) -> None:
+    datastore = Datastore(Settings(database_url=database_url, pool_min_size=1, pool_max_size=1))
+
+    def session() -> int:
+        with datastore.cursor() as cursor:
+            row = cursor.execute("SELECT pg_backend_pid() AS pid").fetchone()
+            assert row is not None
+            return int(row["pid"])
+
+    mine = session()
+    assert int(said_in_a_child(session)) != mine
+    assert session() == mine
+    datastore.close()
+
+
+def test_a_look_at_the_past_is_the_parent_s(store: runfold.Store) -> None:
+    store.append(a_stream(), lines(1))
+    with store.as_of(position=1) as past:
+        assert said_in_a_child(lambda: past.execute("SELECT 1")) in ("DatabaseUnavailable", "OperationalError")
+        assert past.execute("SELECT 1").fetchall()
+
+
 # -- an open transaction -----------------------------------------------------------------------------------------------
 
 
@@ -283,7 +306,7 @@ def test_an_answer_to_another_call_is_no_acknowledgement(
             with store.transaction() as connection:
                 store.append(asked, [line()], connection=connection)
 
-        with pytest.raises(WrongAnswer, match="send the same call again"):
+        with pytest.raises(WrongAnswer, match="run the same call again"):
             append()
         monkeypatch.undo()
         # The pool gives up such a connection; a transaction of the caller's is rolled back by the error.

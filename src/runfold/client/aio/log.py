@@ -75,7 +75,7 @@ class AsyncLog:
             name="runfold",
         )
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Take a new pool in a child process, to be opened at its first use. A store that was closed stays closed."""
         self._held = set()
         if self._opens_at_use or not self._pool.closed:

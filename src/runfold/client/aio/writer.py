@@ -54,7 +54,7 @@ class AsyncWriter(Generic[AnyAggregate]):
         self._doubtful: list[Command] = []
         renew(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Take a new lock and an empty queue in a child process, and read the log before the next command."""
         self._lock = asyncio.Lock()
         self._queue = deque()

@@ -55,7 +55,7 @@ class Writer(Generic[AnyAggregate]):
         self._doubtful: list[Command] = []
         renew(self)
 
-    def after_fork(self) -> None:
+    def _after_fork(self) -> None:
         """Take a new lock and an empty queue in a child process, and read the log before the next command."""
         self._lock = threading.Lock()
         self._queue = deque()
