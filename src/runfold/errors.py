@@ -158,6 +158,19 @@ class DatabaseUnavailable(RunfoldError):
     retryable = True
 
 
+class InheritedConnection(RunfoldError):
+    """The connection belongs to the process that forked this one: begin a transaction in this process."""
+
+    code = "inherited_connection"
+
+
+class WrongAnswer(RunfoldError):
+    """The database's answer is to another call, and it is unknown what was recorded: run the same call again."""
+
+    code = "wrong_answer"
+    retryable = True
+
+
 class PoolExhausted(RunfoldError):
     """No connection became free in time."""
 

@@ -11,6 +11,7 @@ import orjson
 import psycopg
 
 from runfold import errors
+from runfold.database.forks import watch
 from runfold.settings import Settings
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
@@ -47,7 +48,11 @@ def connect(
 ) -> psycopg.Connection[tuple[Any, ...]]:
     """Open a new connection; raises DatabaseUnavailable if the database cannot be reached."""
     with mapped_errors():
-        return psycopg.connect(url, autocommit=autocommit, **connection_options(settings, application=application))
+        connection = psycopg.connect(
+            url, autocommit=autocommit, **connection_options(settings, application=application)
+        )
+    watch(connection)
+    return connection
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -18,8 +18,17 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
+from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
-from runfold.errors import DatabaseUnavailable, RunfoldError, StreamParked, UnknownProjection, WaitTimeout
+from runfold.errors import (
+    DatabaseUnavailable,
+    InheritedConnection,
+    RunfoldError,
+    StreamParked,
+    UnknownProjection,
+    WaitTimeout,
+    WrongAnswer,
+)
 from runfold.events import Event
 from runfold.events.codec import encode_appends
 from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent
@@ -30,23 +39,34 @@ statement = runtime_sql("runfold.client")
 database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.AsyncConnection[Any]
+_Rows = list[tuple[Any, ...]]
 
 # The pool doubles its pauses between attempts up to this long, then starts again: so a returning server is found soon.
 _RECONNECT_SECONDS = 8.0
 
 
 class AsyncLog:
-    """Appends to the log and reads it; safe to share between threads or tasks. Close it, or use it in `with`."""
+    """Appends to the log and reads it; safe to share between threads or tasks. Close it, or use it in `with`.
+
+    It survives fork(): a child process uses connections of its own, and leaves the parent's alone.
+    """
 
     def __init__(self, url: str, settings: Settings, *, user_id: UUID | None = None) -> None:
         self.url = url
         self.user_id = user_id
         self._settings = settings
         self._held: set[_Connection] = set()
-        self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
-            url,
+        self._pool = self._new_pool()
+        self._inherited_pool: AsyncConnectionPool[_Connection] | None = None
+        self._opens_at_use = False
+        renew(self)
+
+    def _new_pool(self) -> AsyncConnectionPool[_Connection]:
+        settings = self._settings
+        return AsyncConnectionPool(
+            self.url,
             kwargs={**connection_options(settings), "autocommit": True},
-            configure=_read_json_exactly,
+            configure=_prepare,
             min_size=settings.pool_min_size,
             max_size=settings.pool_max_size,
             timeout=settings.pool_timeout,
@@ -54,6 +74,15 @@ class AsyncLog:
             open=False,
             name="runfold",
         )
+
+    def _after_fork(self) -> None:
+        """Take a new pool in a child process, to be opened at its first use. A store that was closed stays closed."""
+        self._held = set()
+        if self._opens_at_use or not self._pool.closed:
+            # Kept, because its end would wait for locks and threads that only the parent has.
+            self._inherited_pool = self._pool
+            self._pool = self._new_pool()
+            self._opens_at_use = True
 
     @classmethod
     async def connected(
@@ -86,6 +115,7 @@ class AsyncLog:
 
     async def close(self) -> None:
         """Close the connections."""
+        self._opens_at_use = False
         await self._pool.close()
 
     @property
@@ -111,8 +141,8 @@ class AsyncLog:
         so it may be after an interruption, which leaves it unknown whether it was recorded.
         `connection` joins the caller's transaction: then nothing is retried, and nothing is durable before its commit.
 
-        Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, and DatabaseUnavailable or
-        TransactionFailed when retrying did not help.
+        Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, InheritedConnection for a transaction
+        of the process that forked this one, and DatabaseUnavailable or TransactionFailed when retrying did not help.
         """
         append = Append(stream_id=stream_id, events=events, expected_version=expected_version, user_id=user_id)
         (appended,) = await self.append_many([append], metadata=metadata, command_id=command_id, connection=connection)
@@ -131,17 +161,31 @@ class AsyncLog:
             "appends": self._encoded(appends, metadata or {}),
             "command_id": command_id,
         }
-        if connection is not None:
-            with mapped_errors():
-                cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
-                await cursor.execute(statement("append_events"), parameters)
-                return [Appended(*row) for row in await cursor.fetchall()]
-        return [Appended(*row) for row in await self._retried(statement("append_events"), parameters)]
+        asked = [append.stream_id for append in appends]
+
+        def fits(rows: _Rows) -> bool:
+            return [row[0] for row in rows] == asked
+
+        if connection is None:
+            return [Appended(*row) for row in await self._retried(statement("append_events"), parameters, fits)]
+        if is_inherited(connection):
+            raise InheritedConnection
+        with mapped_errors():
+            cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+            await cursor.execute(statement("append_events"), parameters)
+            rows = await cursor.fetchall()
+        if not fits(rows):
+            raise WrongAnswer
+        return [Appended(*row) for row in rows]
 
     async def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
         """Return a stream's events after a version, in order, upcast; none for a stream that does not exist."""
         parameters = {"stream": stream_id, "after": after, "limit": limit}
-        return [RecordedEvent(*row) for row in await self._retried(statement("read_stream"), parameters)]
+
+        def fits(rows: _Rows) -> bool:
+            return all(row[1] == stream_id for row in rows)
+
+        return [RecordedEvent(*row) for row in await self._retried(statement("read_stream"), parameters, fits)]
 
     async def read_all(
         self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None
@@ -210,15 +254,18 @@ class AsyncLog:
             )
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
-    async def _retried(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def _retried(
+        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None = None
+    ) -> _Rows:
         """Run one statement in its own transaction, and retry while that can help.
 
-        A lost connection leaves it unknown whether the commit was done; the same event ids make it safe to try again.
+        `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
+        was done, and so does another call's answer; the same event ids make it safe to try again.
         """
         # What nearly always succeeds does not pay for the machinery of retrying.
         give_up_at = time.monotonic() + self._settings.retry_seconds
         try:
-            return await self._once(query, parameters)
+            return await self._once(query, parameters, fits)
         except RunfoldError as exc:
             left = give_up_at - time.monotonic()
             if left <= 0 or not _is_worth_another_try(exc):
@@ -229,18 +276,27 @@ class AsyncLog:
             wait=wait_random_exponential(multiplier=0.01, max=1),
             reraise=True,
         )
-        return await retrying(self._once, query, parameters)
+        return await retrying(self._once, query, parameters, fits)
 
-    async def _once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def _once(
+        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None
+    ) -> _Rows:
         async with self._connection() as connection:
             cursor = await connection.execute(query, parameters)
-            return await cursor.fetchall()
+            rows = await cursor.fetchall()
+            if fits is not None and not fits(rows):
+                await connection.close()  # what it answers next may be another call's as well
+                raise WrongAnswer
+            return rows
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:
         """Return a connection of the pool; psycopg's errors become ours."""
         patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
         with mapped_errors():
+            if self._opens_at_use:
+                await self._pool.open()
+                self._opens_at_use = False
             try:
                 connection = await self._pool.getconn(patience)
             except PoolTimeout:
@@ -255,18 +311,27 @@ class AsyncLog:
             try:
                 async with connection:
                     yield connection
+            except psycopg.Error as exc:
+                if is_inherited(connection):
+                    raise InheritedConnection from exc
+                raise
             finally:
                 self._held.discard(connection)
-                # An interruption of the return, the second one of a task, would lose the pool a connection for good.
-                await asyncio.shield(self._pool.putconn(connection))
+                if not is_inherited(connection):
+                    # A second interruption, during the return, would lose the pool a connection for good.
+                    await asyncio.shield(self._pool.putconn(connection))
 
     async def _new_connection(self) -> _Connection:
         """Return a connection beside the pool."""
-        return await psycopg.AsyncConnection.connect(self.url, autocommit=True, **connection_options(self._settings))
+        options = connection_options(self._settings)
+        connection = await psycopg.AsyncConnection.connect(self.url, autocommit=True, **options)
+        watch(connection)
+        return connection
 
 
-async def _read_json_exactly(connection: _Connection) -> None:
+async def _prepare(connection: _Connection) -> None:
     """Let a connection read 1e30, which jsonb keeps as digits, as a double and not as an integer beyond 64 bits."""
+    watch(connection)
     set_json_loads(orjson.loads, connection)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Generic
 from uuid import UUID
 
 from runfold.client.aio.log import AsyncLog
+from runfold.database.forks import renew
 from runfold.domain.aggregate import Aggregate, AggregateEvent, AnyAggregate
 from runfold.domain.commands import Command, Decision, OtherStream, append_of, pause_before
 from runfold.errors import RunfoldError, VersionConflict
@@ -27,6 +28,9 @@ class AsyncWriter(Generic[AnyAggregate]):
 
     After DatabaseUnavailable, and after an interruption, it is unknown whether the command was recorded. Given again,
     it is recorded once in either case.
+
+    After fork() parent and child are two writers of the stream. What threads of the parent have under way is the
+    parent's to record.
     """
 
     def __init__(
@@ -48,6 +52,13 @@ class AsyncWriter(Generic[AnyAggregate]):
         self._lock = asyncio.Lock()
         self._queue: deque[Command] = deque()
         self._doubtful: list[Command] = []
+        renew(self)
+
+    def _after_fork(self) -> None:
+        """Take a new lock and an empty queue in a child process, and read the log before the next command."""
+        self._lock = asyncio.Lock()
+        self._queue = deque()
+        self._is_known = False
 
     @property
     def state(self) -> AnyAggregate:
