@@ -51,7 +51,7 @@ def test_an_unknown_execution_is_told_where_to_look(runfold: Runfold) -> None:
 
 def test_an_unknown_projection_is_told_what_there_is(runfold: Runfold) -> None:
     line = one_line(runfold("projection", "verify", "executions"))
-    assert line.startswith("error: there is no projection 'executions': there are ")
+    assert line.startswith("error: there is no projection 'executions': choose one of ")
     assert "workflow_executions" in line
 
 

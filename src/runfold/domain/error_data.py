@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 _MESSAGE = 2_000
 _TRACEBACK = 8_000
 _CUT = "… "
+_INNER = 20
+"""So many inner exceptions of a group are named, those of groups inside it included."""
 
 
 def error_data_of(error: BaseException) -> dict[str, Any]:
-    """Return the type, the message and the end of the traceback of an exception."""
+    """Return the type, the message and the end of the traceback of an exception, and what is inside a group of them."""
     data: dict[str, Any] = {"type": _storable(type(error).__qualname__, 255), "message": message_of(error)}
     if error.__traceback__ is not None:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         data["traceback"] = _storable("".join(lines), _TRACEBACK, keep_end=True)
+    if isinstance(error, BaseExceptionGroup):
+        inner = list(islice(_inner(error), _INNER + 1))
+        data["errors"] = [
+            {"type": _storable(type(one).__qualname__, 255), "message": message_of(one)} for one in inner[:_INNER]
+        ]
+        if len(inner) > _INNER:
+            data["more_errors"] = True
     return data
+
+
+def _inner(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Return the exceptions in a group and in the groups inside it, in their order, without the groups."""
+    open_groups = [iter(group.exceptions)]
+    while open_groups:
+        one = next(open_groups[-1], None)
+        if one is None:
+            open_groups.pop()
+        elif isinstance(one, BaseExceptionGroup):
+            open_groups.append(iter(one.exceptions))
+        else:
+            yield one
 
 
 def message_of(error: BaseException) -> str:

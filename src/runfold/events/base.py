@@ -19,7 +19,7 @@ from runfold.errors import InvalidInput
 from runfold.events.claims import Claim
 from runfold.events.faults import fault
 from runfold.events.machines import Machine, Move
-from runfold.events.rules import FieldRule, Rule, fault_of, format_timestamp
+from runfold.events.rules import FieldRule, Rule, format_timestamp, normalized
 
 VOCABULARY: dict[str, type[Event]] = {}
 """Every event type by its name."""
@@ -69,7 +69,19 @@ class Event(BaseModel):
         try:
             super().__init__(**data)
         except (ValidationError, UnicodeEncodeError, OverflowError) as error:
-            raise fault_of(self.rules(), data) or _unforeseen(error) from None
+            self._init_normalized(data, error)
+
+    def _init_normalized(self, data: dict[str, Any], refused: Exception) -> None:
+        """Make the event from values that are not of plain types, but can be written; raises the first that cannot."""
+        try:
+            plain = normalized(self.rules(), data)
+        except InvalidInput as found:
+            found.__suppress_context__ = True
+            raise
+        try:
+            super().__init__(**plain)
+        except (ValidationError, UnicodeEncodeError, OverflowError):
+            raise _unforeseen(refused) from None
 
     @classmethod
     def event_type(cls) -> str:

@@ -1,8 +1,9 @@
 """Appends as the JSON text that `runfold.append_events` takes.
 
-What JSON would lose is refused before it is encoded: NaN and infinity (orjson writes null, silently), integers beyond
-64 bits, keys that are not strings, half surrogate pairs, U+0000, times without a zone, more than 100 levels. Everything
-else is PostgreSQL's to judge (`runfold.validate_appends`), so that a caller of SQL gets the same answer.
+Values that are not of JSON's types are written as `encoding` says. What JSON would lose is refused before it is
+encoded: NaN and infinity (orjson writes null, silently), integers beyond 64 bits, keys that are not strings, half
+surrogate pairs, U+0000, times without a zone, more than 100 levels. Everything else is PostgreSQL's to judge
+(`runfold.validate_appends`), so that a caller of SQL gets the same answer.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uuid import UUID, uuid4
 import orjson
 
 from runfold.events.base import Event
+from runfold.events.encoding import encoded
 from runfold.events.faults import fault
 from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
 from runfold.events.rules import format_timestamp
@@ -114,13 +116,12 @@ def _event(event: Event | EnvelopeLike, pointer: str) -> dict[str, Any]:
 
 def _object(value: Any, pointer: str) -> Any:
     """Return an object that orjson writes as it is, or raise its first fault."""
-    if type(value) is not dict:
-        if not isinstance(value, Mapping):
-            raise fault("wrong_type", pointer, limit="object", found=json_type(value))
-        value = dict(value)
-    if not is_plain(value):
-        check(value, pointer)
-    return value
+    if type(value) is dict and is_plain(value):
+        return value
+    plain = encoded(value, pointer)
+    if type(plain) is not dict:
+        raise fault("wrong_type", pointer, limit="object", found=json_type(value))
+    return plain
 
 
 def _time(value: Any, pointer: str) -> Any:

@@ -1,7 +1,7 @@
 """The kinds of values that fields of events have, and the rule of each.
 
 A rule is data, so that one source serves three readers: pydantic (the annotated types in `fields.py`), the exact
-check that names the first fault (`fault_of`), and the SQL that PostgreSQL checks appends with (`sql.py`). Whatever
+check that names the first fault (`normalized`), and the SQL that PostgreSQL checks appends with (`sql.py`). Whatever
 the columns of the read tables require is said here: what is accepted can be folded.
 """
 
@@ -15,6 +15,7 @@ from uuid import UUID
 
 from runfold.errors import InvalidInput
 from runfold.events import json_values
+from runfold.events.encoding import encoded, exact
 from runfold.events.faults import fault
 
 Kind = Literal["name", "text", "enum", "uuid", "integer", "number", "boolean", "timestamp", "json", "object", "strings"]
@@ -154,22 +155,36 @@ def value_fault(rule: Rule, value: Any, pointer: str) -> InvalidInput | None:
     return None
 
 
-def fault_of(rules: tuple[FieldRule, ...], data: dict[str, Any]) -> InvalidInput | None:
-    """Find the first fault of an event's data: its fields in their order, then fields it does not have.
+def normalized(rules: tuple[FieldRule, ...], data: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's data as plain JSON types; raises its first fault.
 
-    Null and absent are the same: not given.
+    The first fault is in the fields, in their order, then in the fields that it does not have. Null and absent are the
+    same: not given.
     """
-    try:
-        for at in rules:
-            value = data.get(at.field)
-            if value is None:
-                if at.required:
-                    return fault("required", f"/{at.field}")
-            elif found := value_fault(at.rule, value, f"/{at.field}"):
-                return found
-        if unknown := set(data) - {at.field for at in rules}:
-            field = min(map(str, unknown), key=lambda key: key.encode(errors="replace"))
-            return fault("unknown_field", json_values.pointer_to(field), found=shown(field))
-    except InvalidInput as error:
-        return error
-    return None
+    result = {}
+    for at in rules:
+        pointer = f"/{at.field}"
+        value = data.get(at.field)
+        if value is not None:
+            value = _as_plain(at.rule, value, pointer)
+        if value is None:
+            if at.required:
+                raise fault("required", pointer)
+            continue
+        if found := value_fault(at.rule, value, pointer):
+            raise found
+        result[at.field] = value
+    if unknown := set(data) - {at.field for at in rules}:
+        field = min(map(str, unknown), key=lambda key: key.encode(errors="replace"))
+        raise fault("unknown_field", json_values.pointer_to(field), found=shown(field))
+    return result
+
+
+def _as_plain(rule: Rule, value: Any, pointer: str) -> Any:
+    """Return a field's value as plain types; one that its rule refuses may stay as it is."""
+    if rule.kind == "json":
+        return encoded(value, pointer, json_values.MAX_DEPTH - 1)
+    if rule.kind in ("object", "strings"):
+        plain = encoded(value, pointer, json_values.MAX_DEPTH - 1)
+        return plain if json_values.json_type(plain) == rule.json_type() else value
+    return exact(value)

@@ -26,7 +26,7 @@ SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
                           || ARRAY(SELECT 'execution-' || substr(s.name, 5)
                                      FROM unnest(%(streams)s::text[]) AS s (name)
                                     WHERE s.name LIKE 'log-%%'))
-   AND e.position + 0 <= %(upto)s AND e.data ->> 'workflow_id' IS NOT NULL
+   AND e.position <= %(upto)s AND e.data ->> 'workflow_id' IS NOT NULL
 
 -- name: deployments
 -- A page of deployments, newest first (started_at descending, id).
@@ -73,7 +73,7 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.events e
  WHERE e.stream_id = %(stream)s
    AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
-   AND (%(upto)s::bigint IS NULL OR e.position + 0 <= %(upto)s)
+   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
  ORDER BY e.stream_version DESC
  LIMIT 1
 
@@ -250,4 +250,4 @@ SELECT position, stream_id, stream_version, event_id, type, data, metadata, occu
 
 -- name: types_of_streams
 -- The event types of these streams up to a position. Parameters: streams (text[]), upto.
-SELECT DISTINCT e.type FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.position + 0 <= %(upto)s
+SELECT DISTINCT e.type FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s

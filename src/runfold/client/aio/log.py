@@ -31,6 +31,7 @@ from runfold.errors import (
 )
 from runfold.events import Event
 from runfold.events.codec import encode_appends
+from runfold.events.encoding import Default, encoding_with
 from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
@@ -51,9 +52,12 @@ class AsyncLog:
     It survives fork(): a child process uses connections of its own, and leaves the parent's alone.
     """
 
-    def __init__(self, url: str, settings: Settings, *, user_id: UUID | None = None) -> None:
+    def __init__(
+        self, url: str, settings: Settings, *, user_id: UUID | None = None, default: Default | None = None
+    ) -> None:
         self.url = url
         self.user_id = user_id
+        self.default = default
         self._settings = settings
         self._held: set[_Connection] = set()
         self._pool = self._new_pool()
@@ -86,13 +90,18 @@ class AsyncLog:
 
     @classmethod
     async def connected(
-        cls, url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+        cls,
+        url: str | None = None,
+        *,
+        user_id: UUID | None = None,
+        settings: Settings | None = None,
+        default: Default | None = None,
     ) -> Self:
         """Return an open one, on the database of `url`, of RUNFOLD_DATABASE_URL, or the embedded one, which starts."""
         settings = settings or load_settings()
         if not url:
             url = await asyncio.to_thread(resolve_url, settings)  # a server that starts blocks for seconds
-        store = cls(url, settings, user_id=user_id)
+        store = cls(url, settings, user_id=user_id, default=default)
         await store._open()
         return store
 
@@ -111,7 +120,12 @@ class AsyncLog:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except Exception as unclosed:
+            if error is None:
+                raise
+            error.add_note(f"runfold could not close its connections: {unclosed}")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -243,7 +257,8 @@ class AsyncLog:
     def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
         if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
             return appends.text
-        return encode_appends([self._completed(append, metadata) for append in appends])
+        with encoding_with(self.default):
+            return encode_appends([self._completed(append, metadata) for append in appends])
 
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
         """Return the append with this store's tenant, and with the call's metadata under each event's own."""

@@ -18,8 +18,9 @@ from runfold.domain.error_data import error_data_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
-from runfold.errors import IllegalTransition, RunfoldError
+from runfold.errors import IllegalTransition
 from runfold.events import LogAppended
+from runfold.events.encoding import encoding_with
 from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
@@ -30,7 +31,9 @@ def _logging(
 ) -> Callable[Concatenate[AsyncNodeHandle, P], Awaitable[None]]:
     @wraps(line)
     async def method(self: AsyncNodeHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        await self.run.append_line(line(*args, **{"node_id": self.node_id, "node_type": self.node_type, **kwargs}))  # type: ignore[arg-type]
+        with encoding_with(self.run.writer.store.default):
+            written = line(*args, **{"node_id": self.node_id, "node_type": self.node_type, **kwargs})  # type: ignore[arg-type]
+        await self.run.append_line(written)
 
     return method
 
@@ -125,7 +128,7 @@ class AsyncNodeHandle:
                     await self.fail(error)
                 else:
                     await self.cancel(reason=type(error).__name__)
-        except RunfoldError as unrecorded:
+        except Exception as unrecorded:
             error.add_note(f"runfold could not record the end of {self.activation}: {unrecorded}")
         self.run.note_failure(self.node_id, error)
 
@@ -249,11 +252,16 @@ class AsyncAttempt:
             return False
         self.error = error
         pause = self.pause_seconds
-        await self.node.fail_attempt(
-            error,
-            will_retry=pause is not None,
-            next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
-        )
+        try:
+            await self.node.fail_attempt(
+                error,
+                will_retry=pause is not None,
+                next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
+            )
+        except Exception as unrecorded:
+            # Without its record there is no next attempt: the block's exception is raised.
+            error.add_note(f"runfold could not record the failed attempt of {self.node.activation}: {unrecorded}")
+            return False
         return pause is not None
 
 

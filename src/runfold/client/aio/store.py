@@ -16,6 +16,7 @@ from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
+from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,14 +24,19 @@ if TYPE_CHECKING:
 
 
 async def connect_async(
-    url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None
+    url: str | None = None,
+    *,
+    user_id: UUID | None = None,
+    settings: Settings | None = None,
+    default: Default | None = None,
 ) -> AsyncStore:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
-    `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
+    `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
+    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return await AsyncStore.connected(url, user_id=user_id, settings=settings)
+    return await AsyncStore.connected(url, user_id=user_id, settings=settings, default=default)
 
 
 class AsyncStore(AsyncLog):

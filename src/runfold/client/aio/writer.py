@@ -14,6 +14,7 @@ from runfold.database.forks import renew
 from runfold.domain.aggregate import Aggregate, AggregateEvent, AnyAggregate
 from runfold.domain.commands import Command, Decision, OtherStream, append_of, pause_before
 from runfold.errors import RunfoldError, VersionConflict
+from runfold.events.encoding import encoding_with
 
 # Commands that wait while an append is under way are recorded by the next one, so many of them at most.
 _BATCH = 100
@@ -116,7 +117,8 @@ class AsyncWriter(Generic[AnyAggregate]):
                     is_fresh = True
                 if self._doubtful:
                     self._settle_what_was_recorded(batch)
-                decision = Decision.of(self._state, batch)
+                with encoding_with(self.store.default):
+                    decision = Decision.of(self._state, batch)
                 if decision.depends_on_the_state and not is_fresh:
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
@@ -225,7 +227,8 @@ async def change_streams(
         for stream_id in stale:
             state = known[stream_id]
             known[stream_id] = state.after(await store.read_stream(stream_id, after=state.version))
-        changed = list(change(*(known[state.id] for state in states)))
+        with encoding_with(store.default):
+            changed = list(change(*(known[state.id] for state in states)))
         appends = [append_of(state, user_id=None, metadata=event_metadata or {}) for state in changed if state.pending]
         try:
             if appends:

@@ -19,8 +19,9 @@ from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
 from runfold.domain.waiting_pause import asking, opening, responding, resumed
-from runfold.errors import IllegalTransition, RunfoldError
+from runfold.errors import IllegalTransition
 from runfold.events import LogAppended
+from runfold.events.encoding import encoding_with
 from runfold.events.execution import NodeDetails
 from runfold.events.interaction import InteractionRequest
 
@@ -42,7 +43,9 @@ def _command(
 def _logging(line: Callable[P, LogAppended]) -> Callable[Concatenate[ExecutionHandle, P], None]:
     @wraps(line)
     def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        self.append_line(line(*args, **kwargs))
+        with encoding_with(self.writer.store.default):
+            written = line(*args, **kwargs)
+        self.append_line(written)
 
     return method
 
@@ -109,7 +112,7 @@ class ExecutionHandle:
                     )
                 else:
                     self.cancel(reason=type(error).__name__)
-        except RunfoldError as unrecorded:
+        except Exception as unrecorded:
             error.add_note(f"runfold could not record the end of {self.execution_id}: {unrecorded}")
 
     start = _command(Execution.start)

@@ -19,8 +19,9 @@ from runfold.domain.error_data import error_data_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
-from runfold.errors import IllegalTransition, RunfoldError
+from runfold.errors import IllegalTransition
 from runfold.events import LogAppended
+from runfold.events.encoding import encoding_with
 from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
@@ -31,7 +32,9 @@ def _logging(
 ) -> Callable[Concatenate[NodeHandle, P], None]:
     @wraps(line)
     def method(self: NodeHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        self.run.append_line(line(*args, **{"node_id": self.node_id, "node_type": self.node_type, **kwargs}))  # type: ignore[arg-type]
+        with encoding_with(self.run.writer.store.default):
+            written = line(*args, **{"node_id": self.node_id, "node_type": self.node_type, **kwargs})  # type: ignore[arg-type]
+        self.run.append_line(written)
 
     return method
 
@@ -126,7 +129,7 @@ class NodeHandle:
                     self.fail(error)
                 else:
                     self.cancel(reason=type(error).__name__)
-        except RunfoldError as unrecorded:
+        except Exception as unrecorded:
             error.add_note(f"runfold could not record the end of {self.activation}: {unrecorded}")
         self.run.note_failure(self.node_id, error)
 
@@ -250,11 +253,16 @@ class Attempt:
             return False
         self.error = error
         pause = self.pause_seconds
-        self.node.fail_attempt(
-            error,
-            will_retry=pause is not None,
-            next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
-        )
+        try:
+            self.node.fail_attempt(
+                error,
+                will_retry=pause is not None,
+                next_retry_at=None if pause is None else now() + timedelta(seconds=pause),
+            )
+        except Exception as unrecorded:
+            # Without its record there is no next attempt: the block's exception is raised.
+            error.add_note(f"runfold could not record the failed attempt of {self.node.activation}: {unrecorded}")
+            return False
         return pause is not None
 
 

@@ -22,6 +22,7 @@ from runfold.domain.matching.rules import classify_by_rules
 from runfold.domain.response import Response
 from runfold.domain.waiting_pause import answered
 from runfold.errors import IllegalTransition, VersionConflict
+from runfold.events.encoding import encoding_with
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
 from runfold.events.machines import INTERACTION
@@ -64,13 +65,14 @@ class Responses:
             tenant = rows[0][0] if rows else None
         name = message_id or message.message_id
         response_id = uuid4() if name is None else response_id_of(workflow_id, channel, name)
-        response = Response.named(response_id).receive(
-            workflow_id=workflow_id,
-            source_channel=channel,
-            raw_payload=raw_payload,
-            headers=headers,
-            received_at=received_at,
-        )
+        with encoding_with(self._store.default):
+            response = Response.named(response_id).receive(
+                workflow_id=workflow_id,
+                source_channel=channel,
+                raw_payload=raw_payload,
+                headers=headers,
+                received_at=received_at,
+            )
         return Received(response_id, workflow_id, not self._is_new(response, tenant, name))
 
     def get(self, response_id: UUID) -> Response:

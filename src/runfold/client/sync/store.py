@@ -17,19 +17,27 @@ from runfold.client.sync.responses import Responses
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.writer import change_streams
 from runfold.domain.aggregate import Aggregate
+from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
     from runfold.reading.past.as_of import AsOf
 
 
-def connect(url: str | None = None, *, user_id: UUID | None = None, settings: Settings | None = None) -> Store:
+def connect(
+    url: str | None = None,
+    *,
+    user_id: UUID | None = None,
+    settings: Settings | None = None,
+    default: Default | None = None,
+) -> Store:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
-    `user_id` is the tenant that appends get when they name none. Raises SchemaOutdated or SchemaNewer when the database
+    `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
+    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return Store.connected(url, user_id=user_id, settings=settings)
+    return Store.connected(url, user_id=user_id, settings=settings, default=default)
 
 
 class Store(Log):
