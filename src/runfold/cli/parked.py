@@ -116,15 +116,19 @@ def retry(
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
-    """Fold a parked stream again, after you fixed the cause. Exit code 1 when it fails again."""
+    """Fold a parked stream again, after you fixed the cause.
+
+    If a later event fails now, what comes before it is folded, and the stream is parked at that event. Exit code 1 when
+    it fails again.
+    """
     from runfold.projections.reconciling.retry import retry as fold_again
 
     known = catalogue()
     done: list[dict[str, object]] = []
     with open_database() as connection:
         for one in _groups(connection, known, stream_id, group):
-            failure = fold_again(connection, one, stream_id, login=user_login(known))
-            done.append({"group": one.name, "stream_id": stream_id, "error": failure and str(failure)})
+            bad = fold_again(connection, one, stream_id, login=user_login(known))
+            done.append({"group": one.name, "stream_id": stream_id, "error": bad and str(bad.error)})
     if as_json:
         print_json(done)
     else:

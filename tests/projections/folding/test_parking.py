@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.poison import Bad
 from runfold.projections.reconciling.retry import retry as retry_stream
 from runfold.runtime_sql import runtime_sql
 from tests.fixtures.logs import TENANT, Log, event, run
@@ -87,7 +88,7 @@ def parked(connection: psycopg.Connection[Any]) -> list[tuple[str, str, int, str
     ).fetchall()
 
 
-def retry(url: str, stream_id: str, group: str = "execution") -> psycopg.Error | None:
+def retry(url: str, stream_id: str, group: str = "execution") -> Bad | None:
     """Do what `runfold parked retry` does."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(FOLD_SESSION)

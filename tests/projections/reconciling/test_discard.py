@@ -106,6 +106,27 @@ def test_a_later_bad_event_parks_the_stream_again_at_that_one(log: Log, database
     assert_nothing_differs(database_url)
 
 
+def test_a_retry_that_fails_later_parks_the_stream_where_it_fails(log: Log, database_url: str, sick: int) -> None:
+    later = smuggle(log, SICK, *ALSO_BAD)
+    log.append(SICK, event("ExecutionSucceeded"))
+    drain(database_url)
+    correct(log, sick, event("ExecutionStarted")[1])
+    bad = retry(database_url, SICK)
+    assert bad is not None
+    assert bad.position == later
+    assert [row[:3] for row in parked(log.connection)] == [("execution", SICK, later)]
+    assert log.connection.execute("SELECT error FROM runfold.parked_streams").fetchall() == [(bad.message,)]
+    whole = list(log.events)
+    forget(log, *[recorded.position for recorded in whole if recorded.stream_id == SICK and recorded.position >= later])
+    log.assert_folded()
+    assert_nothing_differs(database_url)
+    log.events = whole
+    assert give_up(database_url).position == later
+    forget(log, later)
+    log.assert_folded()
+    assert_nothing_differs(database_url)
+
+
 def test_the_bad_event_of_an_append_is_parked_and_not_its_first(log: Log, database_url: str) -> None:
     """This also holds if one append has good and bad events, which are in one batch."""
     log.append(SICK, event("ExecutionCreated", execution_id="sick"))

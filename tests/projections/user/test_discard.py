@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,12 @@ import pytest
 
 from runfold.errors import DiscardFailed, StreamNotParked
 from runfold.projections.definition.catalogue import Group, load_catalogue
+from runfold.projections.folding.fold import bind, live_schemas
+from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.poison import Bad, fold_to_the_bad_one
 from runfold.projections.reconciling.discard import Discarded, _Discard, discard
+from runfold.projections.reconciling.rebuild import rebuild
+from runfold.projections.reconciling.retry import fold_waiting, retry
 from tests.cli.conftest import run_console_script
 from tests.fixtures.logs import Log, event
 from tests.fixtures.processes import assert_nothing_differs, drain
@@ -42,6 +49,11 @@ def give_up(url: str, group: Group, stream_id: str = SICK, *, dry_run: bool = Fa
         return discard(
             connection, group, stream_id, reason="a test sent it", by="ann", dry_run=dry_run, login=user_login(url)
         )
+
+
+def try_again(url: str, group: Group, stream_id: str = SICK) -> Bad | None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return retry(connection, group, stream_id, login=user_login(url))
 
 
 def parked(log: Log) -> list[Any]:
@@ -130,6 +142,171 @@ def test_what_only_the_standing_rows_refuse_is_given_up(
     found = give_up(database_url, group_of(folder), "execution-second")
     assert (found.position, found.parked_again_at) == (position_of(sick, 901), None)
     assert actual(sick.connection)[workflow] == (Decimal(900), 1)
+
+
+MENDED = {
+    "sql": SQL_FORM.replace(
+        "(b.data #>> '{output_data,usage,cost_usd}')::numeric",
+        "replace(b.data #>> '{output_data,usage,cost_usd}', 'free', '0')::numeric",
+    ),
+    "py": PYTHON_FORM.replace('str(usage["cost_usd"])', 'str(usage["cost_usd"]).replace("free", "0")'),
+}
+OTHER = "execution-other"
+
+
+@dataclass(frozen=True)
+class Mended:
+    """Two streams are parked at `free`, which the file can fold by now; behind it, in SICK, comes what it never can."""
+
+    log: Log
+    url: str
+    folder: Path
+    group: Group
+    free: int
+    much: int
+    others: int
+
+    def assert_rows(self, *, without: tuple[int, ...] = ()) -> None:
+        """The rows hold the log but for these positions, and verify agrees."""
+        whole, self.log.events = self.log.events, [item for item in self.log.events if item.position not in without]
+        try:
+            assert actual(self.log.connection) == expected(self.log)
+        finally:
+            self.log.events = whole
+        assert_nothing_differs(self.url, self.folder)
+
+
+@pytest.fixture(params=["sql", "py"])
+def mended(request: pytest.FixtureRequest, log: Log, database_url: str, tmp_path: Path) -> Mended:
+    log.connection.execute(TABLE)
+    workflow = spend(log, "sick", [2, "free", 8, "much", 4])
+    spend(log, "other", [16, "free"], workflow=workflow)
+    spend(log, "well", [32], workflow=workflow)
+    folder = write_form(tmp_path / "own", request.param)
+    drain(database_url, folder)
+    free, others = (
+        item.position
+        for item in log.events
+        if item.type == "NodeSucceeded" and item.data["output_data"]["usage"]["cost_usd"] == "free"
+    )
+    assert sorted(parked(log)) == [(OTHER, others), (SICK, free)]
+    write_form(folder, request.param, text=MENDED[request.param])
+    much = position_of(log, "much")
+    for item in log.events:
+        if item.position in (free, others):
+            item.data["output_data"]["usage"]["cost_usd"] = 0
+    return Mended(log, database_url, folder, group_of(folder), free, much, others)
+
+
+def begin_with(mended: Mended, before: str) -> None:
+    if before == "a retry":
+        assert try_again(mended.url, mended.group) is not None
+    if before == "a rebuild":
+        login = user_login(mended.url)
+        rebuild(
+            partial(psycopg.connect, mended.url, autocommit=True),
+            load_catalogue(mended.folder),
+            ["costs"],
+            park=True,
+            login=login,
+        )
+
+
+@pytest.mark.parametrize("before", ["nothing", "a retry", "a rebuild"])
+def test_what_lies_before_the_discarded_event_is_folded_too(mended: Mended, before: str) -> None:
+    """Also while another stream of the group is parked, which stays as it is."""
+    begin_with(mended, before)
+    found = give_up(mended.url, mended.group)
+    assert (found.position, found.parked_again_at) == (mended.much, None)
+    assert parked(mended.log) == [(OTHER, mended.others)]
+    mended.assert_rows(without=(mended.much, mended.others))
+    assert try_again(mended.url, mended.group, OTHER) is None
+    assert parked(mended.log) == []
+    mended.assert_rows(without=(mended.much,))
+
+
+def test_control_folding_only_what_lies_behind_the_discarded_event_loses_another(
+    mended: Mended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "runfold.projections.reconciling.discard.fold_waiting",
+        lambda *given, first, upto: fold_waiting(*given, first=mended.much, upto=upto),
+    )
+    give_up(mended.url, mended.group)
+    with pytest.raises(AssertionError):
+        mended.assert_rows(without=(mended.much, mended.others))
+
+
+def test_a_retry_that_fails_later_parks_the_stream_where_it_fails(mended: Mended) -> None:
+    """So the error that is listed is that of the event whose position is listed, and what comes before is folded."""
+    bad = try_again(mended.url, mended.group)
+    assert bad is not None
+    assert bad.position == mended.much
+    row = mended.log.connection.execute(
+        "SELECT position, error FROM runfold.parked_streams WHERE stream_id = %s", [SICK]
+    ).fetchone()
+    assert row == (mended.much, bad.message)
+    assert "much" in bad.message or "InvalidOperation" in bad.message
+    waiting = [item.position for item in mended.log.events if item.stream_id == SICK and item.position > mended.much]
+    mended.assert_rows(without=(mended.much, mended.others, *waiting))
+    # It fails there again, and nothing has changed.
+    before = mended.log.connection.execute("SELECT * FROM runfold.parked_streams ORDER BY 2").fetchall()
+    assert try_again(mended.url, mended.group) is not None
+    assert mended.log.connection.execute("SELECT * FROM runfold.parked_streams ORDER BY 2").fetchall() == before
+    mended.assert_rows(without=(mended.much, mended.others, *waiting))
+
+
+ENDED = """
+    import runfold
+
+    @runfold.projection(
+        name="costs", types=["NodeSkipped", "ExecutionSucceeded"], key=["id"], barriers=["ExecutionSucceeded"]
+    )
+    def ended(batch, connection):
+        for event in batch:
+            if event.type == "ExecutionSucceeded":
+                connection.execute("INSERT INTO costs (id) VALUES (%s) ON CONFLICT DO NOTHING", [event.stream_id])
+            elif event.data["activation"] in BAD:
+                raise ValueError(event.data["activation"])
+"""
+
+
+def fold_while_parked(ledger: Ledger, cursor: psycopg.Cursor[Any], group: Group, stream: str, **range_: int) -> None:
+    """What `fold_waiting` does, but the stream is unparked afterwards."""
+    bind(cursor, live_schemas(group))
+    fold_to_the_bad_one(ledger, cursor, group, stream, after=range_["first"] - 1, upto=range_["upto"])
+    ledger.unpark(group, stream)
+
+
+@pytest.mark.parametrize("how", ["retry", "discard"])
+def test_control_while_it_is_parked_its_barriers_are_passed_over(
+    log: Log, database_url: str, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runfold.projections.reconciling.retry.fold_waiting", fold_while_parked)
+    monkeypatch.setattr("runfold.projections.reconciling.discard.fold_waiting", fold_while_parked)
+    with pytest.raises(AssertionError, match="execution-sick"):
+        test_a_barrier_of_the_parked_stream_itself_is_folded(log, database_url, tmp_path, how)
+
+
+@pytest.mark.parametrize("how", ["retry", "discard"])
+def test_a_barrier_of_the_parked_stream_itself_is_folded(log: Log, database_url: str, tmp_path: Path, how: str) -> None:
+    log.connection.execute("CREATE TABLE projections.costs (id text PRIMARY KEY)")
+    folder = write_form(tmp_path / "own", "py", text=ENDED.replace("BAD", '("a", "b")'))
+    for name in ("well", "sick"):
+        skipped = [event("NodeSkipped", activation=activation) for activation in "ab" if name == "sick"]
+        log.append(f"execution-{name}", event("ExecutionCreated", execution_id=name))
+        log.append(f"execution-{name}", event("ExecutionStarted"), *skipped, event("ExecutionSucceeded"))
+    drain(database_url, folder)
+    assert len(parked(log)) == 1
+    write_form(folder, "py", text=ENDED.replace("BAD", "()" if how == "retry" else '("b",)'))
+    if how == "retry":
+        assert try_again(database_url, group_of(folder)) is None
+    else:
+        assert give_up(database_url, group_of(folder)).parked_again_at is None
+    assert parked(log) == []
+    ended = log.connection.execute("SELECT id FROM projections.costs ORDER BY id").fetchall()
+    assert ended == [(SICK,), ("execution-well",)]
+    assert_nothing_differs(database_url, folder)
 
 
 def test_where_no_event_is_to_blame_nothing_is_discarded(sick: Log, database_url: str, tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NO_STREAM, bind, fold_batch, live_schemas
 from runfold.projections.folding.ledger import Ledger
-from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, fold_to_the_bad_one, refusing
+from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, refusing
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.replay import can_replay, replay_group
-from runfold.projections.reconciling.shadows import make_shadows
+from runfold.projections.reconciling.retry import bad_from_scratch, fold_waiting
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -94,23 +94,20 @@ class _Discard:
             raise StreamNotParked(f"{stream_id} is not parked in group {group.name}", hint="see `runfold parked list`")
         with ledger.connection.cursor() as cursor:
             self._require_sound_statements(cursor)
-            bad = self._first_bad(cursor, checkpoint)
-            if bad is None:
-                # What only the live tables refuse: a foreign key, or a sum over many streams.
-                with ledger.connection.transaction(force_rollback=True):
-                    bad = self._fold_over_live_rows(cursor, after=first - 1, upto=checkpoint)
+            bad = self._first_bad(cursor, first, checkpoint)
             if bad is None:
                 raise DiscardFailed(
                     f"the events of {stream_id} can be folded now", hint=f"run `runfold parked retry {stream_id}`"
                 )
             self._require_an_event_to_blame(bad)
             version, kind = ledger.record_discard(group, bad.position, sqlstate=bad.sqlstate, error=bad.message)
-            again = self._first_bad(cursor, checkpoint)
-            self._leave_parked(again)
             if can_replay(group):
+                again = bad_from_scratch(ledger, cursor, group, stream_id, upto=checkpoint)
+                self._leave_parked(again)
                 self._replay(cursor, checkpoint)
-            elif (other := self._fold_over_live_rows(cursor, bad.position, checkpoint)) is not None:
-                again = other
+            else:
+                # From where the stream was parked: what lies before the bad event may be in no row either.
+                again = fold_waiting(ledger, cursor, group, stream_id, first=first, upto=checkpoint)
                 self._leave_parked(again)
         return Discarded(
             group=group.name,
@@ -125,24 +122,27 @@ class _Discard:
             parked_again_error=None if again is None else again.message,
         )
 
+    def _first_bad(self, cursor: psycopg.Cursor[Any], first: int, upto: int) -> Bad | None:
+        """The event to give up, as `first` parks the stream; what is there stays as it is."""
+        ledger, group = self.ledger, self.group
+        scratch = bad_from_scratch(ledger, cursor, group, self.stream_id, upto=upto)
+        replayed = can_replay(group)
+        if scratch is not None and replayed:
+            return scratch
+        # What only the live tables refuse: a foreign key, or a sum over many streams.
+        with ledger.connection.transaction(force_rollback=True):
+            live = fold_waiting(ledger, cursor, group, self.stream_id, first=first, upto=upto)
+        if replayed or scratch is None or scratch.position < first:
+            # What comes before `first` is in rows of many streams already, and cannot be taken out of them.
+            return live
+        return scratch if live is None or scratch.position < live.position else live
+
     def _leave_parked(self, bad: Bad | None) -> None:
         """Park the stream at another event, or no more."""
         self.ledger.unpark(self.group, self.stream_id)
         if bad is not None:
             self._require_an_event_to_blame(bad)
             self.ledger.park(self.group, self.stream_id, bad.position, sqlstate=bad.sqlstate, error=bad.message)
-
-    def _first_bad(self, cursor: psycopg.Cursor[Any], upto: int) -> Bad | None:
-        """The first event that fails when the stream is folded from scratch, ignoring the rows that are there."""
-        with self.ledger.connection.transaction(force_rollback=True):
-            make_shadows(cursor, self.group)
-            bind(cursor, ["pg_temp"])
-            return fold_to_the_bad_one(self.ledger, cursor, self.group, self.stream_id, after=0, upto=upto)
-
-    def _fold_over_live_rows(self, cursor: psycopg.Cursor[Any], after: int, upto: int) -> Bad | None:
-        """Fold the stream's events after a position over the live rows, to the first that cannot be folded."""
-        bind(cursor, live_schemas(self.group))
-        return fold_to_the_bad_one(self.ledger, cursor, self.group, self.stream_id, after=after, upto=upto)
 
     def _replay(self, cursor: psycopg.Cursor[Any], upto: int) -> None:
         with (
