@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from runfold.errors import InvalidInput
+
 _MESSAGE = 2_000
 _TRACEBACK = 8_000
 _CUT = "… "
@@ -28,6 +30,18 @@ def error_data_of(error: BaseException) -> dict[str, Any]:
         if len(inner) > _INNER:
             data["more_errors"] = True
     return data
+
+
+def placeholder_of(refused: InvalidInput) -> dict[str, Any] | None:
+    """Return what is recorded in place of an output or error that cannot be stored; None if another field is refused.
+
+    It says which value was refused and why.
+    """
+    pointer = refused.pointer or ""
+    is_the_value = "/output_data" in pointer or "/error_data" in pointer or refused.code == "event_too_large"
+    if not is_the_value or refused.code == "required":
+        return None
+    return {"not_stored": {"code": refused.code, "pointer": pointer, "reason": message_of(refused)}}
 
 
 def _inner(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -91,6 +91,56 @@ def test_default_of_connect_async_writes_what_is_not_known(store: runfold.Store)
     assert output["output_data"] == {"took": 90.0}
 
 
+@pytest.mark.parametrize(
+    ("value", "code", "pointer"),
+    [
+        ({"a": [object()]}, "not_json", "/output_data/a/0"),
+        ({"a": float("nan")}, "not_finite", "/output_data/a"),
+        ("x" * 2_000_000, "event_too_large", "/0/events/0/data"),
+    ],
+)
+def test_an_output_that_cannot_be_stored_does_not_fail_the_work(
+    store: runfold.Store, value: Any, code: str, pointer: str
+) -> None:
+    run = store.executions.create(workflow_id=WORKFLOW, mode="MANUAL")
+    with pytest.warns(RuntimeWarning, match="a value of n was not stored"):  # noqa: SIM117
+        with run, run.node("n", node_type="ACTION") as node:
+            node.succeed(value)
+    found = events(store, run)
+    reason = found["NodeSucceeded"]["output_data"]["not_stored"]
+    assert (reason["code"], reason["pointer"]) == (code, pointer)
+    assert reason["reason"]
+    assert "ExecutionSucceeded" in found
+
+
+def test_an_error_that_cannot_be_stored_still_ends_the_attempt_and_the_node(store: runfold.Store) -> None:
+    run = store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
+    node = run.node("n", node_type="ACTION")
+    node.start()
+    with pytest.warns(RuntimeWarning):
+        node.fail_attempt({"why": object()}, will_retry=True)
+    node.start()
+    with pytest.warns(RuntimeWarning):
+        node.fail({"why": object()})
+    found = events(store, run)
+    assert found["NodeAttemptFailed"]["error_data"]["not_stored"]["pointer"] == "/error_data/why"
+    assert found["NodeFailed"]["error_data"]["not_stored"]["pointer"] == "/error_data/why"
+
+
+def test_only_the_value_is_replaced(store: runfold.Store) -> None:
+    """Control: what is wrong elsewhere, or before work is done, is refused."""
+    run = store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
+    with pytest.raises(InvalidInput):
+        run.node("n", node_type="ACTION", input=object()).start()
+    node = run.node("n", node_type="ACTION")
+    node.start()
+    with pytest.raises(InvalidInput):
+        node.succeed(1, end_time=-1)
+    with pytest.raises(InvalidInput):
+        node.fail(None)
+    assert node.status == "RUNNING"
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 

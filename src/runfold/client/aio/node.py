@@ -10,15 +10,16 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
+from warnings import warn
 
 from runfold.client.aio.interaction import AsyncInteractionHandle
 from runfold.client.aio.writer import AsyncWriter
 from runfold.domain.aggregate import now
-from runfold.domain.error_data import error_data_of
+from runfold.domain.error_data import error_data_of, placeholder_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
-from runfold.errors import IllegalTransition
+from runfold.errors import IllegalTransition, InvalidInput
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.interaction import InteractionRequest
@@ -149,7 +150,9 @@ class AsyncNodeHandle:
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
         """Record that this attempt failed, with an exception or any JSON that says why. `start` begins the next one."""
-        await self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
+        await self._record(
+            Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at
+        )
 
     async def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> AsyncIterator[AsyncAttempt]:
         """Return attempts to be used in `with`, one after the other, until one ends without an exception.
@@ -175,12 +178,15 @@ class AsyncNodeHandle:
         await self._do(Execution.continue_node, pause=pause)
 
     async def succeed(self, output_data: Any = None, *, end_time: int | None = None) -> None:
-        """End with success."""
-        await self._do(Execution.succeed_node, output_data, end_time=end_time)
+        """End with success.
+
+        An output that cannot be stored does not undo the work: a placeholder that says why is recorded, with a warning.
+        """
+        await self._record(Execution.succeed_node, output_data, end_time=end_time)
 
     async def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
         """End with an error: an exception, or any JSON that says what happened."""
-        await self._do(Execution.fail_node, _error_data(error), end_time=end_time)
+        await self._record(Execution.fail_node, _error_data(error), end_time=end_time)
 
     async def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
         """End the activation from outside."""
@@ -226,6 +232,16 @@ class AsyncNodeHandle:
 
     async def _do(self, command: Callable[..., Execution], *arguments: Any, **named_arguments: Any) -> None:
         await self.run.writer.do(command, self._begun(), *arguments, **named_arguments)
+
+    async def _record(self, command: Callable[..., Execution], value: Any, **named_arguments: Any) -> None:
+        """Record what came of work that was done; a value that cannot be stored is replaced by the reason."""
+        try:
+            await self._do(command, value, **named_arguments)
+        except InvalidInput as refused:
+            if (placeholder := placeholder_of(refused)) is None:
+                raise
+            await self._do(command, placeholder, **named_arguments)
+            warn(f"a value of {self._begun()} was not stored: {refused}", RuntimeWarning, stacklevel=3)
 
 
 class AsyncAttempt:

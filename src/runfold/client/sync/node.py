@@ -11,15 +11,16 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
+from warnings import warn
 
 from runfold.client.sync.interaction import InteractionHandle
 from runfold.client.sync.writer import Writer
 from runfold.domain.aggregate import now
-from runfold.domain.error_data import error_data_of
+from runfold.domain.error_data import error_data_of, placeholder_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
-from runfold.errors import IllegalTransition
+from runfold.errors import IllegalTransition, InvalidInput
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.interaction import InteractionRequest
@@ -150,7 +151,7 @@ class NodeHandle:
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
     ) -> None:
         """Record that this attempt failed, with an exception or any JSON that says why. `start` begins the next one."""
-        self._do(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
+        self._record(Execution.fail_attempt, _error_data(error), will_retry=will_retry, next_retry_at=next_retry_at)
 
     def attempts(self, retries: int, *, pause_seconds: float = 1.0) -> Iterator[Attempt]:
         """Return attempts to be used in `with`, one after the other, until one ends without an exception.
@@ -176,12 +177,15 @@ class NodeHandle:
         self._do(Execution.continue_node, pause=pause)
 
     def succeed(self, output_data: Any = None, *, end_time: int | None = None) -> None:
-        """End with success."""
-        self._do(Execution.succeed_node, output_data, end_time=end_time)
+        """End with success.
+
+        An output that cannot be stored does not undo the work: a placeholder that says why is recorded, with a warning.
+        """
+        self._record(Execution.succeed_node, output_data, end_time=end_time)
 
     def fail(self, error: BaseException | Any, *, end_time: int | None = None) -> None:
         """End with an error: an exception, or any JSON that says what happened."""
-        self._do(Execution.fail_node, _error_data(error), end_time=end_time)
+        self._record(Execution.fail_node, _error_data(error), end_time=end_time)
 
     def cancel(self, *, reason: str | None = None, end_time: int | None = None) -> None:
         """End the activation from outside."""
@@ -227,6 +231,16 @@ class NodeHandle:
 
     def _do(self, command: Callable[..., Execution], *arguments: Any, **named_arguments: Any) -> None:
         self.run.writer.do(command, self._begun(), *arguments, **named_arguments)
+
+    def _record(self, command: Callable[..., Execution], value: Any, **named_arguments: Any) -> None:
+        """Record what came of work that was done; a value that cannot be stored is replaced by the reason."""
+        try:
+            self._do(command, value, **named_arguments)
+        except InvalidInput as refused:
+            if (placeholder := placeholder_of(refused)) is None:
+                raise
+            self._do(command, placeholder, **named_arguments)
+            warn(f"a value of {self._begun()} was not stored: {refused}", RuntimeWarning, stacklevel=3)
 
 
 class Attempt:
