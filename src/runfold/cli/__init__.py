@@ -18,12 +18,13 @@ def main() -> None:
     try:
         build()(prog_name="runfold")
     except Exception as exc:
+        from runfold.cli.output import print_text
         from runfold.database.connections import map_error
         from runfold.errors import RunfoldError
 
         error = exc if isinstance(exc, RunfoldError) else map_error(exc)
         if current().debug or error is None:
-            traceback.print_exception(exc)
+            print_text("".join(traceback.format_exception(exc)), err=True)
         said = f"{type(exc).__name__}: {exc}" if error is None else str(error)
-        print(f"error: {' '.join(said.split())}", file=sys.stderr)
+        print_text(f"error: {' '.join(said.split())}", err=True)
         sys.exit(1)

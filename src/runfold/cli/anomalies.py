@@ -9,7 +9,7 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_instant
-from runfold.cli.output import Json, instant, print_json
+from runfold.cli.output import Json, instant, print_json, print_text
 from runfold.cli.paging import Limit, one_of, print_next
 
 app = typer.Typer(help="Anomalies: events that the vocabulary does not allow at their place.", no_args_is_help=True)
@@ -66,11 +66,11 @@ def list_(
         print_json(rows)
         return
     if not rows:
-        typer.echo("no anomalies")
+        print_text("no anomalies")
     for row in rows:
-        typer.echo(f"{row['position']:,}  {row['stream_id']}  {instant(row['recorded_at'])} UTC")
-        typer.echo(f"  {row['type']}, event {row['stream_version']}: {row['code']} in {row['projection']}")
-        typer.echo(f"  {row['made']}")
+        print_text(f"{row['position']:,}  {row['stream_id']}  {instant(row['recorded_at'])} UTC")
+        print_text(f"  {row['type']}, event {row['stream_version']}: {row['code']} in {row['projection']}")
+        print_text(f"  {row['made']}")
     print_next(rows, limit)
 
 

@@ -123,7 +123,9 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         import importlib.metadata
 
-        typer.echo(f"runfold {importlib.metadata.version('runfold')}")
+        from runfold.cli.output import print_text
+
+        print_text(f"runfold {importlib.metadata.version('runfold')}")
         raise typer.Exit
 
 
@@ -145,5 +147,9 @@ def _options(
 ) -> None:
     import logging
 
+    from runfold.cli.output import PrintableFormatter
+
     set_current(Invocation({"database_url": url, "home": home, "projections": projections}, debug=debug))
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])

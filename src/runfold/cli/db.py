@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from runfold.cli.invocation import settings
-from runfold.cli.output import Json, print_facts, print_json
+from runfold.cli.output import Json, print_facts, print_json, print_text
 from runfold.errors import ServerFailed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def stop(
     if as_json:
         print_json({"stopped": stopped})
     else:
-        typer.echo("stopped" if stopped else "it was not running")
+        print_text("stopped" if stopped else "it was not running")
 
 
 @app.command(epilog='Example: psql "$(runfold db url)"')
@@ -76,7 +76,7 @@ def url(
     if as_json:
         print_json({"url": chosen})
     else:
-        typer.echo(chosen)
+        print_text(chosen)
 
 
 @app.command(

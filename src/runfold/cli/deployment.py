@@ -9,7 +9,7 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli._store import open_store
-from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.output import Json, print_json, print_table, print_text
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
 from runfold.cli.words import statuses_of
 
@@ -71,7 +71,7 @@ def fail(
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"deployment {found.deployment_id} of version {found.deployment_version} is {found.status}")
+        print_text(f"deployment {found.deployment_id} of version {found.deployment_version} is {found.status}")
 
 
 def register(root: typer.Typer) -> None:

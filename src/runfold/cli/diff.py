@@ -11,7 +11,7 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli.durations import clock, short
-from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.output import Json, print_json, print_table, print_text
 
 _LONGEST = 60
 _BEFORE = 15
@@ -50,18 +50,18 @@ def _print(found: dict[str, Any], *, everything: bool, lines: int) -> None:
         columns=["execution_id", "workflow", "status", "started", "took"],
     )
     if found["same"]:
-        typer.echo("\nthe two executions do not differ")
+        print_text("\nthe two executions do not differ")
     if found["execution"]["changes"]:
-        typer.echo("\nthe executions")
+        print_text("\nthe executions")
         _print_changes(found["execution"]["changes"])
     diverging = found["first_divergence"]
     if diverging is not None:
-        typer.echo(f"\nfirst divergence: {_name(diverging)}, {', '.join(diverging['differs'])}")
+        print_text(f"\nfirst divergence: {_name(diverging)}, {', '.join(diverging['differs'])}")
         _print_changes(diverging["changes"])
     nodes = [node for node in found["nodes"] if everything or node["differs"]]
     if nodes:
         alike = len(found["nodes"]) - sum(bool(node["differs"]) for node in found["nodes"])
-        typer.echo("\nnodes" if everything else f"\nnodes that differ; {alike:,} do not")
+        print_text("\nnodes" if everything else f"\nnodes that differ; {alike:,} do not")
         print_table(
             [
                 {
@@ -75,7 +75,7 @@ def _print(found: dict[str, Any], *, everything: bool, lines: int) -> None:
             columns=["node", "first", "second", "differs"],
         )
         if len(nodes) > lines:
-            typer.echo(f"… {len(nodes) - lines:,} more nodes, see --lines")
+            print_text(f"… {len(nodes) - lines:,} more nodes, see --lines")
 
 
 def _name(node: dict[str, Any]) -> str:
@@ -105,7 +105,7 @@ def _print_changes(changes: list[dict[str, Any]]) -> None:
         rows.append({"what": change["path"], "first": _cut(first, start), "second": _cut(second, start)})
     print_table(rows, columns=["what", "first", "second"])
     if len(changes) > _SHOWN_CHANGES:
-        typer.echo(f"… {len(changes) - _SHOWN_CHANGES} more, see --json")
+        print_text(f"… {len(changes) - _SHOWN_CHANGES} more, see --json")
 
 
 def _value(change: dict[str, Any], side: str) -> str | None:

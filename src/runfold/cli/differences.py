@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
-from runfold.cli.output import print_table
+from runfold.cli.output import console, print_table, print_text
 
 if TYPE_CHECKING:
     from runfold.projections.reconciling.pair import Difference
@@ -24,7 +22,7 @@ def print_differences(projection: str, differing: int, differences: Sequence[Dif
     shown = differences if limit is None else differences[:limit]
     counted = "1 row differs" if differing == 1 else f"{differing:,} rows differ"
     cut = "" if len(shown) == differing else f", {len(shown)} shown"
-    typer.echo(f"\n{projection}: {counted}{cut}")
+    print_text(f"\n{projection}: {counted}{cut}")
     print_table(
         [
             {
@@ -44,7 +42,6 @@ def print_differences(projection: str, differing: int, differences: Sequence[Dif
 @contextmanager
 def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None]]:
     """Show a bar for each group and step on stderr; yields a function of group, step, done and total."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -61,10 +58,16 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    screen = console(err=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
     tasks: dict[tuple[str, str], TaskID] = {}
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as progress:
 
         def show(group: str, step: str, done: int, total: int) -> None:
             if (group, step) not in tasks:

@@ -12,7 +12,7 @@ import typer
 from runfold.cli import diff, tail
 from runfold.cli._connection import catalogue, open_database
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
-from runfold.cli.output import Json, instant, print_facts, print_json, print_table
+from runfold.cli.output import Json, console, instant, print_facts, print_json, print_table, print_text
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
 from runfold.cli.words import modes, statuses_of, trigger_kinds
 
@@ -186,7 +186,6 @@ def at(
 
 
 def _print_execution(found: dict[str, Any], *, now: float, lines: int) -> None:
-    from rich.console import Console
 
     from runfold.cli.timeline import render_timeline
 
@@ -204,12 +203,12 @@ def _print_execution(found: dict[str, Any], *, now: float, lines: int) -> None:
             "last change": f"position {found['last_event_position']:,}",
         }
     )
-    console = Console(highlight=False)
-    console.print()
-    console.print(render_timeline(found, now=now, width=console.width, height=lines))
+    screen = console(highlight=False)
+    screen.print()
+    screen.print(render_timeline(found, now=now, width=screen.width, height=lines))
     _print_failures(found)
     if found["logs"]:
-        typer.echo("\nlog")
+        print_text("\nlog")
         print_table(
             [{**row, "at": _offset(found, row["created_at"])} for row in found["logs"]],
             columns=["at", "level", "node_id", "message"],
@@ -229,12 +228,12 @@ def _as_of(found: dict[str, Any]) -> dict[str, Any]:
 def print_left_out(as_of: dict[str, Any]) -> None:
     """Print which events the rows of the past lack, and why."""
     for row in as_of["parked_streams"]:
-        typer.echo(
+        print_text(
             f"\n{row['stream_id']} is parked in group {row['group_name']} from position {row['position']:,} on:"
             " its rows end there, see `runfold parked list`"
         )
     for row in as_of["discarded_events"]:
-        typer.echo(
+        print_text(
             f"\nposition {row['position']:,}, {row['type']} of {row['stream_id']}, was discarded in group"
             f" {row['group_name']}: {row['reason']}"
         )
@@ -243,7 +242,7 @@ def print_left_out(as_of: dict[str, Any]) -> None:
 def _print_failures(found: dict[str, Any]) -> None:
     failed = [row for row in found["attempts"] if not row["started"]]
     if failed:
-        typer.echo("\nfailed attempts")
+        print_text("\nfailed attempts")
         print_table(
             [{**row, "error": _message(row["error_data"])} for row in failed],
             columns=["activation", "attempt", "error"],

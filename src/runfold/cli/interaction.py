@@ -11,7 +11,7 @@ import typer
 from runfold.cli._connection import open_database
 from runfold.cli._store import Data, open_store, operator, parse_json
 from runfold.cli.durations import short
-from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.output import Json, print_json, print_table, print_text
 from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
 from runfold.cli.words import statuses_of
 
@@ -96,7 +96,7 @@ def _tell(interaction_id: str, status: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"interaction_id": interaction_id, "status": status})
     else:
-        typer.echo(f"interaction {interaction_id} is {status}")
+        print_text(f"interaction {interaction_id} is {status}")
 
 
 def _deadline(row: dict[str, Any], now: datetime) -> str:

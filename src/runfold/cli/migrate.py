@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runfold.cli.invocation import settings
-from runfold.cli.output import Json, print_json
+from runfold.cli.output import Json, print_json, print_text
 
 
 def migrate(
@@ -33,11 +33,11 @@ def migrate(
         print_json({"current": state.current, "applied": state.applied, "pending": state.pending,
                     "newer": state.newer, "applied_now": applied})  # fmt: skip
     elif state.newer:
-        typer.echo(f"newer than this runfold: at version {state.newer[-1]}; upgrade runfold")
+        print_text(f"newer than this runfold: at version {state.newer[-1]}; upgrade runfold")
     elif state.pending:
-        typer.echo(f"{len(state.pending)} migrations pending: {', '.join(state.pending)}; run `runfold migrate`")
+        print_text(f"{len(state.pending)} migrations pending: {', '.join(state.pending)}; run `runfold migrate`")
     else:
-        typer.echo(f"at version {state.applied[-1]}, {len(applied)} migrations applied now")
+        print_text(f"at version {state.applied[-1]}, {len(applied)} migrations applied now")
     if check and not state.current:
         raise typer.Exit(1)
 

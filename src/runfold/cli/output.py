@@ -1,7 +1,12 @@
-"""Print results: JSON for scripts, tables for people."""
+"""Print results: JSON for scripts, tables for people.
+
+This is the one door to the terminal: no other module of the command line prints. What users and failing steps wrote
+passes through `printable` here, so that it cannot control a terminal.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -23,62 +28,113 @@ def print_json(value: Any) -> None:
     import orjson
 
     text = orjson.dumps(value, default=_encode, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
-    typer.echo(text.decode())
+    typer.echo(_escaped(text.decode()))
 
 
 def print_json_line(value: Any) -> None:
     """Print the value as JSON in one line, for output that comes piece by piece."""
     import orjson
 
-    typer.echo(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode())
+    typer.echo(_escaped(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode()))
 
 
-def print_text(text: str) -> None:
+def print_text(text: str = "", *, err: bool = False) -> None:
     """Print a text that may come from events, without characters that control a terminal."""
-    typer.echo(_printable(text))
+    typer.echo(printable(text), err=err)
 
 
-_COPIED = frozenset({"execution_id", "stream_id", "status", "started", "deadline", "took"})
-"""Columns from which people copy, or which they scan: other columns are folded first."""
+def printable(text: str) -> str:
+    """Return the text with a space for each character that controls a terminal or turns the direction of writing."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
 
-_LONGEST_COPIED = 36
+
+class PrintableFormatter(logging.Formatter):
+    """Formats messages of the log, and tracebacks in them, without characters that control a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
-def console() -> Console:
+_COPIED = frozenset({"id", "activation", "status", "started", "deadline", "took"})
+"""Columns from which people copy, or which they scan, beside the ids: they are never folded."""
+
+_READABLE = 12
+"""A column that is narrower folds its words."""
+
+_GAP = 2
+
+
+def console(*, err: bool = False, highlight: bool = True) -> Console:
     """Return a console as wide as the terminal or COLUMNS; a pipe gets lines that are never folded."""
-    from rich.console import Console
+    from runfold.cli.terminal import Terminal
 
-    shown = Console()
-    return shown if shown.is_terminal or "COLUMNS" in os.environ else Console(width=10_000)
+    shown = Terminal(stderr=err, highlight=highlight)
+    if shown.is_terminal or err or "COLUMNS" in os.environ:
+        return shown
+    return Terminal(width=10_000, highlight=highlight)
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:
-    """Print the named columns of the rows as a table, or the sentence `empty` if there is no row."""
-    from rich.table import Table
+    """Print the named columns of the rows as a table, or the sentence `empty` if there is no row.
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    Where the terminal is too narrow for a table that can be read, each row has its first column in a line and the
+    others below it.
+    """
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
     lines = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if not lines:
+        print_text(empty)
+        return
+    screen = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    needed = -_GAP
     for number, column in enumerate(columns):
-        whole = max((len(line[number]) for line in lines), default=0) if column in _COPIED else 0
-        table.add_column(column, overflow="fold", min_width=min(whole, _LONGEST_COPIED))
+        longest = max(cell_len(part) for line in lines for part in line[number].split("\n"))
+        least = longest if column in _COPIED or column.endswith("_id") else min(longest, _READABLE)
+        needed += max(least, cell_len(column)) + _GAP
+        table.add_column(column, overflow="fold", min_width=least)
+    if needed > screen.width:
+        _print_records(lines, columns, screen.width)
+        return
     for line in lines:
-        table.add_row(*line)
-    if table.row_count:
-        console().print(table)
-    else:
-        console().print(empty)
+        table.add_row(*map(Text, line))
+    screen.print(table)
+
+
+def _print_records(lines: Iterable[Sequence[str]], columns: Sequence[str], width: int) -> None:
+    """Print each row below its first column; nothing is folded or cut, so that it can be copied."""
+    from rich.cells import cell_len
+
+    for first, *others in lines:
+        print_text(first)
+        said = ""
+        for name, value in zip(columns[1:], others, strict=True):
+            part = f"  {name}: {value}"
+            if value == "-":
+                continue
+            if said and cell_len(said + part) > width:
+                print_text(said)
+                said = ""
+            said += part
+        if said:
+            print_text(said)
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Print names and values, one a line."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(escape(name), _cell(value))
+        table.add_row(Text(printable(name)), Text(_cell(value)))
     console().print(table)
 
 
@@ -92,14 +148,19 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, (list, tuple)):
         return ", ".join(_cell(part) for part in value) or "-"
-    from rich.markup import escape
-
-    # Text from an event must not control a terminal.
-    return escape(_printable(str(value)))
+    return printable(str(value))
 
 
-def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
+def _escaped(text: str) -> str:
+    """Return the JSON text with an escape for each character in it that is not printable; its value is the same."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign == "\n" else _escape(sign) for sign in text)
+
+
+def _escape(sign: str) -> str:
+    code = sign.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{code[at : at + 4]}" for at in range(0, len(code), 4))
 
 
 def _encode(value: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runfold.cli.output import print_text
+
 if TYPE_CHECKING:
     from runfold.reading.pages import PageToken
 
@@ -31,7 +33,7 @@ def parse_after(text: str | None) -> PageToken | None:
 def print_next(rows: Sequence[dict[str, Any]], limit: int) -> None:
     """Print the option for the next page on stderr, if this page is full."""
     if len(rows) == limit:
-        typer.echo(f"more: --after {rows[-1]['page_token']}", err=True)
+        print_text(f"more: --after {rows[-1]['page_token']}", err=True)
 
 
 def one_of(value: str | None, allowed: Callable[[], Sequence[str]], option: str) -> str | None:

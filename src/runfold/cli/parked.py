@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from runfold.cli._connection import Projections, catalogue, open_database, user_login
-from runfold.cli.output import Json, instant, print_facts, print_json, print_table
+from runfold.cli.output import Json, instant, print_facts, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from runfold.projections.definition.catalogue import Catalogue, Group
@@ -36,17 +36,17 @@ def list_(
         print_json(rows)
         return
     if not rows:
-        typer.echo("no discarded events" if discarded else "no parked streams")
+        print_text("no discarded events" if discarded else "no parked streams")
     for row in rows:
         if discarded:
             _print_discarded(row)
             continue
-        typer.echo(
+        print_text(
             f"{row['stream_id']}  group {row['group_name']}, from position {row['position']:,} on,"
             f" {_counted(row['waiting'])} behind it"
         )
-        typer.echo(f"  {row['sqlstate']}: {row['error']}")
-        typer.echo(f"  since {instant(row['parked_at'])} UTC")
+        print_text(f"  {row['sqlstate']}: {row['error']}")
+        print_text(f"  since {instant(row['parked_at'])} UTC")
 
 
 @app.command(epilog="Example: runfold parked show execution-7")
@@ -66,13 +66,13 @@ def show(stream_id: Stream, as_json: Json = False) -> None:
     for number, row in enumerate(rows):
         _print_parking(row, first=number == 0)
     for row in discarded:
-        typer.echo()
+        print_text()
         _print_discarded(row)
 
 
 def _print_parking(row: dict[str, Any], *, first: bool) -> None:
     if not first:
-        typer.echo()
+        print_text()
     event = row["event"] or {}
     print_facts(
         {
@@ -90,7 +90,7 @@ def _print_parking(row: dict[str, Any], *, first: bool) -> None:
         }
     )
     if row["waiting_events"]:
-        typer.echo(f"\nwaiting{'' if len(row['waiting_events']) == row['waiting'] else ', the first ones'}")
+        print_text(f"\nwaiting{'' if len(row['waiting_events']) == row['waiting'] else ', the first ones'}")
         print_table(
             [{**waiting, "recorded (UTC)": instant(waiting["recorded_at"])} for waiting in row["waiting_events"]],
             columns=["position", "stream_version", "type", "recorded (UTC)"],
@@ -98,11 +98,11 @@ def _print_parking(row: dict[str, Any], *, first: bool) -> None:
 
 
 def _print_discarded(row: dict[str, Any]) -> None:
-    typer.echo(
+    print_text(
         f"{row['stream_id']}  group {row['group_name']}, position {row['position']:,}: {row['type']} was discarded"
     )
-    typer.echo(f"  {row['sqlstate']}: {row['error']}")
-    typer.echo(f"  by {row['discarded_by']}, {instant(row['discarded_at'])} UTC: {row['reason']}")
+    print_text(f"  {row['sqlstate']}: {row['error']}")
+    print_text(f"  by {row['discarded_by']}, {instant(row['discarded_at'])} UTC: {row['reason']}")
 
 
 def _counted(waiting: int) -> str:
@@ -134,7 +134,7 @@ def retry(
     else:
         for row in done:
             outcome = f"still parked: {row['error']}" if row["error"] else "folded"
-            typer.echo(f"{stream_id}  group {row['group']}, {outcome}")
+            print_text(f"{stream_id}  group {row['group']}, {outcome}")
     if any(row["error"] for row in done):
         raise typer.Exit(1)
 
@@ -171,14 +171,14 @@ def discard(
     else:
         for row in done:
             would = "would be " if dry_run else ""
-            typer.echo(
+            print_text(
                 f"{stream_id}  group {row.group}, position {row.position:,}: {row.type} {would or 'is '}discarded"
             )
-            typer.echo(f"  {row.error}")
+            print_text(f"  {row.error}")
             if row.parked_again_at is None:
-                typer.echo(f"  the waiting events {would or 'are '}folded")
+                print_text(f"  the waiting events {would or 'are '}folded")
             else:
-                typer.echo(
+                print_text(
                     f"  {would or 'is '}parked again at position {row.parked_again_at:,}: {row.parked_again_error}"
                 )
     if any(row.parked_again_at is not None for row in done):

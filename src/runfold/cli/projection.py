@@ -142,7 +142,7 @@ def _print_verified(found: list[Verification], *, shown: int) -> None:
     )
     for verification in found:
         if verification.left_out:
-            typer.echo(f"{verification.projection}: its rows do not belong to one stream, verify the whole table")
+            print_text(f"{verification.projection}: its rows do not belong to one stream, verify the whole table")
         elif shown:
             print_differences(verification.projection, verification.differing, verification.differences, limit=shown)
 
@@ -209,7 +209,7 @@ def _report(found: list[Rebuilt], *, dry_run: bool, as_json: bool) -> None:
             if dry_run:
                 print_differences(rebuilt.projection, rebuilt.differing, rebuilt.differences, limit=SHOWN)
             if rebuilt.newly_parked:
-                typer.echo(f"{rebuilt.projection}: parked {', '.join(rebuilt.newly_parked)}")
+                print_text(f"{rebuilt.projection}: parked {', '.join(rebuilt.newly_parked)}")
     if dry_run and any(rebuilt.differing for rebuilt in found):
         raise typer.Exit(1)
 
@@ -243,7 +243,7 @@ def replay(
         for item in found:
             print_differences(item.projection, item.differing, item.differences, limit=SHOWN)
             if item.left_out:
-                typer.echo(
+                print_text(
                     f"{item.projection}: rows of its group do not belong to one stream, rebuild the projection instead"
                 )
     if dry_run and any(item.differing for item in found):

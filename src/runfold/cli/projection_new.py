@@ -9,7 +9,7 @@ import typer
 
 from runfold.cli._connection import Projections
 from runfold.cli.invocation import settings
-from runfold.cli.output import Json, print_json
+from runfold.cli.output import Json, print_json, print_text
 from runfold.cli.projection import app
 
 
@@ -36,6 +36,6 @@ def new(
     if as_json:
         print_json({"file": str(written.path), "create_table": written.create_table})
         return
-    typer.echo(f"wrote {written.path}; create its table (runfold db psql), then start a worker:\n")
-    typer.echo(written.create_table)
-    typer.echo(f"runfold worker --projections {folder}")
+    print_text(f"wrote {written.path}; create its table (runfold db psql), then start a worker:\n")
+    print_text(written.create_table)
+    print_text(f"runfold worker --projections {folder}")

@@ -11,7 +11,7 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli._store import Data, open_store, operator, parse_json
-from runfold.cli.output import Json, instant, print_json, print_table
+from runfold.cli.output import Json, console, instant, print_json, print_table, print_text
 from runfold.cli.paging import After, Limit, one_of, print_next
 from runfold.cli.words import statuses_of
 
@@ -76,7 +76,7 @@ def match(
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"response {response_id} answers interaction {interaction_id}")
+        print_text(f"response {response_id} answers interaction {interaction_id}")
 
 
 @app.command("filter-out", epilog="Example: runfold response filter-out RESPONSE --reason 'an automatic reply'")
@@ -91,7 +91,7 @@ def filter_out(
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"response {response_id} is {found.status}")
+        print_text(f"response {response_id} is {found.status}")
 
 
 @app.command(epilog="Example: runfold response reopen RESPONSE")
@@ -105,7 +105,7 @@ def reopen(
     if as_json:
         print_json({"response_id": response_id, "status": response.status})
     else:
-        typer.echo(f"response {response_id} is {response.status}")
+        print_text(f"response {response_id} is {response.status}")
 
 
 @app.command(epilog="Example: runfold response sweep")
@@ -114,26 +114,25 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Classify all unprocessed responses by the rules, the oldest first."""
-    from rich.console import Console
     from rich.progress import track
 
-    console = Console(stderr=True)
+    screen = console(err=True)
     with open_store() as store:
         found = list(
             track(
                 store.responses.sweep(workflow_id=workflow),
                 "classifying",
                 total=None,
-                console=console,
+                console=screen,
                 transient=True,
-                disable=as_json or not console.is_terminal,
+                disable=as_json or not screen.is_terminal,
             )
         )
     if as_json:
         print_json(found)
         return
     counts = Counter("left open" if one.status == "unprocessed" else one.status for one in found)
-    typer.echo(", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "nothing is open")
+    print_text(", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "nothing is open")
 
 
 def register(root: typer.Typer) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from runfold.cli._connection import Projections, catalogue, open_database
 from runfold.cli.durations import short
-from runfold.cli.output import Json, instant, print_facts, print_json, print_table
+from runfold.cli.output import Json, instant, print_facts, print_json, print_table, print_text
 
 
 def status(
@@ -38,24 +38,24 @@ def status(
             **_sample(found["sample_verified"]),
         }
     )
-    typer.echo()
+    print_text()
     print_table(
         [_group(row) for row in found["groups"]], columns=["group", "checkpoint", "lag", "age", "parked", "state"]
     )
     if found["held_back_by"]:
-        typer.echo("\nthe safe head is held back by")
+        print_text("\nthe safe head is held back by")
         print_table(
             [{**row, "since (UTC)": instant(row["since"])} for row in found["held_back_by"]],
             columns=["bound", "pid", "prepared_gid", "application_name", "state", "since (UTC)"],
         )
     for row in found["groups"]:
         if row["stopped_error"]:
-            typer.echo(f"\n{row['group']} is stopped at {row['checkpoint']:,}: {row['stopped_error']}")
+            print_text(f"\n{row['group']} is stopped at {row['checkpoint']:,}: {row['stopped_error']}")
     if found["parked_streams"]:
-        typer.echo("\nparked streams, see `runfold parked list`")
+        print_text("\nparked streams, see `runfold parked list`")
         print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])
     if found["discarded_events"]:
-        typer.echo("\ndiscarded events, see `runfold parked list --discarded`")
+        print_text("\ndiscarded events, see `runfold parked list --discarded`")
         print_table(found["discarded_events"], columns=["group_name", "stream_id", "position", "type", "reason"])
 
 

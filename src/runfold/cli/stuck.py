@@ -11,7 +11,7 @@ import typer
 from runfold.cli._connection import open_database
 from runfold.cli.durations import parse_duration, short
 from runfold.cli.execution import app
-from runfold.cli.output import Json, print_json, print_table
+from runfold.cli.output import Json, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from runfold.reading.status import Row
@@ -65,29 +65,28 @@ def stuck(
         )
     elif declare_lost:
         names = given_up if dry_run else lost
-        typer.echo(f"\n{'would be ' if dry_run else ''}declared lost: {len(names)}")
+        print_text(f"\n{'would be ' if dry_run else ''}declared lost: {len(names)}")
         for name in names:
-            typer.echo(f"  {name}")
+            print_text(f"  {name}")
         if not dry_run and len(lost) < len(given_up):
-            typer.echo(f"not declared lost, because an event came meanwhile: {len(given_up) - len(lost)}")
+            print_text(f"not declared lost, because an event came meanwhile: {len(given_up) - len(lost)}")
 
 
 def _declare(connection: Any, given_up: list[str], idle: timedelta, *, shown: bool) -> list[str]:
     """Declare the executions lost, each in its own transaction, and return those that were."""
-    from rich.console import Console
     from rich.progress import track
 
     from runfold.reading.stuck import declare_lost
 
-    console = Console(stderr=True)
-    shown = shown and console.is_terminal
-    names = track(given_up, "declaring lost", console=console, transient=True, disable=not shown)
+    screen = console(err=True)
+    shown = shown and screen.is_terminal
+    names = track(given_up, "declaring lost", console=screen, transient=True, disable=not shown)
     return [name for name in names if declare_lost(connection, name, idle) is not None]
 
 
 def _print(found: Stuck) -> None:
     if found.nothing:
-        typer.echo("nothing is stuck")
+        print_text("nothing is stuck")
 
     def ago(seconds: float | None) -> str | None:
         return None if seconds is None else f"{short(max(0, round(seconds * 1000)))} ago"
@@ -98,7 +97,7 @@ def _print(found: Stuck) -> None:
         ("deployments under way", found.deployments, ["workflow", "action", "status", "version", "seen"]),
     ]
     for number, (title, rows, columns) in enumerate([one for one in sections if one[1]]):
-        typer.echo(f"{chr(10) if number else ''}{title}")
+        print_text(f"{chr(10) if number else ''}{title}")
         print_table(
             [
                 {

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from runfold.cli._connection import open_database
+from runfold.cli.output import print_json_line, print_text, printable
 from runfold.errors import InvalidInput
 
 _SHOWN = (
@@ -54,7 +55,10 @@ def tail(
         else:
             found = tail_execution(connection, execution_id, follow=follow)
         for event in found:
-            typer.echo(orjson.dumps(event, option=orjson.OPT_UTC_Z).decode() if as_json else _line(event))
+            if as_json:
+                print_json_line(event)
+            else:
+                print_text(_line(event))
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -66,11 +70,11 @@ def _line(event: dict[str, Any]) -> str:
 def _detail(data: dict[str, Any]) -> str:
     said = []
     if "activation" in data:
-        said.append(str(data["activation"]))
+        said.append(_text(data["activation"]))
         if data.get("attempt", 1) > 1 or "will_retry" in data:
             said.append(f"attempt {data['attempt']}")
     if isinstance(error := data.get("error_data"), dict):
-        said.append(str(error.get("message", error)))
+        said.append(_text(error.get("message", error)))
     if "level" in data and data["level"] != "INFO":
         said.append(str(data["level"]))
     said += [_text(data[name]) for name in _SHOWN if data.get(name) is not None]
@@ -81,5 +85,5 @@ def _detail(data: dict[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    # Text from an event must not break the line or control a terminal.
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    # Text from an event must not break the line.
+    return printable(text).replace("\n", " ")

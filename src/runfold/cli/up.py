@@ -11,7 +11,7 @@ import typer
 
 from runfold.cli._connection import Projections, catalogue, check_user_login
 from runfold.cli.invocation import settings
-from runfold.cli.output import print_facts
+from runfold.cli.output import print_facts, print_text
 
 
 def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the settings
@@ -49,7 +49,7 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
         if embedded
         else "the database keeps running"
     )
-    typer.echo(f"the worker has stopped; {running_on}")
+    print_text(f"the worker has stopped; {running_on}")
 
 
 def _without_password(url: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 
 from runfold.cli._connection import Projections, catalogue, check_user_login, open_database
 from runfold.cli.invocation import settings
-from runfold.cli.output import Json, print_facts, print_json
+from runfold.cli.output import Json, console, print_facts, print_json, print_text
 
 
 def worker(
@@ -44,7 +43,7 @@ def worker(
     running.stop_on_signals()
     if not once:
         logging.getLogger("runfold").setLevel(logging.INFO)
-        print("runfold worker: folding; stop with Ctrl-C", file=sys.stderr)
+        print_text("runfold worker: folding; stop with Ctrl-C", err=True)
         running.run()
         return
     with _progress(shown=not as_json) as progress:
@@ -63,12 +62,11 @@ def worker(
 @contextmanager
 def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a bar over positions on stderr."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
+    screen = console(err=True)
     columns = (TextColumn("folding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as progress:
         task = progress.add_task("folding", total=None)
         yield lambda position, head: progress.update(task, completed=min(position, head), total=head)
 

@@ -17,10 +17,11 @@ from typing import Any
 import psycopg
 import typer
 from psycopg.rows import dict_row
-from rich.console import Console
 
 from runfold.cli import projection
 from runfold.cli.invocation import Invocation, set_current
+from runfold.cli.output import print_text
+from runfold.cli.terminal import Terminal
 from runfold.database import migrations
 from runfold.database.connections import connect
 from runfold.database.server import EmbeddedServer
@@ -47,7 +48,7 @@ _PATIENCE = 60.0
 def main() -> int:
     """Run the demo in `demo/` of runfold's folder on a new database; return 0 if all its claims were true."""
     signal.signal(signal.SIGTERM, _interrupt)
-    page = Page(Console(highlight=False))
+    page = Page(Terminal(highlight=False))
     began = time.monotonic()
     try:
         home = load_settings().home / "demo"
@@ -58,10 +59,10 @@ def main() -> int:
             settings = load_settings(home=home).model_copy(update={"database_url": None, "projections": None})
             true = _Tour(page, settings).run()
     except RunfoldError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_text(f"error: {error}", err=True)
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; the demo's worker and database are stopped", file=sys.stderr)
+        print_text("\ninterrupted; the demo's worker and database are stopped", err=True)
         return 1
     program = _program()
     page.title(f"{time.monotonic() - began:.0f} s in all. Look around; the database starts by itself:")
