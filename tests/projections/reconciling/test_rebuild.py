@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -152,6 +154,34 @@ def test_with_park_it_is_parked_from_its_bad_event_on_and_the_rest_is_built(
     assert_nothing_differs(database_url)
     log.events = [item for item in log.events if item.stream_id != "execution-sick" or item.position < position]
     log.assert_folded()
+
+
+@pytest.mark.parametrize("looks_again", [True, False], ids=["as it is", "control: without a look at what was found"])
+def test_tasks_that_fail_at_one_stream_find_it_once(
+    log: Log, database_url: str, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch, looks_again: bool
+) -> None:
+    position = poisoned_after_it_was_folded(log, database_url)
+    log.connection.execute("TRUNCATE public.workflow_executions CASCADE")
+    fold, both_failed = slices._fold, threading.Barrier(2)
+
+    def failing_together(*about: Any) -> None:
+        try:
+            fold(*about)
+        except psycopg.DataError:
+            with suppress(threading.BrokenBarrierError):
+                both_failed.wait(20)
+                both_failed.abort()  # only the first two wait for each other
+            raise
+
+    monkeypatch.setattr(slices, "_fold", failing_together)
+    if not looks_again:
+        monkeypatch.setattr(slices, "_left_out", lambda *_: [])
+        with pytest.raises(RebuildFailed, match="no single stream is to blame"):
+            rebuilder(park=True)
+        return
+    assert rebuilder(park=True)["workflow_executions"].newly_parked == ["execution-sick"]
+    assert parked(log.connection) == [("execution", "execution-sick", position, "22P02")]
+    assert_nothing_differs(database_url)
 
 
 def test_a_stream_that_is_unparked_meanwhile_makes_the_rebuild_begin_anew(

@@ -65,6 +65,8 @@ REBUILD_SESSION: LiteralString = (
 """
 )
 
+_SEARCH = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -203,13 +205,25 @@ def _do(ledger: Ledger, plan: Plan, task: int, *, park: bool) -> None:
     """Do one task in one transaction; when a stream cannot be folded, find it, and do it again without."""
     asked = {"group": plan.group.name, "digest": plan.digest, "slice": task}
     while True:
+        left_out = _left_out(ledger, plan)
         try:
             with ledger.transaction(), ledger.connection.cursor() as cursor:
                 if cursor.execute(statement("begin_slice"), asked).fetchone() == (True,):
                     _fold(cursor, plan, task)
             return
         except (psycopg.Error, HandlerFailed) as exc:
-            leave_out_poison(ledger, plan, exc, park=park)
+            if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
+                raise
+            # Two tasks may fail at one stream. While one searches it the other waits, and then begins without it.
+            with _SEARCH:
+                if _left_out(ledger, plan) == left_out:
+                    leave_out_poison(ledger, plan, exc, park=park)
+
+
+def _left_out(ledger: Ledger, plan: Plan) -> list[tuple[str, bool]]:
+    """Return the streams that the rebuild leaves out by now."""
+    about = {"group": plan.group.name, "upto": plan.position}
+    return ledger.connection.execute(statement("rebuild_parked_streams"), about).fetchall()
 
 
 def leave_out_poison(ledger: Ledger, plan: Plan, failure: Failure, *, park: bool) -> None:
