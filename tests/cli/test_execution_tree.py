@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -138,3 +140,7 @@ def test_the_command_shows_deep_and_circular_trees(store: runfold.Store, databas
     assert "s1199" in shown.stdout
     shown = run(database_url, "execution", "show", "ring", columns=60)
     assert all(name in shown.stdout for name in ("alpha", "beta", CIRCLE))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "runfold", "--url", database_url, "execution", "show", "ring"]
+    piped = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+    assert max(map(len, piped.splitlines())) <= 80, "a pipe does not get bars of ten thousand columns"

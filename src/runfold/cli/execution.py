@@ -203,7 +203,7 @@ def _print_execution(found: dict[str, Any], *, now: float, lines: int) -> None:
             "last change": f"position {found['last_event_position']:,}",
         }
     )
-    screen = console(highlight=False)
+    screen = console(drawing=True)
     screen.print()
     screen.print(render_timeline(found, now=now, width=screen.width, height=lines))
     _print_failures(found)

@@ -66,14 +66,17 @@ _READABLE = 12
 _GAP = 2
 
 
-def console(*, err: bool = False, highlight: bool = True) -> Console:
-    """Return a console as wide as the terminal or COLUMNS; a pipe gets lines that are never folded."""
+def console(*, err: bool = False, drawing: bool = False) -> Console:
+    """Return a console as wide as the terminal or COLUMNS; a pipe gets lines that are never folded.
+
+    A drawing fills its width, so a pipe gets it in the usual 80 columns.
+    """
     from runfold.cli.terminal import Terminal
 
-    shown = Terminal(stderr=err, highlight=highlight)
-    if shown.is_terminal or err or "COLUMNS" in os.environ:
+    shown = Terminal(stderr=err, highlight=not drawing)
+    if shown.is_terminal or err or drawing or "COLUMNS" in os.environ:
         return shown
-    return Terminal(width=10_000, highlight=highlight)
+    return Terminal(width=10_000)
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:
