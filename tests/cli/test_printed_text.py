@@ -15,7 +15,8 @@ import pytest
 
 import runfold
 from runfold import events
-from runfold.cli.output import print_json, print_table, print_text, printable
+from runfold.cli.output import print_json, print_table, print_text
+from runfold.cli.printable import printable
 from tests.cli.running import NOON, WORKFLOW, execution, ms, run
 from tests.factories import line
 from tests.fixtures.processes import drain

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from runfold.cli import timeline, words
+from runfold.cli import tree, words
 from runfold.events import fields
 from runfold.events.machines import EXECUTION, NODE, PAUSE, Machine
 from tests.model import executions
@@ -14,7 +14,7 @@ from tests.model import executions
 
 @pytest.mark.parametrize("machine", [EXECUTION, NODE, PAUSE], ids=lambda machine: machine.name)
 def test_a_timeline_has_a_sign_for_every_status(machine: Machine) -> None:
-    assert set(machine.statuses) <= set(timeline._STYLES)
+    assert set(machine.statuses) <= set(tree.STYLES)
 
 
 def test_options_take_every_status() -> None:

@@ -60,7 +60,7 @@ EVENT: Edits = {
 ''',
     ),
     "src/runfold/client/aio/node.py": after(
-        "        await self._do(Execution.fail_node, _error_data(error), end_time=end_time)\n\n",
+        "        await self._record(Execution.fail_node, _error_data(error), end_time=end_time)\n\n",
         '''    async def time_out(self, reason: str | None = None, *, end_time: int | None = None) -> None:
         """End the activation because its time ran out."""
         await self._do(Execution.time_out_node, reason, end_time=end_time)

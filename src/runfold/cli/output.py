@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runfold.cli.printable import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -41,13 +43,6 @@ def print_json_line(value: Any) -> None:
 def print_text(text: str = "", *, err: bool = False) -> None:
     """Print a text that may come from events, without characters that control a terminal."""
     typer.echo(printable(text), err=err)
-
-
-def printable(text: str) -> str:
-    """Return the text with a space for each character that controls a terminal or turns the direction of writing."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
 
 
 class PrintableFormatter(logging.Formatter):

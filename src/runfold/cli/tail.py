@@ -9,7 +9,8 @@ import orjson
 import typer
 
 from runfold.cli._connection import open_database
-from runfold.cli.output import print_json_line, print_text, printable
+from runfold.cli.output import print_json_line, print_text
+from runfold.cli.printable import printable
 from runfold.errors import InvalidInput
 
 _SHOWN = (

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from runfold.cli.output import printable
+from runfold.cli.printable import printable
 
 
 class Terminal(Console):

@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from runfold.cli.durations import short
-from runfold.cli.output import printable
+from runfold.cli.printable import printable
 from runfold.cli.tree import STYLES, Line, Span, build_tree, shorten, walk
 
 if TYPE_CHECKING:
