@@ -26,13 +26,17 @@ MOST = 1.3
 FEW_EVENTS = 1_000
 STATES = ("none", "of empty tables", "of 1,000 events", "true")
 NAMED = """
-    SELECT (SELECT min(execution_id) FROM public.workflow_executions), (SELECT max(position) FROM runfold.events)
+    SELECT execution_id, workflow_id::text, (SELECT max(position) FROM runfold.events)
+      FROM public.workflow_executions
+     ORDER BY execution_id
+     LIMIT 1
 """
 COMMANDS = {
     "verify": ("projection", "verify"),
     "rebuild": ("projection", "rebuild", "--all", "--jobs", "1"),
     "replay": ("projection", "replay", "--stream", "execution-{execution}"),
     "the past": ("execution", "at", "{execution}", "--position", "{position}"),
+    "why": ("why", "workflow_status", "{workflow}", "latest_execution_status"),
 }
 
 
@@ -93,8 +97,8 @@ def measure(on: Server, state: str, template: str, processes: Processes) -> dict
 
         analyze()
         measured = {"worker": processes.of(copy, "worker", "--once")}
-        execution, position = connection.execute(NAMED).fetchone() or ("", 0)
-        named = {"execution": execution, "position": position}
+        execution, workflow, position = connection.execute(NAMED).fetchone() or ("", "", 0)
+        named = {"execution": execution, "workflow": workflow, "position": position}
         for name, words in COMMANDS.items():
             analyze()
             measured[name] = processes.of(copy, *(word.format(**named) for word in words))

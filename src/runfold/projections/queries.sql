@@ -1,6 +1,6 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
--- `position + 0`: a stream's events are to be found by its name. Without statistics the planner expects few between two positions,
--- and would read all of the log's index there.
+-- The bounds of stream_version leave nothing out. Without statistics the planner expects few events between them, and so finds
+-- a stream's events by the index of streams; without them it would read the index of all positions as well.
 
 -- name: allow_discard
 -- Allows one session to discard one event of one stream. What was allowed to sessions that have ended is forgotten.
@@ -294,7 +294,8 @@ SELECT stream_id FROM runfold.parked_streams WHERE group_name = %(group)s ORDER 
 -- name: positions_of
 -- The positions of a stream's events of some types, in order. Parameters: stream, upto, types (text[]).
 SELECT position FROM runfold.events
- WHERE stream_id = %(stream)s AND position + 0 <= %(upto)s AND type = ANY (%(types)s)
+ WHERE stream_id = %(stream)s AND position <= %(upto)s AND stream_version BETWEEN 0 AND 9223372036854775807
+   AND type = ANY (%(types)s)
  ORDER BY stream_version
 
 -- name: rebuild_begin

@@ -1,6 +1,6 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
--- `position + 0`: a stream's events are to be found by its name. Without statistics the planner expects few between two positions,
--- and would read all of the log's index there.
+-- The bounds of stream_version leave nothing out. Without statistics the planner expects few events between them, and so finds
+-- a stream's events by the index of streams; without them it would read the index of all positions as well.
 
 -- name: columns_of_table
 -- A table's columns with their types, and whether one alone is unique. Parameters: table (schema.table).
@@ -26,7 +26,7 @@ SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
                           || ARRAY(SELECT 'execution-' || substr(s.name, 5)
                                      FROM unnest(%(streams)s::text[]) AS s (name)
                                     WHERE s.name LIKE 'log-%%'))
-   AND e.position <= %(upto)s AND e.data ->> 'workflow_id' IS NOT NULL
+   AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807 AND e.data ->> 'workflow_id' IS NOT NULL
 
 -- name: deployments
 -- A page of deployments, newest first (started_at descending, id).
@@ -74,6 +74,7 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
  WHERE e.stream_id = %(stream)s
    AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+   AND e.stream_version BETWEEN 0 AND 9223372036854775807
  ORDER BY e.stream_version DESC
  LIMIT 1
 
@@ -81,7 +82,8 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
 -- The first events of a stream after a position. Parameters: stream, position, types (text[], null: any), limit.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.events e
- WHERE e.stream_id = %(stream)s AND e.position + 0 > %(position)s AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
+ WHERE e.stream_id = %(stream)s AND e.position > %(position)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+   AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
  ORDER BY e.position
  LIMIT %(limit)s
 
@@ -250,4 +252,6 @@ SELECT position, stream_id, stream_version, event_id, type, data, metadata, occu
 
 -- name: types_of_streams
 -- The event types of these streams up to a position. Parameters: streams (text[]), upto.
-SELECT DISTINCT e.type FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s
+SELECT DISTINCT e.type
+  FROM runfold.events e
+ WHERE e.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807

@@ -1,4 +1,5 @@
--- The queries that the header of a projection can name. Each is an index scan in a log of any size.
+-- The queries that the header of a projection can name. Each is an index scan in a log of any size: the bounds of
+-- stream_version leave nothing out, but have the planner take the index of streams also where it has no statistics.
 --
 -- barriers_affect, affected_by, depends_on: parameters streams (text[]), upto (a position; null: any). Return stream ids.
 -- streams_of_row: parameters value (of the table's key, text), upto. Return stream ids.
@@ -12,6 +13,7 @@ SELECT DISTINCT 'execution-' || x.execution_id
           FROM runfold.events e
          WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
            AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+           AND e.stream_version BETWEEN 0 AND 9223372036854775807
          GROUP BY e.stream_id) AS d
  CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
 
@@ -22,6 +24,7 @@ SELECT DISTINCT 'log-' || x.execution_id
           FROM runfold.events e
          WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
            AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+           AND e.stream_version BETWEEN 0 AND 9223372036854775807
          GROUP BY e.stream_id) AS d
  CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
 
@@ -33,7 +36,8 @@ SELECT DISTINCT e.stream_id
    AND lower(e.data ->> 'workflow_id' COLLATE "C") IN (
        SELECT substr(d.stream_id, 12) FROM runfold.events d
         WHERE d.stream_id = ANY (%(streams)s::text[]) AND d.type = 'WorkflowDeleted'
-          AND (%(upto)s::bigint IS NULL OR d.position <= %(upto)s))
+          AND (%(upto)s::bigint IS NULL OR d.position <= %(upto)s)
+          AND d.stream_version BETWEEN 0 AND 9223372036854775807)
 
 -- name: workflows_of_executions
 -- affected_by: the deployments of the workflows that some executions were created for.
@@ -41,6 +45,7 @@ SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
   FROM runfold.events e
  WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+   AND e.stream_version BETWEEN 0 AND 9223372036854775807
 
 -- name: responses_to_interactions
 -- affected_by: the responses that were matched to some interactions, rightly or not.
@@ -57,6 +62,7 @@ SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
   FROM runfold.events e
  WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+   AND e.stream_version BETWEEN 0 AND 9223372036854775807
 
 -- name: latest_executions
 -- depends_on: of the workflow of each deployment stream the latest execution that has a row, the given ones aside.
@@ -86,7 +92,8 @@ SELECT 'response-' || %(value)s::text
  UNION
 SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
   FROM runfold.events e
- WHERE e.stream_id = 'response-' || %(value)s::text AND e.type = 'ResponseMatched' AND e.position <= %(upto)s
+ WHERE e.stream_id = 'response-' || %(value)s::text
+   AND e.type = 'ResponseMatched' AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
    AND e.data ->> 'interaction_id' IS NOT NULL
 
 -- name: workflow_copies

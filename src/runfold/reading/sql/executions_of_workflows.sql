@@ -2,7 +2,7 @@
 -- which one is the latest (its start, or else its creation), for every possible result of its fold.
 -- `plain` says that its row surely exists from `created` on, until its workflow is deleted: `deleted` is the last deletion, and
 -- `surely_deleted` the last one that every fold applies. Parameters: group, workflows (text[], lower case), upto. The caller puts in
--- the condition on parked streams.
+-- the condition on parked streams. The bounds of stream_version: as in queries.sql.
 SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.earliest) AS earliest,
        greatest(c.latest, s.latest) AS latest, c.plain, d.deleted, d.surely_deleted
   FROM (SELECT lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow, e.stream_id, min(e.position) AS created,
@@ -17,7 +17,8 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
        SELECT min(t.at) AS earliest, max(t.at) AS latest
          FROM (SELECT runfold.upcast(e.type, e.schema_version, e.data) -> 'start_time' AS start
                  FROM runfold.events e
-                WHERE e.stream_id = c.stream_id AND e.type = 'ExecutionStarted' AND e.position <= %(upto)s) AS e
+                WHERE e.stream_id = c.stream_id AND e.type = 'ExecutionStarted' AND e.position <= %(upto)s
+                  AND e.stream_version BETWEEN 0 AND 9223372036854775807) AS e
         CROSS JOIN LATERAL (
               -- An event with another value cannot be folded: it parks its stream and starts no execution.
               SELECT CASE WHEN jsonb_typeof(e.start) = 'number'
@@ -27,4 +28,5 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
        SELECT coalesce(max(e.position), 0) AS deleted,
               coalesce(max(e.position) FILTER (WHERE {folded}), 0) AS surely_deleted
          FROM runfold.events e
-        WHERE e.stream_id = 'deployment-' || c.workflow AND e.type = 'WorkflowDeleted' AND e.position <= %(upto)s) AS d
+        WHERE e.stream_id = 'deployment-' || c.workflow AND e.type = 'WorkflowDeleted' AND e.position <= %(upto)s
+          AND e.stream_version BETWEEN 0 AND 9223372036854775807) AS d
