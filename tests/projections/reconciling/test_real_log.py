@@ -18,7 +18,7 @@ from tests.fixtures.evidence import Evidence
 from tests.fixtures.processes import drain
 from tests.projections.reconciling.rebuilding import Rebuilder, counted_writes
 
-REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "bpic2012.xes.gz"
+REAL_LOG = Path(__file__).parents[4] / "shared" / "data" / "bpic2012.xes.gz"
 
 pytestmark = pytest.mark.skipif(not REAL_LOG.exists(), reason="../shared/data/bpic2012.xes.gz is not here")
 
