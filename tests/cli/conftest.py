@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.fixtures.commands import run_command
 from tests.fixtures.logs import Log
-from tests.fixtures.processes import CONSOLE_SCRIPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,7 @@ Runfold = Callable[..., Answer]
 
 def run_console_script(*words: str, columns: int = 80, **environment: str) -> Answer:
     """Run `runfold` as a person does, in a terminal of this width."""
-    done = subprocess.run(
-        [CONSOLE_SCRIPT, *words],
-        env={**os.environ, "COLUMNS": str(columns), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run_command(*words, environment={**os.environ, "COLUMNS": str(columns), **environment})
     return Answer(done.returncode, done.stdout, done.stderr)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ import psycopg
 
 from runfold import events
 from runfold.events.envelope import Append, NewEvent
+from tests.fixtures.commands import run_command
 
 WORKFLOW = UUID(int=0xA, version=4)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,12 +22,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def run(url: str, *words: str, columns: int = 120) -> subprocess.CompletedProcess[str]:
     """Run `runfold` with these words on that database, as a script does."""
-    return subprocess.run(
-        [sys.executable, "-m", "runfold", "--url", url, *words],
-        env={**os.environ, "COLUMNS": str(columns)},
-        capture_output=True,
-        text=True,
-    )
+    return run_command("--url", url, *words, environment={**os.environ, "COLUMNS": str(columns)})
 
 
 def ask(url: str, *words: str) -> Any:

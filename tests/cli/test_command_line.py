@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,12 @@ import typer.main
 
 from runfold.cli.app import build
 from runfold.database.server import EmbeddedServer
+from tests.fixtures.commands import run_command
 from tests.fixtures.servers import remove
 
 
 def runfold(*args: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "runfold", *args],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_command(*args, environment={**os.environ, **environment}, cwd=cwd)
 
 
 def commands() -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -41,6 +41,21 @@ def rows(connection: Connection) -> Connection:
     """A database with 500 rows in each list."""
     add_rows(connection, 500)
     return connection
+
+
+@pytest.fixture(scope="module")
+def many_rows(module_database_url: str) -> Iterator[Connection]:
+    """A database with 20,000 rows in each list, which the tests of this file only read."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        add_rows(connection, 20_000)
+        # Where all rows are of one workflow, the list of all has the same order: another one makes them differ.
+        connection.execute(
+            "UPDATE workflow_executions SET workflow_id = gen_random_uuid() WHERE last_event_position % 3 > 0"
+        )
+        connection.execute("UPDATE workflow_executions SET status = 'RUNNING' WHERE last_event_position % 50 = 1")
+        connection.execute("ANALYZE workflow_executions")
+        connection.execute("SET default_transaction_read_only = on")
+        yield connection
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -85,29 +100,21 @@ EXECUTION_FILTERS = ("status", "workflow", "mode", "trigger", "parent", "since",
 )
 @pytest.mark.parametrize("deep", [False, True], ids=["first page", "deep page"])
 def test_a_page_of_executions_is_read_from_an_index(
-    connection: Connection, chosen: dict[str, Any], index: str, deep: bool
+    many_rows: Connection, chosen: dict[str, Any], index: str, deep: bool
 ) -> None:
-    add_rows(connection, 20_000)
-    # Where all rows are of one workflow, the list of all has the same order: another one makes them differ.
-    connection.execute(
-        "UPDATE workflow_executions SET workflow_id = gen_random_uuid() WHERE last_event_position % 3 > 0"
-    )
-    connection.execute("UPDATE workflow_executions SET status = 'RUNNING' WHERE last_event_position % 50 = 1")
-    connection.execute("ANALYZE workflow_executions")
     place = {"after_time": NOON - timedelta(seconds=1500) if deep else None, "after_id": uuid4() if deep else None}
-    found = plan(connection, "executions", {**dict.fromkeys(EXECUTION_FILTERS), **chosen, **place, "limit": 20})
+    found = plan(many_rows, "executions", {**dict.fromkeys(EXECUTION_FILTERS), **chosen, **place, "limit": 20})
     assert index in found, found
     assert "Seq Scan on workflow_executions" not in found
     if deep and "parent" not in chosen:
         assert "Index Cond" in found, found
 
 
-def test_pages_of_interactions_and_deployments_are_read_from_an_index(connection: Connection) -> None:
-    add_rows(connection, 20_000)
+def test_pages_of_interactions_and_deployments_are_read_from_an_index(many_rows: Connection) -> None:
     everything = {"status": None, "workflow": None, "after_time": None, "after_id": None, "limit": 20}
-    assert "idx_deployment_history_started_at" in plan(connection, "deployments", everything)
+    assert "idx_deployment_history_started_at" in plan(many_rows, "deployments", everything)
     place = {"status": "pending", "after_time": NOON + timedelta(seconds=900), "after_id": uuid4()}
-    assert "idx_human_interactions_pending_timeout" in plan(connection, "interactions", {**everything, **place})
+    assert "idx_human_interactions_pending_timeout" in plan(many_rows, "interactions", {**everything, **place})
 
 
 def test_every_filter_of_executions_leaves_out_the_others(store: runfold.Store, database_url: str) -> None:

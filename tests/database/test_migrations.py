@@ -18,6 +18,7 @@ from runfold.database.migrations import check, ensure_migrated, migrate, migrati
 from runfold.errors import DatabaseUnavailable, MigrationFailed, PermissionDenied, SchemaNewer, SchemaOutdated
 from runfold.settings import migrations_dir
 from tests.database.catalogs import catalogs, schema_and_versions
+from tests.fixtures.commands import run_command
 from tests.fixtures.databases import create_database, drop_database, with_database
 from tests.fixtures.servers import PrivateServerFactory
 
@@ -45,9 +46,7 @@ def fresh_catalogs(server_url: str, template_database: str, postgres_bin: Path) 
 
 
 def run_cli(url: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "runfold", "--url", url, *args], capture_output=True, text=True, check=False
-    )
+    return run_command("--url", url, *args, environment=os.environ)
 
 
 def test_the_manifest_lists_every_migration_as_it_is() -> None:

@@ -20,6 +20,7 @@ import pytest
 
 import runfold
 from tests.docs.pages import Block
+from tests.fixtures.commands import scripts
 from tests.fixtures.processes import CONSOLE_SCRIPT, PATIENCE, worker
 from tests.fixtures.user_logins import login_of_users
 
@@ -45,7 +46,7 @@ class Runner:
         sys.modules[self._module.__name__] = self._module
         ended.callback(sys.modules.pop, self._module.__name__)
         self._environment: dict[str, str] = {
-            "PATH": f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}",
+            "PATH": f"{scripts()}:{os.environ['PATH']}",
             "HOME": str(folder),
         }
         ended.callback(self._close_stores)
@@ -104,6 +105,8 @@ class Runner:
         }
         said = ["bash", "-c", self._with_names(line)]
         if runs_on(words):
+            # It is interrupted, so it is a process of its own.
+            environment["PATH"] = f"{CONSOLE_SCRIPT.parent}:{os.environ['PATH']}"
             self._ended.callback(_end, subprocess.Popen(said, env=environment, start_new_session=True))
             time.sleep(0.5)
             return

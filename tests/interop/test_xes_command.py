@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 from runfold.database.server import EmbeddedServer
 from runfold.settings import bundled_postgres_bin
+from tests.fixtures.commands import run_command
 from tests.interop.xes_files import XesTraceText, trace_of, write_log
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,8 +21,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNFOLD_", "COLUMNS"))}
-    command = [sys.executable, "-m", "runfold", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=kept | environment)
+    return run_command(*arguments, environment=kept | environment)
 
 
 def words(text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from typing import Any
 
 import pytest
 
+from tests.fixtures.commands import run_command
 from tests.fixtures.logs import Log
-from tests.fixtures.processes import CONSOLE_SCRIPT, assert_nothing_differs, drain
+from tests.fixtures.processes import assert_nothing_differs, drain
 from tests.projections.reconciling.rebuilding import append_everything, damage
 
 
@@ -23,12 +23,8 @@ def folded(log: Log, database_url: str) -> Log:
 
 def typed(url: str, *words: str) -> tuple[int, str, str]:
     """Return the exit code and the output of `runfold projection`."""
-    done = subprocess.run(
-        [CONSOLE_SCRIPT, "projection", *words],
-        env={**os.environ, "RUNFOLD_DATABASE_URL": url, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "RUNFOLD_DATABASE_URL": url, "COLUMNS": "200"}
+    done = run_command("projection", *words, environment=environment)
     return done.returncode, done.stdout, done.stderr
 
 
