@@ -238,7 +238,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "InteractionTimedOut": ({"at": instant, "action": text}, {}),
     "InteractionFailed": ({"at": instant, "error": text}, {}),
     "InteractionReopened": ({"at": instant, "by": text}, {}),
-    "InteractionCanceled": ({"at": instant}, {"by": text}),
+    "InteractionCanceled": ({"at": instant}, {"by": text, "reason": text}),
     "ResponseReceived": (
         {
             "workflow_id": workflow,

@@ -481,9 +481,10 @@ BEGIN
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
+                AND (data - '{at,by,reason}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
