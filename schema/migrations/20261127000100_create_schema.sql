@@ -201,6 +201,7 @@ CREATE TABLE runfold.claim_rules (
     kind text COLLATE "C" NOT NULL,
     effect text NOT NULL,
     key_field text,
+    finer_key_field text,
     name_field text,
     refusal text,
     function_name text,
@@ -213,6 +214,7 @@ CREATE TABLE runfold.claim_rules (
 
 COMMENT ON TABLE runfold.claim_rules IS 'What events of our own vocabulary claim and release, generated from their classes.';
 COMMENT ON COLUMN runfold.claim_rules.key_field IS 'The claim''s key is the stream''s id and this field of the event''s data.';
+COMMENT ON COLUMN runfold.claim_rules.finer_key_field IS 'The field that is the key instead, in an event that has it.';
 COMMENT ON COLUMN runfold.claim_rules.name_field IS 'The field with the claim''s name; an event without one releases all of its stream.';
 COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises where another name holds the claim.';
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
@@ -1152,6 +1154,7 @@ CREATE TABLE public.workflow_execution_pauses (
     name varchar(255) NOT NULL,
     paused_at timestamptz NOT NULL,
     paused_node_id varchar(255) NOT NULL,
+    activation varchar(255),
     pause_reason varchar(100) NOT NULL,
     resume_conditions jsonb NOT NULL,
     resumed_at timestamptz,
@@ -1177,6 +1180,7 @@ CREATE INDEX idx_workflow_execution_pauses_node ON public.workflow_execution_pau
 CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_pauses (user_id);
 
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
 GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
@@ -1207,22 +1211,22 @@ COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
-INSERT INTO runfold.claim_rules (type, kind, effect, key_field, name_field, refusal, function_name) VALUES
-    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'pause', 'node_paused', NULL),
-    ('PauseResumed', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('PauseTimedOut', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('PauseCanceled', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after');
+INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
+    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'activation', 'pause', 'node_paused', NULL),
+    ('PauseResumed', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('PauseTimedOut', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('PauseCanceled', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after');
 
 INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum, maximum, allowed) VALUES
     ('ExecutionCreated', 1, 'execution_id', true, 'name', 1, 255, NULL),
@@ -1307,11 +1311,12 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeCanceled', 5, 'reason', false, 'text', NULL, NULL, NULL),
     ('PauseOpened', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseOpened', 2, 'paused_node_id', true, 'name', 1, 255, NULL),
-    ('PauseOpened', 3, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
-    ('PauseOpened', 4, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
-    ('PauseOpened', 5, 'resume_conditions', true, 'object', NULL, NULL, NULL),
-    ('PauseOpened', 6, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
-    ('PauseOpened', 7, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 3, 'activation', false, 'name', 1, 255, NULL),
+    ('PauseOpened', 4, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
+    ('PauseOpened', 5, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 6, 'resume_conditions', true, 'object', NULL, NULL, NULL),
+    ('PauseOpened', 7, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
+    ('PauseOpened', 8, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
     ('PauseResumed', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseResumed', 2, 'resumed_at', true, 'timestamp', NULL, NULL, NULL),
     ('PauseResumed', 3, 'resume_trigger', true, 'text', NULL, 100, NULL),
@@ -1969,12 +1974,14 @@ DECLARE
 BEGIN
     FOR happened IN
         SELECT a.append ->> 'stream_id' AS stream_id, r.kind, r.effect, r.name_field, r.refusal,
-               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> r.key_field) AS key,
+               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> k.field) AS key,
                e.event -> 'data' ->> r.name_field AS name,
-               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, r.key_field) AS pointer
+               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, k.field) AS pointer
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
          CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
           JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect <> 'follows'
+         CROSS JOIN LATERAL (SELECT CASE WHEN e.event -> 'data' ->> r.finer_key_field IS NULL THEN r.key_field
+                                         ELSE r.finer_key_field END AS field) AS k
          ORDER BY a.n, e.n
     LOOP
         IF happened.effect = 'takes' THEN
@@ -2426,28 +2433,31 @@ BEGIN
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '', false) THEN
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '' AND coalesce(data ->> 'activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
-                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'PauseResumed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'

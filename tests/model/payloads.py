@@ -188,7 +188,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
             "paused_at": instant,
             "resume_conditions": json_object,
         },
-        {"interaction_id": one_of(*INTERACTIONS), "timeout_at": instant},
+        {"activation": one_of(*ACTIVATIONS), "interaction_id": one_of(*INTERACTIONS), "timeout_at": instant},
     ),
     "PauseResumed": ({"resumed_at": instant, "resume_trigger": label}, {"data": json_value}),
     "PauseTimedOut": ({"at": instant, "action": label}, {}),

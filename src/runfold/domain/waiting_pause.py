@@ -90,6 +90,7 @@ def opening(
     return state.open_pause(
         pause,
         paused_node_id=node_id,
+        activation=activation,
         pause_reason="human_interaction",
         resume_conditions={"interaction_id": str(interaction_id)} if resume_conditions is None else resume_conditions,
         interaction_id=interaction_id,
