@@ -68,12 +68,12 @@ USING (
       status = f.status, resumed_at = f.resumed_at::timestamptz, resume_trigger = f.resume_trigger,
       last_event_position = f.closed_position, updated_at = f.closed_at
  WHEN NOT MATCHED THEN INSERT
-      (id, execution_id, user_id, name, paused_at, paused_node_id, pause_reason, resume_conditions, resumed_at, resume_trigger,
+      (id, execution_id, user_id, name, paused_at, paused_node_id, activation, pause_reason, resume_conditions, resumed_at, resume_trigger,
        interaction_id, timeout_at, status, last_event_position, created_at, updated_at)
       VALUES
       (f.id, f.execution_row, f.user_id, f.opened ->> 'pause', (f.opened ->> 'paused_at')::timestamptz,
-       f.opened ->> 'paused_node_id', f.opened ->> 'pause_reason', f.opened -> 'resume_conditions', f.resumed_at::timestamptz,
-       f.resume_trigger, (f.opened ->> 'interaction_id')::uuid, (f.opened ->> 'timeout_at')::timestamptz, f.status,
+       f.opened ->> 'paused_node_id', f.opened ->> 'activation', f.opened ->> 'pause_reason', f.opened -> 'resume_conditions',
+       f.resumed_at::timestamptz, f.resume_trigger, (f.opened ->> 'interaction_id')::uuid, (f.opened ->> 'timeout_at')::timestamptz, f.status,
        coalesce(f.closed_position, f.opened_at), f.occurred_at, coalesce(f.closed_at, f.occurred_at));
 
 -- Where a foreign key deletes them with their execution, none is left.

@@ -19,13 +19,15 @@ DECLARE
     call constant jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
     lock_order integer[] := '{1}';
-    stream_ids text[];       -- as given
+    stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
     ends integer[];          -- events up to and including each append
     total integer := 0;
+    answering boolean := false;  -- a stream is an interaction's
+    executions text[];       -- the streams whose executions are asked for what is answered
     single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
     application constant text := NULL;
     i integer;
@@ -43,6 +45,7 @@ BEGIN
         tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
         total := jsonb_array_length(call #> '{0,events}');
         ends := ARRAY[total];
+        answering := starts_with(stream_ids[1], 'interaction-');
         IF total = 1 THEN
             single := call #> '{0,events,0}';
         END IF;
@@ -53,7 +56,16 @@ BEGIN
             tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
             total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
             ends[i] := total;
+            answering := answering OR starts_with(stream_ids[i], 'interaction-');
         END LOOP;
+    END IF;
+    -- An answer locks the execution that asked, too: the execution's end comes before it, and refuses it, or after it.
+    IF answering THEN
+        executions := runfold.executions_of_answers(call);
+        stream_ids := stream_ids || ARRAY(SELECT s.stream_id FROM runfold.streams s
+                                           WHERE s.stream_id = ANY (executions) AND s.stream_id <> ALL (stream_ids));
+    END IF;
+    IF cardinality(stream_ids) > 1 THEN
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
@@ -91,6 +103,10 @@ BEGIN
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
             'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', stream_ids[conflict],
             'version', versions[conflict], 'expected_version', expected_versions[conflict]));
+    END IF;
+
+    IF cardinality(executions) > 0 THEN
+        PERFORM runfold.refuse_late_answers(call);
     END IF;
 
     -- The claims: those that the call asks for, and those of its events.
@@ -144,7 +160,7 @@ BEGIN
                                                 'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
                                                 'first_position', base + coalesce(ends[n - 1], 0) + 1,
                                                 'last_position', base + ends[n]) ORDER BY n)
-              FROM generate_subscripts(stream_ids, 1) AS n));
+              FROM generate_series(1, count) AS n));
     END IF;
 
     -- step: wake

@@ -1,10 +1,11 @@
 -- The interactions of a workflow that are open, or were a moment ago, the oldest first, each with
 -- the status that the log gives it.
 --
--- They are those that the read table has as open, and those behind its checkpoint. An answer that
--- is judged beside half of the open questions could be matched to the wrong one. message_ids are
--- the names that a channel gave to what was sent: `message_id` in the metadata of
--- InteractionNotified and InteractionReminderSent.
+-- A question that was open when its execution ended is none of them: nobody can answer it. They are
+-- those that the read table has as open, and those behind its checkpoint. An answer that is judged
+-- beside half of the open questions could be matched to the wrong one. message_ids are the names
+-- that a channel gave to what was sent: `message_id` in the metadata of InteractionNotified and
+-- InteractionReminderSent.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
@@ -28,7 +29,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN runfold.events e ON e.position = a.position
      CROSS JOIN LATERAL runfold.interaction_state(a.id) AS s
      -- A tenant's answer is for the tenant's questions, and for those without one in a workflow of the tenant's own.
-     WHERE $2 IS NULL OR e.user_id = $2
-        OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2))
+     WHERE ($2 IS NULL OR e.user_id = $2
+            OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2)))
+       AND s.reason IS DISTINCT FROM 'execution_ended'
+       AND (runfold.interaction_has_ended(s.status) OR NOT runfold.has_ended(s.execution_id))
      ORDER BY a.position
 $$;

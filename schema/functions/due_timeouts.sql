@@ -2,7 +2,8 @@
 -- most so many of each.
 --
 -- The read tables find candidates, the oldest first; the log decides about each, until there are
--- enough. A candidate that cannot time out does not hinder those behind it.
+-- enough. A candidate that cannot time out does not hinder those behind it. A question of an
+-- execution that has ended does not time out, and nobody is warned of it: it is closed.
 --
 -- grant: nobody
 CREATE FUNCTION runfold.due_timeouts(at timestamptz, max_count integer, remind_before interval)
@@ -25,7 +26,7 @@ BEGIN
     LOOP
         EXIT WHEN found >= max_count;
         SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
-        IF state.status = 'pending' AND state.timeout_at <= at THEN
+        IF state.status = 'pending' AND state.timeout_at <= at AND NOT runfold.has_ended(state.execution_id) THEN
             execution_id := state.execution_id;
             pause := state.pause;
             interactions := ARRAY[candidate.id];
@@ -79,7 +80,7 @@ BEGIN
     LOOP
         EXIT WHEN found >= max_count;
         SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
-        IF state.status = 'pending' AND NOT state.reminded THEN
+        IF state.status = 'pending' AND NOT state.reminded AND NOT runfold.has_ended(state.execution_id) THEN
             execution_id := state.execution_id;
             interactions := ARRAY[candidate.id];
             found := found + 1;

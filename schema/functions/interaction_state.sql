@@ -1,11 +1,12 @@
--- What the log says of an interaction now: its status, the pause that waits for it, and until when.
+-- What the log says of an interaction now: its status, the pause that waits for it, until when, and
+-- the reason where it was canceled.
 --
 -- By the walk of docs/decisions/007; no row where nothing was asked. The walk begins at the request
 -- that made the row: after a workflow was deleted, another request begins an interaction again.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.interaction_state(interaction uuid)
-RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean)
+RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     happened record;
@@ -26,6 +27,7 @@ BEGIN
         ELSIF request IS NOT NULL AND NOT runfold.interaction_has_ended(status) THEN
             status := coalesce(runfold.interaction_target(happened.type), status);
             reminded := reminded OR happened.type = 'InteractionReminderSent';
+            reason := CASE WHEN happened.type = 'InteractionCanceled' THEN happened.data ->> 'reason' END;
         END IF;
     END LOOP;
     IF request IS NOT NULL THEN

@@ -1,11 +1,13 @@
 -- The interactions that these texts name, by id or correlation id, open or not; of one tenant, if
--- it is given.
+-- it is given. A question that was open when its execution ended is cancelled.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id, s.status, n.name
+    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
+           CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
+                ELSE s.status END, n.name
       FROM (SELECT lower(w.name)::uuid AS id, w.name
               FROM unnest($1) AS w (name)
              WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'

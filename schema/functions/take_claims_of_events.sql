@@ -1,6 +1,6 @@
 -- Takes and releases the claims of a call's events, in their order.
 --
--- A pause, for instance: its opening claims its node, and what closes it, or ends the execution, releases the claim. The claim
+-- A pause, for instance: its opening claims its node, or the activation that it names, and what closes it, or ends the execution, releases the claim. The claim
 -- has the name of its pause, because what closes it says that and not the node. The streams are locked and a key begins with
 -- its stream, so nobody else takes such a claim at this moment.
 --
@@ -13,12 +13,14 @@ DECLARE
 BEGIN
     FOR happened IN
         SELECT a.append ->> 'stream_id' AS stream_id, r.kind, r.effect, r.name_field, r.refusal,
-               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> r.key_field) AS key,
+               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> k.field) AS key,
                e.event -> 'data' ->> r.name_field AS name,
-               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, r.key_field) AS pointer
+               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, k.field) AS pointer
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
          CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
           JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect <> 'follows'
+         CROSS JOIN LATERAL (SELECT CASE WHEN e.event -> 'data' ->> r.finer_key_field IS NULL THEN r.key_field
+                                         ELSE r.finer_key_field END AS field) AS k
          ORDER BY a.n, e.n
     LOOP
         IF happened.effect = 'takes' THEN

@@ -201,6 +201,7 @@ CREATE TABLE runfold.claim_rules (
     kind text COLLATE "C" NOT NULL,
     effect text NOT NULL,
     key_field text,
+    finer_key_field text,
     name_field text,
     refusal text,
     function_name text,
@@ -213,6 +214,7 @@ CREATE TABLE runfold.claim_rules (
 
 COMMENT ON TABLE runfold.claim_rules IS 'What events of our own vocabulary claim and release, generated from their classes.';
 COMMENT ON COLUMN runfold.claim_rules.key_field IS 'The claim''s key is the stream''s id and this field of the event''s data.';
+COMMENT ON COLUMN runfold.claim_rules.finer_key_field IS 'The field that is the key instead, in an event that has it.';
 COMMENT ON COLUMN runfold.claim_rules.name_field IS 'The field with the claim''s name; an event without one releases all of its stream.';
 COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises where another name holds the claim.';
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
@@ -561,6 +563,8 @@ CREATE INDEX idx_human_interactions_correlation ON public.human_interactions (co
 CREATE INDEX idx_human_interactions_execution_id ON public.human_interactions (execution_id);
 CREATE INDEX idx_human_interactions_user_id ON public.human_interactions (user_id);
 CREATE INDEX idx_human_interactions_open ON public.human_interactions (workflow_id) WHERE status IN ('pending', 'error');
+-- Each open one is looked at in turn: its execution may have ended.
+CREATE INDEX idx_human_interactions_pending ON public.human_interactions (id) WHERE status = 'pending';
 -- For what ended last on a channel: an answer that names nothing may be late for it.
 CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow_id, channel_type, last_event_position DESC)
     WHERE status IN ('responded', 'timeout', 'cancelled');
@@ -1150,6 +1154,7 @@ CREATE TABLE public.workflow_execution_pauses (
     name varchar(255) NOT NULL,
     paused_at timestamptz NOT NULL,
     paused_node_id varchar(255) NOT NULL,
+    activation varchar(255),
     pause_reason varchar(100) NOT NULL,
     resume_conditions jsonb NOT NULL,
     resumed_at timestamptz,
@@ -1175,6 +1180,7 @@ CREATE INDEX idx_workflow_execution_pauses_node ON public.workflow_execution_pau
 CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_pauses (user_id);
 
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
 GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
@@ -1205,22 +1211,22 @@ COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
-INSERT INTO runfold.claim_rules (type, kind, effect, key_field, name_field, refusal, function_name) VALUES
-    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'pause', 'node_paused', NULL),
-    ('PauseResumed', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('PauseTimedOut', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('PauseCanceled', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after');
+INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
+    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'activation', 'pause', 'node_paused', NULL),
+    ('PauseResumed', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('PauseTimedOut', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('PauseCanceled', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after');
 
 INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum, maximum, allowed) VALUES
     ('ExecutionCreated', 1, 'execution_id', true, 'name', 1, 255, NULL),
@@ -1305,11 +1311,12 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeCanceled', 5, 'reason', false, 'text', NULL, NULL, NULL),
     ('PauseOpened', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseOpened', 2, 'paused_node_id', true, 'name', 1, 255, NULL),
-    ('PauseOpened', 3, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
-    ('PauseOpened', 4, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
-    ('PauseOpened', 5, 'resume_conditions', true, 'object', NULL, NULL, NULL),
-    ('PauseOpened', 6, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
-    ('PauseOpened', 7, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 3, 'activation', false, 'name', 1, 255, NULL),
+    ('PauseOpened', 4, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
+    ('PauseOpened', 5, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 6, 'resume_conditions', true, 'object', NULL, NULL, NULL),
+    ('PauseOpened', 7, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
+    ('PauseOpened', 8, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
     ('PauseResumed', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseResumed', 2, 'resumed_at', true, 'timestamp', NULL, NULL, NULL),
     ('PauseResumed', 3, 'resume_trigger', true, 'text', NULL, 100, NULL),
@@ -1362,6 +1369,7 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('InteractionReopened', 2, 'by', true, 'text', NULL, NULL, NULL),
     ('InteractionCanceled', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('InteractionCanceled', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('InteractionCanceled', 3, 'reason', false, 'text', NULL, NULL, NULL),
     ('ResponseReceived', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
     ('ResponseReceived', 2, 'source_channel', true, 'enum', NULL, NULL, '{slack,email,webhook,in_app}'),
     ('ResponseReceived', 3, 'raw_payload', true, 'json', NULL, NULL, NULL),
@@ -1519,6 +1527,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
+    ('execution_ended', 'RF017', 'execution_ended', '{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}', 'ask again in an execution that runs'),
     ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head cannot be read under {isolation}', 'use READ COMMITTED, because one snapshot for head and events would skip events'),
     ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
     ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),
@@ -1609,6 +1618,142 @@ COMMENT ON FUNCTION runfold.allocate_positions IS
     'Takes the fence and the next positions, for functions that have locked their streams; returns the last position.';
 REVOKE ALL ON FUNCTION runfold.allocate_positions FROM PUBLIC;
 
+CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
+$$;
+COMMENT ON FUNCTION runfold.interaction_has_ended IS
+    'Whether an interaction of this status has ended; without a status it has not.';
+REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'InteractionRequested' THEN 'pending'
+           WHEN 'InteractionResponded' THEN 'responded'
+           WHEN 'InteractionTimedOut' THEN 'timeout'
+           WHEN 'InteractionFailed' THEN 'error'
+           WHEN 'InteractionReopened' THEN 'pending'
+           WHEN 'InteractionCanceled' THEN 'cancelled' END
+$$;
+COMMENT ON FUNCTION runfold.interaction_target IS
+    'The status that an event of this type moves an interaction to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT data
+$$;
+COMMENT ON FUNCTION runfold.upcast IS
+    'An event''s data in the current shape of its type.';
+REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
+RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
+               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
+               occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.streams s
+      JOIN runfold.events e
+        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     WHERE s.stream_id = $1 AND e.stream_version > $2
+     ORDER BY e.stream_version
+     LIMIT $3
+$$;
+COMMENT ON FUNCTION runfold.read_stream IS
+    'Events of a stream after a version, in order.';
+REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT category OPERATOR(pg_catalog.||) '-' OPERATOR(pg_catalog.||) name
+$$;
+COMMENT ON FUNCTION runfold.stream_id IS
+    'The id of a stream: its category and its name.';
+REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
+                THEN left(said ->> 'timeout_action', 255) END
+$$;
+COMMENT ON FUNCTION runfold.timeout_action IS
+    'What is to happen when time runs out, where somebody said so: the field timeout_action.';
+REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_state(interaction uuid)
+RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    happened record;
+    request jsonb;
+BEGIN
+    reminded := false;
+    FOR happened IN
+        SELECT e.type, e.data
+          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
+         WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
+         ORDER BY e.stream_version
+    LOOP
+        IF happened.type = 'InteractionRequested' THEN
+            IF request IS NULL THEN
+                request := happened.data;
+                status := 'pending';
+            END IF;
+        ELSIF request IS NOT NULL AND NOT runfold.interaction_has_ended(status) THEN
+            status := coalesce(runfold.interaction_target(happened.type), status);
+            reminded := reminded OR happened.type = 'InteractionReminderSent';
+            reason := CASE WHEN happened.type = 'InteractionCanceled' THEN happened.data ->> 'reason' END;
+        END IF;
+    END LOOP;
+    IF request IS NOT NULL THEN
+        execution_id := request ->> 'execution_id';
+        pause := request ->> 'pause';
+        timeout_at := (request ->> 'timeout_at')::timestamptz;
+        action := coalesce(runfold.timeout_action(request -> 'request_data'), 'fail');
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.interaction_state IS
+    'What the log says of an interaction now: its status, the pause that waits for it, until when, and the reason where it was canceled.';
+REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.substr(stream_id, pg_catalog.strpos(stream_id, '-') OPERATOR(pg_catalog.+) 1)
+$$;
+COMMENT ON FUNCTION runfold.stream_name IS
+    'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
+REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.answers_of(call jsonb) RETURNS TABLE (append bigint, event bigint, stream_id text, execution_id text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.n, e.n, a.append ->> 'stream_id', r.execution_id
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+     CROSS JOIN LATERAL (
+           SELECT coalesce((SELECT s.execution_id FROM runfold.interaction_state(runfold.stream_name(a.append ->> 'stream_id')::uuid) AS s),
+                           (SELECT q.event #>> '{data,execution_id}'
+                              FROM jsonb_array_elements(a.append -> 'events') AS q (event)
+                             WHERE q.event ->> 'type' = 'InteractionRequested' LIMIT 1)) AS execution_id) AS r
+     WHERE e.event ->> 'type' = 'InteractionResponded' AND starts_with(a.append ->> 'stream_id', 'interaction-')
+       AND r.execution_id IS NOT NULL
+$$;
+COMMENT ON FUNCTION runfold.answers_of IS
+    'The answers of a call of append_events: each with its place in it, and the execution that asked.';
+REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
+
 CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT '$[*].events[*].type ? (@ starts with "Pause" || @ starts with "Trigger" || @ starts with "Workflow" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed" || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")'::jsonpath
@@ -1616,6 +1761,14 @@ $$;
 COMMENT ON FUNCTION runfold.claiming_events IS
     'The path to the types of a call''s events that has_claim_rule is true of.';
 REVOKE ALL ON FUNCTION runfold.claiming_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.executions_of_answers(call jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(DISTINCT runfold.stream_id('execution', a.execution_id)) FROM runfold.answers_of(call) AS a
+$$;
+COMMENT ON FUNCTION runfold.executions_of_answers IS
+    'The streams of the executions that asked what a call of append_events answers.';
+REVOKE ALL ON FUNCTION runfold.executions_of_answers FROM PUBLIC;
 
 CREATE FUNCTION runfold.has_claim_rule(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1718,6 +1871,72 @@ COMMENT ON FUNCTION runfold.recorded_command IS
     'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
 REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
+CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.ends_execution IS
+    'Whether an event of this type ends its execution.';
+REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.execution_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ExecutionCreated' THEN 'NEW'
+           WHEN 'ExecutionStarted' THEN 'RUNNING'
+           WHEN 'ExecutionPaused' THEN 'PAUSED'
+           WHEN 'ExecutionResumed' THEN 'RUNNING'
+           WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
+           WHEN 'ExecutionFailed' THEN 'ERROR'
+           WHEN 'ExecutionCanceled' THEN 'CANCELED'
+           WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
+           WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END
+$$;
+COMMENT ON FUNCTION runfold.execution_target IS
+    'The status that an event of this type moves an execution to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.end_status(execution_id text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(
+        (SELECT x.status FROM public.workflow_executions x WHERE x.execution_id = $1 AND x.end_position IS NOT NULL),
+        (SELECT runfold.execution_target(e.type)
+           FROM runfold.streams s
+           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+          WHERE s.stream_id = runfold.stream_id('execution', $1)
+            AND runfold.ends_execution(e.type)
+            AND e.position >= coalesce((SELECT x.last_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
+          ORDER BY e.position
+          LIMIT 1))
+$$;
+COMMENT ON FUNCTION runfold.end_status IS
+    'The status with which an execution has ended, folded or not; NULL if it has not.';
+REVOKE ALL ON FUNCTION runfold.end_status FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.refuse_late_answers(call jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    late record;
+BEGIN
+    SELECT a.*, runfold.end_status(a.execution_id) AS status INTO late
+      FROM runfold.answers_of(call) AS a
+     WHERE runfold.end_status(a.execution_id) IS NOT NULL
+     ORDER BY a.append, a.event
+     LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse('execution_ended', jsonb_build_object(
+            'pointer', format('/%s/events/%s', late.append - 1, late.event - 1), 'stream_id', late.stream_id,
+            'execution_id', late.execution_id, 'machine', 'execution', 'state', late.status, 'command', 'respond', 'allowed', '[]'::jsonb));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_late_answers IS
+    'Refuses a call of append_events that answers a question of an execution that has ended.';
+REVOKE ALL ON FUNCTION runfold.refuse_late_answers FROM PUBLIC;
+
 CREATE FUNCTION runfold.following_claims(call jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1755,12 +1974,14 @@ DECLARE
 BEGIN
     FOR happened IN
         SELECT a.append ->> 'stream_id' AS stream_id, r.kind, r.effect, r.name_field, r.refusal,
-               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> r.key_field) AS key,
+               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> k.field) AS key,
                e.event -> 'data' ->> r.name_field AS name,
-               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, r.key_field) AS pointer
+               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, k.field) AS pointer
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
          CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
           JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect <> 'follows'
+         CROSS JOIN LATERAL (SELECT CASE WHEN e.event -> 'data' ->> r.finer_key_field IS NULL THEN r.key_field
+                                         ELSE r.finer_key_field END AS field) AS k
          ORDER BY a.n, e.n
     LOOP
         IF happened.effect = 'takes' THEN
@@ -2212,28 +2433,31 @@ BEGIN
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '', false) THEN
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '' AND coalesce(data ->> 'activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
-                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'PauseResumed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
@@ -2395,9 +2619,10 @@ BEGIN
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
+                AND (data - '{at,by,reason}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
@@ -2592,15 +2817,6 @@ COMMENT ON FUNCTION runfold.large_event_is_valid IS
     'Quick check of a large event against the limits.';
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT data
-$$;
-COMMENT ON FUNCTION runfold.upcast IS
-    'An event''s data in the current shape of its type.';
-REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -3202,13 +3418,15 @@ DECLARE
     call constant jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
     lock_order integer[] := '{1}';
-    stream_ids text[];       -- as given
+    stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
     ends integer[];          -- events up to and including each append
     total integer := 0;
+    answering boolean := false;  -- a stream is an interaction's
+    executions text[];       -- the streams whose executions are asked for what is answered
     single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
     application constant text := NULL;
     i integer;
@@ -3226,6 +3444,7 @@ BEGIN
         tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
         total := jsonb_array_length(call #> '{0,events}');
         ends := ARRAY[total];
+        answering := starts_with(stream_ids[1], 'interaction-');
         IF total = 1 THEN
             single := call #> '{0,events,0}';
         END IF;
@@ -3236,7 +3455,16 @@ BEGIN
             tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
             total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
             ends[i] := total;
+            answering := answering OR starts_with(stream_ids[i], 'interaction-');
         END LOOP;
+    END IF;
+    -- An answer locks the execution that asked, too: the execution's end comes before it, and refuses it, or after it.
+    IF answering THEN
+        executions := runfold.executions_of_answers(call);
+        stream_ids := stream_ids || ARRAY(SELECT s.stream_id FROM runfold.streams s
+                                           WHERE s.stream_id = ANY (executions) AND s.stream_id <> ALL (stream_ids));
+    END IF;
+    IF cardinality(stream_ids) > 1 THEN
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
@@ -3303,6 +3531,10 @@ BEGIN
             'version', versions[conflict], 'expected_version', expected_versions[conflict]));
     END IF;
 
+    IF cardinality(executions) > 0 THEN
+        PERFORM runfold.refuse_late_answers(call);
+    END IF;
+
     -- The claims: those that the call asks for, and those of its events.
     IF call -> 0 ?| '{claims,releases}' OR count > 1 AND (call @? '$[*].claims' OR call @? '$[*].releases')
        OR runfold.has_claim_rule(single ->> 'type') OR single IS NULL AND call @? runfold.claiming_events() THEN
@@ -3354,7 +3586,7 @@ BEGIN
                                                 'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
                                                 'first_position', base + coalesce(ends[n - 1], 0) + 1,
                                                 'last_position', base + ends[n]) ORDER BY n)
-              FROM generate_subscripts(stream_ids, 1) AS n));
+              FROM generate_series(1, count) AS n));
     END IF;
 
     -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
@@ -3376,105 +3608,14 @@ COMMENT ON FUNCTION runfold.append_events IS
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
-$$;
-COMMENT ON FUNCTION runfold.interaction_has_ended IS
-    'Whether an interaction of this status has ended; without a status it has not.';
-REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'InteractionRequested' THEN 'pending'
-           WHEN 'InteractionResponded' THEN 'responded'
-           WHEN 'InteractionTimedOut' THEN 'timeout'
-           WHEN 'InteractionFailed' THEN 'error'
-           WHEN 'InteractionReopened' THEN 'pending'
-           WHEN 'InteractionCanceled' THEN 'cancelled' END
-$$;
-COMMENT ON FUNCTION runfold.interaction_target IS
-    'The status that an event of this type moves an interaction to; NULL for one that moves none.';
-REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
-RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
-               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
-               occurred_at timestamptz, recorded_at timestamptz)
+CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
-           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.streams s
-      JOIN runfold.events e
-        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-     WHERE s.stream_id = $1 AND e.stream_version > $2
-     ORDER BY e.stream_version
-     LIMIT $3
+    SELECT runfold.end_status($1) IS NOT NULL
 $$;
-COMMENT ON FUNCTION runfold.read_stream IS
-    'Events of a stream after a version, in order.';
-REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT category OPERATOR(pg_catalog.||) '-' OPERATOR(pg_catalog.||) name
-$$;
-COMMENT ON FUNCTION runfold.stream_id IS
-    'The id of a stream: its category and its name.';
-REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-
-CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
-                THEN left(said ->> 'timeout_action', 255) END
-$$;
-COMMENT ON FUNCTION runfold.timeout_action IS
-    'What is to happen when time runs out, where somebody said so: the field timeout_action.';
-REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.interaction_state(interaction uuid)
-RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    happened record;
-    request jsonb;
-BEGIN
-    reminded := false;
-    FOR happened IN
-        SELECT e.type, e.data
-          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
-         WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
-         ORDER BY e.stream_version
-    LOOP
-        IF happened.type = 'InteractionRequested' THEN
-            IF request IS NULL THEN
-                request := happened.data;
-                status := 'pending';
-            END IF;
-        ELSIF request IS NOT NULL AND NOT runfold.interaction_has_ended(status) THEN
-            status := coalesce(runfold.interaction_target(happened.type), status);
-            reminded := reminded OR happened.type = 'InteractionReminderSent';
-        END IF;
-    END LOOP;
-    IF request IS NOT NULL THEN
-        execution_id := request ->> 'execution_id';
-        pause := request ->> 'pause';
-        timeout_at := (request ->> 'timeout_at')::timestamptz;
-        action := coalesce(runfold.timeout_action(request -> 'request_data'), 'fail');
-        RETURN NEXT;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION runfold.interaction_state IS
-    'What the log says of an interaction now: its status, the pause that waits for it, and until when.';
-REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+COMMENT ON FUNCTION runfold.has_ended IS
+    'Whether the log holds the end of an execution, folded or not.';
+REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3484,15 +3625,6 @@ COMMENT ON FUNCTION runfold.closes_pause IS
     'Whether an event of this type closes its pause.';
 REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
-$$;
-COMMENT ON FUNCTION runfold.ends_execution IS
-    'Whether an event of this type ends its execution.';
-REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
@@ -3553,7 +3685,7 @@ BEGIN
     LOOP
         EXIT WHEN found >= max_count;
         SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
-        IF state.status = 'pending' AND state.timeout_at <= at THEN
+        IF state.status = 'pending' AND state.timeout_at <= at AND NOT runfold.has_ended(state.execution_id) THEN
             execution_id := state.execution_id;
             pause := state.pause;
             interactions := ARRAY[candidate.id];
@@ -3607,7 +3739,7 @@ BEGIN
     LOOP
         EXIT WHEN found >= max_count;
         SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
-        IF state.status = 'pending' AND NOT state.reminded THEN
+        IF state.status = 'pending' AND NOT state.reminded AND NOT runfold.has_ended(state.execution_id) THEN
             execution_id := state.execution_id;
             interactions := ARRAY[candidate.id];
             found := found + 1;
@@ -4080,6 +4212,66 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.close_questions(
+    after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    now constant timestamptz := clock_timestamp();
+    candidates jsonb;
+    ended record;
+    stream text;
+    appends jsonb;
+    page integer;
+BEGIN
+    closed := 0;
+    SELECT CASE WHEN count(*) = looks THEN (array_agg(o.id ORDER BY o.id DESC))[1] END,
+           jsonb_agg(jsonb_build_object('id', o.id, 'execution_id', x.execution_id, 'end_position', x.end_position) ORDER BY o.id)
+               FILTER (WHERE x.end_position IS NOT NULL)
+      INTO reached, candidates
+      FROM (SELECT h.id, h.execution_id
+              FROM public.human_interactions h
+             WHERE h.status = 'pending' AND (after IS NULL OR h.id > after)
+             ORDER BY h.id
+             LIMIT looks) AS o
+      LEFT JOIN public.workflow_executions x ON x.id = o.execution_id;
+
+    FOR ended IN
+        SELECT e.event_id, c.execution_id, array_agg(runfold.stream_id('interaction', c.id::text)) AS streams
+          FROM (SELECT * FROM jsonb_to_recordset(candidates) AS c (id uuid, execution_id text, end_position bigint)
+                 LIMIT max_count) AS c
+          JOIN runfold.events e ON e.position = c.end_position
+         GROUP BY e.event_id, c.execution_id
+    LOOP
+        stream := runfold.stream_id('execution', ended.execution_id);
+        PERFORM FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        SELECT jsonb_agg(jsonb_build_object(
+                   'stream_id', l.stream_id, 'expected_version', l.version,
+                   'events', jsonb_build_array(runfold.timeout_event(l.stream_id, 'InteractionCanceled', 'execution_ended', now,
+                                                                     '{"reason": "execution_ended"}'))) ORDER BY l.stream_id COLLATE "C")
+          INTO appends
+          FROM (SELECT s.stream_id, s.version FROM runfold.streams s WHERE s.stream_id = ANY (ended.streams)
+                 ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE SKIP LOCKED) AS l
+         CROSS JOIN LATERAL runfold.interaction_state(runfold.stream_name(l.stream_id)::uuid) AS i
+         WHERE i.status = 'pending';
+        CONTINUE WHEN appends IS NULL;
+        page := 1;
+        WHILE EXISTS (SELECT FROM runfold.commands c
+                       WHERE c.command_id = runfold.row_id(stream, 'questions', ended.event_id || '/' || page)) LOOP
+            page := page + 1;
+        END LOOP;
+        PERFORM runfold.append_events(appends::text, runfold.row_id(stream, 'questions', ended.event_id || '/' || page));
+        closed := closed + jsonb_array_length(appends);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.close_questions IS
+    'Closes questions of executions that have ended; returns how many, and the last open question that it looked at, NULL behind the last of all.';
+REVOKE ALL ON FUNCTION runfold.close_questions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -4128,15 +4320,6 @@ COMMENT ON FUNCTION runfold.creation_took_effect IS
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT pg_catalog.substr(stream_id, pg_catalog.strpos(stream_id, '-') OPERATOR(pg_catalog.+) 1)
-$$;
-COMMENT ON FUNCTION runfold.stream_name IS
-    'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
-REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4158,8 +4341,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN runfold.events e ON e.position = a.position
      CROSS JOIN LATERAL runfold.interaction_state(a.id) AS s
      -- A tenant's answer is for the tenant's questions, and for those without one in a workflow of the tenant's own.
-     WHERE $2 IS NULL OR e.user_id = $2
-        OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2))
+     WHERE ($2 IS NULL OR e.user_id = $2
+            OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2)))
+       AND s.reason IS DISTINCT FROM 'execution_ended'
+       AND (runfold.interaction_has_ended(s.status) OR NOT runfold.has_ended(s.execution_id))
      ORDER BY a.position
 $$;
 COMMENT ON FUNCTION runfold.current_interactions IS
@@ -4178,20 +4363,6 @@ COMMENT ON FUNCTION runfold.execution_last_seen IS
     'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM runfold.streams s
-          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = runfold.stream_id('execution', $1)
-           AND runfold.ends_execution(e.type)
-           AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
-$$;
-COMMENT ON FUNCTION runfold.has_ended IS
-    'Whether the log holds the end of an execution, folded or not.';
-REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4429,7 +4600,9 @@ GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projec
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id, s.status, n.name
+    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
+           CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
+                ELSE s.status END, n.name
       FROM (SELECT lower(w.name)::uuid AS id, w.name
               FROM unnest($1) AS w (name)
              WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
@@ -4443,7 +4616,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE $2 IS NULL OR e.user_id = $2
 $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
-    'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given.';
+    'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -5014,24 +5187,6 @@ COMMENT ON FUNCTION runfold.execution_move_is_legal IS
     'Whether the vocabulary lets an execution move so.';
 REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.execution_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'ExecutionCreated' THEN 'NEW'
-           WHEN 'ExecutionStarted' THEN 'RUNNING'
-           WHEN 'ExecutionPaused' THEN 'PAUSED'
-           WHEN 'ExecutionResumed' THEN 'RUNNING'
-           WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
-           WHEN 'ExecutionFailed' THEN 'ERROR'
-           WHEN 'ExecutionCanceled' THEN 'CANCELED'
-           WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
-           WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END
-$$;
-COMMENT ON FUNCTION runfold.execution_target IS
-    'The status that an event of this type moves an execution to; NULL for one that moves none.';
-REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.pause_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

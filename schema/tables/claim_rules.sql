@@ -3,6 +3,7 @@ CREATE TABLE runfold.claim_rules (
     kind text COLLATE "C" NOT NULL,
     effect text NOT NULL,
     key_field text,
+    finer_key_field text,
     name_field text,
     refusal text,
     function_name text,
@@ -15,6 +16,7 @@ CREATE TABLE runfold.claim_rules (
 
 COMMENT ON TABLE runfold.claim_rules IS 'What events of our own vocabulary claim and release, generated from their classes.';
 COMMENT ON COLUMN runfold.claim_rules.key_field IS 'The claim''s key is the stream''s id and this field of the event''s data.';
+COMMENT ON COLUMN runfold.claim_rules.finer_key_field IS 'The field that is the key instead, in an event that has it.';
 COMMENT ON COLUMN runfold.claim_rules.name_field IS 'The field with the claim''s name; an event without one releases all of its stream.';
 COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises where another name holds the claim.';
 COMMENT ON COLUMN runfold.claim_rules.function_name IS

@@ -38,6 +38,8 @@ CREATE INDEX idx_human_interactions_correlation ON public.human_interactions (co
 CREATE INDEX idx_human_interactions_execution_id ON public.human_interactions (execution_id);
 CREATE INDEX idx_human_interactions_user_id ON public.human_interactions (user_id);
 CREATE INDEX idx_human_interactions_open ON public.human_interactions (workflow_id) WHERE status IN ('pending', 'error');
+-- Each open one is looked at in turn: its execution may have ended.
+CREATE INDEX idx_human_interactions_pending ON public.human_interactions (id) WHERE status = 'pending';
 -- For what ended last on a channel: an answer that names nothing may be late for it.
 CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow_id, channel_type, last_event_position DESC)
     WHERE status IN ('responded', 'timeout', 'cancelled');

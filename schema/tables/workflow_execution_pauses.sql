@@ -5,6 +5,7 @@ CREATE TABLE public.workflow_execution_pauses (
     name varchar(255) NOT NULL,
     paused_at timestamptz NOT NULL,
     paused_node_id varchar(255) NOT NULL,
+    activation varchar(255),
     pause_reason varchar(100) NOT NULL,
     resume_conditions jsonb NOT NULL,
     resumed_at timestamptz,
@@ -30,6 +31,7 @@ CREATE INDEX idx_workflow_execution_pauses_node ON public.workflow_execution_pau
 CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_pauses (user_id);
 
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
 GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;

@@ -84,6 +84,14 @@ class IllegalTransition(RunfoldError):
     allowed: tuple[str, ...]
 
 
+class ExecutionEnded(IllegalTransition):
+    """The execution has ended, and its questions with it, so nothing was written: ask again in one that runs."""
+
+    code = "execution_ended"
+    sqlstate = "RF017"
+    execution_id: str
+
+
 class UnsupportedIsolation(RunfoldError):
     """The log can only be read under READ COMMITTED, other levels would skip events: set that isolation level."""
 
@@ -402,6 +410,11 @@ REFUSALS: Final = {
     ),
     "node_paused": Refusal(
         ClaimTaken, "the node is paused already, by {found}", "close that pause first", code="claim_taken"
+    ),
+    "execution_ended": Refusal(
+        ExecutionEnded,
+        "{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}",
+        "ask again in an execution that runs",
     ),
     "unsupported_isolation": Refusal(
         UnsupportedIsolation,

@@ -144,3 +144,29 @@ def test_the_command_shows_deep_and_circular_trees(store: runfold.Store, databas
     command = [sys.executable, "-m", "runfold", "--url", database_url, "execution", "show", "ring"]
     piped = subprocess.run(command, env=environment, capture_output=True, text=True).stdout
     assert max(map(len, piped.splitlines())) <= 80, "a pipe does not get bars of ten thousand columns"
+
+
+def test_a_pause_is_shown_below_the_activation_that_waits_or_the_one_that_had_begun_when_its_node_paused() -> None:
+    found = story(4, FLAT)
+
+    def pause(second: float, **about: Any) -> dict[str, Any]:
+        at = datetime.fromtimestamp(second, UTC)
+        return {
+            "paused_at": at,
+            "resumed_at": at,
+            "updated_at": at,
+            "status": "resumed",
+            "pause_reason": "timer",
+        } | about
+
+    # Three began at 1.000, 1.001 and 1.002 s; the fourth begins at 1.003 s.
+    found["pauses"] = [
+        pause(9, paused_node_id="s", activation="s0"),
+        pause(1.0015, paused_node_id="s", activation=None),
+        pause(9, paused_node_id="s", activation=None),
+        pause(0.5, paused_node_id="s", activation=None),
+    ]
+    lines = drawn(found)[2:]
+    assert ["timer" if "timer" in line else names([line])[0] for line in lines] == [
+        "s0", "timer", "timer", "s1", "timer", "s2", "s3", "timer",
+    ]  # fmt: skip

@@ -13,7 +13,7 @@ from runfold.events import VOCABULARY, types_that_end
 from runfold.events.claims_sql import claim_rule_rows
 from runfold.events.machines import EXECUTION
 
-COLUMNS = "type, kind, effect, key_field, name_field, refusal, function_name"
+COLUMNS = "type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name"
 
 
 def test_the_table_is_what_the_classes_say(connection: psycopg.Connection[Any]) -> None:
@@ -22,18 +22,19 @@ def test_the_table_is_what_the_classes_say(connection: psycopg.Connection[Any]) 
 
 
 def test_a_pause_is_released_by_what_closes_it_and_by_each_end_of_its_execution() -> None:
-    pauses = {row[0]: row[2:5] for row in claim_rule_rows() if row[1] == "pause"}
-    assert pauses.pop("PauseOpened") == ("takes", "paused_node_id", "pause")
+    pauses = {row[0]: row[2:6] for row in claim_rule_rows() if row[1] == "pause"}
+    assert pauses.pop("PauseOpened") == ("takes", "paused_node_id", "activation", "pause")
     for closing in ("PauseResumed", "PauseTimedOut", "PauseCanceled"):
-        assert pauses.pop(closing) == ("releases", None, "pause")
+        assert pauses.pop(closing) == ("releases", None, None, "pause")
     assert set(pauses) == set(types_that_end(EXECUTION))
-    assert set(pauses.values()) == {("releases", None, None)}
+    assert set(pauses.values()) == {("releases", None, None, None)}
 
 
-def test_each_field_of_a_rule_is_a_required_field_of_its_event() -> None:
-    for type_, _, _, key, name, _, _ in claim_rule_rows():
+def test_each_field_of_a_rule_is_a_field_of_its_event_and_only_the_finer_key_may_be_left_out() -> None:
+    for type_, _, _, key, finer_key, name, _, _ in claim_rule_rows():
         required = {at.field for at in VOCABULARY[type_].rules() if at.required}
         assert {field for field in (key, name) if field} <= required, type_
+        assert finer_key is None or finer_key in {at.field for at in VOCABULARY[type_].rules()} - required, type_
 
 
 def test_each_function_of_a_rule_is_there(connection: psycopg.Connection[Any]) -> None:

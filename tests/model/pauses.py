@@ -53,6 +53,7 @@ def opened(event: Recorded, pause_id: object, execution: Row) -> Row:
         "name": data["pause"],
         "paused_at": instant_of(data["paused_at"]),
         "paused_node_id": data["paused_node_id"],
+        "activation": data.get("activation"),
         "pause_reason": data["pause_reason"],
         "resume_conditions": data["resume_conditions"],
         "resumed_at": None,

@@ -188,7 +188,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
             "paused_at": instant,
             "resume_conditions": json_object,
         },
-        {"interaction_id": one_of(*INTERACTIONS), "timeout_at": instant},
+        {"activation": one_of(*ACTIVATIONS), "interaction_id": one_of(*INTERACTIONS), "timeout_at": instant},
     ),
     "PauseResumed": ({"resumed_at": instant, "resume_trigger": label}, {"data": json_value}),
     "PauseTimedOut": ({"at": instant, "action": label}, {}),
@@ -238,7 +238,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "InteractionTimedOut": ({"at": instant, "action": text}, {}),
     "InteractionFailed": ({"at": instant, "error": text}, {}),
     "InteractionReopened": ({"at": instant, "by": text}, {}),
-    "InteractionCanceled": ({"at": instant}, {"by": text}),
+    "InteractionCanceled": ({"at": instant}, {"by": text, "reason": text}),
     "ResponseReceived": (
         {
             "workflow_id": workflow,

@@ -298,28 +298,31 @@ BEGIN
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '', false) THEN
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '' AND coalesce(data ->> 'activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
-                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'PauseResumed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
@@ -481,9 +484,10 @@ BEGIN
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
+                AND (data - '{at,by,reason}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN

@@ -7,6 +7,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
+    ('execution_ended', 'RF017', 'execution_ended', '{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}', 'ask again in an execution that runs'),
     ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head cannot be read under {isolation}', 'use READ COMMITTED, because one snapshot for head and events would skip events'),
     ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
     ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),

@@ -72,13 +72,16 @@ def build_tree(found: Row) -> Line:
         attempts.setdefault(row["activation"], []).append(row)
     lines = {row["id"]: _node(row, attempts.get(row["activation"], [])) for row in found["nodes"]}
     named: dict[str, Line] = {}
+    of_node: dict[str, list[Line]] = {}
     for row in found["nodes"]:
         parent = lines.get(row["parent_id"], root) if row["parent_id"] != row["id"] else root
         parent.children.append(lines[row["id"]])
-        named[row["node_id"]] = lines[row["id"]]
+        named[row["activation"]] = lines[row["id"]]
+        of_node.setdefault(row["node_id"], []).append(lines[row["id"]])
     circles = _cut_circles(root, found["nodes"], lines)
     for row in found["pauses"]:
-        _add_pause(named.get(row["paused_node_id"], root), row)
+        line = named.get(row["activation"]) or _waiting(of_node.get(row["paused_node_id"], []), row)
+        _add_pause(line or root, row)
     children = []
     for row in found["children"]:
         child = Line(f"▸ {row['workflow'] or row['execution_id']}", row["status"], row["duration_ms"])
@@ -111,6 +114,12 @@ def _node(row: Row, attempts: Sequence[Row]) -> Line:
             Span(open_from, row["end_time"], _RUNNING, style, last=_FAILED if row["status"] == "ERROR" else None)
         )
     return line
+
+
+def _waiting(lines: Sequence[Line], row: Row) -> Line | None:
+    """Return the activation that waits at a pause of the whole node: the last that had begun when it was opened."""
+    began = sum(line.begins <= _ms(row["paused_at"]) for line in lines)
+    return lines[max(began, 1) - 1] if lines else None
 
 
 def _add_pause(line: Line, row: Row) -> None:

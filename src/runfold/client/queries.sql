@@ -19,12 +19,14 @@ SELECT interaction_id, workflow_id, user_id, status, name
   FROM runfold.interactions_named(%(names)s, %(tenant)s)
 
 -- name: last_end
--- When the log recorded the end of the last interaction on a channel of a workflow, as far as the table is folded.
--- Parameters: workflow, channel.
+-- When the log recorded the end of the last interaction on a channel of a workflow, as far as the table is folded. One
+-- that ended with its execution expects no answer.
+-- Parameters: workflow, channel, since (no end before it counts).
 SELECT e.recorded_at
   FROM public.human_interactions h
   JOIN runfold.events e ON e.position = h.last_event_position
  WHERE h.workflow_id = %(workflow)s AND h.channel_type = %(channel)s AND h.status IN ('responded', 'timeout', 'cancelled')
+   AND e.recorded_at > %(since)s AND NOT (e.type = 'InteractionCanceled' AND e.data ->> 'reason' IS NOT DISTINCT FROM 'execution_ended')
  ORDER BY h.last_event_position DESC
  LIMIT 1
 
@@ -33,6 +35,13 @@ SELECT e.recorded_at
 -- Parameters: after, limit, types.
 SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
   FROM runfold.read_all(%(after)s, %(limit)s, %(types)s)
+
+-- name: read_interactions
+-- The events of the streams of some interactions, each stream's in order. Parameters: streams (text[]).
+SELECT e.stream_id, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
+  FROM unnest(%(streams)s::text[]) AS s (stream_id)
+ CROSS JOIN LATERAL runfold.read_stream(s.stream_id) AS e
+ ORDER BY e.stream_id COLLATE "C", e.stream_version
 
 -- name: read_stream
 -- A stream's events after a version, in order.

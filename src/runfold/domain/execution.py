@@ -273,24 +273,29 @@ class Execution(ExecutionState):
         *,
         paused_node_id: str,
         pause_reason: PauseReason,
+        activation: str | None = None,
         resume_conditions: dict[str, Any] | None = None,
         interaction_id: UUID | None = None,
         timeout_at: datetime | None = None,
         paused_at: datetime | None = None,
     ) -> Self:
-        """Open a pause at a node. The name of a pause is used once, and a node has one open pause."""
+        """Open a pause at a node, or at one activation of it, which may be one of many that run at once.
+
+        The name of a pause is used once. An activation has one open pause, and so has a node by itself.
+        """
         check_value(NAME, pause, "/pause")
         if self.status not in _STARTED:
             raise self._illegal(EXECUTION, self.status, "open_pause")
         if (before := self.pauses.get(pause)) is not None:
             raise self._illegal(PAUSE, before.status, "open_pause", pause)
         for name in self.open_pauses:
-            if self.pauses[name].node_id == paused_node_id:
+            if self.pauses[name].holds == (paused_node_id if activation is None else activation):
                 raise self._illegal(PAUSE, "active", "open_pause", name)
         return self._with(
             events.PauseOpened(
                 pause=pause,
                 paused_node_id=paused_node_id,
+                activation=activation,
                 pause_reason=pause_reason,
                 paused_at=or_now(paused_at),
                 resume_conditions={} if resume_conditions is None else resume_conditions,

@@ -31,6 +31,13 @@ class Pause(NamedTuple):
     reason: str
     status: str
     interaction_id: UUID | None = None
+    activation: str | None = None
+    """The activation that waits; None where the pause is the node's."""
+
+    @property
+    def holds(self) -> str:
+        """What has this pause and no other: the activation, or else the node."""
+        return self.node_id if self.activation is None else self.activation
 
 
 class ExecutionState(Aggregate):
@@ -134,7 +141,11 @@ def _pause_opened(state: ExecutionState, data: Data) -> Changes:
         return {}
     interaction = data.get("interaction_id")
     pause = Pause(
-        data["paused_node_id"], data["pause_reason"], "active", None if interaction is None else UUID(interaction)
+        data["paused_node_id"],
+        data["pause_reason"],
+        "active",
+        None if interaction is None else UUID(interaction),
+        data.get("activation"),
     )
     open_pauses = state.open_pauses.set(name, pause.reason)
     return {

@@ -8,8 +8,12 @@ from uuid import UUID
 
 from runfold import events
 from runfold.domain.aggregate import Aggregate, Changes, Data, Folds, folds_of, moves_status, or_now
+from runfold.errors import ExecutionEnded
 from runfold.events.interaction import InteractionRequest
 from runfold.events.machines import INTERACTION
+
+EXECUTION_ENDED = "execution_ended"
+"""The reason of a question that was closed because its execution has ended."""
 
 
 def _requested(state: Interaction, data: Data) -> Changes:
@@ -20,6 +24,12 @@ def _requested(state: Interaction, data: Data) -> Changes:
         "workflow_id": UUID(data["workflow_id"]),
         **{name: data.get(name) for name in ("execution_id", "node_id", "pause", "correlation_id", "timeout_at")},
     }
+
+
+def _canceled(state: Interaction, data: Data) -> Changes:
+    if state.status is None or state.has_ended:
+        return {}
+    return {"status": "cancelled", "reason": data.get("reason")}
 
 
 class Interaction(Aggregate):
@@ -37,8 +47,12 @@ class Interaction(Aggregate):
     correlation_id: str | None = None
     timeout_at: str | None = None
     """RFC 3339."""
+    reason: str | None = None
+    """Why it was canceled."""
 
-    _folds: ClassVar[Folds] = folds_of("interaction", moves_status, {"InteractionRequested": _requested})
+    _folds: ClassVar[Folds] = folds_of(
+        "interaction", moves_status, {"InteractionRequested": _requested, "InteractionCanceled": _canceled}
+    )
 
     @property
     def has_ended(self) -> bool:
@@ -85,7 +99,9 @@ class Interaction(Aggregate):
         response_id: UUID | None = None,
         responded_at: datetime | None = None,
     ) -> Self:
-        """Record the answer."""
+        """Record the answer; raises ExecutionEnded where the question was closed by its execution's end."""
+        if self.reason == EXECUTION_ENDED:
+            raise self.execution_ended(None)
         self._check(INTERACTION, self.status, "respond", "responded")
         return self._with(
             events.InteractionResponded(
@@ -111,10 +127,24 @@ class Interaction(Aggregate):
         self._check(INTERACTION, self.status, "reopen", "pending")
         return self._with(events.InteractionReopened(at=or_now(at), by=by))
 
-    def cancel(self, *, by: str | None = None, at: datetime | None = None) -> Self:
+    def cancel(self, *, by: str | None = None, reason: str | None = None, at: datetime | None = None) -> Self:
         """Withdraw the question."""
         self._check(INTERACTION, self.status, "cancel", "cancelled")
-        return self._with(events.InteractionCanceled(at=or_now(at), by=by))
+        return self._with(events.InteractionCanceled(at=or_now(at), by=by, reason=reason))
+
+    def execution_ended(self, status: str | None) -> ExecutionEnded:
+        """Return the error of an answer that comes after the execution's end; `status` is the execution's, if known."""
+        return ExecutionEnded(
+            f"{self.id} cannot be answered, because execution {self.execution_id} has ended"
+            + ("" if status is None else f": it is {status}"),
+            hint="ask again in an execution that runs",
+            stream_id=self.id,
+            execution_id=self.execution_id,
+            machine="execution",
+            state=status,
+            command="respond",
+            allowed=(),
+        )
 
     def _check_open(self, command: str) -> None:
         if self.status is None or self.has_ended:

@@ -10,7 +10,8 @@ from uuid import UUID
 from runfold.domain.aggregate import Aggregate
 from runfold.domain.commands import OtherStream
 from runfold.domain.execution import Execution
-from runfold.domain.interaction import Interaction
+from runfold.domain.interaction import EXECUTION_ENDED, Interaction
+from runfold.errors import ExecutionEnded
 
 
 class _Recorded(NamedTuple):
@@ -37,6 +38,12 @@ def waiting_pause(execution: Execution, interaction: Interaction) -> str | None:
     return None
 
 
+def refuse_late_answer(interaction: Interaction, execution: Execution) -> None:
+    """Raise ExecutionEnded for an open question of an execution that has ended."""
+    if execution.has_ended and interaction.status == "pending":
+        raise interaction.execution_ended(execution.status)
+
+
 def answered(
     interaction: Interaction,
     executions: Iterable[Execution],
@@ -48,8 +55,12 @@ def answered(
 ) -> Iterable[Aggregate]:
     """Return the interaction with its answer, and each execution whose pause waits for it, resumed.
 
-    An execution that was resumed already, or has ended, stays as it is.
+    An execution that was resumed already stays as it is; one that has ended raises ExecutionEnded, for nobody goes on
+    with the answer.
     """
+    executions = list(executions)
+    for execution in executions:
+        refuse_late_answer(interaction, execution)
     yield interaction.respond(response_data, responder=responder, response_id=response_id)
     for execution in executions:
         if (pause := waiting_pause(execution, interaction)) is not None:
@@ -79,6 +90,7 @@ def opening(
     return state.open_pause(
         pause,
         paused_node_id=node_id,
+        activation=activation,
         pause_reason="human_interaction",
         resume_conditions={"interaction_id": str(interaction_id)} if resume_conditions is None else resume_conditions,
         interaction_id=interaction_id,
@@ -95,17 +107,43 @@ def asking(interaction: Interaction, **request: Any) -> OtherStream:
     return interaction, request_of
 
 
+def closing(interaction: Interaction) -> OtherStream:
+    """Return the change of the interaction's stream that closes the question, if the execution has ended."""
+
+    def close(state: Interaction, execution: Execution) -> Aggregate:
+        if execution.has_ended and state.status == "pending":
+            return state.cancel(reason=EXECUTION_ENDED)
+        return state
+
+    return interaction, close
+
+
 def responding(interaction: Interaction, response_data: Any, **answer: Any) -> OtherStream:
     """Return the change of the interaction's stream that records the answer."""
 
-    def respond_to(state: Interaction, _: Execution) -> Aggregate:
+    def respond_to(state: Interaction, execution: Execution) -> Aggregate:
+        refuse_late_answer(state, execution)
         return state.respond(response_data, **answer)
 
     return interaction, respond_to
 
 
 def resumed(state: Execution, pause: str, response_data: Any, *, resume_trigger: str) -> Execution:
-    """Return the execution with a pause resumed, and the activations that waited at it continued."""
+    """Return the execution with a pause resumed, and the activations that waited at it continued.
+
+    Raises ExecutionEnded for a pause that the execution's end has closed.
+    """
+    if state.has_ended and pause in state.pauses and state.pauses[pause].status == "cancelled":
+        raise ExecutionEnded(
+            f"pause {pause} of {state.id} cannot be answered, because the execution has ended: it is {state.status}",
+            hint="ask again in an execution that runs",
+            stream_id=state.id,
+            execution_id=state.name,
+            machine="execution",
+            state=state.status,
+            command="answer",
+            allowed=(),
+        )
     state = state.resume_pause(pause, resume_trigger=resume_trigger, data=response_data)
     for activation, node in state.nodes.items():
         if node.pause == pause and node.status == "WAITING_INPUT":

@@ -7,23 +7,27 @@ from collections.abc import Iterable
 
 from runfold.events import VOCABULARY, types_that_end
 
+_Row = tuple[str, str, str, str | None, str | None, str | None, str | None, str | None]
 
-def claim_rule_rows() -> list[tuple[str, str, str, str | None, str | None, str | None, str | None]]:
+
+def claim_rule_rows() -> list[_Row]:
     """Return the rows of `runfold.claim_rules`: what each event takes, releases, or has computed."""
-    rows: list[tuple[str, str, str, str | None, str | None, str | None, str | None]] = []
+    rows: list[_Row] = []
     for name, event in VOCABULARY.items():
         claim = event.claims
         if claim is None:
             continue
         if claim.follows is not None:
-            rows.append((name, claim.kind, "follows", None, None, None, claim.follows))
+            rows.append((name, claim.kind, "follows", None, None, None, None, claim.follows))
             continue
-        rows.append((name, claim.kind, "takes", claim.key, claim.name, claim.refusal, None))
+        rows.append((name, claim.kind, "takes", claim.key, claim.finer_key, claim.name, claim.refusal, None))
         if event.moves is not None:
             ends = types_that_end(event.moves.machine)
-            rows += [(end, claim.kind, "releases", None, claim.name, None, None) for end in ends]
+            rows += [(end, claim.kind, "releases", None, None, claim.name, None, None) for end in ends]
         if claim.within is not None:
-            rows += [(end, claim.kind, "releases", None, None, None, None) for end in types_that_end(claim.within)]
+            rows += [
+                (end, claim.kind, "releases", None, None, None, None, None) for end in types_that_end(claim.within)
+            ]
     return rows
 
 

@@ -233,12 +233,15 @@ class NodeCanceled(NodeEvent, moves=NODE.to("CANCELED", by="cancel")):
 class PauseOpened(
     ExecutionEvent,
     moves=PAUSE.to("active", by="open_pause"),
-    claims=Claim("pause", key="paused_node_id", name="pause", within=EXECUTION, refusal="node_paused"),
+    claims=Claim(
+        "pause", key="paused_node_id", finer_key="activation", name="pause", within=EXECUTION, refusal="node_paused"
+    ),
 ):
-    """The execution began to wait at a node, which has one open pause."""
+    """The execution began to wait at a node, or at one activation of it: each has one open pause."""
 
     pause: Name
     paused_node_id: Name
+    activation: Name | None = None
     pause_reason: PauseReason
     paused_at: Timestamp
     resume_conditions: Object

@@ -106,7 +106,8 @@ class InteractionReopened(InteractionEvent, moves=INTERACTION.to("pending", by="
 
 
 class InteractionCanceled(InteractionEvent, moves=INTERACTION.to("cancelled", by="cancel")):
-    """The question was withdrawn: its answer is not needed any more."""
+    """The question was withdrawn. The reason is execution_ended where its execution ended before it was answered."""
 
     at: Timestamp
     by: Text | None = None
+    reason: Text | None = None

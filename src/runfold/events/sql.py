@@ -211,7 +211,7 @@ def generated() -> dict[str, str]:
     )
     claim_rules = _insert(
         "claim_rules",
-        "type, kind, effect, key_field, name_field, refusal, function_name",
+        "type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name",
         (f"({', '.join(map(literal, row))})" for row in claim_rule_rows()),
     )
     return {

@@ -16,6 +16,11 @@ WITH published AS (
 )
 UPDATE runfold.leader SET beat = beat + 1, beat_at = clock_timestamp() WHERE epoch = %(epoch)s RETURNING beat
 
+-- name: close_questions
+-- Closes questions of executions that have ended, among the next open ones; returns how many, and how far it looked.
+-- Parameters: after (null: from the first).
+SELECT closed, reached FROM runfold.close_questions(%(after)s)
+
 -- name: group_positions
 -- How far each group is, and why it waits for an operator; a group without a checkpoint is at 0.
 -- Parameters: groups (text[]).

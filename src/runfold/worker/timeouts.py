@@ -11,6 +11,7 @@ import psycopg
 
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
+from runfold.worker.questions import Questions
 
 statement = runtime_sql("runfold.worker")
 
@@ -26,10 +27,15 @@ class Timeouts:
     def __init__(self, settings: Settings) -> None:
         self._interval = settings.timeout_interval or math.inf
         self._remind_before = settings.remind_before
+        self._questions = Questions()
         self._next = -math.inf if settings.timeout_interval else math.inf
 
     def append_due(self, connection: psycopg.Connection[Any]) -> None:
-        """Append what is due, unless this was done a moment ago. What fails is tried again, and stops no fold."""
+        """Append what is due, unless this was done a moment ago. What fails is tried again, and stops no fold.
+
+        First what has ended with its execution is closed: it does not time out any more.
+        """
+        self._questions.close_some(connection)
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._interval

@@ -226,17 +226,20 @@ class ExecutionMachine(Judged):
 
     def open_pause(self) -> None:
         pause, node_id = self.random.choice(PAUSES), self.random.choice(ACTIVATIONS)
+        activation = self.random.choice((None, None, *ACTIVATIONS))
         reason: Any = self.random.choice(("human_interaction", "timer", "error"))
         rows = self.tables.workflow_execution_pauses
         before = rows.get(row_id(self.state.id, "pause", pause))
-        holding = [row for row in rows.values() if row["paused_node_id"] == node_id and row["status"] == "active"]
-        legal = self.goes_on and before is None and not holding
+        held = [row["activation"] or row["paused_node_id"] for row in rows.values() if row["status"] == "active"]
+        legal = self.goes_on and before is None and (activation or node_id) not in held
         status = self.status
         if self.goes_on and not legal:
             status = before["status"] if before is not None else "active"
         self.give(
             "open_pause",
-            lambda execution: execution.open_pause(pause, paused_node_id=node_id, pause_reason=reason),
+            lambda execution: execution.open_pause(
+                pause, paused_node_id=node_id, pause_reason=reason, activation=activation
+            ),
             legal=legal,
             status=status,
         )

@@ -304,18 +304,6 @@ def test_people_match_filter_and_reopen_by_hand(
     all_is_well(connection, database_url)
 
 
-def test_an_answer_to_an_execution_that_has_ended_is_recorded_without_resuming_it(
-    store: runfold.Store, connection: Connection, database_url: str
-) -> None:
-    execution = running(store)
-    question = ask(store, execution)
-    store.executions.get(execution).cancel()
-    store.interactions.answer(question, {"approved": True})
-    assert types_of(store, f"execution-{execution}")[-1] == "ExecutionCanceled"
-    assert types_of(store, f"interaction-{question}")[-1] == "InteractionResponded"
-    all_is_well(connection, database_url)
-
-
 def test_asked_again_with_the_same_id_it_is_asked_once(
     store: runfold.Store, connection: Connection, database_url: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A node of an execution has one open pause, regardless of who appends."""
+"""A node of an execution, and each activation of it, has one open pause, regardless of who appends."""
 
 from __future__ import annotations
 
@@ -31,9 +31,14 @@ def stream(store: runfold.Store) -> str:
     return f"execution-{execution}"
 
 
-def opened(pause: str, node: str = "n1") -> events.PauseOpened:
+def opened(pause: str, node: str = "n1", activation: str | None = None) -> events.PauseOpened:
     return events.PauseOpened(
-        pause=pause, paused_node_id=node, pause_reason="manual", paused_at=AT, resume_conditions={}
+        pause=pause,
+        paused_node_id=node,
+        activation=activation,
+        pause_reason="manual",
+        paused_at=AT,
+        resume_conditions={},
     )
 
 
@@ -89,3 +94,22 @@ def test_the_end_of_an_execution_frees_its_nodes(
     store.append(stream, [opened("p1"), opened("p2", "n2")])
     store.append(stream, [events.ExecutionCanceled(end_time=2)])
     assert claims(connection) == []
+
+
+def test_each_activation_of_a_node_pauses_by_itself(
+    store: runfold.Store, stream: str, connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    store.append(stream, [opened("p1", activation="n1"), opened("p2", activation="n1#2")])
+    assert claims(connection) == [(f"{stream}/n1", "p1"), (f"{stream}/n1#2", "p2")]
+    with pytest.raises(ClaimTaken) as refused:
+        store.append(stream, [opened("p3", activation="n1#2")])
+    assert refused.value.facts["pointer"] == "/0/events/0/data/activation"
+    store.append(stream, [events.PauseCanceled(pause="p2", at=AT), opened("p3", activation="n1#2")])
+    assert claims(connection) == [(f"{stream}/n1", "p1"), (f"{stream}/n1#2", "p3")]
+
+
+def test_control_without_the_activation_the_second_pause_of_the_node_is_refused(
+    store: runfold.Store, stream: str
+) -> None:
+    with pytest.raises(ClaimTaken):
+        store.append(stream, [opened("p1"), opened("p2")])

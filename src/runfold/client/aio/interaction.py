@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 from uuid import UUID
 
+from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.writer import AsyncWriter
 from runfold.domain.interaction import Interaction
 
@@ -62,3 +63,12 @@ class AsyncInteractionHandle:
     fail = _command(Interaction.fail)
     reopen = _command(Interaction.reopen)
     cancel = _command(Interaction.cancel)
+
+
+async def read_interactions(store: AsyncLog, interaction_ids: Iterable[UUID]) -> list[Interaction]:
+    """Return the states of some interactions by one look at the log."""
+    states = {state.id: state for state in map(Interaction.named, interaction_ids)}
+    if states:
+        for stream_id, kind, data in await store._retried(statement("read_interactions"), {"streams": list(states)}):
+            states[stream_id] = states[stream_id].folded(kind, data)
+    return list(states.values())

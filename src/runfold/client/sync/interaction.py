@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 from uuid import UUID
 
+from runfold.client.sync.log import Log, statement
 from runfold.client.sync.writer import Writer
 from runfold.domain.interaction import Interaction
 
@@ -63,3 +64,12 @@ class InteractionHandle:
     fail = _command(Interaction.fail)
     reopen = _command(Interaction.reopen)
     cancel = _command(Interaction.cancel)
+
+
+def read_interactions(store: Log, interaction_ids: Iterable[UUID]) -> list[Interaction]:
+    """Return the states of some interactions by one look at the log."""
+    states = {state.id: state for state in map(Interaction.named, interaction_ids)}
+    if states:
+        for stream_id, kind, data in store._retried(statement("read_interactions"), {"streams": list(states)}):
+            states[stream_id] = states[stream_id].folded(kind, data)
+    return list(states.values())

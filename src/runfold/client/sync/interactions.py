@@ -112,7 +112,10 @@ class Interactions:
         responder: str | None = None,
         resume_trigger: str = "human_response",
     ) -> Interaction:
-        """Answer directly, without a channel's message, and resume the pause that waits, in one append."""
+        """Answer directly, without a channel's message, and resume the pause that waits, in one append.
+
+        Raises ExecutionEnded when the execution that asked has ended.
+        """
 
         def change(interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
             return answered(interaction, executions, response_data, responder=responder, resume_trigger=resume_trigger)

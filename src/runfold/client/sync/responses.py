@@ -21,7 +21,7 @@ from runfold.domain.matching.outcomes import NO_WORKFLOW, Classified, Received, 
 from runfold.domain.matching.rules import classify_by_rules
 from runfold.domain.response import Response
 from runfold.domain.waiting_pause import answered
-from runfold.errors import IllegalTransition, VersionConflict
+from runfold.errors import ExecutionEnded, IllegalTransition, VersionConflict
 from runfold.events.encoding import encoding_with
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
@@ -201,7 +201,8 @@ class Responses:
         message = read_message(channel, response.raw_payload, response.headers)
         parameters = {"workflow": workflow, "tenant": received.user_id}
         rows = self._store._retried(statement("current_interactions"), parameters)
-        ends = self._store._retried(statement("last_end"), {"workflow": workflow, "channel": channel})
+        before = {"workflow": workflow, "channel": channel, "since": received.recorded_at - _LATE}
+        ends = self._store._retried(statement("last_end"), before)
         named = self._named(message)
         ended_now = any(
             INTERACTION.has_ended(status) and request["channel_type"] == channel for _, _, status, request, _ in rows
@@ -215,7 +216,7 @@ class Responses:
             message=message,
             received_at=received.recorded_at,
             ended={row[0]: row[3] for row in named if row[1] == workflow and INTERACTION.has_ended(row[3])},
-            may_be_late=ended_now or any(end > received.recorded_at - _LATE for (end,) in ends),
+            may_be_late=ended_now or bool(ends),
         )
         return answer, [
             Question(
@@ -241,8 +242,11 @@ class Responses:
         def change(response: Response, interaction: Interaction, *executions: Execution) -> Iterable[Aggregate]:
             if response.status != "unprocessed" and not by_hand:
                 return
-            if interaction.status != "pending" and not by_hand:
-                late = f"{verdict.reasoning}; too late: interaction {interaction_id} is {interaction.status}"
+            ended = next((f"execution {one.name} is {one.status}" for one in executions if one.has_ended), None)
+            if interaction.status != "pending":
+                ended = f"interaction {interaction_id} is {interaction.status}"
+            if ended is not None and not by_hand:
+                late = f"{verdict.reasoning}; too late: {ended}"
                 yield response.filter_out(ai_relevance_score=verdict.score, ai_reasoning=late)
                 return
             yield response.match(
@@ -263,7 +267,13 @@ class Responses:
         interaction = interaction.after(self._store.read_stream(interaction.id))
         execution_id = interaction.execution_id
         executions = [] if execution_id is None else [read_waiting(self._store, execution_id)]
-        changed = change_streams(self._store, change, response, interaction, *executions)
+        try:
+            changed = change_streams(self._store, change, response, interaction, *executions)
+        except ExecutionEnded:
+            if by_hand:
+                raise
+            # It ended since it was read: the answer is judged again, as one that comes too late.
+            return self._matched(response, verdict, classifier)
         if not changed:
             return self.classify(response_id)
         (decided, *others) = changed
