@@ -22,9 +22,8 @@ from runfold.events.faults import fault
 from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
 from runfold.events.rules import format_timestamp
 
-
 MAX_CALL_BYTES = 256_000_000
-"""The most bytes of a call: PostgreSQL's jsonb, and its regular expressions, end a little above. The SQL has it, too."""
+"""The most bytes of a call: jsonb, and regular expressions in PostgreSQL, end a little above. The SQL has it, too."""
 
 
 class EnvelopeLike(Protocol):

@@ -39,7 +39,7 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
         groups = cursor.execute(statement("group_states"), {"groups": list(catalogue.groups)}).fetchall()
         for row in groups:
             group = catalogue.groups[row["group"]]
-            row |= _lag(cursor, group, row["checkpoint"], log["head"])
+            row.update(_lag(cursor, group, row["checkpoint"], log["head"]))
             row["tables"] = [projection.name for projection in group.projections]
             row["state"] = _state(row, log)
         holders = cursor.execute(statement("head_holders")).fetchall() if log["safe_head"] < log["head"] else []

@@ -1,4 +1,4 @@
-"""What exceeds a limit of PostgreSQL stops no group: the batch is cut, then the stream is parked, and status says why."""
+"""What exceeds a limit of PostgreSQL stops no group: the batch is cut, then the stream is parked. Status says why."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def limit_rows(connection: psycopg.Connection[Any], most: int, sqlstate: str) ->
     connection.execute(
         "CREATE OR REPLACE FUNCTION public.limit_rows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         f" IF (SELECT count(*) FROM inserted) > {most} THEN"
-        f" RAISE EXCEPTION 'no more than {most} rows' USING ERRCODE = '{sqlstate}'; END IF; RETURN NULL; END $$".encode()
+        f" RAISE EXCEPTION 'no more than {most} rows' USING ERRCODE = '{sqlstate}'; END IF;"
+        " RETURN NULL; END $$".encode()
     )
     connection.execute(
         "CREATE OR REPLACE TRIGGER limited AFTER INSERT ON public.node_executions REFERENCING NEW TABLE AS inserted"

@@ -17,8 +17,8 @@ from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
 
-# Data and logic errors: the event's or the fold's fault. A program limit (54: a value, an index entry, a nesting that is
-# too large for PostgreSQL) is exceeded again at each try.
+# Data and logic errors: the event's or the fold's fault. A program limit (54: a value, an index entry, a nesting that
+# is too large for PostgreSQL) is exceeded again at each try.
 _PROGRAM_LIMIT = "54"
 _POISON_CLASSES = ("22", "23", "42", _PROGRAM_LIMIT)
 _POISON_STATES = ("P0001",)
@@ -28,7 +28,7 @@ _RESOURCES = "53"
 _TOO_MANY_CONNECTIONS = "53300"
 # An allocation of more than 1 GB is refused without a state of its own.
 _ALLOCATION = "invalid memory alloc request size"
-# What the world is to blame for, and what ends by itself: connections, conflicts of transactions, locks, operators, disks.
+# What the world is to blame for, and what ends by itself: connections, conflicts of transactions, locks, disks.
 _PASSING_CLASSES = ("08", "40", _RESOURCES, "57", "58")
 _PASSING_STATES = ("55P03", "55006", "25006")
 
