@@ -9,7 +9,8 @@ BEGIN
     PERFORM runfold.require_batch(group_name);
     UPDATE runfold.checkpoints c
        SET position = upto, epoch = epoch, moved_at = clock_timestamp(),
-           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
+           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL,
+           retried_sqlstate = NULL, retried_error = NULL, retried_since = NULL
      WHERE c.group_name = group_name AND c.position = after AND upto >= after
        AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = epoch);
     IF NOT FOUND THEN

@@ -6,6 +6,7 @@
 CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    most_bytes constant integer := 256000000;
     call jsonb;
     a record;
     e record;
@@ -15,8 +16,19 @@ DECLARE
     repeated_stream bigint;
     total integer := 0;
 BEGIN
+    -- Above it neither jsonb nor a regular expression takes the text.
+    IF octet_length(appends) > most_bytes THEN
+        PERFORM runfold.raise_fault('call_too_large', '', to_jsonb(most_bytes), to_jsonb(octet_length(appends)));
+    END IF;
+    BEGIN
+        call := appends::jsonb;
+    EXCEPTION
+        WHEN data_exception OR statement_too_complex THEN NULL;  -- the text itself shows why, below
+        WHEN program_limit_exceeded OR internal_error THEN
+            -- Short numbers and many small objects take more room in jsonb than in text.
+            PERFORM runfold.raise_fault('call_too_large', '', to_jsonb(most_bytes), to_jsonb(octet_length(appends)));
+    END;
     PERFORM runfold.raise_json_fault(appends);
-    call := appends::jsonb;
     PERFORM runfold.require_value('array', NULL, NULL, call, '');
     IF jsonb_array_length(call) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');

@@ -25,6 +25,8 @@ BEGIN
         PERFORM runfold.raise_fault('too_many_events', '', '10000');
     ELSIF count > 1000 THEN
         PERFORM runfold.raise_fault('too_many_appends', '', '1000', to_jsonb(count));
+    ELSIF pg_column_size(payloads) > 256000000 THEN
+        PERFORM runfold.raise_fault('call_too_large', '', '256000000', to_jsonb(pg_column_size(payloads)));
     END IF;
     -- min and max look past nulls, which the columns refuse.
     SELECT min(e.number) = 1 AND max(e.number) = count AND min(e.type_number) >= 1 AND max(e.type_number) <= cardinality(types)

@@ -26,6 +26,9 @@ DECLARE
     stream_ids text[];
     valid boolean;
 BEGIN
+    IF octet_length(appends) > 256000000 THEN
+        PERFORM runfold.raise_append_fault(appends);
+    END IF;
     BEGIN
         parsed := appends::jsonb;
         IF NOT exact THEN
@@ -96,7 +99,7 @@ BEGIN
                      AND (cardinality(stream_ids) = 1 OR (SELECT count(DISTINCT id COLLATE "C") FROM unnest(stream_ids) AS id)
                                                          = cardinality(stream_ids));
         END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN  -- an allocation over 1 GB has no other state
         valid := false;
     END;
     IF valid IS NOT TRUE THEN

@@ -186,12 +186,17 @@ CREATE TABLE runfold.checkpoints (
     moved_at timestamptz,
     stopped_sqlstate text,
     stopped_error text,
-    stopped_at timestamptz
+    stopped_at timestamptz,
+    retried_sqlstate text,
+    retried_error text,
+    retried_since timestamptz
 );
 
 COMMENT ON TABLE runfold.checkpoints IS
     'How far each group of projections has folded the log; moved in the transaction that writes the rows.';
 COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for an operator; NULL: it does not.';
+COMMENT ON COLUMN runfold.checkpoints.retried_error IS
+    'What the next batch fails with, again and again, though it may pass; NULL: the group moved since.';
 
 GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
@@ -1490,6 +1495,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('empty_call', 'The call has no appends', 'Send at least one append.'),
     ('too_many_appends', 'The call has {found} appends, more than {limit}', 'Send several calls.'),
     ('too_many_events', 'The call has more than {limit} events', 'Send several calls.'),
+    ('call_too_large', '{at} is larger than {limit} bytes, as text or as jsonb', 'Send fewer or smaller events in one call.'),
     ('empty_append', '{at} is empty', 'Send at least one event for each stream.'),
     ('duplicate_stream', '{at} names a stream a second time: {found}', 'Send all events of a stream as one append.'),
     ('duplicate_event_id', '{at} repeats an event id of this call: {found}', 'Give every event its own id.'),
@@ -3214,6 +3220,7 @@ GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfo
 CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    most_bytes constant integer := 256000000;
     call jsonb;
     a record;
     e record;
@@ -3223,8 +3230,19 @@ DECLARE
     repeated_stream bigint;
     total integer := 0;
 BEGIN
+    -- Above it neither jsonb nor a regular expression takes the text.
+    IF octet_length(appends) > most_bytes THEN
+        PERFORM runfold.raise_fault('call_too_large', '', to_jsonb(most_bytes), to_jsonb(octet_length(appends)));
+    END IF;
+    BEGIN
+        call := appends::jsonb;
+    EXCEPTION
+        WHEN data_exception OR statement_too_complex THEN NULL;  -- the text itself shows why, below
+        WHEN program_limit_exceeded OR internal_error THEN
+            -- Short numbers and many small objects take more room in jsonb than in text.
+            PERFORM runfold.raise_fault('call_too_large', '', to_jsonb(most_bytes), to_jsonb(octet_length(appends)));
+    END;
     PERFORM runfold.raise_json_fault(appends);
-    call := appends::jsonb;
     PERFORM runfold.require_value('array', NULL, NULL, call, '');
     IF jsonb_array_length(call) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');
@@ -3326,6 +3344,9 @@ DECLARE
     stream_ids text[];
     valid boolean;
 BEGIN
+    IF octet_length(appends) > 256000000 THEN
+        PERFORM runfold.raise_append_fault(appends);
+    END IF;
     BEGIN
         parsed := appends::jsonb;
         IF NOT exact THEN
@@ -3396,7 +3417,7 @@ BEGIN
                      AND (cardinality(stream_ids) = 1 OR (SELECT count(DISTINCT id COLLATE "C") FROM unnest(stream_ids) AS id)
                                                          = cardinality(stream_ids));
         END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN  -- an allocation over 1 GB has no other state
         valid := false;
     END;
     IF valid IS NOT TRUE THEN
@@ -3943,6 +3964,8 @@ BEGIN
         PERFORM runfold.raise_fault('too_many_events', '', '10000');
     ELSIF count > 1000 THEN
         PERFORM runfold.raise_fault('too_many_appends', '', '1000', to_jsonb(count));
+    ELSIF pg_column_size(payloads) > 256000000 THEN
+        PERFORM runfold.raise_fault('call_too_large', '', '256000000', to_jsonb(pg_column_size(payloads)));
     END IF;
     -- min and max look past nulls, which the columns refuse.
     SELECT min(e.number) = 1 AND max(e.number) = count AND min(e.type_number) >= 1 AND max(e.type_number) <= cardinality(types)
@@ -4746,7 +4769,8 @@ BEGIN
     PERFORM runfold.require_batch(group_name);
     UPDATE runfold.checkpoints c
        SET position = upto, epoch = epoch, moved_at = clock_timestamp(),
-           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
+           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL,
+           retried_sqlstate = NULL, retried_error = NULL, retried_since = NULL
      WHERE c.group_name = group_name AND c.position = after AND upto >= after
        AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = epoch);
     IF NOT FOUND THEN

@@ -12,6 +12,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('empty_call', 'The call has no appends', 'Send at least one append.'),
     ('too_many_appends', 'The call has {found} appends, more than {limit}', 'Send several calls.'),
     ('too_many_events', 'The call has more than {limit} events', 'Send several calls.'),
+    ('call_too_large', '{at} is larger than {limit} bytes, as text or as jsonb', 'Send fewer or smaller events in one call.'),
     ('empty_append', '{at} is empty', 'Send at least one event for each stream.'),
     ('duplicate_stream', '{at} names a stream a second time: {found}', 'Send all events of a stream as one append.'),
     ('duplicate_event_id', '{at} repeats an event id of this call: {found}', 'Give every event its own id.'),

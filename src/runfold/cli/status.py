@@ -49,8 +49,8 @@ def status(
             columns=["bound", "pid", "prepared_gid", "application_name", "state", "since (UTC)"],
         )
     for row in found["groups"]:
-        if row["stopped_error"]:
-            print_text(f"\n{row['group']} is stopped at {row['checkpoint']:,}: {row['stopped_error']}")
+        if said := _trouble(row):
+            print_text(f"\n{said}")
     if found["parked_streams"]:
         print_text("\nparked streams, see `runfold parked list`")
         print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])
@@ -74,8 +74,21 @@ def _group(row: dict[str, Any]) -> dict[str, Any]:
         "lag": f"{row['lag_events']:,}" + ("" if row["lag_is_exact"] else " or more"),
         "age": short(round(row["lag_seconds"] * 1000)) if row["lag_events"] else None,
         "parked": row["parked"],
-        "state": "stopped" if row["stopped_error"] else "ok",
+        "state": row["state"],
     }
+
+
+def _trouble(row: dict[str, Any]) -> str | None:
+    """Return why a group does not move, and what to do; None where all is well, or the page says it elsewhere."""
+    at = f"at {row['checkpoint']:,}"
+    if row["state"] == "stopped":
+        return f"{row['group']} is stopped {at}: {row['stopped_error']}"
+    if row["state"] == "retried":
+        since = instant(row["retried_since"])
+        return f"{row['group']} is tried again {at}, since {since} UTC: {row['retried_error']}"
+    if row["state"] == "not moving":
+        return f"{row['group']} has stayed {at} for a minute: see the log of the worker that leads"
+    return None
 
 
 def register(root: typer.Typer) -> None:

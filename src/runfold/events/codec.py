@@ -22,6 +22,9 @@ from runfold.events.faults import fault
 from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
 from runfold.events.rules import format_timestamp
 
+MAX_CALL_BYTES = 256_000_000
+"""The most bytes of a call: jsonb, and regular expressions in PostgreSQL, end a little above. The SQL has it, too."""
+
 
 class EnvelopeLike(Protocol):
     """An event in its envelope, as the log's NewEvent has it."""
@@ -71,6 +74,8 @@ def encode_appends(appends: Iterable[AppendLike]) -> str:
     except TypeError as error:
         _raise_fault(call)
         raise fault("not_json", "", found=str(error)) from None
+    if len(text) > MAX_CALL_BYTES:
+        raise fault("call_too_large", "", limit=MAX_CALL_BYTES, found=len(text))
     if NUL_ESCAPE in text:
         _raise_fault(call)
     return text.decode()

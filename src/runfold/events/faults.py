@@ -35,6 +35,9 @@ FAULTS: dict[str, Fault] = {
     "empty_call": Fault("The call has no appends", "Send at least one append."),
     "too_many_appends": Fault("The call has {found} appends, more than {limit}", "Send several calls."),
     "too_many_events": Fault("The call has more than {limit} events", "Send several calls."),
+    "call_too_large": Fault(
+        "{at} is larger than {limit} bytes, as text or as jsonb", "Send fewer or smaller events in one call."
+    ),
     "empty_append": Fault("{at} is empty", "Send at least one event for each stream."),
     "duplicate_stream": Fault(
         "{at} names a stream a second time: {found}", "Send all events of a stream as one append."

@@ -24,8 +24,10 @@ from eventsourcing.persistence import (
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
+from runfold.events.codec import MAX_CALL_BYTES
+from runfold.events.faults import fault
 from runfold.events.streams import stream_id
-from runfold.eventsourcing.datastore import Datastore
+from runfold.eventsourcing.datastore import Datastore, translated_errors
 from runfold.eventsourcing.originators import OriginatorIds
 from runfold.eventsourcing.subscription import Ear, LogSubscription
 from runfold.runtime_sql import runtime_sql
@@ -59,8 +61,8 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
     """Records the events of an application's aggregates in the application's category of the log.
 
     `insert_events` is one append, all or nothing, for one or several streams. It raises IntegrityError if an aggregate
-    is not at the version before its events, DataError if the log refuses the events (more than 10,000, or a state
-    larger than max_event_bytes), and OperationalError if the database stays unavailable.
+    is not at the version before its events, DataError if the log refuses the events (more than 10,000, more than
+    256 MB in all, or a state larger than max_event_bytes), and OperationalError if the database stays unavailable.
     """
 
     def __init__(self, datastore: Datastore, *, category: str, originator_ids: OriginatorIds | None = None) -> None:
@@ -95,6 +97,7 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
 
     def _insert(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Append events with their tracking: in one statement, or in a transaction if a subclass writes rows."""
+        self._require_room(stored_events)
         call = self._call(stored_events, **kwargs)
         if self._has_rows_of_its_own:
             first = self.datastore.attempt(lambda again: self._insert_with_rows(call, stored_events, kwargs, again))
@@ -103,6 +106,14 @@ class RunfoldAggregateRecorder(RunfoldRecorder, AggregateRecorder):
         else:
             first = None
         return [] if first is None else list(range(first, first + len(stored_events)))
+
+    @staticmethod
+    def _require_room(stored_events: Sequence[StoredEvent]) -> None:
+        """Raise DataError for a call that PostgreSQL would not take, before it is sent."""
+        size = sum(len(event.state) for event in stored_events)
+        if size > MAX_CALL_BYTES:
+            with translated_errors():
+                raise fault("call_too_large", "", limit=MAX_CALL_BYTES, found=size)
 
     def _insert_with_rows(
         self, call: dict[str, Any], stored_events: Sequence[StoredEvent], kwargs: dict[str, Any], again: bool

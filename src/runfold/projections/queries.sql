@@ -259,6 +259,13 @@ SELECT runfold.note_built(%(group)s, %(name)s, %(version)s, %(digest)s)
 -- Parameters: group, after, upto.
 SELECT runfold.note_folded(%(group)s, %(after)s, %(upto)s)
 
+-- name: note_retried
+-- Notes what a group's next batch fails with, and is tried again for; since when stays as it was.
+-- Parameters: group, sqlstate, error, epoch.
+UPDATE runfold.checkpoints c
+   SET retried_sqlstate = %(sqlstate)s, retried_error = %(error)s, retried_since = coalesce(c.retried_since, clock_timestamp())
+ WHERE c.group_name = %(group)s AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = %(epoch)s)
+
 -- name: note_waiting
 -- Notes why a group waits for an operator, or that it does not (null).
 -- Parameters: group, reason.

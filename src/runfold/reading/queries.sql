@@ -158,19 +158,23 @@ SELECT p.* FROM {tables}.workflow_execution_pauses p
 -- The time at which the log's first event was recorded; no row for an empty log. No parameters.
 SELECT e.recorded_at FROM runfold.events e ORDER BY e.position LIMIT 1
 
--- name: group_status
--- The lag of a group: its events after the checkpoint, counted to 10,000, and the age of the first of them.
--- Parameters: group, types (text[]).
-SELECT coalesce(c.position, 0) AS checkpoint, c.moved_at, c.stopped_error,
-       lag.events AS lag_events, coalesce(extract(epoch FROM clock_timestamp() - lag.since), 0)::double precision AS lag_seconds,
-       (SELECT count(*) FROM runfold.parked_streams p WHERE p.group_name = %(group)s) AS parked
-  FROM (SELECT %(group)s::text AS name) AS g
+-- name: group_lag
+-- The lag of a group: its events between two positions, counted to a limit, and the age of the first of them.
+-- Parameters: after (the checkpoint), upto, types (text[]), most.
+SELECT count(*) AS lag_events, coalesce(extract(epoch FROM clock_timestamp() - min(b.recorded_at)), 0)::double precision AS lag_seconds
+  FROM (SELECT e.recorded_at FROM runfold.events e
+         WHERE e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
+         ORDER BY e.position LIMIT %(most)s) AS b
+
+-- name: group_states
+-- Where each of these groups is, since when it has not moved, and why; a group without a checkpoint is at 0.
+-- Parameters: groups (text[]).
+SELECT g.name AS "group", coalesce(c.position, 0) AS checkpoint, c.moved_at, c.stopped_error, c.retried_error, c.retried_since,
+       extract(epoch FROM clock_timestamp() - c.moved_at)::double precision AS unmoved_seconds,
+       (SELECT count(*) FROM runfold.parked_streams p WHERE p.group_name = g.name) AS parked
+  FROM unnest(%(groups)s::text[]) WITH ORDINALITY AS g (name, n)
   LEFT JOIN runfold.checkpoints c ON c.group_name = g.name
- CROSS JOIN LATERAL (
-       SELECT count(*) AS events, min(b.recorded_at) AS since
-         FROM (SELECT e.recorded_at FROM runfold.events e
-                WHERE e.position > coalesce(c.position, 0) AND e.type = ANY (%(types)s)
-                ORDER BY e.position LIMIT 10000) AS b) AS lag
+ ORDER BY g.n
 
 -- name: head_holders
 -- The open appends that hold the safe head back, lowest bound first.

@@ -8,12 +8,17 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.reading")
 
 LAG_COUNTED_TO = 10_000
+LAG_LOOKED_AT = 200_000
+"""How many positions past its checkpoint a group's events are counted: a sparse group's would be all of the log."""
+
+MOVES_WITHIN_SECONDS = 60.0
+"""A group with events that are older than this, and a checkpoint that has stayed for as long, does not move."""
 
 SHOWN = 20
 """The most waiting or discarded events in a result that also has their number."""
@@ -24,23 +29,19 @@ Row = dict[str, Any]
 def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Row:
     """Return the state of the log and of every group of projections, JSON-ready.
 
-    Lag is the number of the group's events (counted up to 10,000; `lag_is_exact` says whether there are fewer) and the
-    seconds since the first of them was recorded. The connection must be in autocommit, because the safe head needs its
-    own snapshot.
+    Lag is the number of the group's events (up to 10,000, within the 200,000 positions after the checkpoint;
+    `lag_is_exact` says whether that is all) and the seconds since the first of them was recorded. `state` is `ok` only
+    for a group that is at the head or on its way there; else it says why not, as `_state` does. The connection must be
+    in autocommit, because the safe head needs its own snapshot.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
         log = cursor.execute(statement("log_status")).fetchone() or {}
-        groups = []
-        for group in catalogue.groups.values():
-            row = cursor.execute(statement("group_status"), {"group": group.name, "types": group.events}).fetchone()
-            groups.append(
-                {
-                    "group": group.name,
-                    **(row or {}),
-                    "lag_is_exact": row is not None and row["lag_events"] < LAG_COUNTED_TO,
-                    "tables": [projection.name for projection in group.projections],
-                }
-            )
+        groups = cursor.execute(statement("group_states"), {"groups": list(catalogue.groups)}).fetchall()
+        for row in groups:
+            group = catalogue.groups[row["group"]]
+            row.update(_lag(cursor, group, row["checkpoint"], log["head"]))
+            row["tables"] = [projection.name for projection in group.projections]
+            row["state"] = _state(row, log)
         holders = cursor.execute(statement("head_holders")).fetchall() if log["safe_head"] < log["head"] else []
     discarded = read_discarded(connection, limit=SHOWN)
     return {
@@ -65,6 +66,34 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
             "differences": log["sample_differences"],
         },
     }
+
+
+def _lag(cursor: psycopg.Cursor[Row], group: Group, checkpoint: int, head: int) -> Row:
+    """Return what a group has still to fold, as far as it is looked at."""
+    upto = checkpoint + LAG_LOOKED_AT
+    asked = {"after": checkpoint, "upto": upto, "types": group.events, "most": LAG_COUNTED_TO}
+    lag = cursor.execute(statement("group_lag"), asked).fetchone() or {"lag_events": 0, "lag_seconds": 0.0}
+    return {**lag, "lag_is_exact": lag["lag_events"] < LAG_COUNTED_TO and head <= upto}
+
+
+def _state(row: Row, log: Row) -> str:
+    """Return how a group is, in a word or two.
+
+    `stopped` waits for an operator; `retried` fails, and is tried again; `no worker` has nobody who folds it; `held
+    back` waits for an open append; `not moving` has no other reason to show, and has not moved for a minute; else `ok`.
+    """
+    if row["stopped_error"] is not None:
+        return "stopped"
+    if row["lag_is_exact"] and not row["lag_events"]:
+        return "ok"
+    if row["retried_error"] is not None:
+        return "retried"
+    if not log["leads"] and not log["is_replica"]:
+        return "no worker"
+    moved_lately = row["moved_at"] is not None and row["unmoved_seconds"] <= MOVES_WITHIN_SECONDS
+    if moved_lately or (row["lag_is_exact"] and row["lag_seconds"] <= MOVES_WITHIN_SECONDS):
+        return "ok"
+    return "held back" if row["checkpoint"] >= log["safe_head"] else "not moving"
 
 
 def read_projections(connection: psycopg.Connection[Any], catalogue: Catalogue) -> list[Row]:

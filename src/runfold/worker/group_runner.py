@@ -15,8 +15,12 @@ from typing import Any
 import psycopg
 
 from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.poison import one_line, sqlstate_of
 from runfold.projections.folding.projector import BuiltOtherwise, GroupStopped, Projector
 from runfold.projections.folding.registry import register_group
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.projections")
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ class _Waiting:
     rebuild: bool = False
 
 
-def _raise(_: Group, exc: psycopg.OperationalError) -> None:
+def _raise(_: Group, exc: psycopg.Error) -> None:
     raise exc
 
 
@@ -50,7 +54,7 @@ class GroupRunner:
         projector: Projector,
         notes: psycopg.Connection[Any],
         *,
-        lost: Callable[[Group, psycopg.OperationalError], None] = _raise,
+        lost: Callable[[Group, psycopg.Error], None] = _raise,
     ) -> None:
         self.groups = list(groups)
         self.projector = projector
@@ -89,9 +93,10 @@ class GroupRunner:
         except GroupStopped as exc:
             self._back_off(group, str(exc))
             return False
-        except psycopg.OperationalError as exc:
+        except psycopg.Error as exc:
             if self.projector.connection.closed:
                 self._lost(group, exc)
+            self._note_retried(group, exc)
             self._back_off(group, str(exc))
             return False
         self._waiting.pop(group.name, None)
@@ -110,6 +115,21 @@ class GroupRunner:
             log.error("projection group %s waits: %s", group.name, reason)
         self._waiting[group.name] = _Waiting(until=time.monotonic() + REBUILT_SECONDS, rebuild=True)
         return False
+
+    def _note_retried(self, group: Group, exc: psycopg.Error) -> None:
+        """Note why the group does not move: it is tried again, and nobody shall take it for well meanwhile."""
+        noted = {
+            "group": group.name,
+            "sqlstate": sqlstate_of(exc),
+            "error": one_line(exc),
+            "epoch": self.projector.ledger.epoch,
+        }
+        try:
+            self._notes.execute(statement("note_retried"), noted)
+        except psycopg.Error as failed:
+            if self._notes.closed:
+                raise
+            log.warning("and that could not be noted: %s", failed)
 
     def _back_off(self, group: Group, reason: str) -> None:
         before = self._waiting.get(group.name)

@@ -185,7 +185,7 @@ class UserGroups:
             self._losses.pop(group.name, None)
         return moved
 
-    def _note_loss(self, group: Group, exc: psycopg.OperationalError) -> None:
+    def _note_loss(self, group: Group, exc: psycopg.Error) -> None:
         """The group's fold lost the connection: when that happens again and again, note that it is stopped."""
         self._losses[group.name] = losses = self._losses.get(group.name, 0) + 1
         if losses >= _SAID_AFTER and self._ledger is not None:

@@ -17,9 +17,20 @@ from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
 
-# Data and logic errors: the event's or the fold's fault. Everything else comes from outside, and is tried again.
-_POISON_CLASSES = ("22", "23", "42")
+# Data and logic errors: the event's or the fold's fault. A program limit (54: a value, an index entry, a nesting that
+# is too large for PostgreSQL) is exceeded again at each try.
+_PROGRAM_LIMIT = "54"
+_POISON_CLASSES = ("22", "23", "42", _PROGRAM_LIMIT)
 _POISON_STATES = ("P0001",)
+# What the world is short of just now: memory, disk, temporary files. Of connections (53300) a smaller batch needs as
+# many.
+_RESOURCES = "53"
+_TOO_MANY_CONNECTIONS = "53300"
+# An allocation of more than 1 GB is refused without a state of its own.
+_ALLOCATION = "invalid memory alloc request size"
+# What the world is to blame for, and what ends by itself: connections, conflicts of transactions, locks, disks.
+_PASSING_CLASSES = ("08", "40", _RESOURCES, "57", "58")
+_PASSING_STATES = ("55P03", "55006", "25006")
 
 _SHORT_RANGE = 10_000
 
@@ -53,7 +64,28 @@ def is_poison(exc: Failure) -> bool:
     if isinstance(exc, HandlerFailed):
         return True
     state = exc.sqlstate or ""
-    return state[:2] in _POISON_CLASSES or state in _POISON_STATES
+    return state[:2] in _POISON_CLASSES or state in _POISON_STATES or _is_allocation(exc)
+
+
+def is_too_large(exc: Failure) -> bool:
+    """Whether fewer events at once may be folded, where these exceeded a limit or what there was of memory or disk."""
+    state = sqlstate_of(exc)
+    if state == _TOO_MANY_CONNECTIONS:
+        return False
+    return state[:2] in (_PROGRAM_LIMIT, _RESOURCES) or _is_allocation(exc)
+
+
+def may_pass(exc: Failure) -> bool:
+    """Whether the same fold may succeed later, though nobody repairs anything in the database."""
+    if isinstance(exc, HandlerFailed) or is_poison(exc):
+        return False
+    if exc.sqlstate is None:  # the connection was lost, or psycopg itself gave up
+        return isinstance(exc, psycopg.OperationalError)
+    return exc.sqlstate[:2] in _PASSING_CLASSES or exc.sqlstate in _PASSING_STATES
+
+
+def _is_allocation(exc: Failure) -> bool:
+    return isinstance(exc, psycopg.InternalError) and _ALLOCATION in str(exc)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ from runfold.projections.folding.poison import (
     fold_alone,
     fold_to_the_bad_one,
     is_poison,
+    is_too_large,
+    may_pass,
     one_line,
     sqlstate_of,
 )
@@ -46,6 +48,8 @@ DEFAULT_BATCH_SIZE = 20_000
 # How many other streams are tried, before a projection in Python that never succeeded is said to be broken.
 _TRIED = 8
 _LOOKED_AT = 1_000
+# Classes of errors that a statement can fail with whether or not there is an event: rules of SQL, and program limits.
+_OF_STATEMENTS = ("42", "54")
 
 
 class GroupStopped(Exception):
@@ -91,33 +95,22 @@ class Projector:
     def advance(self, group: Group, head: int) -> Advanced | None:
         """Fold the group's next batch and move its checkpoint, in one transaction; None when there is nothing to do.
 
-        A batch that fails on data is cut smaller until one append fails alone; then the stream that fails alone is
-        parked and the rest goes on. A batch that exceeds a time limit is cut smaller, too. Raises LeadershipLost when
-        another worker leads (nothing was changed), GroupStopped when no event is to blame and trying again is of no
-        use, BuiltOtherwise when the tables were rebuilt from other files, and psycopg's OperationalError for what may
-        pass. After GroupStopped a user's connection may be closed.
+        A batch that fails on data, or on a limit of PostgreSQL, is cut smaller until one append fails alone; then the
+        stream that fails alone is parked and the rest goes on. A batch that exceeds a time limit, or what there is of
+        memory or disk, is cut smaller, too. Raises LeadershipLost when another worker leads (nothing was changed),
+        GroupStopped when no event is to blame and trying again is of no use, BuiltOtherwise when the tables were
+        rebuilt from other files, and psycopg's error for what may pass. After GroupStopped a user's connection may be
+        closed.
         """
         while True:
             size = self._sizes.pop(group.name, self.batch_size)
             try:
                 advanced = self._advance(group, head, size)
-            except psycopg.errors.QueryCanceled as exc:
-                if not self.ledger.has_time_limit:
-                    raise
-                events = self._events_ahead(group, head, size)
-                if events <= 1:
-                    raise self._stopped(group, exc) from exc
-                self._sizes[group.name] = max(1, events // 16)
-            except psycopg.OperationalError:
-                raise
             except ProjectionEscaped as exc:
                 raise self._stopped(group, exc) from exc
             except (psycopg.Error, HandlerFailed) as exc:
-                if not is_poison(exc) or self._fails_without_events(group, exc):
-                    raise self._stopped(group, exc) from exc
-                if size == 1:
+                if not self._cut(group, head, size, exc):
                     return self._park(group, head)
-                self._sizes[group.name] = max(1, size // 16)
             else:
                 if size < self.batch_size:
                     self._sizes[group.name] = min(2 * size, self.batch_size)
@@ -191,6 +184,32 @@ class Projector:
         self._seen[group.name] = bounds.upto
         return Advanced(after, bounds.upto, bounds.events)
 
+    def _cut(self, group: Group, head: int, size: int, exc: Failure) -> bool:
+        """Have the batch that failed tried again with fewer events; False when one append fails alone on its data.
+
+        Raises the error where it may pass, and GroupStopped where the same would fail again.
+        """
+        if isinstance(exc, psycopg.errors.QueryCanceled) and self.ledger.has_time_limit:
+            events = self._events_ahead(group, head, size)
+            if events <= 1:
+                raise self._stopped(group, exc) from exc
+            self._sizes[group.name] = max(1, events // 16)
+            return True
+        if may_pass(exc):
+            if not is_too_large(exc) or self.connection.closed:
+                raise exc
+            # The next try begins where this one got to: large batches would fail for as long as there is no room.
+            self._sizes[group.name] = max(1, size // 16)
+            if size == 1:
+                raise exc
+            return True
+        if not is_poison(exc) or self._fails_without_events(group, exc):
+            raise self._stopped(group, exc) from exc
+        if size == 1:
+            return False
+        self._sizes[group.name] = max(1, size // 16)
+        return True
+
     def _begin(self, group: Group) -> tuple[int, bool]:
         begun = self.ledger.begin(group)
         if any(group.versions.get(name) != version for name, version in begun.built.items()):
@@ -211,7 +230,7 @@ class Projector:
         state = sqlstate_of(exc)
         if state == PERMISSION_DENIED:
             return True
-        if not state.startswith("42"):
+        if state[:2] not in _OF_STATEMENTS:
             return False
         try:
             with self.ledger.transaction(force_rollback=True), self.connection.cursor() as cursor:

@@ -9,6 +9,7 @@ from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import EVENTS_OF_SOME, NO_STREAM, SOME_STREAMS, HandlerFailed, bind, fold_batch
 from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, Failure, is_poison, one_line, sqlstate_of
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, make_shadows
 from runfold.runtime_sql import runtime_sql
@@ -91,19 +92,24 @@ def _failure(ledger: Ledger, group: Group, upto: int, types: frozenset[str], str
                 cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("pg_temp", projection.table)))
             make_shadows(cursor, group)
             bind(cursor, ["pg_temp"])
-            fold_batch(
+            fold_in_parts(
                 cursor,
-                group,
+                lambda after, upto: fold_batch(
+                    cursor,
+                    group,
+                    after=after,
+                    upto=upto,
+                    types=types,
+                    streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
+                    barriers=NOT_LEFT_OUT if streams else NO_STREAM,
+                    given={"some": streams},
+                    events=EVENTS_OF_SOME,
+                ),
                 after=0,
                 upto=upto,
-                types=types,
-                streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
-                barriers=NOT_LEFT_OUT if streams else NO_STREAM,
-                given={"some": streams},
-                events=EVENTS_OF_SOME,
             )
     except (psycopg.Error, HandlerFailed) as exc:
-        if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
+        if not is_poison(exc):
             raise
         return exc
     return None

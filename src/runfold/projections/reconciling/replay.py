@@ -17,6 +17,7 @@ from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import EVENTS_OF_SOME, NOT_PARKED, SOME_STREAMS, bind, fold_batch, unbind
+from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import refusing
 from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.folding.sessions import operators_ledger
@@ -158,16 +159,21 @@ def fold_affected(cursor: psycopg.Cursor[Any], group: Group, affected: AffectedR
     """Fold the streams into new temporary shadows up to a position; parked ones up to their bad event."""
     make_shadows(cursor, group)
     bind(cursor, ["pg_temp"])
-    fold_batch(
+    fold_in_parts(
         cursor,
-        group,
+        lambda after, upto: fold_batch(
+            cursor,
+            group,
+            after=after,
+            upto=upto,
+            types=frozenset(group.events),
+            streams=THESE_STREAMS,
+            barriers=NOT_PARKED,
+            given={"some": affected.folded},
+            events=EVENTS_OF_SOME,
+        ),
         after=0,
         upto=position,
-        types=frozenset(group.events),
-        streams=THESE_STREAMS,
-        barriers=NOT_PARKED,
-        given={"some": affected.folded},
-        events=EVENTS_OF_SOME,
     )
     unbind(cursor)
 

@@ -18,6 +18,7 @@ from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import HandlerFailed, batch_bounds, bind, fold_batch, unbind
 from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import Bad, Failure, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.reconciling.pair import Pair, tied_together
@@ -267,7 +268,7 @@ class ShadowBuild:
                 size = max(1, size // 16)
                 continue
             except (psycopg.Error, HandlerFailed) as exc:
-                if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
+                if not is_poison(exc):
                     raise
                 if size == 1:
                     self._leave_out(upto, exc)
@@ -312,13 +313,18 @@ class ShadowBuild:
         if not self._note(cursor, self.position):
             raise FoldedElsewhere
         bind(cursor, [self.schema])
-        fold_batch(
+        fold_in_parts(
             cursor,
-            self.group,
+            lambda after, upto: fold_batch(
+                cursor,
+                self.group,
+                after=after,
+                upto=upto,
+                types=frozenset(self.group.events),
+                streams=NOT_LEFT_OUT,
+            ),
             after=self.position,
             upto=upto,
-            types=frozenset(self.group.events),
-            streams=NOT_LEFT_OUT,
         )
         unbind(cursor)
         if not self._note(cursor, upto):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, LiteralString
 
 import psycopg
@@ -11,6 +12,7 @@ from psycopg import sql
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch, unbind
+from runfold.projections.folding.parts import fold_in_parts
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000
@@ -85,17 +87,21 @@ def fold_shadows(
     while after < position:
         bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
         if bounds.events:
-            fold_batch(
+            fold_in_parts(
                 cursor,
-                group,
+                partial(
+                    _fold,
+                    cursor,
+                    group,
+                    types=bounds.types,
+                    streams=streams,
+                    stream=stream,
+                    barriers=barriers,
+                    given=given or {},
+                    expected=bounds.events if stream is None else None,
+                ),
                 after=after,
                 upto=bounds.upto,
-                types=bounds.types,
-                streams=streams,
-                stream=stream,
-                barriers=barriers,
-                given=given or {},
-                expected=bounds.events if stream is None else None,
             )
         if after == 0:
             for projection in group.projections:
@@ -104,3 +110,7 @@ def fold_shadows(
         after = bounds.upto
         progress(group.name, after, position)
     unbind(cursor, names=False)
+
+
+def _fold(cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int, **how: Any) -> None:
+    fold_batch(cursor, group, after=after, upto=upto, **how)

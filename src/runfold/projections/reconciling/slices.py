@@ -20,6 +20,7 @@ import psycopg
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed, bind, fold_batch
 from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import Failure, is_poison
 from runfold.projections.reconciling.pair import Pair
 from runfold.projections.reconciling.poisoned_slice import find_poison
@@ -189,14 +190,20 @@ def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
     """Fold what is not sliced over the finished shadows of the slices, in the caller's transaction."""
     if plan.across is not None:
         bind(cursor, [SHADOW_SCHEMA], whole=True)
-        fold_batch(
+        across = plan.across
+        fold_in_parts(
             cursor,
-            plan.across,
+            lambda after, upto: fold_batch(
+                cursor,
+                across,
+                after=after,
+                upto=upto,
+                types=plan.types,
+                streams=NOT_LEFT_OUT,
+                expected=plan.events,
+            ),
             after=0,
             upto=plan.position,
-            types=plan.types,
-            streams=NOT_LEFT_OUT,
-            expected=plan.events,
         )
         cursor.execute("SET LOCAL search_path = DEFAULT")
 
@@ -212,7 +219,7 @@ def _do(ledger: Ledger, plan: Plan, task: int, *, park: bool) -> None:
                     _fold(cursor, plan, task)
             return
         except (psycopg.Error, HandlerFailed) as exc:
-            if isinstance(exc, psycopg.OperationalError) or not is_poison(exc):
+            if not is_poison(exc):
                 raise
             # Two tasks may fail at one stream. While one searches it the other waits, and then begins without it.
             with _SEARCH:
@@ -228,7 +235,7 @@ def _left_out(ledger: Ledger, plan: Plan) -> list[tuple[str, bool]]:
 
 def leave_out_poison(ledger: Ledger, plan: Plan, failure: Failure, *, park: bool) -> None:
     """Find the stream that a fold failed at and, with `park`, leave it out; raise what is no stream's fault."""
-    if isinstance(failure, psycopg.OperationalError) or not is_poison(failure):
+    if not is_poison(failure):
         raise failure
     find_poison(ledger, plan.group, plan.position, plan.types, failure, park=park)
 
@@ -251,14 +258,19 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
             make_shadows(cursor, group, indexed=False)
             events = _gather(cursor, plan, task)
             bind(cursor, ["pg_temp"], whole=True)
-            fold_batch(
+            fold_in_parts(
                 cursor,
-                group,
+                lambda after, upto: fold_batch(
+                    cursor,
+                    group,
+                    after=after,
+                    upto=upto,
+                    types=plan.types,
+                    expected=events,
+                    events=_SLICE_EVENTS,
+                ),
                 after=0,
                 upto=plan.position,
-                types=plan.types,
-                expected=events,
-                events=_SLICE_EVENTS,
             )
     for projection in group.projections:
         if projection.name in results:

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch, unbind
+from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
@@ -80,15 +81,20 @@ class Reach:
         condition, named = self.condition(group)
         cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
-        fold_batch(
+        fold_in_parts(
             cursor,
-            group,
+            lambda after, upto: fold_batch(
+                cursor,
+                group,
+                after=after,
+                upto=upto,
+                types=types & frozenset(group.events),
+                streams=condition,
+                given=named,
+                events=self.events(group),
+            ),
             after=0,
             upto=upto,
-            types=types & frozenset(group.events),
-            streams=condition,
-            given=named,
-            events=self.events(group),
         )
         unbind(cursor, names=False)
 

@@ -16,6 +16,7 @@ from psycopg import sql
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import fold_batch
+from runfold.projections.folding.parts import fold_in_parts
 from runfold.reading.past.affected import Reach, executions_of_workflows
 from runfold.reading.status import statement
 
@@ -218,16 +219,21 @@ class LastChangeSearch:
 
     def _fold(self, part: _Part, low: int, high: int) -> State:
         if low < high:
-            fold_batch(
+            fold_in_parts(
                 self._cursor,
-                self._group,
+                lambda after, upto: fold_batch(
+                    self._cursor,
+                    self._group,
+                    after=after,
+                    upto=upto,
+                    types=part.types(low, high),
+                    streams=self._condition,
+                    given=part.parameters,
+                    expected=high - low,
+                    events=self._log,
+                ),
                 after=part.events[low].position - 1,
                 upto=part.events[high - 1].position,
-                types=part.types(low, high),
-                streams=self._condition,
-                given=part.parameters,
-                expected=high - low,
-                events=self._log,
             )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return NO_ROW if row is None else State(*row)

@@ -1,4 +1,5 @@
--- log_status: the head, the safe head, the number of anomalies, the leader, and the last verifications.
+-- log_status: the head, the safe head, the number of anomalies, the leader, and the last verifications; whether this is a replica,
+-- which sees no lock of the leader.
 SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_position) AS head,
        runfold.safe_head() AS safe_head,
        (SELECT count(*) FROM runfold.anomalies) AS anomalies,
@@ -9,6 +10,7 @@ SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_positio
        (SELECT max(streams) FROM runfold.sample_verifications) AS sample_streams,
        (SELECT coalesce(sum(differences), 0)::bigint FROM runfold.sample_verifications) AS sample_differences,
        (SELECT min(verified_at) FROM runfold.sample_verifications) AS sample_at,
+       pg_is_in_recovery() AS is_replica,
        l.worker, l.epoch, l.led_since, l.beat_at,
        -- The name of a killed leader remains in the table, but its lock is released.
        EXISTS (SELECT FROM pg_locks k
