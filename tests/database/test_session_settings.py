@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -67,13 +66,13 @@ def set_for_all(connection: Connection, settings: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def full(connection: Connection) -> Iterator[Log]:
+def full(connection: Connection) -> Log:
     """A log that no fold gets through in 25 ms."""
     log = Log(connection)
     for part in range(8):
         log.append_many([(f"execution-e{part}-{n}", run(f"e{part}-{n}", nodes=4)) for n in range(50)])
     log.append_many([(f"log-e0-{n}", [("LogAppended", _line())]) for n in range(50)])
-    yield log
+    return log
 
 
 def _line() -> dict[str, Any]:

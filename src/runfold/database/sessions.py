@@ -29,6 +29,10 @@ SHARED_SESSION: Final[Mapping[str, str]] = {
     "idle_session_timeout": "0",
     "row_security": "on",
     "TimeZone": "UTC",
+    # psycopg reads no other forms.
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
 }
 """What a session needs that the caller's own statements may use too: it keeps the caller's names and time limits."""
 
@@ -40,9 +44,7 @@ OWN_SESSION: Final[Mapping[str, str]] = {
     "idle_in_transaction_session_timeout": "0",
     "search_path": "pg_catalog, public",
     "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
     "bytea_output": "hex",
-    "extra_float_digits": "1",
 }
 """What a session needs that runs runfold's statements only: a worker's, a command's, a look at the past."""
 
