@@ -306,5 +306,6 @@ def test_a_successor_names_the_session_that_keeps_the_leaders_lock(
         with worker(database_url) as waiting:
             eventually(lambda: "pg_terminate_backend" in waiting.output, within=30)
             said = waiting.output
-    assert f"pid {keeper.info.backend_pid} of" in said
+        pid = keeper.info.backend_pid
+    assert f"pid {pid} of" in said
     assert "(kept by a pooler)" in said
