@@ -192,6 +192,33 @@ class DatabaseReadOnly(RunfoldError):
     code = "database_read_only"
 
 
+class BehindPooler(RunfoldError):
+    """A pooler is between runfold and PostgreSQL, and shares its sessions with others: connect directly."""
+
+    code = "behind_pooler"
+
+
+class SettingRefused(RunfoldError):
+    """A setting of the role or the database takes away what runfold relies on: reset the setting."""
+
+    code = "setting_refused"
+    setting: str
+
+
+class TimeLimitReached(RunfoldError):
+    """A time limit of the role or the database ended the statement, and nothing was written: raise the limit."""
+
+    code = "time_limit_reached"
+    setting: str
+
+
+class ReplicationUnconfirmed(RunfoldError):
+    """The events are recorded here, but no standby confirmed them: run the same call again, which waits for one."""
+
+    code = "replication_unconfirmed"
+    retryable = True
+
+
 class DiskFull(RunfoldError):
     """The database's disk is full, and nothing was written: free some space and try again."""
 

@@ -71,7 +71,13 @@ class Settings(BaseModel):
     retry_seconds: PositiveFloat = Field(
         default=30.0, description="seconds for which a failed append or read is tried again"
     )
-    prepared_statements: bool = Field(default=True, description="set to false behind a transaction pooler")
+    prepared_statements: bool = Field(
+        default=True, description="whether statements are prepared; they never are behind a pooler that shows itself"
+    )
+    session_pooler: bool = Field(
+        default=False,
+        description="set to true if the pooler in the URL keeps a session for each connection (session mode)",
+    )
 
     def __init__(self, **given: Any) -> None:
         # Not pydantic-settings: its import costs each command 20 ms.

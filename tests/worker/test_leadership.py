@@ -18,7 +18,7 @@ from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import Projector
-from runfold.worker.leadership import TRY_SECONDS
+from runfold.worker.leadership import LEADER_LOCK, TRY_SECONDS, statement
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import (
     Process,
@@ -295,3 +295,17 @@ def test_a_worker_that_is_told_to_stop_while_its_database_is_away_ends_well(
         eventually(lambda: "not leading" in running.output)
         running.send(signal.SIGTERM)
         assert running.wait(10) == 0, running.output
+
+
+def test_a_successor_names_the_session_that_keeps_the_leaders_lock(
+    connection: psycopg.Connection[Any], database_url: str
+) -> None:
+    """A lock that a pooler kept belongs to no leader, so nobody's connections can be ended for it but by a person."""
+    with psycopg.connect(database_url, autocommit=True, application_name="kept by a pooler") as keeper:
+        keeper.execute(statement("try_lock"), {"number": LEADER_LOCK})
+        with worker(database_url) as waiting:
+            eventually(lambda: "pg_terminate_backend" in waiting.output, within=30)
+            said = waiting.output
+        pid = keeper.info.backend_pid
+    assert f"pid {pid} of" in said
+    assert "(kept by a pooler)" in said

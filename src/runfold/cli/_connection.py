@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from runfold.cli.invocation import override, settings
+from runfold.cli.output import print_text
 
 if TYPE_CHECKING:
     import psycopg
@@ -17,19 +19,29 @@ if TYPE_CHECKING:
     from runfold.projections.definition.catalogue import Catalogue
     from runfold.projections.folding.user_session import UserLogin
 
+_T = TypeVar("_T")
+
 
 @contextmanager
-def open_database() -> Iterator[psycopg.Connection[Any]]:
-    """Open an autocommit connection to the chosen database; refuse one that is not migrated; map psycopg's errors."""
+def open_database(*, shared: bool = False, writes: bool = True) -> Iterator[psycopg.Connection[Any]]:
+    """Open an autocommit connection to the chosen database; refuse one that is not migrated; map psycopg's errors.
+
+    `shared` is for commands that only read the present: they work through a pooler, too, and on a standby. `writes` is
+    false for a command that neither does nor is needed to write.
+    """
     from runfold.database.connections import connect, mapped_errors, resolve_url
     from runfold.database.migrations import ensure_migrated
+    from runfold.database.sessions import refuse_read_only
 
     chosen = settings()
+    url = resolve_url(chosen)
     with (
         mapped_errors(),
-        connect(resolve_url(chosen), chosen, application="runfold cli", autocommit=True) as connection,
+        connect(url, chosen, application="runfold cli", autocommit=True, shared=shared) as connection,
     ):
         ensure_migrated(connection)
+        if writes and not shared:
+            refuse_read_only(connection, "this command")
         yield connection
 
 
@@ -37,14 +49,34 @@ def open_database() -> Iterator[psycopg.Connection[Any]]:
 def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
     """Yield a function that opens such connections, as many as the caller needs; map psycopg's errors."""
     from runfold.database.connections import connect, mapped_errors, resolve_url
-    from runfold.database.migrations import ensure_migrated
 
     chosen = settings()
+    with open_database():
+        pass
     with mapped_errors():
         url = resolve_url(chosen)
-        with connect(url, chosen, application=f"runfold {application}", autocommit=True) as connection:
-            ensure_migrated(connection)
         yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
+
+
+def when_it_answers(action: Callable[[], _T]) -> _T:
+    """Return the action's result; while no server answers at the URL, say so and wait, as a running worker does.
+
+    A server that answers and refuses is not waited for: neither a wrong password nor a missing database passes.
+    """
+    from runfold.database.connections import is_away
+    from runfold.errors import DatabaseUnavailable
+
+    url = settings().database_url
+    pause = 0.1
+    while True:
+        try:
+            return action()
+        except DatabaseUnavailable as exc:
+            if url is None or not is_away(url):
+                raise
+            print_text(f"waiting for the database: {exc.message}; stop with Ctrl-C", err=True)
+        time.sleep(pause)
+        pause = min(2 * pause, 5.0)
 
 
 def _take(folder: Path | None) -> Path | None:

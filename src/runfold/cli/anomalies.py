@@ -52,7 +52,7 @@ def list_(
     from runfold.reading.anomalies import AnomalyToken, list_anomalies
 
     chosen = one_of(code, lambda: _CODES, "--code")
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = list_anomalies(
             connection,
             stream_id=stream,

@@ -37,7 +37,7 @@ def list_(
     from runfold.reading.lists import list_deployments
 
     chosen = one_of(status, _statuses, "--status")
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = list_deployments(connection, status=chosen, workflow_id=workflow, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)

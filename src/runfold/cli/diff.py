@@ -33,7 +33,7 @@ def diff(
     from runfold.reading.executions import read_execution
     from runfold.reading.past.compare import diff_executions
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = diff_executions(read_execution(connection, first, logs=0), read_execution(connection, second, logs=0))
     if as_json:
         print_json(found)

@@ -89,7 +89,7 @@ def list_(
         min_duration=min_duration,
         error=error,
     )
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = list_executions(connection, wanted, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)
@@ -127,7 +127,7 @@ def show(
     """
     from runfold.reading.executions import read_execution
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = read_execution(connection, execution_id, logs=logs)
     if as_json:
         print_json(found)
@@ -170,7 +170,7 @@ def at(
 
     if [position, when, event].count(None) != 2:
         raise typer.BadParameter("give exactly one of --position, --time and --event")
-    with open_database() as connection:
+    with open_database(writes=False) as connection:
         found = read_execution_at(
             connection, catalogue(), execution_id, position=position, time=when, event=event, logs=logs
         )

@@ -37,7 +37,7 @@ def list_(
     from runfold.reading.lists import list_interactions
 
     chosen = one_of(status, _statuses, "--status")
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = list_interactions(
             connection,
             status=None if chosen == "all" else chosen,

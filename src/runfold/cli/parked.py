@@ -30,7 +30,7 @@ def list_(
     """List the parked streams: the error, the position of the poison event, and how many events wait behind it."""
     from runfold.reading.status import read_discarded, read_parked
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = read_discarded(connection) if discarded else read_parked(connection, catalogue())
     if as_json:
         print_json(rows)
@@ -55,7 +55,7 @@ def show(stream_id: Stream, as_json: Json = False) -> None:
     from runfold.errors import StreamNotParked
     from runfold.reading.status import read_discarded, read_parking
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = read_parking(connection, catalogue(), stream_id)
         discarded = read_discarded(connection, stream_id)
     if not rows:

@@ -31,7 +31,7 @@ def list_(
     """List the projections: group, versions, and the last verification."""
     from runfold.reading.status import read_projections
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = read_projections(connection, catalogue())
     if as_json:
         print_json(rows)

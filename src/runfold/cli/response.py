@@ -37,7 +37,7 @@ def list_(
     from runfold.reading.responses import list_responses
 
     chosen = one_of(status, _statuses, "--status")
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         rows = list_responses(
             connection, status=None if chosen == "all" else chosen, workflow_id=workflow, after=after, limit=limit
         )

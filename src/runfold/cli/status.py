@@ -18,7 +18,7 @@ def status(
     """Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader."""
     from runfold.reading.status import read_status
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = read_status(connection, catalogue())
     if as_json:
         print_json(found)

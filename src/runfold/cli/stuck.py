@@ -45,7 +45,7 @@ def stuck(
     from runfold.reading.stuck import find_stuck
 
     patience = timedelta(milliseconds=idle)
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = find_stuck(connection, patience, limit=limit)
         given_up = found.abandoned(patience) if declare_lost else []
         if not as_json:

@@ -50,7 +50,7 @@ def tail(
             hint="leave out the id, or --from",
             code="invalid_option",
         )
-    with open_database() as connection, contextlib.suppress(KeyboardInterrupt):
+    with open_database(shared=True) as connection, contextlib.suppress(KeyboardInterrupt):
         if execution_id is None:
             found = tail_log(connection, after=since, follow=follow)
         else:

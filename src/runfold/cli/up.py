@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from runfold.cli._connection import Projections, catalogue, check_user_login
+from runfold.cli._connection import Projections, catalogue, check_user_login, when_it_answers
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_facts, print_text
 
@@ -25,7 +25,7 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
 
     chosen = settings()
     url = resolve_url(chosen)
-    state = migrations.migrate(url, chosen)
+    state = when_it_answers(lambda: migrations.migrate(url, chosen))
     found = catalogue()
     check_user_login(found)
     worker = Worker(url, chosen, found)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from runfold.cli._connection import Projections, catalogue, check_user_login, open_database
+from runfold.cli._connection import Projections, catalogue, check_user_login, open_database, when_it_answers
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, console, print_facts, print_json, print_text
 
@@ -35,8 +35,12 @@ def worker(
     from runfold.worker.worker import Worker
 
     chosen = settings()
-    with open_database() as connection:
-        before = safe_head(connection)
+
+    def head() -> int:
+        with open_database() as connection:
+            return safe_head(connection)
+
+    before = when_it_answers(head)
     found = catalogue()
     check_user_login(found)
     running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)

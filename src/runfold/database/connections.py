@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import psycopg
+from psycopg import pq
 
 from runfold import errors
+from runfold.database import sessions
 from runfold.database.forks import watch
 from runfold.settings import Settings
 
@@ -38,21 +40,34 @@ def connection_options(settings: Settings, *, application: str = "runfold") -> d
     return {
         "application_name": application,
         "connect_timeout": settings.connect_timeout,
-        # Behind a transaction pooler a statement prepared on one server connection is missing on the next.
         "prepare_threshold": 5 if settings.prepared_statements else None,
     }
 
 
 def connect(
-    url: str, settings: Settings, *, application: str = "runfold", autocommit: bool = False
+    url: str, settings: Settings, *, application: str = "runfold", autocommit: bool = False, shared: bool = False
 ) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open a new connection; raises DatabaseUnavailable if the database cannot be reached."""
+    """Open a new connection, set up as runfold's sessions are.
+
+    `shared` is for who sets and locks nothing: a pooler may be in between. Raises BehindPooler without it,
+    DatabaseUnavailable if the database cannot be reached, and SettingRefused.
+    """
     with mapped_errors():
-        connection = psycopg.connect(
-            url, autocommit=autocommit, **connection_options(settings, application=application)
-        )
-    watch(connection)
+        connection = psycopg.connect(url, autocommit=True, **connection_options(settings, application=application))
+        try:
+            watch(connection)
+            needed_by = None if shared else "this"
+            sessions.set_up(connection, needed_by=needed_by, session_pooler=settings.session_pooler)
+            connection.autocommit = autocommit
+        except BaseException:
+            connection.close()
+            raise
     return connection
+
+
+def is_away(url: str) -> bool:
+    """Whether no server answers at the URL, or one that starts or stops; one that refuses the login is there."""
+    return pq.Ping(pq.PGconn.ping(url.encode())) in (pq.Ping.NO_RESPONSE, pq.Ping.REJECT)
 
 
 @contextmanager
@@ -79,6 +94,12 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     "40001": errors.TransactionFailed,
     "40P01": errors.TransactionFailed,
     "42501": errors.PermissionDenied,
+    "42P05": errors.BehindPooler,
+    "26000": errors.BehindPooler,
+    "57014": errors.TimeLimitReached,
+    "55P03": errors.TimeLimitReached,
+    "25P03": errors.TimeLimitReached,
+    "25P04": errors.TimeLimitReached,
     # A schema, table or function of runfold is missing; the migrations create all of them.
     "3F000": errors.SchemaOutdated,
     "42P01": errors.SchemaOutdated,
@@ -89,6 +110,15 @@ _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     "57P03": errors.DatabaseUnavailable,
     "57P04": errors.DatabaseUnavailable,
     "57P05": errors.DatabaseUnavailable,
+}
+
+
+# A time limit of the role or the database by the SQLSTATE of what it does, and whether the same call may end in time.
+_TIME_LIMITS = {
+    "57014": ("statement_timeout", False),
+    "55P03": ("lock_timeout", True),
+    "25P03": ("idle_in_transaction_session_timeout", False),
+    "25P04": ("transaction_timeout", False),
 }
 
 
@@ -106,6 +136,10 @@ def map_error(exc: BaseException) -> errors.RunfoldError | None:
     if state is None:
         # The connection failed or broke, so the server sent no SQLSTATE. An InterfaceError is a use after that.
         if isinstance(exc, psycopg.OperationalError):
+            # A time limit may have broken it; what was to clean up after that found it broken.
+            before = exc.__context__
+            if isinstance(before, psycopg.Error) and before.sqlstate in _TIME_LIMITS:
+                return map_error(before)
             return errors.DatabaseUnavailable(
                 f"the database cannot be reached: {_first_line(exc)}",
                 hint="check RUNFOLD_DATABASE_URL, and that the server runs",
@@ -119,8 +153,29 @@ def map_error(exc: BaseException) -> errors.RunfoldError | None:
         kind = errors.DatabaseUnavailable
     if kind is None:
         return None
-    hint = "run `runfold migrate`" if kind is errors.SchemaOutdated else diagnostic.message_hint
-    return kind(message, hint=hint, postgres_sqlstate=state)
+    if kind is errors.TimeLimitReached:
+        return _time_limit(state, message)
+    return kind(message, hint=_HINTS.get(kind, diagnostic.message_hint), postgres_sqlstate=state)
+
+
+_HINTS: dict[type[errors.RunfoldError], str] = {
+    errors.SchemaOutdated: "run `runfold migrate`",
+    errors.BehindPooler: "a pooler hands each transaction to another session: set RUNFOLD_PREPARED_STATEMENTS=false",
+    errors.DatabaseReadOnly: "write to the primary; if this is the primary, default_transaction_read_only is on for the"
+    " role or the database",
+}
+
+
+def _time_limit(state: str, message: str) -> errors.TimeLimitReached:
+    setting, passing = _TIME_LIMITS[state]
+    return errors.TimeLimitReached(
+        message,
+        hint=f"raise {setting} of the role or the database (ALTER ROLE … SET {setting} = …)"
+        + (", unless somebody canceled the statement" if state == "57014" else ""),
+        setting=setting,
+        retryable=passing,
+        postgres_sqlstate=state,
+    )
 
 
 def _facts(detail: str | None) -> dict[str, Any]:

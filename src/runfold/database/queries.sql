@@ -32,3 +32,22 @@ SELECT version FROM supabase_migrations.schema_migrations ORDER BY version;
 -- name: safe_head
 -- The position up to which no open transaction can still add an event. Parameters: none. Returns one row: the position.
 SELECT runfold.safe_head()
+
+-- name: session_settings
+-- Sets what this session needs, unless a pooler may hand the session to others; a setting that this PostgreSQL does not
+-- have is left out. It names the catalog: which search_path holds is not known yet.
+-- Parameters: backend (integer: the backend that the connection knows), trusted (boolean: set it behind a pooler too),
+-- names, values (text[]).
+-- Returns one row: whether the backend is the one that the connection knows; the session's session_replication_role;
+-- how many settings were set.
+SELECT d.direct, pg_catalog.current_setting('session_replication_role'), c.number
+  FROM (SELECT pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(backend)s::integer) AS d (direct)
+ CROSS JOIN LATERAL (
+     SELECT pg_catalog.count(pg_catalog.set_config(s.name, s.value, false))
+       FROM ROWS FROM (pg_catalog.unnest(%(names)s::text[]), pg_catalog.unnest(%(values)s::text[])) AS s (name, value)
+      WHERE (d.direct OR %(trusted)s::boolean) AND pg_catalog.current_setting(s.name, true) IS NOT NULL
+ ) AS c (number)
+
+-- name: backend_pid
+-- The backend that runs this session's statements. Parameters: none.
+SELECT pg_catalog.pg_backend_pid()

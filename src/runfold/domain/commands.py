@@ -21,7 +21,8 @@ class Command:
     """A command that a caller waits for: a function of a state, with its arguments, so that it can be decided again.
 
     `others` are further streams that it changes in the same append. `events` are those of the command's stream, as they
-    were decided last; `was_found` says that the log has them. A command is settled when its caller can go on.
+    were decided last; `sent` is the call that was to record them; `was_found` says that the log has them. A command is
+    settled when its caller can go on.
     """
 
     function: Callable[..., Aggregate]
@@ -32,6 +33,7 @@ class Command:
     error: BaseException | None = None
     events: tuple[AggregateEvent, ...] = ()
     was_found: bool = False
+    sent: tuple[Append, ...] = ()
 
     def is_the_same_as(self, other: Command) -> bool:
         """Return whether the other is the same command, given again."""

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from eventsourcing import persistence
 from runfold import errors
 from runfold.client.sync.log import Log
-from runfold.database.connections import resolve_url
+from runfold.database.connections import connect, resolve_url
 from runfold.settings import Settings
 
 T = TypeVar("T")
@@ -26,7 +26,9 @@ class _RecordersStore(Log):
     def once(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run one statement in its own transaction; results come in binary format, because most are bytes."""
         with self._connection() as connection:
-            return connection.execute(query, parameters, binary=True).fetchall()
+            rows = connection.execute(query, parameters, binary=True).fetchall()
+            self._sessions.require_confirmed(connection)
+            return rows
 
     def until_it_helps_no_more(self, attempt: Callable[[], T]) -> T:
         """Repeat an attempt as long and as often as the store repeats its attempts."""
@@ -44,7 +46,7 @@ class _RecordersStore(Log):
             yield connection
 
     def beside_the_pool(self) -> psycopg.Connection[Any]:
-        return self._new_connection()
+        return connect(self.url, self._settings, application="runfold subscription", autocommit=True)
 
     def open(self) -> None:
         self._open()
@@ -108,7 +110,7 @@ class Datastore:
             yield cursor
 
     def new_connection(self) -> psycopg.Connection[Any]:
-        """Return a new connection outside the pool, to listen on."""
+        """Return a new connection outside the pool, to listen on; OperationalError where a pooler would keep it."""
         with translated_errors():
             return self.store.beside_the_pool()
 
@@ -124,7 +126,8 @@ class Datastore:
 def is_worth_another_try(exc: BaseException) -> bool:
     """Return whether the same call can succeed soon."""
     reason = exc.__cause__ if isinstance(exc, persistence.PersistenceError) else exc
-    return isinstance(reason, errors.RunfoldError) and reason.retryable and reason.code != "pool_exhausted"
+    callers = ("pool_exhausted", "replication_unconfirmed")
+    return isinstance(reason, errors.RunfoldError) and reason.retryable and reason.code not in callers
 
 
 _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[persistence.PersistenceError]], ...] = (

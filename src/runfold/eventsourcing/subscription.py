@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription, PersistenceError
 
+from runfold.errors import BehindPooler
 from runfold.runtime_sql import runtime_sql
 
 if TYPE_CHECKING:
@@ -30,13 +31,17 @@ _FIRST_PAUSE_SECONDS = 0.001
 
 
 class Ear:
-    """The listening connection of a subscription; if it is lost, the next call opens it again."""
+    """The listening connection of a subscription; if it is lost, the next call opens it again.
+
+    Behind a pooler there is none: nobody can listen or hold a lock there, and the subscription polls.
+    """
 
     def __init__(self, datastore: Datastore, category: str) -> None:
         self._datastore = datastore
         self._category = category
         self._connection: psycopg.Connection[Any] | None = None
         self._armed = False
+        self._deaf = False
 
     @property
     def pid(self) -> int | None:
@@ -45,7 +50,7 @@ class Ear:
 
     def arm(self) -> bool:
         """Make appends notify; return False if an append holds the lock, or if there is no connection."""
-        if not self._armed:
+        if not self._armed and not self._deaf:
             self._armed = self._ask("arm", {"category": self._category})
         return self._armed
 
@@ -76,7 +81,8 @@ class Ear:
     def _ask(self, name: str, parameters: dict[str, Any]) -> bool:
         try:
             row = self._open().execute(statement(name), parameters).fetchone()
-        except (psycopg.Error, PersistenceError):
+        except (psycopg.Error, PersistenceError) as exc:
+            self._deaf = isinstance(exc.__cause__, BehindPooler)
             self.close()
             return False
         return row is not None and bool(row[0])

@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 
 from runfold.database.connections import Connect
+from runfold.database.sessions import backend_pid
 from runfold.errors import LeadershipLost
 from runfold.runtime_sql import runtime_sql
 
@@ -38,7 +39,7 @@ class Lead:
     def __init__(self, connection: psycopg.Connection[Any], pids: Iterable[int]) -> None:
         self._connection = connection
         row = connection.execute(
-            statement("take_lead"), {"worker": worker_name(), "pids": [connection.info.backend_pid, *pids]}
+            statement("take_lead"), {"worker": worker_name(), "pids": [backend_pid(connection), *pids]}
         ).fetchone()
         if row is None:
             raise LeadershipLost("runfold.leader has no row", hint="run `runfold migrate`")
@@ -79,6 +80,7 @@ def acquire_lead(
     connection = connect()
     seen: tuple[int, int] | None = None
     seen_at = time.monotonic()
+    ended: int | None = None
     try:
         while not stop.is_set():
             row = connection.execute(statement("try_lock"), {"number": LEADER_LOCK}).fetchone()
@@ -90,9 +92,12 @@ def acquire_lead(
             if pulse != seen:
                 seen, seen_at = pulse, time.monotonic()
             elif pulse is not None and time.monotonic() - seen_at > FROZEN_AFTER:
-                log.warning("the leader of epoch %s is frozen: ending its connections", pulse[0])
-                connection.execute(statement("terminate_leader"), {"epoch": pulse[0]})
-                seen_at = time.monotonic()
+                if ended == pulse[0]:
+                    _warn_of_holder(connection)
+                else:
+                    log.warning("the leader of epoch %s is frozen: ending its connections", pulse[0])
+                    connection.execute(statement("terminate_leader"), {"epoch": pulse[0]})
+                ended, seen_at = pulse[0], time.monotonic()
                 continue
             stop.wait(TRY_SECONDS)
     except BaseException:
@@ -100,6 +105,21 @@ def acquire_lead(
         raise
     connection.close()
     return None
+
+
+def _warn_of_holder(connection: psycopg.Connection[Any]) -> None:
+    """Say which session keeps the leader's lock, although it is none of the leader that noted itself."""
+    row = connection.execute(statement("lock_holder"), {"number": LEADER_LOCK}).fetchone()
+    if row is not None:
+        pid, role, application = row
+        log.warning(
+            "the leader's lock is held by a session that is not the leader's, pid %s of %s (%s): a pooler may have kept"
+            " it; end it as that role or as a superuser: SELECT pg_terminate_backend(%s)",
+            pid,
+            role,
+            application or "no application name",
+            pid,
+        )
 
 
 def worker_name() -> str:

@@ -28,6 +28,14 @@ SELECT g.name, coalesce(c.position, 0), c.stopped_error
   FROM unnest(%(groups)s::text[]) AS g (name)
   LEFT JOIN runfold.checkpoints c ON c.group_name = g.name
 
+-- name: lock_holder
+-- The session that holds a session lock of the log: its pid, role and application name. Parameters: number.
+SELECT l.pid, a.usename, a.application_name
+  FROM pg_locks l
+  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+ WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+   AND l.classid = 'runfold.events'::regclass::oid AND l.objid = %(number)s AND l.objsubid = 2
+
 -- name: maintain
 -- Makes partitions of the log and of the log table ahead of time.
 SELECT runfold.ensure_partitions(), runfold.ensure_log_partitions()

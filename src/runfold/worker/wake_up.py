@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from runfold.database.connections import Connect
+from runfold.database.sessions import backend_pid
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.worker")
@@ -36,7 +37,7 @@ class Bell:
     @property
     def pid(self) -> int:
         """The backend that listens."""
-        return self._open().info.backend_pid
+        return backend_pid(self._open())
 
     def arm(self) -> bool:
         """Become idle; False while appenders are about to commit: look at the log again soon."""

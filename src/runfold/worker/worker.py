@@ -16,7 +16,8 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from runfold.database.connections import connect
 from runfold.database.safe_head import safe_head
-from runfold.errors import DatabaseUnavailable, LeadershipLost
+from runfold.database.sessions import backend_pid, refuse_read_only
+from runfold.errors import DatabaseReadOnly, DatabaseUnavailable, LeadershipLost
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.ledger import Ledger
@@ -47,9 +48,17 @@ LONGEST_PAUSE = 0.05
 _WORKER_SESSION = """
     SET client_connection_check_interval = '250ms';
     SET idle_in_transaction_session_timeout = '10s';
-    SET synchronous_commit = off;
-    SET TimeZone = 'UTC'
+    SET synchronous_commit = off
 """
+
+# What passes: another worker leads, the database is away, or it is read-only until a fail-over has ended.
+_PASSING = (
+    LeadershipLost,
+    DatabaseUnavailable,
+    DatabaseReadOnly,
+    psycopg.OperationalError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
 
 
 class Worker:
@@ -108,7 +117,7 @@ class Worker:
 
     def _retrying(self) -> Retrying:
         return Retrying(
-            retry=retry_if_exception_type((LeadershipLost, DatabaseUnavailable, psycopg.OperationalError)),
+            retry=retry_if_exception_type(_PASSING),
             stop=lambda _: self._stop.is_set(),
             # Told to stop while the database was away: that is no failure.
             retry_error_callback=lambda _: None,
@@ -123,8 +132,9 @@ class Worker:
     def _lead(self, done: Callable[[], bool], timeouts: Timeouts | None = None) -> None:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
         with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
+            refuse_read_only(connection, "a worker")
             lead = acquire_lead(
-                lambda: self._session("lead"), [connection.info.backend_pid, bell.pid], self._stop, give_up=done
+                lambda: self._session("lead"), [backend_pid(connection), bell.pid], self._stop, give_up=done
             )
             if lead is None:
                 return

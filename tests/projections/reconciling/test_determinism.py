@@ -14,7 +14,6 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.reconciling import rebuild as front
 from runfold.projections.reconciling import shadows, slices
 from runfold.projections.reconciling.replay import replay
 from runfold.projections.reconciling.retry import retry
@@ -173,8 +172,7 @@ def test_control_a_fold_that_reads_the_session_s_time_zone_is_found(
     monkeypatch.setattr(slices, "fold_batch", careless)
     monkeypatch.setattr(shadows, "fold_batch", careless)
     assert not any(each.differing for each in rebuilder(dry_run=True).values())
-    for module in (slices, front):
-        monkeypatch.setattr(module, "REBUILD_SESSION", "SET client_min_messages = warning")
+    monkeypatch.setattr(slices, "REBUILD_SESSION", "SET client_min_messages = warning")
     assert rebuilder(dry_run=True)["workflow_executions"].differing > 0
 
 

@@ -17,10 +17,14 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from runfold.database import sessions
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
+from runfold.database.pooled_sessions import PooledSessions
 from runfold.errors import (
+    BehindPooler,
+    DatabaseReadOnly,
     DatabaseUnavailable,
     InheritedConnection,
     RunfoldError,
@@ -41,6 +45,7 @@ database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.AsyncConnection[Any]
 _Rows = list[tuple[Any, ...]]
+_Fits = Callable[[_Rows], bool] | None
 
 # The pool doubles its pauses between attempts up to this long, then starts again: so a returning server is found soon.
 _RECONNECT_SECONDS = 8.0
@@ -60,6 +65,8 @@ class AsyncLog:
         self.default = default
         self._settings = settings
         self._held: set[_Connection] = set()
+        self._sessions = PooledSessions()
+        self._prepares = settings.prepared_statements
         self._pool = self._new_pool()
         self._inherited_pool: AsyncConnectionPool[_Connection] | None = None
         self._opens_at_use = False
@@ -70,7 +77,7 @@ class AsyncLog:
         return AsyncConnectionPool(
             self.url,
             kwargs={**connection_options(settings), "autocommit": True},
-            configure=_prepare,
+            configure=self._configure,
             min_size=settings.pool_min_size,
             max_size=settings.pool_max_size,
             timeout=settings.pool_timeout,
@@ -251,8 +258,10 @@ class AsyncLog:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[_Connection]:
         """Return a connection of the pool in a transaction, to pass as `connection` and to write your tables beside."""
-        async with self._connection() as connection, connection.transaction():
-            yield connection
+        async with self._connection(writes=True) as connection:
+            async with connection.transaction():
+                yield connection
+            self._sessions.require_confirmed(connection)
 
     def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
         if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
@@ -269,9 +278,7 @@ class AsyncLog:
             )
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
-    async def _retried(
-        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None = None
-    ) -> _Rows:
+    async def _retried(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits = None) -> _Rows:
         """Run one statement in its own transaction, and retry while that can help.
 
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
@@ -293,35 +300,44 @@ class AsyncLog:
         )
         return await retrying(self._once, query, parameters, fits)
 
-    async def _once(
-        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None
-    ) -> _Rows:
+    async def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
+        try:
+            return await self._try(query, parameters, fits)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not
+        except BehindPooler:
+            self._prepares = False  # the pooler did not show itself, and nothing was executed
+        return await self._try(query, parameters, fits)
+
+    async def _try(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         async with self._connection() as connection:
             cursor = await connection.execute(query, parameters)
             rows = await cursor.fetchall()
+            self._sessions.require_confirmed(connection)
             if fits is not None and not fits(rows):
                 await connection.close()  # what it answers next may be another call's as well
                 raise WrongAnswer
             return rows
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Connection]:
-        """Return a connection of the pool; psycopg's errors become ours."""
-        patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
+    async def _connection(self, *, writes: bool = False) -> AsyncIterator[_Connection]:
+        """Return a connection of the pool; psycopg's errors become ours.
+
+        `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
+        """
         with mapped_errors():
             if self._opens_at_use:
                 await self._pool.open()
                 self._opens_at_use = False
-            try:
-                connection = await self._pool.getconn(patience)
-            except PoolTimeout:
-                # A pool whose server is away has no free connection either: try to reach the server itself.
-                probe = await self._new_connection()
-                await probe.close()
-                if len(self._held) < self._settings.pool_max_size:
-                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
-                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
-                raise
+            connection = await self._free_connection()
+            if writes and sessions.is_read_only(connection):
+                self._sessions.refused_to_write(connection)
+            while self._sessions.is_outdated(connection):
+                await connection.close()
+                await self._pool.putconn(connection)
+                connection = await self._free_connection()
+            if not self._prepares:
+                connection.prepare_threshold = None
             self._held.add(connection)
             try:
                 async with connection:
@@ -329,6 +345,8 @@ class AsyncLog:
             except psycopg.Error as exc:
                 if is_inherited(connection):
                     raise InheritedConnection from exc
+                if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction):
+                    self._sessions.refused_to_write(connection)
                 raise
             finally:
                 self._held.discard(connection)
@@ -336,19 +354,43 @@ class AsyncLog:
                     # A second interruption, during the return, would lose the pool a connection for good.
                     await asyncio.shield(self._pool.putconn(connection))
 
+    async def _free_connection(self) -> _Connection:
+        """Take a connection from the pool."""
+        try:
+            return await self._pool.getconn(min(self._settings.pool_timeout, self._settings.retry_seconds))
+        except PoolTimeout:
+            # A pool whose server is away has no free connection either: try to reach the server itself.
+            probe = await self._new_connection()
+            await probe.close()
+            if len(self._held) < self._settings.pool_max_size:
+                # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                raise DatabaseUnavailable("the pool has not found the database again yet") from None
+            raise
+
     async def _new_connection(self) -> _Connection:
         """Return a connection beside the pool."""
         options = connection_options(self._settings)
         connection = await psycopg.AsyncConnection.connect(self.url, autocommit=True, **options)
-        watch(connection)
+        try:
+            await self._configure(connection)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
-
-async def _prepare(connection: _Connection) -> None:
-    """Let a connection read 1e30, which jsonb keeps as digits, as a double and not as an integer beyond 64 bits."""
-    watch(connection)
-    set_json_loads(orjson.loads, connection)
+    async def _configure(self, connection: _Connection) -> None:
+        """Set what the store's sessions need, and prepare no statements behind a pooler."""
+        watch(connection)
+        self._sessions.opened(connection)
+        # jsonb keeps 1e30 as digits: it is read as a double, and not as an integer beyond 64 bits.
+        set_json_loads(orjson.loads, connection)
+        asked = sessions.parameters(connection, sessions.SHARED_SESSION)
+        cursor = await connection.execute(database_statement("session_settings"), asked)
+        if not sessions.is_direct(await cursor.fetchone()):
+            connection.prepare_threshold = None
 
 
 def _is_worth_another_try(exc: BaseException) -> bool:
-    return isinstance(exc, RunfoldError) and exc.retryable and exc.code != "pool_exhausted"
+    """Whether the same call can succeed soon; a wait for a standby that somebody canceled is not begun again."""
+    callers = ("pool_exhausted", "replication_unconfirmed")
+    return isinstance(exc, RunfoldError) and exc.retryable and exc.code not in callers

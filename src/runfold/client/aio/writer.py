@@ -116,7 +116,7 @@ class AsyncWriter(Generic[AnyAggregate]):
                     await self._read()
                     is_fresh = True
                 if self._doubtful:
-                    self._settle_what_was_recorded(batch)
+                    await self._settle_what_was_recorded(batch)
                 with encoding_with(self.store.default):
                     decision = Decision.of(self._state, batch)
                 if decision.depends_on_the_state and not is_fresh:
@@ -151,6 +151,8 @@ class AsyncWriter(Generic[AnyAggregate]):
         """Append what was decided, if there is anything, and settle its commands."""
         appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
+            for command in decision.possible:
+                command.sent = tuple(appends)
             appended = await self.store.append_many(appends)
             self.last_position = max(self.last_position, *(one.last_position for one in appended))
         if self._doubtful:
@@ -185,11 +187,16 @@ class AsyncWriter(Generic[AnyAggregate]):
         if decision is not None:
             self._doubtful += decision.possible
 
-    def _settle_what_was_recorded(self, batch: list[Command]) -> None:
-        """Settle a command that is given again, and was recorded the first time without its caller knowing it."""
+    async def _settle_what_was_recorded(self, batch: list[Command]) -> None:
+        """Settle a command that is given again, and was recorded the first time without its caller knowing it.
+
+        Its append is sent again. That records nothing, but waits for a standby where one has to confirm commits: what
+        the log shows may not have left this server.
+        """
         for command in batch:
             found = (one for one in self._doubtful if one.was_found and (one is command or one.is_the_same_as(command)))
             if not command.is_settled and (before := next(found, None)) is not None:
+                await self.store.append_many(before.sent)
                 command.events = before.events
                 command.settle()
                 self._doubtful.remove(before)

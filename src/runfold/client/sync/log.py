@@ -17,10 +17,14 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from runfold.database import sessions
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
+from runfold.database.pooled_sessions import PooledSessions
 from runfold.errors import (
+    BehindPooler,
+    DatabaseReadOnly,
     DatabaseUnavailable,
     InheritedConnection,
     RunfoldError,
@@ -41,6 +45,7 @@ database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.Connection[Any]
 _Rows = list[tuple[Any, ...]]
+_Fits = Callable[[_Rows], bool] | None
 
 # The pool doubles its pauses between attempts up to this long, then starts again: so a returning server is found soon.
 _RECONNECT_SECONDS = 8.0
@@ -60,6 +65,8 @@ class Log:
         self.default = default
         self._settings = settings
         self._held: set[_Connection] = set()
+        self._sessions = PooledSessions()
+        self._prepares = settings.prepared_statements
         self._pool = self._new_pool()
         self._inherited_pool: ConnectionPool[_Connection] | None = None
         self._opens_at_use = False
@@ -70,7 +77,7 @@ class Log:
         return ConnectionPool(
             self.url,
             kwargs={**connection_options(settings), "autocommit": True},
-            configure=_prepare,
+            configure=self._configure,
             min_size=settings.pool_min_size,
             max_size=settings.pool_max_size,
             timeout=settings.pool_timeout,
@@ -247,8 +254,10 @@ class Log:
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
         """Return a connection of the pool in a transaction, to pass as `connection` and to write your tables beside."""
-        with self._connection() as connection, connection.transaction():
-            yield connection
+        with self._connection(writes=True) as connection:
+            with connection.transaction():
+                yield connection
+            self._sessions.require_confirmed(connection)
 
     def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
         if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
@@ -265,9 +274,7 @@ class Log:
             )
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
-    def _retried(
-        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None = None
-    ) -> _Rows:
+    def _retried(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits = None) -> _Rows:
         """Run one statement in its own transaction, and retry while that can help.
 
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
@@ -289,33 +296,44 @@ class Log:
         )
         return retrying(self._once, query, parameters, fits)
 
-    def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None) -> _Rows:
+    def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
+        try:
+            return self._try(query, parameters, fits)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not
+        except BehindPooler:
+            self._prepares = False  # the pooler did not show itself, and nothing was executed
+        return self._try(query, parameters, fits)
+
+    def _try(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         with self._connection() as connection:
             cursor = connection.execute(query, parameters)
             rows = cursor.fetchall()
+            self._sessions.require_confirmed(connection)
             if fits is not None and not fits(rows):
                 connection.close()  # what it answers next may be another call's as well
                 raise WrongAnswer
             return rows
 
     @contextmanager
-    def _connection(self) -> Iterator[_Connection]:
-        """Return a connection of the pool; psycopg's errors become ours."""
-        patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
+    def _connection(self, *, writes: bool = False) -> Iterator[_Connection]:
+        """Return a connection of the pool; psycopg's errors become ours.
+
+        `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
+        """
         with mapped_errors():
             if self._opens_at_use:
                 self._pool.open()
                 self._opens_at_use = False
-            try:
-                connection = self._pool.getconn(patience)
-            except PoolTimeout:
-                # A pool whose server is away has no free connection either: try to reach the server itself.
-                probe = self._new_connection()
-                probe.close()
-                if len(self._held) < self._settings.pool_max_size:
-                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
-                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
-                raise
+            connection = self._free_connection()
+            if writes and sessions.is_read_only(connection):
+                self._sessions.refused_to_write(connection)
+            while self._sessions.is_outdated(connection):
+                connection.close()
+                self._pool.putconn(connection)
+                connection = self._free_connection()
+            if not self._prepares:
+                connection.prepare_threshold = None
             self._held.add(connection)
             try:
                 with connection:
@@ -323,6 +341,8 @@ class Log:
             except psycopg.Error as exc:
                 if is_inherited(connection):
                     raise InheritedConnection from exc
+                if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction):
+                    self._sessions.refused_to_write(connection)
                 raise
             finally:
                 self._held.discard(connection)
@@ -330,19 +350,43 @@ class Log:
                     # A second interruption, during the return, would lose the pool a connection for good.
                     self._pool.putconn(connection)
 
+    def _free_connection(self) -> _Connection:
+        """Take a connection from the pool."""
+        try:
+            return self._pool.getconn(min(self._settings.pool_timeout, self._settings.retry_seconds))
+        except PoolTimeout:
+            # A pool whose server is away has no free connection either: try to reach the server itself.
+            probe = self._new_connection()
+            probe.close()
+            if len(self._held) < self._settings.pool_max_size:
+                # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                raise DatabaseUnavailable("the pool has not found the database again yet") from None
+            raise
+
     def _new_connection(self) -> _Connection:
         """Return a connection beside the pool."""
         options = connection_options(self._settings)
         connection = psycopg.Connection.connect(self.url, autocommit=True, **options)
-        watch(connection)
+        try:
+            self._configure(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-
-def _prepare(connection: _Connection) -> None:
-    """Let a connection read 1e30, which jsonb keeps as digits, as a double and not as an integer beyond 64 bits."""
-    watch(connection)
-    set_json_loads(orjson.loads, connection)
+    def _configure(self, connection: _Connection) -> None:
+        """Set what the store's sessions need, and prepare no statements behind a pooler."""
+        watch(connection)
+        self._sessions.opened(connection)
+        # jsonb keeps 1e30 as digits: it is read as a double, and not as an integer beyond 64 bits.
+        set_json_loads(orjson.loads, connection)
+        asked = sessions.parameters(connection, sessions.SHARED_SESSION)
+        cursor = connection.execute(database_statement("session_settings"), asked)
+        if not sessions.is_direct(cursor.fetchone()):
+            connection.prepare_threshold = None
 
 
 def _is_worth_another_try(exc: BaseException) -> bool:
-    return isinstance(exc, RunfoldError) and exc.retryable and exc.code != "pool_exhausted"
+    """Whether the same call can succeed soon; a wait for a standby that somebody canceled is not begun again."""
+    callers = ("pool_exhausted", "replication_unconfirmed")
+    return isinstance(exc, RunfoldError) and exc.retryable and exc.code not in callers

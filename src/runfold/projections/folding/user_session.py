@@ -24,6 +24,7 @@ from psycopg import pq, sql
 from psycopg.types.json import set_json_loads
 
 from runfold.database.connections import connection_options, embedded_server, mapped_errors
+from runfold.database.sessions import backend_pid, set_up
 from runfold.errors import LeadershipLost, ProjectionEscaped, ProjectionRoleMissing, ProjectionRoleUnsafe
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.folding.ledger import Begun, Ledger
@@ -76,6 +77,8 @@ class UserLogin:
         with mapped_errors():
             connection = UserConnection.connect(self.url(), autocommit=True, **options)
             try:
+                needed_by = "the login that folds your projections"
+                set_up(connection, needed_by=needed_by, session_pooler=self.settings.session_pooler)
                 self._check_login(connection)
                 connection.execute(
                     sql.SQL(
@@ -118,6 +121,7 @@ class UserLedger(Ledger):
     ) -> None:
         super().__init__(connection, epoch=epoch)
         self._note = note
+        self._pid = backend_pid(connection)
         self._ending = threading.Event()
         self._took_lock = threading.Event()
         self._group = ""
@@ -173,7 +177,7 @@ class UserLedger(Ledger):
 
     def is_locking(self, looking: psycopg.Connection[Any]) -> bool:
         """Whether the session holds or waits for an advisory lock, seen from another one."""
-        asked = {"pid": self.connection.info.backend_pid}
+        asked = {"pid": self._pid}
         return looking.execute(statement("user_advisory_locks"), asked).fetchone() is not None
 
     def cancel_for_lock(self, *, within: float) -> None:

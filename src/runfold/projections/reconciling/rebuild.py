@@ -14,7 +14,7 @@ from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.projections.reconciling.group_rebuild import BeginAgain, GroupRebuild, Rebuilt
 from runfold.projections.reconciling.shadow_build import Extent, FoldedElsewhere, Options, RebuildProgress, alone
-from runfold.projections.reconciling.slices import REBUILD_SESSION
+from runfold.projections.reconciling.slices import set_up_rebuild
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -81,16 +81,16 @@ def _attempt(
     def open_ledger() -> Iterator[Ledger]:
         if group.of_user and login is not None:
             with login.open() as own:
-                own.execute(REBUILD_SESSION)
+                set_up_rebuild(own)
                 yield UserLedger(own)
         else:
             with connect() as another:
-                another.execute(REBUILD_SESSION)
+                set_up_rebuild(another)
                 yield Ledger(another)
 
     with connect() as connection, alone(connection, group.name), operators_ledger(connection, group, login) as ledger:
-        connection.execute(REBUILD_SESSION)
-        ledger.connection.execute(REBUILD_SESSION)
+        set_up_rebuild(connection)
+        set_up_rebuild(ledger.connection)
         connection.execute(statement("rebuild_parallel"), {"workers": str(options.jobs - 1)})
         one = GroupRebuild(connection, ledger, open_ledger, group, wanted, options, extent)
         try:

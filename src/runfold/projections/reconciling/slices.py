@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
@@ -36,7 +36,7 @@ from runfold.runtime_sql import runtime_sql
 statement = runtime_sql("runfold.projections")
 
 OpenLedger = Callable[[], AbstractContextManager[Ledger]]
-"""Opens another session that folds the group, set up by REBUILD_SESSION."""
+"""Opens another session that folds the group, set up by `set_up_rebuild`."""
 
 # A slice costs a scan of the log, so large logs have large slices: to sort on disk what does not fit into memory costs
 # less.
@@ -58,13 +58,21 @@ REBUILD_SESSION: LiteralString = (
     + """;
     SET work_mem = '64MB';
     SET maintenance_work_mem = '128MB';
-    SET temp_buffers = '64MB';
     SET default_statistics_target = 10;
     SET max_parallel_workers_per_gather = 0;
     SET synchronous_commit = off;
     SET client_connection_check_interval = '250ms'
 """
 )
+
+
+def set_up_rebuild(connection: psycopg.Connection[Any]) -> None:
+    """Set what a session that rebuilds needs."""
+    connection.execute(REBUILD_SESSION)
+    # A session that a pooler hands on has used temporary tables before, and keeps what it has.
+    with suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute("SET temp_buffers = '64MB'")
+
 
 _SEARCH = threading.Lock()
 

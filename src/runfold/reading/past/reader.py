@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from runfold.database.connections import map_error, mapped_errors
+from runfold.database.sessions import refuse_standby
 from runfold.errors import (
     FoldFailed,
     InvalidInput,
@@ -296,8 +297,9 @@ def open_past(
     its log, its interactions and their responses, its children, and its workflow's status and deployments. The
     connection must be in autocommit; its session is changed for folding. `login` folds users' tables in another
     session. Raises PositionUnavailable, UnknownTable, FoldFailed, and UnknownExecution or UnknownStream for those
-    that the log never had.
+    that the log never had. A standby has no past: DatabaseReadOnly.
     """
+    refuse_standby(connection, "a look at the past needs temporary tables")
     if streams is not None and execution is not None:
         raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
     named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)

@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from runfold.database.safe_head import safe_head
+from runfold.database.sessions import refuse_standby
 from runfold.errors import UnknownColumn, UnknownRow, UnknownTable
 from runfold.events import CATEGORIES
 from runfold.events.streams import stream_id
@@ -62,8 +63,10 @@ def why(
 
     `key` is the value of the table's key (several values with commas), or of another unique column, for example an
     execution_id. The streams on which the row depends are folded, the last events first. The connection must be in
-    autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, and InvalidInput for the table of a user projection.
+    autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, and InvalidInput for the table of a user projection. A
+    standby has no past: DatabaseReadOnly.
     """
+    refuse_standby(connection, "a look at the past needs temporary tables")
     projection = _projection(catalogue, table)
     require_login(catalogue.groups[projection.group], projection.table, login)
     cell = Cell.of(connection, projection, key, column)
