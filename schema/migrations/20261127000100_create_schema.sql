@@ -943,16 +943,24 @@ COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: the s
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.snapshots TO runfold_engine, runfold_operator, service_role;
 
--- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so the copy never waits
--- for a lock: what is locked, or not yet committed, is remembered here and copied later.
+-- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so no fold writes the copy:
+-- what changed, or is not yet committed, is noted here, and copied after the fold. A note waits for nobody: it has a key of its own.
 CREATE TABLE runfold.stale_workflows (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     workflow_id uuid NOT NULL,
-    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    try_at timestamptz NOT NULL DEFAULT '-infinity',
+    tries integer NOT NULL DEFAULT 0,
+    sqlstate text,
+    error text
 );
 
 COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
+COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy is not tried again.';
+COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
-GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
@@ -4106,19 +4114,48 @@ GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_pr
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
     INSERT INTO runfold.stale_workflows (workflow_id)
-    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id WHERE w.id NOT IN (SELECT id FROM copied);
+    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.copy_status_to_workflows IS
-    'Trigger: copies a changed workflow_status, without waiting for locked workflows.';
+    'Trigger: notes the workflows whose workflow_status changed, to be copied after the fold.';
 REVOKE ALL ON FUNCTION runfold.copy_status_to_workflows FROM PUBLIC;
+
+CREATE FUNCTION runfold.copy_to_workflows(ids uuid[], OUT locked uuid[], OUT kept uuid[])
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    deferred text;
+BEGIN
+    WITH free AS (
+        SELECT w.id FROM public.workflows w WHERE w.id = ANY (ids) FOR NO KEY UPDATE OF w SKIP LOCKED
+    ), copied AS (
+        -- The trigger log_columns_are_kept sets all columns of the copy.
+        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
+    ), forgotten AS (
+        -- Only notes that this statement sees: one that comes meanwhile is of a later status.
+        DELETE FROM runfold.stale_workflows s
+         WHERE s.workflow_id = ANY (ids)
+           AND (s.workflow_id IN (SELECT id FROM copied)
+                OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id))
+    )
+    SELECT array_agg(w.id) FILTER (WHERE w.id NOT IN (SELECT id FROM free)),
+           array_agg(w.id) FILTER (WHERE w.id IN (SELECT id FROM free) AND w.id NOT IN (SELECT id FROM copied))
+      INTO locked, kept
+      FROM public.workflows w
+     WHERE w.id = ANY (ids);
+    deferred := (SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+                   FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+                  WHERE c.conrelid = 'public.workflows'::regclass AND c.condeferrable AND c.conname <> 'deletion_is_appended');
+    IF deferred IS NOT NULL THEN
+        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', deferred);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.copy_to_workflows IS
+    'Copies workflow_status to some workflows, and forgets that they are stale; returns those that it could not copy, because they are locked or a trigger of a user leaves them as they are.';
+REVOKE ALL ON FUNCTION runfold.copy_to_workflows FROM PUBLIC;
 
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4640,6 +4677,19 @@ COMMENT ON FUNCTION runfold.note_built IS
 REVOKE ALL ON FUNCTION runfold.note_built FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_built TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.note_copy_failed(workflow_id uuid, sqlstate text, error text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.stale_workflows s
+       SET tries = s.tries + 1, sqlstate = $2, error = $3,
+           try_at = clock_timestamp() + least(interval '1 s' * 2 ^ least(s.tries, 20), interval '5 min')
+     WHERE s.workflow_id = coalesce($1, (SELECT d.workflow_id FROM runfold.stale_workflows d
+                                          WHERE d.try_at <= clock_timestamp() ORDER BY d.tries, d.id LIMIT 1))
+$$;
+COMMENT ON FUNCTION runfold.note_copy_failed IS
+    'Notes why workflow_status could not be copied to a workflow, or to the first one that is due (null); it is tried again ever later.';
+REVOKE ALL ON FUNCTION runfold.note_copy_failed FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_copy_failed TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -4974,23 +5024,47 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
-CREATE FUNCTION runfold.sync_workflows() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    due uuid[];
+    one uuid;
+    left_as_is record;
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w
-         WHERE w.id IN (SELECT workflow_id FROM runfold.stale_workflows) FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
+    IF NOT pg_try_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 5) THEN
+        RETURN 0;
+    END IF;
+    -- Of a workflow that failed one note suffices.
     DELETE FROM runfold.stale_workflows s
-     WHERE s.workflow_id IN (SELECT id FROM copied)
-        OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id);
-    RETURN (SELECT count(*) FROM runfold.stale_workflows);
+     WHERE EXISTS (SELECT FROM runfold.stale_workflows f WHERE f.workflow_id = s.workflow_id AND f.tries > 0 AND f.id < s.id);
+    due := ARRAY(SELECT DISTINCT s.workflow_id
+                   FROM (SELECT workflow_id FROM runfold.stale_workflows WHERE try_at <= clock_timestamp() ORDER BY tries, id LIMIT most) AS s);
+    BEGIN
+        SELECT * INTO left_as_is FROM runfold.copy_to_workflows(due);
+        IF left_as_is.kept IS NOT NULL THEN
+            RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+        END IF;
+        UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+         WHERE s.workflow_id = ANY (left_as_is.locked);
+    EXCEPTION WHEN OTHERS THEN
+        FOREACH one IN ARRAY due LOOP
+            BEGIN
+                SELECT * INTO left_as_is FROM runfold.copy_to_workflows(ARRAY[one]);
+                IF left_as_is.kept IS NOT NULL THEN
+                    RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+                END IF;
+                UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+                 WHERE s.workflow_id = ANY (left_as_is.locked);
+            EXCEPTION WHEN OTHERS THEN
+                PERFORM runfold.note_copy_failed(one, SQLSTATE, SQLERRM);
+            END;
+        END LOOP;
+    END;
+    RETURN (SELECT count(*) FROM runfold.stale_workflows WHERE try_at <= clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION runfold.sync_workflows IS
-    'Makes the stale copies of workflow_status in workflows again; returns how many are left.';
+    'Makes stale copies of workflow_status in workflows again, `most` of them; returns how many notes are due still.';
 REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 

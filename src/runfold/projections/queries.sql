@@ -117,6 +117,10 @@ SELECT {either_key}
   FULL JOIN {shadow} AS folded ON {same_key}
  WHERE live *<> folded OR live.{one} IS NULL OR folded.{one} IS NULL
 
+-- name: copies_are_due
+-- Whether a copy of workflow_status in workflows is to be made now.
+SELECT EXISTS (SELECT FROM runfold.stale_workflows WHERE try_at <= clock_timestamp())
+
 -- name: deferrable_constraints
 -- The constraints of these tables that may speak at commit only. Parameters: tables (text[], schema.table).
 SELECT n.nspname, c.conname
@@ -237,6 +241,10 @@ SELECT p.stream_id, p.position FROM runfold.parked_streams p WHERE p.group_name 
 SELECT d.stream_id, d.position FROM runfold.discarded_events d WHERE d.group_name = %(group)s
  ORDER BY 1, 2
 
+-- name: limit_statement
+-- Lets no statement of this transaction take longer. Parameters: milliseconds (text).
+SELECT set_config('statement_timeout', %(milliseconds)s, true)
+
 -- name: log_head
 -- The last position that the log has issued.
 SELECT last_value - (NOT is_called)::integer FROM runfold.events_position
@@ -265,6 +273,10 @@ SELECT runfold.note_folded(%(group)s, %(after)s, %(upto)s)
 UPDATE runfold.checkpoints c
    SET retried_sqlstate = %(sqlstate)s, retried_error = %(error)s, retried_since = coalesce(c.retried_since, clock_timestamp())
  WHERE c.group_name = %(group)s AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = %(epoch)s)
+
+-- name: note_slow_copy
+-- Notes that the first copy that is due takes too long. Parameters: sqlstate, error.
+SELECT runfold.note_copy_failed(NULL, %(sqlstate)s, %(error)s)
 
 -- name: note_waiting
 -- Notes why a group waits for an operator, or that it does not (null).
@@ -485,6 +497,10 @@ INSERT INTO {suspects} SELECT {key_columns} FROM {rows} AS live WHERE {of_stream
 -- Parameters: xmin, the oldest transaction that was open when the table was compared, modulo 2^32. The runner puts in the names.
 INSERT INTO {suspects}
 SELECT {key_columns} FROM {live} AS live WHERE (live.xmin::text::bigint - %(xmin)s + 4294967296) %% 4294967296 < 2147483648
+
+-- name: sync_workflows
+-- Copies workflow_status to workflows where that is due; returns how many notes are due still. Parameters: most.
+SELECT runfold.sync_workflows(%(most)s)
 
 -- name: table_columns
 -- A table's columns in their order: name, type, and whether it is computed from others.

@@ -33,10 +33,6 @@ SELECT DISTINCT e.stream_id
   FROM unnest(%(positions)s::bigint[]) AS p (position)
  CROSS JOIN LATERAL (SELECT stream_id FROM runfold.events e WHERE e.position >= p.position ORDER BY e.position LIMIT 1) AS e
 
--- name: sync_workflows
--- Copies workflow_status to the workflows that were locked or not yet committed when it changed.
-SELECT runfold.sync_workflows() WHERE EXISTS (SELECT FROM runfold.stale_workflows)
-
 -- name: take_lead
 -- Begins a new epoch under this worker. The caller holds the leader's lock.
 -- Parameters: worker, pids (int[]: its connections).

@@ -18,6 +18,7 @@ from runfold.database.connections import connect
 from runfold.database.safe_head import safe_head
 from runfold.errors import DatabaseUnavailable, LeadershipLost
 from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.folding.copies import Copies
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
@@ -161,15 +162,12 @@ class Worker:
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
-        maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
+        maintenance, copying, copies = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS), Copies()
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
             lead.check()
             if maintenance.is_due():
                 _maintain(connection)
-            # Also while the log never rests: a row that a user had locked must not stay behind.
-            if copying.is_due():
-                connection.execute(statement("sync_workflows"))
             if timeouts is not None:
                 timeouts.append_due(connection)
             lead.head, passed = projector.look(runner.free, least=lead.head)
@@ -177,6 +175,9 @@ class Worker:
             users.tell(head)
             moved = [runner.advance(group, head) for group in runner.groups if group.name not in passed]
             sampling.tell(idle=not any(moved))
+            # Also while the log never rests: a row that a user had locked must not stay behind.
+            if any(moved) or copying.is_due():
+                copies.make(connection)
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
@@ -187,6 +188,8 @@ class Worker:
             elif not self._ring(bell.arm):
                 self._stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+        if self._draining:
+            copies.finish(connection)
 
     def _ring(self, action: Callable[[], object]) -> object:
         """Do something with the bell.
