@@ -4352,26 +4352,54 @@ COMMENT ON FUNCTION runfold.end_batch IS
 REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
+    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+                   partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+END
+$$;
+COMMENT ON FUNCTION runfold.make_log_partition IS
+    'Makes the partition of workflow_execution_logs for a month.';
+REVOKE ALL ON FUNCTION runfold.make_log_partition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.make_log_partition TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 3) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+    SELECT m.month AT TIME ZONE 'UTC'
+      FROM generate_series(-1, ahead) AS i,
+           LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
+     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+                        WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
+                          AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
+     ORDER BY i
+$$;
+COMMENT ON FUNCTION runfold.missing_log_months IS
+    'The months, from the last one to `ahead` months from now, that workflow_execution_logs has no partition for.';
+REVOKE ALL ON FUNCTION runfold.missing_log_months FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.missing_log_months TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;
     made integer := 0;
-    partition text;
 BEGIN
-    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    FOR i IN -1 .. ahead LOOP
-        month := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
-        month := ((month AT TIME ZONE 'UTC') + i * interval '1 month') AT TIME ZONE 'UTC';
-        partition := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
-        IF to_regclass(format('public.%I', partition)) IS NULL AND NOT EXISTS (
-            SELECT FROM public.workflow_execution_logs_default d
-             WHERE d.created_at >= month AND d.created_at < ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC')
-        THEN
-            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.workflow_execution_logs FOR VALUES FROM (%L) TO (%L)',
-                           partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+    FOR month IN SELECT m FROM runfold.missing_log_months(ahead) AS m LOOP
+        BEGIN
+            PERFORM runfold.make_log_partition(month);
             made := made + 1;
-        END IF;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the partition of workflow_execution_logs for % cannot be made: %', month, SQLERRM;
+        END;
     END LOOP;
     RETURN made;
 END
@@ -4393,7 +4421,7 @@ COMMENT ON FUNCTION runfold.refuse_change IS
 REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
 
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     issued bigint;
     next_from bigint;

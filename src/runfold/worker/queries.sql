@@ -23,9 +23,17 @@ SELECT g.name, coalesce(c.position, 0), c.stopped_error
   FROM unnest(%(groups)s::text[]) AS g (name)
   LEFT JOIN runfold.checkpoints c ON c.group_name = g.name
 
--- name: maintain
--- Makes partitions of the log and of the log table ahead of time.
-SELECT runfold.ensure_partitions(), runfold.ensure_log_partitions()
+-- name: ensure_partitions
+-- Makes partitions of the log until so many lie ahead of the head; returns how many it made. Parameters: spare.
+SELECT runfold.ensure_partitions(%(spare)s)
+
+-- name: make_log_partition
+-- Makes the partition of workflow_execution_logs for a month. Parameters: month.
+SELECT runfold.make_log_partition(%(month)s)
+
+-- name: missing_log_months
+-- The months that workflow_execution_logs has no partition for, from the last one on.
+SELECT month FROM runfold.missing_log_months() AS month
 
 -- name: streams_at
 -- The streams of the first events from some positions on. Parameters: positions (bigint[]).

@@ -27,6 +27,7 @@ from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
+from runfold.worker.maintenance import Maintenance
 from runfold.worker.sampling import Sampling
 from runfold.worker.timeouts import Timeouts
 from runfold.worker.user_groups import UserGroups
@@ -38,7 +39,6 @@ log = logging.getLogger(__name__)
 
 # A lost notification heals after this long; so does a workflow's row that a user had locked.
 IDLE_SECONDS = 0.5
-MAINTENANCE_SECONDS = 60.0
 # Between looks at the log while appenders keep the worker from sleeping.
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -51,6 +51,10 @@ _WORKER_SESSION = """
     SET synchronous_commit = off;
     SET TimeZone = 'UTC'
 """
+
+
+# A lock that somebody holds on a table of one group keeps that group waiting, and not the others behind it.
+_FOLD_LOCKS = "SET lock_timeout = '5s'"
 
 
 class Worker:
@@ -131,6 +135,7 @@ class Worker:
                 return
             try:
                 connection.execute(FOLD_SESSION)
+                connection.execute(_FOLD_LOCKS)
                 ledger = Ledger(connection, epoch=lead.epoch)
                 projector = Projector(ledger, batch_size=self._batch_size, pipelined=True)
                 runner = GroupRunner(self._groups, projector, connection)
@@ -162,12 +167,11 @@ class Worker:
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
-        maintenance, copying, copies = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS), Copies()
+        maintenance, copying, copies = Maintenance(), _Every(IDLE_SECONDS), Copies()
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
             lead.check()
-            if maintenance.is_due():
-                _maintain(connection)
+            maintenance.make_partitions(connection)
             if timeouts is not None:
                 timeouts.append_due(connection)
             lead.head, passed = projector.look(runner.free, least=lead.head)
@@ -258,18 +262,3 @@ class _Every:
             return False
         self._last = now
         return True
-
-
-def _maintain(connection: psycopg.Connection[Any]) -> None:
-    """Make partitions ahead of time.
-
-    Somebody's lock on them does not stop the folds: a minute later is early enough.
-    """
-    try:
-        with connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '1s'")
-            connection.execute(statement("maintain"))
-    except psycopg.Error as exc:
-        if connection.closed:
-            raise
-        log.warning("partitions could not be made ahead of time: %s", exc)
