@@ -13,6 +13,10 @@ VALUES (%(group)s, %(pid)s, %(stream)s, %(reason)s, %(by)s)
     ON CONFLICT ON CONSTRAINT allowed_discards_pkey DO UPDATE
    SET stream_id = excluded.stream_id, reason = excluded.reason, discarded_by = excluded.discarded_by
 
+-- name: append_end
+-- The end of the append that holds the last event at or before a position. Parameters: position.
+SELECT e.append_end FROM runfold.events e WHERE e.position <= %(position)s ORDER BY e.position DESC LIMIT 1
+
 -- name: barrier_cuts
 -- Cuts a batch before and after its barriers; barriers that follow each other directly stay together.
 -- Parameters: after, upto, types (text[]), barriers (text[]). The relation of events and the line on parked streams are put in by the runner.
@@ -48,7 +52,7 @@ WITH batch AS NOT MATERIALIZED (
 
 -- name: batch_bounds
 -- Where the next batch of a group ends, and what is in it. A batch ends where an append ends.
--- Parameters: after, head (the safe head), types (text[]), size (events at most, but for the rest of the last append).
+-- Parameters: after, head (how far is looked), types (text[]), size (events at most, but for the rest of the last append).
 -- Returns one row: events, seen (the last position looked at), last (the last position of the last append), types that occur.
 SELECT coalesce(sum(n), 0)::bigint AS events, max(seen) AS seen, max(last) AS last, array_agg(type) AS types
   -- By type first: a DISTINCT over all of them would sort the batch.
