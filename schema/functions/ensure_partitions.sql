@@ -1,11 +1,11 @@
 -- Makes partitions of the log well ahead of its head.
 --
 -- Until `spare` empty ones lie ahead of the last issued position; returns how many it made. CREATE
--- LIKE + CHECK + ATTACH waits for no open append (PARTITION OF does).
+-- LIKE + CHECK + ATTACH waits for no open append (PARTITION OF does), and for nobody longer than a moment.
 --
 -- grant: projector, operator
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     issued bigint;
     next_from bigint;

@@ -1,20 +1,46 @@
--- Makes the stale copies of workflow_status in workflows again; returns how many are left.
+-- Makes stale copies of workflow_status in workflows again, `most` of them; returns how many notes are due still.
 --
--- It copies what is noted as stale and not locked now.
+-- It copies what is noted as stale, is not locked now, and did not fail a moment ago. What a constraint
+-- or a trigger of a user refuses is noted with its error, and tried again ever later, after five minutes
+-- at most. One session at a time does this; another one leaves it to that.
 --
 -- grant: projector, operator
-CREATE FUNCTION runfold.sync_workflows() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    due uuid[];
+    one uuid;
+    left_as_is record;
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w
-         WHERE w.id IN (SELECT workflow_id FROM runfold.stale_workflows) FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
+    IF NOT pg_try_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 5) THEN
+        RETURN 0;
+    END IF;
+    -- Of a workflow that failed one note suffices.
     DELETE FROM runfold.stale_workflows s
-     WHERE s.workflow_id IN (SELECT id FROM copied)
-        OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id);
-    RETURN (SELECT count(*) FROM runfold.stale_workflows);
+     WHERE EXISTS (SELECT FROM runfold.stale_workflows f WHERE f.workflow_id = s.workflow_id AND f.tries > 0 AND f.id < s.id);
+    due := ARRAY(SELECT DISTINCT s.workflow_id
+                   FROM (SELECT workflow_id FROM runfold.stale_workflows WHERE try_at <= clock_timestamp() ORDER BY tries, id LIMIT most) AS s);
+    BEGIN
+        SELECT * INTO left_as_is FROM runfold.copy_to_workflows(due);
+        IF left_as_is.kept IS NOT NULL THEN
+            RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+        END IF;
+        UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+         WHERE s.workflow_id = ANY (left_as_is.locked);
+    EXCEPTION WHEN OTHERS THEN
+        FOREACH one IN ARRAY due LOOP
+            BEGIN
+                SELECT * INTO left_as_is FROM runfold.copy_to_workflows(ARRAY[one]);
+                IF left_as_is.kept IS NOT NULL THEN
+                    RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+                END IF;
+                UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+                 WHERE s.workflow_id = ANY (left_as_is.locked);
+            EXCEPTION WHEN OTHERS THEN
+                PERFORM runfold.note_copy_failed(one, SQLSTATE, SQLERRM);
+            END;
+        END LOOP;
+    END;
+    RETURN (SELECT count(*) FROM runfold.stale_workflows WHERE try_at <= clock_timestamp());
 END
 $$;

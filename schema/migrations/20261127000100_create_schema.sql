@@ -947,16 +947,24 @@ COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: the s
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.snapshots TO runfold_engine, runfold_operator, service_role;
 
--- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so the copy never waits
--- for a lock: what is locked, or not yet committed, is remembered here and copied later.
+-- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so no fold writes the copy:
+-- what changed, or is not yet committed, is noted here, and copied after the fold. A note waits for nobody: it has a key of its own.
 CREATE TABLE runfold.stale_workflows (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     workflow_id uuid NOT NULL,
-    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    try_at timestamptz NOT NULL DEFAULT '-infinity',
+    tries integer NOT NULL DEFAULT 0,
+    sqlstate text,
+    error text
 );
 
 COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
+COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy is not tried again.';
+COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
-GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
@@ -3619,7 +3627,9 @@ BEGIN
             OR application IS NOT NULL
                AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
                             THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END) THEN
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
 END
@@ -4143,7 +4153,9 @@ BEGIN
             OR application IS NOT NULL
                AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
                             THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END) THEN
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
 
@@ -4298,19 +4310,48 @@ GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
     INSERT INTO runfold.stale_workflows (workflow_id)
-    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id WHERE w.id NOT IN (SELECT id FROM copied);
+    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.copy_status_to_workflows IS
-    'Trigger: copies a changed workflow_status, without waiting for locked workflows.';
+    'Trigger: notes the workflows whose workflow_status changed, to be copied after the fold.';
 REVOKE ALL ON FUNCTION runfold.copy_status_to_workflows FROM PUBLIC;
+
+CREATE FUNCTION runfold.copy_to_workflows(ids uuid[], OUT locked uuid[], OUT kept uuid[])
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    deferred text;
+BEGIN
+    WITH free AS (
+        SELECT w.id FROM public.workflows w WHERE w.id = ANY (ids) FOR NO KEY UPDATE OF w SKIP LOCKED
+    ), copied AS (
+        -- The trigger log_columns_are_kept sets all columns of the copy.
+        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
+    ), forgotten AS (
+        -- Only notes that this statement sees: one that comes meanwhile is of a later status.
+        DELETE FROM runfold.stale_workflows s
+         WHERE s.workflow_id = ANY (ids)
+           AND (s.workflow_id IN (SELECT id FROM copied)
+                OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id))
+    )
+    SELECT array_agg(w.id) FILTER (WHERE w.id NOT IN (SELECT id FROM free)),
+           array_agg(w.id) FILTER (WHERE w.id IN (SELECT id FROM free) AND w.id NOT IN (SELECT id FROM copied))
+      INTO locked, kept
+      FROM public.workflows w
+     WHERE w.id = ANY (ids);
+    deferred := (SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+                   FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+                  WHERE c.conrelid = 'public.workflows'::regclass AND c.condeferrable AND c.conname <> 'deletion_is_appended');
+    IF deferred IS NOT NULL THEN
+        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', deferred);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.copy_to_workflows IS
+    'Copies workflow_status to some workflows, and forgets that they are stale; returns those that it could not copy, because they are locked or a trigger of a user leaves them as they are.';
+REVOKE ALL ON FUNCTION runfold.copy_to_workflows FROM PUBLIC;
 
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4486,26 +4527,54 @@ COMMENT ON FUNCTION runfold.end_batch IS
 REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
+    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+                   partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+END
+$$;
+COMMENT ON FUNCTION runfold.make_log_partition IS
+    'Makes the partition of workflow_execution_logs for a month.';
+REVOKE ALL ON FUNCTION runfold.make_log_partition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.make_log_partition TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 3) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+    SELECT m.month AT TIME ZONE 'UTC'
+      FROM generate_series(-1, ahead) AS i,
+           LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
+     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+                        WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
+                          AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
+     ORDER BY i
+$$;
+COMMENT ON FUNCTION runfold.missing_log_months IS
+    'The months, from the last one to `ahead` months from now, that workflow_execution_logs has no partition for.';
+REVOKE ALL ON FUNCTION runfold.missing_log_months FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.missing_log_months TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;
     made integer := 0;
-    partition text;
 BEGIN
-    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    FOR i IN -1 .. ahead LOOP
-        month := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
-        month := ((month AT TIME ZONE 'UTC') + i * interval '1 month') AT TIME ZONE 'UTC';
-        partition := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
-        IF to_regclass(format('public.%I', partition)) IS NULL AND NOT EXISTS (
-            SELECT FROM public.workflow_execution_logs_default d
-             WHERE d.created_at >= month AND d.created_at < ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC')
-        THEN
-            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.workflow_execution_logs FOR VALUES FROM (%L) TO (%L)',
-                           partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+    FOR month IN SELECT m FROM runfold.missing_log_months(ahead) AS m LOOP
+        BEGIN
+            PERFORM runfold.make_log_partition(month);
             made := made + 1;
-        END IF;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the partition of workflow_execution_logs for % cannot be made: %', month, SQLERRM;
+        END;
     END LOOP;
     RETURN made;
 END
@@ -4527,7 +4596,7 @@ COMMENT ON FUNCTION runfold.refuse_change IS
 REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
 
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     issued bigint;
     next_from bigint;
@@ -4812,6 +4881,19 @@ COMMENT ON FUNCTION runfold.note_built IS
     'Notes the version of the file that a table of the group of this batch was rebuilt with.';
 REVOKE ALL ON FUNCTION runfold.note_built FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_built TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_copy_failed(workflow_id uuid, sqlstate text, error text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.stale_workflows s
+       SET tries = s.tries + 1, sqlstate = $2, error = $3,
+           try_at = clock_timestamp() + least(interval '1 s' * 2 ^ least(s.tries, 20), interval '5 min')
+     WHERE s.workflow_id = coalesce($1, (SELECT d.workflow_id FROM runfold.stale_workflows d
+                                          WHERE d.try_at <= clock_timestamp() ORDER BY d.tries, d.id LIMIT 1))
+$$;
+COMMENT ON FUNCTION runfold.note_copy_failed IS
+    'Notes why workflow_status could not be copied to a workflow, or to the first one that is due (null); it is tried again ever later.';
+REVOKE ALL ON FUNCTION runfold.note_copy_failed FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_copy_failed TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5147,23 +5229,47 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
-CREATE FUNCTION runfold.sync_workflows() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    due uuid[];
+    one uuid;
+    left_as_is record;
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w
-         WHERE w.id IN (SELECT workflow_id FROM runfold.stale_workflows) FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
+    IF NOT pg_try_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 5) THEN
+        RETURN 0;
+    END IF;
+    -- Of a workflow that failed one note suffices.
     DELETE FROM runfold.stale_workflows s
-     WHERE s.workflow_id IN (SELECT id FROM copied)
-        OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id);
-    RETURN (SELECT count(*) FROM runfold.stale_workflows);
+     WHERE EXISTS (SELECT FROM runfold.stale_workflows f WHERE f.workflow_id = s.workflow_id AND f.tries > 0 AND f.id < s.id);
+    due := ARRAY(SELECT DISTINCT s.workflow_id
+                   FROM (SELECT workflow_id FROM runfold.stale_workflows WHERE try_at <= clock_timestamp() ORDER BY tries, id LIMIT most) AS s);
+    BEGIN
+        SELECT * INTO left_as_is FROM runfold.copy_to_workflows(due);
+        IF left_as_is.kept IS NOT NULL THEN
+            RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+        END IF;
+        UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+         WHERE s.workflow_id = ANY (left_as_is.locked);
+    EXCEPTION WHEN OTHERS THEN
+        FOREACH one IN ARRAY due LOOP
+            BEGIN
+                SELECT * INTO left_as_is FROM runfold.copy_to_workflows(ARRAY[one]);
+                IF left_as_is.kept IS NOT NULL THEN
+                    RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+                END IF;
+                UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+                 WHERE s.workflow_id = ANY (left_as_is.locked);
+            EXCEPTION WHEN OTHERS THEN
+                PERFORM runfold.note_copy_failed(one, SQLSTATE, SQLERRM);
+            END;
+        END LOOP;
+    END;
+    RETURN (SELECT count(*) FROM runfold.stale_workflows WHERE try_at <= clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION runfold.sync_workflows IS
-    'Makes the stale copies of workflow_status in workflows again; returns how many are left.';
+    'Makes stale copies of workflow_status in workflows again, `most` of them; returns how many notes are due still.';
 REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 

@@ -7,6 +7,8 @@ IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
         OR application IS NOT NULL
            AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
                         THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                        ELSE false END) THEN
+                        ELSE false END)
+   -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+   AND pg_notification_queue_usage() < 0.5 THEN
     PERFORM pg_notify('runfold_events', '');
 END IF;

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from runfold.projections.definition.catalogue import load_catalogue
+from runfold.reading.status import read_status
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import assert_nothing_differs, drain, eventually, folded, verified, worker
 from tests.model.payloads import WORKFLOWS
@@ -146,6 +148,7 @@ def test_a_user_who_is_gone_is_no_deployer_and_stops_nothing(log: Log, database_
 
     def deploy(user: UUID) -> None:
         log.connection.execute("UPDATE public.workflow_status SET deployed_by = %s, deployed_at = now()", (user,))
+        log.connection.execute("SELECT runfold.sync_workflows()")
 
     def deployer() -> Any:
         row = log.connection.execute("SELECT deployed_by FROM public.workflows").fetchone()
@@ -162,3 +165,97 @@ def test_a_user_who_is_gone_is_no_deployer_and_stops_nothing(log: Log, database_
     assert row == (0,)
     deploy(here)
     assert deployer() == here
+
+
+# What a user puts on the table
+
+
+def trigger(body: str, *, when: str = "BEFORE UPDATE", kind: str = "", name: str = "public.of_a_user") -> str:
+    """Return the statements that put a trigger on `workflows`, which concerns the row named `legacy` only."""
+    function = f"{name}()"
+    return (
+        f"CREATE FUNCTION {function} RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" IF NEW.name = 'legacy' THEN {body} END IF; RETURN NEW; END $$;"
+        f" CREATE {kind} TRIGGER of_a_user {when} ON public.workflows"
+        f" {'DEFERRABLE INITIALLY DEFERRED' if kind else ''} FOR EACH ROW EXECUTE FUNCTION {function}"
+    )
+
+
+RULES: dict[str, tuple[str, str]] = {
+    "a constraint": (
+        "ALTER TABLE public.workflows ADD CONSTRAINT new_rule CHECK (name <> 'legacy') NOT VALID",
+        "new_rule",
+    ),
+    "a trigger that raises": (trigger("RAISE EXCEPTION 'not that one';"), "not that one"),
+    "a trigger that skips": (trigger("RETURN NULL;"), "leaves the row as it is"),
+    "a deferred trigger": (
+        trigger("RAISE EXCEPTION 'at the commit';", when="AFTER UPDATE", kind="CONSTRAINT"),
+        "at the commit",
+    ),
+    "a trigger that takes its time": (trigger("PERFORM pg_sleep(600);"), "takes longer than 1 s"),
+}
+REPAIR = (
+    "ALTER TABLE public.workflows DROP CONSTRAINT IF EXISTS new_rule;"
+    " DROP FUNCTION IF EXISTS public.of_a_user CASCADE;"
+    " UPDATE runfold.stale_workflows SET try_at = now()"
+)
+
+
+def failing(log: Log) -> list[dict[str, Any]]:
+    """Return what the status shows of copies that fail."""
+    found: list[dict[str, Any]] = read_status(log.connection, load_catalogue())["workflow_copies"]["failing"]
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_rule_of_a_user_stops_a_fold_and_the_copy_is_skipped_shown_and_retried(
+    log: Log, database_url: str, rule: str
+) -> None:
+    statements, said = RULES[rule]
+    insert(log.connection, name="legacy")
+    insert(log.connection, UUID(WORKFLOWS[1]))
+    log.connection.execute(statements.encode())
+    with worker(database_url) as running:
+        log.append("execution-a", *run("a"))
+        log.append("execution-b", *run("b", workflow_id=WORKFLOWS[1]))
+        eventually(lambda: folded(log.connection, log.events[-1].position))
+        eventually(lambda: [row["workflow_id"] for row in failing(log)] == [str(WORKFLOW)])
+        assert said in failing(log)[0]["error"]
+        assert copied(log) == NOTHING
+        others = "SELECT latest_execution_id FROM public.workflows WHERE id = %s"
+        eventually(lambda: log.connection.execute(others, (WORKFLOWS[1],)).fetchone() == ("b",))
+        # Folds go on, and what waits to be copied is no difference.
+        log.append("execution-a2", *run("a2"))
+        eventually(lambda: folded(log.connection, log.events[-1].position))
+        assert_nothing_differs(database_url)
+        assert log.connection.execute("SELECT count(*) FROM runfold.parked_streams").fetchone() == (0,)
+        log.connection.execute(REPAIR.encode())
+        eventually(lambda: copied(log) in {("a", "SUCCESS", "IDLE"), ("a2", "SUCCESS", "IDLE")})
+        eventually(lambda: stale(log) == 0)
+        assert running.alive
+    log.assert_folded()
+    assert_nothing_differs(database_url)
+
+
+def test_control_a_fold_that_writes_the_copy_itself_is_stopped_by_a_constraint(log: Log, database_url: str) -> None:
+    log.connection.execute(
+        "CREATE OR REPLACE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger LANGUAGE plpgsql"
+        " SECURITY DEFINER AS $$ BEGIN UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id"
+        " FROM changed c WHERE c.workflow_id = w.id; RETURN NULL; END $$"
+    )
+    insert(log.connection, name="legacy")
+    log.connection.execute(RULES["a constraint"][0].encode())
+    log.append("execution-a", *run("a"))
+    drain(database_url)
+    row = log.connection.execute("SELECT stream_id, sqlstate FROM runfold.parked_streams").fetchone()
+    assert row == ("execution-a", "23514")
+
+
+def test_a_note_of_a_failing_copy_is_kept_once_however_often_its_status_changes(log: Log, database_url: str) -> None:
+    insert(log.connection, name="legacy")
+    log.connection.execute(RULES["a constraint"][0].encode())
+    for n in range(5):
+        log.append(f"execution-{n}", *run(str(n)))
+        drain(database_url)
+        log.connection.execute("SELECT runfold.sync_workflows()")
+    assert stale(log) == 1

@@ -51,6 +51,9 @@ def status(
     for row in found["groups"]:
         if said := _trouble(row):
             print_text(f"\n{said}")
+    if found["workflow_copies"]["failing"]:
+        print_text("\nworkflows whose copy of workflow_status is refused, and tried again")
+        print_table(found["workflow_copies"]["failing"], columns=["workflow_id", "tries", "error"])
     if found["parked_streams"]:
         print_text("\nparked streams, see `runfold parked list`")
         print_table(found["parked_streams"], columns=["group_name", "stream_id", "position", "sqlstate"])

@@ -13,6 +13,10 @@ VALUES (%(group)s, %(pid)s, %(stream)s, %(reason)s, %(by)s)
     ON CONFLICT ON CONSTRAINT allowed_discards_pkey DO UPDATE
    SET stream_id = excluded.stream_id, reason = excluded.reason, discarded_by = excluded.discarded_by
 
+-- name: append_end
+-- The end of the append that holds the last event at or before a position. Parameters: position.
+SELECT e.append_end FROM runfold.events e WHERE e.position <= %(position)s ORDER BY e.position DESC LIMIT 1
+
 -- name: barrier_cuts
 -- Cuts a batch before and after its barriers; barriers that follow each other directly stay together.
 -- Parameters: after, upto, types (text[]), barriers (text[]). The relation of events and the line on parked streams are put in by the runner.
@@ -48,7 +52,7 @@ WITH batch AS NOT MATERIALIZED (
 
 -- name: batch_bounds
 -- Where the next batch of a group ends, and what is in it. A batch ends where an append ends.
--- Parameters: after, head (the safe head), types (text[]), size (events at most, but for the rest of the last append).
+-- Parameters: after, head (how far is looked), types (text[]), size (events at most, but for the rest of the last append).
 -- Returns one row: events, seen (the last position looked at), last (the last position of the last append), types that occur.
 SELECT coalesce(sum(n), 0)::bigint AS events, max(seen) AS seen, max(last) AS last, array_agg(type) AS types
   -- By type first: a DISTINCT over all of them would sort the batch.
@@ -116,6 +120,10 @@ SELECT {either_key}
   FROM {live} AS live
   FULL JOIN {shadow} AS folded ON {same_key}
  WHERE live *<> folded OR live.{one} IS NULL OR folded.{one} IS NULL
+
+-- name: copies_are_due
+-- Whether a copy of workflow_status in workflows is to be made now.
+SELECT EXISTS (SELECT FROM runfold.stale_workflows WHERE try_at <= clock_timestamp())
 
 -- name: deferrable_constraints
 -- The constraints of these tables that may speak at commit only. Parameters: tables (text[], schema.table).
@@ -237,6 +245,10 @@ SELECT p.stream_id, p.position FROM runfold.parked_streams p WHERE p.group_name 
 SELECT d.stream_id, d.position FROM runfold.discarded_events d WHERE d.group_name = %(group)s
  ORDER BY 1, 2
 
+-- name: limit_statement
+-- Lets no statement of this transaction take longer. Parameters: milliseconds (text).
+SELECT set_config('statement_timeout', %(milliseconds)s, true)
+
 -- name: log_head
 -- The last position that the log has issued.
 SELECT last_value - (NOT is_called)::integer FROM runfold.events_position
@@ -265,6 +277,10 @@ SELECT runfold.note_folded(%(group)s, %(after)s, %(upto)s)
 UPDATE runfold.checkpoints c
    SET retried_sqlstate = %(sqlstate)s, retried_error = %(error)s, retried_since = coalesce(c.retried_since, clock_timestamp())
  WHERE c.group_name = %(group)s AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = %(epoch)s)
+
+-- name: note_slow_copy
+-- Notes that the first copy that is due takes too long. Parameters: sqlstate, error.
+SELECT runfold.note_copy_failed(NULL, %(sqlstate)s, %(error)s)
 
 -- name: note_waiting
 -- Notes why a group waits for an operator, or that it does not (null).
@@ -485,6 +501,10 @@ INSERT INTO {suspects} SELECT {key_columns} FROM {rows} AS live WHERE {of_stream
 -- Parameters: xmin, the oldest transaction that was open when the table was compared, modulo 2^32. The runner puts in the names.
 INSERT INTO {suspects}
 SELECT {key_columns} FROM {live} AS live WHERE (live.xmin::text::bigint - %(xmin)s + 4294967296) %% 4294967296 < 2147483648
+
+-- name: sync_workflows
+-- Copies workflow_status to workflows where that is due; returns how many notes are due still. Parameters: most.
+SELECT runfold.sync_workflows(%(most)s)
 
 -- name: table_columns
 -- A table's columns in their order: name, type, and whether it is computed from others.

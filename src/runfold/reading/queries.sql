@@ -240,6 +240,16 @@ SELECT d.workflow_id, w.name AS workflow, d.deployment_id, d.deployment_action, 
  ORDER BY e.recorded_at, d.id
  LIMIT %(limit)s
 
+-- name: stale_copies
+-- The copies of workflow_status in workflows that are still to be made: how many, and those that failed, the longest first.
+-- Parameters: limit.
+SELECT (SELECT count(DISTINCT s.workflow_id) FROM runfold.stale_workflows s) AS waiting,
+       coalesce((SELECT jsonb_agg(to_jsonb(f) ORDER BY f.since)
+                   FROM (SELECT s.workflow_id, min(s.noted_at) AS since, max(s.tries) AS tries, max(s.sqlstate) AS sqlstate,
+                                max(s.error) AS error
+                           FROM runfold.stale_workflows s WHERE s.tries > 0
+                          GROUP BY s.workflow_id ORDER BY 2 LIMIT %(limit)s) AS f), '[]') AS failing
+
 -- name: stream_at
 -- The stream of the event at a position. Parameters: position.
 SELECT stream_id FROM runfold.events WHERE position = %(position)s

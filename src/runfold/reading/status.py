@@ -42,6 +42,7 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
             row.update(_lag(cursor, group, row["checkpoint"], log["head"]))
             row["tables"] = [projection.name for projection in group.projections]
             row["state"] = _state(row, log)
+        copies = cursor.execute(statement("stale_copies"), {"limit": SHOWN}).fetchone()
         holders = cursor.execute(statement("head_holders")).fetchall() if log["safe_head"] < log["head"] else []
     discarded = read_discarded(connection, limit=SHOWN)
     return {
@@ -52,6 +53,7 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
         "parked_streams": read_parked(connection, catalogue),
         "discarded": discarded[0]["total"] if discarded else 0,
         "discarded_events": discarded,
+        "workflow_copies": copies,
         "anomalies": log["anomalies"],
         "leader": {name: log[name] for name in ("worker", "epoch", "led_since", "beat_at")} if log["leads"] else None,
         "verified": {

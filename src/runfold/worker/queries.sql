@@ -36,19 +36,23 @@ SELECT l.pid, a.usename, a.application_name
  WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND l.classid = 'runfold.events'::regclass::oid AND l.objid = %(number)s AND l.objsubid = 2
 
--- name: maintain
--- Makes partitions of the log and of the log table ahead of time.
-SELECT runfold.ensure_partitions(), runfold.ensure_log_partitions()
+-- name: ensure_partitions
+-- Makes partitions of the log until so many lie ahead of the head; returns how many it made. Parameters: spare.
+SELECT runfold.ensure_partitions(%(spare)s)
+
+-- name: make_log_partition
+-- Makes the partition of workflow_execution_logs for a month. Parameters: month.
+SELECT runfold.make_log_partition(%(month)s)
+
+-- name: missing_log_months
+-- The months that workflow_execution_logs has no partition for, from the last one on.
+SELECT month FROM runfold.missing_log_months() AS month
 
 -- name: streams_at
 -- The streams of the first events from some positions on. Parameters: positions (bigint[]).
 SELECT DISTINCT e.stream_id
   FROM unnest(%(positions)s::bigint[]) AS p (position)
  CROSS JOIN LATERAL (SELECT stream_id FROM runfold.events e WHERE e.position >= p.position ORDER BY e.position LIMIT 1) AS e
-
--- name: sync_workflows
--- Copies workflow_status to the workflows that were locked or not yet committed when it changed.
-SELECT runfold.sync_workflows() WHERE EXISTS (SELECT FROM runfold.stale_workflows)
 
 -- name: take_lead
 -- Begins a new epoch under this worker. The caller holds the leader's lock.

@@ -19,6 +19,7 @@ from runfold.database.safe_head import safe_head
 from runfold.database.sessions import backend_pid, refuse_read_only
 from runfold.errors import DatabaseReadOnly, DatabaseUnavailable, LeadershipLost
 from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.folding.copies import Copies
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
@@ -27,6 +28,7 @@ from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
+from runfold.worker.maintenance import Maintenance
 from runfold.worker.sampling import Sampling
 from runfold.worker.timeouts import Timeouts
 from runfold.worker.user_groups import UserGroups
@@ -38,7 +40,6 @@ log = logging.getLogger(__name__)
 
 # A lost notification heals after this long; so does a workflow's row that a user had locked.
 IDLE_SECONDS = 0.5
-MAINTENANCE_SECONDS = 60.0
 # Between looks at the log while appenders keep the worker from sleeping.
 SHORTEST_PAUSE = 0.002
 LONGEST_PAUSE = 0.05
@@ -59,6 +60,10 @@ _PASSING = (
     psycopg.OperationalError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
+
+
+# A lock that somebody holds on a table of one group keeps that group waiting, and not the others behind it.
+_FOLD_LOCKS = "SET lock_timeout = '5s'"
 
 
 class Worker:
@@ -140,6 +145,7 @@ class Worker:
                 return
             try:
                 connection.execute(FOLD_SESSION)
+                connection.execute(_FOLD_LOCKS)
                 ledger = Ledger(connection, epoch=lead.epoch)
                 projector = Projector(ledger, batch_size=self._batch_size, pipelined=True)
                 runner = GroupRunner(self._groups, projector, connection)
@@ -171,15 +177,11 @@ class Worker:
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
-        maintenance, copying = _Every(MAINTENANCE_SECONDS), _Every(IDLE_SECONDS)
+        maintenance, copying, copies = Maintenance(), _Every(IDLE_SECONDS), Copies()
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
             lead.check()
-            if maintenance.is_due():
-                _maintain(connection)
-            # Also while the log never rests: a row that a user had locked must not stay behind.
-            if copying.is_due():
-                connection.execute(statement("sync_workflows"))
+            maintenance.make_partitions(connection)
             if timeouts is not None:
                 timeouts.append_due(connection)
             lead.head, passed = projector.look(runner.free, least=lead.head)
@@ -187,6 +189,9 @@ class Worker:
             users.tell(head)
             moved = [runner.advance(group, head) for group in runner.groups if group.name not in passed]
             sampling.tell(idle=not any(moved))
+            # Also while the log never rests: a row that a user had locked must not stay behind.
+            if any(moved) or copying.is_due():
+                copies.make(connection)
             if any(moved):
                 self._ring(bell.disarm)
                 pause = SHORTEST_PAUSE
@@ -197,6 +202,8 @@ class Worker:
             elif not self._ring(bell.arm):
                 self._stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
+        if self._draining:
+            copies.finish(connection)
 
     def _ring(self, action: Callable[[], object]) -> object:
         """Do something with the bell.
@@ -265,18 +272,3 @@ class _Every:
             return False
         self._last = now
         return True
-
-
-def _maintain(connection: psycopg.Connection[Any]) -> None:
-    """Make partitions ahead of time.
-
-    Somebody's lock on them does not stop the folds: a minute later is early enough.
-    """
-    try:
-        with connection.transaction():
-            connection.execute("SET LOCAL lock_timeout = '1s'")
-            connection.execute(statement("maintain"))
-    except psycopg.Error as exc:
-        if connection.closed:
-            raise
-        log.warning("partitions could not be made ahead of time: %s", exc)

@@ -112,7 +112,3 @@ SELECT w.id::text, n.name, to_jsonb(w) ->> n.name, to_jsonb(s) ->> n.name
 -- name: repair_workflow_copies
 -- Notes the copies of these workflows as stale.
 INSERT INTO runfold.stale_workflows (workflow_id) SELECT unnest(%(keys)s::text[])::uuid
-
--- name: finish_workflow_copies
--- Copies workflow_status to the workflows that are noted as stale and not locked.
-SELECT runfold.sync_workflows()

@@ -75,6 +75,11 @@ _SMALL_BATCH_PLANS = {
 _LARGE_BATCH_PLANS = {"enable_seqscan": "off", "enable_material": "off"}
 
 
+# A look for a group's events ends after so many positions, whatever it has found: a sparse group's events may lie in
+# all of the log, and the other groups wait meanwhile.
+SPAN = 400_000
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """The next batch of a group: events up to `upto`, of these types; none of them when `events` is 0."""
@@ -85,22 +90,36 @@ class Bounds:
 
 
 def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
-    """Where the next batch ends: after about `size` events of the group, where an append ends, at the head at most."""
-    ask_bounds(cursor, group, after=after, head=head, size=size)
-    return read_bounds(cursor, group, head=head, size=size)
+    """Where the next batch ends: where an append ends, after about `size` events of the group, SPAN positions, or both.
+
+    Never beyond the head.
+    """
+    upto = ask_bounds(cursor, group, after=after, head=head, size=size)
+    return read_bounds(cursor, group, upto=upto, size=size)
 
 
-def ask_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> None:
-    """The question of `batch_bounds`, whose answer is read later from the same cursor."""
-    cursor.execute(statement("batch_bounds"), {"after": after, "head": head, "types": group.events, "size": size})
+def ask_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> int:
+    """Ask for the bounds of a batch, to be read later from the same cursor; returns how far is looked."""
+    upto = _end_of_look(cursor, after, head)
+    cursor.execute(statement("batch_bounds"), {"after": after, "head": upto, "types": group.events, "size": size})
+    return upto
 
 
-def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, head: int, size: int) -> Bounds:
-    """The answer to `ask_bounds`, with the same head and size."""
+def _end_of_look(cursor: psycopg.Cursor[Any], after: int, head: int) -> int:
+    """The position up to which the next batch is looked for: an append's end, beyond SPAN or at the head."""
+    upto = after + SPAN
+    if upto >= head:
+        return head
+    (end,) = cursor.execute(statement("append_end"), {"position": upto}).fetchone() or (upto,)
+    return max(upto, int(end))
+
+
+def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, upto: int, size: int) -> Bounds:
+    """Return the bounds that `ask_bounds` asked for with this size; it returned `upto`."""
     events, seen, last, types = cursor.fetchone() or (0, None, None, None)
     found = frozenset(types or ())
     if events < size or last is None:
-        return Bounds(head, events, found)
+        return Bounds(upto, events, found)
     if seen < last:
         # The rest of the last append was not looked at: it may hold any type.
         cursor.execute(statement("types_between"), {"after": seen, "upto": last, "types": group.events})

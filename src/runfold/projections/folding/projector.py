@@ -18,6 +18,7 @@ from runfold.projections.folding.fold import (
     NO_STREAM,
     NOT_PARKED,
     SMALL_BATCH,
+    SPAN,
     HandlerFailed,
     ask_bounds,
     batch_bounds,
@@ -144,7 +145,8 @@ class Projector:
 
     def _pass_by(self, cursor: psycopg.Cursor[Any], groups: Iterable[Group], head: int | None) -> None:
         known = {group.name: {"types": group.events, "versions": group.versions} for group in groups}
-        cursor.execute(statement("pass_by"), {"head": head, "epoch": self.ledger.epoch, "groups": Jsonb(known)})
+        asked = {"head": head, "epoch": self.ledger.epoch, "groups": Jsonb(known), "span": SPAN}
+        cursor.execute(statement("pass_by"), asked)
 
     def _advance(self, group: Group, head: int, size: int) -> Advanced | None:
         # A projection without statements is not SQL alone, and may do what a pipeline cannot.
@@ -157,14 +159,15 @@ class Projector:
         ):
             # What lies between two settled positions never changes: it is asked for from the position seen last.
             expected = self._seen.get(group.name, head) if pipelined else head
+            asked = head
             if expected < head:
-                ask_bounds(asking, group, after=expected, head=head, size=size)
+                asked = ask_bounds(asking, group, after=expected, head=head, size=size)
             after, parked = self._begin(group)
             if after >= head:
                 self.ledger.end(group)
                 return None
             if after == expected:
-                bounds = read_bounds(asking, group, head=head, size=size)
+                bounds = read_bounds(asking, group, upto=asked, size=size)
             else:
                 bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
             if bounds.events:

@@ -10,6 +10,7 @@ import psycopg
 
 from runfold.errors import ProjectionRoleMissing
 from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.copies import Copies
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.registry import register_user_group
@@ -40,6 +41,8 @@ def operators_ledger(connection: psycopg.Connection[Any], group: Group, login: U
     if not group.of_user:
         connection.execute(FOLD_SESSION)
         yield Ledger(connection)
+        if not connection.closed and connection.autocommit:
+            Copies().finish(connection)
         return
     if login is None:
         raise ProjectionRoleMissing(

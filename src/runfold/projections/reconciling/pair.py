@@ -313,14 +313,13 @@ def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dic
 
 
 def repair_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
-    """Make the values that other tables copy from these again, where they differ."""
+    """Note what other tables copy from these, where it differs: it is copied after this transaction."""
     for query in dict.fromkeys(projection.copies for projection in projections):
         if query is None:
             continue
         stale = sorted({row[0] for row in cursor.execute(header_query(query)).fetchall()})
         if stale:
             cursor.execute(header_query(f"repair_{query}"), {"keys": stale})
-            cursor.execute(header_query(f"finish_{query}"))
 
 
 def stream_values(stream_ids: Iterable[str]) -> list[str]:

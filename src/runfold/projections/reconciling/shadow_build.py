@@ -275,7 +275,7 @@ class ShadowBuild:
                 size = max(1, size // 16)
                 continue
             self.position = bounds.upto
-            if self.is_sliced and bounds.events < _BATCH_SIZE // 10:
+            if self.is_sliced and bounds.upto >= upto and bounds.events < _BATCH_SIZE // 10:
                 return
             size = min(2 * size, _BATCH_SIZE)
 
