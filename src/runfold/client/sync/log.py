@@ -338,10 +338,10 @@ class Log:
             try:
                 with connection:
                     yield connection
-            except psycopg.Error as exc:
+            except (psycopg.Error, DatabaseReadOnly) as exc:
                 if is_inherited(connection):
                     raise InheritedConnection from exc
-                if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction):
+                if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction | DatabaseReadOnly):
                     self._sessions.refused_to_write(connection)
                 raise
             finally:
