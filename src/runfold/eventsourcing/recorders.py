@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import (
@@ -24,6 +24,7 @@ from eventsourcing.persistence import (
 from psycopg.rows import DictRow
 from psycopg.sql import Composed
 
+from runfold.events.ids import new_id
 from runfold.events.streams import stream_id
 from runfold.eventsourcing.datastore import Datastore
 from runfold.eventsourcing.originators import OriginatorIds
@@ -232,7 +233,7 @@ class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):
             "tracker": self.tracker,
             "application_name": tracking.application_name,
             "notification_id": tracking.notification_id,
-            "call_id": uuid4(),
+            "call_id": new_id(),
         }
 
 
