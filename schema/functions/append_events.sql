@@ -87,6 +87,11 @@ BEGIN
     IF single IS NOT NULL THEN
         INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
             ON CONFLICT DO NOTHING;
+    ELSIF count = 1 THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e #>> '{}')::uuid, versions[1] + n
+          FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
+            ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
         SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n

@@ -11,7 +11,7 @@ DECLARE
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', gen_random_uuid(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
         'data', jsonb_build_object('at', now, 'by', session_user))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN

@@ -24,7 +24,7 @@ BEGIN
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
         'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
-            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'event_id', runfold.new_id(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
             'data', jsonb_build_object(
                 'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
                 'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);

@@ -9,9 +9,9 @@
 -- that its numbers are within 64 bits: then the text is not searched for what jsonb drops or
 -- changes.
 --
--- One statement checks all events. Its plan is made once a session: it reads no table. A single
--- event of the usual form, as most engines append, does without, because setting that statement up
--- takes longer than checking one event.
+-- One statement checks all events. Its plan is made once a session: it reads no table. An append of
+-- a few events of the usual form, as most engines send, does without, because to set that statement
+-- up takes longer than to check them.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.validate_appends(appends text, exact boolean DEFAULT false) RETURNS jsonb
@@ -19,10 +19,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 DECLARE
     parsed jsonb;
     canonical text;
-    single jsonb;
+    append jsonb;
     stream text;
+    category text;
+    events jsonb;
     event jsonb;
-    event_ids uuid[];
+    size integer;
+    event_ids uuid[] := '{}';
     stream_ids text[];
     valid boolean;
 BEGIN
@@ -35,30 +38,40 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') = 1 THEN
-            single := parsed -> 0;
-            stream := single ->> 'stream_id';
-            event := single #> '{events,0}';
-            -- No more than the statement below says, of fewer forms: false only sends it there.
+        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
+            append := parsed -> 0;
+            events := append -> 'events';
+            size := jsonb_array_length(events);
+            stream := append ->> 'stream_id';
+            category := split_part(stream, '-', 1);
+            -- No more than the statement below says, of fewer forms: false only sends the call there.
             IF coalesce(
-                   (starts_with(stream, 'execution-') AND octet_length(stream) > 10
-                    OR starts_with(stream, 'log-') AND octet_length(stream) > 4)
-                   AND octet_length(stream) <= 264 AND stream !~ '[^!-~]' AND jsonb_typeof(single -> 'stream_id') = 'string'
-                   AND (single - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
-                   AND (single ->> 'expected_version' IS NULL OR (single -> 'expected_version')::text::bigint >= 0)
-                   AND (single ->> 'user_id' IS NULL
-                        OR single ->> 'user_id' LIKE '________-____-____-____-____________'
-                           AND (single ->> 'user_id')::uuid IS NOT NULL)
-                   AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
-                   AND event ->> 'event_id' LIKE '________-____-____-____-____________'
-                   AND (event ->> 'event_id')::uuid IS NOT NULL
-                   AND octet_length(event ->> 'occurred_at') = 32
-                   AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
-                       = event ->> 'occurred_at'
-                   AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
-                   AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
-                   AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
-                RETURN parsed;
+                   category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
+                   AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
+                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+                   AND (append ->> 'user_id' IS NULL
+                        OR append ->> 'user_id' LIKE '________-____-____-____-____________'
+                           AND (append ->> 'user_id')::uuid IS NOT NULL), false) THEN
+                FOR n IN 1 .. size LOOP
+                    event := events -> n - 1;
+                    EXIT WHEN NOT coalesce(
+                        (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
+                        AND event ->> 'event_id' LIKE '________-____-____-____-____________'
+                        AND (event ->> 'event_id')::uuid <> ALL (event_ids)
+                        AND octet_length(event ->> 'occurred_at') = 32
+                        AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                            = event ->> 'occurred_at'
+                        AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
+                        AND (pg_column_size(event) < 800
+                             OR NOT event @? 'strict $.**{101}' AND runfold.large_event_is_valid(event))
+                        AND (event -> 'schema_version')::text = runfold.current_schema_version(event ->> 'type')::text
+                        AND runfold.event_is_valid(category, event ->> 'type', stream, event -> 'data'), false);
+                    IF n = size THEN
+                        RETURN parsed;
+                    END IF;
+                    event_ids := event_ids || (event ->> 'event_id')::uuid;
+                END LOOP;
             END IF;
         END IF;
         IF valid THEN

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import runfold
 from runfold.client.aio.execution import AsyncExecutionHandle
 from runfold.client.aio.node import AsyncNodeHandle
 from runfold.domain.aggregate import now
+from runfold.events.ids import new_id
 
 Output = dict[str, Any]
 Item = TypeVar("Item")
@@ -175,7 +176,7 @@ class Step:
         )  # fmt: skip
         await asked.mark_notified()
         answer = await self.of.engine.ask_person(question)
-        said, response = {"approved": answer.approved}, runfold.Response.named(uuid4())
+        said, response = {"approved": answer.approved}, runfold.Response.named(new_id())
         await self.of.engine.store.change(
             lambda state: [
                 state.receive(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from uuid import uuid4
 
 from runfold.demo import files
 from runfold.demo.engine import Node, Output, Step, Workflow
+from runfold.events.ids import new_id
 
 # The work takes milliseconds; these seconds let people watch.
 PACE = 0.35
@@ -23,7 +23,7 @@ class Book:
         self.folder = folder
         self._mirror = files.Mirror(folder / "mirror", damages=2)
         self.archive = Workflow(
-            uuid4(),
+            new_id(),
             "archive",
             (
                 Node("pack", "ACTION", self._pack),
@@ -31,7 +31,7 @@ class Book:
             ),
         )
         self.report = Workflow(
-            uuid4(),
+            new_id(),
             "book-report",
             (
                 Node("write", "ACTION", self._write),

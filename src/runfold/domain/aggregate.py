@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, Self, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,7 @@ from runfold.errors import IllegalTransition
 from runfold.events import VOCABULARY, Event
 from runfold.events.envelope import NewEvent
 from runfold.events.faults import fault
+from runfold.events.ids import new_id
 from runfold.events.machines import Machine, Move, Status
 from runfold.events.rules import Rule, value_fault
 from runfold.events.streams import stream_category, stream_id, stream_name
@@ -86,7 +87,7 @@ class AggregateEvent:
     event: Event
     data: Data = field(default_factory=dict)
     """The event's data as the log stores it; made of the event where it is not given."""
-    event_id: UUID = field(default_factory=uuid4)
+    event_id: UUID = field(default_factory=new_id)
     occurred_at: datetime = field(default_factory=now)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Required, Self, TypedDict, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from immutables import Map
 
@@ -23,6 +23,7 @@ from runfold.domain.aggregate import (
     or_now,
 )
 from runfold.events.fields import DeploymentAction, DeploymentStatus, LogLevel, TriggerSubtype
+from runfold.events.ids import new_id
 from runfold.events.machines import DEPLOYMENT, TRIGGER, Machine, Move, Status
 
 _COMMANDS: dict[DeploymentAction, str] = {
@@ -238,7 +239,7 @@ class Deployment(Aggregate):
             raise self._illegal(DEPLOYMENT, self.status, command)
         started = events.DeploymentStarted(
             **{
-                "deployment_id": uuid4(),
+                "deployment_id": new_id(),
                 "started_at": or_now(None),
                 **{name: value for name, value in about.items() if value is not None},
                 "deployment_action": action,

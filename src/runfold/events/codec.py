@@ -12,13 +12,14 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 
 from runfold.events.base import Event
 from runfold.events.encoding import encoded
 from runfold.events.faults import fault
+from runfold.events.ids import new_id
 from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
 from runfold.events.rules import format_timestamp
 
@@ -98,7 +99,7 @@ def _append(append: AppendLike, pointer: str) -> dict[str, Any]:
 def _event(event: Event | EnvelopeLike, pointer: str) -> dict[str, Any]:
     if isinstance(event, Event):
         return {
-            "event_id": str(uuid4()),
+            "event_id": str(new_id()),
             "type": event.event_type(),
             "schema_version": event.schema_version(),
             "data": _object(event.to_data(), f"{pointer}/data"),

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.events import Event
 from runfold.events.codec import encode_appends
+from runfold.events.ids import new_id
 
 
 def _now() -> datetime:
@@ -28,7 +29,7 @@ class NewEvent:
     data: Mapping[str, Any] | None = None
     payload: bytes | None = None
     schema_version: int = 1
-    event_id: UUID = field(default_factory=uuid4)
+    event_id: UUID = field(default_factory=new_id)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     occurred_at: datetime = field(default_factory=_now)
 
@@ -46,7 +47,7 @@ class NewEvent:
             type=event.event_type(),
             data=event.to_data(),
             schema_version=event.schema_version(),
-            event_id=event_id or uuid4(),
+            event_id=event_id or new_id(),
             metadata=metadata or {},
             occurred_at=occurred_at or _now(),
         )

@@ -20,6 +20,7 @@ from runfold.events.claims_sql import claim_rule_rows, claiming_functions
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
 from runfold.events.machines_sql import machine_functions
+from runfold.events.quick_sql import BEYOND_A_PATH, quick_conditions
 from runfold.events.rules import SPACES, FieldRule
 
 
@@ -110,12 +111,6 @@ def _check(at: FieldRule) -> str:
     return f"((data ->> '{at.field}') IS NULL OR {condition})"
 
 
-def _joined(fields: list[FieldRule]) -> str:
-    if len(fields) == 1:
-        return f"coalesce(data ->> '{fields[0].field}', '')"
-    return "concat(" + ", ".join(f"data ->> '{at.field}'" for at in fields) + ")"
-
-
 def _lengths(fields: list[FieldRule]) -> str:
     """Write, for each of the fields, what a rare string needs: counted characters, looked for what is visible."""
     spaces = "E'" + "".join(f"\\u{ord(space):04x}" for space in SPACES) + "'"
@@ -129,32 +124,28 @@ def _lengths(fields: list[FieldRule]) -> str:
     return "\n                AND ".join(parts)
 
 
+_OF_ITS_STREAM = "'execution-' || (data ->> 'execution_id') = stream_id"
+
+
 def validity(event: type[Event]) -> str:
     """Write the statements over `data` and `stream_id` that return whether an event of this type is valid."""
     rules = event.rules()
     fields = ",".join(at.field for at in rules)
     parts = ["jsonb_typeof(data) = 'object'", f"(data - '{{{fields}}}'::text[]) = '{{}}'"]
     parts += [check for at in rules if (check := _check(at)) != "true"]
-    if event.event_type() == "ExecutionCreated":
-        parts.append("'execution-' || (data ->> 'execution_id') = stream_id")
+    if is_created := event.event_type() == "ExecutionCreated":
+        parts.append(_OF_ITS_STREAM)
     both = "\n                AND ".join(parts)
     bounded = [at for at in rules if at.rule.kind in ("name", "text") and at.rule.maximum is not None]
-    if not bounded:
-        return f"RETURN coalesce({both}, false);"
-    shortest = min(at.rule.maximum or 0 for at in bounded)
-    names = [at for at in bounded if at.rule.kind == "name"]
-    quick = f"octet_length({_joined(bounded)}) <= {shortest}"
-    if names:
-        quick += f" AND {_joined(names)} !~ '[^!-~]'"
-        quick += "".join(f" AND data ->> '{at.field}' <> ''" for at in names if at.required)
-        quick += "".join(f" AND coalesce(data ->> '{at.field}' <> '', true)" for at in names if not at.required)
-    # One expression decides the usual event: each more costs a transaction its preparation.
-    return f"""IF coalesce({both}
-                AND {quick}, false) THEN
+    lengths = f"\n                AND {_lengths(bounded)}" if bounded else ""
+    quick = quick_conditions(rules) + [_check(at) for at in rules if at.rule.kind in BEYOND_A_PATH]
+    if is_created:
+        quick.append(_OF_ITS_STREAM)
+    usual = "\n                AND ".join(quick)
+    return f"""IF coalesce({usual}, false) THEN
                 RETURN true;
             END IF;
-            RETURN coalesce({both}, false)
-                AND {_lengths(bounded)};"""
+            RETURN coalesce({both}, false){lengths};"""
 
 
 def _validity_function() -> str:

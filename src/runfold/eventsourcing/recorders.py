@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import (
@@ -26,6 +26,7 @@ from psycopg.sql import Composed
 
 from runfold.events.codec import MAX_CALL_BYTES
 from runfold.events.faults import fault
+from runfold.events.ids import new_id
 from runfold.events.streams import stream_id
 from runfold.eventsourcing.datastore import Datastore, translated_errors
 from runfold.eventsourcing.originators import OriginatorIds
@@ -243,7 +244,7 @@ class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):
             "tracker": self.tracker,
             "application_name": tracking.application_name,
             "notification_id": tracking.notification_id,
-            "call_id": uuid4(),
+            "call_id": new_id(),
         }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from eventsourcing.persistence import AggregateRecorder, StoredEvent
 
+from runfold.events.ids import new_id
 from runfold.eventsourcing.datastore import Datastore
 from runfold.eventsourcing.originators import OriginatorIds
 from runfold.eventsourcing.recorders import RunfoldRecorder
@@ -34,7 +35,7 @@ class RunfoldSnapshotRecorder(RunfoldRecorder, AggregateRecorder):
                     "versions": "{" + ",".join(str(event.originator_version) for event in stored_events) + "}",
                     "topics": [event.topic for event in stored_events],
                     "states": [event.state for event in stored_events],
-                    "call_id": uuid4(),
+                    "call_id": new_id(),
                 },
             )
 

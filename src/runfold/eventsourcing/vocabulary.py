@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from eventsourcing.domain import DomainEventProtocol
@@ -26,6 +26,7 @@ from eventsourcing.persistence import Cipher, Compressor, Mapper, ProgrammingErr
 
 from runfold.events import VOCABULARY, Event
 from runfold.events.envelope import NewEvent
+from runfold.events.ids import new_id
 
 
 @runtime_checkable
@@ -47,7 +48,7 @@ class VocabularyEvent:
     originator_id: str
     originator_version: int
     event: Event
-    event_id: UUID = field(default_factory=uuid4)
+    event_id: UUID = field(default_factory=new_id)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -28,7 +28,7 @@ TRANSITIONS_COUNTED = 100
 
 # Of a UUID's 128 bits, four say its version and two its variant.
 _NOT_VERSION = ~((0xF << 76) | (0x3 << 62))
-_VERSION_5 = (5 << 76) | (0x2 << 62)
+_VERSION_8 = (8 << 76) | (0x2 << 62)
 
 
 @cache
@@ -124,7 +124,7 @@ class TraceMapping:
         return NewEvent(
             type=emitted.type,
             data=emitted.data,
-            event_id=_uuid5(self._ids, f"{index}/{emitted.type}"),
+            event_id=_id_of(self._ids, f"{index}/{emitted.type}"),
             metadata=metadata,
             occurred_at=at,
         )
@@ -176,10 +176,10 @@ def _activation_name(node: str, number: int) -> str:
     return node[: LONGEST_NAME - len(tail)] + tail
 
 
-def _uuid5(namespace: bytes, name: str) -> UUID:
-    # The same as uuid.uuid5 in a third of the time, because it is called for every event.
-    digest = int.from_bytes(sha1(namespace + name.encode(), usedforsecurity=False).digest()[:16])
-    return UUID(int=digest & _NOT_VERSION | _VERSION_5)
+def _id_of(execution: bytes, name: str) -> UUID:
+    """Return the id of an event: the same in each import, and a neighbour of the other ids of its execution."""
+    digest = sha1(execution + name.encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(execution[:6] + digest[6:16]) & _NOT_VERSION | _VERSION_8)
 
 
 def _milliseconds(at: datetime) -> int:

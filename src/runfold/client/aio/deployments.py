@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.aio.deployment import AsyncDeploymentHandle
 from runfold.client.aio.log import AsyncLog
@@ -18,6 +18,7 @@ from runfold.domain.deployment import Deployment
 from runfold.domain.trigger import Trigger
 from runfold.errors import ClaimTaken, VersionConflict
 from runfold.events.fields import DeploymentAction, LogLevel
+from runfold.events.ids import new_id
 from runfold.events.streams import stream_id
 
 _Decide = Callable[[Deployment, DeployedVersions], Deployment]
@@ -107,7 +108,7 @@ class AsyncDeployments:
         Triggers fire on until it is completed, unless it is to undeploy: then none fires from now on.
         """
         version = Version(deployment_config or {}, definition, ()) if action in ("DEPLOY", "UPDATE") else None
-        deployment_id = uuid4()
+        deployment_id = new_id()
 
         def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
             state = started(state, deployed, action, version, deployment_version, deployment_id, triggered_by)
@@ -157,7 +158,7 @@ class AsyncDeployments:
         user_id: UUID | None = None,
     ) -> Deployed:
         """Record a deployment from its start to its end; as failed where a path is taken."""
-        deployment_id = uuid4()
+        deployment_id = new_id()
 
         def start(state: Deployment, deployed: DeployedVersions) -> Deployment:
             return started(state, deployed, action, version, deployment_version, deployment_id, triggered_by)

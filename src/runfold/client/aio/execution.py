@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.aio.interaction import AsyncInteractionHandle, read_interactions
 from runfold.client.aio.node import AsyncNodeHandle
@@ -23,6 +23,7 @@ from runfold.errors import IllegalTransition
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import NodeDetails
+from runfold.events.ids import new_id
 from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
@@ -202,7 +203,7 @@ class AsyncExecutionHandle:
         `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
         `runfold.events.interaction.InteractionRequest` says what is asked, and how.
         """
-        interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
+        interaction = Interaction.named(new_id() if interaction_id is None else interaction_id)
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
         asked = asking(interaction, node_id=node_id, pause=pause, **request)

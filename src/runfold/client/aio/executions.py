@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.aio.execution import AsyncExecutionHandle
 from runfold.client.aio.log import AsyncLog
@@ -11,6 +11,7 @@ from runfold.client.aio.writer import AsyncWriter
 from runfold.domain.execution import Execution
 from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
+from runfold.events.ids import new_id
 
 
 class AsyncExecutions:
@@ -37,7 +38,7 @@ class AsyncExecutions:
         """
         writer = AsyncWriter(
             self._store,
-            Execution.named(uuid4() if execution_id is None else execution_id),
+            Execution.named(new_id() if execution_id is None else execution_id),
             user_id=user_id,
             event_metadata=event_metadata,
             is_known=True,

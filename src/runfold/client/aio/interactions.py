@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interaction import AsyncInteractionHandle
@@ -16,6 +16,7 @@ from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.waiting_pause import answered, cancel_pause, folded
 from runfold.errors import UnknownInteraction
+from runfold.events.ids import new_id
 from runfold.events.interaction import InteractionRequest
 
 
@@ -46,7 +47,7 @@ class AsyncInteractions:
         """
         writer = AsyncWriter(
             self._store,
-            Interaction.named(uuid4() if interaction_id is None else interaction_id),
+            Interaction.named(new_id() if interaction_id is None else interaction_id),
             user_id=user_id,
             event_metadata=event_metadata,
             is_known=True,

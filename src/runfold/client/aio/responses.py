@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.aio.interactions import read_waiting
 from runfold.client.aio.log import AsyncLog, statement
@@ -25,6 +25,7 @@ from runfold.errors import ExecutionEnded, IllegalTransition, VersionConflict
 from runfold.events.encoding import encoding_with
 from runfold.events.envelope import RecordedEvent
 from runfold.events.fields import Channel
+from runfold.events.ids import new_id
 from runfold.events.machines import INTERACTION
 from runfold.events.streams import stream_id
 
@@ -64,7 +65,7 @@ class AsyncResponses:
             rows = await self._store._retried(statement("workflow_tenant"), {"workflow": workflow_id})
             tenant = rows[0][0] if rows else None
         name = message_id or message.message_id
-        response_id = uuid4() if name is None else response_id_of(workflow_id, channel, name)
+        response_id = new_id() if name is None else response_id_of(workflow_id, channel, name)
         with encoding_with(self._store.default):
             response = Response.named(response_id).receive(
                 workflow_id=workflow_id,

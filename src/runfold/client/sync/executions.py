@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from typing import Any, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.sync.execution import ExecutionHandle
 from runfold.client.sync.log import Log
@@ -12,6 +12,7 @@ from runfold.client.sync.writer import Writer
 from runfold.domain.execution import Execution
 from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
+from runfold.events.ids import new_id
 
 
 class Executions:
@@ -38,7 +39,7 @@ class Executions:
         """
         writer = Writer(
             self._store,
-            Execution.named(uuid4() if execution_id is None else execution_id),
+            Execution.named(new_id() if execution_id is None else execution_id),
             user_id=user_id,
             event_metadata=event_metadata,
             is_known=True,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interaction import InteractionHandle
@@ -17,6 +17,7 @@ from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.waiting_pause import answered, cancel_pause, folded
 from runfold.errors import UnknownInteraction
+from runfold.events.ids import new_id
 from runfold.events.interaction import InteractionRequest
 
 
@@ -47,7 +48,7 @@ class Interactions:
         """
         writer = Writer(
             self._store,
-            Interaction.named(uuid4() if interaction_id is None else interaction_id),
+            Interaction.named(new_id() if interaction_id is None else interaction_id),
             user_id=user_id,
             event_metadata=event_metadata,
             is_known=True,
