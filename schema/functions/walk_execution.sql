@@ -19,11 +19,9 @@ DECLARE
     open_for_people integer := 0;
     pauses record;               -- what the pause events do, from the first one on
     number integer := 0;         -- of the pause event
-    noted jsonb[] := '{}';
-    set_metadata jsonb[] := '{}';
-    code text;
-    about text;                  -- the projection that an anomaly is of
-    detail jsonb;
+    noted jsonb[];
+    set_metadata jsonb[];
+    effect text;
 BEGIN
     IF s.open_pauses <> '{}' THEN
         SELECT count(*), count(*) FILTER (WHERE p.value = 'human_interaction') INTO open, open_for_people
@@ -32,25 +30,24 @@ BEGIN
     FOR i IN 1 .. cardinality(positions) LOOP
         type := types[i];
         data := datas[i];
-        code := NULL;
-        about := 'workflow_executions';
-        detail := '{}';
-        target := NULL;
         IF type = 'ExecutionCreated' THEN
             IF s.status IS NOT NULL THEN
-                code := 'already_exists';
-            ELSE
-                s.status := 'NEW';
-                s.metadata := coalesce(runfold.value_of(data, 'metadata'), '{}');
-                s.open_pauses := '{}';
-                s.closed_pauses := '{}';
-                s.paused := false;
-                s.first_event_position := positions[i];
-                s.created_at := times[i];
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'already_exists', 'detail', '{}'::jsonb);
+                CONTINUE;
             END IF;
+            s.status := 'NEW';
+            s.metadata := coalesce(runfold.value_of(data, 'metadata'), '{}');
+            s.open_pauses := '{}';
+            s.closed_pauses := '{}';
+            s.paused := false;
+            s.first_event_position := positions[i];
+            s.created_at := times[i];
         ELSIF s.status IS NULL THEN
-            code := 'missing_row';
-            about := CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END;
+            noted := noted || jsonb_build_object(
+                'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
+                'projection', CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END);
+            CONTINUE;
         ELSIF type = 'ExecutionMetadataSet' THEN
             set_metadata := set_metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
@@ -60,34 +57,37 @@ BEGIN
                 s.closed_pauses := pauses.closed_pauses;
             END IF;
             number := number + 1;
-            IF pauses.effects[number] NOT IN ('opens', 'closes') THEN
-                code := pauses.effects[number];
-                about := 'workflow_execution_pauses';
-                detail := CASE WHEN code = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END;
+            effect := pauses.effects[number];
+            IF effect = 'opens' THEN
+                open := open + 1;
+                open_for_people := open_for_people + pauses.for_people[number];
+            ELSIF effect = 'closes' THEN
+                open := open - 1;
+                open_for_people := open_for_people - pauses.for_people[number];
             ELSE
-                IF pauses.effects[number] = 'opens' THEN
-                    open := open + 1;
-                    open_for_people := open_for_people + pauses.for_people[number];
-                ELSE
-                    open := open - 1;
-                    open_for_people := open_for_people - pauses.for_people[number];
-                END IF;
-                target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
-                IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
-                    noted := noted || jsonb_build_object(
-                        'position', positions[i], 'projection', about, 'code', 'illegal_transition',
-                        'detail', jsonb_build_object('from', s.status, 'to', target));
-                END IF;
-                s.status := target;
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
+                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END);
+                CONTINUE;
             END IF;
-        ELSIF ended THEN
-            code := 'after_end';
-            detail := jsonb_build_object('status', s.status);
+            target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
+            IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
+            END IF;
+            s.status := target;
         ELSE
+            IF ended THEN
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'after_end',
+                    'detail', jsonb_build_object('status', s.status));
+                CONTINUE;
+            END IF;
             target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
                 noted := noted || jsonb_build_object(
-                    'position', positions[i], 'projection', about, 'code', 'illegal_transition',
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
                     'detail', jsonb_build_object('from', s.status, 'to', target));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
@@ -96,7 +96,7 @@ BEGIN
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
-                s.status := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
+                s.status := CASE WHEN open = 0 AND NOT s.paused THEN 'RUNNING' WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' ELSE 'PAUSED' END;
             ELSE
                 ended := true;
                 s.status := target;
@@ -118,19 +118,15 @@ BEGIN
                 s.paused := false;
             END IF;
         END IF;
-        IF code IS NOT NULL THEN
-            noted := noted || jsonb_build_object('position', positions[i], 'projection', about, 'code', code, 'detail', detail);
-        ELSE
-            s.last_event_position := positions[i];
-            s.updated_at := times[i];
-        END IF;
+        s.last_event_position := positions[i];
+        s.updated_at := times[i];
     END LOOP;
-    IF noted <> '{}' THEN
+    IF noted IS NOT NULL THEN
         s.anomalies := coalesce(s.anomalies, '[]') || to_jsonb(noted);
     END IF;
     IF cardinality(set_metadata) = 1 THEN
         s.metadata := s.metadata || set_metadata[1];
-    ELSIF set_metadata <> '{}' THEN
+    ELSIF set_metadata IS NOT NULL THEN
         -- Of each key the last.
         s.metadata := (SELECT coalesce(jsonb_object_agg(e.key, e.value ORDER BY m.n), '{}')
                          FROM unnest(s.metadata || set_metadata) WITH ORDINALITY AS m (object, n)
