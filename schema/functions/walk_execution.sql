@@ -1,7 +1,8 @@
 -- The state of an execution after some more of its events.
 --
 -- The events come in order; the state is all NULL where there is no row yet. docs/decisions/002
--- says the rules.
+-- says the rules. An event costs the same however many came before it: what pauses do is found
+-- for all of them at once (`walk_pauses`), and what grows is put together at the end.
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
@@ -12,16 +13,27 @@ DECLARE
     i integer;
     type text;
     data jsonb;
-    pause text;
     target text;
     ended boolean := s.end_position IS NOT NULL;
+    open integer := 0;           -- pauses, and those of them that wait for a person
+    open_for_people integer := 0;
+    pauses record;               -- what the pause events do, from the first one on
+    number integer := 0;         -- of the pause event
+    noted jsonb[];
+    set_metadata jsonb[];
+    effect text;
 BEGIN
+    IF s.open_pauses <> '{}' THEN
+        SELECT count(*), count(*) FILTER (WHERE p.value = 'human_interaction') INTO open, open_for_people
+          FROM jsonb_each_text(s.open_pauses) AS p;
+    END IF;
     FOR i IN 1 .. cardinality(positions) LOOP
         type := types[i];
         data := datas[i];
         IF type = 'ExecutionCreated' THEN
             IF s.status IS NOT NULL THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'already_exists', '{}');
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'already_exists', 'detail', '{}'::jsonb);
                 CONTINUE;
             END IF;
             s.status := 'NEW';
@@ -32,48 +44,51 @@ BEGIN
             s.first_event_position := positions[i];
             s.created_at := times[i];
         ELSIF s.status IS NULL THEN
-            s.anomalies := runfold.note_anomaly(
-                s.anomalies, positions[i],
-                CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END, 'missing_row', '{}');
+            noted := noted || jsonb_build_object(
+                'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
+                'projection', CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END);
             CONTINUE;
         ELSIF type = 'ExecutionMetadataSet' THEN
-            s.metadata := s.metadata || (data -> 'metadata');
+            set_metadata := set_metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
-            pause := data ->> 'pause';
-            IF type = 'PauseOpened' THEN
-                IF ended OR s.open_pauses ? pause OR s.closed_pauses ? pause THEN
-                    s.anomalies := runfold.note_anomaly(
-                        s.anomalies, positions[i], 'workflow_execution_pauses',
-                        CASE WHEN ended THEN 'execution_ended' ELSE 'already_exists' END, '{}');
-                    CONTINUE;
-                END IF;
-                s.open_pauses := s.open_pauses || jsonb_build_object(pause, data -> 'pause_reason');
-            ELSIF s.open_pauses ? pause THEN
-                s.open_pauses := s.open_pauses - pause;
-                s.closed_pauses := s.closed_pauses || jsonb_build_object(pause, runfold.pause_target(type));
+            IF number = 0 THEN
+                SELECT w.* INTO pauses FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
+                s.open_pauses := pauses.open_pauses;
+                s.closed_pauses := pauses.closed_pauses;
+            END IF;
+            number := number + 1;
+            effect := pauses.effects[number];
+            IF effect = 'opens' THEN
+                open := open + 1;
+                open_for_people := open_for_people + pauses.for_people[number];
+            ELSIF effect = 'closes' THEN
+                open := open - 1;
+                open_for_people := open_for_people - pauses.for_people[number];
             ELSE
-                s.anomalies := runfold.note_anomaly(
-                    s.anomalies, positions[i], 'workflow_execution_pauses',
-                    CASE WHEN s.closed_pauses ? pause THEN 'after_end' ELSE 'missing_row' END,
-                    CASE WHEN s.closed_pauses ? pause THEN jsonb_build_object('status', s.closed_pauses -> pause) ELSE '{}' END);
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
+                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END);
                 CONTINUE;
             END IF;
-            target := runfold.open_status(s.open_pauses, s.paused);
+            target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
             IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
-                                                    jsonb_build_object('from', s.status, 'to', target));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
             END IF;
             s.status := target;
         ELSE
             IF ended THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'after_end',
-                                                    jsonb_build_object('status', s.status));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'after_end',
+                    'detail', jsonb_build_object('status', s.status));
                 CONTINUE;
             END IF;
             target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
-                                                    jsonb_build_object('from', s.status, 'to', target));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
@@ -81,9 +96,7 @@ BEGIN
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
-                -- Without pauses, as nearly always, no call.
-                s.status := CASE WHEN s.open_pauses = '{}' AND NOT s.paused THEN 'RUNNING'
-                                 ELSE runfold.open_status(s.open_pauses, s.paused) END;
+                s.status := CASE WHEN open = 0 AND NOT s.paused THEN 'RUNNING' WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' ELSE 'PAUSED' END;
             ELSE
                 ended := true;
                 s.status := target;
@@ -100,12 +113,25 @@ BEGIN
                         || (SELECT jsonb_object_agg(name, 'cancelled') FROM jsonb_object_keys(s.open_pauses) AS o (name));
                     s.open_pauses := '{}';
                 END IF;
+                open := 0;
+                open_for_people := 0;
                 s.paused := false;
             END IF;
         END IF;
         s.last_event_position := positions[i];
         s.updated_at := times[i];
     END LOOP;
+    IF noted IS NOT NULL THEN
+        s.anomalies := coalesce(s.anomalies, '[]') || to_jsonb(noted);
+    END IF;
+    IF cardinality(set_metadata) = 1 THEN
+        s.metadata := s.metadata || set_metadata[1];
+    ELSIF set_metadata IS NOT NULL THEN
+        -- Of each key the last.
+        s.metadata := (SELECT coalesce(jsonb_object_agg(e.key, e.value ORDER BY m.n), '{}')
+                         FROM unnest(s.metadata || set_metadata) WITH ORDINALITY AS m (object, n)
+                        CROSS JOIN LATERAL jsonb_each(m.object) AS e);
+    END IF;
     RETURN s;
 END
 $$;

@@ -4682,16 +4682,6 @@ COMMENT ON FUNCTION runfold.move_checkpoint IS
 REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.note_anomaly(anomalies jsonb, "position" bigint, projection text, code text, detail jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(anomalies, '[]') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
-               'position', "position", 'projection', projection, 'code', code, 'detail', detail)
-$$;
-COMMENT ON FUNCTION runfold.note_anomaly IS
-    'The anomalies of a walk with one more.';
-REVOKE ALL ON FUNCTION runfold.note_anomaly FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.note_anomaly TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -4766,18 +4756,6 @@ COMMENT ON FUNCTION runfold.occurred_at IS
     'When the event at a position occurred.';
 REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.open_status(open_pauses jsonb, paused boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.jsonb_each_text(open_pauses) WHERE value = 'human_interaction')
-                THEN 'WAITING_FOR_HUMAN'
-                WHEN paused OR open_pauses OPERATOR(pg_catalog.<>) '{}' THEN 'PAUSED'
-                ELSE 'RUNNING' END
-$$;
-COMMENT ON FUNCTION runfold.open_status IS
-    'The status that the open pauses make of an execution that has started and not ended.';
-REVOKE ALL ON FUNCTION runfold.open_status FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.open_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5140,6 +5118,74 @@ COMMENT ON FUNCTION runfold.pause_target IS
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.walk_pauses(
+    open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
+    OUT effects text[], OUT for_people integer[], OUT statuses text[], OUT open_pauses jsonb, OUT closed_pauses jsonb
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.type, e.data, e.n,
+               CASE WHEN $3 THEN 0 ELSE coalesce(min(e.n) FILTER (WHERE runfold.ends_execution(e.type)) OVER (), 2147483647) END AS end_n
+          FROM ROWS FROM (unnest($4), unnest($5)) WITH ORDINALITY AS e (type, data, n)
+         WHERE e.n >= $6 AND (e.type LIKE 'Pause%' OR runfold.ends_execution(e.type))
+    ), before AS (
+        SELECT p.key AS name, p.value AS reason, 'active' AS status FROM jsonb_each_text($1) AS p
+        UNION ALL
+        SELECT p.key, NULL, p.value FROM jsonb_each_text($2) AS p
+    ), moves AS (
+        SELECT h.n, h.end_n, h.type, h.data ->> 'pause' AS name, h.data ->> 'pause_reason' AS reason, b.status AS standing,
+               b.reason AS standing_for,
+               CASE WHEN b.status IS NOT NULL THEN 0
+                    ELSE min(h.n) FILTER (WHERE h.type = 'PauseOpened' AND h.n < h.end_n) OVER (PARTITION BY h.data ->> 'pause')
+                     END AS made_n
+          FROM happened h
+          LEFT JOIN before b ON b.name = h.data ->> 'pause'
+         WHERE h.type LIKE 'Pause%'
+    ), lives AS (
+        SELECT m.*,
+               CASE WHEN m.standing IS NULL OR m.standing = 'active' THEN
+                    min(m.n) FILTER (WHERE m.type <> 'PauseOpened' AND m.n < m.end_n AND m.n > m.made_n) OVER (PARTITION BY m.name)
+                END AS closed_n
+          FROM moves m
+    ), judged AS (
+        SELECT l.*,
+               coalesce(l.standing_for, max(l.reason) FILTER (WHERE l.n = l.made_n) OVER (PARTITION BY l.name)) AS waits_for,
+               max(runfold.pause_target(l.type)) FILTER (WHERE l.n = l.closed_n) OVER (PARTITION BY l.name) AS closed_as
+          FROM lives l
+    ), after AS (
+        SELECT DISTINCT ON (j.name) j.name, j.waits_for,
+               CASE WHEN j.standing <> 'active' THEN j.standing
+                    WHEN j.closed_n IS NOT NULL THEN j.closed_as
+                    WHEN j.end_n < 2147483647 THEN 'cancelled' END AS ended_as
+          FROM judged j
+         WHERE j.made_n IS NOT NULL
+        UNION ALL
+        SELECT b.name, b.reason,
+               CASE WHEN b.status <> 'active' THEN b.status
+                    WHEN (SELECT min(h.end_n) FROM happened h) < 2147483647 THEN 'cancelled' END
+          FROM before b
+         WHERE NOT EXISTS (SELECT FROM moves m WHERE m.name = b.name)
+    )
+    SELECT e.effects, e.for_people, e.statuses, a.open_pauses, a.closed_pauses
+      FROM (SELECT array_agg(CASE WHEN j.type = 'PauseOpened'
+                                  THEN CASE WHEN j.n > j.end_n THEN 'execution_ended' WHEN j.n = j.made_n THEN 'opens' ELSE 'already_exists' END
+                                  WHEN j.n = j.closed_n THEN 'closes'
+                                  WHEN coalesce(j.n > j.made_n, false) THEN 'after_end'
+                                  ELSE 'missing_row' END ORDER BY j.n) AS effects,
+                   array_agg((coalesce(j.waits_for, '') = 'human_interaction')::integer ORDER BY j.n) AS for_people,
+                   array_agg(CASE WHEN j.standing <> 'active' THEN j.standing
+                                  WHEN j.closed_n < j.n THEN j.closed_as
+                                  ELSE 'cancelled' END ORDER BY j.n) AS statuses
+              FROM judged j) AS e,
+           (SELECT coalesce(jsonb_object_agg(a.name, a.waits_for) FILTER (WHERE a.ended_as IS NULL), '{}') AS open_pauses,
+                   coalesce(jsonb_object_agg(a.name, a.ended_as) FILTER (WHERE a.ended_as IS NOT NULL), '{}') AS closed_pauses
+              FROM after a) AS a
+$$;
+COMMENT ON FUNCTION runfold.walk_pauses IS
+    'What the pause events of an execution do, from one of its events on, and which pauses are open and closed after them.';
+REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5148,16 +5194,27 @@ DECLARE
     i integer;
     type text;
     data jsonb;
-    pause text;
     target text;
     ended boolean := s.end_position IS NOT NULL;
+    open integer := 0;           -- pauses, and those of them that wait for a person
+    open_for_people integer := 0;
+    pauses record;               -- what the pause events do, from the first one on
+    number integer := 0;         -- of the pause event
+    noted jsonb[];
+    set_metadata jsonb[];
+    effect text;
 BEGIN
+    IF s.open_pauses <> '{}' THEN
+        SELECT count(*), count(*) FILTER (WHERE p.value = 'human_interaction') INTO open, open_for_people
+          FROM jsonb_each_text(s.open_pauses) AS p;
+    END IF;
     FOR i IN 1 .. cardinality(positions) LOOP
         type := types[i];
         data := datas[i];
         IF type = 'ExecutionCreated' THEN
             IF s.status IS NOT NULL THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'already_exists', '{}');
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'already_exists', 'detail', '{}'::jsonb);
                 CONTINUE;
             END IF;
             s.status := 'NEW';
@@ -5168,48 +5225,51 @@ BEGIN
             s.first_event_position := positions[i];
             s.created_at := times[i];
         ELSIF s.status IS NULL THEN
-            s.anomalies := runfold.note_anomaly(
-                s.anomalies, positions[i],
-                CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END, 'missing_row', '{}');
+            noted := noted || jsonb_build_object(
+                'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
+                'projection', CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END);
             CONTINUE;
         ELSIF type = 'ExecutionMetadataSet' THEN
-            s.metadata := s.metadata || (data -> 'metadata');
+            set_metadata := set_metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
-            pause := data ->> 'pause';
-            IF type = 'PauseOpened' THEN
-                IF ended OR s.open_pauses ? pause OR s.closed_pauses ? pause THEN
-                    s.anomalies := runfold.note_anomaly(
-                        s.anomalies, positions[i], 'workflow_execution_pauses',
-                        CASE WHEN ended THEN 'execution_ended' ELSE 'already_exists' END, '{}');
-                    CONTINUE;
-                END IF;
-                s.open_pauses := s.open_pauses || jsonb_build_object(pause, data -> 'pause_reason');
-            ELSIF s.open_pauses ? pause THEN
-                s.open_pauses := s.open_pauses - pause;
-                s.closed_pauses := s.closed_pauses || jsonb_build_object(pause, runfold.pause_target(type));
+            IF number = 0 THEN
+                SELECT w.* INTO pauses FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
+                s.open_pauses := pauses.open_pauses;
+                s.closed_pauses := pauses.closed_pauses;
+            END IF;
+            number := number + 1;
+            effect := pauses.effects[number];
+            IF effect = 'opens' THEN
+                open := open + 1;
+                open_for_people := open_for_people + pauses.for_people[number];
+            ELSIF effect = 'closes' THEN
+                open := open - 1;
+                open_for_people := open_for_people - pauses.for_people[number];
             ELSE
-                s.anomalies := runfold.note_anomaly(
-                    s.anomalies, positions[i], 'workflow_execution_pauses',
-                    CASE WHEN s.closed_pauses ? pause THEN 'after_end' ELSE 'missing_row' END,
-                    CASE WHEN s.closed_pauses ? pause THEN jsonb_build_object('status', s.closed_pauses -> pause) ELSE '{}' END);
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
+                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END);
                 CONTINUE;
             END IF;
-            target := runfold.open_status(s.open_pauses, s.paused);
+            target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
             IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
-                                                    jsonb_build_object('from', s.status, 'to', target));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
             END IF;
             s.status := target;
         ELSE
             IF ended THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'after_end',
-                                                    jsonb_build_object('status', s.status));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'after_end',
+                    'detail', jsonb_build_object('status', s.status));
                 CONTINUE;
             END IF;
             target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
-                                                    jsonb_build_object('from', s.status, 'to', target));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
@@ -5217,9 +5277,7 @@ BEGIN
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
-                -- Without pauses, as nearly always, no call.
-                s.status := CASE WHEN s.open_pauses = '{}' AND NOT s.paused THEN 'RUNNING'
-                                 ELSE runfold.open_status(s.open_pauses, s.paused) END;
+                s.status := CASE WHEN open = 0 AND NOT s.paused THEN 'RUNNING' WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' ELSE 'PAUSED' END;
             ELSE
                 ended := true;
                 s.status := target;
@@ -5236,12 +5294,25 @@ BEGIN
                         || (SELECT jsonb_object_agg(name, 'cancelled') FROM jsonb_object_keys(s.open_pauses) AS o (name));
                     s.open_pauses := '{}';
                 END IF;
+                open := 0;
+                open_for_people := 0;
                 s.paused := false;
             END IF;
         END IF;
         s.last_event_position := positions[i];
         s.updated_at := times[i];
     END LOOP;
+    IF noted IS NOT NULL THEN
+        s.anomalies := coalesce(s.anomalies, '[]') || to_jsonb(noted);
+    END IF;
+    IF cardinality(set_metadata) = 1 THEN
+        s.metadata := s.metadata || set_metadata[1];
+    ELSIF set_metadata IS NOT NULL THEN
+        -- Of each key the last.
+        s.metadata := (SELECT coalesce(jsonb_object_agg(e.key, e.value ORDER BY m.n), '{}')
+                         FROM unnest(s.metadata || set_metadata) WITH ORDINALITY AS m (object, n)
+                        CROSS JOIN LATERAL jsonb_each(m.object) AS e);
+    END IF;
     RETURN s;
 END
 $$;

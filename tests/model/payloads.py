@@ -220,7 +220,8 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "InteractionRequested": (
         {
             "workflow_id": workflow,
-            "execution_id": one_of(*EXECUTION_IDS),
+            # Of no history's own executions: an answer that comes after their end is refused.
+            "execution_id": one_of(*(f"asks {name}" for name in EXECUTION_IDS)),
             "node_id": node_id,
             "interaction_type": one_of("approval", "input", "selection", "review"),
             "channel_type": one_of("slack", "email", "webhook", "in_app"),

@@ -21,15 +21,15 @@ def append_crowd(connection: psycopg.Connection[Any], tag: str, executions: int)
 
     Returns the last position of each half. Some moves are illegal, so that the anomalies have something to find.
     """
-    first = _copy(connection, [each for n in range(executions) for each in _beginning(tag, n)])
-    second = _copy(connection, [each for n in range(executions) for each in _ending(tag, n)])
+    first = copy_events(connection, [each for n in range(executions) for each in _beginning(tag, n)])
+    second = copy_events(connection, [each for n in range(executions) for each in _ending(tag, n)])
     return first, second
 
 
 def delete_workflows(connection: psycopg.Connection[Any]) -> int:
     """Append the deletion of half the workflows; returns the last position."""
     deleted = event("WorkflowDeleted")
-    return _copy(connection, [(f"deployment-{_workflow(n)}", deleted) for n in range(0, _WORKFLOWS, 2)])
+    return copy_events(connection, [(f"deployment-{_workflow(n)}", deleted) for n in range(0, _WORKFLOWS, 2)])
 
 
 def _uuid(*parts: object) -> str:
@@ -75,7 +75,7 @@ def _ending(tag: str, n: int) -> Iterator[tuple[str, NewEvent]]:
     yield f"deployment-{workflow}", event("TriggerActivated", trigger=f"t{name}")
 
 
-def _copy(connection: psycopg.Connection[Any], events: list[tuple[str, NewEvent]]) -> int:
+def copy_events(connection: psycopg.Connection[Any], events: list[tuple[str, NewEvent]]) -> int:
     """Put events behind what the log holds, past `append_events`; returns the last position."""
     (last,) = connection.execute(
         "SELECT last_value - (NOT is_called)::integer FROM runfold.events_position"

@@ -50,9 +50,9 @@ def _what(query: str) -> str:
 def log_conditions(plan: Plan) -> list[str]:
     """By what the events of the log are found."""
     found = []
-    for node in _nodes(plan):
+    for node in nodes_of(plan):
         if node.get("Relation Name", "").startswith("events_"):
-            inner = [part["Index Cond"] for part in _nodes(node) if "Index Cond" in part]
+            inner = [part["Index Cond"] for part in nodes_of(node) if "Index Cond" in part]
             found.append(" ".join(inner) or "none")
     return found
 
@@ -60,7 +60,7 @@ def log_conditions(plan: Plan) -> list[str]:
 def loops_over_scans(plan: Plan) -> list[str]:
     """What is read whole again for each row of something else: the inner sides of nested loops that are no look-ups."""
     found: list[str] = []
-    for node in _nodes(plan):
+    for node in nodes_of(plan):
         parts = node.get("Plans", ())
         if node["Node Type"] == "Nested Loop":
             outer, inner = (next(p for p in parts if p["Parent Relationship"] == side) for side in ("Outer", "Inner"))
@@ -69,10 +69,11 @@ def loops_over_scans(plan: Plan) -> list[str]:
     return found
 
 
-def _nodes(plan: Plan) -> Iterator[Plan]:
+def nodes_of(plan: Plan) -> Iterator[Plan]:
+    """Every node of a plan."""
     yield plan
     for part in plan.get("Plans", ()):
-        yield from _nodes(part)
+        yield from nodes_of(part)
 
 
 def _is_one_row(plan: Plan) -> bool:
@@ -86,7 +87,7 @@ def _is_asked_again(part: Plan, plan: Plan) -> bool:
 
 def _scans(inner: Plan) -> list[str]:
     """The leaves of an inner side that read more than what the row outside asks for."""
-    inside = {node["Alias"] for node in _nodes(inner) if "Alias" in node}
+    inside = {node["Alias"] for node in nodes_of(inner) if "Alias" in node}
     found = []
     for leaf in _repeated(inner):
         kind = leaf["Node Type"]
