@@ -456,6 +456,7 @@ CREATE TABLE public.node_executions (
     max_retries integer NOT NULL DEFAULT 3,
     iteration integer,
     parent_id uuid,
+    closed_by bigint,
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
@@ -472,6 +473,9 @@ CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
 
 COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
 COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was started; an event of a lower one changes nothing.';
+COMMENT ON COLUMN public.node_executions.closed_by IS
+    'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
 GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
@@ -1280,19 +1284,23 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeAttemptFailed', 6, 'next_retry_at', false, 'timestamp', NULL, NULL, NULL),
     ('NodeWaiting', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeWaiting', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeWaiting', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeWaiting', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeWaiting', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeContinued', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeContinued', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeContinued', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeContinued', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeContinued', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeSucceeded', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeSucceeded', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeSucceeded', 5, 'output_data', false, 'json', NULL, NULL, NULL),
+    ('NodeSucceeded', 4, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeSucceeded', 5, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeSucceeded', 6, 'output_data', false, 'json', NULL, NULL, NULL),
     ('NodeFailed', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeFailed', 3, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeFailed', 4, 'error_data', true, 'json', NULL, NULL, NULL),
+    ('NodeFailed', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeFailed', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeFailed', 5, 'error_data', true, 'json', NULL, NULL, NULL),
     ('NodeSkipped', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 3, 'node_type', false, 'text', NULL, 100, NULL),
@@ -1986,19 +1994,21 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
@@ -2118,52 +2128,58 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND (data ->> 'error_data') IS NOT NULL
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND (data ->> 'error_data') IS NOT NULL, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
@@ -5004,7 +5020,7 @@ GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE status
-           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'RUNNING' THEN target IN ('PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'ERROR', 'CANCELED', 'TIMEOUT')
@@ -5232,10 +5248,10 @@ CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boo
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE coalesce(status, 'none')
            WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
-           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'SKIPPED', 'CANCELED')
-           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'CANCELED')
-           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
-           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RETRYING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'RETRYING', 'SUCCESS', 'ERROR', 'CANCELED')
            ELSE false END
 $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS
