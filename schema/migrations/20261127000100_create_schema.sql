@@ -456,6 +456,7 @@ CREATE TABLE public.node_executions (
     max_retries integer NOT NULL DEFAULT 3,
     iteration integer,
     parent_id uuid,
+    closed_by bigint,
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
@@ -472,6 +473,9 @@ CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
 
 COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
 COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was started; an event of a lower one changes nothing.';
+COMMENT ON COLUMN public.node_executions.closed_by IS
+    'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
 GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
@@ -1280,19 +1284,23 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeAttemptFailed', 6, 'next_retry_at', false, 'timestamp', NULL, NULL, NULL),
     ('NodeWaiting', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeWaiting', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeWaiting', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeWaiting', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeWaiting', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeContinued', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeContinued', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeContinued', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeContinued', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeContinued', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeSucceeded', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeSucceeded', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeSucceeded', 5, 'output_data', false, 'json', NULL, NULL, NULL),
+    ('NodeSucceeded', 4, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeSucceeded', 5, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeSucceeded', 6, 'output_data', false, 'json', NULL, NULL, NULL),
     ('NodeFailed', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeFailed', 3, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeFailed', 4, 'error_data', true, 'json', NULL, NULL, NULL),
+    ('NodeFailed', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeFailed', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeFailed', 5, 'error_data', true, 'json', NULL, NULL, NULL),
     ('NodeSkipped', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 3, 'node_type', false, 'text', NULL, 100, NULL),
@@ -1587,14 +1595,12 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
     -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
-    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back. Nobody else takes
-    -- positions, so between the two calls nobody moves the sequence.
+    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
         PERFORM pg_advisory_xact_lock(log_tag, 0);
-        last := nextval('runfold.events_position');
-        IF total > 1 THEN
-            last := setval('runfold.events_position', last + total - 1);
-        END IF;
+        FOR i IN 1 .. total LOOP
+            last := nextval('runfold.events_position');
+        END LOOP;
         RAISE SQLSTATE 'RF000';
     EXCEPTION WHEN SQLSTATE 'RF000' THEN
         NULL;
@@ -1923,11 +1929,17 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$
 BEGIN
     IF category = 'execution' THEN
         IF type = 'NodeScheduled' THEN
-            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
-                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration'), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -1947,11 +1959,19 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeStarted' THEN
-            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!") && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402300799999)'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
-                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration', data ->> 'attempt', data ->> 'start_time'), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -1973,30 +1993,42 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
-            IF coalesce((data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'ExecutionCreated' THEN
-            IF coalesce((data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
-                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.mode.type() == "string" && (@.mode == "MANUAL" || @.mode == "TRIGGER" || @.mode == "WEBHOOK" || @.mode == "RETRY") && (!exists(@.workflow_version) || @.workflow_version.type() == "null" || @.workflow_version.type() == "string") && (!exists(@.deployment_version) || @.deployment_version.type() == "null" || @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647) && (!exists(@.trigger_subtype) || @.trigger_subtype.type() == "null" || @.trigger_subtype.type() == "string") && (!exists(@.trigger_data) || @.trigger_data.type() == "null" || @.trigger_data.type() == "object") && (!exists(@.triggered_by) || @.triggered_by.type() == "null" || @.triggered_by.type() == "string") && (!exists(@.parent_execution_id) || @.parent_execution_id.type() == "null" || @.parent_execution_id.type() == "string" && @.parent_execution_id >= "!") && (!exists(@.retry_of) || @.retry_of.type() == "null" || @.retry_of.type() == "string" && @.retry_of >= "!") && (!exists(@.metadata) || @.metadata.type() == "null" || @.metadata.type() == "object"))'
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50
-                AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND 'execution-' || (data ->> 'execution_id') = stream_id, false) THEN
+                AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
+                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
+                AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
+                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
+                AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
+                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
+                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
+                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
+                AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
+                AND 'execution-' || (data ->> 'execution_id') = stream_id
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50 AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND coalesce(data ->> 'parent_execution_id' <> '', true) AND coalesce(data ->> 'retry_of' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2020,47 +2052,30 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_execution_id') <= 255 AND data ->> 'parent_execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'retry_of') <= 255 AND data ->> 'retry_of' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'retry_of', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionStarted' THEN
-            IF coalesce((data - '{start_time}'::text[]) = '{}'
-                AND data @? '$ ? (@.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402300799999)'
-                AND strpos(coalesce(data ->> 'start_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
                 AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionPaused' THEN
-            IF coalesce((data - '{by,reason}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionResumed' THEN
-            IF coalesce((data - '{by,reason}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionSucceeded' THEN
-            IF coalesce((data - '{end_time,run_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionFailed' THEN
-            IF coalesce((data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.error_message.type() == "string" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!"))'
-                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255
-                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'error_message') ? (data ->> 'error_message')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2070,52 +2085,35 @@ BEGIN
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
-            IF coalesce((data - '{end_time,by,reason}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
-            IF coalesce((data - '{end_time}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
-            IF coalesce((data - '{end_time,detector,last_seen}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.detector.type() == "string")'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0
-                AND runfold.is_timestamp((data ->> 'last_seen')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
-            IF coalesce((data - '{metadata}'::text[]) = '{}'
-                AND data @? '$ ? (@.metadata.type() == "object")', false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
         ELSIF type = 'NodeAttemptFailed' THEN
-            IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'attempt', ''), '.') = 0
-                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at'))), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data ->> 'error_data') IS NOT NULL
+                AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
+                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at')))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2129,57 +2127,72 @@ BEGIN
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
-            IF coalesce((data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
-            IF coalesce((data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
-            IF coalesce((data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.error_data.type() != "null")'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data ->> 'error_data') IS NOT NULL
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND (data ->> 'error_data') IS NOT NULL, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeSkipped' THEN
-            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2193,11 +2206,14 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'NodeCanceled' THEN
-            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2211,13 +2227,16 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
-            IF coalesce((data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.paused_node_id.type() == "string" && @.paused_node_id >= "!" && @.pause_reason.type() == "string" && (@.pause_reason == "human_interaction" || @.pause_reason == "timeout" || @.pause_reason == "error" || @.pause_reason == "manual" || @.pause_reason == "timer") && @.resume_conditions.type() == "object")'
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255
-                AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^ -~]'
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
+                AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
-                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false) THEN
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2232,11 +2251,12 @@ BEGIN
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'PauseResumed' THEN
-            IF coalesce((data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.resume_trigger.type() == "string")'
-                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100
-                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
-                AND runfold.is_timestamp((data ->> 'resumed_at')), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'resumed_at'))
+                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger')
+                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2247,11 +2267,12 @@ BEGIN
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'resume_trigger') <= 100, false);
         ELSIF type = 'PauseTimedOut' THEN
-            IF coalesce((data - '{pause,at,action}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.action.type() == "string")'
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
-                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at,action}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'action') ? (data ->> 'action')
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2261,11 +2282,11 @@ BEGIN
                 AND (data -> 'action') ? (data ->> 'action'), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'PauseCanceled' THEN
-            IF coalesce((data - '{pause,at}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!")'
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
-                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2276,11 +2297,27 @@ BEGIN
         END IF;
     ELSIF category = 'log' THEN
         IF type = 'LogAppended' THEN
-            IF coalesce((data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
-                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.event_type.type() == "string" && (@.event_type == "workflow_started" || @.event_type == "workflow_completed" || @.event_type == "workflow_progress" || @.event_type == "step_started" || @.event_type == "step_input" || @.event_type == "step_output" || @.event_type == "step_completed" || @.event_type == "step_error" || @.event_type == "separator") && @.message.type() == "string" && (!exists(@.log_category) || @.log_category.type() == "null" || @.log_category.type() == "string" && (@.log_category == "TECHNICAL" || @.log_category == "BUSINESS")) && (!exists(@.data) || @.data.type() == "null" || @.data.type() == "object") && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && (!exists(@.step_number) || @.step_number.type() == "null" || @.step_number.type() == "number" && @.step_number >= 0 && @.step_number <= 2147483647) && (!exists(@.total_steps) || @.total_steps.type() == "null" || @.total_steps.type() == "number" && @.total_steps >= 0 && @.total_steps <= 2147483647) && (!exists(@.progress_percentage) || @.progress_percentage.type() == "null" || @.progress_percentage.type() == "number" && @.progress_percentage >= 0 && @.progress_percentage <= 100) && (!exists(@.duration_seconds) || @.duration_seconds.type() == "null" || @.duration_seconds.type() == "number" && @.duration_seconds >= 0 && @.duration_seconds <= 2147483647) && (!exists(@.user_friendly_message) || @.user_friendly_message.type() == "null" || @.user_friendly_message.type() == "string") && (!exists(@.display_priority) || @.display_priority.type() == "null" || @.display_priority.type() == "number" && @.display_priority >= 1 && @.display_priority <= 10) && (!exists(@.is_milestone) || @.is_milestone.type() == "null" || @.is_milestone.type() == "boolean") && (!exists(@.technical_details) || @.technical_details.type() == "null" || @.technical_details.type() == "object") && (!exists(@.stack_trace) || @.stack_trace.type() == "null" || @.stack_trace.type() == "string") && (!exists(@.performance_metrics) || @.performance_metrics.type() == "null" || @.performance_metrics.type() == "object"))'
-                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100
-                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
-                AND strpos(concat(data ->> 'step_number', data ->> 'total_steps', data ->> 'duration_seconds', data ->> 'display_priority'), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
+                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
+                AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
+                AND (data -> 'message') ? (data ->> 'message')
+                AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
+                AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
+                AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
+                AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
+                AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
+                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
+                AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
+                AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
+                AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
+                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
+                AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object')
+                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2309,13 +2346,20 @@ BEGIN
         END IF;
     ELSIF category = 'interaction' THEN
         IF type = 'InteractionRequested' THEN
-            IF coalesce((data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
-                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.interaction_type.type() == "string" && (@.interaction_type == "approval" || @.interaction_type == "input" || @.interaction_type == "selection" || @.interaction_type == "review") && @.channel_type.type() == "string" && (@.channel_type == "slack" || @.channel_type == "email" || @.channel_type == "webhook" || @.channel_type == "in_app") && @.priority.type() == "string" && (@.priority == "low" || @.priority == "normal" || @.priority == "high" || @.priority == "critical") && @.request_data.type() == "object" && (!exists(@.correlation_id) || @.correlation_id.type() == "null" || @.correlation_id.type() == "string") && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255
-                AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]'
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
+                AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
+                AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
+                AND jsonb_typeof((data -> 'request_data')) = 'object'
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")')), false) THEN
+                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
+                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255 AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2336,28 +2380,14 @@ BEGIN
                 AND coalesce(length(data ->> 'correlation_id') <= 255, true)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'InteractionNotified' THEN
-            IF coalesce((data - '{at}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionReminderSent' THEN
-            IF coalesce((data - '{at}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionResponded' THEN
-            IF coalesce((data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
-                AND data @? '$ ? (@.response_data.type() != "null" && (!exists(@.responder) || @.responder.type() == "null" || @.responder.type() == "string"))'
-                AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
-                AND runfold.is_timestamp((data ->> 'responded_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
                 AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
@@ -2365,41 +2395,21 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'responded_at'))
                 AND ((data ->> 'responder') IS NULL OR (data -> 'responder') ? (data ->> 'responder')), false);
         ELSIF type = 'InteractionTimedOut' THEN
-            IF coalesce((data - '{at,action}'::text[]) = '{}'
-                AND data @? '$ ? (@.action.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,action}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'action') ? (data ->> 'action'), false);
         ELSIF type = 'InteractionFailed' THEN
-            IF coalesce((data - '{at,error}'::text[]) = '{}'
-                AND data @? '$ ? (@.error.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,error}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'error') ? (data ->> 'error'), false);
         ELSIF type = 'InteractionReopened' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? (@.by.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -2407,12 +2417,6 @@ BEGIN
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
-            IF coalesce((data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.source_channel.type() == "string" && (@.source_channel == "slack" || @.source_channel == "email" || @.source_channel == "webhook" || @.source_channel == "in_app") && @.raw_payload.type() != "null" && (!exists(@.headers) || @.headers.type() == "null" || @.headers.type() == "object"))'
-                AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND runfold.is_timestamp((data ->> 'received_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
@@ -2421,12 +2425,6 @@ BEGIN
                 AND ((data ->> 'headers') IS NULL OR jsonb_typeof((data -> 'headers')) = 'object')
                 AND runfold.is_timestamp((data ->> 'received_at')), false);
         ELSIF type = 'ResponseMatched' THEN
-            IF coalesce((data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
-                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string" && (!exists(@.classifier) || @.classifier.type() == "null" || @.classifier.type() == "string"))'
-                AND runfold.is_uuid((data ->> 'interaction_id'))
-                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'interaction_id'))
@@ -2435,32 +2433,17 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'processed_at'))
                 AND ((data ->> 'classifier') IS NULL OR (data -> 'classifier') ? (data ->> 'classifier')), false);
         ELSIF type = 'ResponseFilteredOut' THEN
-            IF coalesce((data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
                 AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseErrored' THEN
-            IF coalesce((data - '{error,processed_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.error.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{error,processed_at}'::text[]) = '{}'
                 AND (data -> 'error') ? (data ->> 'error')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseReopened' THEN
-            IF coalesce((data - '{by,at}'::text[]) = '{}'
-                AND data @? '$ ? (@.by.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,at}'::text[]) = '{}'
                 AND (data -> 'by') ? (data ->> 'by')
@@ -2468,14 +2451,6 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2488,12 +2463,6 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'started_at')), false);
         ELSIF type = 'DeploymentLogAppended' THEN
-            IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
-                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2501,14 +2470,6 @@ BEGIN
                 AND (data -> 'message') ? (data ->> 'message')
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'DeploymentCompleted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object")'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2519,14 +2480,6 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'completed_at')), false);
         ELSIF type = 'DeploymentFailed' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && @.error_message.type() == "string")'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2538,10 +2491,14 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'completed_at'))
                 AND (data -> 'error_message') ? (data ->> 'error_message'), false);
         ELSIF type = 'TriggerRegistered' THEN
-            IF coalesce((data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && @.trigger_subtype.type() == "string" && (@.trigger_subtype == "CRON" || @.trigger_subtype == "MANUAL" || @.trigger_subtype == "WEBHOOK" || @.trigger_subtype == "EMAIL" || @.trigger_subtype == "GITHUB" || @.trigger_subtype == "SLACK") && @.trigger_config.type() == "object" && @.index_key.type() == "string")'
-                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255
-                AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
+                AND jsonb_typeof((data -> 'trigger_config')) = 'object'
+                AND (data -> 'index_key') ? (data ->> 'index_key')
+                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255 AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'trigger' <> '' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2555,10 +2512,10 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'index_key') <= 255, false);
         ELSIF type = 'TriggerActivated' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2566,10 +2523,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerDeactivated' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2577,10 +2534,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerFailed' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2588,10 +2545,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerRemoved' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2599,11 +2556,6 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -3167,13 +3119,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 DECLARE
     parsed jsonb;
     canonical text;
-    append jsonb;
+    single jsonb;
     stream text;
-    category text;
-    events jsonb;
     event jsonb;
-    size integer;
-    event_ids uuid[] := '{}';
+    event_ids uuid[];
     stream_ids text[];
     valid boolean;
 BEGIN
@@ -3183,40 +3132,30 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
-            append := parsed -> 0;
-            events := append -> 'events';
-            size := jsonb_array_length(events);
-            stream := append ->> 'stream_id';
-            category := split_part(stream, '-', 1);
-            -- No more than the statement below says, of fewer forms: false only sends the call there.
+        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') = 1 THEN
+            single := parsed -> 0;
+            stream := single ->> 'stream_id';
+            event := single #> '{events,0}';
+            -- No more than the statement below says, of fewer forms: false only sends it there.
             IF coalesce(
-                   category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
-                   AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
-                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
-                   AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
-                   AND (append ->> 'user_id' IS NULL
-                        OR append ->> 'user_id' LIKE '________-____-____-____-____________'
-                           AND (append ->> 'user_id')::uuid IS NOT NULL), false) THEN
-                FOR n IN 1 .. size LOOP
-                    event := events -> n - 1;
-                    EXIT WHEN NOT coalesce(
-                        (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
-                        AND event ->> 'event_id' LIKE '________-____-____-____-____________'
-                        AND (event ->> 'event_id')::uuid <> ALL (event_ids)
-                        AND octet_length(event ->> 'occurred_at') = 32
-                        AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
-                            = event ->> 'occurred_at'
-                        AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
-                        AND (pg_column_size(event) < 800
-                             OR NOT event @? 'strict $.**{101}' AND runfold.large_event_is_valid(event))
-                        AND (event -> 'schema_version')::text = runfold.current_schema_version(event ->> 'type')::text
-                        AND runfold.event_is_valid(category, event ->> 'type', stream, event -> 'data'), false);
-                    IF n = size THEN
-                        RETURN parsed;
-                    END IF;
-                    event_ids := event_ids || (event ->> 'event_id')::uuid;
-                END LOOP;
+                   (starts_with(stream, 'execution-') AND octet_length(stream) > 10
+                    OR starts_with(stream, 'log-') AND octet_length(stream) > 4)
+                   AND octet_length(stream) <= 264 AND stream !~ '[^!-~]' AND jsonb_typeof(single -> 'stream_id') = 'string'
+                   AND (single - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (single ->> 'expected_version' IS NULL OR (single -> 'expected_version')::text::bigint >= 0)
+                   AND (single ->> 'user_id' IS NULL
+                        OR single ->> 'user_id' LIKE '________-____-____-____-____________'
+                           AND (single ->> 'user_id')::uuid IS NOT NULL)
+                   AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
+                   AND event ->> 'event_id' LIKE '________-____-____-____-____________'
+                   AND (event ->> 'event_id')::uuid IS NOT NULL
+                   AND octet_length(event ->> 'occurred_at') = 32
+                   AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                       = event ->> 'occurred_at'
+                   AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
+                   AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
+                   AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
+                RETURN parsed;
             END IF;
         END IF;
         IF valid THEN
@@ -3361,11 +3300,6 @@ BEGIN
     END IF;
     IF single IS NOT NULL THEN
         INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
-            ON CONFLICT DO NOTHING;
-    ELSIF count = 1 THEN
-        INSERT INTO runfold.event_ids (event_id, stream_version)
-        SELECT (e #>> '{}')::uuid, versions[1] + n
-          FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
             ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
@@ -4082,18 +4016,6 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.new_id() RETURNS uuid
-LANGUAGE sql VOLATILE AS $$
-    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
-    SELECT encode(overlay(uuid_send(gen_random_uuid())
-                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
-                          FROM 1), 'hex')::uuid
-      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
-$$;
-COMMENT ON FUNCTION runfold.new_id IS
-    'A new UUID of version 7: it sorts by when it was made.';
-REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
-
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4101,7 +4023,7 @@ DECLARE
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'event_id', gen_random_uuid(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
         'data', jsonb_build_object('at', now, 'by', session_user))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
@@ -4305,7 +4227,7 @@ BEGIN
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
         'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
-            'event_id', runfold.new_id(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
             'data', jsonb_build_object(
                 'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
                 'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);
@@ -4682,6 +4604,16 @@ COMMENT ON FUNCTION runfold.move_checkpoint IS
 REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.note_anomaly(anomalies jsonb, "position" bigint, projection text, code text, detail jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(anomalies, '[]') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
+               'position', "position", 'projection', projection, 'code', code, 'detail', detail)
+$$;
+COMMENT ON FUNCTION runfold.note_anomaly IS
+    'The anomalies of a walk with one more.';
+REVOKE ALL ON FUNCTION runfold.note_anomaly FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_anomaly TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -4756,6 +4688,18 @@ COMMENT ON FUNCTION runfold.occurred_at IS
     'When the event at a position occurred.';
 REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.open_status(open_pauses jsonb, paused boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.jsonb_each_text(open_pauses) WHERE value = 'human_interaction')
+                THEN 'WAITING_FOR_HUMAN'
+                WHEN paused OR open_pauses OPERATOR(pg_catalog.<>) '{}' THEN 'PAUSED'
+                ELSE 'RUNNING' END
+$$;
+COMMENT ON FUNCTION runfold.open_status IS
+    'The status that the open pauses make of an execution that has started and not ended.';
+REVOKE ALL ON FUNCTION runfold.open_status FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.open_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5076,7 +5020,7 @@ GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE status
-           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'RUNNING' THEN target IN ('PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'ERROR', 'CANCELED', 'TIMEOUT')
@@ -5118,74 +5062,6 @@ COMMENT ON FUNCTION runfold.pause_target IS
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.walk_pauses(
-    open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
-    OUT effects text[], OUT for_people integer[], OUT statuses text[], OUT open_pauses jsonb, OUT closed_pauses jsonb
-)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    WITH happened AS (
-        SELECT e.type, e.data, e.n,
-               CASE WHEN $3 THEN 0 ELSE coalesce(min(e.n) FILTER (WHERE runfold.ends_execution(e.type)) OVER (), 2147483647) END AS end_n
-          FROM ROWS FROM (unnest($4), unnest($5)) WITH ORDINALITY AS e (type, data, n)
-         WHERE e.n >= $6 AND (e.type LIKE 'Pause%' OR runfold.ends_execution(e.type))
-    ), before AS (
-        SELECT p.key AS name, p.value AS reason, 'active' AS status FROM jsonb_each_text($1) AS p
-        UNION ALL
-        SELECT p.key, NULL, p.value FROM jsonb_each_text($2) AS p
-    ), moves AS (
-        SELECT h.n, h.end_n, h.type, h.data ->> 'pause' AS name, h.data ->> 'pause_reason' AS reason, b.status AS standing,
-               b.reason AS standing_for,
-               CASE WHEN b.status IS NOT NULL THEN 0
-                    ELSE min(h.n) FILTER (WHERE h.type = 'PauseOpened' AND h.n < h.end_n) OVER (PARTITION BY h.data ->> 'pause')
-                     END AS made_n
-          FROM happened h
-          LEFT JOIN before b ON b.name = h.data ->> 'pause'
-         WHERE h.type LIKE 'Pause%'
-    ), lives AS (
-        SELECT m.*,
-               CASE WHEN m.standing IS NULL OR m.standing = 'active' THEN
-                    min(m.n) FILTER (WHERE m.type <> 'PauseOpened' AND m.n < m.end_n AND m.n > m.made_n) OVER (PARTITION BY m.name)
-                END AS closed_n
-          FROM moves m
-    ), judged AS (
-        SELECT l.*,
-               coalesce(l.standing_for, max(l.reason) FILTER (WHERE l.n = l.made_n) OVER (PARTITION BY l.name)) AS waits_for,
-               max(runfold.pause_target(l.type)) FILTER (WHERE l.n = l.closed_n) OVER (PARTITION BY l.name) AS closed_as
-          FROM lives l
-    ), after AS (
-        SELECT DISTINCT ON (j.name) j.name, j.waits_for,
-               CASE WHEN j.standing <> 'active' THEN j.standing
-                    WHEN j.closed_n IS NOT NULL THEN j.closed_as
-                    WHEN j.end_n < 2147483647 THEN 'cancelled' END AS ended_as
-          FROM judged j
-         WHERE j.made_n IS NOT NULL
-        UNION ALL
-        SELECT b.name, b.reason,
-               CASE WHEN b.status <> 'active' THEN b.status
-                    WHEN (SELECT min(h.end_n) FROM happened h) < 2147483647 THEN 'cancelled' END
-          FROM before b
-         WHERE NOT EXISTS (SELECT FROM moves m WHERE m.name = b.name)
-    )
-    SELECT e.effects, e.for_people, e.statuses, a.open_pauses, a.closed_pauses
-      FROM (SELECT array_agg(CASE WHEN j.type = 'PauseOpened'
-                                  THEN CASE WHEN j.n > j.end_n THEN 'execution_ended' WHEN j.n = j.made_n THEN 'opens' ELSE 'already_exists' END
-                                  WHEN j.n = j.closed_n THEN 'closes'
-                                  WHEN coalesce(j.n > j.made_n, false) THEN 'after_end'
-                                  ELSE 'missing_row' END ORDER BY j.n) AS effects,
-                   array_agg((coalesce(j.waits_for, '') = 'human_interaction')::integer ORDER BY j.n) AS for_people,
-                   array_agg(CASE WHEN j.standing <> 'active' THEN j.standing
-                                  WHEN j.closed_n < j.n THEN j.closed_as
-                                  ELSE 'cancelled' END ORDER BY j.n) AS statuses
-              FROM judged j) AS e,
-           (SELECT coalesce(jsonb_object_agg(a.name, a.waits_for) FILTER (WHERE a.ended_as IS NULL), '{}') AS open_pauses,
-                   coalesce(jsonb_object_agg(a.name, a.ended_as) FILTER (WHERE a.ended_as IS NOT NULL), '{}') AS closed_pauses
-              FROM after a) AS a
-$$;
-COMMENT ON FUNCTION runfold.walk_pauses IS
-    'What the pause events of an execution do, from one of its events on, and which pauses are open and closed after them.';
-REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -5194,27 +5070,16 @@ DECLARE
     i integer;
     type text;
     data jsonb;
+    pause text;
     target text;
     ended boolean := s.end_position IS NOT NULL;
-    open integer := 0;           -- pauses, and those of them that wait for a person
-    open_for_people integer := 0;
-    pauses record;               -- what the pause events do, from the first one on
-    number integer := 0;         -- of the pause event
-    noted jsonb[];
-    set_metadata jsonb[];
-    effect text;
 BEGIN
-    IF s.open_pauses <> '{}' THEN
-        SELECT count(*), count(*) FILTER (WHERE p.value = 'human_interaction') INTO open, open_for_people
-          FROM jsonb_each_text(s.open_pauses) AS p;
-    END IF;
     FOR i IN 1 .. cardinality(positions) LOOP
         type := types[i];
         data := datas[i];
         IF type = 'ExecutionCreated' THEN
             IF s.status IS NOT NULL THEN
-                noted := noted || jsonb_build_object(
-                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'already_exists', 'detail', '{}'::jsonb);
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'already_exists', '{}');
                 CONTINUE;
             END IF;
             s.status := 'NEW';
@@ -5225,51 +5090,48 @@ BEGIN
             s.first_event_position := positions[i];
             s.created_at := times[i];
         ELSIF s.status IS NULL THEN
-            noted := noted || jsonb_build_object(
-                'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
-                'projection', CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END);
+            s.anomalies := runfold.note_anomaly(
+                s.anomalies, positions[i],
+                CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END, 'missing_row', '{}');
             CONTINUE;
         ELSIF type = 'ExecutionMetadataSet' THEN
-            set_metadata := set_metadata || (data -> 'metadata');
+            s.metadata := s.metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
-            IF number = 0 THEN
-                SELECT w.* INTO pauses FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
-                s.open_pauses := pauses.open_pauses;
-                s.closed_pauses := pauses.closed_pauses;
-            END IF;
-            number := number + 1;
-            effect := pauses.effects[number];
-            IF effect = 'opens' THEN
-                open := open + 1;
-                open_for_people := open_for_people + pauses.for_people[number];
-            ELSIF effect = 'closes' THEN
-                open := open - 1;
-                open_for_people := open_for_people - pauses.for_people[number];
+            pause := data ->> 'pause';
+            IF type = 'PauseOpened' THEN
+                IF ended OR s.open_pauses ? pause OR s.closed_pauses ? pause THEN
+                    s.anomalies := runfold.note_anomaly(
+                        s.anomalies, positions[i], 'workflow_execution_pauses',
+                        CASE WHEN ended THEN 'execution_ended' ELSE 'already_exists' END, '{}');
+                    CONTINUE;
+                END IF;
+                s.open_pauses := s.open_pauses || jsonb_build_object(pause, data -> 'pause_reason');
+            ELSIF s.open_pauses ? pause THEN
+                s.open_pauses := s.open_pauses - pause;
+                s.closed_pauses := s.closed_pauses || jsonb_build_object(pause, runfold.pause_target(type));
             ELSE
-                noted := noted || jsonb_build_object(
-                    'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
-                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END);
+                s.anomalies := runfold.note_anomaly(
+                    s.anomalies, positions[i], 'workflow_execution_pauses',
+                    CASE WHEN s.closed_pauses ? pause THEN 'after_end' ELSE 'missing_row' END,
+                    CASE WHEN s.closed_pauses ? pause THEN jsonb_build_object('status', s.closed_pauses -> pause) ELSE '{}' END);
                 CONTINUE;
             END IF;
-            target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
+            target := runfold.open_status(s.open_pauses, s.paused);
             IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
-                noted := noted || jsonb_build_object(
-                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
-                    'detail', jsonb_build_object('from', s.status, 'to', target));
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
+                                                    jsonb_build_object('from', s.status, 'to', target));
             END IF;
             s.status := target;
         ELSE
             IF ended THEN
-                noted := noted || jsonb_build_object(
-                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'after_end',
-                    'detail', jsonb_build_object('status', s.status));
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'after_end',
+                                                    jsonb_build_object('status', s.status));
                 CONTINUE;
             END IF;
             target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
-                noted := noted || jsonb_build_object(
-                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
-                    'detail', jsonb_build_object('from', s.status, 'to', target));
+                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
+                                                    jsonb_build_object('from', s.status, 'to', target));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
@@ -5277,7 +5139,9 @@ BEGIN
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
-                s.status := CASE WHEN open = 0 AND NOT s.paused THEN 'RUNNING' WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' ELSE 'PAUSED' END;
+                -- Without pauses, as nearly always, no call.
+                s.status := CASE WHEN s.open_pauses = '{}' AND NOT s.paused THEN 'RUNNING'
+                                 ELSE runfold.open_status(s.open_pauses, s.paused) END;
             ELSE
                 ended := true;
                 s.status := target;
@@ -5294,25 +5158,12 @@ BEGIN
                         || (SELECT jsonb_object_agg(name, 'cancelled') FROM jsonb_object_keys(s.open_pauses) AS o (name));
                     s.open_pauses := '{}';
                 END IF;
-                open := 0;
-                open_for_people := 0;
                 s.paused := false;
             END IF;
         END IF;
         s.last_event_position := positions[i];
         s.updated_at := times[i];
     END LOOP;
-    IF noted IS NOT NULL THEN
-        s.anomalies := coalesce(s.anomalies, '[]') || to_jsonb(noted);
-    END IF;
-    IF cardinality(set_metadata) = 1 THEN
-        s.metadata := s.metadata || set_metadata[1];
-    ELSIF set_metadata IS NOT NULL THEN
-        -- Of each key the last.
-        s.metadata := (SELECT coalesce(jsonb_object_agg(e.key, e.value ORDER BY m.n), '{}')
-                         FROM unnest(s.metadata || set_metadata) WITH ORDINALITY AS m (object, n)
-                        CROSS JOIN LATERAL jsonb_each(m.object) AS e);
-    END IF;
     RETURN s;
 END
 $$;
@@ -5397,10 +5248,10 @@ CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boo
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE coalesce(status, 'none')
            WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
-           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'SKIPPED', 'CANCELED')
-           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'CANCELED')
-           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
-           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RETRYING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'RETRYING', 'SUCCESS', 'ERROR', 'CANCELED')
            ELSE false END
 $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS

@@ -107,6 +107,7 @@ flag = one_of(False, True)
 label = one_of("n", "", "N 1", "\u00e9t\u00e9", "x" * 100)
 text = one_of(*TEXTS, "")
 count = one_of(1, 0, 2, 2**31 - 1)
+attempt = one_of(1, 2, 3)
 node_id = one_of("n1", "N2", "\u7bc0\u70b9")
 instant = one_of(
     "2026-03-01T12:00:00Z",
@@ -172,13 +173,16 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
         {**_node_context, "input_data": json_value},
     ),
     "NodeAttemptFailed": (
-        {"node_id": node_id, "attempt": one_of(1, 2, 3), "error_data": json_value, "will_retry": flag},
+        {"node_id": node_id, "attempt": attempt, "error_data": json_value, "will_retry": flag},
         {"next_retry_at": instant},
     ),
-    "NodeWaiting": ({"node_id": node_id}, {"pause": one_of(*PAUSES)}),
-    "NodeContinued": ({"node_id": node_id}, {"pause": one_of(*PAUSES)}),
-    "NodeSucceeded": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "output_data": json_value}),
-    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {}),
+    "NodeWaiting": ({"node_id": node_id}, {"attempt": attempt, "pause": one_of(*PAUSES)}),
+    "NodeContinued": ({"node_id": node_id}, {"attempt": attempt, "pause": one_of(*PAUSES)}),
+    "NodeSucceeded": (
+        {"node_id": node_id, "end_time": milliseconds},
+        {"attempt": attempt, "node_type": label, "output_data": json_value},
+    ),
+    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {"attempt": attempt}),
     "NodeSkipped": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "reason": label}),
     "NodeCanceled": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "reason": label}),
     "PauseOpened": (

@@ -8,29 +8,24 @@ from contextlib import suppress
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from runfold.client.sync.interaction import InteractionHandle, read_interactions
+from runfold.client.sync.interaction import InteractionHandle
 from runfold.client.sync.node import NodeHandle
 from runfold.client.sync.writer import Writer
-from runfold.domain.aggregate import NAME, check_value
-from runfold.domain.commands import OtherStream
+from runfold.domain.aggregate import NAME, AggregateEvent, check_value
 from runfold.domain.error_data import error_data_of, message_of
-from runfold.domain.execution import Execution
+from runfold.domain.execution import Execution, outputs_of
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
-from runfold.domain.waiting_pause import asking, closing, opening, responding, resumed
-from runfold.errors import IllegalTransition
+from runfold.domain.waiting_pause import asking, opening, responding, resumed
+from runfold.errors import IllegalTransition, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import NodeDetails
-from runfold.events.ids import new_id
 from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
-
-# So many questions are closed in the append of an end; the worker closes the others.
-_MOST_CLOSED = 100
 
 
 def _command(
@@ -41,18 +36,6 @@ def _command(
     @wraps(command)
     def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
         self.writer.do(command, *args, **kwargs)
-
-    return method
-
-
-def _ending(
-    command: Callable[Concatenate[Execution, P], Execution],
-) -> Callable[Concatenate[ExecutionHandle, P], None]:
-    """Return the method that records an end, and closes in the same append the questions that it leaves open."""
-
-    @wraps(command)
-    def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        self.writer.do_together(self._closings(), command, *args, **kwargs)
 
     return method
 
@@ -78,6 +61,10 @@ class ExecutionHandle:
     def __init__(self, writer: Writer[Execution]) -> None:
         self.writer = writer
         self._failed_node: tuple[str, BaseException] | None = None
+        self._of_old_attempts: list[BaseException] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.execution_id}: {self.status} at version {self.state.version}>"
 
     @property
     def execution_id(self) -> str:
@@ -105,7 +92,7 @@ class ExecutionHandle:
 
     def __enter__(self) -> Self:
         if self.status == "NEW":
-            self.start()
+            self.writer.do_or_undo(_canceled, Execution.start)
         return self
 
     def __exit__(
@@ -118,6 +105,8 @@ class ExecutionHandle:
                 if self.status == "NEW":
                     raise
             return
+        if self._is_of_an_old_attempt(error):
+            return  # another worker has this execution now
         try:
             # It may have ended meanwhile: that end stays.
             with suppress(IllegalTransition):
@@ -135,11 +124,11 @@ class ExecutionHandle:
     start = _command(Execution.start)
     pause = _command(Execution.pause)
     resume = _command(Execution.resume)
-    succeed = _ending(Execution.succeed)
-    fail = _ending(Execution.fail)
-    cancel = _ending(Execution.cancel)
-    time_out = _ending(Execution.time_out)
-    declare_lost = _ending(Execution.declare_lost)
+    succeed = _command(Execution.succeed)
+    fail = _command(Execution.fail)
+    cancel = _command(Execution.cancel)
+    time_out = _command(Execution.time_out)
+    declare_lost = _command(Execution.declare_lost)
     set_metadata = _command(Execution.set_metadata)
     schedule = _command(Execution.schedule_node)
     open_pause = _command(Execution.open_pause)
@@ -153,7 +142,7 @@ class ExecutionHandle:
 
         It must do nothing but decide: it is called again when another writer was faster.
         """
-        self.writer.do_together(self._closings(), command)
+        self.writer.do(command)
 
     def node(
         self,
@@ -194,6 +183,7 @@ class ExecutionHandle:
         node_id: str,
         *,
         activation: str | None = None,
+        attempt: int | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
@@ -201,10 +191,11 @@ class ExecutionHandle:
     ) -> InteractionHandle:
         """Ask a person, and wait: PauseOpened and InteractionRequested in one append.
 
-        `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
+        `activation` is the one that waits, with NodeWaiting in the same append; `attempt` is its attempt that asks, the
+        present one if it is not given. `pause` names the pause.
         `runfold.events.interaction.InteractionRequest` says what is asked, and how.
         """
-        interaction = Interaction.named(new_id() if interaction_id is None else interaction_id)
+        interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
         asked = asking(interaction, node_id=node_id, pause=pause, **request)
@@ -214,6 +205,7 @@ class ExecutionHandle:
             node_id,
             pause,
             activation=activation,
+            attempt=attempt,
             resume_conditions=resume_conditions,
             interaction_id=UUID(interaction.name),
             timeout_at=request.get("timeout_at"),
@@ -243,6 +235,10 @@ class ExecutionHandle:
             others.append(responding(interaction, response_data, responder=responder, response_id=response_id))
         self.writer.do_together(others, resumed, pause, response_data, resume_trigger=resume_trigger)
 
+    def outputs(self) -> dict[str, Any]:
+        """Return the output of each activation that has succeeded, by its name, as the log has them now."""
+        return outputs_of(self.state.id, self.writer.store.read_stream(self.state.id))
+
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
         append = append_of_line(
@@ -251,15 +247,25 @@ class ExecutionHandle:
         (appended,) = self.writer.store.append_many([append])
         self.writer.last_position = max(self.writer.last_position, appended.last_position)
 
-    def _closings(self) -> list[OtherStream]:
-        """Return the changes that close the open questions, as far as this handle knows them, if the execution ends."""
-        pauses = (self.state.pauses[name] for name in self.state.open_pauses)
-        asked = [pause.interaction_id for pause in pauses if pause.interaction_id is not None]
-        return [closing(one) for one in read_interactions(self.writer.store, asked[:_MOST_CLOSED])]
-
     def note_failure(self, node_id: str, error: BaseException) -> None:
         """Remember which node an exception came from, in case it ends the execution."""
         self._failed_node = (node_id, error)
 
+    def note_old_attempt(self, error: BaseException) -> None:
+        """Remember an exception of an attempt that is over: it does not end the execution."""
+        self._of_old_attempts.append(error)
+
+    def _is_of_an_old_attempt(self, error: BaseException) -> bool:
+        if isinstance(error, BaseExceptionGroup):
+            return all(map(self._is_of_an_old_attempt, error.exceptions))
+        if isinstance(error, OldAttempt):
+            return error.stream_id == self.state.id
+        return any(error is one for one in self._of_old_attempts)
+
     def _node_of(self, error: BaseException) -> str | None:
         return self._failed_node[0] if self._failed_node is not None and self._failed_node[1] is error else None
+
+
+def _canceled(state: Execution, interruption: BaseException, _: tuple[AggregateEvent, ...]) -> Execution:
+    """Return the execution canceled that an interrupted caller has started."""
+    return state.cancel(reason=type(interruption).__name__)
