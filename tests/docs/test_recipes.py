@@ -69,7 +69,8 @@ EVENT: Edits = {
     ),
     "tests/model/nodes.py": after('    "NodeFailed": "ERROR",\n', '    "NodeTimedOut": "ERROR",\n'),
     "tests/model/payloads.py": after(
-        '    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {}),\n',
+        '    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value},'
+        ' {"attempt": attempt}),\n',
         '    "NodeTimedOut": ({"node_id": node_id, "end_time": milliseconds}, {"reason": label}),\n',
     ),
     "tests/client/handles/test_bad_input.py": after(

@@ -289,11 +289,11 @@ def test_an_ended_node_stays_as_it_is(log: Log) -> None:
     ]
 
 
-def test_a_node_does_not_care_whether_its_execution_ended(log: Log) -> None:
+def test_of_an_ended_execution_a_node_s_own_end_counts_and_nothing_else_of_it(log: Log) -> None:
     log.started()("ExecutionCanceled")("NodeStarted", activation="a")("NodeCanceled", activation="a")
     assert log.node()["status"] == "CANCELED"
     assert log.execution()["last_event_position"] == 3
-    assert log.anomalies() == []
+    assert log.anomalies() == [(4, "node_executions", "execution_ended", {})]
 
 
 def test_the_first_node_id_stays_and_the_last_node_type_counts(log: Log) -> None:
@@ -365,13 +365,15 @@ def test_executions_of_one_time_are_told_apart_by_the_bytes_of_their_ids(log: Lo
 
 LEGAL_MOVES = {
     "execution": """
-        NEW -> RUNNING, CANCELED, ERROR; RUNNING -> SUCCESS, ERROR, CANCELED, TIMEOUT, PAUSED, WAITING_FOR_HUMAN;
+        NEW -> RUNNING, CANCELED, ERROR, TIMEOUT;
+        RUNNING -> SUCCESS, ERROR, CANCELED, TIMEOUT, PAUSED, WAITING_FOR_HUMAN;
         PAUSED -> RUNNING, WAITING_FOR_HUMAN, CANCELED, TIMEOUT, ERROR;
         WAITING_FOR_HUMAN -> RUNNING, PAUSED, CANCELED, TIMEOUT, ERROR""",
     "node": """
-        none -> PENDING, RUNNING, SUCCESS, SKIPPED; PENDING -> RUNNING, SKIPPED, CANCELED, SUCCESS;
-        RUNNING -> RUNNING, SUCCESS, ERROR, RETRYING, WAITING_INPUT, CANCELED; RETRYING -> RUNNING, ERROR, CANCELED;
-        WAITING_INPUT -> RUNNING, SUCCESS, ERROR, CANCELED""",
+        none -> PENDING, RUNNING, SUCCESS, SKIPPED; PENDING -> RUNNING, SKIPPED, CANCELED, SUCCESS, ERROR;
+        RUNNING -> RUNNING, SUCCESS, ERROR, RETRYING, WAITING_INPUT, SKIPPED, CANCELED;
+        RETRYING -> RUNNING, SUCCESS, ERROR, CANCELED;
+        WAITING_INPUT -> RUNNING, SUCCESS, ERROR, RETRYING, CANCELED""",
     "interaction": "pending -> responded, timeout, error, cancelled; error -> pending",
     "response": "unprocessed -> matched, filtered_out, error; error, filtered_out -> unprocessed",
     "workflow": """

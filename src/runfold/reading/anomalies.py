@@ -89,7 +89,7 @@ def _applied(row: Row) -> bool:
 
 
 def _is_of_a_closed_node(row: Row) -> bool:
-    return row["code"] == "execution_ended" and row["projection"] == "node_executions"
+    return (row["code"], row["projection"]) == ("execution_ended", "node_executions")
 
 
 def _made(row: Row) -> str:
