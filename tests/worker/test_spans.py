@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,8 @@ def watch_checkpoints(connection: psycopg.Connection[Any]) -> None:
     connection.execute(
         "CREATE FUNCTION public.note_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
         " IF NEW.position <> OLD.position THEN"
-        " INSERT INTO public.moves (group_name, position) VALUES (NEW.group_name, NEW.position); END IF; RETURN NEW; END $$"
+        " INSERT INTO public.moves (group_name, position) VALUES (NEW.group_name, NEW.position);"
+        " END IF; RETURN NEW; END $$"
     )
     connection.execute(
         "CREATE TRIGGER noted AFTER UPDATE ON runfold.checkpoints FOR EACH ROW EXECUTE FUNCTION public.note_move()"
@@ -80,7 +82,7 @@ def test_a_sparse_group_is_moved_a_span_at_a_time_between_the_batches_of_others(
         "SELECT group_name FROM public.moves WHERE group_name IN ('execution', 'interaction') ORDER BY n"
     ).fetchall()
     first = [name for (name,) in order][: 2 * len(steps) - 2]
-    assert all(one != other for one, other in zip(first, first[1:], strict=False))
+    assert all(one != other for one, other in pairwise(first))
     log.assert_folded()
 
 

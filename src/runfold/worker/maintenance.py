@@ -36,7 +36,7 @@ class Maintenance:
         # One after the other, and the next one first: each is made for itself.
         made = [self._do(connection, "the log", "ensure_partitions", {"spare": n + 1}) for n in range(_SPARE)]
         self._next = time.monotonic() + (EVERY_SECONDS if all(made) else URGENT_SECONDS)
-        months = self._do(connection, "workflow_execution_logs", "missing_log_months")
+        months = self._do(connection, "the log table", "missing_log_months")
         for (month,) in months or ():
             about = f"workflow_execution_logs for {month:%Y-%m}"
             self._do(connection, about, "make_log_partition", {"month": month})
