@@ -16,6 +16,7 @@ BENCHES = (
     "import_",
     "memory",
     "listing",
+    "growth",
     "past",
     "user_projections",
     "start",

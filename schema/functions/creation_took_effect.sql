@@ -14,13 +14,15 @@ DECLARE
 BEGIN
     FOR creation IN
         SELECT e.position, lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow
-          FROM runfold.events e
-         WHERE e.stream_id = stream_id AND e.type = 'ExecutionCreated' AND e.position <= position
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = stream_id AND e.type = 'ExecutionCreated' AND e.position <= position
          ORDER BY e.position
     LOOP
         IF made_at IS NULL OR EXISTS (
-            SELECT FROM runfold.events d
-             WHERE d.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
+            SELECT FROM runfold.streams s
+              JOIN runfold.events d ON d.stream_id = s.stream_id AND d.position BETWEEN s.first_position AND s.last_position
+             WHERE s.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
                AND d.position > made_at AND d.position < creation.position)
         THEN
             workflow := creation.workflow;

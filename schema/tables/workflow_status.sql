@@ -18,7 +18,7 @@ CREATE TABLE public.workflow_status (
 CREATE INDEX idx_workflow_status_user_id ON public.workflow_status (user_id);
 
 COMMENT ON TABLE public.workflow_status IS
-    'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are kept equal.';
+    'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are copies, made after each fold.';
 COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;

@@ -116,3 +116,23 @@ def test_building_the_command_line_again_registers_nothing_again() -> None:
     for _ in range(3):
         assert tree(typer.main.get_command(build())) == first
     assert verbs() == before
+
+
+AWAY = ("--url", "postgresql://nobody@127.0.0.1:1/nothing")
+MODELS = "runfold.events.execution"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "words",
+    ["status", "worker --once", "projection verify", "projection list", "execution list", "parked list", "migrate"],
+)
+def test_a_command_imports_no_model_of_an_event_and_no_parser_before_its_first_statement(words: str) -> None:
+    found = set(printed(*AWAY, *words.split())[-1].split())
+    assert "psycopg" in found
+    assert found & {MODELS, "runfold.events", "sqlparse", "psycopg_pool"} == set()
+
+
+@pytest.mark.process
+def test_control_a_command_that_appends_imports_the_models() -> None:
+    assert MODELS in printed(*AWAY, "interaction", "withdraw", "00000000-0000-0000-0000-000000000000")[-1].split()

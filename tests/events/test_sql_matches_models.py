@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from runfold.events.checks_sql import table_files, with_words
-from runfold.events.sql import fault_rows, field_rows, generated, type_rows
+from runfold.events.sql import TYPES_BY_MACHINE, fault_rows, field_rows, generated, type_rows, types_by_machine
 from runfold.settings import migrations_dir
 
 
@@ -39,6 +39,10 @@ def test_the_generated_files_are_what_the_models_give() -> None:
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.sql")} == set(generated())
     for name, text in generated().items():
         assert (folder / name).read_text(encoding="utf-8") == text, f"{name}: run `make generated`"
+
+
+def test_the_types_that_headers_of_projections_name_are_those_of_the_models() -> None:
+    assert TYPES_BY_MACHINE.read_text() == types_by_machine()
 
 
 def test_the_lists_of_words_in_checks_are_those_of_the_vocabulary() -> None:

@@ -99,6 +99,18 @@ def test_import_appends_what_the_mapping_produces(store: runfold.Store, connecti
     assert (summary.log_name, summary.traces, summary.events_mapped) == ("a log", 127, len(rows))
 
 
+def test_a_call_that_would_be_too_large_is_divided(
+    store: runfold.Store, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_log(tmp_path / "log.xes", traces(30))
+    with monkeypatch.context() as small:
+        small.setattr("runfold.events.codec.MAX_CALL_BYTES", 6_000)
+        divided = import_xes(store, path)
+    assert counts(import_xes(store, path)) == (0, divided.events_appended, 0)
+    (calls,) = connection.execute("SELECT count(DISTINCT append_end) FROM runfold.events").fetchone() or (0,)
+    assert calls > 1
+
+
 def test_second_import_repeats_everything_and_doubles_nothing(
     store: runfold.Store, connection: Connection, tmp_path: Path
 ) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runfold.errors import REFUSALS
-from runfold.events import CATEGORIES, VOCABULARY, Event
+from runfold.events import CATEGORIES, VOCABULARY, Event, types_that_end, types_that_move
 from runfold.events.checks_sql import table_files
 from runfold.events.claims_sql import claim_rule_rows, claiming_functions
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
+from runfold.events.machines import MACHINES
 from runfold.events.machines_sql import machine_functions
 from runfold.events.quick_sql import BEYOND_A_PATH, quick_conditions
 from runfold.events.rules import SPACES, FieldRule
@@ -217,6 +218,20 @@ def generated() -> dict[str, str]:
     }
 
 
+TYPES_BY_MACHINE = Path(__file__).parents[1] / "projections" / "definition" / "types_by_machine.json"
+
+
+def types_by_machine() -> str:
+    """Return the event types that move and that end each machine, as JSON.
+
+    The headers of projections name them so. Who folds, or reads a status, needs no model of an event, and to import all
+    of them takes a tenth of a second.
+    """
+    by = {"moves": types_that_move, "ends": types_that_end}
+    found = {which: {machine.name: types(machine) for machine in MACHINES.values()} for which, types in by.items()}
+    return json.dumps(found, indent=2) + "\n"
+
+
 def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(prog="python -m runfold.events.sql", description=__doc__)
@@ -227,6 +242,7 @@ def main() -> None:
         (folder / name).write_text(text, encoding="utf-8")
     for path, text in table_files(folder.parent / "tables").items():
         path.write_text(text, encoding="utf-8")
+    TYPES_BY_MACHINE.write_text(types_by_machine(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from runfold.errors import InvalidInput
 from runfold.events.envelope import EncodedCall
 from runfold.interop.xes_mapping import Tally, TraceMapping, workflow_id
 from runfold.interop.xes_options import PLACES_SHOWN, Skipped, Skips, XesOptions
@@ -89,8 +90,8 @@ def import_xes(
             traces += sum(mapped_part.part.ends for mapped_part in parts)
             read += sum(len(mapped_part.part.events) for mapped_part in parts)
             mapped += sum(mapped_part.events for mapped_part in parts)
-            appends = [append for mapped_part in parts for append in mapped_part.appends]
-            ahead.submit(Call(parts, EncodedCall.of(appends)))
+            for call in _encoded(parts):
+                ahead.submit(call)
     most_frequent = sorted(tally.logged.items(), key=lambda counted: -counted[1])[:TRANSITIONS_SHOWN]
     return ImportSummary(
         log_name=log_name,
@@ -111,6 +112,17 @@ def import_xes(
         dry_run=dry_run,
         seconds=round(monotonic() - began, 3),
     )
+
+
+def _encoded(parts: list[MappedPart]) -> list[Call]:
+    """Encode the parts as one call, or as several where that would be larger than a call may be."""
+    try:
+        return [Call(parts, EncodedCall.of([append for part in parts for append in part.appends]))]
+    except InvalidInput as invalid:
+        if invalid.code != "call_too_large" or len(parts) == 1:
+            raise
+    half = len(parts) // 2
+    return _encoded(parts[:half]) + _encoded(parts[half:])
 
 
 def calls(

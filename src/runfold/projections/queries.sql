@@ -316,10 +316,11 @@ SELECT stream_id FROM runfold.parked_streams WHERE group_name = %(group)s ORDER 
 
 -- name: positions_of
 -- The positions of a stream's events of some types, in order. Parameters: stream, upto, types (text[]).
-SELECT position FROM runfold.events
- WHERE stream_id = %(stream)s AND position <= %(upto)s AND stream_version BETWEEN 0 AND 9223372036854775807
-   AND type = ANY (%(types)s)
- ORDER BY stream_version
+SELECT e.position
+  FROM runfold.events e
+ WHERE e.stream_id = %(stream)s AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+   AND e.type = ANY (%(types)s)
+ ORDER BY e.stream_version
 
 -- name: rebuild_begin
 -- Notes a rebuild that begins. Parameters: group, digest, position, slices, events, tables (text[]), folded (whether there are no slices).
@@ -472,12 +473,16 @@ SELECT {stream_key}::text FROM {shadow} WHERE coalesce(lower({stream_key}::text)
 SELECT e.position
   FROM runfold.events e
  WHERE e.stream_id = %(stream)s AND e.position > %(after)s AND e.position <= %(upto)s AND e.type = ANY (%(types)s)
+   AND e.stream_version BETWEEN 0 AND 9223372036854775807
    AND NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = %(group)s AND d.position = e.position)
  ORDER BY e.position
 
 -- name: stream_types
 -- The types of a stream's events. Parameters: stream.
-SELECT DISTINCT type FROM runfold.events WHERE stream_id = %(stream)s
+SELECT DISTINCT e.type
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = %(stream)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
 
 -- name: streams_between
 -- The streams with an event of some types between two positions. Parameters: after, upto, types (text[]).
@@ -485,7 +490,9 @@ SELECT DISTINCT stream_id FROM runfold.events WHERE position > %(after)s AND pos
 
 -- name: streams_folded
 -- Of some streams those that have an event of some types. Parameters: streams (text[]), types (text[]).
-SELECT DISTINCT e.stream_id FROM runfold.events e WHERE e.stream_id = ANY (%(streams)s) AND e.type = ANY (%(types)s)
+SELECT DISTINCT e.stream_id
+  FROM runfold.events e
+ WHERE e.stream_id = ANY (%(streams)s) AND e.stream_version BETWEEN 0 AND 9223372036854775807 AND e.type = ANY (%(types)s)
 
 -- name: suspect_all
 -- Notes the keys that compare_all found. The runner puts in the names.

@@ -13,7 +13,6 @@ import psycopg
 from psycopg.rows import dict_row
 
 from runfold.errors import PositionUnavailable, UnknownExecution
-from runfold.events.streams import stream_id
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.lists import page, place
 from runfold.reading.pages import PageToken
@@ -159,6 +158,8 @@ def _position_of_event(connection: psycopg.Connection[Any], execution_id: str, e
 def _event(
     connection: psycopg.Connection[Any], execution_id: str, *, version: int | None = None, upto: int | None = None
 ) -> Row | None:
+    from runfold.events.streams import stream_id  # and with it every model of an event, which a list does without
+
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             statement("event_of_stream"),

@@ -21,8 +21,9 @@ SELECT runfold.declare_lost(%(execution_id)s, make_interval(secs => %(idle)s), %
 -- The deployment streams whose deletions may concern the rows of these streams: those of the workflows in their events.
 -- A log stream has the workflows of its execution. Parameters: streams (text[]), upto.
 SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s::text[]
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s::text[]
                           || ARRAY(SELECT 'execution-' || substr(s.name, 5)
                                      FROM unnest(%(streams)s::text[]) AS s (name)
                                     WHERE s.name LIKE 'log-%%'))
@@ -70,8 +71,9 @@ SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.occurred
 -- name: event_of_stream
 -- A stream's event with a version, or without one (null) the last event up to a position. Parameters: stream, version, upto.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
-  FROM runfold.events e
- WHERE e.stream_id = %(stream)s
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = %(stream)s
    AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
    AND e.stream_version BETWEEN 0 AND 9223372036854775807
@@ -81,17 +83,18 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
 -- name: events_behind
 -- The first events of a stream after a position. Parameters: stream, position, types (text[], null: any), limit.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
-  FROM runfold.events e
- WHERE e.stream_id = %(stream)s AND e.position > %(position)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = %(stream)s AND e.position > %(position)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
    AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
  ORDER BY e.position
  LIMIT %(limit)s
 
 -- name: events_in_scope
 -- The events of a group up to a position, in order, with their types, streams and tenants. Parameters: types (text[]),
--- upto, and those of the condition that the caller puts in.
+-- upto, and those of the condition and of the relation of events that the caller puts in.
 SELECT e.position, e.type, e.stream_id, e.user_id::text
-  FROM runfold.events e
+  FROM {events} e
  WHERE e.position <= %(upto)s AND e.type = ANY (%(types)s) AND {streams}
  ORDER BY e.position
 
@@ -199,8 +202,9 @@ SELECT x.stream_id
 -- Parameters: groups (jsonb: name -> event types; for a group that is not in it, every event counts), stream (null: any).
 SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at,
        (SELECT count(*)
-          FROM runfold.events e
-         WHERE e.stream_id = p.stream_id AND e.position > p.position
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = p.stream_id AND e.position > p.position AND e.stream_version BETWEEN 0 AND 9223372036854775807
            AND coalesce(%(groups)s::jsonb -> p.group_name ? e.type, true)) AS waiting
   FROM runfold.parked_streams p
  WHERE %(stream)s::text IS NULL OR p.stream_id = %(stream)s
@@ -267,5 +271,6 @@ SELECT position, stream_id, stream_version, event_id, type, data, metadata, occu
 -- name: types_of_streams
 -- The event types of these streams up to a position. Parameters: streams (text[]), upto.
 SELECT DISTINCT e.type
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807

@@ -95,7 +95,7 @@ def copy_events(connection: psycopg.Connection[Any], events: list[tuple[str, New
                 copy.write_row((*line, 1, json.dumps(data), "{}", BASE, BASE))
         cursor.executemany(
             "INSERT INTO runfold.streams (stream_id, version, first_position, last_position) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version",
+            " ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, last_position = excluded.last_position",
             [(stream_id, versions[stream_id], first, last + len(events)) for stream_id, first in firsts.items()],
         )
         cursor.execute("SELECT setval('runfold.events_position', %s)", (last + len(events),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,11 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlparse import lexer, tokens
-
 from runfold.errors import ProjectionInvalid
-from runfold.events import types_that_end, types_that_move
-from runfold.events.machines import MACHINES
 from runfold.runtime_sql import runtime_sql
 
 header_query = runtime_sql("runfold.projections.definition")
@@ -26,7 +23,8 @@ _FIELDS = {
 }  # fmt: skip
 # The fields that name queries of this room's queries.sql.
 _QUERIES = ("barriers_affect", "affected_by", "depends_on", "streams_of_row", "copies")
-_TYPES_OF = {"moves": types_that_move, "ends": types_that_end}
+# Written by `make generated`: whoever reads a projection does not import every event for it.
+_TYPES_OF: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("types_by_machine.json").read_bytes())
 _REQUIRED = ("name", "version", "group", "table", "key", "events")
 _HEADER_LINE = re.compile(r"-- (?P<field>[a-z_]+): *(?P<value>.*)")
 _CONTINUATION = re.compile(r"--   (?P<value>\S.*)")
@@ -225,21 +223,43 @@ def _statements(body: str, events: tuple[str, ...], barriers: tuple[str, ...]) -
     return tuple(found)
 
 
+# What a semicolon is not looked for in (comments, strings, quoted names, dollar quotes); each word and sign by itself.
+_TOKEN = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*)|(?P<space>\s+)|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*\""""
+    r"""|\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$|\w[\w$]*|.""",
+    re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
 def _split_statements(body: str) -> Iterator[tuple[str, str]]:
     """Each statement with the comments before it and without its semicolon, and its first word; no comments alone.
 
-    Only the lexer is asked: sqlparse's own splitting and formatting took a second for the files of this product.
+    By a scanner of its own: sqlparse, or its lexer alone, took a tenth of a second for the files of this product, which
+    each command reads.
     """
-    statement, first_word = "", ""
-    for kind, text in (*lexer.tokenize(body), (tokens.Punctuation, ";")):  # type: ignore[no-untyped-call]
-        if kind is tokens.Punctuation and text == ";":
+    at, start, first_word = 0, 0, ""
+    while (token := _TOKEN.match(body, at)) is not None:
+        at = token.end()
+        if token["comment"] is not None:
+            at = _end_of_comment(body, at) if token["comment"] == "/*" else at
+        elif token["space"] is None and token[0] == ";":
             if first_word:
-                yield statement.strip(), first_word
-            statement, first_word = "", ""
-            continue
-        statement += text
-        if not first_word and kind not in tokens.Comment and kind not in tokens.Whitespace:
-            first_word = text.split(None, 1)[0]
+                yield body[start : token.start()].strip(), first_word
+            start, first_word = at, ""
+        elif token["space"] is None and not first_word:
+            first_word = token[0].split(None, 1)[0]
+    if first_word:
+        yield body[start:].strip(), first_word
+
+
+def _end_of_comment(body: str, at: int) -> int:
+    """Where a comment in /* */ ends, whose beginning was read: such comments nest."""
+    depth = 1
+    while depth and (edge := _COMMENT_EDGE.search(body, at)) is not None:
+        depth += 1 if edge[0] == "/*" else -1
+        at = edge.end()
+    return len(body) if depth else at
 
 
 def _own_events(statement: str) -> tuple[str, ...]:
@@ -264,8 +284,10 @@ def _event_types(listed: tuple[str, ...]) -> tuple[str, ...]:
         which, of, machine = name.partition(" of ")
         if not of:
             types.append(name)
-        elif which in _TYPES_OF and machine in MACHINES:
-            types += _TYPES_OF[which](MACHINES[machine])
+        elif which in _TYPES_OF and machine in _TYPES_OF[which]:
+            types += _TYPES_OF[which][machine]
         else:
-            raise ProjectionInvalid(f"{name!r} names no events: write `moves of` or `ends of` {', '.join(MACHINES)}")
+            raise ProjectionInvalid(
+                f"{name!r} names no events: write `moves of` or `ends of` {', '.join(_TYPES_OF['moves'])}"
+            )
     return tuple(dict.fromkeys(types))

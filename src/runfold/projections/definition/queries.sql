@@ -1,17 +1,19 @@
--- The queries that the header of a projection can name. Each is an index scan in a log of any size: the bounds of
--- stream_version leave nothing out, but have the planner take the index of streams also where it has no statistics.
+-- The queries that the header of a projection can name. Each is an index scan in a log of any size: the row of a stream says
+-- in which partitions its events are, and the bounds of stream_version leave nothing out, but have the planner take the index of
+-- streams also where it has no statistics.
 --
 -- barriers_affect, affected_by, depends_on: parameters streams (text[]), upto (a position; null: any). Return stream ids.
 -- streams_of_row: parameters value (of the table's key, text), upto. Return stream ids.
 -- copies: no parameters. Return of each copied value that differs: the row's key, column, copy, truth. Beside it are
--- `repair_<name>`, with the parameter keys (text[]), and `finish_<name>`.
+-- `repair_<name>`, with the parameter keys (text[]).
 
 -- name: executions_of_deleted_workflows
 -- barriers_affect: the executions that the deletions in some deployment streams concern.
 SELECT DISTINCT 'execution-' || x.execution_id
   FROM (SELECT e.stream_id, max(e.position) AS position
-          FROM runfold.events e
-         WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
            AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
            AND e.stream_version BETWEEN 0 AND 9223372036854775807
          GROUP BY e.stream_id) AS d
@@ -21,8 +23,9 @@ SELECT DISTINCT 'execution-' || x.execution_id
 -- barriers_affect: the logs of the executions that the deletions in some deployment streams concern.
 SELECT DISTINCT 'log-' || x.execution_id
   FROM (SELECT e.stream_id, max(e.position) AS position
-          FROM runfold.events e
-         WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = ANY (%(streams)s::text[]) AND e.type = 'WorkflowDeleted'
            AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
            AND e.stream_version BETWEEN 0 AND 9223372036854775807
          GROUP BY e.stream_id) AS d
@@ -34,16 +37,19 @@ SELECT DISTINCT e.stream_id
   FROM runfold.events e
  WHERE e.type IN ('InteractionRequested', 'ResponseReceived')
    AND lower(e.data ->> 'workflow_id' COLLATE "C") IN (
-       SELECT substr(d.stream_id, 12) FROM runfold.events d
-        WHERE d.stream_id = ANY (%(streams)s::text[]) AND d.type = 'WorkflowDeleted'
+       SELECT substr(d.stream_id, 12)
+         FROM runfold.streams s
+         JOIN runfold.events d ON d.stream_id = s.stream_id AND d.position BETWEEN s.first_position AND s.last_position
+        WHERE s.stream_id = ANY (%(streams)s::text[]) AND d.type = 'WorkflowDeleted'
           AND (%(upto)s::bigint IS NULL OR d.position <= %(upto)s)
           AND d.stream_version BETWEEN 0 AND 9223372036854775807)
 
 -- name: workflows_of_executions
 -- affected_by: the deployments of the workflows that some executions were created for.
 SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
    AND e.stream_version BETWEEN 0 AND 9223372036854775807
 
@@ -59,8 +65,9 @@ SELECT DISTINCT e.stream_id
 -- name: interactions_of_responses
 -- depends_on: the interactions that some responses were matched to.
 SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s::text[]) AND e.type = 'ResponseMatched' AND e.data ->> 'interaction_id' IS NOT NULL
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
    AND e.stream_version BETWEEN 0 AND 9223372036854775807
 
@@ -91,8 +98,9 @@ SELECT e.stream_id
 SELECT 'response-' || %(value)s::text
  UNION
 SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
-  FROM runfold.events e
- WHERE e.stream_id = 'response-' || %(value)s::text
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = 'response-' || %(value)s::text
    AND e.type = 'ResponseMatched' AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
    AND e.data ->> 'interaction_id' IS NOT NULL
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from sqlparse import lexer, tokens
-
 from runfold.errors import ProjectionInvalid, ProjectionReserved
 from runfold.projections.definition.contract import Projection, Statement
 
@@ -113,6 +111,8 @@ def _follows(words: Words, number: int, sign: str) -> bool:
 
 
 def _words(text: str) -> Words:
+    from sqlparse import lexer, tokens  # only for projections of users: to import it takes as long as a command does
+
     found: Words = []
     for kind, piece in lexer.tokenize(text):  # type: ignore[no-untyped-call]
         is_literal = kind in tokens.Literal and kind is not tokens.String.Symbol

@@ -37,9 +37,28 @@ THE_LOG: LiteralString = "runfold.events"
 """The relation that folds read events from, unless another one of its columns holds those that are to be folded."""
 
 # The events of one stream, or of some, found by the streams' index: the fence keeps a range of positions, which may be
-# all of the log, from being read in their place.
+# all of the log, from being read in their place. The streams' rows name the partitions; the login of users' groups may
+# not read them, and looks into each partition's index.
 EVENTS_OF_ONE: LiteralString = "(SELECT s.* FROM runfold.events s WHERE s.stream_id = %(stream)s OFFSET 0)"
 EVENTS_OF_SOME: LiteralString = "(SELECT s.* FROM runfold.events s WHERE s.stream_id = ANY (%(some)s) OFFSET 0)"
+_IN_THEIR_PARTITIONS: LiteralString = (
+    "(SELECT s.* FROM runfold.streams t JOIN runfold.events s"
+    " ON s.stream_id = t.stream_id AND s.position BETWEEN t.first_position AND t.last_position"
+    " AND s.stream_version BETWEEN 0 AND 9223372036854775807 WHERE {streams} OFFSET 0)"
+)
+
+
+def events_of_one(group: Group) -> LiteralString:
+    """The relation of one stream's events, for folds of the group with the parameter `stream`."""
+    return EVENTS_OF_ONE if group.of_user else _IN_THEIR_PARTITIONS.replace("{streams}", "t.stream_id = %(stream)s")
+
+
+def events_of_some(group: Group) -> LiteralString:
+    """The relation of some streams' events, for folds of the group with the parameter `some`."""
+    if group.of_user:
+        return EVENTS_OF_SOME
+    return _IN_THEIR_PARTITIONS.replace("{streams}", "t.stream_id = ANY (%(some)s)")
+
 
 _NOTHING: Mapping[str, Any] = {}
 

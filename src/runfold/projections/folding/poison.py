@@ -11,7 +11,7 @@ import psycopg
 
 from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import EVENTS_OF_ONE, ONE_STREAM, THE_LOG, HandlerFailed, fold_batch
+from runfold.projections.folding.fold import ONE_STREAM, THE_LOG, HandlerFailed, events_of_one, fold_batch
 from runfold.projections.folding.ledger import Ledger
 from runfold.runtime_sql import runtime_sql
 
@@ -136,7 +136,7 @@ def fold_alone(
                 streams=ONE_STREAM,
                 stream=stream_id,
                 # A short range is read by position, however long the stream is.
-                events=EVENTS_OF_ONE if upto - after > _SHORT_RANGE else THE_LOG,
+                events=events_of_one(group) if upto - after > _SHORT_RANGE else THE_LOG,
             )
             if checked:
                 ledger.check_constraints(group)

@@ -11,7 +11,6 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from runfold.events.row_id import row_id
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection, header_query
 from runfold.runtime_sql import runtime_sql
@@ -324,6 +323,8 @@ def repair_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]
 
 def stream_values(stream_ids: Iterable[str]) -> list[str]:
     """What the column that names the stream holds for these: the id, the name in it, or the id of its row."""
+    from runfold.events.row_id import row_id  # and with it every model of an event, which a fold in SQL does without
+
     found: list[str] = []
     for stream_id in stream_ids:
         category, _, name = stream_id.partition("-")

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import EVENTS_OF_SOME, NO_STREAM, SOME_STREAMS, HandlerFailed, bind, fold_batch
+from runfold.projections.folding.fold import NO_STREAM, SOME_STREAMS, HandlerFailed, bind, events_of_some, fold_batch
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, Failure, is_poison, one_line, sqlstate_of
@@ -103,7 +103,7 @@ def _failure(ledger: Ledger, group: Group, upto: int, types: frozenset[str], str
                     streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
                     barriers=NOT_LEFT_OUT if streams else NO_STREAM,
                     given={"some": streams},
-                    events=EVENTS_OF_SOME,
+                    events=events_of_some(group),
                 ),
                 after=0,
                 upto=upto,

@@ -16,7 +16,7 @@ from psycopg import sql
 from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import EVENTS_OF_SOME, NOT_PARKED, SOME_STREAMS, bind, fold_batch, unbind
+from runfold.projections.folding.fold import NOT_PARKED, SOME_STREAMS, bind, events_of_some, fold_batch, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import refusing
 from runfold.projections.folding.registry import check_checkpoint
@@ -170,7 +170,7 @@ def fold_affected(cursor: psycopg.Cursor[Any], group: Group, affected: AffectedR
             streams=THESE_STREAMS,
             barriers=NOT_PARKED,
             given={"some": affected.folded},
-            events=EVENTS_OF_SOME,
+            events=events_of_some(group),
         ),
         after=0,
         upto=position,

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, fold_batch, unbind
+from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, fold_batch, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
@@ -37,12 +37,6 @@ _THESE_STREAMS: LiteralString = (
 _THESE_STREAMS_AND_BARRIERS: LiteralString = (
     "((e.stream_id = ANY (%(read_streams)s) AND (e.stream_id = ANY (%(own_streams)s) OR e.type = ANY (%(deletions)s))"
     f" OR e.type = ANY (%(other_barriers)s)) AND {NOT_PARKED})"
-)
-
-
-# Found by the streams' index, as the EVENTS_OF_SOME of a fold.
-_EVENTS_OF_THESE: LiteralString = (
-    "(SELECT s.* FROM runfold.events s WHERE s.stream_id = ANY (%(read_streams)s) OFFSET 0)"
 )
 
 
@@ -68,7 +62,7 @@ class Reach:
     def events(self, group: Group) -> LiteralString:
         """The relation that holds what is within reach, and little else."""
         some = self.streams is not None and group.barriers <= {_DELETION}
-        return _EVENTS_OF_THESE if some else THE_LOG
+        return events_of_some(group).replace("%(some)s", "%(read_streams)s") if some else THE_LOG
 
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None

@@ -124,7 +124,7 @@ class LastChangeSearch:
         # A user's column may have such a name and mean something else.
         self._touch_decides = not projection.cross_stream and not group.of_user
         self._is_tenant = column == "user_id" and not group.of_user
-        query = statement("events_in_scope").replace("{streams}", self._condition)
+        query = statement("events_in_scope").replace("{streams}", self._condition).replace("{events}", self._log)
         parameters = {**self._parameters, "group": group.name, "types": group.events, "upto": head}
         self._events = [_Event(*found) for found in cursor.execute(query, parameters).fetchall()]
         self._deletions = [event.position for event in self._events if event.type in self._removing]

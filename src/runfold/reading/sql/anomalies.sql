@@ -4,10 +4,13 @@
 SELECT a.position, a.projection, a.code, a.stream_id, a.user_id, a.detail, e.stream_version, e.type, e.occurred_at, e.recorded_at,
        e.metadata ->> 'actor' AS actor,
        CASE WHEN e.type = 'ResponseMatched' THEN EXISTS (
-            SELECT FROM runfold.events r
-             WHERE r.stream_id = a.stream_id AND r.position < a.position AND r.type = 'ResponseReceived'
-               AND NOT EXISTS (SELECT FROM runfold.events d
-                                WHERE d.stream_id = 'deployment-' || lower(r.data ->> 'workflow_id' COLLATE "C")
+            SELECT FROM runfold.streams s
+              JOIN runfold.events r ON r.stream_id = s.stream_id AND r.position BETWEEN s.first_position AND s.last_position
+             WHERE s.stream_id = a.stream_id AND r.position < a.position AND r.type = 'ResponseReceived'
+               AND NOT EXISTS (SELECT FROM runfold.streams w
+                                 JOIN runfold.events d
+                                   ON d.stream_id = w.stream_id AND d.position BETWEEN w.first_position AND w.last_position
+                                WHERE w.stream_id = 'deployment-' || lower(r.data ->> 'workflow_id' COLLATE "C")
                                   AND d.type = 'WorkflowDeleted' AND d.position > r.position AND d.position < a.position)) END
            AS had_row
   FROM runfold.anomalies a

@@ -16,8 +16,9 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
   LEFT JOIN LATERAL (
        SELECT min(t.at) AS earliest, max(t.at) AS latest
          FROM (SELECT runfold.upcast(e.type, e.schema_version, e.data) -> 'start_time' AS start
-                 FROM runfold.events e
-                WHERE e.stream_id = c.stream_id AND e.type = 'ExecutionStarted' AND e.position <= %(upto)s
+                 FROM runfold.streams s
+                 JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+                WHERE s.stream_id = c.stream_id AND e.type = 'ExecutionStarted' AND e.position <= %(upto)s
                   AND e.stream_version BETWEEN 0 AND 9223372036854775807) AS e
         CROSS JOIN LATERAL (
               -- An event with another value cannot be folded: it parks its stream and starts no execution.
@@ -27,6 +28,7 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
  CROSS JOIN LATERAL (
        SELECT coalesce(max(e.position), 0) AS deleted,
               coalesce(max(e.position) FILTER (WHERE {folded}), 0) AS surely_deleted
-         FROM runfold.events e
-        WHERE e.stream_id = 'deployment-' || c.workflow AND e.type = 'WorkflowDeleted' AND e.position <= %(upto)s
+         FROM runfold.streams s
+         JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+        WHERE s.stream_id = 'deployment-' || c.workflow AND e.type = 'WorkflowDeleted' AND e.position <= %(upto)s
           AND e.stream_version BETWEEN 0 AND 9223372036854775807) AS d
