@@ -701,8 +701,10 @@ COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- Whose workflow an answer is for: no more of it than that.
-GRANT SELECT (id, user_id) ON public.workflows TO runfold_engine, runfold_projector;
+-- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
+GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
+              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
+    ON public.workflows TO runfold_engine, runfold_projector;
 
 CREATE TABLE public.nodes (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -948,6 +950,8 @@ CREATE TABLE runfold.stale_workflows (
 COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
 
 GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
+-- Verify leaves out the copies that are noted here.
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine;
 
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
@@ -4221,6 +4225,7 @@ $$;
 COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

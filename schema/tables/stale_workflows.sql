@@ -8,3 +8,5 @@ CREATE TABLE runfold.stale_workflows (
 COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
 
 GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
+-- Verify leaves out the copies that are noted here.
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine;

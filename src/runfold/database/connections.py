@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import psycopg
 from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
 
 from runfold import errors
 from runfold.database import sessions
@@ -71,15 +72,31 @@ def is_away(url: str) -> bool:
 
 
 @contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Raise runfold's errors instead of psycopg's; an error without a class in runfold passes unchanged."""
+def mapped_errors(role: str | None = None, *, url: str | None = None) -> Iterator[None]:
+    """Raise runfold's errors instead of psycopg's; an error without a class in runfold passes unchanged.
+
+    `role` is the documented role that may do what is in the block, and `url` has the login: PermissionDenied says what
+    to grant to whom. The outermost block that knows it decides.
+    """
     try:
         yield
     except psycopg.Error as exc:  # the pool's errors are psycopg's
         mapped = map_error(exc)
         if mapped is None:
             raise
-        raise mapped from exc
+        raise _with_role(mapped, role, url) from exc
+    except errors.PermissionDenied as denied:
+        if role is None:
+            raise
+        raise _with_role(denied, role, url) from denied
+
+
+def _with_role(error: errors.RunfoldError, role: str | None, url: str | None) -> errors.RunfoldError:
+    if role is None or not isinstance(error, errors.PermissionDenied):
+        return error
+    login = (url and conninfo_to_dict(url).get("user")) or "your login"
+    facts = {**error.facts, "role": role}
+    return errors.PermissionDenied(error.message, hint=f"this needs {role}: GRANT {role} TO {login}", **facts)
 
 
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {

@@ -193,11 +193,14 @@ def _checksums(folder: Path) -> dict[str, str]:
 def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
     ours = [migration.version for migration in migrations(folder)]
     row = connection.execute(_sql("migrations_state")).fetchone()
-    stamp, history = row if row else (None, False)
-    known: set[str] = set()
-    if history:
-        known = {str(version) for (version,) in connection.execute(_sql("migrations_versions"))}
+    stamp, history, readable = row if row else (None, False, False)
     stamped = _stamped(stamp)
+    known: set[str] = set()
+    if readable:
+        known = {str(version) for (version,) in connection.execute(_sql("migrations_versions"))}
+    elif history and stamped is not None:
+        # A role that did not migrate cannot read the table; the stamp says which one was the last.
+        known = {version for version in ours if version <= stamped}
     return MigrationState(
         applied=[version for version in ours if version in known],
         pending=[version for version in ours if version not in known],

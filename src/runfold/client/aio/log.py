@@ -191,7 +191,7 @@ class AsyncLog:
             return [Appended(*row) for row in await self._retried(statement("append_events"), parameters, fits)]
         if is_inherited(connection):
             raise InheritedConnection
-        with mapped_errors():
+        with mapped_errors("runfold_engine", url=self.url):
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
             await cursor.execute(statement("append_events"), parameters)
             rows = await cursor.fetchall()
@@ -250,10 +250,9 @@ class AsyncLog:
         self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1
     ) -> None:
         """Let the streams `<category>-<name>` of a category that you choose take these event types; '*' for any."""
-        await self._retried(
-            statement("register_event_types"),
-            {"category": category, "types": list(types), "schema_version": schema_version},
-        )
+        named = {"category": category, "types": list(types), "schema_version": schema_version}
+        with mapped_errors("runfold_operator", url=self.url):
+            await self._retried(statement("register_event_types"), named)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[_Connection]:
@@ -325,7 +324,8 @@ class AsyncLog:
 
         `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
         """
-        with mapped_errors():
+        # What a caller's own statements need is not known.
+        with mapped_errors(None if writes else "runfold_engine", url=self.url):
             if self._opens_at_use:
                 await self._pool.open()
                 self._opens_at_use = False

@@ -191,7 +191,7 @@ class Log:
             return [Appended(*row) for row in self._retried(statement("append_events"), parameters, fits)]
         if is_inherited(connection):
             raise InheritedConnection
-        with mapped_errors():
+        with mapped_errors("runfold_engine", url=self.url):
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
             cursor.execute(statement("append_events"), parameters)
             rows = cursor.fetchall()
@@ -246,10 +246,9 @@ class Log:
 
     def register_event_types(self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1) -> None:
         """Let the streams `<category>-<name>` of a category that you choose take these event types; '*' for any."""
-        self._retried(
-            statement("register_event_types"),
-            {"category": category, "types": list(types), "schema_version": schema_version},
-        )
+        named = {"category": category, "types": list(types), "schema_version": schema_version}
+        with mapped_errors("runfold_operator", url=self.url):
+            self._retried(statement("register_event_types"), named)
 
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
@@ -321,7 +320,8 @@ class Log:
 
         `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
         """
-        with mapped_errors():
+        # What a caller's own statements need is not known.
+        with mapped_errors(None if writes else "runfold_engine", url=self.url):
             if self._opens_at_use:
                 self._pool.open()
                 self._opens_at_use = False
