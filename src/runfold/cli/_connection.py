@@ -35,7 +35,7 @@ def open_database(
     from runfold.database.migrations import ensure_migrated
 
     chosen = settings()
-    url = resolve_url(chosen)
+    url = resolve_url(chosen, create=False)
     with (
         mapped_errors("runfold_projector" if folds else role, url=url),
         connect(url, chosen, application="runfold cli", autocommit=True, shared=shared) as connection,
@@ -54,7 +54,7 @@ def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
     with open_database(folds=True):
         pass
     chosen = settings()
-    url = resolve_url(chosen)
+    url = resolve_url(chosen, create=False)
     with mapped_errors("runfold_projector", url=url):
         yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
 
@@ -74,6 +74,7 @@ def when_it_answers(action: Callable[[], _T]) -> _T:
     A server that answers and refuses is not waited for: neither a wrong password nor a missing database passes.
     """
     from runfold.database.connections import is_away
+    from runfold.database.urls import checked_url
     from runfold.errors import DatabaseUnavailable
 
     url = settings().database_url
@@ -82,7 +83,7 @@ def when_it_answers(action: Callable[[], _T]) -> _T:
         try:
             return action()
         except DatabaseUnavailable as exc:
-            if url is None or not is_away(url):
+            if url is None or not is_away(checked_url(url)):
                 raise
             print_text(f"waiting for the database: {exc.message}; stop with Ctrl-C", err=True)
         time.sleep(pause)

@@ -25,7 +25,7 @@ def open_store() -> Iterator[Store]:
     from runfold.database.connections import mapped_errors, resolve_url
 
     chosen = settings()
-    url = resolve_url(chosen)
+    url = resolve_url(chosen, create=False)
     with mapped_errors("runfold_engine", url=url), Store.connected(url, settings=chosen) as store:
         yield store
 

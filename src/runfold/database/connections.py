@@ -15,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 from runfold import errors
 from runfold.database import sessions
 from runfold.database.forks import watch
+from runfold.database.urls import checked_url
+from runfold.errors import ServerFailed
 from runfold.settings import Settings
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
@@ -24,9 +26,20 @@ if TYPE_CHECKING:
     from runfold.database.server import EmbeddedServer
 
 
-def resolve_url(settings: Settings) -> str:
-    """Return RUNFOLD_DATABASE_URL, or the URL of the embedded server, which is started if it does not run."""
-    return settings.database_url or embedded_server(settings).start()
+def resolve_url(settings: Settings, *, create: bool = True) -> str:
+    """Return RUNFOLD_DATABASE_URL, or the URL of the embedded server, which is started if it does not run.
+
+    Without `create`, a server that was never started is not made: raises ServerFailed. InvalidInput for a wrong URL.
+    """
+    if settings.database_url:
+        return checked_url(settings.database_url, "RUNFOLD_DATABASE_URL")
+    server = embedded_server(settings)
+    if not create and not server.data.exists():
+        raise ServerFailed(
+            f"there is no database in {settings.home} yet",
+            hint="make one with `runfold up`, or set RUNFOLD_DATABASE_URL or RUNFOLD_HOME to the one that you mean",
+        )
+    return server.start()
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
@@ -53,6 +66,7 @@ def connect(
     `shared` is for who sets and locks nothing: a pooler may be in between. Raises BehindPooler without it,
     DatabaseUnavailable if the database cannot be reached, and SettingRefused.
     """
+    url = checked_url(url)
     with mapped_errors():
         connection = psycopg.connect(url, autocommit=True, **connection_options(settings, application=application))
         try:

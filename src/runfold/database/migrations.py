@@ -32,6 +32,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
+from runfold.database.urls import checked_url
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings, migrations_dir
@@ -271,7 +272,7 @@ def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[s
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBMATE_", "PG"))}
     info = connection.info  # libpq's result from the URL, its environment variables and its files
     parameters = {
-        **conninfo_to_dict(url),
+        **conninfo_to_dict(checked_url(url)),
         "host": info.host,
         "port": info.port,
         "user": info.user,

@@ -22,6 +22,7 @@ from runfold.database.connections import connection_options, mapped_errors, reso
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
 from runfold.database.pooled_sessions import PooledSessions
+from runfold.database.urls import checked_url
 from runfold.errors import (
     BehindPooler,
     DatabaseReadOnly,
@@ -60,7 +61,7 @@ class Log:
     def __init__(
         self, url: str, settings: Settings, *, user_id: UUID | None = None, default: Default | None = None
     ) -> None:
-        self.url = url
+        self.url = checked_url(url)
         self.user_id = user_id
         self.default = default
         self._settings = settings
