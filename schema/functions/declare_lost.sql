@@ -5,7 +5,7 @@
 -- neither events nor log lines. Its stream is locked before it is looked at, so an engine that is
 -- alive after all either comes first or finds a newer version.
 --
--- grant: nobody
+-- grant: operator
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -14,5 +14,6 @@ COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_st
 COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy is not tried again.';
 COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
+-- Verify leaves out the copies that are noted here.
 GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;

@@ -53,8 +53,10 @@ COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- Whose workflow an answer is for: no more of it than that.
-GRANT SELECT (id, user_id) ON public.workflows TO runfold_engine, runfold_projector;
+-- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
+GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
+              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
+    ON public.workflows TO runfold_engine, runfold_projector;
 
 -- after the functions
 

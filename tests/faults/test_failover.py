@@ -346,7 +346,7 @@ def test_a_worker_that_runs_waits_for_the_end_of_read_only_times(connection: Con
 # A server that is away when somebody starts
 
 
-@pytest.mark.parametrize("words", [["worker"], ["worker", "--once"], ["up"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["worker"], ["up"]], ids=" ".join)
 def test_a_worker_that_starts_while_the_database_is_away_waits_as_a_running_one(
     primary: EmbeddedServer, words: list[str]
 ) -> None:
@@ -358,11 +358,8 @@ def test_a_worker_that_starts_while_the_database_is_away_waits_as_a_running_one(
         primary.start()
         with psycopg.connect(url, autocommit=True) as connection:
             position = Log(connection).append("execution-late", *run("late"))
-            if "--once" in words:
-                assert worker.wait() == 0, worker.output
-            else:
-                eventually(lambda: folded(connection, position))
-                assert worker.alive
+            eventually(lambda: folded(connection, position))
+            assert worker.alive
         assert "Traceback" not in worker.output
 
 

@@ -23,39 +23,49 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def open_database(*, shared: bool = False, writes: bool = True) -> Iterator[psycopg.Connection[Any]]:
+def open_database(
+    *, shared: bool = False, folds: bool = False, role: str = "runfold_engine"
+) -> Iterator[psycopg.Connection[Any]]:
     """Open an autocommit connection to the chosen database; refuse one that is not migrated; map psycopg's errors.
 
-    `shared` is for commands that only read the present: they work through a pooler, too, and on a standby. `writes` is
-    false for a command that neither does nor is needed to write.
+    `shared` is for commands that only read the present: they work through a pooler, too. `folds` is for commands that
+    write the read tables, which the worker's role may. `role` is the one that a login without a permission needs.
     """
     from runfold.database.connections import connect, mapped_errors, resolve_url
     from runfold.database.migrations import ensure_migrated
-    from runfold.database.sessions import refuse_read_only
 
     chosen = settings()
-    url = resolve_url(chosen)
+    url = resolve_url(chosen, create=False)
     with (
-        mapped_errors(),
+        mapped_errors("runfold_projector" if folds else role, url=url),
         connect(url, chosen, application="runfold cli", autocommit=True, shared=shared) as connection,
     ):
         ensure_migrated(connection)
-        if writes and not shared:
-            refuse_read_only(connection, "this command")
+        if folds:
+            require_folder(connection)
         yield connection
 
 
 @contextmanager
 def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
-    """Yield a function that opens such connections, as many as the caller needs; map psycopg's errors."""
+    """Yield a function that opens connections of a command that folds, as many as it needs; map psycopg's errors."""
     from runfold.database.connections import connect, mapped_errors, resolve_url
 
-    chosen = settings()
-    with open_database():
+    with open_database(folds=True):
         pass
-    with mapped_errors():
-        url = resolve_url(chosen)
+    chosen = settings()
+    url = resolve_url(chosen, create=False)
+    with mapped_errors("runfold_projector", url=url):
         yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
+
+
+def require_folder(connection: psycopg.Connection[Any]) -> None:
+    """Raise where the session cannot write the read tables: before anything is tried, and with the reason."""
+    from runfold.database.sessions import refuse_read_only
+    from runfold.projections.folding.ledger import require_folding_role
+
+    refuse_read_only(connection, "this command")
+    require_folding_role(connection)
 
 
 def when_it_answers(action: Callable[[], _T]) -> _T:
@@ -64,6 +74,7 @@ def when_it_answers(action: Callable[[], _T]) -> _T:
     A server that answers and refuses is not waited for: neither a wrong password nor a missing database passes.
     """
     from runfold.database.connections import is_away
+    from runfold.database.urls import checked_url
     from runfold.errors import DatabaseUnavailable
 
     url = settings().database_url
@@ -72,7 +83,7 @@ def when_it_answers(action: Callable[[], _T]) -> _T:
         try:
             return action()
         except DatabaseUnavailable as exc:
-            if url is None or not is_away(url):
+            if url is None or not is_away(checked_url(url)):
                 raise
             print_text(f"waiting for the database: {exc.message}; stop with Ctrl-C", err=True)
         time.sleep(pause)

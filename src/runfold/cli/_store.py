@@ -22,10 +22,11 @@ Data = Annotated[str, typer.Option("--data", help="The answer, as JSON.", metava
 def open_store() -> Iterator[Store]:
     """Open a store on the chosen database, which must be migrated."""
     from runfold.client.sync.store import Store
-    from runfold.database.connections import resolve_url
+    from runfold.database.connections import mapped_errors, resolve_url
 
     chosen = settings()
-    with Store.connected(resolve_url(chosen), settings=chosen) as store:
+    url = resolve_url(chosen, create=False)
+    with mapped_errors("runfold_engine", url=url), Store.connected(url, settings=chosen) as store:
         yield store
 
 

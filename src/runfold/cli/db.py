@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -26,7 +28,7 @@ def _embedded() -> EmbeddedServer:
 def _url() -> str:
     from runfold.database.connections import resolve_url
 
-    return resolve_url(settings())
+    return resolve_url(settings(), create=False)
 
 
 @app.command(epilog="Example: runfold db start --json")
@@ -64,7 +66,7 @@ def url(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Print the database's URL with its password; start the embedded server if it is used and does not run."""
+    """Print the database's URL with its password; start the embedded server if it was made and does not run."""
     chosen = _url()
     if socket:
         if settings().database_url is not None:
@@ -84,21 +86,40 @@ def url(
     epilog="Example: runfold db psql -c 'SELECT count(*) FROM runfold.events'",
 )
 def psql(context: typer.Context) -> None:
-    """Open psql on the database; psql gets the other arguments."""
+    """Open psql on the database; psql gets the other arguments.
+
+    Uses the psql of RUNFOLD_POSTGRES_BIN, or the one on PATH, or the bundled one, which cannot encrypt.
+    """
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     from runfold.database.binaries import child_environment
 
     parameters = conninfo_to_dict(_url())
-    environment = dict(child_environment())
+    # What PG… says is meant for the user's own server, which the embedded one is not.
+    environment = dict(child_environment() if settings().database_url is None else os.environ)
     if (password := parameters.pop("password", None)) is not None:
         environment["PGPASSWORD"] = str(password)  # not in the command line, which everybody sees
-    program = settings().binaries / "psql"
+    program = _psql(str(parameters.get("sslmode", "")))
+    os.execve(program, [str(program), "-d", make_conninfo("", **parameters), *context.args], environment)
+
+
+def _psql(sslmode: str) -> Path:
+    """Return the psql to run; raises ServerFailed where there is none, or none that can encrypt as the URL wants it."""
+    chosen = settings()
+    if chosen.postgres_bin is None and (found := shutil.which("psql")) is not None:
+        return Path(found)
+    program = chosen.binaries / "psql"
     if not program.is_file():
         raise ServerFailed(
-            f"{program} is missing", hint="set RUNFOLD_POSTGRES_BIN to a folder with all of PostgreSQL's programs"
+            f"{program} is missing",
+            hint="install psql, or set RUNFOLD_POSTGRES_BIN to a folder with all of PostgreSQL's programs",
         )
-    os.execve(program, [str(program), "-d", make_conninfo("", **parameters), *context.args], environment)
+    if chosen.postgres_bin is None and sslmode in ("require", "verify-ca", "verify-full"):
+        raise ServerFailed(
+            f"the URL has sslmode={sslmode}, and the bundled psql cannot encrypt",
+            hint="install psql, for example from the package postgresql-client",
+        )
+    return program
 
 
 def register(root: typer.Typer) -> None:

@@ -96,13 +96,13 @@ def _open_store() -> Iterator[Store]:
     """A store on the database that was named; an embedded one that is new is migrated first."""
     import runfold
     from runfold.database import migrations
-    from runfold.database.connections import resolve_url
+    from runfold.database.connections import mapped_errors, resolve_url
 
     chosen = settings()
     url = resolve_url(chosen)
     if chosen.database_url is None and not migrations.check(url, chosen).applied:
         migrations.migrate(url, chosen)
-    with runfold.connect(url, settings=chosen) as store:
+    with mapped_errors("runfold_operator", url=url), runfold.connect(url, settings=chosen) as store:
         yield store
 
 

@@ -25,7 +25,7 @@ def migrate(
     from runfold.database.connections import resolve_url
 
     chosen = settings()
-    url = resolve_url(chosen)
+    url = resolve_url(chosen, create=not check)
     before = migrations.check(url, chosen)
     state = before if check else migrations.migrate(url, chosen)
     applied = [version for version in state.applied if version not in before.applied]

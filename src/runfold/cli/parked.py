@@ -125,7 +125,7 @@ def retry(
 
     known = catalogue()
     done: list[dict[str, object]] = []
-    with open_database() as connection:
+    with open_database(folds=True) as connection:
         for one in _groups(connection, known, stream_id, group):
             bad = fold_again(connection, one, stream_id, login=user_login(known))
             done.append({"group": one.name, "stream_id": stream_id, "error": bad and str(bad.error)})
@@ -161,7 +161,7 @@ def discard(
     from runfold.projections.reconciling.discard import discard as discard_event
 
     known = catalogue()
-    with open_database() as connection:
+    with open_database(folds=True) as connection:
         groups = _groups(connection, known, stream_id, group)
         about = {"reason": reason, "by": by or getpass.getuser()}
         login = user_login(known)

@@ -230,7 +230,7 @@ def replay(
     from runfold.projections.reconciling.replay import replay as replay_stream
 
     known = catalogue()
-    with open_database() as connection:
+    with open_database(folds=True) as connection:
         found = replay_stream(connection, known, stream_id, dry_run=dry_run, login=user_login(known))
     if as_json:
         print_json(found)

@@ -45,7 +45,8 @@ def stuck(
     from runfold.reading.stuck import find_stuck
 
     patience = timedelta(milliseconds=idle)
-    with open_database(shared=True) as connection:
+    role = "runfold_operator" if declare_lost else "runfold_engine"
+    with open_database(shared=True, role=role) as connection:
         found = find_stuck(connection, patience, limit=limit)
         given_up = found.abandoned(patience) if declare_lost else []
         if not as_json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import typer
 
@@ -21,6 +20,7 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
     """
     from runfold.database import migrations
     from runfold.database.connections import resolve_url
+    from runfold.database.urls import shown_url
     from runfold.worker.worker import Worker
 
     chosen = settings()
@@ -34,7 +34,7 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
     embedded = chosen.database_url is None
     print_facts(
         {
-            "database": f"the embedded one in {chosen.home}" if embedded else _without_password(url),
+            "database": f"the embedded one in {chosen.home}" if embedded else shown_url(url),
             # The embedded server's password belongs to this machine; never show the password of another server.
             **({"url": url} if embedded else {}),
             "schema": f"version {state.applied[-1]}",
@@ -50,11 +50,6 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
         else "the database keeps running"
     )
     print_text(f"the worker has stopped; {running_on}")
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def register(root: typer.Typer) -> None:

@@ -29,7 +29,7 @@ def why(
     from runfold.reading.past.why import why as find
 
     known = catalogue()
-    with open_database(writes=False) as connection, progress_bar(shown=not as_json) as show:
+    with open_database() as connection, progress_bar(shown=not as_json) as show:
         found = find(
             connection,
             known,

@@ -37,10 +37,11 @@ def worker(
     chosen = settings()
 
     def head() -> int:
-        with open_database() as connection:
+        with open_database(folds=True) as connection:
             return safe_head(connection)
 
-    before = when_it_answers(head)
+    # A script is told that the database is away; a worker that runs on waits, as it does later.
+    before = head() if once else when_it_answers(head)
     found = catalogue()
     check_user_login(found)
     running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)

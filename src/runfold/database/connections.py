@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import psycopg
 from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
 
 from runfold import errors
 from runfold.database import sessions
 from runfold.database.forks import watch
+from runfold.database.urls import checked_url
+from runfold.errors import ServerFailed
 from runfold.settings import Settings
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
@@ -23,9 +26,20 @@ if TYPE_CHECKING:
     from runfold.database.server import EmbeddedServer
 
 
-def resolve_url(settings: Settings) -> str:
-    """Return RUNFOLD_DATABASE_URL, or the URL of the embedded server, which is started if it does not run."""
-    return settings.database_url or embedded_server(settings).start()
+def resolve_url(settings: Settings, *, create: bool = True) -> str:
+    """Return RUNFOLD_DATABASE_URL, or the URL of the embedded server, which is started if it does not run.
+
+    Without `create`, a server that was never started is not made: raises ServerFailed. InvalidInput for a wrong URL.
+    """
+    if settings.database_url:
+        return checked_url(settings.database_url, "RUNFOLD_DATABASE_URL")
+    server = embedded_server(settings)
+    if not create and not server.data.exists():
+        raise ServerFailed(
+            f"there is no database in {settings.home} yet",
+            hint="make one with `runfold up`, or set RUNFOLD_DATABASE_URL or RUNFOLD_HOME to the one that you mean",
+        )
+    return server.start()
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
@@ -52,6 +66,7 @@ def connect(
     `shared` is for who sets and locks nothing: a pooler may be in between. Raises BehindPooler without it,
     DatabaseUnavailable if the database cannot be reached, and SettingRefused.
     """
+    url = checked_url(url)
     with mapped_errors():
         connection = psycopg.connect(url, autocommit=True, **connection_options(settings, application=application))
         try:
@@ -71,15 +86,31 @@ def is_away(url: str) -> bool:
 
 
 @contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Raise runfold's errors instead of psycopg's; an error without a class in runfold passes unchanged."""
+def mapped_errors(role: str | None = None, *, url: str | None = None) -> Iterator[None]:
+    """Raise runfold's errors instead of psycopg's; an error without a class in runfold passes unchanged.
+
+    `role` is the documented role that may do what is in the block, and `url` has the login: PermissionDenied says what
+    to grant to whom. The outermost block that knows it decides.
+    """
     try:
         yield
     except psycopg.Error as exc:  # the pool's errors are psycopg's
         mapped = map_error(exc)
         if mapped is None:
             raise
-        raise mapped from exc
+        raise _with_role(mapped, role, url) from exc
+    except errors.PermissionDenied as denied:
+        if role is None:
+            raise
+        raise _with_role(denied, role, url) from denied
+
+
+def _with_role(error: errors.RunfoldError, role: str | None, url: str | None) -> errors.RunfoldError:
+    if role is None or not isinstance(error, errors.PermissionDenied):
+        return error
+    login = (url and conninfo_to_dict(url).get("user")) or "your login"
+    facts = {**error.facts, "role": role}
+    return errors.PermissionDenied(error.message, hint=f"this needs {role}: GRANT {role} TO {login}", **facts)
 
 
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {

@@ -32,6 +32,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
+from runfold.database.urls import checked_url
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings, migrations_dir
@@ -193,11 +194,14 @@ def _checksums(folder: Path) -> dict[str, str]:
 def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
     ours = [migration.version for migration in migrations(folder)]
     row = connection.execute(_sql("migrations_state")).fetchone()
-    stamp, history = row if row else (None, False)
-    known: set[str] = set()
-    if history:
-        known = {str(version) for (version,) in connection.execute(_sql("migrations_versions"))}
+    stamp, history, readable = row if row else (None, False, False)
     stamped = _stamped(stamp)
+    known: set[str] = set()
+    if readable:
+        known = {str(version) for (version,) in connection.execute(_sql("migrations_versions"))}
+    elif history and stamped is not None:
+        # A role that did not migrate cannot read the table; the stamp says which one was the last.
+        known = {version for version in ours if version <= stamped}
     return MigrationState(
         applied=[version for version in ours if version in known],
         pending=[version for version in ours if version not in known],
@@ -268,7 +272,7 @@ def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[s
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DBMATE_", "PG"))}
     info = connection.info  # libpq's result from the URL, its environment variables and its files
     parameters = {
-        **conninfo_to_dict(url),
+        **conninfo_to_dict(checked_url(url)),
         "host": info.host,
         "port": info.port,
         "user": info.user,

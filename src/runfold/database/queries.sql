@@ -13,16 +13,21 @@ CREATE TABLE IF NOT EXISTS supabase_migrations.schema_migrations (
 -- name: migrations_state
 -- Returns how far this database is migrated, in one query that any role may run.
 -- Parameters: none. Returns one row:
---   stamp   the comment on schema runfold: every migration ends by writing its version there;
---           null if there is no such schema
---   history whether the table of applied migrations exists (to_regclass would need USAGE on its schema)
+--   stamp    the comment on schema runfold: every migration ends by writing its version there;
+--            null if there is no such schema
+--   history  whether the table of applied migrations exists (to_regclass would need USAGE on its schema)
+--   readable whether this role may read that table
 SELECT
     obj_description(to_regnamespace('runfold'), 'pg_namespace') AS stamp,
-    EXISTS (
-        SELECT FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'supabase_migrations' AND c.relname = 'schema_migrations'
-    ) AS history;
+    h.history IS NOT NULL AS history,
+    coalesce(has_schema_privilege(h.folder, 'USAGE') AND has_table_privilege(h.history, 'SELECT'), false) AS readable
+FROM (SELECT) AS always
+LEFT JOIN (
+    SELECT c.oid AS history, n.oid AS folder
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'supabase_migrations' AND c.relname = 'schema_migrations'
+) AS h ON true;
 
 -- name: migrations_versions
 -- Returns the versions of all applied migrations, including those of a project that uses runfold.

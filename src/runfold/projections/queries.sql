@@ -257,6 +257,11 @@ SELECT last_value - (NOT is_called)::integer FROM runfold.events_position
 -- An empty table for the keys of rows that may differ. The runner puts in the names.
 CREATE TEMPORARY TABLE {suspects} AS SELECT {key_columns} FROM {live} AS live WITH NO DATA
 
+-- name: may_fold_read_tables
+-- The session's role, and whether it may fold runfold's groups: lead, and write their tables. Parameters: none.
+SELECT current_user,
+       has_table_privilege('runfold.leader', 'UPDATE') AND has_table_privilege('public.workflow_executions', 'INSERT')
+
 -- name: move_checkpoint
 -- Moves a group on, from where this batch started and under this leader's epoch; else false.
 -- Parameters: group, after, upto, epoch.

@@ -21,7 +21,7 @@ from runfold.errors import DatabaseReadOnly, DatabaseUnavailable, LeadershipLost
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.folding.copies import Copies
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.ledger import Ledger, require_folding_role
 from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
 from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
@@ -138,6 +138,7 @@ class Worker:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
         with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
             refuse_read_only(connection, "a worker")
+            require_folding_role(connection)
             lead = acquire_lead(
                 lambda: self._session("lead"), [backend_pid(connection), bell.pid], self._stop, give_up=done
             )

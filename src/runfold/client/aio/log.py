@@ -22,6 +22,7 @@ from runfold.database.connections import connection_options, mapped_errors, reso
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
 from runfold.database.pooled_sessions import PooledSessions
+from runfold.database.urls import checked_url
 from runfold.errors import (
     BehindPooler,
     DatabaseReadOnly,
@@ -60,7 +61,7 @@ class AsyncLog:
     def __init__(
         self, url: str, settings: Settings, *, user_id: UUID | None = None, default: Default | None = None
     ) -> None:
-        self.url = url
+        self.url = checked_url(url)
         self.user_id = user_id
         self.default = default
         self._settings = settings
@@ -191,7 +192,7 @@ class AsyncLog:
             return [Appended(*row) for row in await self._retried(statement("append_events"), parameters, fits)]
         if is_inherited(connection):
             raise InheritedConnection
-        with mapped_errors():
+        with mapped_errors("runfold_engine", url=self.url):
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
             await cursor.execute(statement("append_events"), parameters)
             rows = await cursor.fetchall()
@@ -250,10 +251,9 @@ class AsyncLog:
         self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1
     ) -> None:
         """Let the streams `<category>-<name>` of a category that you choose take these event types; '*' for any."""
-        await self._retried(
-            statement("register_event_types"),
-            {"category": category, "types": list(types), "schema_version": schema_version},
-        )
+        named = {"category": category, "types": list(types), "schema_version": schema_version}
+        with mapped_errors("runfold_operator", url=self.url):
+            await self._retried(statement("register_event_types"), named)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[_Connection]:
@@ -325,7 +325,8 @@ class AsyncLog:
 
         `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
         """
-        with mapped_errors():
+        # What a caller's own statements need is not known.
+        with mapped_errors(None if writes else "runfold_engine", url=self.url):
             if self._opens_at_use:
                 await self._pool.open()
                 self._opens_at_use = False

@@ -107,12 +107,18 @@ SELECT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
 -- name: workflow_copies
 -- copies: the columns of workflows that are copies of workflow_status, where they differ and are not noted as stale.
 -- deployed_by may be null where the user is gone.
-SELECT w.id::text, n.name, to_jsonb(w) ->> n.name, to_jsonb(s) ->> n.name
+SELECT w.id::text, n.name, copy.row ->> n.name, truth.row ->> n.name
   FROM public.workflows w
   JOIN public.workflow_status s ON s.workflow_id = w.id
- CROSS JOIN unnest(ARRAY['latest_execution_id', 'latest_execution_status', 'latest_execution_time', 'deployment_status',
-                         'deployed_at', 'deployed_by', 'undeployed_at', 'deployment_version', 'deployment_config']) AS n (name)
- WHERE to_jsonb(w) ->> n.name IS DISTINCT FROM to_jsonb(s) ->> n.name
+ -- The worker's role may read these columns of workflows and no definitions.
+ CROSS JOIN LATERAL (SELECT to_jsonb(c)
+                       FROM (SELECT w.latest_execution_id, w.latest_execution_status, w.latest_execution_time, w.deployment_status, w.deployed_at,
+                               w.deployed_by, w.undeployed_at, w.deployment_version, w.deployment_config) AS c) AS copy (row)
+ CROSS JOIN LATERAL (SELECT to_jsonb(c)
+                       FROM (SELECT s.latest_execution_id, s.latest_execution_status, s.latest_execution_time, s.deployment_status, s.deployed_at,
+                               s.deployed_by, s.undeployed_at, s.deployment_version, s.deployment_config) AS c) AS truth (row)
+ CROSS JOIN LATERAL jsonb_object_keys(truth.row) AS n (name)
+ WHERE copy.row ->> n.name IS DISTINCT FROM truth.row ->> n.name
    AND NOT (n.name = 'deployed_by' AND w.deployed_by IS NULL)
    AND NOT EXISTS (SELECT FROM runfold.stale_workflows t WHERE t.workflow_id = w.id)
  ORDER BY w.id, n.name

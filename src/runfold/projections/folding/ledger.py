@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from runfold.errors import LeadershipLost, ProjectionInvalid
+from runfold.errors import LeadershipLost, PermissionDenied, ProjectionInvalid
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.runtime_sql import runtime_sql
@@ -35,6 +35,17 @@ class Begun(NamedTuple):
     """Whether a stream is parked or an event discarded in it."""
     built: Mapping[str, int]
     """The version of the file that each of its tables was built with."""
+
+
+def require_folding_role(connection: psycopg.Connection[Any]) -> None:
+    """Raise PermissionDenied unless the login may fold: half of it would leave tables behind, or stop a group."""
+    login, may = connection.execute(statement("may_fold_read_tables")).fetchone() or ("", False)
+    if not may:
+        raise PermissionDenied(
+            f"{login} may not write the read tables",
+            hint=f"this needs runfold_projector: GRANT runfold_projector TO {login}",
+            role="runfold_projector",
+        )
 
 
 class Ledger:

@@ -25,6 +25,7 @@ from psycopg.types.json import set_json_loads
 
 from runfold.database.connections import connection_options, embedded_server, mapped_errors
 from runfold.database.sessions import backend_pid, set_up
+from runfold.database.urls import checked_url
 from runfold.errors import LeadershipLost, ProjectionEscaped, ProjectionRoleMissing, ProjectionRoleUnsafe
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.folding.ledger import Begun, Ledger
@@ -59,7 +60,7 @@ class UserLogin:
         Raises ProjectionRoleMissing where the server is another and no login was named.
         """
         if self.settings.projections_url is not None:
-            return self.settings.projections_url
+            return checked_url(self.settings.projections_url, "RUNFOLD_PROJECTIONS_URL")
         if self.settings.database_url is not None:
             raise ProjectionRoleMissing(
                 "your projections are folded by a login that may do nothing else, and none is named",
