@@ -76,7 +76,7 @@ class AsyncWriter(Generic[AnyAggregate]):
         self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return await self.do_together((), function, *arguments, **named_arguments)
+        return await self._done(Command(function, arguments, named_arguments))
 
     async def do_together(
         self,
@@ -86,7 +86,10 @@ class AsyncWriter(Generic[AnyAggregate]):
         **named_arguments: Any,
     ) -> tuple[AggregateEvent, ...]:
         """As `do`, with the changes of other streams in the same append."""
-        command = Command(function, arguments, named_arguments, tuple(others))
+        return await self._done(Command(function, arguments, named_arguments, tuple(others)))
+
+    async def _done(self, command: Command) -> tuple[AggregateEvent, ...]:
+        """Let a command be recorded, and return its events; raises what made it impossible."""
         self._queue.append(command)
         await asyncio.shield(self._settle(command))
         if command.error is not None:
@@ -123,7 +126,8 @@ class AsyncWriter(Generic[AnyAggregate]):
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                decision.refuse()
+                if decision.impossible:
+                    decision.refuse()
                 await self._append(decision)
                 return
             except VersionConflict as conflict:
@@ -152,7 +156,8 @@ class AsyncWriter(Generic[AnyAggregate]):
         appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
             appended = await self.store.append_many(appends)
-            self.last_position = max(self.last_position, *(one.last_position for one in appended))
+            for one in appended:
+                self.last_position = max(self.last_position, one.last_position)
         if self._doubtful:
             self._forget(decision.possible)
         decision.state.collect_events()
@@ -203,7 +208,7 @@ class AsyncWriter(Generic[AnyAggregate]):
 def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
     for command in batch:
         if not command.is_settled:
-            command.settle(error)
+            command.is_settled, command.error = True, error
 
 
 async def change_streams(

@@ -77,7 +77,7 @@ class Writer(Generic[AnyAggregate]):
         self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return self.do_together((), function, *arguments, **named_arguments)
+        return self._done(Command(function, arguments, named_arguments))
 
     def do_together(
         self,
@@ -87,7 +87,10 @@ class Writer(Generic[AnyAggregate]):
         **named_arguments: Any,
     ) -> tuple[AggregateEvent, ...]:
         """As `do`, with the changes of other streams in the same append."""
-        command = Command(function, arguments, named_arguments, tuple(others))
+        return self._done(Command(function, arguments, named_arguments, tuple(others)))
+
+    def _done(self, command: Command) -> tuple[AggregateEvent, ...]:
+        """Let a command be recorded, and return its events; raises what made it impossible."""
         self._queue.append(command)
         self._settle(command)
         if command.error is not None:
@@ -124,7 +127,8 @@ class Writer(Generic[AnyAggregate]):
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                decision.refuse()
+                if decision.impossible:
+                    decision.refuse()
                 self._append(decision)
                 return
             except VersionConflict as conflict:
@@ -153,7 +157,8 @@ class Writer(Generic[AnyAggregate]):
         appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
             appended = self.store.append_many(appends)
-            self.last_position = max(self.last_position, *(one.last_position for one in appended))
+            for one in appended:
+                self.last_position = max(self.last_position, one.last_position)
         if self._doubtful:
             self._forget(decision.possible)
         decision.state.collect_events()
@@ -204,7 +209,7 @@ class Writer(Generic[AnyAggregate]):
 def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
     for command in batch:
         if not command.is_settled:
-            command.settle(error)
+            command.is_settled, command.error = True, error
 
 
 def change_streams(
