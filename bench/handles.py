@@ -112,6 +112,7 @@ class Nowhere:
     """A store without a database: it encodes events as the real one does, or forgets them at once."""
 
     retry_seconds = 30.0
+    default = None
 
     def __init__(self, encode: Callable[[Any], object]) -> None:
         self.encode = encode

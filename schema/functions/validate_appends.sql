@@ -60,7 +60,7 @@ BEGIN
                         AND event ->> 'event_id' LIKE '________-____-____-____-____________'
                         AND (event ->> 'event_id')::uuid <> ALL (event_ids)
                         AND octet_length(event ->> 'occurred_at') = 32
-                        AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                        AND to_char((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
                             = event ->> 'occurred_at'
                         AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
                         AND (pg_column_size(event) < 800
@@ -81,7 +81,7 @@ BEGIN
                        e.event ->> 'event_id' LIKE '________-____-____-____-____________'
                        -- What most producers write, microseconds in UTC, reads back as it was.
                        AND (octet_length(e.event ->> 'occurred_at') = 32
-                            AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                            AND to_char((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
                                 = e.event ->> 'occurred_at'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
                        AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')

@@ -701,10 +701,8 @@ COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
-GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
-              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_engine, runfold_projector;
+-- Whose workflow an answer is for: no more of it than that.
+GRANT SELECT (id, user_id) ON public.workflows TO runfold_engine, runfold_projector;
 
 CREATE TABLE public.nodes (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -950,8 +948,6 @@ CREATE TABLE runfold.stale_workflows (
 COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
 
 GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
--- Verify leaves out the copies that are noted here.
-GRANT SELECT ON runfold.stale_workflows TO runfold_engine;
 
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
@@ -1591,12 +1587,14 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
     -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
-    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back.
+    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back. Nobody else takes
+    -- positions, so between the two calls nobody moves the sequence.
     BEGIN
         PERFORM pg_advisory_xact_lock(log_tag, 0);
-        FOR i IN 1 .. total LOOP
-            last := nextval('runfold.events_position');
-        END LOOP;
+        last := nextval('runfold.events_position');
+        IF total > 1 THEN
+            last := setval('runfold.events_position', last + total - 1);
+        END IF;
         RAISE SQLSTATE 'RF000';
     EXCEPTION WHEN SQLSTATE 'RF000' THEN
         NULL;
@@ -1925,17 +1923,11 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$
 BEGIN
     IF category = 'execution' THEN
         IF type = 'NodeScheduled' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'node_type') ? (data ->> 'node_type')
-                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
-                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
-                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
-                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
-                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -1955,19 +1947,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeStarted' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'node_type') ? (data ->> 'node_type')
-                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
-                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
-                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
-                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
-                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
-                AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!") && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402300799999)'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration', data ->> 'attempt', data ->> 'start_time'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -1989,13 +1973,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2008,21 +1990,13 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'ExecutionCreated' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
-                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+            IF coalesce((data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
+                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.mode.type() == "string" && (@.mode == "MANUAL" || @.mode == "TRIGGER" || @.mode == "WEBHOOK" || @.mode == "RETRY") && (!exists(@.workflow_version) || @.workflow_version.type() == "null" || @.workflow_version.type() == "string") && (!exists(@.deployment_version) || @.deployment_version.type() == "null" || @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647) && (!exists(@.trigger_subtype) || @.trigger_subtype.type() == "null" || @.trigger_subtype.type() == "string") && (!exists(@.trigger_data) || @.trigger_data.type() == "null" || @.trigger_data.type() == "object") && (!exists(@.triggered_by) || @.triggered_by.type() == "null" || @.triggered_by.type() == "string") && (!exists(@.parent_execution_id) || @.parent_execution_id.type() == "null" || @.parent_execution_id.type() == "string" && @.parent_execution_id >= "!") && (!exists(@.retry_of) || @.retry_of.type() == "null" || @.retry_of.type() == "string" && @.retry_of >= "!") && (!exists(@.metadata) || @.metadata.type() == "null" || @.metadata.type() == "object"))'
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50
+                AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
-                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
-                AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
-                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
-                AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
-                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
-                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
-                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
-                AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
-                AND 'execution-' || (data ->> 'execution_id') = stream_id
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50 AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND coalesce(data ->> 'parent_execution_id' <> '', true) AND coalesce(data ->> 'retry_of' <> '', true), false) THEN
+                AND 'execution-' || (data ->> 'execution_id') = stream_id, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2046,30 +2020,47 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_execution_id') <= 255 AND data ->> 'parent_execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'retry_of') <= 255 AND data ->> 'retry_of' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'retry_of', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionStarted' THEN
+            IF coalesce((data - '{start_time}'::text[]) = '{}'
+                AND data @? '$ ? (@.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402300799999)'
+                AND strpos(coalesce(data ->> 'start_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
                 AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionPaused' THEN
+            IF coalesce((data - '{by,reason}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionResumed' THEN
+            IF coalesce((data - '{by,reason}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionSucceeded' THEN
+            IF coalesce((data - '{end_time,run_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND (data -> 'error_message') ? (data ->> 'error_message')
-                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
-                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+            IF coalesce((data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.error_message.type() == "string" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!"))'
+                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255
+                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2079,35 +2070,52 @@ BEGIN
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
+            IF coalesce((data - '{end_time,by,reason}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
+            IF coalesce((data - '{end_time}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
+            IF coalesce((data - '{end_time,detector,last_seen}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.detector.type() == "string")'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0
+                AND runfold.is_timestamp((data ->> 'last_seen')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
                 AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
+            IF coalesce((data - '{metadata}'::text[]) = '{}'
+                AND data @? '$ ? (@.metadata.type() == "object")', false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
         ELSIF type = 'NodeAttemptFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'attempt')::text::integer >= 1
-                AND (data ->> 'error_data') IS NOT NULL
-                AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
-                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at')))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'attempt', ''), '.') = 0
+                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at'))), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2121,12 +2129,10 @@ BEGIN
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2138,12 +2144,10 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2155,13 +2159,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND (data ->> 'error_data') IS NOT NULL
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.error_data.type() != "null")'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2173,14 +2175,11 @@ BEGIN
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeSkipped' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2194,14 +2193,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'NodeCanceled' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
-                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2215,16 +2211,13 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
-                AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
+            IF coalesce((data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.paused_node_id.type() == "string" && @.paused_node_id >= "!" && @.pause_reason.type() == "string" && (@.pause_reason == "human_interaction" || @.pause_reason == "timeout" || @.pause_reason == "error" || @.pause_reason == "manual" || @.pause_reason == "timer") && @.resume_conditions.type() == "object")'
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255
+                AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^ -~]'
                 AND runfold.is_timestamp((data ->> 'paused_at'))
-                AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
-                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '', false) THEN
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2239,12 +2232,11 @@ BEGIN
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'PauseResumed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND runfold.is_timestamp((data ->> 'resumed_at'))
-                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger')
-                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+            IF coalesce((data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.resume_trigger.type() == "string")'
+                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100
+                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
+                AND runfold.is_timestamp((data ->> 'resumed_at')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2255,12 +2247,11 @@ BEGIN
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'resume_trigger') <= 100, false);
         ELSIF type = 'PauseTimedOut' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,at,action}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND (data -> 'action') ? (data ->> 'action')
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+            IF coalesce((data - '{pause,at,action}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.action.type() == "string")'
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
+                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2270,11 +2261,11 @@ BEGIN
                 AND (data -> 'action') ? (data ->> 'action'), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'PauseCanceled' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,at}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+            IF coalesce((data - '{pause,at}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!")'
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
+                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2285,27 +2276,11 @@ BEGIN
         END IF;
     ELSIF category = 'log' THEN
         IF type = 'LogAppended' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
-                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
-                AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
-                AND (data -> 'message') ? (data ->> 'message')
-                AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
-                AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
-                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
-                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
-                AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
-                AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
-                AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
-                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
-                AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
-                AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
-                AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
-                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
-                AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object')
-                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+            IF coalesce((data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
+                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.event_type.type() == "string" && (@.event_type == "workflow_started" || @.event_type == "workflow_completed" || @.event_type == "workflow_progress" || @.event_type == "step_started" || @.event_type == "step_input" || @.event_type == "step_output" || @.event_type == "step_completed" || @.event_type == "step_error" || @.event_type == "separator") && @.message.type() == "string" && (!exists(@.log_category) || @.log_category.type() == "null" || @.log_category.type() == "string" && (@.log_category == "TECHNICAL" || @.log_category == "BUSINESS")) && (!exists(@.data) || @.data.type() == "null" || @.data.type() == "object") && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && (!exists(@.step_number) || @.step_number.type() == "null" || @.step_number.type() == "number" && @.step_number >= 0 && @.step_number <= 2147483647) && (!exists(@.total_steps) || @.total_steps.type() == "null" || @.total_steps.type() == "number" && @.total_steps >= 0 && @.total_steps <= 2147483647) && (!exists(@.progress_percentage) || @.progress_percentage.type() == "null" || @.progress_percentage.type() == "number" && @.progress_percentage >= 0 && @.progress_percentage <= 100) && (!exists(@.duration_seconds) || @.duration_seconds.type() == "null" || @.duration_seconds.type() == "number" && @.duration_seconds >= 0 && @.duration_seconds <= 2147483647) && (!exists(@.user_friendly_message) || @.user_friendly_message.type() == "null" || @.user_friendly_message.type() == "string") && (!exists(@.display_priority) || @.display_priority.type() == "null" || @.display_priority.type() == "number" && @.display_priority >= 1 && @.display_priority <= 10) && (!exists(@.is_milestone) || @.is_milestone.type() == "null" || @.is_milestone.type() == "boolean") && (!exists(@.technical_details) || @.technical_details.type() == "null" || @.technical_details.type() == "object") && (!exists(@.stack_trace) || @.stack_trace.type() == "null" || @.stack_trace.type() == "string") && (!exists(@.performance_metrics) || @.performance_metrics.type() == "null" || @.performance_metrics.type() == "object"))'
+                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100
+                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'step_number', data ->> 'total_steps', data ->> 'duration_seconds', data ->> 'display_priority'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2334,20 +2309,13 @@ BEGIN
         END IF;
     ELSIF category = 'interaction' THEN
         IF type = 'InteractionRequested' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
+            IF coalesce((data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
+                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.interaction_type.type() == "string" && (@.interaction_type == "approval" || @.interaction_type == "input" || @.interaction_type == "selection" || @.interaction_type == "review") && @.channel_type.type() == "string" && (@.channel_type == "slack" || @.channel_type == "email" || @.channel_type == "webhook" || @.channel_type == "in_app") && @.priority.type() == "string" && (@.priority == "low" || @.priority == "normal" || @.priority == "high" || @.priority == "critical") && @.request_data.type() == "object" && (!exists(@.correlation_id) || @.correlation_id.type() == "null" || @.correlation_id.type() == "string") && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255
+                AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND (data -> 'execution_id') ? (data ->> 'execution_id')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
-                AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
-                AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
-                AND jsonb_typeof((data -> 'request_data')) = 'object'
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
-                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
-                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255 AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2368,14 +2336,28 @@ BEGIN
                 AND coalesce(length(data ->> 'correlation_id') <= 255, true)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'InteractionNotified' THEN
+            IF coalesce((data - '{at}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionReminderSent' THEN
+            IF coalesce((data - '{at}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionResponded' THEN
+            IF coalesce((data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
+                AND data @? '$ ? (@.response_data.type() != "null" && (!exists(@.responder) || @.responder.type() == "null" || @.responder.type() == "string"))'
+                AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
+                AND runfold.is_timestamp((data ->> 'responded_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
                 AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
@@ -2383,21 +2365,41 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'responded_at'))
                 AND ((data ->> 'responder') IS NULL OR (data -> 'responder') ? (data ->> 'responder')), false);
         ELSIF type = 'InteractionTimedOut' THEN
+            IF coalesce((data - '{at,action}'::text[]) = '{}'
+                AND data @? '$ ? (@.action.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,action}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'action') ? (data ->> 'action'), false);
         ELSIF type = 'InteractionFailed' THEN
+            IF coalesce((data - '{at,error}'::text[]) = '{}'
+                AND data @? '$ ? (@.error.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,error}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'error') ? (data ->> 'error'), false);
         ELSIF type = 'InteractionReopened' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? (@.by.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -2405,6 +2407,12 @@ BEGIN
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
+            IF coalesce((data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.source_channel.type() == "string" && (@.source_channel == "slack" || @.source_channel == "email" || @.source_channel == "webhook" || @.source_channel == "in_app") && @.raw_payload.type() != "null" && (!exists(@.headers) || @.headers.type() == "null" || @.headers.type() == "object"))'
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND runfold.is_timestamp((data ->> 'received_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
@@ -2413,6 +2421,12 @@ BEGIN
                 AND ((data ->> 'headers') IS NULL OR jsonb_typeof((data -> 'headers')) = 'object')
                 AND runfold.is_timestamp((data ->> 'received_at')), false);
         ELSIF type = 'ResponseMatched' THEN
+            IF coalesce((data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
+                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string" && (!exists(@.classifier) || @.classifier.type() == "null" || @.classifier.type() == "string"))'
+                AND runfold.is_uuid((data ->> 'interaction_id'))
+                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'interaction_id'))
@@ -2421,17 +2435,32 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'processed_at'))
                 AND ((data ->> 'classifier') IS NULL OR (data -> 'classifier') ? (data ->> 'classifier')), false);
         ELSIF type = 'ResponseFilteredOut' THEN
+            IF coalesce((data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
                 AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseErrored' THEN
+            IF coalesce((data - '{error,processed_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.error.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{error,processed_at}'::text[]) = '{}'
                 AND (data -> 'error') ? (data ->> 'error')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseReopened' THEN
+            IF coalesce((data - '{by,at}'::text[]) = '{}'
+                AND data @? '$ ? (@.by.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,at}'::text[]) = '{}'
                 AND (data -> 'by') ? (data ->> 'by')
@@ -2439,6 +2468,14 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
+            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'started_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2451,6 +2488,12 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'started_at')), false);
         ELSIF type = 'DeploymentLogAppended' THEN
+            IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
+                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2458,6 +2501,14 @@ BEGIN
                 AND (data -> 'message') ? (data ->> 'message')
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'DeploymentCompleted' THEN
+            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object")'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2468,6 +2519,14 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'completed_at')), false);
         ELSIF type = 'DeploymentFailed' THEN
+            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && @.error_message.type() == "string")'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2479,14 +2538,10 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'completed_at'))
                 AND (data -> 'error_message') ? (data ->> 'error_message'), false);
         ELSIF type = 'TriggerRegistered' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
-                AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
-                AND jsonb_typeof((data -> 'trigger_config')) = 'object'
-                AND (data -> 'index_key') ? (data ->> 'index_key')
-                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255 AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'trigger' <> '' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+            IF coalesce((data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && @.trigger_subtype.type() == "string" && (@.trigger_subtype == "CRON" || @.trigger_subtype == "MANUAL" || @.trigger_subtype == "WEBHOOK" || @.trigger_subtype == "EMAIL" || @.trigger_subtype == "GITHUB" || @.trigger_subtype == "SLACK") && @.trigger_config.type() == "object" && @.index_key.type() == "string")'
+                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255
+                AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2500,10 +2555,10 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'index_key') <= 255, false);
         ELSIF type = 'TriggerActivated' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2511,10 +2566,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerDeactivated' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2522,10 +2577,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2533,10 +2588,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerRemoved' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2544,6 +2599,11 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -3107,10 +3167,13 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 DECLARE
     parsed jsonb;
     canonical text;
-    single jsonb;
+    append jsonb;
     stream text;
+    category text;
+    events jsonb;
     event jsonb;
-    event_ids uuid[];
+    size integer;
+    event_ids uuid[] := '{}';
     stream_ids text[];
     valid boolean;
 BEGIN
@@ -3120,30 +3183,40 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') = 1 THEN
-            single := parsed -> 0;
-            stream := single ->> 'stream_id';
-            event := single #> '{events,0}';
-            -- No more than the statement below says, of fewer forms: false only sends it there.
+        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
+            append := parsed -> 0;
+            events := append -> 'events';
+            size := jsonb_array_length(events);
+            stream := append ->> 'stream_id';
+            category := split_part(stream, '-', 1);
+            -- No more than the statement below says, of fewer forms: false only sends the call there.
             IF coalesce(
-                   (starts_with(stream, 'execution-') AND octet_length(stream) > 10
-                    OR starts_with(stream, 'log-') AND octet_length(stream) > 4)
-                   AND octet_length(stream) <= 264 AND stream !~ '[^!-~]' AND jsonb_typeof(single -> 'stream_id') = 'string'
-                   AND (single - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
-                   AND (single ->> 'expected_version' IS NULL OR (single -> 'expected_version')::text::bigint >= 0)
-                   AND (single ->> 'user_id' IS NULL
-                        OR single ->> 'user_id' LIKE '________-____-____-____-____________'
-                           AND (single ->> 'user_id')::uuid IS NOT NULL)
-                   AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
-                   AND event ->> 'event_id' LIKE '________-____-____-____-____________'
-                   AND (event ->> 'event_id')::uuid IS NOT NULL
-                   AND octet_length(event ->> 'occurred_at') = 32
-                   AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
-                       = event ->> 'occurred_at'
-                   AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
-                   AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
-                   AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
-                RETURN parsed;
+                   category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
+                   AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
+                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+                   AND (append ->> 'user_id' IS NULL
+                        OR append ->> 'user_id' LIKE '________-____-____-____-____________'
+                           AND (append ->> 'user_id')::uuid IS NOT NULL), false) THEN
+                FOR n IN 1 .. size LOOP
+                    event := events -> n - 1;
+                    EXIT WHEN NOT coalesce(
+                        (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
+                        AND event ->> 'event_id' LIKE '________-____-____-____-____________'
+                        AND (event ->> 'event_id')::uuid <> ALL (event_ids)
+                        AND octet_length(event ->> 'occurred_at') = 32
+                        AND to_char((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                            = event ->> 'occurred_at'
+                        AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
+                        AND (pg_column_size(event) < 800
+                             OR NOT event @? 'strict $.**{101}' AND runfold.large_event_is_valid(event))
+                        AND (event -> 'schema_version')::text = runfold.current_schema_version(event ->> 'type')::text
+                        AND runfold.event_is_valid(category, event ->> 'type', stream, event -> 'data'), false);
+                    IF n = size THEN
+                        RETURN parsed;
+                    END IF;
+                    event_ids := event_ids || (event ->> 'event_id')::uuid;
+                END LOOP;
             END IF;
         END IF;
         IF valid THEN
@@ -3153,7 +3226,7 @@ BEGIN
                        e.event ->> 'event_id' LIKE '________-____-____-____-____________'
                        -- What most producers write, microseconds in UTC, reads back as it was.
                        AND (octet_length(e.event ->> 'occurred_at') = 32
-                            AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                            AND to_char((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
                                 = e.event ->> 'occurred_at'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
                        AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
@@ -3288,6 +3361,11 @@ BEGIN
     END IF;
     IF single IS NOT NULL THEN
         INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
+            ON CONFLICT DO NOTHING;
+    ELSIF count = 1 THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e #>> '{}')::uuid, versions[1] + n
+          FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
             ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
@@ -4004,6 +4082,18 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.new_id() RETURNS uuid
+LANGUAGE sql VOLATILE AS $$
+    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
+    SELECT encode(overlay(uuid_send(gen_random_uuid())
+                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
+                          FROM 1), 'hex')::uuid
+      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
+$$;
+COMMENT ON FUNCTION runfold.new_id IS
+    'A new UUID of version 7: it sorts by when it was made.';
+REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
+
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4011,7 +4101,7 @@ DECLARE
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', gen_random_uuid(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
         'data', jsonb_build_object('at', now, 'by', session_user))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
@@ -4045,20 +4135,30 @@ REVOKE ALL ON FUNCTION runfold.may_fold FROM PUBLIC;
 CREATE FUNCTION runfold.begin_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    begun boolean;
+    of_user boolean;
 BEGIN
-    IF NOT runfold.may_fold(group_name) THEN
+    -- The worker is a projector: it does not pay for the call.
+    IF NOT (pg_has_role(session_user, 'runfold_projector', 'MEMBER') OR runfold.may_fold(group_name)) THEN
         RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
-    IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
+    SELECT bool_or(g.batch = pg_current_xact_id()), bool_or(g.group_name = group_name) INTO begun, of_user
+      FROM runfold.user_groups g;
+    IF begun THEN
         PERFORM runfold.refuse('batch_begun_already');
     END IF;
-    UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
+    IF of_user THEN
+        UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
+    END IF;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
-    -- In later statements: a session that waited for the row sees the rest as it is after the wait.
-    parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
-              OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
-    built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
+    -- In a later statement: a session that waited for the row sees the rest as it is after the wait.
+    SELECT EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
+           OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name),
+           coalesce(jsonb_object_agg(b.name, b.version), '{}')
+      INTO parked, built
+      FROM runfold.projections b WHERE b.group_name = group_name;
 END
 $$;
 COMMENT ON FUNCTION runfold.begin_batch IS
@@ -4215,7 +4315,7 @@ BEGIN
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
         'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
-            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'event_id', runfold.new_id(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
             'data', jsonb_build_object(
                 'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
                 'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);
@@ -4225,13 +4325,13 @@ $$;
 COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 BEGIN
-    IF NOT runfold.may_fold(group_name) THEN
+    -- The worker is a projector: it does not pay for the call.
+    IF NOT (pg_has_role(session_user, 'runfold_projector', 'MEMBER') OR runfold.may_fold(group_name)) THEN
         RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     IF EXISTS (SELECT FROM runfold.user_groups g

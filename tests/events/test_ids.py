@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,10 @@ SOURCE = Path(__file__).parents[2]
 MANY = 20_000
 
 
+def vars_of(one: UUID) -> dict[str, object]:
+    return {name: getattr(one, name) for name in ("int", "is_safe", "hex", "fields", "variant")}
+
+
 def is_sorted(made: Sequence[UUID]) -> bool:
     return all(one < next_one for one, next_one in pairwise(made))
 
@@ -28,6 +33,8 @@ def test_an_id_is_a_uuid_of_version_7_that_says_when_it_was_made() -> None:
     before = time_ns() // 1_000_000
     made = new_id()
     assert (made.version, made.variant) == (7, RFC_4122)
+    assert made == UUID(int=made.int) == UUID(str(made)) == pickle.loads(pickle.dumps(made))
+    assert vars_of(made) == vars_of(UUID(int=made.int))
     assert before <= made.int >> 80 <= time_ns() // 1_000_000 + 1
 
 

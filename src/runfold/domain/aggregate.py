@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runfold.errors import IllegalTransition
 from runfold.events import VOCABULARY, Event
+from runfold.events.codec import CheckedEvent
 from runfold.events.envelope import NewEvent
 from runfold.events.faults import fault
 from runfold.events.ids import new_id
@@ -104,6 +105,18 @@ class AggregateEvent:
                 f" {aggregate.id} at version {aggregate.version}"
             )
         return aggregate.folded(self.event.event_type(), self.data)
+
+    def sent(self, metadata: Mapping[str, Any]) -> CheckedEvent:
+        """Return the event as a call has it, with the same id each time; its data was checked when it was made."""
+        event = self.event
+        return CheckedEvent(
+            event_id=self.event_id,
+            type=event.event_type(),
+            schema_version=event.schema_version(),
+            data=self.data,
+            metadata=metadata,
+            occurred_at=self.occurred_at,
+        )
 
     def envelope(self, metadata: Mapping[str, Any] | None = None) -> NewEvent:
         """Return the event as the log takes it, with the same id each time, so that it can be sent again."""
@@ -195,7 +208,7 @@ class Aggregate(BaseModel):
         state = self
         for event in events:
             data = event.to_data()
-            new = AggregateEvent(state.id, state.version + 1, event, data)
+            new = AggregateEvent(state.id, state.version + 1, event, data, new_id(), now())
             changes = state._changes(event.event_type(), data)
             changes["pending"] = (*state.pending, new)
             state = state._copied(changes)
@@ -219,7 +232,7 @@ class Aggregate(BaseModel):
 
     def _check(self, machine: Machine, status: Status, command: str, target: str, name: str | None = None) -> None:
         """Raise IllegalTransition when the vocabulary does not let the machine move so."""
-        if not (machine.may(command, status) and machine.is_legal(status, target)):
+        if not machine.lets(command, status, target):
             raise self._illegal(machine, status, command, name)
 
     def _illegal(

@@ -55,7 +55,7 @@ class Command:
     def decide(self, state: Aggregate) -> tuple[Aggregate, list[Aggregate]]:
         """Return the state after the command, and the states of the other streams; raises what makes it impossible."""
         after = self.function(state, *self.arguments, **self.named_arguments)
-        others = [change(other, after) for other, change in self.others]
+        others = [change(other, after) for other, change in self.others] if self.others else []
         self.events = after.pending[len(state.pending) :]
         return after, others
 
@@ -90,14 +90,15 @@ class Decision:
                 decision.impossible.append((command, error))
                 continue
             decision.state = after
-            decision.others += others
+            if others:
+                decision.others += others
             decision.possible.append(command)
         return decision
 
     @property
     def depends_on_the_state(self) -> bool:
         """Whether a command is impossible in this state, which may be another one by now."""
-        return any(isinstance(error, IllegalTransition) for _, error in self.impossible)
+        return bool(self.impossible) and any(isinstance(error, IllegalTransition) for _, error in self.impossible)
 
     def refuse(self) -> None:
         """Settle the impossible commands with their errors."""
@@ -106,7 +107,7 @@ class Decision:
 
     def appends(self, *, user_id: UUID | None, metadata: Mapping[str, Any]) -> list[Append]:
         """Return the call that records everything, all or nothing."""
-        states = (self.state, *self.others)
+        states = (self.state, *self.others) if self.others else (self.state,)
         return [append_of(state, user_id=user_id, metadata=metadata) for state in states if state.pending]
 
 
@@ -114,7 +115,7 @@ def append_of(state: Aggregate, *, user_id: UUID | None, metadata: Mapping[str, 
     """Return the append of a state's pending events, expected at the version that the state was decided on."""
     return Append(
         stream_id=state.id,
-        events=[event.envelope(metadata) for event in state.pending],
+        events=[event.sent(metadata) for event in state.pending],
         expected_version=state.recorded_version,
         user_id=user_id,
     )

@@ -67,7 +67,8 @@ class Event(BaseModel):
 
     def __init__(self, **data: Any) -> None:
         try:
-            super().__init__(**data)
+            # As BaseModel.__init__, without the call of it.
+            self.__pydantic_validator__.validate_python(data, self_instance=self)
         except (ValidationError, UnicodeEncodeError, OverflowError) as error:
             self._init_normalized(data, error)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
 from runfold.events import Event
-from runfold.events.codec import encode_appends
+from runfold.events.codec import CheckedEvent, encode_appends
 from runfold.events.ids import new_id
 
 
@@ -53,12 +53,21 @@ class NewEvent:
         )
 
 
+def with_metadata(event: Event | NewEvent | CheckedEvent, metadata: Mapping[str, Any]) -> NewEvent | CheckedEvent:
+    """Return an event in its envelope, with metadata under its own."""
+    if isinstance(event, CheckedEvent):
+        return CheckedEvent(event, metadata={**metadata, **event.metadata})
+    if isinstance(event, NewEvent):
+        return replace(event, metadata={**metadata, **event.metadata})
+    return NewEvent.of(event, metadata=metadata)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
     """Events for one stream. `expected_version`: a number, 0 for "no stream", None for any."""
 
     stream_id: str
-    events: Sequence[Event | NewEvent]
+    events: Sequence[Event | NewEvent | CheckedEvent]
     expected_version: int | None = None
     user_id: UUID | None = None
     claims: Iterable[tuple[str, str]] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from threading import RLock
 from time import time_ns
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 # 48 bits of milliseconds, then the version, 12 bits of parts of one (as in PostgreSQL's own uuidv7()), the variant and
 # 62 random bits.
@@ -23,6 +23,10 @@ _RANDOM = (1 << 62) - 1
 # Bytes asked of the system at once, for so many ids: a call for each of them takes longer than the rest.
 _BYTES_OF_AN_ID = 8
 _RESERVE = 128 * _BYTES_OF_AN_ID
+
+
+_new = object.__new__
+_set = object.__setattr__
 
 
 class _Maker:
@@ -46,7 +50,15 @@ class _Maker:
                 self._random, used = os.urandom(_RESERVE), 0
             self._used = until = used + _BYTES_OF_AN_ID
             random = int.from_bytes(self._random[used:until]) & _RANDOM
-        return UUID(int=now // _PARTS << 80 | _VERSION | now % _PARTS << 64 | _VARIANT | random)
+        return _uuid_of(now // _PARTS << 80 | _VERSION | now % _PARTS << 64 | _VARIANT | random)
+
+
+def _uuid_of(number: int) -> UUID:
+    """Return `UUID(int=number)` without its checks, which take longer than to make the number."""
+    made = _new(UUID)
+    _set(made, "int", number)
+    _set(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 _maker = _Maker()

@@ -9,7 +9,7 @@ command may do, and PostgreSQL's functions (`runfold.events.machines_sql`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Status = str | None
 
@@ -47,6 +47,10 @@ class Machine:
     makes: frozenset[str] = frozenset()
     once: bool = True
     stays: frozenset[str] = frozenset()
+    _judged: dict[tuple[str, Status, str, frozenset[str] | None], bool] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """What `lets` has answered: commands ask the same few questions again and again."""
 
     @property
     def statuses(self) -> tuple[str, ...]:
@@ -72,6 +76,14 @@ class Machine:
         """Let the move's command move the machine: a class of events that joins the vocabulary has it."""
         if move.command is not None and move.target is not None:
             self.commands[move.command] = self.commands.get(move.command, frozenset()) | {move.target}
+            self._judged.clear()
+
+    def lets(self, command: str, status: Status, target: str) -> bool:
+        """Return whether a command may move what has this status to the target."""
+        asked = (command, status, target, self.moves.get(status))
+        if (answer := self._judged.get(asked)) is None:
+            answer = self._judged[asked] = self.may(command, status) and self.is_legal(status, target)
+        return answer
 
     def is_legal(self, status: Status, target: str) -> bool:
         """Return whether the vocabulary lets the machine move so."""

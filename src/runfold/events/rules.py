@@ -83,7 +83,9 @@ def parse_timestamp(value: str) -> datetime | None:
 
 def format_timestamp(value: datetime) -> str:
     """Write a time with a zone as RFC 3339 in UTC."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds")
 
 
 def name_fault(value: str, pointer: str, maximum: int) -> InvalidInput | None:

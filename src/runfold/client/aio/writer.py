@@ -77,7 +77,7 @@ class AsyncWriter(Generic[AnyAggregate]):
         self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return await self.do_together((), function, *arguments, **named_arguments)
+        return await self._give(Command(function, arguments, named_arguments))
 
     async def do_together(
         self,
@@ -117,6 +117,7 @@ class AsyncWriter(Generic[AnyAggregate]):
             raise
 
     async def _give(self, command: Command) -> tuple[AggregateEvent, ...]:
+        """Let a command be recorded, and return its events; raises what made it impossible."""
         self._queue.append(command)
         try:
             await asyncio.shield(self._settle(command))
@@ -161,7 +162,8 @@ class AsyncWriter(Generic[AnyAggregate]):
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                decision.refuse()
+                if decision.impossible:
+                    decision.refuse()
                 await self._append(decision)
                 return
             except VersionConflict as conflict:
@@ -192,7 +194,8 @@ class AsyncWriter(Generic[AnyAggregate]):
             for command in decision.possible:
                 command.sent = tuple(appends)
             appended = await self.store.append_many(appends)
-            self.last_position = max(self.last_position, *(one.last_position for one in appended))
+            for one in appended:
+                self.last_position = max(self.last_position, one.last_position)
         if self._doubtful:
             self._forget(decision.possible)
         # First of all: an interruption after it finds the commands settled.
@@ -249,7 +252,7 @@ class AsyncWriter(Generic[AnyAggregate]):
 def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
     for command in batch:
         if not command.is_settled:
-            command.settle(error)
+            command.is_settled, command.error = True, error
 
 
 async def change_streams(

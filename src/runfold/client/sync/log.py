@@ -37,7 +37,7 @@ from runfold.errors import (
 from runfold.events import Event
 from runfold.events.codec import encode_appends
 from runfold.events.encoding import Default, encoding_with
-from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent
+from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent, with_metadata
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
@@ -268,10 +268,7 @@ class Log:
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
         """Return the append with this store's tenant, and with the call's metadata under each event's own."""
         if metadata:
-            envelopes = [event if isinstance(event, NewEvent) else NewEvent.of(event) for event in append.events]
-            append = replace(
-                append, events=[replace(event, metadata={**metadata, **event.metadata}) for event in envelopes]
-            )
+            append = replace(append, events=[with_metadata(event, metadata) for event in append.events])
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
     def _retried(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits = None) -> _Rows:

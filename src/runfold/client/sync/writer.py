@@ -7,7 +7,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, Generic
 from uuid import UUID
 
@@ -78,7 +77,7 @@ class Writer(Generic[AnyAggregate]):
         self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return self.do_together((), function, *arguments, **named_arguments)
+        return self._done(Command(function, arguments, named_arguments))
 
     def do_together(
         self,
@@ -88,46 +87,12 @@ class Writer(Generic[AnyAggregate]):
         **named_arguments: Any,
     ) -> tuple[AggregateEvent, ...]:
         """As `do`, with the changes of other streams in the same append."""
-        return self._give(Command(function, arguments, named_arguments, tuple(others)))
+        return self._done(Command(function, arguments, named_arguments, tuple(others)))
 
-    def do_or_undo(
-        self,
-        undo: Callable[[AnyAggregate, BaseException, tuple[AggregateEvent, ...]], AnyAggregate],
-        function: Callable[..., AnyAggregate],
-        *arguments: Any,
-        **named_arguments: Any,
-    ) -> tuple[AggregateEvent, ...]:
-        """As `do`; where its caller is interrupted and the command was recorded all the same, `undo` follows it.
-
-        `undo` gets the state, the interruption and the command's events. Without it nobody would end what has begun:
-        its caller never learns of it.
-        """
-        command = Command(function, arguments, named_arguments)
-        try:
-            return self._give(command)
-        except Exception:
-            raise
-        except BaseException as interruption:
-            caught = interruption
-
-            def undone(state: AnyAggregate) -> AnyAggregate:
-                return undo(state, caught, command.events) if command.was_recorded else state
-
-            with suppress(Exception):
-                self.do(undone)
-            raise
-
-    def _give(self, command: Command) -> tuple[AggregateEvent, ...]:
+    def _done(self, command: Command) -> tuple[AggregateEvent, ...]:
+        """Let a command be recorded, and return its events; raises what made it impossible."""
         self._queue.append(command)
-        try:
-            self._settle(command)
-        except BaseException as interruption:
-            # What has not begun is not recorded after its caller has gone.
-            if command in self._queue:
-                with suppress(ValueError):
-                    self._queue.remove(command)
-                    command.settle(interruption)
-            raise
+        self._settle(command)
         if command.error is not None:
             raise command.error
         return command.events
@@ -162,7 +127,8 @@ class Writer(Generic[AnyAggregate]):
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                decision.refuse()
+                if decision.impossible:
+                    decision.refuse()
                 self._append(decision)
                 return
             except VersionConflict as conflict:
@@ -190,16 +156,14 @@ class Writer(Generic[AnyAggregate]):
         """Append what was decided, if there is anything, and settle its commands."""
         appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
-            for command in decision.possible:
-                command.sent = tuple(appends)
             appended = self.store.append_many(appends)
-            self.last_position = max(self.last_position, *(one.last_position for one in appended))
+            for one in appended:
+                self.last_position = max(self.last_position, one.last_position)
         if self._doubtful:
             self._forget(decision.possible)
-        # First of all: an interruption after it finds the commands settled.
-        _settle_all(decision.possible, None)
         decision.state.collect_events()
         self._state = decision.state  # type: ignore[assignment]  # a command keeps the kind of its state
+        _settle_all(decision.possible, None)
 
     def _read(self) -> None:
         """Read what the log has beyond the state."""
@@ -228,15 +192,10 @@ class Writer(Generic[AnyAggregate]):
             self._doubtful += decision.possible
 
     def _settle_what_was_recorded(self, batch: list[Command]) -> None:
-        """Settle a command that is given again, and was recorded the first time without its caller knowing it.
-
-        Its append is sent again. That records nothing, but waits for a standby where one has to confirm commits: what
-        the log shows may not have left this server.
-        """
+        """Settle a command that is given again, and was recorded the first time without its caller knowing it."""
         for command in batch:
             found = (one for one in self._doubtful if one.was_found and (one is command or one.is_the_same_as(command)))
             if not command.is_settled and (before := next(found, None)) is not None:
-                self.store.append_many(before.sent)
                 command.events = before.events
                 command.settle()
                 self._doubtful.remove(before)
@@ -250,7 +209,7 @@ class Writer(Generic[AnyAggregate]):
 def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
     for command in batch:
         if not command.is_settled:
-            command.settle(error)
+            command.is_settled, command.error = True, error
 
 
 def change_streams(
