@@ -52,6 +52,7 @@ BEGIN
                    AND octet_length(event ->> 'occurred_at') = 32
                    AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
                        = event ->> 'occurred_at'
+                   AND event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                    AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
                    AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
                    AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
@@ -67,6 +68,7 @@ BEGIN
                        AND (octet_length(e.event ->> 'occurred_at') = 32
                             AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
                                 = e.event ->> 'occurred_at'
+                            AND e.event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND e.event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
                        AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
                        -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300).

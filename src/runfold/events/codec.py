@@ -20,7 +20,7 @@ from runfold.events.base import Event
 from runfold.events.encoding import encoded
 from runfold.events.faults import fault
 from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
-from runfold.events.rules import format_timestamp
+from runfold.events.rules import format_timestamp, time_fault
 
 
 class EnvelopeLike(Protocol):
@@ -127,12 +127,9 @@ def _object(value: Any, pointer: str) -> Any:
 def _time(value: Any, pointer: str) -> Any:
     if not isinstance(value, datetime):
         return value
-    try:
-        if value.utcoffset() is not None:
-            return format_timestamp(value)
-    except OverflowError:
-        pass
-    raise fault("not_a_timestamp", pointer, found=value.isoformat())
+    if (found := time_fault(value, pointer, value.isoformat())) is not None:
+        raise found
+    return format_timestamp(value)
 
 
 def _identifier(value: Any) -> Any:
