@@ -5,54 +5,78 @@
 -- key: id
 -- stream_key: execution_id
 -- reads: workflow_executions
--- events: moves of node, WorkflowDeleted
+-- events: moves of node, ends of execution, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
 -- Every event moves its activation to one status, from any status before, until one of them ends it. So the row is what
 -- the events up to the first ending one give: of each field the last given, in event order, over the present row. An event that
 -- ends is the last, so its object needs no merging; of a first event null fields may stay in the object, for there is nothing
 -- below them. Where the execution was created in this batch no node of it has a row, and none is looked up.
+-- An event of an attempt that is over is left out before anything else: it is older than the row, or than a start before it.
+-- Where the execution has ended, in this batch or before, what did not end by itself is closed: the parent's row says where.
+-- events: moves of node
 MERGE INTO node_executions AS t
 USING (
     SELECT runfold.row_id(runfold.stream_id('execution', e.execution_id), 'node', e.activation) AS id,
            max(e.first_event_position) < (SELECT min(b.position) FROM batch b) AS may_stand,
            e.execution_id, e.activation, e.user_id,
            max(e.data ->> 'node_id') FILTER (WHERE e.events_before = 0) AS node_id,
-           max(e.target) FILTER (WHERE e.ends) AS ended_with,
-           CASE max(e.position) WHEN max(e.position) FILTER (WHERE e.target = 'RUNNING') THEN 'RUNNING'
-                                WHEN max(e.position) FILTER (WHERE e.target = 'PENDING') THEN 'PENDING'
-                                WHEN max(e.position) FILTER (WHERE e.target = 'RETRYING') THEN 'RETRYING'
-                                ELSE 'WAITING_INPUT' END AS last_target,
+           CASE WHEN max(e.target) FILTER (WHERE e.ends) IS NOT NULL THEN max(e.target) FILTER (WHERE e.ends)
+                WHEN max(e.end_position) IS NOT NULL THEN 'CANCELED'
+                ELSE CASE max(e.position) WHEN max(e.position) FILTER (WHERE e.target = 'RUNNING') THEN 'RUNNING'
+                                          WHEN max(e.position) FILTER (WHERE e.target = 'PENDING') THEN 'PENDING'
+                                          WHEN max(e.position) FILTER (WHERE e.target = 'RETRYING') THEN 'RETRYING'
+                                          ELSE 'WAITING_INPUT' END END AS status,
+           CASE WHEN max(e.target) FILTER (WHERE e.ends) IS NULL THEN max(e.end_position) END AS closed_by,
+           coalesce((max(e.data ->> 'end_time') FILTER (WHERE e.ends))::bigint, max(e.ended_at)) AS ends_at,
            max((e.data ->> 'start_time')::bigint) FILTER (WHERE e.type = 'NodeStarted' AND e.starts_before = 0) AS start_time,
-           runfold.merge(CASE WHEN e.type = 'NodeAttemptFailed' THEN runfold.given(e.data) - 'attempt'
+           runfold.merge(CASE WHEN e.attempt IS NOT NULL AND e.type <> 'NodeStarted' THEN runfold.given(e.data) - 'attempt'
                               WHEN e.events_before = 0 THEN e.data
                               ELSE runfold.given(e.data) END ORDER BY e.position) FILTER (WHERE NOT e.ends) AS given,
            runfold.merge(e.data) FILTER (WHERE e.ends) AS ending,
            max(e.position) AS last_event_position,
            max(e.occurred_at) FILTER (WHERE e.events_before = 0) AS created_at
-      FROM (SELECT b.*, runfold.node_has_ended(b.target) AS ends,
-                   count(*) OVER earlier AS events_before,
-                   count(*) FILTER (WHERE b.type = 'NodeStarted') OVER earlier AS starts_before,
-                   count(*) FILTER (WHERE runfold.node_has_ended(b.target)) OVER earlier AS ends_before
-              FROM (SELECT x.execution_id, b.data ->> 'activation' COLLATE "C" AS activation, b.user_id, b.position, b.type,
-                           runfold.node_target(b.type) AS target, b.data, b.occurred_at, x.first_event_position
-                      FROM batch b
-                      JOIN workflow_executions x
-                        ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position) AS b
+      FROM (SELECT b.*, NOT b.is_old AND runfold.node_has_ended(b.target) AS ends,
+                   count(*) FILTER (WHERE NOT b.is_old AND runfold.node_has_ended(b.target)) OVER earlier AS ends_before
+              FROM (SELECT b.*,
+                           coalesce(b.attempt < greatest(b.attempt_of_row, max(b.attempt) FILTER (WHERE b.type = 'NodeStarted')
+                                                                           OVER earlier), false) AS is_old,
+                           count(*) OVER earlier AS events_before,
+                           count(*) FILTER (WHERE b.type = 'NodeStarted') OVER earlier AS starts_before
+                      FROM (SELECT x.execution_id, b.data ->> 'activation' COLLATE "C" AS activation, b.user_id, b.position, b.type,
+                                   runfold.node_target(b.type) AS target, b.data, b.occurred_at, x.first_event_position,
+                                   x.end_position, x.end_time AS ended_at, (b.data ->> 'attempt')::integer AS attempt,
+                                   s.attempt AS attempt_of_row
+                              FROM batch b
+                              JOIN workflow_executions x
+                                ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position
+                              -- OFFSET 0: looked up one by one by the key, and only for an event that names its attempt.
+                              LEFT JOIN LATERAL (SELECT n.attempt
+                                                   FROM node_executions n
+                                                  WHERE n.id = CASE WHEN x.first_event_position
+                                                                         < (SELECT min(b.position) FROM batch b)
+                                                                     AND b.data ? 'attempt'
+                                                                    THEN runfold.row_id(b.stream_id, 'node',
+                                                                                        b.data ->> 'activation') END
+                                                 OFFSET 0) AS s ON true) AS b
+                    WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
+                                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS b
             WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
      WHERE e.ends_before < 1 -- and not = 0, which a planner without statistics expects of one row in 200
+       AND NOT e.is_old
      GROUP BY e.execution_id, e.activation, e.user_id
 ) AS f
    ON t.id = CASE WHEN f.may_stand THEN f.id END
- WHEN MATCHED AND NOT runfold.node_has_ended(t.status) THEN UPDATE SET
+ WHEN MATCHED AND (NOT runfold.node_has_ended(t.status) OR t.closed_by IS NOT NULL) THEN UPDATE SET
       node_type = coalesce(f.ending ->> 'node_type', f.given ->> 'node_type', t.node_type),
       node_subtype = coalesce(f.given ->> 'node_subtype', t.node_subtype),
       node_name = coalesce(f.given ->> 'node_name', t.node_name),
-      status = coalesce(f.ended_with, f.last_target),
+      status = f.status,
       start_time = coalesce(t.start_time, f.start_time),
-      end_time = (f.ending ->> 'end_time')::bigint,
-      duration_ms = (f.ending ->> 'end_time')::bigint - coalesce(t.start_time, f.start_time),
+      end_time = CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, coalesce(t.start_time, f.start_time)) END,
+      duration_ms = CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, coalesce(t.start_time, f.start_time)) END
+                    - coalesce(t.start_time, f.start_time),
       input_data = coalesce(runfold.value_of(f.given, 'input_data'), t.input_data),
       output_data = coalesce(runfold.value_of(f.ending, 'output_data'), t.output_data),
       error_data = coalesce(runfold.value_of(f.ending, 'error_data'), runfold.value_of(f.given, 'error_data'), t.error_data),
@@ -61,22 +85,45 @@ USING (
       max_retries = coalesce((f.given ->> 'max_retries')::integer, t.max_retries),
       iteration = coalesce((f.given ->> 'iteration')::integer, t.iteration),
       parent_id = coalesce(runfold.row_id(runfold.stream_id('execution', f.execution_id), 'node', f.given ->> 'parent_activation'), t.parent_id),
-      last_event_position = f.last_event_position
+      closed_by = f.closed_by,
+      last_event_position = greatest(f.last_event_position, f.closed_by)
  WHEN NOT MATCHED THEN INSERT
       (id, execution_id, user_id, activation, node_id, node_type, node_subtype, node_name, status, start_time, end_time,
-       duration_ms, input_data, output_data, error_data, attempt, retry_count, max_retries, iteration, parent_id,
+       duration_ms, input_data, output_data, error_data, attempt, retry_count, max_retries, iteration, parent_id, closed_by,
        last_event_position, created_at)
       VALUES
       (f.id, f.execution_id, f.user_id, f.activation, f.node_id,
        coalesce(f.ending ->> 'node_type', f.given ->> 'node_type', 'UNKNOWN'), f.given ->> 'node_subtype',
-       f.given ->> 'node_name', coalesce(f.ended_with, f.last_target), f.start_time, (f.ending ->> 'end_time')::bigint,
-       (f.ending ->> 'end_time')::bigint - f.start_time, runfold.value_of(f.given, 'input_data'),
-       runfold.value_of(f.ending, 'output_data'),
+       f.given ->> 'node_name', f.status, f.start_time,
+       CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, f.start_time) END,
+       CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, f.start_time) END - f.start_time,
+       runfold.value_of(f.given, 'input_data'), runfold.value_of(f.ending, 'output_data'),
        coalesce(runfold.value_of(f.ending, 'error_data'), runfold.value_of(f.given, 'error_data')),
        (f.given ->> 'attempt')::integer, coalesce((f.given ->> 'attempt')::integer - 1, 0),
        coalesce((f.given ->> 'max_retries')::integer, 3), (f.given ->> 'iteration')::integer,
-       runfold.row_id(runfold.stream_id('execution', f.execution_id), 'node', f.given ->> 'parent_activation'), f.last_event_position,
-       f.created_at);
+       runfold.row_id(runfold.stream_id('execution', f.execution_id), 'node', f.given ->> 'parent_activation'), f.closed_by,
+       greatest(f.last_event_position, f.closed_by), f.created_at);
+
+-- The end of an execution closes each of its nodes that is still open. Where the execution was created in this batch, so was
+-- each node of it, and the statement above has closed it.
+-- events: ends of execution
+UPDATE node_executions t
+   SET status = 'CANCELED',
+       end_time = greatest(f.end_time, t.start_time),
+       duration_ms = greatest(f.end_time, t.start_time) - t.start_time,
+       closed_by = f.end_position,
+       last_event_position = f.end_position
+  FROM (SELECT s.id, x.end_position, x.end_time
+          FROM batch b
+          JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id) AND x.end_position = b.position
+         -- OFFSET 0: looked up by the execution, never by reading all nodes that are open.
+         CROSS JOIN LATERAL (SELECT n.id, n.status
+                               FROM node_executions n
+                              WHERE n.execution_id = CASE WHEN x.first_event_position < (SELECT min(b.position) FROM batch b)
+                                                          THEN x.execution_id END
+                             OFFSET 0) AS s
+         WHERE NOT runfold.node_has_ended(s.status)) AS f
+ WHERE t.id = f.id;
 
 -- Where a foreign key deletes them with their execution, none is left.
 -- events: WorkflowDeleted

@@ -11,6 +11,13 @@ UPDATE runner.workflow_executions
  WHERE id = %(execution_row)s
 
 -- name: ExecutionSucceeded
+WITH closed AS (
+    UPDATE runner.node_executions AS n
+       SET status = 'CANCELED', end_time = greatest(%(end_time)s, n.start_time),
+           duration_ms = greatest(%(end_time)s, n.start_time) - n.start_time, closed_by = %(position)s,
+           last_event_position = %(position)s
+     WHERE execution_id = %(execution_id)s AND status IN ('PENDING', 'RUNNING')
+)
 UPDATE runner.workflow_executions
    SET status = 'SUCCESS', end_time = %(end_time)s, duration_ms = %(end_time)s - start_time, end_position = %(position)s,
        last_event_position = %(position)s, updated_at = %(at)s

@@ -393,6 +393,7 @@ CREATE TABLE public.workflow_executions (
     retry_of varchar(255),
     workflow_version varchar(50),
     deployment_version integer,
+    order_time timestamptz NOT NULL,
     start_time bigint,
     end_time bigint,
     duration_ms bigint,
@@ -428,6 +429,8 @@ CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (p
 CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
 
 COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.order_time IS
+    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
 COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
 COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
 COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
@@ -458,6 +461,7 @@ CREATE TABLE public.node_executions (
     max_retries integer NOT NULL DEFAULT 3,
     iteration integer,
     parent_id uuid,
+    closed_by bigint,
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
@@ -474,6 +478,9 @@ CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
 
 COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
 COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was started; an event of a lower one changes nothing.';
+COMMENT ON COLUMN public.node_executions.closed_by IS
+    'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
 GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
@@ -506,6 +513,7 @@ CREATE TYPE runfold.execution_state AS (
     last_event_position bigint,
     created_at timestamptz,
     updated_at timestamptz,
+    order_time timestamptz,
     anomalies jsonb
 );
 
@@ -1240,22 +1248,22 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionCreated', 9, 'parent_execution_id', false, 'name', 1, 255, NULL),
     ('ExecutionCreated', 10, 'retry_of', false, 'name', 1, 255, NULL),
     ('ExecutionCreated', 11, 'metadata', false, 'object', NULL, NULL, NULL),
-    ('ExecutionStarted', 1, 'start_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionStarted', 1, 'start_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionPaused', 1, 'by', false, 'text', NULL, NULL, NULL),
     ('ExecutionPaused', 2, 'reason', false, 'text', NULL, NULL, NULL),
     ('ExecutionResumed', 1, 'by', false, 'text', NULL, NULL, NULL),
     ('ExecutionResumed', 2, 'reason', false, 'text', NULL, NULL, NULL),
-    ('ExecutionSucceeded', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionSucceeded', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionSucceeded', 2, 'run_data', false, 'json', NULL, NULL, NULL),
-    ('ExecutionFailed', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionFailed', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionFailed', 2, 'error_message', true, 'text', NULL, NULL, NULL),
     ('ExecutionFailed', 3, 'error_details', false, 'json', NULL, NULL, NULL),
     ('ExecutionFailed', 4, 'node_id', false, 'name', 1, 255, NULL),
-    ('ExecutionCanceled', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionCanceled', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionCanceled', 2, 'by', false, 'text', NULL, NULL, NULL),
     ('ExecutionCanceled', 3, 'reason', false, 'text', NULL, NULL, NULL),
-    ('ExecutionTimedOut', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('ExecutionDeclaredLost', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionTimedOut', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
+    ('ExecutionDeclaredLost', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
@@ -1276,7 +1284,7 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeStarted', 7, 'iteration', false, 'integer', 0, 2147483647, NULL),
     ('NodeStarted', 8, 'parent_activation', false, 'name', 1, 255, NULL),
     ('NodeStarted', 9, 'attempt', true, 'integer', 1, 2147483647, NULL),
-    ('NodeStarted', 10, 'start_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeStarted', 10, 'start_time', true, 'integer', 0, 253402214399999, NULL),
     ('NodeStarted', 11, 'input_data', false, 'json', NULL, NULL, NULL),
     ('NodeAttemptFailed', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeAttemptFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
@@ -1286,28 +1294,32 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeAttemptFailed', 6, 'next_retry_at', false, 'timestamp', NULL, NULL, NULL),
     ('NodeWaiting', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeWaiting', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeWaiting', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeWaiting', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeWaiting', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeContinued', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeContinued', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeContinued', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeContinued', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeContinued', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeSucceeded', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeSucceeded', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeSucceeded', 5, 'output_data', false, 'json', NULL, NULL, NULL),
+    ('NodeSucceeded', 4, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeSucceeded', 5, 'end_time', true, 'integer', 0, 253402214399999, NULL),
+    ('NodeSucceeded', 6, 'output_data', false, 'json', NULL, NULL, NULL),
     ('NodeFailed', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeFailed', 3, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeFailed', 4, 'error_data', true, 'json', NULL, NULL, NULL),
+    ('NodeFailed', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeFailed', 4, 'end_time', true, 'integer', 0, 253402214399999, NULL),
+    ('NodeFailed', 5, 'error_data', true, 'json', NULL, NULL, NULL),
     ('NodeSkipped', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeSkipped', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeSkipped', 4, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('NodeSkipped', 5, 'reason', false, 'text', NULL, NULL, NULL),
     ('NodeCanceled', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeCanceled', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeCanceled', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeCanceled', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeCanceled', 4, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('NodeCanceled', 5, 'reason', false, 'text', NULL, NULL, NULL),
     ('PauseOpened', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseOpened', 2, 'paused_node_id', true, 'name', 1, 255, NULL),
@@ -2119,11 +2131,11 @@ CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
-       AND value::timestamptz BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00';
+       AND value::timestamptz BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 23:59:59.999999+00';
 END
 $$;
 COMMENT ON FUNCTION runfold.is_timestamp IS
-    'Whether a text is an RFC 3339 time with a zone, in the years 1 to 9999.';
+    'Whether a text is an RFC 3339 time with a zone that a session of any zone can show.';
 REVOKE ALL ON FUNCTION runfold.is_timestamp FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -2183,7 +2195,7 @@ BEGIN
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
                 AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
                 AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
@@ -2198,7 +2210,7 @@ BEGIN
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
                 AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
                 AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false)
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, false)
@@ -2207,20 +2219,22 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false)
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
@@ -2265,7 +2279,7 @@ BEGIN
         ELSIF type = 'ExecutionStarted' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionPaused' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
@@ -2279,11 +2293,11 @@ BEGIN
         ELSIF type = 'ExecutionSucceeded' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionFailed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'error_message') ? (data ->> 'error_message')
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
                 AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
@@ -2291,24 +2305,24 @@ BEGIN
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'error_message') ? (data ->> 'error_message')
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
@@ -2339,53 +2353,59 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data ->> 'error_data') IS NOT NULL
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data ->> 'error_data') IS NOT NULL, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
@@ -2395,7 +2415,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
@@ -2405,7 +2425,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
@@ -2416,7 +2436,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
@@ -2426,7 +2446,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
@@ -2856,6 +2876,20 @@ COMMENT ON FUNCTION runfold.raise_fault IS
 REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
+       AND value::timestamptz BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00';
+EXCEPTION WHEN data_exception THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.is_in_calendar IS
+    'Whether a text is an RFC 3339 time with a zone, at most microseconds, in the years 1 to 9999 of UTC.';
+REVOKE ALL ON FUNCTION runfold.is_in_calendar FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.raise_value_fault(
     kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
 ) RETURNS void
@@ -2901,7 +2935,9 @@ BEGIN
         EXCEPTION WHEN data_exception THEN
             sound := false;
         END;
-        IF NOT sound THEN
+        IF NOT sound AND runfold.is_in_calendar(content) THEN
+            PERFORM runfold.raise_fault('out_of_range', pointer, '["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]', shown);
+        ELSIF NOT sound THEN
             PERFORM runfold.raise_fault('not_a_timestamp', pointer, NULL, shown);
         END IF;
     WHEN kind IN ('integer', 'number') THEN
@@ -3352,6 +3388,7 @@ BEGIN
                    AND octet_length(event ->> 'occurred_at') = 32
                    AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
                        = event ->> 'occurred_at'
+                   AND event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                    AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
                    AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
                    AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
@@ -3367,6 +3404,7 @@ BEGIN
                        AND (octet_length(e.event ->> 'occurred_at') = 32
                             AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
                                 = e.event ->> 'occurred_at'
+                            AND e.event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND e.event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
                        AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
                        -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300).
@@ -4020,6 +4058,10 @@ BEGIN
     END IF;
     repeated := false;
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
+    IF occurred_at NOT BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 23:59:59.999999+00' THEN
+        PERFORM runfold.raise_fault('out_of_range', '/occurred_at', '["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]',
+                                    to_jsonb(occurred_at));
+    END IF;
     IF count = 1 THEN
         stream_ids := ARRAY[runfold.stream_id(category, names[1])];
         expected_versions := ARRAY[first_versions[1] - 1];
@@ -5155,7 +5197,7 @@ GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE status
-           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'RUNNING' THEN target IN ('PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'ERROR', 'CANCELED', 'TIMEOUT')
@@ -5248,7 +5290,7 @@ REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
-                                       times timestamptz[]) RETURNS runfold.execution_state
+                                       times timestamptz[], recorded timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s runfold.execution_state := state_before;
@@ -5259,7 +5301,9 @@ DECLARE
     ended boolean := s.end_position IS NOT NULL;
     open integer := 0;           -- pauses, and those of them that wait for a person
     open_for_people integer := 0;
-    pauses record;               -- what the pause events do, from the first one on
+    effects text[];              -- of the pause events, from the first one on: what each does
+    for_people integer[];
+    statuses text[];
     number integer := 0;         -- of the pause event
     noted jsonb[];
     set_metadata jsonb[];
@@ -5285,6 +5329,7 @@ BEGIN
             s.paused := false;
             s.first_event_position := positions[i];
             s.created_at := times[i];
+            s.order_time := least(times[i], recorded[i]);
         ELSIF s.status IS NULL THEN
             noted := noted || jsonb_build_object(
                 'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
@@ -5294,22 +5339,22 @@ BEGIN
             set_metadata := set_metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
             IF number = 0 THEN
-                SELECT w.* INTO pauses FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
-                s.open_pauses := pauses.open_pauses;
-                s.closed_pauses := pauses.closed_pauses;
+                SELECT w.effects, w.for_people, w.statuses, w.open_pauses, w.closed_pauses
+                  INTO effects, for_people, statuses, s.open_pauses, s.closed_pauses
+                  FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
             END IF;
             number := number + 1;
-            effect := pauses.effects[number];
+            effect := effects[number];
             IF effect = 'opens' THEN
                 open := open + 1;
-                open_for_people := open_for_people + pauses.for_people[number];
+                open_for_people := open_for_people + for_people[number];
             ELSIF effect = 'closes' THEN
                 open := open - 1;
-                open_for_people := open_for_people - pauses.for_people[number];
+                open_for_people := open_for_people - for_people[number];
             ELSE
                 noted := noted || jsonb_build_object(
                     'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
-                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END);
+                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', statuses[number]) ELSE '{}' END);
                 CONTINUE;
             END IF;
             target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
@@ -5331,10 +5376,17 @@ BEGIN
                 noted := noted || jsonb_build_object(
                     'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
                     'detail', jsonb_build_object('from', s.status, 'to', target));
+            ELSIF (data ->> 'end_time')::bigint < s.start_time THEN
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'clock_went_back',
+                    'detail', jsonb_build_object('start_time', s.start_time, 'end_time', data -> 'end_time'));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
-                    s.start_time := coalesce(s.start_time, (data ->> 'start_time')::bigint);
+                    IF s.start_time IS NULL THEN
+                        s.start_time := (data ->> 'start_time')::bigint;
+                        s.order_time := least(runfold.from_epoch_ms(s.start_time), recorded[i]);
+                    END IF;
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
@@ -5343,7 +5395,8 @@ BEGIN
                 ended := true;
                 s.status := target;
                 s.end_position := positions[i];
-                s.end_time := (data ->> 'end_time')::bigint;
+                -- An end before its start, by another clock, counts as its start.
+                s.end_time := greatest((data ->> 'end_time')::bigint, s.start_time);
                 s.run_data := runfold.value_of(data, 'run_data');
                 s.error_message := data ->> 'error_message';
                 s.error_details := CASE type
@@ -5458,10 +5511,10 @@ CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boo
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE coalesce(status, 'none')
            WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
-           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'SKIPPED', 'CANCELED')
-           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'CANCELED')
-           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
-           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RETRYING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'RETRYING', 'SUCCESS', 'ERROR', 'CANCELED')
            ELSE false END
 $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS

@@ -19,6 +19,7 @@ CREATE TABLE public.node_executions (
     max_retries integer NOT NULL DEFAULT 3,
     iteration integer,
     parent_id uuid,
+    closed_by bigint,
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
@@ -35,6 +36,9 @@ CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
 
 COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
 COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was started; an event of a lower one changes nothing.';
+COMMENT ON COLUMN public.node_executions.closed_by IS
+    'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
 GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;

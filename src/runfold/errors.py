@@ -92,6 +92,14 @@ class ExecutionEnded(IllegalTransition):
     execution_id: str
 
 
+class OldAttempt(IllegalTransition):
+    """The attempt is over, a later one of its activation has begun, and nothing was written: stop this work."""
+
+    code = "old_attempt"
+    attempt: int
+    reached: int
+
+
 class UnsupportedIsolation(RunfoldError):
     """The log can only be read under READ COMMITTED, other levels would skip events: set that isolation level."""
 

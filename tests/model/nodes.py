@@ -23,10 +23,10 @@ ENDED = frozenset({"SUCCESS", "ERROR", "SKIPPED", "CANCELED"})
 
 LEGAL: dict[str | None, set[str]] = {
     None: {"PENDING", "RUNNING", "SUCCESS", "SKIPPED"},
-    "PENDING": {"RUNNING", "SKIPPED", "CANCELED", "SUCCESS"},
-    "RUNNING": {"RUNNING", "SUCCESS", "ERROR", "RETRYING", "WAITING_INPUT", "CANCELED"},
-    "RETRYING": {"RUNNING", "ERROR", "CANCELED"},
-    "WAITING_INPUT": {"RUNNING", "SUCCESS", "ERROR", "CANCELED"},
+    "PENDING": {"RUNNING", "SKIPPED", "CANCELED", "SUCCESS", "ERROR"},
+    "RUNNING": {"RUNNING", "SUCCESS", "ERROR", "RETRYING", "WAITING_INPUT", "SKIPPED", "CANCELED"},
+    "RETRYING": {"RUNNING", "SUCCESS", "ERROR", "CANCELED"},
+    "WAITING_INPUT": {"RUNNING", "SUCCESS", "ERROR", "RETRYING", "CANCELED"},
 }
 
 LAST_GIVEN = (
@@ -42,26 +42,55 @@ LAST_GIVEN = (
 
 
 def apply(tables: Tables, event: Recorded) -> None:
-    """Apply a node's event to its activation, even if the execution has ended."""
+    """Apply a node's event to its activation; after the execution's end only its own end moves it."""
     execution = tables.execution(event)
     if execution is None:
         tables.anomaly(event, PROJECTION, "missing_row")
         return
     node_id = row_id(event.stream_id, "node", event.data["activation"])
     row = tables.node_executions.get(node_id)
+    if row is not None and is_old(row, event):
+        tables.anomaly(event, PROJECTION, "old_attempt", {"attempt": event.data["attempt"], "reached": row["attempt"]})
+        return
     status = None if row is None else row["status"]
-    if status in ENDED:
+    if row is not None and status in ENDED and row["closed_by"] is None:
         tables.anomaly(event, PROJECTION, "after_end", {"status": status})
         return
 
     target = TARGETS[event.type]
-    if target not in LEGAL[status]:
+    execution_ended = execution["end_position"] is not None
+    if execution_ended and target not in ENDED:
+        tables.anomaly(event, PROJECTION, "execution_ended")
+    elif not execution_ended and target not in LEGAL[status]:
         tables.anomaly(event, PROJECTION, "illegal_transition", {"from": status, "to": target})
+    elif target in ENDED and row is not None and ends_before_it_starts(row, event):
+        about = {"start_time": row["start_time"], "end_time": event.data["end_time"]}
+        tables.anomaly(event, PROJECTION, "clock_went_back", about)
     if row is None:
         row = first_seen(event, node_id, execution)
         tables.node_executions[node_id] = row
 
-    row["status"] = target
+    set_fields(row, event)
+    if target in ENDED:
+        end(row, target, event.data["end_time"], closed_by=None)
+    elif execution_ended:
+        end(row, "CANCELED", execution["end_time"], closed_by=execution["end_position"])
+    else:
+        row["status"] = target
+    row["last_event_position"] = event.position
+
+
+def is_old(row: Row, event: Recorded) -> bool:
+    """Return whether the event names a lower attempt than the activation has reached."""
+    return given(event, "attempt") and row["attempt"] is not None and event.data["attempt"] < row["attempt"]
+
+
+def ends_before_it_starts(row: Row, event: Recorded) -> bool:
+    """Return whether the clock of the end is behind that of the start."""
+    return row["start_time"] is not None and bool(event.data["end_time"] < row["start_time"])
+
+
+def set_fields(row: Row, event: Recorded) -> None:
     for column in LAST_GIVEN:
         if given(event, column):
             row[column] = event.data[column]
@@ -72,11 +101,27 @@ def apply(tables: Tables, event: Recorded) -> None:
             row["start_time"] = event.data["start_time"]
         row["attempt"] = event.data["attempt"]
         row["retry_count"] = event.data["attempt"] - 1
-    if target in ENDED:
-        row["end_time"] = event.data["end_time"]
-        if row["start_time"] is not None:
-            row["duration_ms"] = row["end_time"] - row["start_time"]
-    row["last_event_position"] = event.position
+
+
+def end(row: Row, status: str, end_time: int, *, closed_by: int | None) -> None:
+    """End an activation, by its own event or, `closed_by` an execution's end; never before it started."""
+    row["status"] = status
+    row["closed_by"] = closed_by
+    if row["start_time"] is not None:
+        end_time = max(end_time, row["start_time"])
+    row["end_time"] = end_time
+    if row["start_time"] is not None:
+        row["duration_ms"] = end_time - row["start_time"]
+
+
+def close_the_open_ones(tables: Tables, event: Recorded) -> None:
+    """Close the activations that are still open, because the event ended their execution."""
+    execution = tables.execution(event)
+    assert execution is not None
+    for row in tables.node_executions.values():
+        if row["execution_id"] == execution["execution_id"] and row["status"] not in ENDED:
+            end(row, "CANCELED", execution["end_time"], closed_by=event.position)
+            row["last_event_position"] = event.position
 
 
 def first_seen(event: Recorded, node_id: object, execution: Row) -> Row:
@@ -101,5 +146,6 @@ def first_seen(event: Recorded, node_id: object, execution: Row) -> Row:
         "max_retries": 3,
         "iteration": None,
         "parent_id": None,
+        "closed_by": None,
         "created_at": event.occurred_at,
     }

@@ -50,8 +50,8 @@ ACTIVATIONS = ("n1#1", "n1#2", "N2", "\u7bc0\u70b9#1")
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_MS = 1_772_366_400_000
-LATEST_MS = 253_402_300_799_999
-"""The last of the year 9999: workflow_status shows a start time as a timestamp, and nothing can read a later one."""
+LATEST_MS = 253_402_214_399_999
+"""The last that a session of any zone can show: workflow_status shows a start time as a timestamp."""
 
 OCCURRED = (
     BASE,
@@ -62,7 +62,7 @@ OCCURRED = (
     datetime(2026, 10, 25, 0, 30, tzinfo=UTC),  # with the next: one wall clock time in Berlin
     datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
     datetime(1970, 1, 1, tzinfo=UTC),
-    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 2, tzinfo=UTC),
     datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC),
 )
 
@@ -107,6 +107,7 @@ flag = one_of(False, True)
 label = one_of("n", "", "N 1", "\u00e9t\u00e9", "x" * 100)
 text = one_of(*TEXTS, "")
 count = one_of(1, 0, 2, 2**31 - 1)
+attempt = one_of(1, 2, 3)
 node_id = one_of("n1", "N2", "\u7bc0\u70b9")
 instant = one_of(
     "2026-03-01T12:00:00Z",
@@ -115,7 +116,7 @@ instant = one_of(
     "2026-10-25T02:30:00+02:00",
     "2024-02-29T23:59:59.5-08:00",
     "1970-01-01T00:00:00Z",
-    "0001-01-01T14:00:00+14:00",
+    "0001-01-02T14:00:00+14:00",
     "9999-12-30T23:59:59.999999Z",
 )
 workflow = one_of(WORKFLOWS[0], *WORKFLOWS)
@@ -172,13 +173,16 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
         {**_node_context, "input_data": json_value},
     ),
     "NodeAttemptFailed": (
-        {"node_id": node_id, "attempt": one_of(1, 2, 3), "error_data": json_value, "will_retry": flag},
+        {"node_id": node_id, "attempt": attempt, "error_data": json_value, "will_retry": flag},
         {"next_retry_at": instant},
     ),
-    "NodeWaiting": ({"node_id": node_id}, {"pause": one_of(*PAUSES)}),
-    "NodeContinued": ({"node_id": node_id}, {"pause": one_of(*PAUSES)}),
-    "NodeSucceeded": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "output_data": json_value}),
-    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {}),
+    "NodeWaiting": ({"node_id": node_id}, {"attempt": attempt, "pause": one_of(*PAUSES)}),
+    "NodeContinued": ({"node_id": node_id}, {"attempt": attempt, "pause": one_of(*PAUSES)}),
+    "NodeSucceeded": (
+        {"node_id": node_id, "end_time": milliseconds},
+        {"attempt": attempt, "node_type": label, "output_data": json_value},
+    ),
+    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {"attempt": attempt}),
     "NodeSkipped": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "reason": label}),
     "NodeCanceled": ({"node_id": node_id, "end_time": milliseconds}, {"node_type": label, "reason": label}),
     "PauseOpened": (

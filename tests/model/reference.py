@@ -49,6 +49,7 @@ def apply(tables: Tables, event: Recorded) -> None:
     if event.type in executions.EVENTS:
         if executions.apply(tables, event):
             pauses.cancel_the_open_ones(tables, event)
+            nodes.close_the_open_ones(tables, event)
     elif event.type in pauses.EVENTS:
         pauses.apply(tables, event)
     elif event.type in nodes.EVENTS:

@@ -39,7 +39,9 @@ ANOMALIES = {
     ("workflow_execution_pauses", "after_end"),
     ("workflow_execution_pauses", "execution_ended"),
     ("node_executions", "missing_row"),
+    ("node_executions", "old_attempt"),
     ("node_executions", "after_end"),
+    ("node_executions", "execution_ended"),
     ("node_executions", "illegal_transition"),
     ("human_interactions", "missing_row"),
     ("human_interactions", "already_exists"),
@@ -193,6 +195,9 @@ def test_histories_have_several_deployments_at_once(reached: Counter[tuple[Any, 
 def test_histories_reach_the_states_that_are_easy_to_fold_wrongly(reached: Counter[tuple[Any, ...]]) -> None:
     assert reached["two pauses for two reasons",]
     assert reached["the latest is not the last to arrive",]
+    assert reached["closing", "CANCELED", None], "a node's own end overrules its execution's"
+    assert reached["closing", "CANCELED", "CANCELED"], "a node that its execution's end closed is started again"
+    assert reached["closing", None, "CANCELED"], "a node is first heard of after its execution's end"
 
 
 @given(histories.histories())
@@ -293,6 +298,7 @@ def _statuses(tables: Tables, event: Recorded) -> dict[str, str | None]:
         found["execution"] = tables.execution(event)
     if event.type in NODES:
         found["node"] = tables.node_executions.get(row_id(stream_id, "node", data["activation"]))
+        found["closing"] = None if found["node"] is None or found["node"]["closed_by"] is None else found["node"]
     if event.type in PAUSE_EVENTS:
         found["pause"] = tables.workflow_execution_pauses.get(row_id(stream_id, "pause", data["pause"]))
     if event.type in INTERACTION_EVENTS:

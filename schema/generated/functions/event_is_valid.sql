@@ -48,7 +48,7 @@ BEGIN
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
                 AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
                 AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
@@ -63,7 +63,7 @@ BEGIN
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
                 AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
                 AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false)
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, false)
@@ -72,20 +72,22 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false)
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
@@ -130,7 +132,7 @@ BEGIN
         ELSIF type = 'ExecutionStarted' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionPaused' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
@@ -144,11 +146,11 @@ BEGIN
         ELSIF type = 'ExecutionSucceeded' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionFailed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'error_message') ? (data ->> 'error_message')
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
                 AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
@@ -156,24 +158,24 @@ BEGIN
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'error_message') ? (data ->> 'error_message')
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
@@ -204,53 +206,59 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
             IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data ->> 'error_data') IS NOT NULL
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data ->> 'error_data') IS NOT NULL, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
@@ -260,7 +268,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
@@ -270,7 +278,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
@@ -281,7 +289,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
                 AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
@@ -291,7 +299,7 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)

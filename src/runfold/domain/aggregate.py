@@ -229,6 +229,7 @@ class Aggregate(BaseModel):
         name: str | None = None,
         *,
         allowed: tuple[str, ...] | None = None,
+        hint: str | None = None,
     ) -> IllegalTransition:
         """Return the error that names state, command and allowed commands. `name`: of a node, pause or trigger."""
         if allowed is None:
@@ -241,6 +242,7 @@ class Aggregate(BaseModel):
             instead = "none, it has ended" if machine.has_ended(status) else "none"
         return IllegalTransition(
             f"{who} {state}: {command}() is not possible; allowed: {instead}",
+            hint=hint,
             stream_id=self.id,
             machine=machine.name,
             name=name,

@@ -41,6 +41,11 @@ class Command:
             and self.named_arguments == other.named_arguments
         )
 
+    @property
+    def was_recorded(self) -> bool:
+        """Whether the log has its events, as far as is known."""
+        return self.was_found or (self.is_settled and self.error is None)
+
     def settle(self, error: BaseException | None = None) -> None:
         """Let the caller go on; with the error, if there is one."""
         self.is_settled, self.error = True, error

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self, Unpack
 from uuid import UUID
 
 from runfold import events
-from runfold.domain.aggregate import NAME, check_value, or_now, or_now_ms
-from runfold.domain.execution_state import ExecutionState, Node
+from runfold.domain.aggregate import NAME, Recorded, check_value, or_now, or_now_ms
+from runfold.domain.execution_rules import STARTED, ExecutionRules
+from runfold.domain.execution_state import Node
 from runfold.events.execution import NewExecution, NodeDetails
 from runfold.events.fields import PauseReason
-from runfold.events.machines import EXECUTION, NODE, PAUSE, Machine, Status
-
-_STARTED = ("RUNNING", "PAUSED", "WAITING_FOR_HUMAN")
+from runfold.events.machines import EXECUTION, NODE, PAUSE
 
 
-class Execution(ExecutionState):
-    """One run of a workflow.
-
-    Beyond the table of legal moves, a command must say something new: only what was paused is resumed, a node has one
-    open pause, and no node begins before the execution has started or after it has ended. What has begun may end later.
-    """
+class Execution(ExecutionRules):
+    """One run of a workflow. Its commands of nodes take the `attempt` that gives them; one that is over is refused."""
 
     def create(self, **about: Unpack[NewExecution]) -> Self:
         """Create the execution. It does not run before it is started.
@@ -92,22 +88,6 @@ class Execution(ExecutionState):
 
     # Nodes
 
-    def free_activation(self, node_id: str) -> str:
-        """Return a name that no activation has: the node_id at first, then `<node_id>#2` and so on."""
-        if type(node_id) is not str or node_id not in self.activations:
-            check_value(NAME, node_id, "/node_id")
-        number = self.activations.get(node_id, 0) + 1
-        name = node_id if number == 1 else _numbered(node_id, number)
-        while name in self.nodes:
-            number += 1
-            name = _numbered(node_id, number)
-        return name
-
-    def next_activation(self, node_id: str) -> str:
-        """Return the activation of a node to start next: one that is scheduled, or else a new one."""
-        name = self.free_activation(node_id)
-        return scheduled[0] if (scheduled := self.scheduled.get(node_id)) else name
-
     def schedule_node(
         self,
         node_id: str,
@@ -145,19 +125,28 @@ class Execution(ExecutionState):
         input_data: Any = None,
         parent_activation: str | None = None,
         start_time: int | None = None,
+        takeover: bool | None = None,
+        attempt: int | None = None,
+        known: Node | None = None,
         **details: Unpack[NodeDetails],
     ) -> Self:
         """Start an attempt of an activation: the first, or the next after one that failed.
 
         Without `activation` it is the one of this node that is scheduled, or a new one. `node_type` may be left out
         where the activation has one. `runfold.events.execution.NodeDetails` says what else describes it.
+
+        An activation that has waited and goes on is entered in the attempt that it has. `takeover` says whether to
+        begin the next attempt of one that is RUNNING: False refuses it; without it one that was scheduled is refused,
+        because any worker may have taken it, and so is one that has moved since the caller knew it as `known`.
         """
         if activation is None:
-            activation = self.next_activation(node_id)
-        node = self._node(activation)
-        if self.status not in _STARTED:
-            raise self._illegal(EXECUTION, self.status, "node")
-        self._check(NODE, None if node is None else node.status, "start", "RUNNING", activation)
+            activation = self.activation_to_start(node_id, takeover=takeover)
+        self._check_start(activation, takeover=takeover, attempt=attempt, known=known)
+        node = self.nodes.get(activation)
+        if node is not None and node.goes_on and not takeover:
+            return self._with(
+                events.NodeContinued(activation=activation, node_id=node.node_id, attempt=_named(node.attempt))
+            )
         return self._with(
             events.NodeStarted(
                 activation=activation,
@@ -173,10 +162,16 @@ class Execution(ExecutionState):
         )
 
     def fail_attempt(
-        self, activation: str, error_data: Any, *, will_retry: bool, next_retry_at: datetime | None = None
+        self,
+        activation: str,
+        error_data: Any,
+        *,
+        will_retry: bool,
+        next_retry_at: datetime | None = None,
+        attempt: int | None = None,
     ) -> Self:
         """Record that an attempt failed. The activation has not ended: start it again, or fail it."""
-        node = self._check_node(activation, "fail_attempt", "RETRYING")
+        node = self._check_node(activation, "fail_attempt", "RETRYING", attempt)
         return self._with(
             events.NodeAttemptFailed(
                 activation=activation,
@@ -188,19 +183,24 @@ class Execution(ExecutionState):
             )
         )
 
-    def wait_node(self, activation: str, *, pause: str | None = None) -> Self:
+    def wait_node(self, activation: str, *, pause: str | None = None, attempt: int | None = None) -> Self:
         """Let the activation wait for input, at a pause if one is named."""
-        node = self._check_node(activation, "wait", "WAITING_INPUT")
-        return self._with(events.NodeWaiting(activation=activation, node_id=node.node_id, pause=pause))
+        node = self._check_node(activation, "wait", "WAITING_INPUT", attempt)
+        return self._with(
+            events.NodeWaiting(activation=activation, node_id=node.node_id, attempt=_named(node.attempt), pause=pause)
+        )
 
-    def continue_node(self, activation: str, *, pause: str | None = None) -> Self:
+    def continue_node(self, activation: str, *, pause: str | None = None, attempt: int | None = None) -> Self:
         """Continue the activation after it waited."""
-        node = self._check_node(activation, "continue_", "RUNNING")
+        node = self._check_node(activation, "continue_", "RUNNING", attempt)
         if node.status != "WAITING_INPUT":
             raise self._illegal(NODE, node.status, "continue_", activation)
         return self._with(
             events.NodeContinued(
-                activation=activation, node_id=node.node_id, pause=node.pause if pause is None else pause
+                activation=activation,
+                node_id=node.node_id,
+                attempt=_named(node.attempt),
+                pause=node.pause if pause is None else pause,
             )
         )
 
@@ -212,25 +212,33 @@ class Execution(ExecutionState):
         node_id: str | None = None,
         node_type: str | None = None,
         end_time: int | None = None,
+        attempt: int | None = None,
     ) -> Self:
         """End the activation with success. One that did not begin, as a trigger's, needs `node_id` and `node_type`."""
-        node = self._check_node(activation, "succeed", "SUCCESS")
+        node = self._check_node(activation, "succeed", "SUCCESS", attempt)
         return self._with(
             events.NodeSucceeded(
                 activation=activation,
                 node_id=node.node_id if node_id is None else node_id,
                 node_type=node_type,
+                attempt=_named(node.attempt),
                 end_time=or_now_ms(end_time),
                 output_data=output_data,
             )
         )
 
-    def fail_node(self, activation: str, error_data: Any, *, end_time: int | None = None) -> Self:
+    def fail_node(
+        self, activation: str, error_data: Any, *, end_time: int | None = None, attempt: int | None = None
+    ) -> Self:
         """End the activation with an error."""
-        node = self._check_node(activation, "fail", "ERROR")
+        node = self._check_node(activation, "fail", "ERROR", attempt)
         return self._with(
             events.NodeFailed(
-                activation=activation, node_id=node.node_id, end_time=or_now_ms(end_time), error_data=error_data
+                activation=activation,
+                node_id=node.node_id,
+                attempt=_named(node.attempt),
+                end_time=or_now_ms(end_time),
+                error_data=error_data,
             )
         )
 
@@ -242,10 +250,11 @@ class Execution(ExecutionState):
         node_type: str | None = None,
         reason: str | None = None,
         end_time: int | None = None,
+        attempt: int | None = None,
     ) -> Self:
-        """Skip an activation: one that is scheduled, or a new one."""
+        """Skip an activation, because there is nothing to do: a named one, or else one that is scheduled or new."""
         activation = self.next_activation(node_id) if activation is None else activation
-        node = self._check_node(activation, "skip", "SKIPPED")
+        node = self._check_node(activation, "skip", "SKIPPED", attempt)
         return self._with(
             events.NodeSkipped(
                 activation=activation,
@@ -256,14 +265,34 @@ class Execution(ExecutionState):
             )
         )
 
-    def cancel_node(self, activation: str, *, reason: str | None = None, end_time: int | None = None) -> Self:
+    def cancel_node(
+        self,
+        activation: str,
+        *,
+        reason: str | None = None,
+        end_time: int | None = None,
+        attempt: int | None = None,
+    ) -> Self:
         """End the activation from outside."""
-        node = self._check_node(activation, "cancel", "CANCELED")
+        node = self._check_node(activation, "cancel", "CANCELED", attempt)
         return self._with(
             events.NodeCanceled(
                 activation=activation, node_id=node.node_id, end_time=or_now_ms(end_time), reason=reason
             )
         )
+
+    def give_up_attempts(self, error_data: Any) -> Self:
+        """Record that each attempt that runs has failed, because its engine is gone, and that the next one may begin.
+
+        What has waited and goes on is not run by anybody, and stays as it is.
+        """
+        if self.status is None or self.has_ended:
+            raise self._illegal(EXECUTION, self.status, "resume")
+        state = self
+        for activation, node in self.nodes.items():
+            if node.status == "RUNNING" and not node.goes_on:
+                state = state.fail_attempt(activation, error_data, will_retry=True)
+        return state
 
     # Pauses
 
@@ -284,7 +313,7 @@ class Execution(ExecutionState):
         The name of a pause is used once. An activation has one open pause, and so has a node by itself.
         """
         check_value(NAME, pause, "/pause")
-        if self.status not in _STARTED:
+        if self.status not in STARTED:
             raise self._illegal(EXECUTION, self.status, "open_pause")
         if (before := self.pauses.get(pause)) is not None:
             raise self._illegal(PAUSE, before.status, "open_pause", pause)
@@ -323,47 +352,18 @@ class Execution(ExecutionState):
         self._check_pause(pause, "cancel_pause", "cancelled")
         return self._with(events.PauseCanceled(pause=pause, at=or_now(at)))
 
-    # What is legal
 
-    def _check_execution(self, command: str, target: str) -> None:
-        if command not in self._allowed(EXECUTION, self.status) or not EXECUTION.is_legal(self.status, target):
-            raise self._illegal(EXECUTION, self.status, command)
-
-    def _node(self, activation: str) -> Node | None:
-        """Return an activation, if there is one; raises InvalidInput for what cannot be the name of one."""
-        node = self.nodes.get(activation) if type(activation) is str else None
-        if node is None:
-            check_value(NAME, activation, "/activation")
-        return node
-
-    def _check_node(self, activation: str, command: str, target: str) -> Node:
-        node = self._node(activation)
-        if self.status is None:
-            raise self._illegal(EXECUTION, None, command)
-        self._check(NODE, None if node is None else node.status, command, target, activation)
-        return node or Node(activation)
-
-    def _check_pause(self, pause: str, command: str, target: str) -> None:
-        check_value(NAME, pause, "/pause")
-        before = self.pauses.get(pause)
-        self._check(PAUSE, None if before is None else before.status, command, target, pause)
-
-    def _allowed(self, machine: Machine, status: Status) -> tuple[str, ...]:
-        """Return what the machine allows, without the commands that would change nothing."""
-        allowed = machine.allowed(status)
-        idle: set[str] = set()
-        if machine is EXECUTION:
-            idle = {"resume"} if not self.paused else {"pause"}
-            if status != "NEW":
-                idle.add("start")
-            if self.open_pauses:
-                allowed = (*allowed, "resume_pause", "time_out_pause", "cancel_pause")
-        elif machine is NODE and status != "WAITING_INPUT":
-            idle = {"continue_"}
-        return tuple(command for command in allowed if command not in idle)
+def outputs_of(stream_id: str, events: Iterable[Recorded]) -> dict[str, Any]:
+    """Return the output of each activation that the events let succeed, by its name."""
+    outputs: dict[str, Any] = {}
+    state = Execution(id=stream_id)
+    for event in events:
+        before, state = state, state.after([event])
+        if event.type == "NodeSucceeded" and event.data is not None and state.nodes is not before.nodes:
+            outputs[event.data["activation"]] = event.data.get("output_data")
+    return outputs
 
 
-def _numbered(node_id: str, number: int) -> str:
-    """Return the name of a later activation. A long node_id is cut: both have the same limit of length."""
-    suffix = f"#{number}"
-    return node_id[: 255 - len(suffix)] + suffix
+def _named(attempt: int) -> int | None:
+    """Return the attempt as an event names it: not before the first."""
+    return attempt or None

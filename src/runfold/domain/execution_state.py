@@ -22,6 +22,22 @@ class Node(NamedTuple):
     node_type: str | None = None
     pause: str | None = None
     """The pause it waits at."""
+    was_scheduled: bool = False
+    """Whether it was scheduled, so that any worker may take it."""
+    goes_on: bool = False
+    """Whether it waited and may go on, and no worker has entered it since."""
+    closed_from: str | None = None
+    """The status in which the end of its execution closed it; None if it is open or has ended by itself."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it exists and has not ended."""
+        return self.status is not None and not NODE.has_ended(self.status)
+
+    @property
+    def has_ended_itself(self) -> bool:
+        """Whether an event of its own has ended it, and not the end of its execution."""
+        return not self.is_open and self.closed_from is None
 
 
 class Pause(NamedTuple):
@@ -57,6 +73,8 @@ class ExecutionState(Aggregate):
     """How many activations each node_id has had."""
     scheduled: Map[str, tuple[str, ...]] = Map()
     """The activations of each node_id that are scheduled and have not begun, in their order."""
+    taken: Map[str, tuple[str, ...]] = Map()
+    """The activations of each node_id that were scheduled, have begun and not ended, in their order."""
     pauses: Map[str, Pause] = Map()
     """Every pause by its name, closed ones included."""
     open_pauses: Map[str, str] = Map()
@@ -97,12 +115,29 @@ def _ends(status: str) -> Fold:
         if state.status is None or EXECUTION.has_ended(state.status):
             return {}
         closed = {name: state.pauses[name]._replace(status="cancelled") for name in state.open_pauses}
-        return {"status": status, "paused": False, "open_pauses": Map(), "pauses": state.pauses.update(closed)}
+        nodes = {name: _closed(node) for name, node in state.nodes.items() if node.is_open}
+        return {
+            "status": status,
+            "paused": False,
+            "open_pauses": Map(),
+            "pauses": state.pauses.update(closed),
+            "nodes": state.nodes.update(nodes),
+            "scheduled": Map(),
+            "taken": Map(),
+        }
 
     return fold
 
 
+def _closed(node: Node) -> Node:
+    """Return a node as the end of its execution leaves it."""
+    return node._replace(status="CANCELED", pause=None, goes_on=False, closed_from=node.status)
+
+
 def _node_moves_to(status: str, *, starts: bool = False) -> Fold:
+    """Return the fold of an event that moves an activation; `starts` if it begins an attempt."""
+    ends = NODE.has_ended(status)
+
     def fold(state: ExecutionState, data: Data) -> Changes:
         if state.status is None:
             return {}
@@ -113,7 +148,7 @@ def _node_moves_to(status: str, *, starts: bool = False) -> Fold:
             node_id = data["node_id"]
             changes["activations"] = state.activations.set(node_id, state.activations.get(node_id, 0) + 1)
             before = Node(node_id)
-        elif NODE.has_ended(before.status):
+        elif (data.get("attempt") or before.attempt) < before.attempt or before.has_ended_itself:
             return {}
         node = Node(
             before.node_id,
@@ -121,18 +156,32 @@ def _node_moves_to(status: str, *, starts: bool = False) -> Fold:
             data["attempt"] if starts else before.attempt,
             before.node_type if (given := data.get("node_type")) is None else given,
             data.get("pause") if status == "WAITING_INPUT" else None,
+            before.was_scheduled or status == "PENDING",
+            # Who enters it says the same once more.
+            status == "RUNNING" and not starts and before.status == "WAITING_INPUT",
         )
+        if EXECUTION.has_ended(state.status):
+            node = node if ends else _closed(node)
+        elif node.was_scheduled:
+            changes |= _lists_with(state, activation, node)
         changes["nodes"] = state.nodes.set(activation, node)
-        if before.status != status and "PENDING" in (before.status, status):
-            scheduled = state.scheduled.get(node.node_id, ())
-            if status == "PENDING":
-                scheduled = (*scheduled, activation)
-            else:
-                scheduled = tuple(name for name in scheduled if name != activation)
-            changes["scheduled"] = state.scheduled.set(node.node_id, scheduled)
         return changes
 
     return fold
+
+
+def _lists_with(state: ExecutionState, activation: str, node: Node) -> Changes:
+    """Return the lists of scheduled and of taken activations after a scheduled activation has moved."""
+    changes: dict[str, Any] = {}
+    for name, lists, belongs in (
+        ("scheduled", state.scheduled, node.status == "PENDING"),
+        ("taken", state.taken, node.is_open and node.status != "PENDING"),
+    ):
+        listed = lists.get(node.node_id, ())
+        if belongs != (activation in listed):
+            listed = (*listed, activation) if belongs else tuple(one for one in listed if one != activation)
+            changes[name] = lists.set(node.node_id, listed)
+    return changes
 
 
 def _pause_opened(state: ExecutionState, data: Data) -> Changes:

@@ -80,13 +80,14 @@ def opening(
     pause: str,
     *,
     activation: str | None,
+    attempt: int | None,
     resume_conditions: dict[str, Any] | None,
     interaction_id: UUID,
     timeout_at: datetime | None,
 ) -> Execution:
     """Return the execution with a pause for a person at a node, and the activation waiting there, if one is named."""
     if activation is not None:
-        state = state.wait_node(activation, pause=pause)
+        state = state.wait_node(activation, pause=pause, attempt=attempt)
     return state.open_pause(
         pause,
         paused_node_id=node_id,

@@ -140,7 +140,11 @@ class ExecutionMetadataSet(ExecutionEvent):
 
 
 class NodeEvent(ExecutionEvent, abstract=True):
-    """Something happened to one activation of a node."""
+    """Something happened to one activation of a node.
+
+    An event that names a lower `attempt` than its activation has reached changes nothing. Without an attempt it speaks
+    for the one that runs.
+    """
 
     activation: Name
     node_id: Name
@@ -190,12 +194,14 @@ class NodeAttemptFailed(NodeEvent, moves=NODE.to("RETRYING", by="fail_attempt"))
 class NodeWaiting(NodeEvent, moves=NODE.to("WAITING_INPUT", by="wait")):
     """The activation began to wait for input."""
 
+    attempt: Attempt | None = None
     pause: Name | None = None
 
 
 class NodeContinued(NodeEvent, moves=NODE.to("RUNNING", by="continue_")):
     """The activation continued after waiting."""
 
+    attempt: Attempt | None = None
     pause: Name | None = None
 
 
@@ -203,6 +209,7 @@ class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS", by="succeed")):
     """The activation ended well."""
 
     node_type: Text100 | None = None
+    attempt: Attempt | None = None
     end_time: EpochMs
     output_data: Json | None = None
 
@@ -210,12 +217,13 @@ class NodeSucceeded(NodeEvent, moves=NODE.to("SUCCESS", by="succeed")):
 class NodeFailed(NodeEvent, moves=NODE.to("ERROR", by="fail")):
     """The activation ended with an error."""
 
+    attempt: Attempt | None = None
     end_time: EpochMs
     error_data: GivenJson
 
 
 class NodeSkipped(NodeEvent, moves=NODE.to("SKIPPED", by="skip")):
-    """The activation was skipped: it did not run."""
+    """The activation was skipped: there was nothing to do."""
 
     node_type: Text100 | None = None
     end_time: EpochMs

@@ -10,7 +10,7 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from runfold.events.json_values import MAX_DEPTH, NUL_ESCAPE, contains_nul, is_plain
-from runfold.events.rules import SPACES, UUID_SHAPE, Rule, parse_timestamp
+from runfold.events.rules import FIRST_TIME, LAST_TIME, SPACES, UUID_SHAPE, Rule, parse_timestamp
 
 INT4 = 2_147_483_647
 # The last millisecond of the year 9999, and the greatest that PostgreSQL's and Python's calendars share.

@@ -85,7 +85,11 @@ def list_anomalies(
 def _applied(row: Row) -> bool:
     if row["code"] == "missing_row" and row["type"] == "ResponseMatched":
         return bool(row["had_row"])
-    return bool(row["code"] == "illegal_transition")
+    return row["code"] in ("illegal_transition", "clock_went_back") or _is_of_a_closed_node(row)
+
+
+def _is_of_a_closed_node(row: Row) -> bool:
+    return bool(row["code"] == "execution_ended" and row["projection"] == "node_executions")
 
 
 def _made(row: Row) -> str:
@@ -93,10 +97,16 @@ def _made(row: Row) -> str:
     match row["code"]:
         case "illegal_transition":
             return f"applied: {detail.get('from') or 'nothing'} -> {detail.get('to')}"
+        case "clock_went_back":
+            return "applied: it ended by its clock before it started, so the end counts as its start"
         case "after_end":
             return f"not applied: it had ended as {detail.get('status')}"
         case "already_exists":
             return "not applied: there was one already"
+        case "old_attempt":
+            return f"not applied: attempt {detail.get('attempt')} was over, {detail.get('reached')} had begun"
+        case "execution_ended" if _is_of_a_closed_node(row):
+            return "applied, but for the status: the execution had ended"
         case "execution_ended":
             return "not applied: the execution had ended"
         case "missing_row" if row["type"] == "ResponseMatched" and row["had_row"]:

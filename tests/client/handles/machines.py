@@ -23,6 +23,7 @@ from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.response import Response
 from runfold.errors import IllegalTransition
+from runfold.events import NodeContinued, NodeScheduled, NodeWaiting
 from tests.model import executions, interactions, nodes, reference, responses, triggers, workflow_status
 from tests.model.tables import Recorded, Row, Tables, row_id
 
@@ -145,6 +146,13 @@ class ExecutionMachine(Judged):
         row = self.tables.node_executions.get(row_id(self.state.id, "node", activation))
         return None if row is None else row["status"]
 
+    def may_of_node(self, activation: str) -> set[str]:
+        """Return the statuses to which an activation may move; one that the execution's end closed, to its own ends."""
+        row = self.tables.node_executions.get(row_id(self.state.id, "node", activation))
+        if row is not None and row["closed_by"] is not None:
+            return set(nodes.ENDED)
+        return nodes.LEGAL.get(None if row is None else row["status"], set())
+
     def create(self) -> None:
         self.give(
             "create",
@@ -202,7 +210,12 @@ class ExecutionMachine(Judged):
             self.give("node", call, legal=False, status=self.status)
         else:
             status = self.node(activation)
-            self.give("start", call, legal="RUNNING" in nodes.LEGAL.get(status, set()), status=status, name=activation)
+            legal = "RUNNING" in self.may_of_node(activation)
+            # Another worker may run what was scheduled and has begun, unless it has waited and goes on.
+            begun = [event.event for event in self.history if event.data.get("activation") == activation]
+            if status == "RUNNING" and any(type(event) is NodeScheduled for event in begun):
+                legal = isinstance(begun[-1], NodeContinued) and isinstance(begun[-2], NodeWaiting)
+            self.give("start", call, legal=legal, status=status, name=activation)
 
     def of_a_node(self) -> None:
         activation = self.random.choice(ACTIVATIONS)
@@ -218,7 +231,7 @@ class ExecutionMachine(Judged):
         command = self.random.choice([*targets, "fail_attempt", "wait", "continue_"])
         target, call = targets[command]
         status = self.node(activation)
-        legal = self.status is not None and target in nodes.LEGAL.get(status, set())
+        legal = self.status is not None and target in self.may_of_node(activation)
         if command == "continue_":
             legal = status == "WAITING_INPUT"
         name = None if self.status is None else activation

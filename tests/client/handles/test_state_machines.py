@@ -100,7 +100,7 @@ def notices(kind: type[Judged]) -> bool:
     ("name", "status", "target", "machine"),
     [
         ("EXECUTION", "PAUSED", "SUCCESS", ExecutionMachine),
-        ("NODE", "PENDING", "ERROR", ExecutionMachine),
+        ("NODE", "PENDING", "RETRYING", ExecutionMachine),
         ("PAUSE", "resumed", "timeout", ExecutionMachine),
         ("INTERACTION", "error", "responded", InteractionMachine),
         ("RESPONSE", "error", "matched", ResponseMachine),

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Generic
 from uuid import UUID
 
@@ -86,9 +87,46 @@ class AsyncWriter(Generic[AnyAggregate]):
         **named_arguments: Any,
     ) -> tuple[AggregateEvent, ...]:
         """As `do`, with the changes of other streams in the same append."""
-        command = Command(function, arguments, named_arguments, tuple(others))
+        return await self._give(Command(function, arguments, named_arguments, tuple(others)))
+
+    async def do_or_undo(
+        self,
+        undo: Callable[[AnyAggregate, BaseException, tuple[AggregateEvent, ...]], AnyAggregate],
+        function: Callable[..., AnyAggregate],
+        *arguments: Any,
+        **named_arguments: Any,
+    ) -> tuple[AggregateEvent, ...]:
+        """As `do`; where its caller is interrupted and the command was recorded all the same, `undo` follows it.
+
+        `undo` gets the state, the interruption and the command's events. Without it nobody would end what has begun:
+        its caller never learns of it.
+        """
+        command = Command(function, arguments, named_arguments)
+        try:
+            return await self._give(command)
+        except Exception:
+            raise
+        except BaseException as interruption:
+            caught = interruption
+
+            def undone(state: AnyAggregate) -> AnyAggregate:
+                return undo(state, caught, command.events) if command.was_recorded else state
+
+            with suppress(Exception):
+                await self.do(undone)
+            raise
+
+    async def _give(self, command: Command) -> tuple[AggregateEvent, ...]:
         self._queue.append(command)
-        await asyncio.shield(self._settle(command))
+        try:
+            await asyncio.shield(self._settle(command))
+        except BaseException as interruption:
+            # What has not begun is not recorded after its caller has gone.
+            if command in self._queue:
+                with suppress(ValueError):
+                    self._queue.remove(command)
+                    command.settle(interruption)
+            raise
         if command.error is not None:
             raise command.error
         return command.events
@@ -155,9 +193,10 @@ class AsyncWriter(Generic[AnyAggregate]):
             self.last_position = max(self.last_position, *(one.last_position for one in appended))
         if self._doubtful:
             self._forget(decision.possible)
+        # First of all: an interruption after it finds the commands settled.
+        _settle_all(decision.possible, None)
         decision.state.collect_events()
         self._state = decision.state  # type: ignore[assignment]  # a command keeps the kind of its state
-        _settle_all(decision.possible, None)
 
     async def _read(self) -> None:
         """Read what the log has beyond the state."""

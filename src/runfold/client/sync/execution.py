@@ -13,14 +13,14 @@ from uuid import UUID, uuid4
 from runfold.client.sync.interaction import InteractionHandle, read_interactions
 from runfold.client.sync.node import NodeHandle
 from runfold.client.sync.writer import Writer
-from runfold.domain.aggregate import NAME, check_value
+from runfold.domain.aggregate import NAME, AggregateEvent, check_value
 from runfold.domain.commands import OtherStream
 from runfold.domain.error_data import error_data_of, message_of
-from runfold.domain.execution import Execution
+from runfold.domain.execution import Execution, outputs_of
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
 from runfold.domain.waiting_pause import asking, closing, opening, responding, resumed
-from runfold.errors import IllegalTransition
+from runfold.errors import IllegalTransition, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import NodeDetails
@@ -77,6 +77,10 @@ class ExecutionHandle:
     def __init__(self, writer: Writer[Execution]) -> None:
         self.writer = writer
         self._failed_node: tuple[str, BaseException] | None = None
+        self._of_old_attempts: list[BaseException] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.execution_id}: {self.status} at version {self.state.version}>"
 
     @property
     def execution_id(self) -> str:
@@ -104,7 +108,7 @@ class ExecutionHandle:
 
     def __enter__(self) -> Self:
         if self.status == "NEW":
-            self.start()
+            self.writer.do_or_undo(_canceled, Execution.start)
         return self
 
     def __exit__(
@@ -117,6 +121,8 @@ class ExecutionHandle:
                 if self.status == "NEW":
                     raise
             return
+        if self._is_of_an_old_attempt(error):
+            return  # another worker has this execution now
         try:
             # It may have ended meanwhile: that end stays.
             with suppress(IllegalTransition):
@@ -193,6 +199,7 @@ class ExecutionHandle:
         node_id: str,
         *,
         activation: str | None = None,
+        attempt: int | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
@@ -200,7 +207,8 @@ class ExecutionHandle:
     ) -> InteractionHandle:
         """Ask a person, and wait: PauseOpened and InteractionRequested in one append.
 
-        `activation` is the one that waits, with NodeWaiting in the same append. `pause` names the pause.
+        `activation` is the one that waits, with NodeWaiting in the same append; `attempt` is its attempt that asks, the
+        present one if it is not given. `pause` names the pause.
         `runfold.events.interaction.InteractionRequest` says what is asked, and how.
         """
         interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
@@ -213,6 +221,7 @@ class ExecutionHandle:
             node_id,
             pause,
             activation=activation,
+            attempt=attempt,
             resume_conditions=resume_conditions,
             interaction_id=UUID(interaction.name),
             timeout_at=request.get("timeout_at"),
@@ -242,6 +251,10 @@ class ExecutionHandle:
             others.append(responding(interaction, response_data, responder=responder, response_id=response_id))
         self.writer.do_together(others, resumed, pause, response_data, resume_trigger=resume_trigger)
 
+    def outputs(self) -> dict[str, Any]:
+        """Return the output of each activation that has succeeded, by its name, as the log has them now."""
+        return outputs_of(self.state.id, self.writer.store.read_stream(self.state.id))
+
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
         append = append_of_line(
@@ -260,5 +273,21 @@ class ExecutionHandle:
         """Remember which node an exception came from, in case it ends the execution."""
         self._failed_node = (node_id, error)
 
+    def note_old_attempt(self, error: BaseException) -> None:
+        """Remember an exception of an attempt that is over: it does not end the execution."""
+        self._of_old_attempts.append(error)
+
+    def _is_of_an_old_attempt(self, error: BaseException) -> bool:
+        if isinstance(error, BaseExceptionGroup):
+            return all(map(self._is_of_an_old_attempt, error.exceptions))
+        if isinstance(error, OldAttempt):
+            return error.stream_id == self.state.id
+        return any(error is one for one in self._of_old_attempts)
+
     def _node_of(self, error: BaseException) -> str | None:
         return self._failed_node[0] if self._failed_node is not None and self._failed_node[1] is error else None
+
+
+def _canceled(state: Execution, interruption: BaseException, _: tuple[AggregateEvent, ...]) -> Execution:
+    """Return the execution canceled that an interrupted caller has started."""
+    return state.cancel(reason=type(interruption).__name__)

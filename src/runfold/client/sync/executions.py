@@ -13,6 +13,11 @@ from runfold.domain.execution import Execution
 from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
 
+_GONE = {
+    "type": "EngineGone",
+    "message": "the engine of this attempt is gone, and another one has resumed the execution",
+}
+
 
 class Executions:
     """The executions of a store."""
@@ -52,6 +57,17 @@ class Executions:
         if (writer.refreshed()).status is None:
             raise UnknownExecution(f"there is no execution {execution_id}", execution_id=execution_id)
         return ExecutionHandle(writer)
+
+    def resume(self, execution_id: str, *, event_metadata: dict[str, Any] | None = None) -> ExecutionHandle:
+        """Return the handle of an execution whose engine is gone, ready to go on.
+
+        The attempts that ran are recorded as failed, so that `start` begins the next ones; what the old engine says of
+        an attempt is refused once the next has begun. `outputs` of the handle says what is done. Raises
+        UnknownExecution, and IllegalTransition when the execution has ended.
+        """
+        handle = self.get(execution_id, event_metadata=event_metadata)
+        handle.writer.do(Execution.give_up_attempts, _GONE)
+        return handle
 
 
 def _created_and_started(state: Execution, **about: Unpack[NewExecution]) -> Execution:

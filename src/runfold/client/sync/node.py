@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import wraps
 from types import TracebackType
@@ -15,12 +14,12 @@ from warnings import warn
 
 from runfold.client.sync.interaction import InteractionHandle
 from runfold.client.sync.writer import Writer
-from runfold.domain.aggregate import now
+from runfold.domain.aggregate import AggregateEvent, now
 from runfold.domain.error_data import error_data_of, placeholder_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
-from runfold.errors import IllegalTransition, InvalidInput
+from runfold.errors import IllegalTransition, InvalidInput, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.interaction import InteractionRequest
@@ -57,11 +56,15 @@ class Run(Protocol):
     def note_failure(self, node_id: str, error: BaseException) -> None:
         """Remember which node an exception comes from."""
 
+    def note_old_attempt(self, error: BaseException) -> None:
+        """Remember an exception of an attempt that is over: it does not end the execution."""
+
     def pause_for_human(
         self,
         node_id: str,
         *,
         activation: str | None = None,
+        attempt: int | None = None,
         pause: str | None = None,
         interaction_id: UUID | None = None,
         resume_conditions: dict[str, Any] | None = None,
@@ -91,6 +94,10 @@ class NodeHandle:
         self.node_id = node_id
         self.activation = activation
         """Its name in the execution; None before it is started, where none was given."""
+        self._attempt: int | None = None
+        """The attempt that this handle has begun, which its commands name."""
+        self._known: Node | None = None
+        """The activation as this handle knew it when it was last asked to start it."""
         self._input_data = input_data
         self._about = about
 
@@ -111,41 +118,92 @@ class NodeHandle:
         given: str | None = self._about.get("node_type")
         return self.state.node_type if given is None else given
 
+    def __repr__(self) -> str:
+        state = self.state
+        name = self.node_id if self.activation is None else self.activation
+        status = "not started" if state.status is None else f"{state.status}, attempt {state.attempt}"
+        return f"<{type(self).__name__} {name} of {self.run.state.id}: {status}>"
+
     def __enter__(self) -> Self:
-        self.start()
+        self._begin(self.run.writer.do_or_undo, (_canceled,), input_data=self._input_data, takeover=None)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is None:
-            if self.status == "RUNNING":
-                # The activation may have ended meanwhile: that end stays.
-                with suppress(IllegalTransition):
+            if self._is_over or (self.state.closed_from or self.status) == "RUNNING":
+                try:
                     self.succeed()
+                except OldAttempt:
+                    raise  # the block's work does not count: its caller must not go on as if it did
+                except IllegalTransition:
+                    pass  # the activation has ended meanwhile: that end stays
             return
-        try:
-            with suppress(IllegalTransition):
+        if not isinstance(error, OldAttempt):
+            try:
                 if isinstance(error, Exception):
                     self.fail(error)
                 else:
                     self.cancel(reason=type(error).__name__)
-        except Exception as unrecorded:
-            error.add_note(f"runfold could not record the end of {self.activation}: {unrecorded}")
+            except OldAttempt as over:
+                error.add_note(f"runfold recorded no end of {self.activation}: {over}")
+                self.run.note_old_attempt(error)
+            except IllegalTransition:
+                pass
+            except Exception as unrecorded:
+                error.add_note(f"runfold could not record the end of {self.activation}: {unrecorded}")
         self.run.note_failure(self.node_id, error)
 
-    def start(self, *, input_data: Any = None) -> None:
-        """Start the first attempt, or the next one after an attempt that failed."""
-        (event,) = self.run.writer.do(
-            Execution.start_node,
-            self.node_id,
-            activation=self.activation,
+    def start(self, *, input_data: Any = None, takeover: bool | None = None) -> None:
+        """Start the first attempt, or the next one after an attempt that failed.
+
+        One that has waited and goes on is no new attempt. What is RUNNING is refused if it was scheduled, because
+        another worker may have taken it, or if it has moved since this handle has read it. `takeover=True` begins the
+        next attempt all the same, for a worker that was given up; `takeover=False` refuses whatever is RUNNING.
+        """
+        self._begin(
+            self.run.writer.do,
+            (),
             input_data=self._input_data if input_data is None else input_data,
-            **self._about,
+            takeover=takeover,
         )
-        self.activation = event.data["activation"]
+
+    def _begin(
+        self,
+        do: Callable[..., tuple[AggregateEvent, ...]],
+        undo: tuple[Any, ...],
+        *,
+        input_data: Any,
+        takeover: bool | None,
+    ) -> None:
+        if self._known is None and self.activation is not None:
+            self._known = self.state
+        try:
+            (event,) = do(
+                *undo,
+                Execution.start_node,
+                self.node_id,
+                activation=self.activation,
+                input_data=input_data,
+                takeover=takeover,
+                attempt=self._attempt,
+                # The same when the command is given again, as long as it is unknown what became of it.
+                known=self._known,
+                **self._about,
+            )
+        except IllegalTransition:
+            self._known = None
+            raise
+        self._known = None
+        self.activation, self._attempt = event.data["activation"], event.data.get("attempt")
         # The read tables keep what was given last: once is enough.
         self._input_data, self._about = None, {"node_type": self.node_type}
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether another attempt has begun after the one that this handle has started."""
+        return self._attempt is not None and self._attempt < self.state.attempt
 
     def fail_attempt(
         self, error: BaseException | Any, *, will_retry: bool, next_retry_at: datetime | None = None
@@ -192,7 +250,7 @@ class NodeHandle:
         self._do(Execution.cancel_node, reason=reason, end_time=end_time)
 
     def skip(self, *, reason: str | None = None, end_time: int | None = None) -> None:
-        """Skip the activation; possible only before it is started."""
+        """Skip the activation, before it is started or when it finds nothing to do."""
         (event,) = self.run.writer.do(
             Execution.skip_node,
             self.node_id,
@@ -200,6 +258,7 @@ class NodeHandle:
             node_type=self.node_type,
             reason=reason,
             end_time=end_time,
+            attempt=self._attempt,
         )
         self.activation = event.data["activation"]
 
@@ -218,6 +277,7 @@ class NodeHandle:
         return self.run.pause_for_human(
             self.node_id,
             activation=self._begun(),
+            attempt=self._attempt,
             pause=pause,
             interaction_id=interaction_id,
             resume_conditions=resume_conditions,
@@ -230,7 +290,7 @@ class NodeHandle:
         return self.node_id if self.activation is None else self.activation
 
     def _do(self, command: Callable[..., Execution], *arguments: Any, **named_arguments: Any) -> None:
-        self.run.writer.do(command, self._begun(), *arguments, **named_arguments)
+        self.run.writer.do(command, self._begun(), *arguments, attempt=self._attempt, **named_arguments)
 
     def _record(self, command: Callable[..., Execution], value: Any, **named_arguments: Any) -> None:
         """Record what came of work that was done; a value that cannot be stored is replaced by the reason."""
@@ -278,6 +338,12 @@ class Attempt:
             error.add_note(f"runfold could not record the failed attempt of {self.node.activation}: {unrecorded}")
             return False
         return pause is not None
+
+
+def _canceled(state: Execution, interruption: BaseException, events: tuple[AggregateEvent, ...]) -> Execution:
+    """Return the execution with the activation canceled that an interrupted caller has begun."""
+    begun = events[-1].data
+    return state.cancel_node(begun["activation"], reason=type(interruption).__name__, attempt=begun.get("attempt"))
 
 
 def _error_data(error: BaseException | Any) -> Any:
