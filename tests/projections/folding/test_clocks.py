@@ -1,4 +1,4 @@
-"""No clock of a producer makes a negative duration, owns a workflow's latest execution, or writes what nobody can read."""
+"""No producer's clock makes a negative duration, owns a workflow's latest execution, or writes what nobody can read."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ pytest_plugins = ["tests.fixtures.stores"]
 
 Connection = psycopg.Connection[Any]
 NOW_MS = 1_764_000_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TEN_YEARS = timedelta(days=3650)
 STEP: Any = {"activation": "a", "node_id": "a"}
 
@@ -59,7 +60,7 @@ def test_an_end_before_its_start_counts_as_its_start_and_is_an_anomaly(
         ("node_executions", "clock_went_back", {"start_time": NOW_MS + 10, "end_time": NOW_MS - 5_000}),
         ("workflow_executions", "clock_went_back", {"start_time": NOW_MS, "end_time": NOW_MS - 4_990}),
     ]
-    assert "-" not in run(database_url, "execution", "show", name, columns=60).stdout.replace(name, "").replace("─", "")
+    assert " -" not in run(database_url, "execution", "show", name).stdout
     listed = run(database_url, "anomalies", "list", "--code", "clock_went_back").stdout
     assert "the end counts as its start" in " ".join(listed.split())
     assert_nothing_differs(database_url)
@@ -168,9 +169,11 @@ def test_a_time_that_not_every_zone_can_show_is_refused_with_its_limit(
         assert of_sql.value.sqlstate == "RF001"
         assert '"code": "out_of_range"' in str(of_sql.value.diag.message_detail)
         assert f'"pointer": "/0/events/0/{field}"' in str(of_sql.value.diag.message_detail)
+    connection.execute("SELECT runfold.register_application('app', 'an application')")
     with pytest.raises(psycopg.Error) as opaque:
         connection.execute(
-            "SELECT runfold.append_opaque_events('app', '{a}', '{1}', '{1}', '{a:b}', '{1}', '{x}', ARRAY[%s::uuid], %s)",
+            "SELECT runfold.append_opaque_events("
+            "'app', '{a}', '{1}', '{1}', '{a:b}', '{1}', '{x}', ARRAY[%s::uuid], %s)",
             [uuid4(), at],
         )
     assert "out_of_range" in str(opaque.value.diag.message_detail)
@@ -183,7 +186,7 @@ def test_what_is_accepted_can_be_read_in_every_zone(
     line = events.LogAppended(level="INFO", event_type="workflow_progress", message="m")
     for at in (FIRST_TIME, LAST_TIME):
         handle = store.executions.create(workflow_id=uuid4(), mode="MANUAL")
-        handle.start(start_time=max(int(at.timestamp() * 1000), 0))
+        handle.start(start_time=max((at - EPOCH) // timedelta(milliseconds=1), 0))
         handle.open_pause("p", paused_node_id="n", pause_reason="timer", resume_conditions={}, timeout_at=at)
         store.append(f"log-{handle.execution_id}", [NewEvent.of(line, occurred_at=at)])
     drain(database_url)
@@ -196,7 +199,7 @@ def test_what_is_accepted_can_be_read_in_every_zone(
         "workflow_status",
     )
     # One of each offset, of today and of the years at the ends of the calendar.
-    for (zone,) in zones[:: max(len(zones) // 40, 1)] + [zones[0], zones[-1]]:
+    for (zone,) in [*zones[:: max(len(zones) // 40, 1)], zones[0], zones[-1]]:
         connection.execute("SELECT set_config('TimeZone', %s, false)", [zone])
         for table in tables:
             assert connection.execute(f"SELECT * FROM {table}".encode()).fetchall()
