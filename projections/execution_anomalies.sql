@@ -9,7 +9,7 @@
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment
 
 -- Executions and their pauses. Nearly every stream is plain: its letters, after the letter of the present status, spell a
--- legal life without pauses. Only the others are walked.
+-- legal life without pauses, and no end comes before its start. Only the others are walked.
 -- events: moves of execution, ExecutionMetadataSet, moves of pause
 INSERT INTO execution_anomalies (position, projection, code, stream_id, user_id, detail)
 WITH suspects AS MATERIALIZED (
@@ -24,13 +24,15 @@ WITH suspects AS MATERIALIZED (
                               WHEN 'ExecutionTimedOut' THEN 'E'
                               WHEN 'ExecutionDeclaredLost' THEN 'E'
                               WHEN 'ExecutionMetadataSet' THEN 'M'
-                              ELSE '?' END, '' ORDER BY b.position) AS letters
+                              ELSE '?' END, '' ORDER BY b.position) AS letters,
+                   max((b.data ->> 'start_time')::bigint) AS start_time, min((b.data ->> 'end_time')::bigint) AS end_time
               FROM batch b
              GROUP BY b.stream_id) AS l
       LEFT JOIN workflow_executions s ON s.execution_id = runfold.stream_name(l.stream_id)
      WHERE coalesce(CASE WHEN s.status = 'NEW' THEN 'n' WHEN s.status = 'RUNNING' THEN 'r' WHEN s.end_position IS NOT NULL THEN 'e'
                     WHEN s.status IS NOT NULL THEN '?' END, '') || l.letters
            !~ '^((C|n)M*(S(M*EM*|M*))?|rM*(EM*)?|eM*)$'
+        OR l.end_time < greatest(s.start_time, l.start_time)
 )
 SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
   FROM (SELECT b.stream_id, l.id,
@@ -38,7 +40,8 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
                array_agg(b.position ORDER BY b.position) AS positions,
                array_agg(b.type ORDER BY b.position) AS types,
                array_agg(b.data ORDER BY b.position) AS datas,
-               array_agg(b.occurred_at ORDER BY b.position) AS times
+               array_agg(b.occurred_at ORDER BY b.position) AS times,
+               array_agg(b.recorded_at ORDER BY b.position) AS recorded
           FROM suspects l
           JOIN batch b ON b.stream_id = l.stream_id
          GROUP BY b.stream_id, l.id) AS e
@@ -46,8 +49,8 @@ SELECT a.position, a.projection, a.code, e.stream_id, e.user_id, a.detail
  CROSS JOIN LATERAL runfold.walk_execution(
            ROW (s.status, s.start_time, s.end_time, s.run_data, s.metadata, s.error_message, s.error_details, s.open_pauses,
                 s.closed_pauses, s.paused, s.first_event_position, s.end_position, s.last_event_position, s.created_at,
-                s.updated_at, NULL)::runfold.execution_state,
-           e.positions, e.types, e.datas, e.times) AS w
+                s.updated_at, s.order_time, NULL)::runfold.execution_state,
+           e.positions, e.types, e.datas, e.times, e.recorded) AS w
  CROSS JOIN LATERAL jsonb_to_recordset(w.anomalies) AS a (position bigint, projection text, code text, detail jsonb);
 
 -- Nodes. The life of nearly every activation is plain: scheduled at most once and first, started, succeeded at most once and last,
@@ -66,13 +69,14 @@ WITH lives AS MATERIALIZED (
            bool_and(b.type IN ('NodeSucceeded', 'NodeStarted', 'NodeScheduled')) AS usual,
            min((b.data ->> 'attempt')::integer) AS lowest_attempt,
            max((b.data ->> 'attempt')::integer) FILTER (WHERE b.type = 'NodeStarted') AS highest_start,
+           max((b.data ->> 'start_time')::bigint) AS last_start_time, min((b.data ->> 'end_time')::bigint) AS first_end_time,
            min(b.position) FILTER (WHERE b.type = 'ExecutionCreated') AS created_at,
            min(b.position) FILTER (WHERE runfold.ends_execution(b.type)) AS ended_at,
            array_agg(b.position) FILTER (WHERE runfold.ends_execution(b.type)) AS ends_at
       FROM batch b
      GROUP BY b.stream_id, b.data ->> 'activation' COLLATE "C"
 ), suspects AS MATERIALIZED (
-    SELECT l.stream_id, l.activation, s.status, s.attempt,
+    SELECT l.stream_id, l.activation, s.status, s.attempt, s.start_time,
            runfold.node_has_ended(s.status) AND s.closed_by IS NULL AS has_ended, x.end_position, c.ends_at,
            CASE WHEN x.execution_id IS NULL THEN coalesce(c.created_at, 9223372036854775807) ELSE 0 END AS stands_after
       FROM lives l
@@ -80,7 +84,7 @@ WITH lives AS MATERIALIZED (
       LEFT JOIN (SELECT stream_id, created_at, ended_at, ends_at FROM lives WHERE activation IS NULL) AS c
         ON c.stream_id = l.stream_id
       -- OFFSET 0: looked up one by one by the key, never by reading the whole table.
-      LEFT JOIN LATERAL (SELECT n.status, n.attempt, n.closed_by
+      LEFT JOIN LATERAL (SELECT n.status, n.attempt, n.closed_by, n.start_time
                            FROM node_executions n
                           WHERE n.id = CASE WHEN x.execution_id IS NOT NULL
                                             THEN runfold.row_id(l.stream_id, 'node', l.activation) END
@@ -90,6 +94,7 @@ WITH lives AS MATERIALIZED (
                 AND (x.execution_id IS NOT NULL OR coalesce(l.first_position > c.created_at, false))
                 AND coalesce(l.last_position < least(x.end_position, c.ended_at), true)
                 AND coalesce(l.lowest_attempt >= greatest(l.highest_start, s.attempt), true)
+                AND coalesce(l.first_end_time >= greatest(l.last_start_time, s.start_time), true)
                 AND runfold.node_move_is_legal(s.status, CASE WHEN l.scheduled_at IS NOT NULL THEN 'PENDING'
                                                               WHEN l.succeeded_at = l.first_position THEN 'SUCCESS'
                                                               ELSE 'RUNNING' END))
@@ -98,21 +103,29 @@ SELECT e.position, 'node_executions', e.code, e.stream_id, e.user_id,
        CASE e.code WHEN 'old_attempt' THEN jsonb_build_object('attempt', e.attempt, 'reached', e.reached)
                    WHEN 'after_end' THEN jsonb_build_object('status', e.ended_with)
                    WHEN 'illegal_transition' THEN jsonb_build_object('from', e.status, 'to', e.target)
+                   WHEN 'clock_went_back' THEN jsonb_build_object('start_time', e.began_at, 'end_time', e.end_time)
                    ELSE '{}' END
   FROM (SELECT e.*,
                CASE WHEN e.missing THEN 'missing_row'
                     WHEN e.attempt < e.reached THEN 'old_attempt'
                     WHEN e.ended_with IS NOT NULL THEN 'after_end'
-                    WHEN e.position > e.end_position
-                    THEN CASE WHEN NOT runfold.node_has_ended(e.target) THEN 'execution_ended' END
-                    WHEN NOT runfold.node_move_is_legal(e.status, e.target) THEN 'illegal_transition' END AS code
-          FROM (SELECT n.stream_id, n.position, n.user_id, n.missing, n.attempt, n.target, n.status, n.end_position,
+                    WHEN e.position > e.end_position AND NOT runfold.node_has_ended(e.target) THEN 'execution_ended'
+                    WHEN (e.position < e.end_position) IS NOT FALSE AND NOT runfold.node_move_is_legal(e.status, e.target)
+                    THEN 'illegal_transition'
+                    WHEN e.end_time < e.began_at THEN 'clock_went_back' END AS code
+          FROM (SELECT n.stream_id, n.position, n.user_id, n.missing, n.attempt, n.target, n.status, n.end_position, n.end_time,
+                       -- Its first start, if that came before.
+                       CASE WHEN n.began_before IS NOT NULL THEN n.began_before
+                            WHEN n.started_at < n.position
+                            THEN max(n.start_time) FILTER (WHERE n.position = n.started_at) OVER moves END AS began_at,
                        -- The attempt that the row has at this event: starts after its end do not count.
                        greatest(n.attempt_of_row, max(n.attempt) FILTER (WHERE n.type = 'NodeStarted' AND NOT n.is_old
                                                                            AND n.ends_before < 1) OVER moves) AS reached,
                        CASE WHEN n.has_ended THEN n.standing
                             ELSE max(n.target) FILTER (WHERE n.ends AND n.ends_before < 1) OVER moves END AS ended_with
                   FROM (SELECT n.*, NOT n.is_old AND runfold.node_has_ended(n.target) AS ends,
+                               min(n.position) FILTER (WHERE n.type = 'NodeStarted')
+                                   OVER (PARTITION BY n.stream_id, n.activation, n.missing) AS started_at,
                                coalesce(lag(n.target) OVER moves, n.standing) AS status,
                                CASE WHEN n.has_ended THEN 1
                                     ELSE count(*) FILTER (WHERE NOT n.is_old AND runfold.node_has_ended(n.target)) OVER moves
@@ -124,6 +137,8 @@ SELECT e.position, 'node_executions', e.code, e.stream_id, e.user_id,
                                   FROM (SELECT b.stream_id, s.activation, b.position, b.user_id, b.type,
                                                runfold.node_target(b.type) AS target,
                                                (b.data ->> 'attempt')::integer AS attempt, s.attempt AS attempt_of_row,
+                                               (b.data ->> 'start_time')::bigint AS start_time, s.start_time AS began_before,
+                                               (b.data ->> 'end_time')::bigint AS end_time,
                                                s.status AS standing, s.has_ended, b.position < s.stands_after AS missing,
                                                coalesce(s.end_position,
                                                         (SELECT min(p) FROM unnest(s.ends_at) AS p WHERE p > s.stands_after))

@@ -24,24 +24,31 @@ SELECT e.position, 'human_interactions', e.code, e.stream_id, e.user_id,
                     WHEN n.target IS NOT NULL AND NOT runfold.interaction_move_is_legal(n.status, n.target)
                         THEN 'illegal_transition' END AS code
           FROM (SELECT m.*,
-                       coalesce((array_agg(m.move) FILTER (WHERE m.move IS NOT NULL) OVER before)
-                                    [count(m.move) OVER before], m.standing) AS status,
+                       coalesce(lag(m.moved_to) OVER (PARTITION BY m.stream_id ORDER BY m.position), m.standing) AS status,
                        CASE WHEN runfold.interaction_has_ended(m.standing) THEN m.standing
-                            ELSE (array_agg(m.move) FILTER (WHERE runfold.interaction_has_ended(m.move)) OVER before)[1] END
+                            WHEN m.ended_at < m.position
+                            THEN max(m.move) FILTER (WHERE m.position = m.ended_at) OVER (PARTITION BY m.stream_id) END
                            AS ended_with
-                  FROM (SELECT k.*,
-                               -- What counts for the events after it: not what came before the row, nor a second request.
-                               CASE WHEN k.position = k.made_at
-                                      OR (k.position > k.made_at AND k.type <> 'InteractionRequested') THEN k.target END AS move
-                          FROM (SELECT b.stream_id, b.position, b.type, b.user_id, runfold.interaction_target(b.type) AS target,
-                                       s.status AS standing,
-                                       coalesce(s.first_event_position,
-                                                min(b.position) FILTER (WHERE b.type = 'InteractionRequested')
-                                                    OVER (PARTITION BY b.stream_id)) AS made_at
-                                  FROM batch b
-                                  LEFT JOIN human_interactions s ON s.id = runfold.stream_name(b.stream_id)::uuid) AS k) AS m
-                WINDOW before AS (PARTITION BY m.stream_id ORDER BY m.position
-                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n) AS e
+                  FROM (SELECT c.*,
+                               -- The last move up to the event: of those that are numbered alike, one moves.
+                               max(c.move) OVER (PARTITION BY c.stream_id, c.moves) AS moved_to,
+                               min(c.position) FILTER (WHERE runfold.interaction_has_ended(c.move)) OVER (PARTITION BY c.stream_id)
+                                   AS ended_at
+                          FROM (SELECT k.*, count(k.move) OVER (PARTITION BY k.stream_id ORDER BY k.position) AS moves
+                                  FROM (SELECT k.*,
+                                               -- What counts for the events after it: not what came before the row, nor a second
+                                               -- request.
+                                               CASE WHEN k.position = k.made_at
+                                                      OR (k.position > k.made_at AND k.type <> 'InteractionRequested')
+                                                    THEN k.target END AS move
+                                          FROM (SELECT b.stream_id, b.position, b.type, b.user_id,
+                                                       runfold.interaction_target(b.type) AS target, s.status AS standing,
+                                                       coalesce(s.first_event_position,
+                                                                min(b.position) FILTER (WHERE b.type = 'InteractionRequested')
+                                                                    OVER (PARTITION BY b.stream_id)) AS made_at
+                                                  FROM batch b
+                                                  LEFT JOIN human_interactions s
+                                                    ON s.id = runfold.stream_name(b.stream_id)::uuid) AS k) AS k) AS c) AS m) AS n) AS e
  WHERE e.code IS NOT NULL;
 
 -- What a match names is looked for where it stood before the batch, and among the batch's own requests.
@@ -58,11 +65,14 @@ SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
                     WHEN n.type = 'ResponseMatched' AND i.id IS NULL AND r.id IS NULL THEN 'missing_row'
                     WHEN NOT runfold.response_move_is_legal(n.status, n.target) THEN 'illegal_transition' END AS code
           FROM (SELECT m.*,
-                       coalesce((array_agg(m.move) FILTER (WHERE m.move IS NOT NULL) OVER before)
-                                    [count(m.move) OVER before], m.standing) AS status,
+                       coalesce(lag(m.moved_to) OVER (PARTITION BY m.stream_id ORDER BY m.position), m.standing) AS status,
                        coalesce(m.standing = 'matched', false)
-                           OR count(*) FILTER (WHERE m.move = 'matched') OVER before > 0 AS ended
-                  FROM (SELECT k.*,
+                           OR count(*) FILTER (WHERE m.move = 'matched')
+                                  OVER (PARTITION BY m.stream_id ORDER BY m.position
+                                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > 0 AS ended
+                  FROM (SELECT c.*, max(c.move) OVER (PARTITION BY c.stream_id, c.moves) AS moved_to
+                          FROM (SELECT k.*, count(k.move) OVER (PARTITION BY k.stream_id ORDER BY k.position) AS moves
+                                  FROM (SELECT k.*,
                                CASE WHEN k.position = k.made_at
                                       OR (k.position > k.made_at AND k.type <> 'ResponseReceived') THEN k.target END AS move
                           FROM (SELECT b.stream_id, b.position, b.type, b.user_id, runfold.response_target(b.type) AS target,
@@ -77,9 +87,7 @@ SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
                                   LEFT JOIN hil_responses s ON s.id = runfold.stream_name(b.stream_id)::uuid
                                  WHERE b.type LIKE 'Response%'
                                 WINDOW received AS (PARTITION BY b.stream_id ORDER BY b.position
-                                                    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS k) AS m
-                WINDOW before AS (PARTITION BY m.stream_id ORDER BY m.position
-                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n
+                                                    ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS k) AS k) AS c) AS m) AS n
           LEFT JOIN human_interactions i
             ON i.id = n.interaction_id::uuid AND i.workflow_id = n.workflow_id
           LEFT JOIN (SELECT DISTINCT ON (b.stream_id) runfold.stream_name(b.stream_id)::uuid AS id, b.position,

@@ -28,7 +28,7 @@ USING (
                                           WHEN max(e.position) FILTER (WHERE e.target = 'RETRYING') THEN 'RETRYING'
                                           ELSE 'WAITING_INPUT' END END AS status,
            CASE WHEN max(e.target) FILTER (WHERE e.ends) IS NULL THEN max(e.end_position) END AS closed_by,
-           max(e.ended_at) AS ended_at,
+           coalesce((max(e.data ->> 'end_time') FILTER (WHERE e.ends))::bigint, max(e.ended_at)) AS ends_at,
            max((e.data ->> 'start_time')::bigint) FILTER (WHERE e.type = 'NodeStarted' AND e.starts_before = 0) AS start_time,
            runfold.merge(CASE WHEN e.attempt IS NOT NULL AND e.type <> 'NodeStarted' THEN runfold.given(e.data) - 'attempt'
                               WHEN e.events_before = 0 THEN e.data
@@ -74,10 +74,8 @@ USING (
       node_name = coalesce(f.given ->> 'node_name', t.node_name),
       status = f.status,
       start_time = coalesce(t.start_time, f.start_time),
-      end_time = CASE WHEN f.closed_by IS NULL THEN (f.ending ->> 'end_time')::bigint
-                      ELSE greatest(f.ended_at, coalesce(t.start_time, f.start_time)) END,
-      duration_ms = CASE WHEN f.closed_by IS NULL THEN (f.ending ->> 'end_time')::bigint
-                         ELSE greatest(f.ended_at, coalesce(t.start_time, f.start_time)) END
+      end_time = CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, coalesce(t.start_time, f.start_time)) END,
+      duration_ms = CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, coalesce(t.start_time, f.start_time)) END
                     - coalesce(t.start_time, f.start_time),
       input_data = coalesce(runfold.value_of(f.given, 'input_data'), t.input_data),
       output_data = coalesce(runfold.value_of(f.ending, 'output_data'), t.output_data),
@@ -97,8 +95,8 @@ USING (
       (f.id, f.execution_id, f.user_id, f.activation, f.node_id,
        coalesce(f.ending ->> 'node_type', f.given ->> 'node_type', 'UNKNOWN'), f.given ->> 'node_subtype',
        f.given ->> 'node_name', f.status, f.start_time,
-       CASE WHEN f.closed_by IS NULL THEN (f.ending ->> 'end_time')::bigint ELSE greatest(f.ended_at, f.start_time) END,
-       CASE WHEN f.closed_by IS NULL THEN (f.ending ->> 'end_time')::bigint ELSE greatest(f.ended_at, f.start_time) END - f.start_time,
+       CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, f.start_time) END,
+       CASE WHEN f.ends_at IS NOT NULL THEN greatest(f.ends_at, f.start_time) END - f.start_time,
        runfold.value_of(f.given, 'input_data'), runfold.value_of(f.ending, 'output_data'),
        coalesce(runfold.value_of(f.ending, 'error_data'), runfold.value_of(f.given, 'error_data')),
        (f.given ->> 'attempt')::integer, coalesce((f.given ->> 'attempt')::integer - 1, 0),

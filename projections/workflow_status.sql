@@ -13,21 +13,20 @@
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
--- The latest execution is the one with the greatest (start or else creation time, execution_id), not the last to arrive.
--- Candidates are the batch's executions and the row's present one; only when the present one moved back in time, as a start
+-- The latest execution is the one with the greatest (order_time, execution_id), not the last to arrive. Candidates are the batch's executions and the row's present one; only when the present one moved back in time, as a start
 -- before its creation does, must all of the workflow's executions be looked at.
 -- events: moves of execution, ExecutionMetadataSet, moves of pause
 MERGE INTO workflow_status AS t
 USING (
     WITH touched AS (
         SELECT x.workflow_id, x.user_id, x.execution_id, x.status,
-               coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at
+               x.order_time AS time, x.last_event_position, x.updated_at
           FROM (SELECT DISTINCT b.stream_id FROM batch b) AS b
           JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id)
     ), standing AS (
         SELECT w.workflow_id, x.user_id, x.execution_id, x.status,
-               coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) AS time, x.last_event_position, x.updated_at,
-               coalesce(runfold.from_epoch_ms(x.start_time), x.created_at) < s.latest_execution_time AS moved_back
+               x.order_time AS time, x.last_event_position, x.updated_at,
+               x.order_time < s.latest_execution_time AS moved_back
           FROM (SELECT DISTINCT workflow_id FROM touched) AS w
           JOIN workflow_status s ON s.workflow_id = w.workflow_id
           JOIN workflow_executions x ON x.execution_id = s.latest_execution_id
@@ -36,7 +35,7 @@ USING (
         UNION ALL
         SELECT workflow_id, user_id, execution_id, status, time, last_event_position, updated_at FROM standing
         UNION ALL
-        SELECT x.workflow_id, x.user_id, x.execution_id, x.status, coalesce(runfold.from_epoch_ms(x.start_time), x.created_at),
+        SELECT x.workflow_id, x.user_id, x.execution_id, x.status, x.order_time,
                x.last_event_position, x.updated_at
           FROM standing s
           JOIN workflow_executions x ON x.workflow_id = s.workflow_id

@@ -48,6 +48,10 @@ BEGIN
     END IF;
     repeated := false;
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
+    IF occurred_at NOT BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 23:59:59.999999+00' THEN
+        PERFORM runfold.raise_fault('out_of_range', '/occurred_at', '["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]',
+                                    to_jsonb(occurred_at));
+    END IF;
     IF count = 1 THEN
         stream_ids := ARRAY[runfold.stream_id(category, names[1])];
         expected_versions := ARRAY[first_versions[1] - 1];

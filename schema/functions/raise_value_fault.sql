@@ -46,7 +46,9 @@ BEGIN
         EXCEPTION WHEN data_exception THEN
             sound := false;
         END;
-        IF NOT sound THEN
+        IF NOT sound AND runfold.is_in_calendar(content) THEN
+            PERFORM runfold.raise_fault('out_of_range', pointer, '["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]', shown);
+        ELSIF NOT sound THEN
             PERFORM runfold.raise_fault('not_a_timestamp', pointer, NULL, shown);
         END IF;
     WHEN kind IN ('integer', 'number') THEN

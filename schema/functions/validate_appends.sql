@@ -62,6 +62,7 @@ BEGIN
                         AND octet_length(event ->> 'occurred_at') = 32
                         AND to_char((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
                             = event ->> 'occurred_at'
+                        AND event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                         AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
                         AND (pg_column_size(event) < 800
                              OR NOT event @? 'strict $.**{101}' AND runfold.large_event_is_valid(event))
@@ -83,6 +84,7 @@ BEGIN
                        AND (octet_length(e.event ->> 'occurred_at') = 32
                             AND to_char((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
                                 = e.event ->> 'occurred_at'
+                            AND e.event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND e.event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
                        AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
                        -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300).

@@ -6,7 +6,7 @@
 --
 -- grant: engine, projector, operator, service_role
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
-                                       times timestamptz[]) RETURNS runfold.execution_state
+                                       times timestamptz[], recorded timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s runfold.execution_state := state_before;
@@ -17,7 +17,9 @@ DECLARE
     ended boolean := s.end_position IS NOT NULL;
     open integer := 0;           -- pauses, and those of them that wait for a person
     open_for_people integer := 0;
-    pauses record;               -- what the pause events do, from the first one on
+    effects text[];              -- of the pause events, from the first one on: what each does
+    for_people integer[];
+    statuses text[];
     number integer := 0;         -- of the pause event
     noted jsonb[];
     set_metadata jsonb[];
@@ -43,6 +45,7 @@ BEGIN
             s.paused := false;
             s.first_event_position := positions[i];
             s.created_at := times[i];
+            s.order_time := least(times[i], recorded[i]);
         ELSIF s.status IS NULL THEN
             noted := noted || jsonb_build_object(
                 'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
@@ -52,22 +55,22 @@ BEGIN
             set_metadata := set_metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
             IF number = 0 THEN
-                SELECT w.* INTO pauses FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
-                s.open_pauses := pauses.open_pauses;
-                s.closed_pauses := pauses.closed_pauses;
+                SELECT w.effects, w.for_people, w.statuses, w.open_pauses, w.closed_pauses
+                  INTO effects, for_people, statuses, s.open_pauses, s.closed_pauses
+                  FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
             END IF;
             number := number + 1;
-            effect := pauses.effects[number];
+            effect := effects[number];
             IF effect = 'opens' THEN
                 open := open + 1;
-                open_for_people := open_for_people + pauses.for_people[number];
+                open_for_people := open_for_people + for_people[number];
             ELSIF effect = 'closes' THEN
                 open := open - 1;
-                open_for_people := open_for_people - pauses.for_people[number];
+                open_for_people := open_for_people - for_people[number];
             ELSE
                 noted := noted || jsonb_build_object(
                     'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
-                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', pauses.statuses[number]) ELSE '{}' END);
+                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', statuses[number]) ELSE '{}' END);
                 CONTINUE;
             END IF;
             target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
@@ -89,10 +92,17 @@ BEGIN
                 noted := noted || jsonb_build_object(
                     'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
                     'detail', jsonb_build_object('from', s.status, 'to', target));
+            ELSIF (data ->> 'end_time')::bigint < s.start_time THEN
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'clock_went_back',
+                    'detail', jsonb_build_object('start_time', s.start_time, 'end_time', data -> 'end_time'));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
-                    s.start_time := coalesce(s.start_time, (data ->> 'start_time')::bigint);
+                    IF s.start_time IS NULL THEN
+                        s.start_time := (data ->> 'start_time')::bigint;
+                        s.order_time := least(runfold.from_epoch_ms(s.start_time), recorded[i]);
+                    END IF;
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
@@ -101,7 +111,8 @@ BEGIN
                 ended := true;
                 s.status := target;
                 s.end_position := positions[i];
-                s.end_time := (data ->> 'end_time')::bigint;
+                -- An end before its start, by another clock, counts as its start.
+                s.end_time := greatest((data ->> 'end_time')::bigint, s.start_time);
                 s.run_data := runfold.value_of(data, 'run_data');
                 s.error_message := data ->> 'error_message';
                 s.error_details := CASE type

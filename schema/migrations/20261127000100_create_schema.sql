@@ -201,6 +201,7 @@ CREATE TABLE runfold.claim_rules (
     kind text COLLATE "C" NOT NULL,
     effect text NOT NULL,
     key_field text,
+    finer_key_field text,
     name_field text,
     refusal text,
     function_name text,
@@ -213,6 +214,7 @@ CREATE TABLE runfold.claim_rules (
 
 COMMENT ON TABLE runfold.claim_rules IS 'What events of our own vocabulary claim and release, generated from their classes.';
 COMMENT ON COLUMN runfold.claim_rules.key_field IS 'The claim''s key is the stream''s id and this field of the event''s data.';
+COMMENT ON COLUMN runfold.claim_rules.finer_key_field IS 'The field that is the key instead, in an event that has it.';
 COMMENT ON COLUMN runfold.claim_rules.name_field IS 'The field with the claim''s name; an event without one releases all of its stream.';
 COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises where another name holds the claim.';
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
@@ -391,6 +393,7 @@ CREATE TABLE public.workflow_executions (
     retry_of varchar(255),
     workflow_version varchar(50),
     deployment_version integer,
+    order_time timestamptz NOT NULL,
     start_time bigint,
     end_time bigint,
     duration_ms bigint,
@@ -426,6 +429,8 @@ CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (p
 CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
 
 COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.order_time IS
+    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
 COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
 COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
 COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
@@ -456,6 +461,7 @@ CREATE TABLE public.node_executions (
     max_retries integer NOT NULL DEFAULT 3,
     iteration integer,
     parent_id uuid,
+    closed_by bigint,
     last_event_position bigint NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT node_executions_pkey PRIMARY KEY (id),
@@ -472,6 +478,9 @@ CREATE INDEX idx_node_executions_user_id ON public.node_executions (user_id);
 
 COMMENT ON TABLE public.node_executions IS 'Activations of nodes, one row each: a fold of the execution streams.';
 COMMENT ON COLUMN public.node_executions.activation IS 'The producer''s name of the activation, unique in its execution.';
+COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was started; an event of a lower one changes nothing.';
+COMMENT ON COLUMN public.node_executions.closed_by IS
+    'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
 GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
@@ -504,6 +513,7 @@ CREATE TYPE runfold.execution_state AS (
     last_event_position bigint,
     created_at timestamptz,
     updated_at timestamptz,
+    order_time timestamptz,
     anomalies jsonb
 );
 
@@ -561,6 +571,8 @@ CREATE INDEX idx_human_interactions_correlation ON public.human_interactions (co
 CREATE INDEX idx_human_interactions_execution_id ON public.human_interactions (execution_id);
 CREATE INDEX idx_human_interactions_user_id ON public.human_interactions (user_id);
 CREATE INDEX idx_human_interactions_open ON public.human_interactions (workflow_id) WHERE status IN ('pending', 'error');
+-- Each open one is looked at in turn: its execution may have ended.
+CREATE INDEX idx_human_interactions_pending ON public.human_interactions (id) WHERE status = 'pending';
 -- For what ended last on a channel: an answer that names nothing may be late for it.
 CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow_id, channel_type, last_event_position DESC)
     WHERE status IN ('responded', 'timeout', 'cancelled');
@@ -1150,6 +1162,7 @@ CREATE TABLE public.workflow_execution_pauses (
     name varchar(255) NOT NULL,
     paused_at timestamptz NOT NULL,
     paused_node_id varchar(255) NOT NULL,
+    activation varchar(255),
     pause_reason varchar(100) NOT NULL,
     resume_conditions jsonb NOT NULL,
     resumed_at timestamptz,
@@ -1175,6 +1188,7 @@ CREATE INDEX idx_workflow_execution_pauses_node ON public.workflow_execution_pau
 CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_pauses (user_id);
 
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
 GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
@@ -1205,22 +1219,22 @@ COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
-INSERT INTO runfold.claim_rules (type, kind, effect, key_field, name_field, refusal, function_name) VALUES
-    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'pause', 'node_paused', NULL),
-    ('PauseResumed', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('PauseTimedOut', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('PauseCanceled', 'pause', 'releases', NULL, 'pause', NULL, NULL),
-    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL),
-    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after'),
-    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, 'runfold.webhooks_after');
+INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
+    ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'activation', 'pause', 'node_paused', NULL),
+    ('PauseResumed', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('PauseTimedOut', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('PauseCanceled', 'pause', 'releases', NULL, NULL, 'pause', NULL, NULL),
+    ('ExecutionSucceeded', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionFailed', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionCanceled', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionTimedOut', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('ExecutionDeclaredLost', 'pause', 'releases', NULL, NULL, NULL, NULL, NULL),
+    ('TriggerRegistered', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerActivated', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerDeactivated', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerFailed', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('TriggerRemoved', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after'),
+    ('WorkflowDeleted', 'webhook', 'follows', NULL, NULL, NULL, NULL, 'runfold.webhooks_after');
 
 INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum, maximum, allowed) VALUES
     ('ExecutionCreated', 1, 'execution_id', true, 'name', 1, 255, NULL),
@@ -1234,22 +1248,22 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionCreated', 9, 'parent_execution_id', false, 'name', 1, 255, NULL),
     ('ExecutionCreated', 10, 'retry_of', false, 'name', 1, 255, NULL),
     ('ExecutionCreated', 11, 'metadata', false, 'object', NULL, NULL, NULL),
-    ('ExecutionStarted', 1, 'start_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionStarted', 1, 'start_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionPaused', 1, 'by', false, 'text', NULL, NULL, NULL),
     ('ExecutionPaused', 2, 'reason', false, 'text', NULL, NULL, NULL),
     ('ExecutionResumed', 1, 'by', false, 'text', NULL, NULL, NULL),
     ('ExecutionResumed', 2, 'reason', false, 'text', NULL, NULL, NULL),
-    ('ExecutionSucceeded', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionSucceeded', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionSucceeded', 2, 'run_data', false, 'json', NULL, NULL, NULL),
-    ('ExecutionFailed', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionFailed', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionFailed', 2, 'error_message', true, 'text', NULL, NULL, NULL),
     ('ExecutionFailed', 3, 'error_details', false, 'json', NULL, NULL, NULL),
     ('ExecutionFailed', 4, 'node_id', false, 'name', 1, 255, NULL),
-    ('ExecutionCanceled', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionCanceled', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionCanceled', 2, 'by', false, 'text', NULL, NULL, NULL),
     ('ExecutionCanceled', 3, 'reason', false, 'text', NULL, NULL, NULL),
-    ('ExecutionTimedOut', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('ExecutionDeclaredLost', 1, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('ExecutionTimedOut', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
+    ('ExecutionDeclaredLost', 1, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
@@ -1270,7 +1284,7 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeStarted', 7, 'iteration', false, 'integer', 0, 2147483647, NULL),
     ('NodeStarted', 8, 'parent_activation', false, 'name', 1, 255, NULL),
     ('NodeStarted', 9, 'attempt', true, 'integer', 1, 2147483647, NULL),
-    ('NodeStarted', 10, 'start_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeStarted', 10, 'start_time', true, 'integer', 0, 253402214399999, NULL),
     ('NodeStarted', 11, 'input_data', false, 'json', NULL, NULL, NULL),
     ('NodeAttemptFailed', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeAttemptFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
@@ -1280,36 +1294,41 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('NodeAttemptFailed', 6, 'next_retry_at', false, 'timestamp', NULL, NULL, NULL),
     ('NodeWaiting', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeWaiting', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeWaiting', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeWaiting', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeWaiting', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeContinued', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeContinued', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeContinued', 3, 'pause', false, 'name', 1, 255, NULL),
+    ('NodeContinued', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeContinued', 4, 'pause', false, 'name', 1, 255, NULL),
     ('NodeSucceeded', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSucceeded', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeSucceeded', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeSucceeded', 5, 'output_data', false, 'json', NULL, NULL, NULL),
+    ('NodeSucceeded', 4, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeSucceeded', 5, 'end_time', true, 'integer', 0, 253402214399999, NULL),
+    ('NodeSucceeded', 6, 'output_data', false, 'json', NULL, NULL, NULL),
     ('NodeFailed', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeFailed', 2, 'node_id', true, 'name', 1, 255, NULL),
-    ('NodeFailed', 3, 'end_time', true, 'integer', 0, 253402300799999, NULL),
-    ('NodeFailed', 4, 'error_data', true, 'json', NULL, NULL, NULL),
+    ('NodeFailed', 3, 'attempt', false, 'integer', 1, 2147483647, NULL),
+    ('NodeFailed', 4, 'end_time', true, 'integer', 0, 253402214399999, NULL),
+    ('NodeFailed', 5, 'error_data', true, 'json', NULL, NULL, NULL),
     ('NodeSkipped', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeSkipped', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeSkipped', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeSkipped', 4, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('NodeSkipped', 5, 'reason', false, 'text', NULL, NULL, NULL),
     ('NodeCanceled', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeCanceled', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeCanceled', 3, 'node_type', false, 'text', NULL, 100, NULL),
-    ('NodeCanceled', 4, 'end_time', true, 'integer', 0, 253402300799999, NULL),
+    ('NodeCanceled', 4, 'end_time', true, 'integer', 0, 253402214399999, NULL),
     ('NodeCanceled', 5, 'reason', false, 'text', NULL, NULL, NULL),
     ('PauseOpened', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseOpened', 2, 'paused_node_id', true, 'name', 1, 255, NULL),
-    ('PauseOpened', 3, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
-    ('PauseOpened', 4, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
-    ('PauseOpened', 5, 'resume_conditions', true, 'object', NULL, NULL, NULL),
-    ('PauseOpened', 6, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
-    ('PauseOpened', 7, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 3, 'activation', false, 'name', 1, 255, NULL),
+    ('PauseOpened', 4, 'pause_reason', true, 'enum', NULL, NULL, '{human_interaction,timeout,error,manual,timer}'),
+    ('PauseOpened', 5, 'paused_at', true, 'timestamp', NULL, NULL, NULL),
+    ('PauseOpened', 6, 'resume_conditions', true, 'object', NULL, NULL, NULL),
+    ('PauseOpened', 7, 'interaction_id', false, 'uuid', NULL, NULL, NULL),
+    ('PauseOpened', 8, 'timeout_at', false, 'timestamp', NULL, NULL, NULL),
     ('PauseResumed', 1, 'pause', true, 'name', 1, 255, NULL),
     ('PauseResumed', 2, 'resumed_at', true, 'timestamp', NULL, NULL, NULL),
     ('PauseResumed', 3, 'resume_trigger', true, 'text', NULL, 100, NULL),
@@ -1362,6 +1381,7 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('InteractionReopened', 2, 'by', true, 'text', NULL, NULL, NULL),
     ('InteractionCanceled', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('InteractionCanceled', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('InteractionCanceled', 3, 'reason', false, 'text', NULL, NULL, NULL),
     ('ResponseReceived', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
     ('ResponseReceived', 2, 'source_channel', true, 'enum', NULL, NULL, '{slack,email,webhook,in_app}'),
     ('ResponseReceived', 3, 'raw_payload', true, 'json', NULL, NULL, NULL),
@@ -1519,6 +1539,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
+    ('execution_ended', 'RF017', 'execution_ended', '{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}', 'ask again in an execution that runs'),
     ('unsupported_isolation', 'RF006', 'unsupported_isolation', 'the safe head cannot be read under {isolation}', 'use READ COMMITTED, because one snapshot for head and events would skip events'),
     ('log_full', 'RF007', 'log_full', 'the log has no partition for position {position}', 'run a worker, or SELECT runfold.ensure_partitions()'),
     ('log_immutable', 'RF008', 'log_immutable', 'the log is append-only: {operation} on {table} is refused', 'append an event that corrects what the earlier one said'),
@@ -1587,14 +1608,12 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
     -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
-    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back. Nobody else takes
-    -- positions, so between the two calls nobody moves the sequence.
+    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back.
     BEGIN
         PERFORM pg_advisory_xact_lock(log_tag, 0);
-        last := nextval('runfold.events_position');
-        IF total > 1 THEN
-            last := setval('runfold.events_position', last + total - 1);
-        END IF;
+        FOR i IN 1 .. total LOOP
+            last := nextval('runfold.events_position');
+        END LOOP;
         RAISE SQLSTATE 'RF000';
     EXCEPTION WHEN SQLSTATE 'RF000' THEN
         NULL;
@@ -1611,6 +1630,142 @@ COMMENT ON FUNCTION runfold.allocate_positions IS
     'Takes the fence and the next positions, for functions that have locked their streams; returns the last position.';
 REVOKE ALL ON FUNCTION runfold.allocate_positions FROM PUBLIC;
 
+CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
+$$;
+COMMENT ON FUNCTION runfold.interaction_has_ended IS
+    'Whether an interaction of this status has ended; without a status it has not.';
+REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'InteractionRequested' THEN 'pending'
+           WHEN 'InteractionResponded' THEN 'responded'
+           WHEN 'InteractionTimedOut' THEN 'timeout'
+           WHEN 'InteractionFailed' THEN 'error'
+           WHEN 'InteractionReopened' THEN 'pending'
+           WHEN 'InteractionCanceled' THEN 'cancelled' END
+$$;
+COMMENT ON FUNCTION runfold.interaction_target IS
+    'The status that an event of this type moves an interaction to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT data
+$$;
+COMMENT ON FUNCTION runfold.upcast IS
+    'An event''s data in the current shape of its type.';
+REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
+RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
+               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
+               occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.streams s
+      JOIN runfold.events e
+        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     WHERE s.stream_id = $1 AND e.stream_version > $2
+     ORDER BY e.stream_version
+     LIMIT $3
+$$;
+COMMENT ON FUNCTION runfold.read_stream IS
+    'Events of a stream after a version, in order.';
+REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT category OPERATOR(pg_catalog.||) '-' OPERATOR(pg_catalog.||) name
+$$;
+COMMENT ON FUNCTION runfold.stream_id IS
+    'The id of a stream: its category and its name.';
+REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
+                THEN left(said ->> 'timeout_action', 255) END
+$$;
+COMMENT ON FUNCTION runfold.timeout_action IS
+    'What is to happen when time runs out, where somebody said so: the field timeout_action.';
+REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.interaction_state(interaction uuid)
+RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    happened record;
+    request jsonb;
+BEGIN
+    reminded := false;
+    FOR happened IN
+        SELECT e.type, e.data
+          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
+         WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
+         ORDER BY e.stream_version
+    LOOP
+        IF happened.type = 'InteractionRequested' THEN
+            IF request IS NULL THEN
+                request := happened.data;
+                status := 'pending';
+            END IF;
+        ELSIF request IS NOT NULL AND NOT runfold.interaction_has_ended(status) THEN
+            status := coalesce(runfold.interaction_target(happened.type), status);
+            reminded := reminded OR happened.type = 'InteractionReminderSent';
+            reason := CASE WHEN happened.type = 'InteractionCanceled' THEN happened.data ->> 'reason' END;
+        END IF;
+    END LOOP;
+    IF request IS NOT NULL THEN
+        execution_id := request ->> 'execution_id';
+        pause := request ->> 'pause';
+        timeout_at := (request ->> 'timeout_at')::timestamptz;
+        action := coalesce(runfold.timeout_action(request -> 'request_data'), 'fail');
+        RETURN NEXT;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.interaction_state IS
+    'What the log says of an interaction now: its status, the pause that waits for it, until when, and the reason where it was canceled.';
+REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.substr(stream_id, pg_catalog.strpos(stream_id, '-') OPERATOR(pg_catalog.+) 1)
+$$;
+COMMENT ON FUNCTION runfold.stream_name IS
+    'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
+REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
+CREATE FUNCTION runfold.answers_of(call jsonb) RETURNS TABLE (append bigint, event bigint, stream_id text, execution_id text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.n, e.n, a.append ->> 'stream_id', r.execution_id
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+     CROSS JOIN LATERAL (
+           SELECT coalesce((SELECT s.execution_id FROM runfold.interaction_state(runfold.stream_name(a.append ->> 'stream_id')::uuid) AS s),
+                           (SELECT q.event #>> '{data,execution_id}'
+                              FROM jsonb_array_elements(a.append -> 'events') AS q (event)
+                             WHERE q.event ->> 'type' = 'InteractionRequested' LIMIT 1)) AS execution_id) AS r
+     WHERE e.event ->> 'type' = 'InteractionResponded' AND starts_with(a.append ->> 'stream_id', 'interaction-')
+       AND r.execution_id IS NOT NULL
+$$;
+COMMENT ON FUNCTION runfold.answers_of IS
+    'The answers of a call of append_events: each with its place in it, and the execution that asked.';
+REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
+
 CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT '$[*].events[*].type ? (@ starts with "Pause" || @ starts with "Trigger" || @ starts with "Workflow" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed" || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")'::jsonpath
@@ -1618,6 +1773,14 @@ $$;
 COMMENT ON FUNCTION runfold.claiming_events IS
     'The path to the types of a call''s events that has_claim_rule is true of.';
 REVOKE ALL ON FUNCTION runfold.claiming_events FROM PUBLIC;
+
+CREATE FUNCTION runfold.executions_of_answers(call jsonb) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT array_agg(DISTINCT runfold.stream_id('execution', a.execution_id)) FROM runfold.answers_of(call) AS a
+$$;
+COMMENT ON FUNCTION runfold.executions_of_answers IS
+    'The streams of the executions that asked what a call of append_events answers.';
+REVOKE ALL ON FUNCTION runfold.executions_of_answers FROM PUBLIC;
 
 CREATE FUNCTION runfold.has_claim_rule(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1720,6 +1883,72 @@ COMMENT ON FUNCTION runfold.recorded_command IS
     'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
 REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
+CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
+$$;
+COMMENT ON FUNCTION runfold.ends_execution IS
+    'Whether an event of this type ends its execution.';
+REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.execution_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ExecutionCreated' THEN 'NEW'
+           WHEN 'ExecutionStarted' THEN 'RUNNING'
+           WHEN 'ExecutionPaused' THEN 'PAUSED'
+           WHEN 'ExecutionResumed' THEN 'RUNNING'
+           WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
+           WHEN 'ExecutionFailed' THEN 'ERROR'
+           WHEN 'ExecutionCanceled' THEN 'CANCELED'
+           WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
+           WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END
+$$;
+COMMENT ON FUNCTION runfold.execution_target IS
+    'The status that an event of this type moves an execution to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.end_status(execution_id text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(
+        (SELECT x.status FROM public.workflow_executions x WHERE x.execution_id = $1 AND x.end_position IS NOT NULL),
+        (SELECT runfold.execution_target(e.type)
+           FROM runfold.streams s
+           JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+          WHERE s.stream_id = runfold.stream_id('execution', $1)
+            AND runfold.ends_execution(e.type)
+            AND e.position >= coalesce((SELECT x.last_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0)
+          ORDER BY e.position
+          LIMIT 1))
+$$;
+COMMENT ON FUNCTION runfold.end_status IS
+    'The status with which an execution has ended, folded or not; NULL if it has not.';
+REVOKE ALL ON FUNCTION runfold.end_status FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.refuse_late_answers(call jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    late record;
+BEGIN
+    SELECT a.*, runfold.end_status(a.execution_id) AS status INTO late
+      FROM runfold.answers_of(call) AS a
+     WHERE runfold.end_status(a.execution_id) IS NOT NULL
+     ORDER BY a.append, a.event
+     LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse('execution_ended', jsonb_build_object(
+            'pointer', format('/%s/events/%s', late.append - 1, late.event - 1), 'stream_id', late.stream_id,
+            'execution_id', late.execution_id, 'machine', 'execution', 'state', late.status, 'command', 'respond', 'allowed', '[]'::jsonb));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_late_answers IS
+    'Refuses a call of append_events that answers a question of an execution that has ended.';
+REVOKE ALL ON FUNCTION runfold.refuse_late_answers FROM PUBLIC;
+
 CREATE FUNCTION runfold.following_claims(call jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1757,12 +1986,14 @@ DECLARE
 BEGIN
     FOR happened IN
         SELECT a.append ->> 'stream_id' AS stream_id, r.kind, r.effect, r.name_field, r.refusal,
-               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> r.key_field) AS key,
+               (a.append ->> 'stream_id') || '/' || (e.event -> 'data' ->> k.field) AS key,
                e.event -> 'data' ->> r.name_field AS name,
-               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, r.key_field) AS pointer
+               format('/%s/events/%s/data/%s', a.n - 1, e.n - 1, k.field) AS pointer
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
          CROSS JOIN jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
           JOIN runfold.claim_rules r ON r.type = e.event ->> 'type' AND r.effect <> 'follows'
+         CROSS JOIN LATERAL (SELECT CASE WHEN e.event -> 'data' ->> r.finer_key_field IS NULL THEN r.key_field
+                                         ELSE r.finer_key_field END AS field) AS k
          ORDER BY a.n, e.n
     LOOP
         IF happened.effect = 'takes' THEN
@@ -1900,11 +2131,11 @@ CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
-       AND value::timestamptz BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00';
+       AND value::timestamptz BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 23:59:59.999999+00';
 END
 $$;
 COMMENT ON FUNCTION runfold.is_timestamp IS
-    'Whether a text is an RFC 3339 time with a zone, in the years 1 to 9999.';
+    'Whether a text is an RFC 3339 time with a zone that a session of any zone can show.';
 REVOKE ALL ON FUNCTION runfold.is_timestamp FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -1923,11 +2154,17 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$
 BEGIN
     IF category = 'execution' THEN
         IF type = 'NodeScheduled' THEN
-            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
-                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration'), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -1947,11 +2184,19 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeStarted' THEN
-            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!") && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402300799999)'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
-                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration', data ->> 'attempt', data ->> 'start_time'), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'node_type') ? (data ->> 'node_type')
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
+                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
+                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
+                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -1965,7 +2210,7 @@ BEGIN
                 AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
                 AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
                 AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false)
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, false)
@@ -1973,30 +2218,42 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
-            IF coalesce((data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,output_data}'::text[]) = '{}'
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false)
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'ExecutionCreated' THEN
-            IF coalesce((data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
-                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.mode.type() == "string" && (@.mode == "MANUAL" || @.mode == "TRIGGER" || @.mode == "WEBHOOK" || @.mode == "RETRY") && (!exists(@.workflow_version) || @.workflow_version.type() == "null" || @.workflow_version.type() == "string") && (!exists(@.deployment_version) || @.deployment_version.type() == "null" || @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647) && (!exists(@.trigger_subtype) || @.trigger_subtype.type() == "null" || @.trigger_subtype.type() == "string") && (!exists(@.trigger_data) || @.trigger_data.type() == "null" || @.trigger_data.type() == "object") && (!exists(@.triggered_by) || @.triggered_by.type() == "null" || @.triggered_by.type() == "string") && (!exists(@.parent_execution_id) || @.parent_execution_id.type() == "null" || @.parent_execution_id.type() == "string" && @.parent_execution_id >= "!") && (!exists(@.retry_of) || @.retry_of.type() == "null" || @.retry_of.type() == "string" && @.retry_of >= "!") && (!exists(@.metadata) || @.metadata.type() == "null" || @.metadata.type() == "object"))'
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50
-                AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND 'execution-' || (data ->> 'execution_id') = stream_id, false) THEN
+                AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
+                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
+                AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
+                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
+                AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
+                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
+                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
+                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
+                AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
+                AND 'execution-' || (data ->> 'execution_id') = stream_id
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50 AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND coalesce(data ->> 'parent_execution_id' <> '', true) AND coalesce(data ->> 'retry_of' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2020,102 +2277,68 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_execution_id') <= 255 AND data ->> 'parent_execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'retry_of') <= 255 AND data ->> 'retry_of' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'retry_of', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionStarted' THEN
-            IF coalesce((data - '{start_time}'::text[]) = '{}'
-                AND data @? '$ ? (@.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402300799999)'
-                AND strpos(coalesce(data ->> 'start_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionPaused' THEN
-            IF coalesce((data - '{by,reason}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionResumed' THEN
-            IF coalesce((data - '{by,reason}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionSucceeded' THEN
-            IF coalesce((data - '{end_time,run_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionFailed' THEN
-            IF coalesce((data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.error_message.type() == "string" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!"))'
-                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255
-                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
+                AND (data -> 'error_message') ? (data ->> 'error_message')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'error_message') ? (data ->> 'error_message')
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
-            IF coalesce((data - '{end_time,by,reason}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
-            IF coalesce((data - '{end_time}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999)'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999, false);
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
-            IF coalesce((data - '{end_time,detector,last_seen}'::text[]) = '{}'
-                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.detector.type() == "string")'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0
-                AND runfold.is_timestamp((data ->> 'last_seen')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
-            IF coalesce((data - '{metadata}'::text[]) = '{}'
-                AND data @? '$ ? (@.metadata.type() == "object")', false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
         ELSIF type = 'NodeAttemptFailed' THEN
-            IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'attempt', ''), '.') = 0
-                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at'))), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data -> 'attempt')::text::integer >= 1
+                AND (data ->> 'error_data') IS NOT NULL
+                AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
+                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at')))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2129,57 +2352,72 @@ BEGIN
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
-            IF coalesce((data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
-            IF coalesce((data - '{activation,node_id,pause}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,pause}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
                 AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
-            IF coalesce((data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && @.error_data.type() != "null")'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
+                AND (data ->> 'error_data') IS NOT NULL
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,end_time,error_data}'::text[]) = '{}'
+                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data ->> 'error_data') IS NOT NULL, false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeSkipped' THEN
-            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2187,17 +2425,20 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'NodeCanceled' THEN
-            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402300799999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
-                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
-                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND (data -> 'activation') ? (data ->> 'activation')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2205,38 +2446,45 @@ BEGIN
                 AND (data -> 'activation') ? (data ->> 'activation')
                 AND (data -> 'node_id') ? (data ->> 'node_id')
                 AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402300799999
+                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
-            IF coalesce((data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.paused_node_id.type() == "string" && @.paused_node_id >= "!" && @.pause_reason.type() == "string" && (@.pause_reason == "human_interaction" || @.pause_reason == "timeout" || @.pause_reason == "error" || @.pause_reason == "manual" || @.pause_reason == "timer") && @.resume_conditions.type() == "object")'
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id')) <= 255
-                AND concat(data ->> 'pause', data ->> 'paused_node_id') !~ '[^ -~]'
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
+                AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
+                AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
-                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false) THEN
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '' AND coalesce(data ->> 'activation' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
                 AND (data -> 'pause') ? (data ->> 'pause')
                 AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
                 AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
                 AND runfold.is_timestamp((data ->> 'paused_at'))
                 AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
-                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+                AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'PauseResumed' THEN
-            IF coalesce((data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.resume_trigger.type() == "string")'
-                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100
-                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
-                AND runfold.is_timestamp((data ->> 'resumed_at')), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'resumed_at'))
+                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger')
+                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2247,11 +2495,12 @@ BEGIN
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'resume_trigger') <= 100, false);
         ELSIF type = 'PauseTimedOut' THEN
-            IF coalesce((data - '{pause,at,action}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.action.type() == "string")'
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
-                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at,action}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND (data -> 'action') ? (data ->> 'action')
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2261,11 +2510,11 @@ BEGIN
                 AND (data -> 'action') ? (data ->> 'action'), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'PauseCanceled' THEN
-            IF coalesce((data - '{pause,at}'::text[]) = '{}'
-                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!")'
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
-                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{pause,at}'::text[]) = '{}'
+                AND (data -> 'pause') ? (data ->> 'pause')
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2276,11 +2525,27 @@ BEGIN
         END IF;
     ELSIF category = 'log' THEN
         IF type = 'LogAppended' THEN
-            IF coalesce((data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
-                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.event_type.type() == "string" && (@.event_type == "workflow_started" || @.event_type == "workflow_completed" || @.event_type == "workflow_progress" || @.event_type == "step_started" || @.event_type == "step_input" || @.event_type == "step_output" || @.event_type == "step_completed" || @.event_type == "step_error" || @.event_type == "separator") && @.message.type() == "string" && (!exists(@.log_category) || @.log_category.type() == "null" || @.log_category.type() == "string" && (@.log_category == "TECHNICAL" || @.log_category == "BUSINESS")) && (!exists(@.data) || @.data.type() == "null" || @.data.type() == "object") && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && (!exists(@.step_number) || @.step_number.type() == "null" || @.step_number.type() == "number" && @.step_number >= 0 && @.step_number <= 2147483647) && (!exists(@.total_steps) || @.total_steps.type() == "null" || @.total_steps.type() == "number" && @.total_steps >= 0 && @.total_steps <= 2147483647) && (!exists(@.progress_percentage) || @.progress_percentage.type() == "null" || @.progress_percentage.type() == "number" && @.progress_percentage >= 0 && @.progress_percentage <= 100) && (!exists(@.duration_seconds) || @.duration_seconds.type() == "null" || @.duration_seconds.type() == "number" && @.duration_seconds >= 0 && @.duration_seconds <= 2147483647) && (!exists(@.user_friendly_message) || @.user_friendly_message.type() == "null" || @.user_friendly_message.type() == "string") && (!exists(@.display_priority) || @.display_priority.type() == "null" || @.display_priority.type() == "number" && @.display_priority >= 1 && @.display_priority <= 10) && (!exists(@.is_milestone) || @.is_milestone.type() == "null" || @.is_milestone.type() == "boolean") && (!exists(@.technical_details) || @.technical_details.type() == "null" || @.technical_details.type() == "object") && (!exists(@.stack_trace) || @.stack_trace.type() == "null" || @.stack_trace.type() == "string") && (!exists(@.performance_metrics) || @.performance_metrics.type() == "null" || @.performance_metrics.type() == "object"))'
-                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100
-                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
-                AND strpos(concat(data ->> 'step_number', data ->> 'total_steps', data ->> 'duration_seconds', data ->> 'display_priority'), '.') = 0, false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
+                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
+                AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
+                AND (data -> 'message') ? (data ->> 'message')
+                AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
+                AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
+                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
+                AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
+                AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
+                AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
+                AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
+                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
+                AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
+                AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
+                AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
+                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
+                AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object')
+                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2309,13 +2574,20 @@ BEGIN
         END IF;
     ELSIF category = 'interaction' THEN
         IF type = 'InteractionRequested' THEN
-            IF coalesce((data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
-                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.interaction_type.type() == "string" && (@.interaction_type == "approval" || @.interaction_type == "input" || @.interaction_type == "selection" || @.interaction_type == "review") && @.channel_type.type() == "string" && (@.channel_type == "slack" || @.channel_type == "email" || @.channel_type == "webhook" || @.channel_type == "in_app") && @.priority.type() == "string" && (@.priority == "low" || @.priority == "normal" || @.priority == "high" || @.priority == "critical") && @.request_data.type() == "object" && (!exists(@.correlation_id) || @.correlation_id.type() == "null" || @.correlation_id.type() == "string") && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255
-                AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]'
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+                AND (data -> 'node_id') ? (data ->> 'node_id')
+                AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
+                AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
+                AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
+                AND jsonb_typeof((data -> 'request_data')) = 'object'
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")')), false) THEN
+                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
+                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
+                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255 AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2336,28 +2608,14 @@ BEGIN
                 AND coalesce(length(data ->> 'correlation_id') <= 255, true)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'InteractionNotified' THEN
-            IF coalesce((data - '{at}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionReminderSent' THEN
-            IF coalesce((data - '{at}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionResponded' THEN
-            IF coalesce((data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
-                AND data @? '$ ? (@.response_data.type() != "null" && (!exists(@.responder) || @.responder.type() == "null" || @.responder.type() == "string"))'
-                AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
-                AND runfold.is_timestamp((data ->> 'responded_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
                 AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
@@ -2365,54 +2623,29 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'responded_at'))
                 AND ((data ->> 'responder') IS NULL OR (data -> 'responder') ? (data ->> 'responder')), false);
         ELSIF type = 'InteractionTimedOut' THEN
-            IF coalesce((data - '{at,action}'::text[]) = '{}'
-                AND data @? '$ ? (@.action.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,action}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'action') ? (data ->> 'action'), false);
         ELSIF type = 'InteractionFailed' THEN
-            IF coalesce((data - '{at,error}'::text[]) = '{}'
-                AND data @? '$ ? (@.error.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,error}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'error') ? (data ->> 'error'), false);
         ELSIF type = 'InteractionReopened' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? (@.by.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
+                AND (data - '{at,by,reason}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
+                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
-            IF coalesce((data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.source_channel.type() == "string" && (@.source_channel == "slack" || @.source_channel == "email" || @.source_channel == "webhook" || @.source_channel == "in_app") && @.raw_payload.type() != "null" && (!exists(@.headers) || @.headers.type() == "null" || @.headers.type() == "object"))'
-                AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND runfold.is_timestamp((data ->> 'received_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
@@ -2421,12 +2654,6 @@ BEGIN
                 AND ((data ->> 'headers') IS NULL OR jsonb_typeof((data -> 'headers')) = 'object')
                 AND runfold.is_timestamp((data ->> 'received_at')), false);
         ELSIF type = 'ResponseMatched' THEN
-            IF coalesce((data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
-                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string" && (!exists(@.classifier) || @.classifier.type() == "null" || @.classifier.type() == "string"))'
-                AND runfold.is_uuid((data ->> 'interaction_id'))
-                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'interaction_id'))
@@ -2435,32 +2662,17 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'processed_at'))
                 AND ((data ->> 'classifier') IS NULL OR (data -> 'classifier') ? (data ->> 'classifier')), false);
         ELSIF type = 'ResponseFilteredOut' THEN
-            IF coalesce((data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
                 AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseErrored' THEN
-            IF coalesce((data - '{error,processed_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.error.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{error,processed_at}'::text[]) = '{}'
                 AND (data -> 'error') ? (data ->> 'error')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseReopened' THEN
-            IF coalesce((data - '{by,at}'::text[]) = '{}'
-                AND data @? '$ ? (@.by.type() == "string")'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,at}'::text[]) = '{}'
                 AND (data -> 'by') ? (data ->> 'by')
@@ -2468,14 +2680,6 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2488,12 +2692,6 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'started_at')), false);
         ELSIF type = 'DeploymentLogAppended' THEN
-            IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
-                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2501,14 +2699,6 @@ BEGIN
                 AND (data -> 'message') ? (data ->> 'message')
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'DeploymentCompleted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object")'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2519,14 +2709,6 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'completed_at')), false);
         ELSIF type = 'DeploymentFailed' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && @.error_message.type() == "string")'
-                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
-                AND runfold.is_uuid((data ->> 'deployment_id'))
-                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2538,10 +2720,14 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'completed_at'))
                 AND (data -> 'error_message') ? (data ->> 'error_message'), false);
         ELSIF type = 'TriggerRegistered' THEN
-            IF coalesce((data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && @.trigger_subtype.type() == "string" && (@.trigger_subtype == "CRON" || @.trigger_subtype == "MANUAL" || @.trigger_subtype == "WEBHOOK" || @.trigger_subtype == "EMAIL" || @.trigger_subtype == "GITHUB" || @.trigger_subtype == "SLACK") && @.trigger_config.type() == "object" && @.index_key.type() == "string")'
-                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255
-                AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
+                AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
+                AND jsonb_typeof((data -> 'trigger_config')) = 'object'
+                AND (data -> 'index_key') ? (data ->> 'index_key')
+                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255 AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'trigger' <> '' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2555,10 +2741,10 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'index_key') <= 255, false);
         ELSIF type = 'TriggerActivated' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2566,10 +2752,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerDeactivated' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2577,10 +2763,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerFailed' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2588,10 +2774,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerRemoved' THEN
-            IF coalesce((data - '{trigger}'::text[]) = '{}'
-                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
-                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
+            IF coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{trigger}'::text[]) = '{}'
+                AND (data -> 'trigger') ? (data ->> 'trigger')
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2599,11 +2785,6 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -2657,15 +2838,6 @@ COMMENT ON FUNCTION runfold.large_event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT data
-$$;
-COMMENT ON FUNCTION runfold.upcast IS
-    'An event''s data in the current shape of its type.';
-REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
@@ -2703,6 +2875,20 @@ COMMENT ON FUNCTION runfold.raise_fault IS
     'Raises a fault of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN value ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-](0[0-9]|1[0-5]):[0-5][0-9])$'
+       AND value::timestamptz BETWEEN '0001-01-01 00:00:00+00' AND '9999-12-31 23:59:59.999999+00';
+EXCEPTION WHEN data_exception THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.is_in_calendar IS
+    'Whether a text is an RFC 3339 time with a zone, at most microseconds, in the years 1 to 9999 of UTC.';
+REVOKE ALL ON FUNCTION runfold.is_in_calendar FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.raise_value_fault(
     kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
@@ -2749,7 +2935,9 @@ BEGIN
         EXCEPTION WHEN data_exception THEN
             sound := false;
         END;
-        IF NOT sound THEN
+        IF NOT sound AND runfold.is_in_calendar(content) THEN
+            PERFORM runfold.raise_fault('out_of_range', pointer, '["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]', shown);
+        ELSIF NOT sound THEN
             PERFORM runfold.raise_fault('not_a_timestamp', pointer, NULL, shown);
         END IF;
     WHEN kind IN ('integer', 'number') THEN
@@ -3167,13 +3355,10 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 DECLARE
     parsed jsonb;
     canonical text;
-    append jsonb;
+    single jsonb;
     stream text;
-    category text;
-    events jsonb;
     event jsonb;
-    size integer;
-    event_ids uuid[] := '{}';
+    event_ids uuid[];
     stream_ids text[];
     valid boolean;
 BEGIN
@@ -3183,40 +3368,31 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
-            append := parsed -> 0;
-            events := append -> 'events';
-            size := jsonb_array_length(events);
-            stream := append ->> 'stream_id';
-            category := split_part(stream, '-', 1);
-            -- No more than the statement below says, of fewer forms: false only sends the call there.
+        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') = 1 THEN
+            single := parsed -> 0;
+            stream := single ->> 'stream_id';
+            event := single #> '{events,0}';
+            -- No more than the statement below says, of fewer forms: false only sends it there.
             IF coalesce(
-                   category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
-                   AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
-                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
-                   AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
-                   AND (append ->> 'user_id' IS NULL
-                        OR append ->> 'user_id' LIKE '________-____-____-____-____________'
-                           AND (append ->> 'user_id')::uuid IS NOT NULL), false) THEN
-                FOR n IN 1 .. size LOOP
-                    event := events -> n - 1;
-                    EXIT WHEN NOT coalesce(
-                        (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
-                        AND event ->> 'event_id' LIKE '________-____-____-____-____________'
-                        AND (event ->> 'event_id')::uuid <> ALL (event_ids)
-                        AND octet_length(event ->> 'occurred_at') = 32
-                        AND to_char((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
-                            = event ->> 'occurred_at'
-                        AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
-                        AND (pg_column_size(event) < 800
-                             OR NOT event @? 'strict $.**{101}' AND runfold.large_event_is_valid(event))
-                        AND (event -> 'schema_version')::text = runfold.current_schema_version(event ->> 'type')::text
-                        AND runfold.event_is_valid(category, event ->> 'type', stream, event -> 'data'), false);
-                    IF n = size THEN
-                        RETURN parsed;
-                    END IF;
-                    event_ids := event_ids || (event ->> 'event_id')::uuid;
-                END LOOP;
+                   (starts_with(stream, 'execution-') AND octet_length(stream) > 10
+                    OR starts_with(stream, 'log-') AND octet_length(stream) > 4)
+                   AND octet_length(stream) <= 264 AND stream !~ '[^!-~]' AND jsonb_typeof(single -> 'stream_id') = 'string'
+                   AND (single - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (single ->> 'expected_version' IS NULL OR (single -> 'expected_version')::text::bigint >= 0)
+                   AND (single ->> 'user_id' IS NULL
+                        OR single ->> 'user_id' LIKE '________-____-____-____-____________'
+                           AND (single ->> 'user_id')::uuid IS NOT NULL)
+                   AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
+                   AND event ->> 'event_id' LIKE '________-____-____-____-____________'
+                   AND (event ->> 'event_id')::uuid IS NOT NULL
+                   AND octet_length(event ->> 'occurred_at') = 32
+                   AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                       = event ->> 'occurred_at'
+                   AND event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
+                   AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
+                   AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
+                   AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
+                RETURN parsed;
             END IF;
         END IF;
         IF valid THEN
@@ -3226,8 +3402,9 @@ BEGIN
                        e.event ->> 'event_id' LIKE '________-____-____-____-____________'
                        -- What most producers write, microseconds in UTC, reads back as it was.
                        AND (octet_length(e.event ->> 'occurred_at') = 32
-                            AND to_char((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                            AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
                                 = e.event ->> 'occurred_at'
+                            AND e.event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND e.event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
                        AND coalesce(jsonb_typeof(e.event -> 'metadata'), 'object') IN ('object', 'null')
                        -- A level of nesting takes at least 8 bytes of jsonb; a byte of jsonb writes at most 40 (1e-300).
@@ -3279,13 +3456,15 @@ DECLARE
     call constant jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
     lock_order integer[] := '{1}';
-    stream_ids text[];       -- as given
+    stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
     versions bigint[];       -- of each stream before this call
     ends integer[];          -- events up to and including each append
     total integer := 0;
+    answering boolean := false;  -- a stream is an interaction's
+    executions text[];       -- the streams whose executions are asked for what is answered
     single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
     application constant text := NULL;
     i integer;
@@ -3303,6 +3482,7 @@ BEGIN
         tenants := ARRAY[(call #>> '{0,user_id}')::uuid];
         total := jsonb_array_length(call #> '{0,events}');
         ends := ARRAY[total];
+        answering := starts_with(stream_ids[1], 'interaction-');
         IF total = 1 THEN
             single := call #> '{0,events,0}';
         END IF;
@@ -3313,7 +3493,16 @@ BEGIN
             tenants[i] := (call #>> ARRAY[(i - 1)::text, 'user_id'])::uuid;
             total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']);
             ends[i] := total;
+            answering := answering OR starts_with(stream_ids[i], 'interaction-');
         END LOOP;
+    END IF;
+    -- An answer locks the execution that asked, too: the execution's end comes before it, and refuses it, or after it.
+    IF answering THEN
+        executions := runfold.executions_of_answers(call);
+        stream_ids := stream_ids || ARRAY(SELECT s.stream_id FROM runfold.streams s
+                                           WHERE s.stream_id = ANY (executions) AND s.stream_id <> ALL (stream_ids));
+    END IF;
+    IF cardinality(stream_ids) > 1 THEN
         lock_order := ARRAY(SELECT s.n FROM unnest(stream_ids) WITH ORDINALITY AS s (name, n) ORDER BY s.name COLLATE "C");
     END IF;
 
@@ -3362,11 +3551,6 @@ BEGIN
     IF single IS NOT NULL THEN
         INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
             ON CONFLICT DO NOTHING;
-    ELSIF count = 1 THEN
-        INSERT INTO runfold.event_ids (event_id, stream_version)
-        SELECT (e #>> '{}')::uuid, versions[1] + n
-          FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
-            ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
         SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
@@ -3383,6 +3567,10 @@ BEGIN
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
             'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', stream_ids[conflict],
             'version', versions[conflict], 'expected_version', expected_versions[conflict]));
+    END IF;
+
+    IF cardinality(executions) > 0 THEN
+        PERFORM runfold.refuse_late_answers(call);
     END IF;
 
     -- The claims: those that the call asks for, and those of its events.
@@ -3436,7 +3624,7 @@ BEGIN
                                                 'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
                                                 'first_position', base + coalesce(ends[n - 1], 0) + 1,
                                                 'last_position', base + ends[n]) ORDER BY n)
-              FROM generate_subscripts(stream_ids, 1) AS n));
+              FROM generate_series(1, count) AS n));
     END IF;
 
     -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
@@ -3458,105 +3646,14 @@ COMMENT ON FUNCTION runfold.append_events IS
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)
-$$;
-COMMENT ON FUNCTION runfold.interaction_has_ended IS
-    'Whether an interaction of this status has ended; without a status it has not.';
-REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'InteractionRequested' THEN 'pending'
-           WHEN 'InteractionResponded' THEN 'responded'
-           WHEN 'InteractionTimedOut' THEN 'timeout'
-           WHEN 'InteractionFailed' THEN 'error'
-           WHEN 'InteractionReopened' THEN 'pending'
-           WHEN 'InteractionCanceled' THEN 'cancelled' END
-$$;
-COMMENT ON FUNCTION runfold.interaction_target IS
-    'The status that an event of this type moves an interaction to; NULL for one that moves none.';
-REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
-RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
-               type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
-               occurred_at timestamptz, recorded_at timestamptz)
+CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
-           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.streams s
-      JOIN runfold.events e
-        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-     WHERE s.stream_id = $1 AND e.stream_version > $2
-     ORDER BY e.stream_version
-     LIMIT $3
+    SELECT runfold.end_status($1) IS NOT NULL
 $$;
-COMMENT ON FUNCTION runfold.read_stream IS
-    'Events of a stream after a version, in order.';
-REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT category OPERATOR(pg_catalog.||) '-' OPERATOR(pg_catalog.||) name
-$$;
-COMMENT ON FUNCTION runfold.stream_id IS
-    'The id of a stream: its category and its name.';
-REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-
-CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN jsonb_typeof(said -> 'timeout_action') = 'string' AND said ->> 'timeout_action' <> ''
-                THEN left(said ->> 'timeout_action', 255) END
-$$;
-COMMENT ON FUNCTION runfold.timeout_action IS
-    'What is to happen when time runs out, where somebody said so: the field timeout_action.';
-REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.interaction_state(interaction uuid)
-RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    happened record;
-    request jsonb;
-BEGIN
-    reminded := false;
-    FOR happened IN
-        SELECT e.type, e.data
-          FROM runfold.read_stream(runfold.stream_id('interaction', interaction::text)) AS e
-         WHERE e.position >= coalesce((SELECT h.first_event_position FROM public.human_interactions h WHERE h.id = interaction), 0)
-         ORDER BY e.stream_version
-    LOOP
-        IF happened.type = 'InteractionRequested' THEN
-            IF request IS NULL THEN
-                request := happened.data;
-                status := 'pending';
-            END IF;
-        ELSIF request IS NOT NULL AND NOT runfold.interaction_has_ended(status) THEN
-            status := coalesce(runfold.interaction_target(happened.type), status);
-            reminded := reminded OR happened.type = 'InteractionReminderSent';
-        END IF;
-    END LOOP;
-    IF request IS NOT NULL THEN
-        execution_id := request ->> 'execution_id';
-        pause := request ->> 'pause';
-        timeout_at := (request ->> 'timeout_at')::timestamptz;
-        action := coalesce(runfold.timeout_action(request -> 'request_data'), 'fail');
-        RETURN NEXT;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION runfold.interaction_state IS
-    'What the log says of an interaction now: its status, the pause that waits for it, and until when.';
-REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+COMMENT ON FUNCTION runfold.has_ended IS
+    'Whether the log holds the end of an execution, folded or not.';
+REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3566,15 +3663,6 @@ COMMENT ON FUNCTION runfold.closes_pause IS
     'Whether an event of this type closes its pause.';
 REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
-$$;
-COMMENT ON FUNCTION runfold.ends_execution IS
-    'Whether an event of this type ends its execution.';
-REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
@@ -3635,7 +3723,7 @@ BEGIN
     LOOP
         EXIT WHEN found >= max_count;
         SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
-        IF state.status = 'pending' AND state.timeout_at <= at THEN
+        IF state.status = 'pending' AND state.timeout_at <= at AND NOT runfold.has_ended(state.execution_id) THEN
             execution_id := state.execution_id;
             pause := state.pause;
             interactions := ARRAY[candidate.id];
@@ -3689,7 +3777,7 @@ BEGIN
     LOOP
         EXIT WHEN found >= max_count;
         SELECT s.* INTO state FROM runfold.interaction_state(candidate.id) AS s;
-        IF state.status = 'pending' AND NOT state.reminded THEN
+        IF state.status = 'pending' AND NOT state.reminded AND NOT runfold.has_ended(state.execution_id) THEN
             execution_id := state.execution_id;
             interactions := ARRAY[candidate.id];
             found := found + 1;
@@ -3970,6 +4058,10 @@ BEGIN
     END IF;
     repeated := false;
     PERFORM runfold.require_opaque_events(category, names, first_versions, numbers, types, type_numbers, payloads, event_ids);
+    IF occurred_at NOT BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 23:59:59.999999+00' THEN
+        PERFORM runfold.raise_fault('out_of_range', '/occurred_at', '["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]',
+                                    to_jsonb(occurred_at));
+    END IF;
     IF count = 1 THEN
         stream_ids := ARRAY[runfold.stream_id(category, names[1])];
         expected_versions := ARRAY[first_versions[1] - 1];
@@ -4082,18 +4174,6 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.new_id() RETURNS uuid
-LANGUAGE sql VOLATILE AS $$
-    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
-    SELECT encode(overlay(uuid_send(gen_random_uuid())
-                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
-                          FROM 1), 'hex')::uuid
-      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
-$$;
-COMMENT ON FUNCTION runfold.new_id IS
-    'A new UUID of version 7: it sorts by when it was made.';
-REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
-
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4101,7 +4181,7 @@ DECLARE
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'event_id', gen_random_uuid(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
         'data', jsonb_build_object('at', now, 'by', session_user))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
@@ -4135,30 +4215,20 @@ REVOKE ALL ON FUNCTION runfold.may_fold FROM PUBLIC;
 CREATE FUNCTION runfold.begin_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
-DECLARE
-    begun boolean;
-    of_user boolean;
 BEGIN
-    -- The worker is a projector: it does not pay for the call.
-    IF NOT (pg_has_role(session_user, 'runfold_projector', 'MEMBER') OR runfold.may_fold(group_name)) THEN
+    IF NOT runfold.may_fold(group_name) THEN
         RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
-    SELECT bool_or(g.batch = pg_current_xact_id()), bool_or(g.group_name = group_name) INTO begun, of_user
-      FROM runfold.user_groups g;
-    IF begun THEN
+    IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
         PERFORM runfold.refuse('batch_begun_already');
     END IF;
-    IF of_user THEN
-        UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
-    END IF;
+    UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
-    -- In a later statement: a session that waited for the row sees the rest as it is after the wait.
-    SELECT EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
-           OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name),
-           coalesce(jsonb_object_agg(b.name, b.version), '{}')
-      INTO parked, built
-      FROM runfold.projections b WHERE b.group_name = group_name;
+    -- In later statements: a session that waited for the row sees the rest as it is after the wait.
+    parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
+              OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
+    built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
 END
 $$;
 COMMENT ON FUNCTION runfold.begin_batch IS
@@ -4183,6 +4253,66 @@ COMMENT ON FUNCTION runfold.begin_slice IS
     'Notes a slice of a rebuild as done, in the transaction that folds it, and holds the rebuild until its end. Returns false where another session did the slice, or the rebuild was begun again.';
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.close_questions(
+    after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    now constant timestamptz := clock_timestamp();
+    candidates jsonb;
+    ended record;
+    stream text;
+    appends jsonb;
+    page integer;
+BEGIN
+    closed := 0;
+    SELECT CASE WHEN count(*) = looks THEN (array_agg(o.id ORDER BY o.id DESC))[1] END,
+           jsonb_agg(jsonb_build_object('id', o.id, 'execution_id', x.execution_id, 'end_position', x.end_position) ORDER BY o.id)
+               FILTER (WHERE x.end_position IS NOT NULL)
+      INTO reached, candidates
+      FROM (SELECT h.id, h.execution_id
+              FROM public.human_interactions h
+             WHERE h.status = 'pending' AND (after IS NULL OR h.id > after)
+             ORDER BY h.id
+             LIMIT looks) AS o
+      LEFT JOIN public.workflow_executions x ON x.id = o.execution_id;
+
+    FOR ended IN
+        SELECT e.event_id, c.execution_id, array_agg(runfold.stream_id('interaction', c.id::text)) AS streams
+          FROM (SELECT * FROM jsonb_to_recordset(candidates) AS c (id uuid, execution_id text, end_position bigint)
+                 LIMIT max_count) AS c
+          JOIN runfold.events e ON e.position = c.end_position
+         GROUP BY e.event_id, c.execution_id
+    LOOP
+        stream := runfold.stream_id('execution', ended.execution_id);
+        PERFORM FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE SKIP LOCKED;
+        CONTINUE WHEN NOT FOUND;
+        SELECT jsonb_agg(jsonb_build_object(
+                   'stream_id', l.stream_id, 'expected_version', l.version,
+                   'events', jsonb_build_array(runfold.timeout_event(l.stream_id, 'InteractionCanceled', 'execution_ended', now,
+                                                                     '{"reason": "execution_ended"}'))) ORDER BY l.stream_id COLLATE "C")
+          INTO appends
+          FROM (SELECT s.stream_id, s.version FROM runfold.streams s WHERE s.stream_id = ANY (ended.streams)
+                 ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE SKIP LOCKED) AS l
+         CROSS JOIN LATERAL runfold.interaction_state(runfold.stream_name(l.stream_id)::uuid) AS i
+         WHERE i.status = 'pending';
+        CONTINUE WHEN appends IS NULL;
+        page := 1;
+        WHILE EXISTS (SELECT FROM runfold.commands c
+                       WHERE c.command_id = runfold.row_id(stream, 'questions', ended.event_id || '/' || page)) LOOP
+            page := page + 1;
+        END LOOP;
+        PERFORM runfold.append_events(appends::text, runfold.row_id(stream, 'questions', ended.event_id || '/' || page));
+        closed := closed + jsonb_array_length(appends);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.close_questions IS
+    'Closes questions of executions that have ended; returns how many, and the last open question that it looked at, NULL behind the last of all.';
+REVOKE ALL ON FUNCTION runfold.close_questions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4232,15 +4362,6 @@ COMMENT ON FUNCTION runfold.creation_took_effect IS
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT pg_catalog.substr(stream_id, pg_catalog.strpos(stream_id, '-') OPERATOR(pg_catalog.+) 1)
-$$;
-COMMENT ON FUNCTION runfold.stream_name IS
-    'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
-REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4262,8 +4383,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       JOIN runfold.events e ON e.position = a.position
      CROSS JOIN LATERAL runfold.interaction_state(a.id) AS s
      -- A tenant's answer is for the tenant's questions, and for those without one in a workflow of the tenant's own.
-     WHERE $2 IS NULL OR e.user_id = $2
-        OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2))
+     WHERE ($2 IS NULL OR e.user_id = $2
+            OR (e.user_id IS NULL AND EXISTS (SELECT FROM public.workflows w WHERE w.id = $1 AND w.user_id = $2)))
+       AND s.reason IS DISTINCT FROM 'execution_ended'
+       AND (runfold.interaction_has_ended(s.status) OR NOT runfold.has_ended(s.execution_id))
      ORDER BY a.position
 $$;
 COMMENT ON FUNCTION runfold.current_interactions IS
@@ -4283,20 +4406,6 @@ COMMENT ON FUNCTION runfold.execution_last_seen IS
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM runfold.streams s
-          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-         WHERE s.stream_id = runfold.stream_id('execution', $1)
-           AND runfold.ends_execution(e.type)
-           AND e.position >= coalesce((SELECT x.first_event_position FROM public.workflow_executions x WHERE x.execution_id = $1), 0))
-$$;
-COMMENT ON FUNCTION runfold.has_ended IS
-    'Whether the log holds the end of an execution, folded or not.';
-REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4315,7 +4424,7 @@ BEGIN
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
         'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
-            'event_id', runfold.new_id(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
             'data', jsonb_build_object(
                 'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
                 'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);
@@ -4327,11 +4436,10 @@ COMMENT ON FUNCTION runfold.declare_lost IS
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 BEGIN
-    -- The worker is a projector: it does not pay for the call.
-    IF NOT (pg_has_role(session_user, 'runfold_projector', 'MEMBER') OR runfold.may_fold(group_name)) THEN
+    IF NOT runfold.may_fold(group_name) THEN
         RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     IF EXISTS (SELECT FROM runfold.user_groups g
@@ -4534,7 +4642,9 @@ GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projec
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id, s.status, n.name
+    SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
+           CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
+                ELSE s.status END, n.name
       FROM (SELECT lower(w.name)::uuid AS id, w.name
               FROM unnest($1) AS w (name)
              WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
@@ -4548,7 +4658,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      WHERE $2 IS NULL OR e.user_id = $2
 $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
-    'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given.';
+    'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
@@ -4693,16 +4803,6 @@ COMMENT ON FUNCTION runfold.move_checkpoint IS
 REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.note_anomaly(anomalies jsonb, "position" bigint, projection text, code text, detail jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(anomalies, '[]') OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object(
-               'position', "position", 'projection', projection, 'code', code, 'detail', detail)
-$$;
-COMMENT ON FUNCTION runfold.note_anomaly IS
-    'The anomalies of a walk with one more.';
-REVOKE ALL ON FUNCTION runfold.note_anomaly FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.note_anomaly TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -4777,18 +4877,6 @@ COMMENT ON FUNCTION runfold.occurred_at IS
     'When the event at a position occurred.';
 REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.open_status(open_pauses jsonb, paused boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN EXISTS (SELECT FROM pg_catalog.jsonb_each_text(open_pauses) WHERE value = 'human_interaction')
-                THEN 'WAITING_FOR_HUMAN'
-                WHEN paused OR open_pauses OPERATOR(pg_catalog.<>) '{}' THEN 'PAUSED'
-                ELSE 'RUNNING' END
-$$;
-COMMENT ON FUNCTION runfold.open_status IS
-    'The status that the open pauses make of an execution that has started and not ended.';
-REVOKE ALL ON FUNCTION runfold.open_status FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.open_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5109,7 +5197,7 @@ GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE status
-           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
+           WHEN 'NEW' THEN target IN ('RUNNING', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'RUNNING' THEN target IN ('PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'PAUSED' THEN target IN ('RUNNING', 'WAITING_FOR_HUMAN', 'ERROR', 'CANCELED', 'TIMEOUT')
            WHEN 'WAITING_FOR_HUMAN' THEN target IN ('RUNNING', 'PAUSED', 'ERROR', 'CANCELED', 'TIMEOUT')
@@ -5119,24 +5207,6 @@ COMMENT ON FUNCTION runfold.execution_move_is_legal IS
     'Whether the vocabulary lets an execution move so.';
 REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.execution_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'ExecutionCreated' THEN 'NEW'
-           WHEN 'ExecutionStarted' THEN 'RUNNING'
-           WHEN 'ExecutionPaused' THEN 'PAUSED'
-           WHEN 'ExecutionResumed' THEN 'RUNNING'
-           WHEN 'ExecutionSucceeded' THEN 'SUCCESS'
-           WHEN 'ExecutionFailed' THEN 'ERROR'
-           WHEN 'ExecutionCanceled' THEN 'CANCELED'
-           WHEN 'ExecutionTimedOut' THEN 'TIMEOUT'
-           WHEN 'ExecutionDeclaredLost' THEN 'ERROR' END
-$$;
-COMMENT ON FUNCTION runfold.execution_target IS
-    'The status that an event of this type moves an execution to; NULL for one that moves none.';
-REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.pause_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5151,24 +5221,105 @@ COMMENT ON FUNCTION runfold.pause_target IS
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.walk_pauses(
+    open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
+    OUT effects text[], OUT for_people integer[], OUT statuses text[], OUT open_pauses jsonb, OUT closed_pauses jsonb
+)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    WITH happened AS (
+        SELECT e.type, e.data, e.n,
+               CASE WHEN $3 THEN 0 ELSE coalesce(min(e.n) FILTER (WHERE runfold.ends_execution(e.type)) OVER (), 2147483647) END AS end_n
+          FROM ROWS FROM (unnest($4), unnest($5)) WITH ORDINALITY AS e (type, data, n)
+         WHERE e.n >= $6 AND (e.type LIKE 'Pause%' OR runfold.ends_execution(e.type))
+    ), before AS (
+        SELECT p.key AS name, p.value AS reason, 'active' AS status FROM jsonb_each_text($1) AS p
+        UNION ALL
+        SELECT p.key, NULL, p.value FROM jsonb_each_text($2) AS p
+    ), moves AS (
+        SELECT h.n, h.end_n, h.type, h.data ->> 'pause' AS name, h.data ->> 'pause_reason' AS reason, b.status AS standing,
+               b.reason AS standing_for,
+               CASE WHEN b.status IS NOT NULL THEN 0
+                    ELSE min(h.n) FILTER (WHERE h.type = 'PauseOpened' AND h.n < h.end_n) OVER (PARTITION BY h.data ->> 'pause')
+                     END AS made_n
+          FROM happened h
+          LEFT JOIN before b ON b.name = h.data ->> 'pause'
+         WHERE h.type LIKE 'Pause%'
+    ), lives AS (
+        SELECT m.*,
+               CASE WHEN m.standing IS NULL OR m.standing = 'active' THEN
+                    min(m.n) FILTER (WHERE m.type <> 'PauseOpened' AND m.n < m.end_n AND m.n > m.made_n) OVER (PARTITION BY m.name)
+                END AS closed_n
+          FROM moves m
+    ), judged AS (
+        SELECT l.*,
+               coalesce(l.standing_for, max(l.reason) FILTER (WHERE l.n = l.made_n) OVER (PARTITION BY l.name)) AS waits_for,
+               max(runfold.pause_target(l.type)) FILTER (WHERE l.n = l.closed_n) OVER (PARTITION BY l.name) AS closed_as
+          FROM lives l
+    ), after AS (
+        SELECT DISTINCT ON (j.name) j.name, j.waits_for,
+               CASE WHEN j.standing <> 'active' THEN j.standing
+                    WHEN j.closed_n IS NOT NULL THEN j.closed_as
+                    WHEN j.end_n < 2147483647 THEN 'cancelled' END AS ended_as
+          FROM judged j
+         WHERE j.made_n IS NOT NULL
+        UNION ALL
+        SELECT b.name, b.reason,
+               CASE WHEN b.status <> 'active' THEN b.status
+                    WHEN (SELECT min(h.end_n) FROM happened h) < 2147483647 THEN 'cancelled' END
+          FROM before b
+         WHERE NOT EXISTS (SELECT FROM moves m WHERE m.name = b.name)
+    )
+    SELECT e.effects, e.for_people, e.statuses, a.open_pauses, a.closed_pauses
+      FROM (SELECT array_agg(CASE WHEN j.type = 'PauseOpened'
+                                  THEN CASE WHEN j.n > j.end_n THEN 'execution_ended' WHEN j.n = j.made_n THEN 'opens' ELSE 'already_exists' END
+                                  WHEN j.n = j.closed_n THEN 'closes'
+                                  WHEN coalesce(j.n > j.made_n, false) THEN 'after_end'
+                                  ELSE 'missing_row' END ORDER BY j.n) AS effects,
+                   array_agg((coalesce(j.waits_for, '') = 'human_interaction')::integer ORDER BY j.n) AS for_people,
+                   array_agg(CASE WHEN j.standing <> 'active' THEN j.standing
+                                  WHEN j.closed_n < j.n THEN j.closed_as
+                                  ELSE 'cancelled' END ORDER BY j.n) AS statuses
+              FROM judged j) AS e,
+           (SELECT coalesce(jsonb_object_agg(a.name, a.waits_for) FILTER (WHERE a.ended_as IS NULL), '{}') AS open_pauses,
+                   coalesce(jsonb_object_agg(a.name, a.ended_as) FILTER (WHERE a.ended_as IS NOT NULL), '{}') AS closed_pauses
+              FROM after a) AS a
+$$;
+COMMENT ON FUNCTION runfold.walk_pauses IS
+    'What the pause events of an execution do, from one of its events on, and which pauses are open and closed after them.';
+REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
-                                       times timestamptz[]) RETURNS runfold.execution_state
+                                       times timestamptz[], recorded timestamptz[]) RETURNS runfold.execution_state
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     s runfold.execution_state := state_before;
     i integer;
     type text;
     data jsonb;
-    pause text;
     target text;
     ended boolean := s.end_position IS NOT NULL;
+    open integer := 0;           -- pauses, and those of them that wait for a person
+    open_for_people integer := 0;
+    effects text[];              -- of the pause events, from the first one on: what each does
+    for_people integer[];
+    statuses text[];
+    number integer := 0;         -- of the pause event
+    noted jsonb[];
+    set_metadata jsonb[];
+    effect text;
 BEGIN
+    IF s.open_pauses <> '{}' THEN
+        SELECT count(*), count(*) FILTER (WHERE p.value = 'human_interaction') INTO open, open_for_people
+          FROM jsonb_each_text(s.open_pauses) AS p;
+    END IF;
     FOR i IN 1 .. cardinality(positions) LOOP
         type := types[i];
         data := datas[i];
         IF type = 'ExecutionCreated' THEN
             IF s.status IS NOT NULL THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'already_exists', '{}');
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'already_exists', 'detail', '{}'::jsonb);
                 CONTINUE;
             END IF;
             s.status := 'NEW';
@@ -5178,64 +5329,74 @@ BEGIN
             s.paused := false;
             s.first_event_position := positions[i];
             s.created_at := times[i];
+            s.order_time := least(times[i], recorded[i]);
         ELSIF s.status IS NULL THEN
-            s.anomalies := runfold.note_anomaly(
-                s.anomalies, positions[i],
-                CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END, 'missing_row', '{}');
+            noted := noted || jsonb_build_object(
+                'position', positions[i], 'code', 'missing_row', 'detail', '{}'::jsonb,
+                'projection', CASE WHEN type LIKE 'Pause%' THEN 'workflow_execution_pauses' ELSE 'workflow_executions' END);
             CONTINUE;
         ELSIF type = 'ExecutionMetadataSet' THEN
-            s.metadata := s.metadata || (data -> 'metadata');
+            set_metadata := set_metadata || (data -> 'metadata');
         ELSIF type LIKE 'Pause%' THEN
-            pause := data ->> 'pause';
-            IF type = 'PauseOpened' THEN
-                IF ended OR s.open_pauses ? pause OR s.closed_pauses ? pause THEN
-                    s.anomalies := runfold.note_anomaly(
-                        s.anomalies, positions[i], 'workflow_execution_pauses',
-                        CASE WHEN ended THEN 'execution_ended' ELSE 'already_exists' END, '{}');
-                    CONTINUE;
-                END IF;
-                s.open_pauses := s.open_pauses || jsonb_build_object(pause, data -> 'pause_reason');
-            ELSIF s.open_pauses ? pause THEN
-                s.open_pauses := s.open_pauses - pause;
-                s.closed_pauses := s.closed_pauses || jsonb_build_object(pause, runfold.pause_target(type));
+            IF number = 0 THEN
+                SELECT w.effects, w.for_people, w.statuses, w.open_pauses, w.closed_pauses
+                  INTO effects, for_people, statuses, s.open_pauses, s.closed_pauses
+                  FROM runfold.walk_pauses(s.open_pauses, s.closed_pauses, ended, types, datas, i) AS w;
+            END IF;
+            number := number + 1;
+            effect := effects[number];
+            IF effect = 'opens' THEN
+                open := open + 1;
+                open_for_people := open_for_people + for_people[number];
+            ELSIF effect = 'closes' THEN
+                open := open - 1;
+                open_for_people := open_for_people - for_people[number];
             ELSE
-                s.anomalies := runfold.note_anomaly(
-                    s.anomalies, positions[i], 'workflow_execution_pauses',
-                    CASE WHEN s.closed_pauses ? pause THEN 'after_end' ELSE 'missing_row' END,
-                    CASE WHEN s.closed_pauses ? pause THEN jsonb_build_object('status', s.closed_pauses -> pause) ELSE '{}' END);
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_execution_pauses', 'code', effect,
+                    'detail', CASE WHEN effect = 'after_end' THEN jsonb_build_object('status', statuses[number]) ELSE '{}' END);
                 CONTINUE;
             END IF;
-            target := runfold.open_status(s.open_pauses, s.paused);
+            target := CASE WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' WHEN s.paused OR open > 0 THEN 'PAUSED' ELSE 'RUNNING' END;
             IF target <> s.status AND NOT runfold.execution_move_is_legal(s.status, target) THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
-                                                    jsonb_build_object('from', s.status, 'to', target));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
             END IF;
             s.status := target;
         ELSE
             IF ended THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'after_end',
-                                                    jsonb_build_object('status', s.status));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'after_end',
+                    'detail', jsonb_build_object('status', s.status));
                 CONTINUE;
             END IF;
             target := runfold.execution_target(type);
             IF NOT runfold.execution_move_is_legal(s.status, target) THEN
-                s.anomalies := runfold.note_anomaly(s.anomalies, positions[i], 'workflow_executions', 'illegal_transition',
-                                                    jsonb_build_object('from', s.status, 'to', target));
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'illegal_transition',
+                    'detail', jsonb_build_object('from', s.status, 'to', target));
+            ELSIF (data ->> 'end_time')::bigint < s.start_time THEN
+                noted := noted || jsonb_build_object(
+                    'position', positions[i], 'projection', 'workflow_executions', 'code', 'clock_went_back',
+                    'detail', jsonb_build_object('start_time', s.start_time, 'end_time', data -> 'end_time'));
             END IF;
             IF NOT runfold.execution_has_ended(target) THEN
                 IF type = 'ExecutionStarted' THEN
-                    s.start_time := coalesce(s.start_time, (data ->> 'start_time')::bigint);
+                    IF s.start_time IS NULL THEN
+                        s.start_time := (data ->> 'start_time')::bigint;
+                        s.order_time := least(runfold.from_epoch_ms(s.start_time), recorded[i]);
+                    END IF;
                 ELSE
                     s.paused := target = 'PAUSED';
                 END IF;
-                -- Without pauses, as nearly always, no call.
-                s.status := CASE WHEN s.open_pauses = '{}' AND NOT s.paused THEN 'RUNNING'
-                                 ELSE runfold.open_status(s.open_pauses, s.paused) END;
+                s.status := CASE WHEN open = 0 AND NOT s.paused THEN 'RUNNING' WHEN open_for_people > 0 THEN 'WAITING_FOR_HUMAN' ELSE 'PAUSED' END;
             ELSE
                 ended := true;
                 s.status := target;
                 s.end_position := positions[i];
-                s.end_time := (data ->> 'end_time')::bigint;
+                -- An end before its start, by another clock, counts as its start.
+                s.end_time := greatest((data ->> 'end_time')::bigint, s.start_time);
                 s.run_data := runfold.value_of(data, 'run_data');
                 s.error_message := data ->> 'error_message';
                 s.error_details := CASE type
@@ -5247,12 +5408,25 @@ BEGIN
                         || (SELECT jsonb_object_agg(name, 'cancelled') FROM jsonb_object_keys(s.open_pauses) AS o (name));
                     s.open_pauses := '{}';
                 END IF;
+                open := 0;
+                open_for_people := 0;
                 s.paused := false;
             END IF;
         END IF;
         s.last_event_position := positions[i];
         s.updated_at := times[i];
     END LOOP;
+    IF noted IS NOT NULL THEN
+        s.anomalies := coalesce(s.anomalies, '[]') || to_jsonb(noted);
+    END IF;
+    IF cardinality(set_metadata) = 1 THEN
+        s.metadata := s.metadata || set_metadata[1];
+    ELSIF set_metadata IS NOT NULL THEN
+        -- Of each key the last.
+        s.metadata := (SELECT coalesce(jsonb_object_agg(e.key, e.value ORDER BY m.n), '{}')
+                         FROM unnest(s.metadata || set_metadata) WITH ORDINALITY AS m (object, n)
+                        CROSS JOIN LATERAL jsonb_each(m.object) AS e);
+    END IF;
     RETURN s;
 END
 $$;
@@ -5337,10 +5511,10 @@ CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boo
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE coalesce(status, 'none')
            WHEN 'none' THEN target IN ('PENDING', 'RUNNING', 'SUCCESS', 'SKIPPED')
-           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'SKIPPED', 'CANCELED')
-           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'CANCELED')
-           WHEN 'RETRYING' THEN target IN ('RUNNING', 'ERROR', 'CANCELED')
-           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'PENDING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RUNNING' THEN target IN ('RUNNING', 'RETRYING', 'WAITING_INPUT', 'SUCCESS', 'ERROR', 'SKIPPED', 'CANCELED')
+           WHEN 'RETRYING' THEN target IN ('RUNNING', 'SUCCESS', 'ERROR', 'CANCELED')
+           WHEN 'WAITING_INPUT' THEN target IN ('RUNNING', 'RETRYING', 'SUCCESS', 'ERROR', 'CANCELED')
            ELSE false END
 $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS

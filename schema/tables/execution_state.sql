@@ -16,6 +16,7 @@ CREATE TYPE runfold.execution_state AS (
     last_event_position bigint,
     created_at timestamptz,
     updated_at timestamptz,
+    order_time timestamptz,
     anomalies jsonb
 );
 

@@ -12,6 +12,7 @@ CREATE TABLE public.workflow_executions (
     retry_of varchar(255),
     workflow_version varchar(50),
     deployment_version integer,
+    order_time timestamptz NOT NULL,
     start_time bigint,
     end_time bigint,
     duration_ms bigint,
@@ -47,6 +48,8 @@ CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (p
 CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
 
 COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.order_time IS
+    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
 COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
 COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
 COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';

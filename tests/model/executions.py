@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.model.tables import Recorded, Row, Tables, row_id, touch, uuid_of
+from tests.model import nodes
+from tests.model.tables import Recorded, Row, Tables, instant_of_ms, row_id, touch, uuid_of
 
 PROJECTION = "workflow_executions"
 
@@ -52,10 +53,14 @@ def apply(tables: Tables, event: Recorded) -> bool:
     target = TARGETS[event.type]
     judge(tables, event, row["status"], target)
     if target in ENDED:
+        if target in LEGAL[row["status"]] and nodes.ends_before_it_starts(row, event):
+            about = {"start_time": row["start_time"], "end_time": event.data["end_time"]}
+            tables.anomaly(event, PROJECTION, "clock_went_back", about)
         end(row, event, target)
     elif event.type == "ExecutionStarted":
         if row["start_time"] is None:
             row["start_time"] = event.data["start_time"]
+            row["order_time"] = min(instant_of_ms(row["start_time"]), event.recorded_at)
         row["status"] = status_by_pauses(row)
     else:
         row["paused"] = event.type == "ExecutionPaused"
@@ -76,6 +81,7 @@ def create(tables: Tables, event: Recorded) -> None:
         "mode": data["mode"],
         "triggered_by": data.get("triggered_by"),
         "parent_execution_id": data.get("parent_execution_id"),
+        "order_time": min(event.occurred_at, event.recorded_at),
         "start_time": None,
         "end_time": None,
         "duration_ms": None,
@@ -104,6 +110,8 @@ def create(tables: Tables, event: Recorded) -> None:
 def end(row: Row, event: Recorded, status: str) -> None:
     row["status"] = status
     row["end_time"] = event.data["end_time"]
+    if row["start_time"] is not None:
+        row["end_time"] = max(row["end_time"], row["start_time"])
     row["end_position"] = event.position
     if row["start_time"] is not None:
         row["duration_ms"] = row["end_time"] - row["start_time"]

@@ -99,9 +99,12 @@ def size(history: History) -> int:
 
 
 def record(
-    history: History, positions: Sequence[int] | None = None, event_ids: Sequence[UUID] | None = None
+    history: History,
+    positions: Sequence[int] | None = None,
+    event_ids: Sequence[UUID] | None = None,
+    recorded: Sequence[datetime] | None = None,
 ) -> list[Recorded]:
-    """Return what the log holds after the history: at these positions, else from 1 on."""
+    """Return what the log holds after the history: at these positions, else from 1 on, recorded at these times."""
     versions: dict[str, int] = {}
     events: list[Recorded] = []
     for stream_id, user_id, happenings in history:
@@ -118,6 +121,7 @@ def record(
                     user_id=user_id,
                     data=event["data"],
                     occurred_at=occurred_at,
+                    **({} if recorded is None else {"recorded_at": recorded[n]}),
                 )
             )
     return events

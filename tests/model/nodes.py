@@ -63,6 +63,9 @@ def apply(tables: Tables, event: Recorded) -> None:
         tables.anomaly(event, PROJECTION, "execution_ended")
     elif not execution_ended and target not in LEGAL[status]:
         tables.anomaly(event, PROJECTION, "illegal_transition", {"from": status, "to": target})
+    elif target in ENDED and row is not None and ends_before_it_starts(row, event):
+        about = {"start_time": row["start_time"], "end_time": event.data["end_time"]}
+        tables.anomaly(event, PROJECTION, "clock_went_back", about)
     if row is None:
         row = first_seen(event, node_id, execution)
         tables.node_executions[node_id] = row
@@ -82,6 +85,11 @@ def is_old(row: Row, event: Recorded) -> bool:
     return given(event, "attempt") and row["attempt"] is not None and event.data["attempt"] < row["attempt"]
 
 
+def ends_before_it_starts(row: Row, event: Recorded) -> bool:
+    """Return whether the clock of the end is behind that of the start."""
+    return row["start_time"] is not None and bool(event.data["end_time"] < row["start_time"])
+
+
 def set_fields(row: Row, event: Recorded) -> None:
     for column in LAST_GIVEN:
         if given(event, column):
@@ -96,10 +104,10 @@ def set_fields(row: Row, event: Recorded) -> None:
 
 
 def end(row: Row, status: str, end_time: int, *, closed_by: int | None) -> None:
-    """End an activation, by its own event or, `closed_by` an execution's end, never before it started."""
+    """End an activation, by its own event or, `closed_by` an execution's end; never before it started."""
     row["status"] = status
     row["closed_by"] = closed_by
-    if closed_by is not None and row["start_time"] is not None:
+    if row["start_time"] is not None:
         end_time = max(end_time, row["start_time"])
     row["end_time"] = end_time
     if row["start_time"] is not None:

@@ -50,8 +50,8 @@ ACTIVATIONS = ("n1#1", "n1#2", "N2", "\u7bc0\u70b9#1")
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BASE_MS = 1_772_366_400_000
-LATEST_MS = 253_402_300_799_999
-"""The last of the year 9999: workflow_status shows a start time as a timestamp, and nothing can read a later one."""
+LATEST_MS = 253_402_214_399_999
+"""The last that a session of any zone can show: workflow_status shows a start time as a timestamp."""
 
 OCCURRED = (
     BASE,
@@ -62,8 +62,8 @@ OCCURRED = (
     datetime(2026, 10, 25, 0, 30, tzinfo=UTC),  # with the next: one wall clock time in Berlin
     datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
     datetime(1970, 1, 1, tzinfo=UTC),
-    datetime(1, 1, 1, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1, 1, 2, tzinfo=UTC),
+    datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC),
 )
 
 NUMBERS = (1, 1.0, 0, -1, 0.1, 1e-7, 1.5e10, 1e22, -0.0, 2**53 + 1, -(2**63), 2**63 - 1)
@@ -116,8 +116,8 @@ instant = one_of(
     "2026-10-25T02:30:00+02:00",
     "2024-02-29T23:59:59.5-08:00",
     "1970-01-01T00:00:00Z",
-    "0001-01-01T14:00:00+14:00",
-    "9999-12-31T23:59:59.999999Z",
+    "0001-01-02T14:00:00+14:00",
+    "9999-12-30T23:59:59.999999Z",
 )
 workflow = one_of(WORKFLOWS[0], *WORKFLOWS)
 score = one_of(0.5, 0, 1, 0.005, 0.015, 0.125, 0.285, 0.994, 0.995, 1e-7)

@@ -59,6 +59,8 @@ class Recorded:
     data: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     occurred_at: datetime
+    recorded_at: datetime = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
+    """By the server's clock; by default later than anything that a producer says."""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tests.model.tables import Recorded, Row, Table, Tables, instant_of, instant_of_ms, stream_uuid, touch, uuid_of
+from tests.model.tables import Recorded, Row, Table, Tables, instant_of, stream_uuid, touch, uuid_of
 
 PROJECTION = "workflow_status"
 
@@ -86,12 +86,7 @@ def order(row: Row) -> tuple[datetime, str]:
 
     Python orders text by code point, as UTF-8 orders its bytes, as COLLATE "C" does.
     """
-    return began(row), row["execution_id"]
-
-
-def began(row: Row) -> datetime:
-    began_at: datetime = row["created_at"] if row["start_time"] is None else instant_of_ms(row["start_time"])
-    return began_at
+    return row["order_time"], row["execution_id"]
 
 
 def joined(workflow_id: object, execution: Row | None, deployed: Row | None) -> Row:
@@ -115,5 +110,5 @@ def executed(row: Row) -> Row:
     return {
         "latest_execution_id": row["execution_id"],
         "latest_execution_status": row["status"],
-        "latest_execution_time": began(row),
+        "latest_execution_time": row["order_time"],
     }

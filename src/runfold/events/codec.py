@@ -21,7 +21,7 @@ from runfold.events.encoding import encoded
 from runfold.events.faults import fault
 from runfold.events.ids import new_id
 from runfold.events.json_values import NUL_ESCAPE, check, is_plain, json_type
-from runfold.events.rules import format_timestamp
+from runfold.events.rules import format_timestamp, time_fault
 
 MAX_CALL_BYTES = 256_000_000
 """The most bytes of a call: jsonb, and regular expressions in PostgreSQL, end a little above. The SQL has it, too."""
@@ -179,12 +179,9 @@ def _object(value: Any, pointer: str) -> Any:
 def _time(value: Any, pointer: str) -> Any:
     if not isinstance(value, datetime):
         return value
-    try:
-        if value.utcoffset() is not None:
-            return format_timestamp(value)
-    except OverflowError:
-        pass
-    raise fault("not_a_timestamp", pointer, found=value.isoformat())
+    if (found := time_fault(value, pointer, value.isoformat())) is not None:
+        raise found
+    return format_timestamp(value)
 
 
 def _identifier(value: Any) -> Any:

@@ -10,11 +10,11 @@ import orjson
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from runfold.events.json_values import MAX_DEPTH, NUL_ESCAPE, contains_nul, is_plain
-from runfold.events.rules import SPACES, UUID_SHAPE, Rule, parse_timestamp
+from runfold.events.rules import FIRST_TIME, LAST_TIME, SPACES, UUID_SHAPE, Rule, parse_timestamp
 
 INT4 = 2_147_483_647
 # The last millisecond of the year 9999, and the greatest that PostgreSQL's and Python's calendars share.
-LAST_MILLISECOND = 253_402_300_799_999
+LAST_MILLISECOND = 253_402_214_399_999
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
 _NAME = f"^[^{_CONTROL}]*[^{_CONTROL}{SPACES}][^{_CONTROL}]*$"
@@ -34,7 +34,8 @@ def _timestamp(value: Any) -> Any:
 def _in_calendar(value: datetime) -> datetime:
     if value.utcoffset() is None:
         raise ValueError("a time without zone")
-    value.timestamp()
+    if not FIRST_TIME <= value <= LAST_TIME:
+        raise ValueError("a time that not every session can show")
     return value
 
 

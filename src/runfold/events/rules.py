@@ -71,6 +71,22 @@ def shown(value: Any) -> Any:
     return value[:FOUND_LENGTH] if isinstance(value, str) else value
 
 
+FIRST_TIME = datetime(1, 1, 2, tzinfo=UTC)
+LAST_TIME = datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC)
+"""A day within the calendar's ends, so that a session of any zone can show the time in a year from 1 to 9999."""
+
+
+def time_fault(value: datetime, pointer: str, found: Any) -> InvalidInput | None:
+    """Find what keeps a time from being stored: no zone, outside of the calendar, or too near to its ends."""
+    try:
+        if value.utcoffset() is None or FIRST_TIME <= value.astimezone(UTC) <= LAST_TIME:
+            return None if value.utcoffset() is not None else fault("not_a_timestamp", pointer, found=found)
+    except OverflowError:
+        return fault("not_a_timestamp", pointer, found=found)
+    limit = ["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z"]
+    return fault("out_of_range", pointer, limit=limit, found=found)
+
+
 def parse_timestamp(value: str) -> datetime | None:
     """Read RFC 3339 with a zone and at most microseconds, in the years 0001 to 9999 of UTC; None if it is not that."""
     if TIMESTAMP_SHAPE.fullmatch(value) is None:
@@ -105,12 +121,7 @@ def _string_fault(rule: Rule, value: Any, pointer: str) -> InvalidInput | None:
     if isinstance(value, datetime):
         if rule.kind != "timestamp":
             return fault("wrong_type", pointer, limit="string", found="datetime")
-        try:
-            aware = value.tzinfo is not None and value.utcoffset() is not None
-            format_timestamp(value)
-        except OverflowError:
-            aware = False
-        return None if aware else fault("not_a_timestamp", pointer, found=value.isoformat())
+        return time_fault(value, pointer, value.isoformat())
     json_values.check_text(value, pointer)
     if rule.kind == "name":
         return name_fault(value, pointer, rule.maximum or 0)
@@ -120,8 +131,10 @@ def _string_fault(rule: Rule, value: Any, pointer: str) -> InvalidInput | None:
         return fault("not_allowed", pointer, limit=list(rule.allowed), found=shown(value))
     if rule.kind == "uuid" and UUID_SHAPE.fullmatch(value) is None:
         return fault("not_a_uuid", pointer, found=shown(value))
-    if rule.kind == "timestamp" and parse_timestamp(value) is None:
-        return fault("not_a_timestamp", pointer, found=shown(value))
+    if rule.kind == "timestamp":
+        if (time := parse_timestamp(value)) is None:
+            return fault("not_a_timestamp", pointer, found=shown(value))
+        return time_fault(time, pointer, shown(value))
     return None
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from runfold.events.rules import LAST_TIME
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ZONE_HINT = "say which is meant, as in --timezone Europe/Amsterdam, or write it with one: 2012-02-29T23:51:16+01:00"
@@ -41,6 +43,8 @@ def read_time(value: str, zone: tzinfo | None) -> datetime:
         raise BadTime(f"{value!r} is not a time") from None
     if utc is None:
         raise BadTime(f"the time {value!r} has no zone", ZONE_HINT)
+    if utc > LAST_TIME:
+        raise BadTime(f"the time {value!r} is too late, the last is {LAST_TIME.isoformat()}")
     if utc < EPOCH:
         raise BadTime(f"the time {value!r} is before 1970")
     return utc

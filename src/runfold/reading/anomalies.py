@@ -85,7 +85,7 @@ def list_anomalies(
 def _applied(row: Row) -> bool:
     if row["code"] == "missing_row" and row["type"] == "ResponseMatched":
         return bool(row["had_row"])
-    return row["code"] == "illegal_transition" or _is_of_a_closed_node(row)
+    return row["code"] in ("illegal_transition", "clock_went_back") or _is_of_a_closed_node(row)
 
 
 def _is_of_a_closed_node(row: Row) -> bool:
@@ -97,6 +97,8 @@ def _made(row: Row) -> str:
     match row["code"]:
         case "illegal_transition":
             return f"applied: {detail.get('from') or 'nothing'} -> {detail.get('to')}"
+        case "clock_went_back":
+            return "applied: it ended by its clock before it started, so the end counts as its start"
         case "after_end":
             return f"not applied: it had ended as {detail.get('status')}"
         case "already_exists":

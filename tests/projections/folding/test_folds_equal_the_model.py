@@ -105,7 +105,12 @@ class Database:
                 ).fetchone()
                 assert row is not None
                 positions += range(row[0], row[1] + 1)
-        return record(history, positions, event_ids)
+            recorded = dict(
+                self.connection.execute(
+                    "SELECT position, recorded_at FROM runfold.events WHERE position = ANY (%s)", [positions]
+                ).fetchall()
+            )
+        return record(history, positions, event_ids, [recorded[position] for position in positions])
 
     def check(
         self,

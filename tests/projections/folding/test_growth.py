@@ -26,7 +26,7 @@ GROUPS = tuple(group for group in load_catalogue().groups.values() if not group.
 # Twice as many, and what a plan of another shape adds.
 MOST = 2.6
 # Below this a plan's visits are those that it makes for any batch.
-LEAST = 2_000
+LEAST = 4_000
 
 QUADRATIC = """\
 -- name: pairs
