@@ -85,11 +85,11 @@ def list_anomalies(
 def _applied(row: Row) -> bool:
     if row["code"] == "missing_row" and row["type"] == "ResponseMatched":
         return bool(row["had_row"])
-    return row["code"] == "illegal_transition" or _is_of_a_closed_node(row)
+    return bool(row["code"] == "illegal_transition" or _is_of_a_closed_node(row))
 
 
 def _is_of_a_closed_node(row: Row) -> bool:
-    return row["code"] == "execution_ended" and row["projection"] == "node_executions"
+    return bool(row["code"] == "execution_ended" and row["projection"] == "node_executions")
 
 
 def _made(row: Row) -> str:
