@@ -9,6 +9,7 @@ from runfold.client.aio.execution import AsyncExecutionHandle
 from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.writer import AsyncWriter
 from runfold.domain.execution import Execution
+from runfold.domain.signatures import spells_out
 from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
 from runfold.events.ids import new_id
@@ -19,6 +20,7 @@ _GONE = {
 }
 
 
+@spells_out
 class AsyncExecutions:
     """The executions of a store."""
 

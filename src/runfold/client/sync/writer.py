@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Generic
 from uuid import UUID
 
@@ -77,7 +78,7 @@ class Writer(Generic[AnyAggregate]):
         self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return self._done(Command(function, arguments, named_arguments))
+        return self.do_together((), function, *arguments, **named_arguments)
 
     def do_together(
         self,
@@ -87,12 +88,49 @@ class Writer(Generic[AnyAggregate]):
         **named_arguments: Any,
     ) -> tuple[AggregateEvent, ...]:
         """As `do`, with the changes of other streams in the same append."""
-        return self._done(Command(function, arguments, named_arguments, tuple(others)))
+        return self._give(Command(function, arguments, named_arguments, tuple(others)))
 
-    def _done(self, command: Command) -> tuple[AggregateEvent, ...]:
-        """Let a command be recorded, and return its events; raises what made it impossible."""
+    def do_or_undo(
+        self,
+        undo: Callable[[AnyAggregate, BaseException, tuple[AggregateEvent, ...]], AnyAggregate],
+        function: Callable[..., AnyAggregate],
+        *arguments: Any,
+        **named_arguments: Any,
+    ) -> tuple[AggregateEvent, ...]:
+        """As `do`; where its caller is interrupted and the command was recorded all the same, `undo` follows it.
+
+        `undo` gets the state, the interruption and the command's events. Without it nobody would end what has begun:
+        its caller never learns of it.
+        """
+        command = Command(function, arguments, named_arguments)
+        try:
+            return self._give(command)
+        except Exception:
+            raise
+        except BaseException as interruption:
+            caught = interruption
+
+            def undone(state: AnyAggregate) -> AnyAggregate:
+                return undo(state, caught, command.events) if command.was_recorded else state
+
+            with suppress(Exception):
+                self.do(undone)
+                with self._lock:
+                    # Given again, it is another command: this one was undone.
+                    self._doubtful = [one for one in self._doubtful if one is not command]
+            raise
+
+    def _give(self, command: Command) -> tuple[AggregateEvent, ...]:
         self._queue.append(command)
-        self._settle(command)
+        try:
+            self._settle(command)
+        except BaseException as interruption:
+            # What has not begun is not recorded after its caller has gone.
+            if command in self._queue:
+                with suppress(ValueError):
+                    self._queue.remove(command)
+                    command.settle(interruption)
+            raise
         if command.error is not None:
             raise command.error
         return command.events
@@ -127,8 +165,7 @@ class Writer(Generic[AnyAggregate]):
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                if decision.impossible:
-                    decision.refuse()
+                decision.refuse()
                 self._append(decision)
                 return
             except VersionConflict as conflict:
@@ -157,13 +194,13 @@ class Writer(Generic[AnyAggregate]):
         appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
             appended = self.store.append_many(appends)
-            for one in appended:
-                self.last_position = max(self.last_position, one.last_position)
+            self.last_position = max(self.last_position, *(one.last_position for one in appended))
         if self._doubtful:
             self._forget(decision.possible)
+        # First of all: an interruption after it finds the commands settled.
+        _settle_all(decision.possible, None)
         decision.state.collect_events()
         self._state = decision.state  # type: ignore[assignment]  # a command keeps the kind of its state
-        _settle_all(decision.possible, None)
 
     def _read(self) -> None:
         """Read what the log has beyond the state."""
@@ -209,7 +246,7 @@ class Writer(Generic[AnyAggregate]):
 def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
     for command in batch:
         if not command.is_settled:
-            command.is_settled, command.error = True, error
+            command.settle(error)
 
 
 def change_streams(
