@@ -14,9 +14,10 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from runfold.client.pools import Pool
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
@@ -61,13 +62,13 @@ class Log:
         self._settings = settings
         self._held: set[_Connection] = set()
         self._pool = self._new_pool()
-        self._inherited_pool: ConnectionPool[_Connection] | None = None
+        self._inherited_pool: Pool | None = None
         self._opens_at_use = False
         renew(self)
 
-    def _new_pool(self) -> ConnectionPool[_Connection]:
+    def _new_pool(self) -> Pool:
         settings = self._settings
-        return ConnectionPool(
+        return Pool(
             self.url,
             kwargs={**connection_options(settings), "autocommit": True},
             configure=_prepare,
