@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -45,6 +46,13 @@ def opener(application: str) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
         with connect(url, chosen, application=f"runfold {application}", autocommit=True) as connection:
             ensure_migrated(connection)
         yield lambda: connect(url, chosen, application=f"runfold {application}", autocommit=True)
+
+
+def workflow_of(connection: psycopg.Connection[Any], text: str | None) -> UUID | None:
+    """Return the workflow of `--workflow`, of whose id a beginning does; raises AmbiguousId, IdTooShort, UnknownId."""
+    from runfold.reading.ids import find_id
+
+    return None if text is None else UUID(find_id(connection, "workflow", text))
 
 
 def _take(folder: Path | None) -> Path | None:
