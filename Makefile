@@ -27,18 +27,19 @@ help: ## Print every target and what it is for
 
 venv: $(VENV)/.installed ## Install runfold and what its development needs into .venv
 
-# Keyed on pyproject.toml: installed once, and again when the dependencies may have changed.
-$(VENV)/.installed: pyproject.toml
+# Keyed on pyproject.toml and constraints.txt: installed once, and again when the dependencies may have changed.
+$(VENV)/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
-# What runs, without what develops: a newcomer waits for less.
-$(VENV)/.runtime: pyproject.toml
+# What runs, without what develops: a newcomer waits for less, and sees each package as it comes.
+$(VENV)/.runtime: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
-	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "installing runfold and its packages into $(VENV): once, in about half a minute"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
 demo: $(VENV)/.runtime ## Show what runfold is for, in under a minute

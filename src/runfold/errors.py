@@ -309,6 +309,24 @@ class ImportFailed(RunfoldError):
     code = "import_failed"
 
 
+class UnknownId(RunfoldError):
+    """Nothing of this kind has an id that begins so: give the id as a list shows it."""
+
+    code = "unknown_id"
+
+
+class AmbiguousId(RunfoldError):
+    """Several ids begin so: give more characters; `candidates` has some of them."""
+
+    code = "ambiguous_id"
+
+
+class IdTooShort(RunfoldError):
+    """The beginning of an id has at least four characters: give more; `candidates` has some ids that begin so."""
+
+    code = "id_too_short"
+
+
 class UnknownExecution(RunfoldError):
     """There is no execution with that id: see `runfold execution list`."""
 

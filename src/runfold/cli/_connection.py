@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import typer
 
@@ -88,6 +89,13 @@ def when_it_answers(action: Callable[[], _T]) -> _T:
             print_text(f"waiting for the database: {exc.message}; stop with Ctrl-C", err=True)
         time.sleep(pause)
         pause = min(2 * pause, 5.0)
+
+
+def workflow_of(connection: psycopg.Connection[Any], text: str | None) -> UUID | None:
+    """Return the workflow of `--workflow`, of whose id a beginning does; raises AmbiguousId, IdTooShort, UnknownId."""
+    from runfold.reading.ids import find_id
+
+    return None if text is None else UUID(find_id(connection, "workflow", text))
 
 
 def _take(folder: Path | None) -> Path | None:

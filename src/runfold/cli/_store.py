@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import orjson
 import typer
@@ -14,6 +15,7 @@ from runfold.cli.invocation import settings
 
 if TYPE_CHECKING:
     from runfold.client.sync.store import Store
+    from runfold.reading.ids import Kind
 
 Data = Annotated[str, typer.Option("--data", help="The answer, as JSON.", metavar="JSON")]
 
@@ -28,6 +30,16 @@ def open_store() -> Iterator[Store]:
     url = resolve_url(chosen, create=False)
     with mapped_errors("runfold_engine", url=url), Store.connected(url, settings=chosen) as store:
         yield store
+
+
+def whole_id(store: Store, kind: Kind, text: str) -> UUID:
+    """Return the id of which a person gave the beginning; raises AmbiguousId, IdTooShort, UnknownId."""
+    from runfold.reading.ids import as_uuid, find_id
+
+    if (whole := as_uuid(text)) is not None:
+        return whole
+    with store.transaction() as connection:
+        return UUID(find_id(connection, kind, text))
 
 
 def parse_json(text: str, option: str) -> Any:

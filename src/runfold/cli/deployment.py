@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
-from runfold.cli._connection import open_database
-from runfold.cli._store import open_store
+from runfold.cli._connection import open_database, workflow_of
+from runfold.cli._store import open_store, whole_id
 from runfold.cli.output import Json, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
@@ -28,7 +27,7 @@ def list_(
             "--status", help="Only deployments that led to this status.", metavar="STATUS", autocompletion=_statuses
         ),
     ] = None,
-    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
+    workflow: Workflow = None,
     after: After = None,
     limit: Limit = 20,
     as_json: Json = False,
@@ -38,7 +37,13 @@ def list_(
 
     chosen = one_of(status, _statuses, "--status")
     with open_database(shared=True) as connection:
-        rows = list_deployments(connection, status=chosen, workflow_id=workflow, after=parse_after(after), limit=limit)
+        rows = list_deployments(
+            connection,
+            status=chosen,
+            workflow_id=workflow_of(connection, workflow),
+            after=parse_after(after),
+            limit=limit,
+        )
     if as_json:
         print_json(rows)
         return
@@ -61,13 +66,13 @@ def list_(
 
 @app.command(epilog="Example: runfold deployment fail WORKFLOW --reason 'the builder died'")
 def fail(
-    workflow_id: Annotated[UUID, typer.Argument(help="The workflow.")],
+    workflow_id: Annotated[str, typer.Argument(help="The workflow's id, or its beginning.")],
     reason: Annotated[str, typer.Option("--reason", help="The reason, for the deployment's history.")],
     as_json: Json = False,
 ) -> None:
     """End a deployment that hangs as failed; triggers do not change. Exit code 1 when none is in progress."""
     with open_store() as store:
-        found = store.deployments.fail(workflow_id, reason)
+        found = store.deployments.fail(whole_id(store, "deployment", workflow_id), reason)
     if as_json:
         print_json(found)
     else:

@@ -20,8 +20,8 @@ _SHOWN_CHANGES = 20
 
 
 def diff(
-    first: Annotated[str, typer.Argument(help="An execution's id.")],
-    second: Annotated[str, typer.Argument(help="The id of the one to compare with it.")],
+    first: Annotated[str, typer.Argument(help="An execution's id, or its beginning.")],
+    second: Annotated[str, typer.Argument(help="The id of the one to compare with it, or its beginning.")],
     everything: Annotated[bool, typer.Option("--all", help="Show also the nodes that do not differ.")] = False,
     lines: Annotated[int, typer.Option("--lines", min=1, max=100_000, help="How many nodes at most.")] = 200,
     as_json: Json = False,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from runfold.cli import diff, tail
-from runfold.cli._connection import catalogue, open_database
+from runfold.cli._connection import catalogue, open_database, workflow_of
+from runfold.cli.details import print_full
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, console, instant, print_facts, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, print_next
 from runfold.cli.words import modes, statuses_of, trigger_kinds
 
 app = typer.Typer(help="Executions of workflows.", no_args_is_help=True)
@@ -29,7 +29,7 @@ def list_(
         str | None,
         typer.Option("--status", help="Only of this status.", metavar="STATUS", autocompletion=_statuses),
     ] = None,
-    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
+    workflow: Workflow = None,
     mode: Annotated[
         str | None,
         typer.Option("--mode", help="Only of this mode.", metavar="MODE", autocompletion=modes),
@@ -77,19 +77,20 @@ def list_(
 ) -> None:
     """List executions, the newest first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.executions import Filter, list_executions
+    from runfold.reading.ids import find_id
 
-    wanted = Filter(
-        status=one_of(status, _statuses, "--status"),
-        workflow_id=workflow,
-        mode=one_of(mode, modes, "--mode"),
-        trigger=None if trigger is None else trigger.upper(),
-        parent=parent,
-        since=since,
-        until=until,
-        min_duration=min_duration,
-        error=error,
-    )
     with open_database(shared=True) as connection:
+        wanted = Filter(
+            status=one_of(status, _statuses, "--status"),
+            workflow_id=workflow_of(connection, workflow),
+            mode=one_of(mode, modes, "--mode"),
+            trigger=None if trigger is None else trigger.upper(),
+            parent=None if parent is None else find_id(connection, "execution", parent),
+            since=since,
+            until=until,
+            min_duration=min_duration,
+            error=error,
+        )
         rows = list_executions(connection, wanted, after=parse_after(after), limit=limit)
     if as_json:
         print_json(rows)
@@ -112,23 +113,28 @@ def list_(
 
 @app.command(epilog="Example: runfold execution show 173688")
 def show(
-    execution_id: Annotated[str, typer.Argument(help="The execution's id.")],
+    execution_id: Annotated[str, typer.Argument(help="The execution's id, or its beginning.")],
     logs: Annotated[
         int, typer.Option("--logs", min=0, max=10_000, help="Show this many log lines, the last ones.")
     ] = 50,
     lines: Annotated[
         int, typer.Option("--lines", min=2, max=100_000, help="Show at most this many lines of the tree.")
     ] = 200,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show also every input, output and reason, with nothing cut.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show an execution as a tree with time bars: nodes and attempts, pauses, children; then its log.
 
     Signs of the bars: ━ work, × failed attempt, ░ pause, ' log line.
     """
-    from runfold.reading.executions import read_execution
+    from runfold.reading.executions import read_execution, read_reasons
 
     with open_database(shared=True) as connection:
         found = read_execution(connection, execution_id, logs=logs)
+        if full:
+            found["reasons"] = read_reasons(connection, found["execution_id"])
     if as_json:
         print_json(found)
         return
@@ -137,7 +143,7 @@ def show(
 
 @app.command(epilog="Example: runfold execution at 173688 --event 12")
 def at(
-    execution_id: Annotated[str, typer.Argument(help="The execution's id.")],
+    execution_id: Annotated[str, typer.Argument(help="The execution's id, or its beginning.")],
     position: Annotated[
         int | None, typer.Option("--position", help="As of this position of the log.", metavar="POSITION")
     ] = None,
@@ -159,6 +165,9 @@ def at(
     lines: Annotated[
         int, typer.Option("--lines", min=2, max=100_000, help="Show at most this many lines of the tree.")
     ] = 200,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show also every input, output and reason, with nothing cut.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show an execution as it was: at a position, at a time, or after one of its events.
@@ -166,14 +175,16 @@ def at(
     The same folds run over the log up to that event. The tree is that of `runfold execution show`; bars of unfinished
     work end at the given time, or at the execution's last event.
     """
-    from runfold.reading.executions import read_execution_at
+    from runfold.reading.executions import read_execution_at, read_reasons
 
     if [position, when, event].count(None) != 2:
         raise typer.BadParameter("give exactly one of --position, --time and --event")
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = read_execution_at(
             connection, catalogue(), execution_id, position=position, time=when, event=event, logs=logs
         )
+        if full:
+            found["reasons"] = read_reasons(connection, found["execution_id"], upto=found["as_of"]["position"])
     if as_json:
         print_json(found)
         return
@@ -207,6 +218,8 @@ def _print_execution(found: dict[str, Any], *, now: float, lines: int) -> None:
     screen.print()
     screen.print(render_timeline(found, now=now, width=screen.width, height=lines))
     _print_failures(found)
+    if "reasons" in found:
+        print_full(found, found["reasons"])
     if found["logs"]:
         print_text("\nlog")
         print_table(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
-from runfold.cli._connection import open_database
-from runfold.cli._store import Data, open_store, operator, parse_json
+from runfold.cli._connection import open_database, workflow_of
+from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
+from runfold.cli.details import print_row
 from runfold.cli.durations import short
 from runfold.cli.output import Json, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, one_of, parse_after, print_next
+from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Interactions: questions to people.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def list_(
         str,
         typer.Option("--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=_statuses),
     ] = "pending",
-    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only of this workflow.")] = None,
+    workflow: Workflow = None,
     after: After = None,
     limit: Limit = 20,
     as_json: Json = False,
@@ -41,7 +41,7 @@ def list_(
         rows = list_interactions(
             connection,
             status=None if chosen == "all" else chosen,
-            workflow_id=workflow,
+            workflow_id=workflow_of(connection, workflow),
             after=parse_after(after),
             limit=limit,
         )
@@ -67,7 +67,7 @@ def list_(
 
 @app.command(epilog="Example: runfold interaction respond INTERACTION --data '{\"approved\": true}'")
 def respond(
-    interaction_id: Annotated[UUID, typer.Argument(help="The interaction's id.")],
+    interaction_id: Annotated[str, typer.Argument(help="The interaction's id, or its beginning.")],
     data: Data,
     responder: Annotated[
         str | None, typer.Option("--responder", help="Who answers; by default you, by your login name.")
@@ -77,18 +77,36 @@ def respond(
     """Answer for a person; the execution continues. Exit code 1 when it was answered or timed out before."""
     value = parse_json(data, "--data")
     with open_store() as store:
-        asked = store.interactions.answer(interaction_id, value, responder=responder or operator())
+        asked = store.interactions.answer(
+            whole_id(store, "interaction", interaction_id), value, responder=responder or operator()
+        )
     _tell(asked.name, asked.status, as_json)
+
+
+@app.command(epilog="Example: runfold interaction show 0198c1f2")
+def show(
+    interaction_id: Annotated[str, typer.Argument(help="The interaction's id, or its beginning.")],
+    as_json: Json = False,
+) -> None:
+    """Show a question with all that was asked and answered, and what happened to it."""
+    from runfold.reading.lists import read_interaction
+
+    with open_database() as connection:
+        found = read_interaction(connection, interaction_id)
+    if as_json:
+        print_json(found)
+    else:
+        print_row("interaction", found)
 
 
 @app.command(epilog="Example: runfold interaction withdraw INTERACTION")
 def withdraw(
-    interaction_id: Annotated[UUID, typer.Argument(help="The interaction's id.")],
+    interaction_id: Annotated[str, typer.Argument(help="The interaction's id, or its beginning.")],
     as_json: Json = False,
 ) -> None:
     """Cancel the interaction and the pause that waits for it. Exit code 1 when it has ended."""
     with open_store() as store:
-        asked = store.interactions.withdraw(interaction_id, by=operator())
+        asked = store.interactions.withdraw(whole_id(store, "interaction", interaction_id), by=operator())
     _tell(asked.name, asked.status, as_json)
 
 

@@ -105,7 +105,7 @@ def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], em
 
 
 def _print_records(lines: Iterable[Sequence[str]], columns: Sequence[str], width: int) -> None:
-    """Print each row below its first column; nothing is folded or cut, so that it can be copied."""
+    """Print each row below its first column; no word is cut, so that ids can be copied."""
     from rich.cells import cell_len
 
     for first, *others in lines:
@@ -118,22 +118,57 @@ def _print_records(lines: Iterable[Sequence[str]], columns: Sequence[str], width
             if said and cell_len(said + part) > width:
                 print_text(said)
                 said = ""
+            if cell_len(part) > width:
+                _print_long(f"  {name}:", value, width)
+                continue
             said += part
         if said:
             print_text(said)
 
 
+def _print_long(name: str, value: str, width: int) -> None:
+    """Print a value that does not fit behind its name: between words below it, or as one line for a longer word."""
+    indent = "    "
+    print_text(name)
+    for line in value.split("\n"):
+        for part in _folded(line, width - len(indent)):
+            print_text(indent + part if len(indent) + len(part) <= width else part)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Return the parts of a line, cut between words only."""
+    from textwrap import wrap
+
+    return wrap(line, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+
+
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one a line; where an id does not fit behind its name, it is below it, in one piece."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(Text(printable(name)), Text(_cell(value)))
-    console().print(table)
+    screen = console()
+    shown = {printable(name): _cell(value) for name, value in facts.items()}
+    longest = max(map(cell_len, shown), default=0)
+
+    def new() -> Table:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold", min_width=longest)
+        table.add_column(overflow="fold")
+        return table
+
+    table = new()
+    for name, value in shown.items():
+        if max(map(cell_len, value.split()), default=0) <= screen.width - longest - _GAP:
+            table.add_row(Text(name), Text(value))
+            continue
+        if table.row_count:
+            screen.print(table)
+            table = new()
+        _print_long(name, value, screen.width)
+    if table.row_count:
+        screen.print(table)
 
 
 def instant(value: datetime | None) -> str | None:

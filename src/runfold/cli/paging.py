@@ -23,6 +23,11 @@ After = Annotated[
 ]
 
 
+Workflow = Annotated[
+    str | None, typer.Option("--workflow", help="Only of this workflow: its id, or the beginning of it.", metavar="ID")
+]
+
+
 def parse_after(text: str | None) -> PageToken | None:
     """Parse the page token of `--after`; raises InvalidInput."""
     from runfold.reading.pages import PageToken

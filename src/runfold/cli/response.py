@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Annotated
-from uuid import UUID
 
 import orjson
 import typer
 
-from runfold.cli._connection import open_database
-from runfold.cli._store import Data, open_store, operator, parse_json
+from runfold.cli._connection import open_database, workflow_of
+from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
+from runfold.cli.details import print_row
 from runfold.cli.output import Json, console, instant, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, one_of, print_next
+from runfold.cli.paging import After, Limit, Workflow, one_of, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Responses: messages that came in through channels.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def list_(
         str,
         typer.Option("--status", help="Only of this status, or all.", metavar="STATUS", autocompletion=_statuses),
     ] = "all",
-    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
+    workflow: Workflow = None,
     after: After = None,
     limit: Limit = 20,
     as_json: Json = False,
@@ -39,7 +39,11 @@ def list_(
     chosen = one_of(status, _statuses, "--status")
     with open_database(shared=True) as connection:
         rows = list_responses(
-            connection, status=None if chosen == "all" else chosen, workflow_id=workflow, after=after, limit=limit
+            connection,
+            status=None if chosen == "all" else chosen,
+            workflow_id=workflow_of(connection, workflow),
+            after=after,
+            limit=limit,
         )
     if as_json:
         print_json(rows)
@@ -61,10 +65,26 @@ def list_(
     print_next(rows, limit)
 
 
+@app.command(epilog="Example: runfold response show 0198c1f2")
+def show(
+    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
+    as_json: Json = False,
+) -> None:
+    """Show a message with all that came in, and why it answers an interaction or none."""
+    from runfold.reading.responses import read_response
+
+    with open_database() as connection:
+        found = read_response(connection, response_id)
+    if as_json:
+        print_json(found)
+    else:
+        print_row("response", found)
+
+
 @app.command(epilog="Example: runfold response match RESPONSE INTERACTION --data '{\"approved\": true}'")
 def match(
-    response_id: Annotated[UUID, typer.Argument(help="The response's id.")],
-    interaction_id: Annotated[UUID, typer.Argument(help="The id of the interaction that it answers.")],
+    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
+    interaction_id: Annotated[str, typer.Argument(help="The id of the interaction that it answers, or its beginning.")],
     data: Data,
     responder: Annotated[str | None, typer.Option("--responder", help="Who answered.")] = None,
     as_json: Json = False,
@@ -72,45 +92,50 @@ def match(
     """Match a response to an interaction by hand; the execution continues."""
     value = parse_json(data, "--data")
     with open_store() as store:
-        found = store.responses.match(response_id, interaction_id, value, by=operator(), responder=responder)
+        response, interaction = (
+            whole_id(store, "response", response_id),
+            whole_id(store, "interaction", interaction_id),
+        )
+        found = store.responses.match(response, interaction, value, by=operator(), responder=responder)
     if as_json:
         print_json(found)
     else:
-        print_text(f"response {response_id} answers interaction {interaction_id}")
+        print_text(f"response {response} answers interaction {interaction}")
 
 
 @app.command("filter-out", epilog="Example: runfold response filter-out RESPONSE --reason 'an automatic reply'")
 def filter_out(
-    response_id: Annotated[UUID, typer.Argument(help="The response's id.")],
+    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it answers no interaction.")],
     as_json: Json = False,
 ) -> None:
     """Mark a response as one that answers no interaction."""
     with open_store() as store:
-        found = store.responses.filter_out(response_id, by=operator(), reason=reason)
+        response = whole_id(store, "response", response_id)
+        found = store.responses.filter_out(response, by=operator(), reason=reason)
     if as_json:
         print_json(found)
     else:
-        print_text(f"response {response_id} is {found.status}")
+        print_text(f"response {response} is {found.status}")
 
 
 @app.command(epilog="Example: runfold response reopen RESPONSE")
 def reopen(
-    response_id: Annotated[UUID, typer.Argument(help="The response's id.")],
+    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
     as_json: Json = False,
 ) -> None:
     """Open a filtered-out or failed response, so that it is classified again."""
     with open_store() as store:
-        response = store.responses.reopen(response_id, by=operator())
+        response = store.responses.reopen(whole_id(store, "response", response_id), by=operator())
     if as_json:
-        print_json({"response_id": response_id, "status": response.status})
+        print_json({"response_id": response.name, "status": response.status})
     else:
-        print_text(f"response {response_id} is {response.status}")
+        print_text(f"response {response.name} is {response.status}")
 
 
 @app.command(epilog="Example: runfold response sweep")
 def sweep(
-    workflow: Annotated[UUID | None, typer.Option("--workflow", help="Only for this workflow.")] = None,
+    workflow: Workflow = None,
     as_json: Json = False,
 ) -> None:
     """Classify all unprocessed responses by the rules, the oldest first."""
@@ -118,9 +143,10 @@ def sweep(
 
     screen = console(err=True)
     with open_store() as store:
+        chosen = None if workflow is None else whole_id(store, "workflow", workflow)
         found = list(
             track(
-                store.responses.sweep(workflow_id=workflow),
+                store.responses.sweep(workflow_id=chosen),
                 "classifying",
                 total=None,
                 console=screen,

@@ -22,7 +22,9 @@ _SHOWN = (
 
 
 def tail(
-    execution_id: Annotated[str | None, typer.Argument(help="The execution's id; by default all streams.")] = None,
+    execution_id: Annotated[
+        str | None, typer.Argument(help="The execution's id, or its beginning; by default all streams.")
+    ] = None,
     since: Annotated[
         int | None,
         typer.Option(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -11,6 +12,17 @@ from runfold.cli._connection import catalogue, open_database, user_login
 from runfold.cli.differences import progress_bar
 from runfold.cli.execution import print_left_out
 from runfold.cli.output import Json, instant, print_facts, print_json
+
+if TYPE_CHECKING:
+    from runfold.reading.ids import Kind
+
+_KINDS: dict[str, Kind] = {
+    "workflow_executions": "execution",
+    "human_interactions": "interaction",
+    "hil_responses": "response",
+    "workflow_status": "workflow",
+}
+"""The tables whose rows have such an id, of which a beginning does."""
 
 
 def why(
@@ -34,7 +46,7 @@ def why(
             connection,
             known,
             table,
-            key,
+            _whole(connection, table, key),
             column,
             progress=lambda *done: show(table, "events searched", *done),
             login=user_login(known),
@@ -57,6 +69,17 @@ def why(
         }
     )
     print_left_out({"parked_streams": found.parked_streams, "discarded_events": found.discarded_events})
+
+
+def _whole(connection: Any, table: str, key: str) -> str:
+    """Return the whole id of a key that is the beginning of one; another key as it is."""
+    from runfold.errors import UnknownId
+    from runfold.reading.ids import find_id
+
+    if (kind := _KINDS.get(table)) is not None:
+        with suppress(UnknownId):
+            return find_id(connection, kind, key)
+    return key
 
 
 def _text(value: Any) -> str:

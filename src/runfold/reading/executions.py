@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from runfold.errors import PositionUnavailable, UnknownExecution
 from runfold.projections.definition.catalogue import Catalogue
+from runfold.reading.ids import find_id
 from runfold.reading.lists import page, place
 from runfold.reading.pages import PageToken
 from runfold.reading.status import Row, statement
@@ -65,14 +66,15 @@ def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, lo
     """Return one execution with `nodes`, `attempts`, `pauses`, `children` and its last `logs`; raises UnknownExecution.
 
     `attempts` are the starts and failures of node attempts (from the log, at most 10,000); `children` are the
-    executions whose parent is this one (at most 1,000).
+    executions whose parent is this one (at most 1,000). The beginning of an id does, where no other begins so; else
+    AmbiguousId or IdTooShort is raised.
     """
 
     def ask(name: str, parameters: Row) -> list[Row]:
         with connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(_bound(name, "public"), parameters).fetchall()
 
-    found = _read(ask, execution_id, logs)
+    found = _read(ask, execution_id, logs) or _read(ask, find_id(connection, "execution", execution_id), logs)
     if found is None:
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
     return found
@@ -92,10 +94,11 @@ def read_execution_at(
 
     `as_of` in the result has the `position`, the execution's last `event` up to there, `parked_streams` and
     `discarded_events`. Only the execution's streams are read, by index. The connection must be in autocommit. Raises
-    UnknownExecution and PositionUnavailable.
+    UnknownExecution and PositionUnavailable; a beginning of an id does, as for `read_execution`.
     """
     from runfold.reading.past.reader import open_past
 
+    execution_id = find_id(connection, "execution", execution_id)
     if event is not None:
         position = _position_of_event(connection, execution_id, event)
     with open_past(connection, catalogue, position=position, time=time, execution=execution_id) as past:
@@ -134,6 +137,13 @@ def _read(ask: Callable[[str, Row], list[Row]], execution_id: str, logs: int) ->
         "children": ask("execution_children", {"execution_id": execution_id, "limit": 1_000}),
         "logs": ask("execution_logs", {"execution_id": execution_id, "limit": logs}),
     }
+
+
+def read_reasons(connection: psycopg.Connection[Any], execution_id: str, *, upto: int | None = None) -> list[Row]:
+    """Return the events of an execution that say who did something and why, at most 10,000, up to a position."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        parameters = {"execution_id": execution_id, "upto": upto, "limit": 10_000}
+        return cursor.execute(statement("execution_reasons"), parameters).fetchall()
 
 
 def _bound(name: str, schema: LiteralString) -> LiteralString:

@@ -8,6 +8,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from runfold.errors import UnknownId, UnknownInteraction
+from runfold.reading.ids import Kind, find_id
 from runfold.reading.pages import PageToken
 from runfold.reading.status import Row, statement
 
@@ -45,6 +47,31 @@ def list_deployments(
     """Return at most `limit` deployments after the page token `after`, the newest first."""
     parameters = {"status": status, "workflow": workflow_id, "limit": limit, **place(after)}
     return page(connection, "deployments", parameters, sorted_by="started_at")
+
+
+def read_interaction(connection: psycopg.Connection[Any], interaction_id: str) -> Row:
+    """Return an interaction with all its columns and its `history`, the events that it is folded from.
+
+    The beginning of an id does. Raises UnknownInteraction, AmbiguousId, IdTooShort.
+    """
+    found = one_row(connection, "interaction", interaction_id)
+    if found is None:
+        raise UnknownInteraction(
+            f"there is no interaction {interaction_id}", hint="see `runfold interaction list --status all`"
+        )
+    return found
+
+
+def one_row(connection: psycopg.Connection[Any], kind: Kind, text: str) -> Row | None:
+    """Return the row of an id or of its beginning, with the `history` of its stream; None if there is no such row."""
+    try:
+        whole = find_id(connection, kind, text)
+    except UnknownId:
+        return None
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(statement(kind), {"id": whole}).fetchone()
+        history = cursor.execute(statement("history"), {"stream": f"{kind}-{whole}", "limit": 1_000}).fetchall()
+    return None if row is None else {**row, "history": history}
 
 
 def place(after: PageToken | None) -> Row:

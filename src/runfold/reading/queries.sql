@@ -157,6 +157,16 @@ SELECT p.* FROM {tables}.workflow_execution_pauses p
  WHERE p.execution_id = %(execution_row)s
  ORDER BY p.paused_at, p.name COLLATE "C"
 
+-- name: execution_reasons
+-- The events of an execution that say who or why: ends, skips, pauses. Parameters: execution_id, upto (null: all), limit.
+SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data ->> 'activation' AS activation, e.data ->> 'pause' AS pause,
+       e.data ->> 'by' AS by, coalesce(e.data ->> 'reason', e.data ->> 'resume_trigger', e.data ->> 'action') AS reason,
+       e.data -> 'data' AS data
+  FROM runfold.read_stream('execution-' || %(execution_id)s::text) AS e
+ WHERE e.data ?| '{reason,by,resume_trigger,action}' AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
+ ORDER BY e.stream_version
+ LIMIT %(limit)s
+
 -- name: first_recorded
 -- The time at which the log's first event was recorded; no row for an empty log. No parameters.
 SELECT e.recorded_at FROM runfold.events e ORDER BY e.position LIMIT 1
@@ -182,6 +192,21 @@ SELECT g.name AS "group", coalesce(c.position, 0) AS checkpoint, c.moved_at, c.s
 -- name: head_holders
 -- The open appends that hold the safe head back, lowest bound first.
 SELECT bound, pid, prepared_gid, application_name, state, since FROM runfold.head_holders() LIMIT 10
+
+-- name: history
+-- The events of a stream, oldest first. Parameters: stream, limit.
+SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data
+  FROM runfold.read_stream(%(stream)s::text) AS e
+ ORDER BY e.stream_version
+ LIMIT %(limit)s
+
+-- name: interaction
+-- All columns of an interaction. Parameters: id.
+SELECT i.*, x.execution_id AS execution, w.name AS workflow
+  FROM public.human_interactions i
+  LEFT JOIN public.workflows w ON w.id = i.workflow_id
+  LEFT JOIN public.workflow_executions x ON x.id = i.execution_id
+ WHERE i.id = %(id)s::uuid
 
 -- name: known_streams
 -- Those of these streams that exist. Parameters: streams (text[]).
@@ -229,6 +254,13 @@ SELECT p.name, p.version AS built_version, p.digest, v.position AS verified_posi
   FROM runfold.projections p
   LEFT JOIN runfold.verifications v ON v.projection = p.name
 
+-- name: response
+-- All columns of a response. Parameters: id.
+SELECT r.*, w.name AS workflow
+  FROM public.hil_responses r
+  LEFT JOIN public.workflows w ON w.id = r.workflow_id
+ WHERE r.id = %(id)s::uuid
+
 -- name: slow_deployments
 -- Deployments in progress without an event for so long, the longest first.
 -- Parameters: idle (seconds), limit.
@@ -258,6 +290,14 @@ SELECT (SELECT count(DISTINCT s.workflow_id) FROM runfold.stale_workflows s) AS 
 -- The stream of the event at a position. Parameters: position.
 SELECT stream_id FROM runfold.events WHERE position = %(position)s
 
+-- name: streams_that_begin
+-- The first streams whose names begin so, in the order of the names. Parameters: beginning, limit.
+SELECT s.stream_id
+  FROM runfold.streams s
+ WHERE s.stream_id >= %(beginning)s::text AND s.stream_id < %(beginning)s::text || chr(1114111)
+ ORDER BY s.stream_id
+ LIMIT %(limit)s
+
 -- name: tail_log
 -- The events after a position, never past the safe head. Parameters: after, limit.
 SELECT position, stream_id, stream_version, event_id, type, data, metadata, occurred_at, recorded_at
@@ -274,3 +314,13 @@ SELECT DISTINCT e.type
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+
+-- name: workflows_that_begin
+-- The first workflows between two ids: those that people have, and those that have had executions or deployments.
+-- Parameters: least, greatest, limit.
+(SELECT w.id FROM public.workflows w WHERE w.id BETWEEN %(least)s AND %(greatest)s ORDER BY w.id LIMIT %(limit)s)
+UNION
+(SELECT s.workflow_id FROM public.workflow_status s
+  WHERE s.workflow_id BETWEEN %(least)s AND %(greatest)s ORDER BY s.workflow_id LIMIT %(limit)s)
+ORDER BY 1
+LIMIT %(limit)s

@@ -8,6 +8,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from runfold.errors import UnknownId
+from runfold.reading.lists import one_row
 from runfold.reading.pages import PageToken
 from runfold.reading.status import Row
 from runfold.runtime_sql import runtime_sql
@@ -38,6 +40,17 @@ def list_responses(
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(statement("responses"), parameters, prepare=False).fetchall()
     return [{**row, "page_token": _page_token(row)} for row in rows]
+
+
+def read_response(connection: psycopg.Connection[Any], response_id: str) -> Row:
+    """Return a response with all its columns and its `history`, the events that it is folded from.
+
+    The beginning of an id does. Raises UnknownId, AmbiguousId, IdTooShort.
+    """
+    found = one_row(connection, "response", response_id)
+    if found is None:
+        raise UnknownId(f"there is no response {response_id}", hint="see `runfold response list`", kind="response")
+    return found
 
 
 def _page_token(row: Row) -> str:

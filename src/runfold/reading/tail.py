@@ -13,6 +13,7 @@ from runfold.errors import UnknownExecution
 from runfold.events import types_that_end
 from runfold.events.machines import EXECUTION
 from runfold.events.streams import streams_of_execution
+from runfold.reading.ids import find_id
 from runfold.reading.status import Row, statement
 
 POLL_SECONDS = 0.2
@@ -42,9 +43,10 @@ def tail_log(connection: psycopg.Connection[Any], *, after: int | None = None, f
 def tail_execution(connection: psycopg.Connection[Any], execution_id: str, *, follow: bool = True) -> Iterator[Row]:
     """Yield an execution's events and log lines from the first one until it has ended; raises UnknownExecution.
 
-    The events of one read are in the order of the log. One more read follows the end, for late log lines.
+    The beginning of an id does. The events of one read are in the order of the log. One more read follows the end, for
+    late log lines.
     """
-    after = dict.fromkeys(streams_of_execution(execution_id), 0)
+    after = dict.fromkeys(streams_of_execution(find_id(connection, "execution", execution_id)), 0)
     ended = known = False
     while True:
         last_look = ended or not follow

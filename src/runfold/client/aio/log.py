@@ -14,9 +14,10 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from runfold.client.pools import AsyncPool
 from runfold.database import sessions
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
@@ -69,13 +70,13 @@ class AsyncLog:
         self._sessions = PooledSessions()
         self._prepares = settings.prepared_statements
         self._pool = self._new_pool()
-        self._inherited_pool: AsyncConnectionPool[_Connection] | None = None
+        self._inherited_pool: AsyncPool | None = None
         self._opens_at_use = False
         renew(self)
 
-    def _new_pool(self) -> AsyncConnectionPool[_Connection]:
+    def _new_pool(self) -> AsyncPool:
         settings = self._settings
-        return AsyncConnectionPool(
+        return AsyncPool(
             self.url,
             kwargs={**connection_options(settings), "autocommit": True},
             configure=self._configure,

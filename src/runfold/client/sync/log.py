@@ -14,18 +14,14 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from runfold.database import sessions
+from runfold.client.pools import Pool
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
-from runfold.database.pooled_sessions import PooledSessions
-from runfold.database.urls import checked_url
 from runfold.errors import (
-    BehindPooler,
-    DatabaseReadOnly,
     DatabaseUnavailable,
     InheritedConnection,
     RunfoldError,
@@ -37,7 +33,7 @@ from runfold.errors import (
 from runfold.events import Event
 from runfold.events.codec import encode_appends
 from runfold.events.encoding import Default, encoding_with
-from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent, with_metadata
+from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
@@ -46,7 +42,6 @@ database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.Connection[Any]
 _Rows = list[tuple[Any, ...]]
-_Fits = Callable[[_Rows], bool] | None
 
 # The pool doubles its pauses between attempts up to this long, then starts again: so a returning server is found soon.
 _RECONNECT_SECONDS = 8.0
@@ -61,24 +56,22 @@ class Log:
     def __init__(
         self, url: str, settings: Settings, *, user_id: UUID | None = None, default: Default | None = None
     ) -> None:
-        self.url = checked_url(url)
+        self.url = url
         self.user_id = user_id
         self.default = default
         self._settings = settings
         self._held: set[_Connection] = set()
-        self._sessions = PooledSessions()
-        self._prepares = settings.prepared_statements
         self._pool = self._new_pool()
-        self._inherited_pool: ConnectionPool[_Connection] | None = None
+        self._inherited_pool: Pool | None = None
         self._opens_at_use = False
         renew(self)
 
-    def _new_pool(self) -> ConnectionPool[_Connection]:
+    def _new_pool(self) -> Pool:
         settings = self._settings
-        return ConnectionPool(
+        return Pool(
             self.url,
             kwargs={**connection_options(settings), "autocommit": True},
-            configure=self._configure,
+            configure=_prepare,
             min_size=settings.pool_min_size,
             max_size=settings.pool_max_size,
             timeout=settings.pool_timeout,
@@ -192,7 +185,7 @@ class Log:
             return [Appended(*row) for row in self._retried(statement("append_events"), parameters, fits)]
         if is_inherited(connection):
             raise InheritedConnection
-        with mapped_errors("runfold_engine", url=self.url):
+        with mapped_errors():
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
             cursor.execute(statement("append_events"), parameters)
             rows = cursor.fetchall()
@@ -247,17 +240,16 @@ class Log:
 
     def register_event_types(self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1) -> None:
         """Let the streams `<category>-<name>` of a category that you choose take these event types; '*' for any."""
-        named = {"category": category, "types": list(types), "schema_version": schema_version}
-        with mapped_errors("runfold_operator", url=self.url):
-            self._retried(statement("register_event_types"), named)
+        self._retried(
+            statement("register_event_types"),
+            {"category": category, "types": list(types), "schema_version": schema_version},
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
         """Return a connection of the pool in a transaction, to pass as `connection` and to write your tables beside."""
-        with self._connection(writes=True) as connection:
-            with connection.transaction():
-                yield connection
-            self._sessions.require_confirmed(connection)
+        with self._connection() as connection, connection.transaction():
+            yield connection
 
     def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
         if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
@@ -268,10 +260,15 @@ class Log:
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
         """Return the append with this store's tenant, and with the call's metadata under each event's own."""
         if metadata:
-            append = replace(append, events=[with_metadata(event, metadata) for event in append.events])
+            envelopes = [event if isinstance(event, NewEvent) else NewEvent.of(event) for event in append.events]
+            append = replace(
+                append, events=[replace(event, metadata={**metadata, **event.metadata}) for event in envelopes]
+            )
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
-    def _retried(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits = None) -> _Rows:
+    def _retried(
+        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None = None
+    ) -> _Rows:
         """Run one statement in its own transaction, and retry while that can help.
 
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
@@ -293,54 +290,40 @@ class Log:
         )
         return retrying(self._once, query, parameters, fits)
 
-    def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
-        try:
-            return self._try(query, parameters, fits)
-        except DatabaseReadOnly:
-            pass  # after a fail-over a new session may write where the pool's old ones do not
-        except BehindPooler:
-            self._prepares = False  # the pooler did not show itself, and nothing was executed
-        return self._try(query, parameters, fits)
-
-    def _try(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
+    def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None) -> _Rows:
         with self._connection() as connection:
             cursor = connection.execute(query, parameters)
             rows = cursor.fetchall()
-            self._sessions.require_confirmed(connection)
             if fits is not None and not fits(rows):
                 connection.close()  # what it answers next may be another call's as well
                 raise WrongAnswer
             return rows
 
     @contextmanager
-    def _connection(self, *, writes: bool = False) -> Iterator[_Connection]:
-        """Return a connection of the pool; psycopg's errors become ours.
-
-        `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
-        """
-        # What a caller's own statements need is not known.
-        with mapped_errors(None if writes else "runfold_engine", url=self.url):
+    def _connection(self) -> Iterator[_Connection]:
+        """Return a connection of the pool; psycopg's errors become ours."""
+        patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
+        with mapped_errors():
             if self._opens_at_use:
                 self._pool.open()
                 self._opens_at_use = False
-            connection = self._free_connection()
-            if writes and sessions.is_read_only(connection):
-                self._sessions.refused_to_write(connection)
-            while self._sessions.is_outdated(connection):
-                connection.close()
-                self._pool.putconn(connection)
-                connection = self._free_connection()
-            if not self._prepares:
-                connection.prepare_threshold = None
+            try:
+                connection = self._pool.getconn(patience)
+            except PoolTimeout:
+                # A pool whose server is away has no free connection either: try to reach the server itself.
+                probe = self._new_connection()
+                probe.close()
+                if len(self._held) < self._settings.pool_max_size:
+                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
+                raise
             self._held.add(connection)
             try:
                 with connection:
                     yield connection
-            except (psycopg.Error, DatabaseReadOnly) as exc:
+            except psycopg.Error as exc:
                 if is_inherited(connection):
                     raise InheritedConnection from exc
-                if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction | DatabaseReadOnly):
-                    self._sessions.refused_to_write(connection)
                 raise
             finally:
                 self._held.discard(connection)
@@ -348,43 +331,19 @@ class Log:
                     # A second interruption, during the return, would lose the pool a connection for good.
                     self._pool.putconn(connection)
 
-    def _free_connection(self) -> _Connection:
-        """Take a connection from the pool."""
-        try:
-            return self._pool.getconn(min(self._settings.pool_timeout, self._settings.retry_seconds))
-        except PoolTimeout:
-            # A pool whose server is away has no free connection either: try to reach the server itself.
-            probe = self._new_connection()
-            probe.close()
-            if len(self._held) < self._settings.pool_max_size:
-                # The pool, which waits longer each time it is refused, has not tried a returned server again.
-                raise DatabaseUnavailable("the pool has not found the database again yet") from None
-            raise
-
     def _new_connection(self) -> _Connection:
         """Return a connection beside the pool."""
         options = connection_options(self._settings)
         connection = psycopg.Connection.connect(self.url, autocommit=True, **options)
-        try:
-            self._configure(connection)
-        except BaseException:
-            connection.close()
-            raise
+        watch(connection)
         return connection
 
-    def _configure(self, connection: _Connection) -> None:
-        """Set what the store's sessions need, and prepare no statements behind a pooler."""
-        watch(connection)
-        self._sessions.opened(connection)
-        # jsonb keeps 1e30 as digits: it is read as a double, and not as an integer beyond 64 bits.
-        set_json_loads(orjson.loads, connection)
-        asked = sessions.parameters(connection, sessions.SHARED_SESSION)
-        cursor = connection.execute(database_statement("session_settings"), asked)
-        if not sessions.is_direct(cursor.fetchone()):
-            connection.prepare_threshold = None
+
+def _prepare(connection: _Connection) -> None:
+    """Let a connection read 1e30, which jsonb keeps as digits, as a double and not as an integer beyond 64 bits."""
+    watch(connection)
+    set_json_loads(orjson.loads, connection)
 
 
 def _is_worth_another_try(exc: BaseException) -> bool:
-    """Whether the same call can succeed soon; a wait for a standby that somebody canceled is not begun again."""
-    callers = ("pool_exhausted", "replication_unconfirmed")
-    return isinstance(exc, RunfoldError) and exc.retryable and exc.code not in callers
+    return isinstance(exc, RunfoldError) and exc.retryable and exc.code != "pool_exhausted"
