@@ -186,12 +186,17 @@ CREATE TABLE runfold.checkpoints (
     moved_at timestamptz,
     stopped_sqlstate text,
     stopped_error text,
-    stopped_at timestamptz
+    stopped_at timestamptz,
+    retried_sqlstate text,
+    retried_error text,
+    retried_since timestamptz
 );
 
 COMMENT ON TABLE runfold.checkpoints IS
     'How far each group of projections has folded the log; moved in the transaction that writes the rows.';
 COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for an operator; NULL: it does not.';
+COMMENT ON COLUMN runfold.checkpoints.retried_error IS
+    'What the next batch fails with, again and again, though it may pass; NULL: the group moved since.';
 
 GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
@@ -713,8 +718,10 @@ COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- Whose workflow an answer is for: no more of it than that.
-GRANT SELECT (id, user_id) ON public.workflows TO runfold_engine, runfold_projector;
+-- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
+GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
+              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
+    ON public.workflows TO runfold_engine, runfold_projector;
 
 CREATE TABLE public.nodes (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -950,16 +957,25 @@ COMMENT ON COLUMN runfold.snapshots.call_id IS 'The call that recorded it: the s
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.snapshots TO runfold_engine, runfold_operator, service_role;
 
--- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so the copy never waits
--- for a lock: what is locked, or not yet committed, is remembered here and copied later.
+-- workflows is edited by users and keeps a copy of workflow_status. No edit may stop the projection, so no fold writes the copy:
+-- what changed, or is not yet committed, is noted here, and copied after the fold. A note waits for nobody: it has a key of its own.
 CREATE TABLE runfold.stale_workflows (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     workflow_id uuid NOT NULL,
-    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    try_at timestamptz NOT NULL DEFAULT '-infinity',
+    tries integer NOT NULL DEFAULT 0,
+    sqlstate text,
+    error text
 );
 
 COMMENT ON TABLE runfold.stale_workflows IS 'Workflows whose copy of workflow_status is to be made again.';
+COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy is not tried again.';
+COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
-GRANT SELECT, INSERT ON runfold.stale_workflows TO runfold_projector, runfold_operator;
+-- Verify leaves out the copies that are noted here.
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
@@ -1213,7 +1229,7 @@ CREATE TABLE public.workflow_status (
 CREATE INDEX idx_workflow_status_user_id ON public.workflow_status (user_id);
 
 COMMENT ON TABLE public.workflow_status IS
-    'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are kept equal.';
+    'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are copies, made after each fold.';
 COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
 GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
@@ -1502,6 +1518,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('empty_call', 'The call has no appends', 'Send at least one append.'),
     ('too_many_appends', 'The call has {found} appends, more than {limit}', 'Send several calls.'),
     ('too_many_events', 'The call has more than {limit} events', 'Send several calls.'),
+    ('call_too_large', '{at} is larger than {limit} bytes, as text or as jsonb', 'Send fewer or smaller events in one call.'),
     ('empty_append', '{at} is empty', 'Send at least one event for each stream.'),
     ('duplicate_stream', '{at} names a stream a second time: {found}', 'Send all events of a stream as one append.'),
     ('duplicate_event_id', '{at} repeats an event id of this call: {found}', 'Give every event its own id.'),
@@ -1608,12 +1625,14 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);
 
     -- 4. The positions. The lock is taken in a subtransaction that is then rolled back: that frees it after microseconds, and so
-    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back.
+    -- does everything else that ends the block, a cancellation at any moment, too. Sequences are not rolled back. Nobody else takes
+    -- positions, so between the two calls nobody moves the sequence.
     BEGIN
         PERFORM pg_advisory_xact_lock(log_tag, 0);
-        FOR i IN 1 .. total LOOP
-            last := nextval('runfold.events_position');
-        END LOOP;
+        last := nextval('runfold.events_position');
+        IF total > 1 THEN
+            last := setval('runfold.events_position', last + total - 1);
+        END IF;
         RAISE SQLSTATE 'RF000';
     EXCEPTION WHEN SQLSTATE 'RF000' THEN
         NULL;
@@ -2154,17 +2173,11 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$
 BEGIN
     IF category = 'execution' THEN
         IF type = 'NodeScheduled' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'node_type') ? (data ->> 'node_type')
-                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
-                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
-                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
-                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
-                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2184,19 +2197,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeStarted' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'node_type') ? (data ->> 'node_type')
-                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
-                AND ((data ->> 'node_subtype') IS NULL OR (data -> 'node_subtype') ? (data ->> 'node_subtype'))
-                AND ((data ->> 'max_retries') IS NULL OR (data -> 'max_retries')::text::integer >= 0)
-                AND ((data ->> 'iteration') IS NULL OR (data -> 'iteration')::text::integer >= 0)
-                AND ((data ->> 'parent_activation') IS NULL OR (data -> 'parent_activation') ? (data ->> 'parent_activation'))
-                AND (data -> 'attempt')::text::integer >= 1
-                AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'parent_activation' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,node_name,node_subtype,max_retries,iteration,parent_activation,attempt,start_time,input_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.node_type.type() == "string" && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_subtype) || @.node_subtype.type() == "null" || @.node_subtype.type() == "string") && (!exists(@.max_retries) || @.max_retries.type() == "null" || @.max_retries.type() == "number" && @.max_retries >= 0 && @.max_retries <= 2147483647) && (!exists(@.iteration) || @.iteration.type() == "null" || @.iteration.type() == "number" && @.iteration >= 0 && @.iteration <= 2147483647) && (!exists(@.parent_activation) || @.parent_activation.type() == "null" || @.parent_activation.type() == "string" && @.parent_activation >= "!") && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402214399999)'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type', data ->> 'node_name', data ->> 'node_subtype', data ->> 'parent_activation')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'parent_activation') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'max_retries', data ->> 'iteration', data ->> 'attempt', data ->> 'start_time'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2218,14 +2223,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_subtype') <= 100, true)
                 AND coalesce(length(data ->> 'parent_activation') <= 255 AND data ->> 'parent_activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeSucceeded' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,attempt,end_time,output_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && (!exists(@.attempt) || @.attempt.type() == "null" || @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647) && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999)'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'attempt', data ->> 'end_time'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2239,21 +2241,13 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'ExecutionCreated' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
-                AND (data -> 'execution_id') ? (data ->> 'execution_id')
+            IF coalesce((data - '{execution_id,workflow_id,mode,workflow_version,deployment_version,trigger_subtype,trigger_data,triggered_by,parent_execution_id,retry_of,metadata}'::text[]) = '{}'
+                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.mode.type() == "string" && (@.mode == "MANUAL" || @.mode == "TRIGGER" || @.mode == "WEBHOOK" || @.mode == "RETRY") && (!exists(@.workflow_version) || @.workflow_version.type() == "null" || @.workflow_version.type() == "string") && (!exists(@.deployment_version) || @.deployment_version.type() == "null" || @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647) && (!exists(@.trigger_subtype) || @.trigger_subtype.type() == "null" || @.trigger_subtype.type() == "string") && (!exists(@.trigger_data) || @.trigger_data.type() == "null" || @.trigger_data.type() == "object") && (!exists(@.triggered_by) || @.triggered_by.type() == "null" || @.triggered_by.type() == "string") && (!exists(@.parent_execution_id) || @.parent_execution_id.type() == "null" || @.parent_execution_id.type() == "string" && @.parent_execution_id >= "!") && (!exists(@.retry_of) || @.retry_of.type() == "null" || @.retry_of.type() == "string" && @.retry_of >= "!") && (!exists(@.metadata) || @.metadata.type() == "null" || @.metadata.type() == "object"))'
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50
+                AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND (data ->> 'mode') IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY')
-                AND ((data ->> 'workflow_version') IS NULL OR (data -> 'workflow_version') ? (data ->> 'workflow_version'))
-                AND ((data ->> 'deployment_version') IS NULL OR (data -> 'deployment_version')::text::integer >= 0)
-                AND ((data ->> 'trigger_subtype') IS NULL OR (data -> 'trigger_subtype') ? (data ->> 'trigger_subtype'))
-                AND ((data ->> 'trigger_data') IS NULL OR jsonb_typeof((data -> 'trigger_data')) = 'object')
-                AND ((data ->> 'triggered_by') IS NULL OR (data -> 'triggered_by') ? (data ->> 'triggered_by'))
-                AND ((data ->> 'parent_execution_id') IS NULL OR (data -> 'parent_execution_id') ? (data ->> 'parent_execution_id'))
-                AND ((data ->> 'retry_of') IS NULL OR (data -> 'retry_of') ? (data ->> 'retry_of'))
-                AND ((data ->> 'metadata') IS NULL OR jsonb_typeof((data -> 'metadata')) = 'object')
-                AND 'execution-' || (data ->> 'execution_id') = stream_id
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'workflow_version', data ->> 'trigger_subtype', data ->> 'triggered_by', data ->> 'parent_execution_id', data ->> 'retry_of')) <= 50 AND concat(data ->> 'execution_id', data ->> 'parent_execution_id', data ->> 'retry_of') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND coalesce(data ->> 'parent_execution_id' <> '', true) AND coalesce(data ->> 'retry_of' <> '', true), false) THEN
+                AND 'execution-' || (data ->> 'execution_id') = stream_id, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2277,30 +2271,47 @@ BEGIN
                 AND coalesce(length(data ->> 'parent_execution_id') <= 255 AND data ->> 'parent_execution_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'parent_execution_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'retry_of') <= 255 AND data ->> 'retry_of' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'retry_of', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionStarted' THEN
+            IF coalesce((data - '{start_time}'::text[]) = '{}'
+                AND data @? '$ ? (@.start_time.type() == "number" && @.start_time >= 0 && @.start_time <= 253402214399999)'
+                AND strpos(coalesce(data ->> 'start_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{start_time}'::text[]) = '{}'
                 AND (data -> 'start_time')::text::bigint >= 0 AND (data -> 'start_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionPaused' THEN
+            IF coalesce((data - '{by,reason}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionResumed' THEN
+            IF coalesce((data - '{by,reason}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))', false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,reason}'::text[]) = '{}'
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionSucceeded' THEN
+            IF coalesce((data - '{end_time,run_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999)'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,run_data}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
-                AND (data -> 'error_message') ? (data ->> 'error_message')
-                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
-                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+            IF coalesce((data - '{end_time,error_message,error_details,node_id}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999 && @.error_message.type() == "string" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!"))'
+                AND octet_length(coalesce(data ->> 'node_id', '')) <= 255
+                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2310,35 +2321,52 @@ BEGIN
                 AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id')), false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ExecutionCanceled' THEN
+            IF coalesce((data - '{end_time,by,reason}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999 && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,by,reason}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by'))
                 AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason')), false);
         ELSIF type = 'ExecutionTimedOut' THEN
+            IF coalesce((data - '{end_time}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999)'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999, false);
         ELSIF type = 'ExecutionDeclaredLost' THEN
+            IF coalesce((data - '{end_time,detector,last_seen}'::text[]) = '{}'
+                AND data @? '$ ? (@.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999 && @.detector.type() == "string")'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0
+                AND runfold.is_timestamp((data ->> 'last_seen')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{end_time,detector,last_seen}'::text[]) = '{}'
                 AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
                 AND (data -> 'detector') ? (data ->> 'detector')
                 AND runfold.is_timestamp((data ->> 'last_seen')), false);
         ELSIF type = 'ExecutionMetadataSet' THEN
+            IF coalesce((data - '{metadata}'::text[]) = '{}'
+                AND data @? '$ ? (@.metadata.type() == "object")', false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
         ELSIF type = 'NodeAttemptFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data -> 'attempt')::text::integer >= 1
-                AND (data ->> 'error_data') IS NOT NULL
-                AND jsonb_typeof((data -> 'will_retry')) = 'boolean'
-                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at')))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'attempt', ''), '.') = 0
+                AND ((data ->> 'next_retry_at') IS NULL OR runfold.is_timestamp((data ->> 'next_retry_at'))), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2352,13 +2380,11 @@ BEGIN
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeWaiting' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
-                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.attempt) || @.attempt.type() == "null" || @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647) && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'attempt', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2371,13 +2397,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeContinued' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
-                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+            IF coalesce((data - '{activation,node_id,attempt,pause}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.attempt) || @.attempt.type() == "null" || @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647) && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'attempt', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2390,14 +2414,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'attempt') IS NULL OR (data -> 'attempt')::text::integer >= 1)
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
-                AND (data ->> 'error_data') IS NOT NULL
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,attempt,end_time,error_data}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.attempt) || @.attempt.type() == "null" || @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647) && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999 && @.error_data.type() != "null")'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id')) <= 255
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'attempt', data ->> 'end_time'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2410,14 +2431,11 @@ BEGIN
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'NodeSkipped' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
-                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2431,14 +2449,11 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'NodeCanceled' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
-                AND (data -> 'activation') ? (data ->> 'activation')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND (data -> 'end_time')::text::bigint >= 0 AND (data -> 'end_time')::text::bigint <= 253402214399999
-                AND ((data ->> 'reason') IS NULL OR (data -> 'reason') ? (data ->> 'reason'))
-                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100 AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'activation' <> '' AND data ->> 'node_id' <> '', false) THEN
+            IF coalesce((data - '{activation,node_id,node_type,end_time,reason}'::text[]) = '{}'
+                AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && @.end_time.type() == "number" && @.end_time >= 0 && @.end_time <= 253402214399999 && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'node_id', data ->> 'node_type')) <= 100
+                AND concat(data ->> 'activation', data ->> 'node_id') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'end_time', ''), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2452,17 +2467,13 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'node_type') <= 100, true);
         ELSIF type = 'PauseOpened' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND (data -> 'paused_node_id') ? (data ->> 'paused_node_id')
-                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
-                AND (data ->> 'pause_reason') IN ('human_interaction', 'timeout', 'error', 'manual', 'timer')
+            IF coalesce((data - '{pause,paused_node_id,activation,pause_reason,paused_at,resume_conditions,interaction_id,timeout_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.paused_node_id.type() == "string" && @.paused_node_id >= "!" && (!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.pause_reason.type() == "string" && (@.pause_reason == "human_interaction" || @.pause_reason == "timeout" || @.pause_reason == "error" || @.pause_reason == "manual" || @.pause_reason == "timer") && @.resume_conditions.type() == "object")'
+                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation')) <= 255
+                AND concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation') !~ '[^ -~]'
                 AND runfold.is_timestamp((data ->> 'paused_at'))
-                AND jsonb_typeof((data -> 'resume_conditions')) = 'object'
                 AND ((data ->> 'interaction_id') IS NULL OR runfold.is_uuid((data ->> 'interaction_id')))
-                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND octet_length(concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation')) <= 255 AND concat(data ->> 'pause', data ->> 'paused_node_id', data ->> 'activation') !~ '[^!-~]' AND data ->> 'pause' <> '' AND data ->> 'paused_node_id' <> '' AND coalesce(data ->> 'activation' <> '', true), false) THEN
+                AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at'))), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2479,12 +2490,11 @@ BEGIN
                 AND coalesce(length(data ->> 'paused_node_id') <= 255 AND data ->> 'paused_node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'paused_node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'PauseResumed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND runfold.is_timestamp((data ->> 'resumed_at'))
-                AND (data -> 'resume_trigger') ? (data ->> 'resume_trigger')
-                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+            IF coalesce((data - '{pause,resumed_at,resume_trigger,data}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.resume_trigger.type() == "string")'
+                AND octet_length(concat(data ->> 'pause', data ->> 'resume_trigger')) <= 100
+                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
+                AND runfold.is_timestamp((data ->> 'resumed_at')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2495,12 +2505,11 @@ BEGIN
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
                 AND coalesce(length(data ->> 'resume_trigger') <= 100, false);
         ELSIF type = 'PauseTimedOut' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,at,action}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND (data -> 'action') ? (data ->> 'action')
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+            IF coalesce((data - '{pause,at,action}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!" && @.action.type() == "string")'
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
+                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2510,11 +2519,11 @@ BEGIN
                 AND (data -> 'action') ? (data ->> 'action'), false)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'PauseCanceled' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{pause,at}'::text[]) = '{}'
-                AND (data -> 'pause') ? (data ->> 'pause')
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND octet_length(coalesce(data ->> 'pause', '')) <= 255 AND coalesce(data ->> 'pause', '') !~ '[^!-~]' AND data ->> 'pause' <> '', false) THEN
+            IF coalesce((data - '{pause,at}'::text[]) = '{}'
+                AND data @? '$ ? (@.pause.type() == "string" && @.pause >= "!")'
+                AND octet_length(coalesce(data ->> 'pause', '')) <= 255
+                AND coalesce(data ->> 'pause', '') !~ '[^ -~]'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2525,27 +2534,11 @@ BEGIN
         END IF;
     ELSIF category = 'log' THEN
         IF type = 'LogAppended' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
-                AND (data ->> 'level') IN ('DEBUG', 'INFO', 'WARNING', 'ERROR')
-                AND (data ->> 'event_type') IN ('workflow_started', 'workflow_completed', 'workflow_progress', 'step_started', 'step_input', 'step_output', 'step_completed', 'step_error', 'separator')
-                AND (data -> 'message') ? (data ->> 'message')
-                AND ((data ->> 'log_category') IS NULL OR (data ->> 'log_category') IN ('TECHNICAL', 'BUSINESS'))
-                AND ((data ->> 'data') IS NULL OR jsonb_typeof((data -> 'data')) = 'object')
-                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
-                AND ((data ->> 'node_name') IS NULL OR (data -> 'node_name') ? (data ->> 'node_name'))
-                AND ((data ->> 'node_type') IS NULL OR (data -> 'node_type') ? (data ->> 'node_type'))
-                AND ((data ->> 'step_number') IS NULL OR (data -> 'step_number')::text::integer >= 0)
-                AND ((data ->> 'total_steps') IS NULL OR (data -> 'total_steps')::text::integer >= 0)
-                AND ((data ->> 'progress_percentage') IS NULL OR (data -> 'progress_percentage') BETWEEN '0' AND '100')
-                AND ((data ->> 'duration_seconds') IS NULL OR (data -> 'duration_seconds')::text::integer >= 0)
-                AND ((data ->> 'user_friendly_message') IS NULL OR (data -> 'user_friendly_message') ? (data ->> 'user_friendly_message'))
-                AND ((data ->> 'display_priority') IS NULL OR (data -> 'display_priority')::text::integer >= 1 AND (data -> 'display_priority')::text::integer <= 10)
-                AND ((data ->> 'is_milestone') IS NULL OR jsonb_typeof((data -> 'is_milestone')) = 'boolean')
-                AND ((data ->> 'technical_details') IS NULL OR jsonb_typeof((data -> 'technical_details')) = 'object')
-                AND ((data ->> 'stack_trace') IS NULL OR (data -> 'stack_trace') ? (data ->> 'stack_trace'))
-                AND ((data ->> 'performance_metrics') IS NULL OR jsonb_typeof((data -> 'performance_metrics')) = 'object')
-                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100 AND coalesce(data ->> 'node_id', '') !~ '[^!-~]' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+            IF coalesce((data - '{level,event_type,message,log_category,data,node_id,node_name,node_type,step_number,total_steps,progress_percentage,duration_seconds,user_friendly_message,display_priority,is_milestone,technical_details,stack_trace,performance_metrics}'::text[]) = '{}'
+                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.event_type.type() == "string" && (@.event_type == "workflow_started" || @.event_type == "workflow_completed" || @.event_type == "workflow_progress" || @.event_type == "step_started" || @.event_type == "step_input" || @.event_type == "step_output" || @.event_type == "step_completed" || @.event_type == "step_error" || @.event_type == "separator") && @.message.type() == "string" && (!exists(@.log_category) || @.log_category.type() == "null" || @.log_category.type() == "string" && (@.log_category == "TECHNICAL" || @.log_category == "BUSINESS")) && (!exists(@.data) || @.data.type() == "null" || @.data.type() == "object") && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && (!exists(@.node_name) || @.node_name.type() == "null" || @.node_name.type() == "string") && (!exists(@.node_type) || @.node_type.type() == "null" || @.node_type.type() == "string") && (!exists(@.step_number) || @.step_number.type() == "null" || @.step_number.type() == "number" && @.step_number >= 0 && @.step_number <= 2147483647) && (!exists(@.total_steps) || @.total_steps.type() == "null" || @.total_steps.type() == "number" && @.total_steps >= 0 && @.total_steps <= 2147483647) && (!exists(@.progress_percentage) || @.progress_percentage.type() == "null" || @.progress_percentage.type() == "number" && @.progress_percentage >= 0 && @.progress_percentage <= 100) && (!exists(@.duration_seconds) || @.duration_seconds.type() == "null" || @.duration_seconds.type() == "number" && @.duration_seconds >= 0 && @.duration_seconds <= 2147483647) && (!exists(@.user_friendly_message) || @.user_friendly_message.type() == "null" || @.user_friendly_message.type() == "string") && (!exists(@.display_priority) || @.display_priority.type() == "null" || @.display_priority.type() == "number" && @.display_priority >= 1 && @.display_priority <= 10) && (!exists(@.is_milestone) || @.is_milestone.type() == "null" || @.is_milestone.type() == "boolean") && (!exists(@.technical_details) || @.technical_details.type() == "null" || @.technical_details.type() == "object") && (!exists(@.stack_trace) || @.stack_trace.type() == "null" || @.stack_trace.type() == "string") && (!exists(@.performance_metrics) || @.performance_metrics.type() == "null" || @.performance_metrics.type() == "object"))'
+                AND octet_length(concat(data ->> 'node_id', data ->> 'node_name', data ->> 'node_type')) <= 100
+                AND coalesce(data ->> 'node_id', '') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'step_number', data ->> 'total_steps', data ->> 'duration_seconds', data ->> 'display_priority'), '.') = 0, false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2574,20 +2567,13 @@ BEGIN
         END IF;
     ELSIF category = 'interaction' THEN
         IF type = 'InteractionRequested' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
+            IF coalesce((data - '{workflow_id,execution_id,node_id,interaction_type,channel_type,priority,request_data,timeout_at,correlation_id,tags,pause}'::text[]) = '{}'
+                AND data @? '$ ? (@.execution_id.type() == "string" && @.execution_id >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.interaction_type.type() == "string" && (@.interaction_type == "approval" || @.interaction_type == "input" || @.interaction_type == "selection" || @.interaction_type == "review") && @.channel_type.type() == "string" && (@.channel_type == "slack" || @.channel_type == "email" || @.channel_type == "webhook" || @.channel_type == "in_app") && @.priority.type() == "string" && (@.priority == "low" || @.priority == "normal" || @.priority == "high" || @.priority == "critical") && @.request_data.type() == "object" && (!exists(@.correlation_id) || @.correlation_id.type() == "null" || @.correlation_id.type() == "string") && (!exists(@.pause) || @.pause.type() == "null" || @.pause.type() == "string" && @.pause >= "!"))'
+                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255
+                AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^ -~]'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
-                AND (data -> 'execution_id') ? (data ->> 'execution_id')
-                AND (data -> 'node_id') ? (data ->> 'node_id')
-                AND (data ->> 'interaction_type') IN ('approval', 'input', 'selection', 'review')
-                AND (data ->> 'channel_type') IN ('slack', 'email', 'webhook', 'in_app')
-                AND (data ->> 'priority') IN ('low', 'normal', 'high', 'critical')
-                AND jsonb_typeof((data -> 'request_data')) = 'object'
                 AND ((data ->> 'timeout_at') IS NULL OR runfold.is_timestamp((data ->> 'timeout_at')))
-                AND ((data ->> 'correlation_id') IS NULL OR (data -> 'correlation_id') ? (data ->> 'correlation_id'))
-                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")'))
-                AND ((data ->> 'pause') IS NULL OR (data -> 'pause') ? (data ->> 'pause'))
-                AND octet_length(concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'correlation_id', data ->> 'pause')) <= 255 AND concat(data ->> 'execution_id', data ->> 'node_id', data ->> 'pause') !~ '[^!-~]' AND data ->> 'execution_id' <> '' AND data ->> 'node_id' <> '' AND coalesce(data ->> 'pause' <> '', true), false) THEN
+                AND ((data ->> 'tags') IS NULL OR jsonb_typeof((data -> 'tags')) = 'array' AND NOT jsonb_path_exists((data -> 'tags'), 'strict $[*] ? (@.type() != "string")')), false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2608,14 +2594,28 @@ BEGIN
                 AND coalesce(length(data ->> 'correlation_id') <= 255, true)
                 AND coalesce(length(data ->> 'pause') <= 255 AND data ->> 'pause' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'pause', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'InteractionNotified' THEN
+            IF coalesce((data - '{at}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionReminderSent' THEN
+            IF coalesce((data - '{at}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'InteractionResponded' THEN
+            IF coalesce((data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
+                AND data @? '$ ? (@.response_data.type() != "null" && (!exists(@.responder) || @.responder.type() == "null" || @.responder.type() == "string"))'
+                AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
+                AND runfold.is_timestamp((data ->> 'responded_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{response_id,response_data,responded_at,responder}'::text[]) = '{}'
                 AND ((data ->> 'response_id') IS NULL OR runfold.is_uuid((data ->> 'response_id')))
@@ -2623,21 +2623,41 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'responded_at'))
                 AND ((data ->> 'responder') IS NULL OR (data -> 'responder') ? (data ->> 'responder')), false);
         ELSIF type = 'InteractionTimedOut' THEN
+            IF coalesce((data - '{at,action}'::text[]) = '{}'
+                AND data @? '$ ? (@.action.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,action}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'action') ? (data ->> 'action'), false);
         ELSIF type = 'InteractionFailed' THEN
+            IF coalesce((data - '{at,error}'::text[]) = '{}'
+                AND data @? '$ ? (@.error.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,error}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'error') ? (data ->> 'error'), false);
         ELSIF type = 'InteractionReopened' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? (@.by.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND (data -> 'by') ? (data ->> 'by'), false);
         ELSIF type = 'InteractionCanceled' THEN
+            IF coalesce((data - '{at,by,reason}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string") && (!exists(@.reason) || @.reason.type() == "null" || @.reason.type() == "string"))'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by,reason}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -2646,6 +2666,12 @@ BEGIN
         END IF;
     ELSIF category = 'response' THEN
         IF type = 'ResponseReceived' THEN
+            IF coalesce((data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.source_channel.type() == "string" && (@.source_channel == "slack" || @.source_channel == "email" || @.source_channel == "webhook" || @.source_channel == "in_app") && @.raw_payload.type() != "null" && (!exists(@.headers) || @.headers.type() == "null" || @.headers.type() == "object"))'
+                AND runfold.is_uuid((data ->> 'workflow_id'))
+                AND runfold.is_timestamp((data ->> 'received_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{workflow_id,source_channel,raw_payload,headers,received_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'workflow_id'))
@@ -2654,6 +2680,12 @@ BEGIN
                 AND ((data ->> 'headers') IS NULL OR jsonb_typeof((data -> 'headers')) = 'object')
                 AND runfold.is_timestamp((data ->> 'received_at')), false);
         ELSIF type = 'ResponseMatched' THEN
+            IF coalesce((data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
+                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string" && (!exists(@.classifier) || @.classifier.type() == "null" || @.classifier.type() == "string"))'
+                AND runfold.is_uuid((data ->> 'interaction_id'))
+                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{interaction_id,ai_relevance_score,ai_reasoning,processed_at,classifier}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'interaction_id'))
@@ -2662,17 +2694,32 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'processed_at'))
                 AND ((data ->> 'classifier') IS NULL OR (data -> 'classifier') ? (data ->> 'classifier')), false);
         ELSIF type = 'ResponseFilteredOut' THEN
+            IF coalesce((data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.ai_relevance_score.type() == "number" && @.ai_relevance_score >= 0 && @.ai_relevance_score <= 1 && @.ai_reasoning.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{ai_relevance_score,ai_reasoning,processed_at}'::text[]) = '{}'
                 AND (data -> 'ai_relevance_score') BETWEEN '0' AND '1'
                 AND (data -> 'ai_reasoning') ? (data ->> 'ai_reasoning')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseErrored' THEN
+            IF coalesce((data - '{error,processed_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.error.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'processed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{error,processed_at}'::text[]) = '{}'
                 AND (data -> 'error') ? (data ->> 'error')
                 AND runfold.is_timestamp((data ->> 'processed_at')), false);
         ELSIF type = 'ResponseReopened' THEN
+            IF coalesce((data - '{by,at}'::text[]) = '{}'
+                AND data @? '$ ? (@.by.type() == "string")'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{by,at}'::text[]) = '{}'
                 AND (data -> 'by') ? (data ->> 'by')
@@ -2680,6 +2727,14 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
+            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'started_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2692,6 +2747,12 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'started_at')), false);
         ELSIF type = 'DeploymentLogAppended' THEN
+            IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
+                AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2699,6 +2760,14 @@ BEGIN
                 AND (data -> 'message') ? (data ->> 'message')
                 AND runfold.is_timestamp((data ->> 'at')), false);
         ELSIF type = 'DeploymentCompleted' THEN
+            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object")'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2709,6 +2778,14 @@ BEGIN
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
                 AND runfold.is_timestamp((data ->> 'completed_at')), false);
         ELSIF type = 'DeploymentFailed' THEN
+            IF coalesce((data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && @.error_message.type() == "string")'
+                AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
+                AND runfold.is_uuid((data ->> 'deployment_id'))
+                AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
+                AND runfold.is_timestamp((data ->> 'completed_at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{deployment_id,deployment_action,to_status,deployment_version,deployment_config,triggered_by,completed_at,error_message}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
@@ -2720,14 +2797,10 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'completed_at'))
                 AND (data -> 'error_message') ? (data ->> 'error_message'), false);
         ELSIF type = 'TriggerRegistered' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND ((data ->> 'node_id') IS NULL OR (data -> 'node_id') ? (data ->> 'node_id'))
-                AND (data ->> 'trigger_subtype') IN ('CRON', 'MANUAL', 'WEBHOOK', 'EMAIL', 'GITHUB', 'SLACK')
-                AND jsonb_typeof((data -> 'trigger_config')) = 'object'
-                AND (data -> 'index_key') ? (data ->> 'index_key')
-                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255 AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^!-~]' AND data ->> 'trigger' <> '' AND coalesce(data ->> 'node_id' <> '', true), false) THEN
+            IF coalesce((data - '{trigger,node_id,trigger_subtype,trigger_config,index_key}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!" && (!exists(@.node_id) || @.node_id.type() == "null" || @.node_id.type() == "string" && @.node_id >= "!") && @.trigger_subtype.type() == "string" && (@.trigger_subtype == "CRON" || @.trigger_subtype == "MANUAL" || @.trigger_subtype == "WEBHOOK" || @.trigger_subtype == "EMAIL" || @.trigger_subtype == "GITHUB" || @.trigger_subtype == "SLACK") && @.trigger_config.type() == "object" && @.index_key.type() == "string")'
+                AND octet_length(concat(data ->> 'trigger', data ->> 'node_id', data ->> 'index_key')) <= 255
+                AND concat(data ->> 'trigger', data ->> 'node_id') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2741,10 +2814,10 @@ BEGIN
                 AND coalesce(length(data ->> 'node_id') <= 255 AND data ->> 'node_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'node_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
                 AND coalesce(length(data ->> 'index_key') <= 255, false);
         ELSIF type = 'TriggerActivated' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2752,10 +2825,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerDeactivated' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2763,10 +2836,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerFailed' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2774,10 +2847,10 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'TriggerRemoved' THEN
-            IF coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{trigger}'::text[]) = '{}'
-                AND (data -> 'trigger') ? (data ->> 'trigger')
-                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255 AND coalesce(data ->> 'trigger', '') !~ '[^!-~]' AND data ->> 'trigger' <> '', false) THEN
+            IF coalesce((data - '{trigger}'::text[]) = '{}'
+                AND data @? '$ ? (@.trigger.type() == "string" && @.trigger >= "!")'
+                AND octet_length(coalesce(data ->> 'trigger', '')) <= 255
+                AND coalesce(data ->> 'trigger', '') !~ '[^ -~]', false) THEN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
@@ -2785,6 +2858,11 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{at,by}'::text[]) = '{}'
                 AND runfold.is_timestamp((data ->> 'at'))
@@ -3250,6 +3328,7 @@ GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfo
 CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    most_bytes constant integer := 256000000;
     call jsonb;
     a record;
     e record;
@@ -3259,8 +3338,19 @@ DECLARE
     repeated_stream bigint;
     total integer := 0;
 BEGIN
+    -- Above it neither jsonb nor a regular expression takes the text.
+    IF octet_length(appends) > most_bytes THEN
+        PERFORM runfold.raise_fault('call_too_large', '', to_jsonb(most_bytes), to_jsonb(octet_length(appends)));
+    END IF;
+    BEGIN
+        call := appends::jsonb;
+    EXCEPTION
+        WHEN data_exception OR statement_too_complex THEN NULL;  -- the text itself shows why, below
+        WHEN program_limit_exceeded OR internal_error THEN
+            -- Short numbers and many small objects take more room in jsonb than in text.
+            PERFORM runfold.raise_fault('call_too_large', '', to_jsonb(most_bytes), to_jsonb(octet_length(appends)));
+    END;
     PERFORM runfold.raise_json_fault(appends);
-    call := appends::jsonb;
     PERFORM runfold.require_value('array', NULL, NULL, call, '');
     IF jsonb_array_length(call) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');
@@ -3355,44 +3445,60 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mod
 DECLARE
     parsed jsonb;
     canonical text;
-    single jsonb;
+    append jsonb;
     stream text;
+    category text;
+    events jsonb;
     event jsonb;
-    event_ids uuid[];
+    size integer;
+    event_ids uuid[] := '{}';
     stream_ids text[];
     valid boolean;
 BEGIN
+    IF octet_length(appends) > 256000000 THEN
+        PERFORM runfold.raise_append_fault(appends);
+    END IF;
     BEGIN
         parsed := appends::jsonb;
         IF NOT exact THEN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') = 1 THEN
-            single := parsed -> 0;
-            stream := single ->> 'stream_id';
-            event := single #> '{events,0}';
-            -- No more than the statement below says, of fewer forms: false only sends it there.
+        IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
+            append := parsed -> 0;
+            events := append -> 'events';
+            size := jsonb_array_length(events);
+            stream := append ->> 'stream_id';
+            category := split_part(stream, '-', 1);
+            -- No more than the statement below says, of fewer forms: false only sends the call there.
             IF coalesce(
-                   (starts_with(stream, 'execution-') AND octet_length(stream) > 10
-                    OR starts_with(stream, 'log-') AND octet_length(stream) > 4)
-                   AND octet_length(stream) <= 264 AND stream !~ '[^!-~]' AND jsonb_typeof(single -> 'stream_id') = 'string'
-                   AND (single - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
-                   AND (single ->> 'expected_version' IS NULL OR (single -> 'expected_version')::text::bigint >= 0)
-                   AND (single ->> 'user_id' IS NULL
-                        OR single ->> 'user_id' LIKE '________-____-____-____-____________'
-                           AND (single ->> 'user_id')::uuid IS NOT NULL)
-                   AND (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
-                   AND event ->> 'event_id' LIKE '________-____-____-____-____________'
-                   AND (event ->> 'event_id')::uuid IS NOT NULL
-                   AND octet_length(event ->> 'occurred_at') = 32
-                   AND replace(((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
-                       = event ->> 'occurred_at'
-                   AND event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
-                   AND coalesce(event -> 'metadata', '{}') = '{}' AND pg_column_size(event) < 800
-                   AND event -> 'schema_version' = to_jsonb(runfold.current_schema_version(event ->> 'type'))
-                   AND runfold.event_is_valid(split_part(stream, '-', 1), event ->> 'type', stream, event -> 'data'), false) THEN
-                RETURN parsed;
+                   category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
+                   AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
+                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+                   AND (append ->> 'user_id' IS NULL
+                        OR append ->> 'user_id' LIKE '________-____-____-____-____________'
+                           AND (append ->> 'user_id')::uuid IS NOT NULL), false) THEN
+                FOR n IN 1 .. size LOOP
+                    event := events -> n - 1;
+                    EXIT WHEN NOT coalesce(
+                        (event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) = '{}'
+                        AND event ->> 'event_id' LIKE '________-____-____-____-____________'
+                        AND (event ->> 'event_id')::uuid <> ALL (event_ids)
+                        AND octet_length(event ->> 'occurred_at') = 32
+                        AND to_char((event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+                            = event ->> 'occurred_at'
+                        AND event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
+                        AND coalesce(jsonb_typeof(event -> 'metadata'), 'object') IN ('object', 'null')
+                        AND (pg_column_size(event) < 800
+                             OR NOT event @? 'strict $.**{101}' AND runfold.large_event_is_valid(event))
+                        AND (event -> 'schema_version')::text = runfold.current_schema_version(event ->> 'type')::text
+                        AND runfold.event_is_valid(category, event ->> 'type', stream, event -> 'data'), false);
+                    IF n = size THEN
+                        RETURN parsed;
+                    END IF;
+                    event_ids := event_ids || (event ->> 'event_id')::uuid;
+                END LOOP;
             END IF;
         END IF;
         IF valid THEN
@@ -3402,7 +3508,7 @@ BEGIN
                        e.event ->> 'event_id' LIKE '________-____-____-____-____________'
                        -- What most producers write, microseconds in UTC, reads back as it was.
                        AND (octet_length(e.event ->> 'occurred_at') = 32
-                            AND replace(((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC')::text, ' ', 'T') || '+00:00'
+                            AND to_char((e.event ->> 'occurred_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
                                 = e.event ->> 'occurred_at'
                             AND e.event ->> 'occurred_at' COLLATE "C" >= '0001-01-02' AND e.event ->> 'occurred_at' COLLATE "C" < '9999-12-31'
                             OR runfold.is_timestamp(e.event ->> 'occurred_at'))
@@ -3434,7 +3540,7 @@ BEGIN
                      AND (cardinality(stream_ids) = 1 OR (SELECT count(DISTINCT id COLLATE "C") FROM unnest(stream_ids) AS id)
                                                          = cardinality(stream_ids));
         END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    EXCEPTION WHEN data_exception OR program_limit_exceeded OR internal_error THEN  -- an allocation over 1 GB has no other state
         valid := false;
     END;
     IF valid IS NOT TRUE THEN
@@ -3551,6 +3657,11 @@ BEGIN
     IF single IS NOT NULL THEN
         INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
             ON CONFLICT DO NOTHING;
+    ELSIF count = 1 THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e #>> '{}')::uuid, versions[1] + n
+          FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
+            ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
         SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
@@ -3636,7 +3747,9 @@ BEGIN
             OR application IS NOT NULL
                AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
                             THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END) THEN
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
 END
@@ -3981,6 +4094,8 @@ BEGIN
         PERFORM runfold.raise_fault('too_many_events', '', '10000');
     ELSIF count > 1000 THEN
         PERFORM runfold.raise_fault('too_many_appends', '', '1000', to_jsonb(count));
+    ELSIF pg_column_size(payloads) > 256000000 THEN
+        PERFORM runfold.raise_fault('call_too_large', '', '256000000', to_jsonb(pg_column_size(payloads)));
     END IF;
     -- min and max look past nulls, which the columns refuse.
     SELECT min(e.number) = 1 AND max(e.number) = count AND min(e.type_number) >= 1 AND max(e.type_number) <= cardinality(types)
@@ -4162,7 +4277,9 @@ BEGIN
             OR application IS NOT NULL
                AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
                             THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END) THEN
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
     END IF;
 
@@ -4174,6 +4291,18 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.new_id() RETURNS uuid
+LANGUAGE sql VOLATILE AS $$
+    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
+    SELECT encode(overlay(uuid_send(gen_random_uuid())
+                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
+                          FROM 1), 'hex')::uuid
+      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
+$$;
+COMMENT ON FUNCTION runfold.new_id IS
+    'A new UUID of version 7: it sorts by when it was made.';
+REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
+
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -4181,7 +4310,7 @@ DECLARE
     tenant uuid := OLD.user_id;
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', gen_random_uuid(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
         'data', jsonb_build_object('at', now, 'by', session_user))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
@@ -4215,20 +4344,30 @@ REVOKE ALL ON FUNCTION runfold.may_fold FROM PUBLIC;
 CREATE FUNCTION runfold.begin_batch(group_name text, OUT "position" bigint, OUT parked boolean, OUT built jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
+DECLARE
+    begun boolean;
+    of_user boolean;
 BEGIN
-    IF NOT runfold.may_fold(group_name) THEN
+    -- The worker is a projector: it does not pay for the call.
+    IF NOT (pg_has_role(session_user, 'runfold_projector', 'MEMBER') OR runfold.may_fold(group_name)) THEN
         RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     -- One group a transaction: what a statement of one group calls cannot reach another's checkpoint.
-    IF EXISTS (SELECT FROM runfold.user_groups g WHERE g.batch = pg_current_xact_id()) THEN
+    SELECT bool_or(g.batch = pg_current_xact_id()), bool_or(g.group_name = group_name) INTO begun, of_user
+      FROM runfold.user_groups g;
+    IF begun THEN
         PERFORM runfold.refuse('batch_begun_already');
     END IF;
-    UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
+    IF of_user THEN
+        UPDATE runfold.user_groups g SET batch = pg_current_xact_id(), settled = false WHERE g.group_name = group_name;
+    END IF;
     SELECT c.position INTO "position" FROM runfold.checkpoints c WHERE c.group_name = group_name FOR NO KEY UPDATE OF c;
-    -- In later statements: a session that waited for the row sees the rest as it is after the wait.
-    parked := EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
-              OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name);
-    built := (SELECT coalesce(jsonb_object_agg(b.name, b.version), '{}') FROM runfold.projections b WHERE b.group_name = group_name);
+    -- In a later statement: a session that waited for the row sees the rest as it is after the wait.
+    SELECT EXISTS (SELECT FROM runfold.parked_streams p WHERE p.group_name = group_name)
+           OR EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = group_name),
+           coalesce(jsonb_object_agg(b.name, b.version), '{}')
+      INTO parked, built
+      FROM runfold.projections b WHERE b.group_name = group_name;
 END
 $$;
 COMMENT ON FUNCTION runfold.begin_batch IS
@@ -4317,19 +4456,48 @@ GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
     INSERT INTO runfold.stale_workflows (workflow_id)
-    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id WHERE w.id NOT IN (SELECT id FROM copied);
+    SELECT w.id FROM public.workflows w JOIN changed c ON c.workflow_id = w.id;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.copy_status_to_workflows IS
-    'Trigger: copies a changed workflow_status, without waiting for locked workflows.';
+    'Trigger: notes the workflows whose workflow_status changed, to be copied after the fold.';
 REVOKE ALL ON FUNCTION runfold.copy_status_to_workflows FROM PUBLIC;
+
+CREATE FUNCTION runfold.copy_to_workflows(ids uuid[], OUT locked uuid[], OUT kept uuid[])
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    deferred text;
+BEGIN
+    WITH free AS (
+        SELECT w.id FROM public.workflows w WHERE w.id = ANY (ids) FOR NO KEY UPDATE OF w SKIP LOCKED
+    ), copied AS (
+        -- The trigger log_columns_are_kept sets all columns of the copy.
+        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
+    ), forgotten AS (
+        -- Only notes that this statement sees: one that comes meanwhile is of a later status.
+        DELETE FROM runfold.stale_workflows s
+         WHERE s.workflow_id = ANY (ids)
+           AND (s.workflow_id IN (SELECT id FROM copied)
+                OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id))
+    )
+    SELECT array_agg(w.id) FILTER (WHERE w.id NOT IN (SELECT id FROM free)),
+           array_agg(w.id) FILTER (WHERE w.id IN (SELECT id FROM free) AND w.id NOT IN (SELECT id FROM copied))
+      INTO locked, kept
+      FROM public.workflows w
+     WHERE w.id = ANY (ids);
+    deferred := (SELECT string_agg(format('%I.%I', n.nspname, c.conname), ', ')
+                   FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
+                  WHERE c.conrelid = 'public.workflows'::regclass AND c.condeferrable AND c.conname <> 'deletion_is_appended');
+    IF deferred IS NOT NULL THEN
+        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', deferred);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.copy_to_workflows IS
+    'Copies workflow_status to some workflows, and forgets that they are stale; returns those that it could not copy, because they are locked or a trigger of a user leaves them as they are.';
+REVOKE ALL ON FUNCTION runfold.copy_to_workflows FROM PUBLIC;
 
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4341,13 +4509,15 @@ DECLARE
 BEGIN
     FOR creation IN
         SELECT e.position, lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow
-          FROM runfold.events e
-         WHERE e.stream_id = stream_id AND e.type = 'ExecutionCreated' AND e.position <= position
+          FROM runfold.streams s
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+         WHERE s.stream_id = stream_id AND e.type = 'ExecutionCreated' AND e.position <= position
          ORDER BY e.position
     LOOP
         IF made_at IS NULL OR EXISTS (
-            SELECT FROM runfold.events d
-             WHERE d.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
+            SELECT FROM runfold.streams s
+              JOIN runfold.events d ON d.stream_id = s.stream_id AND d.position BETWEEN s.first_position AND s.last_position
+             WHERE s.stream_id = runfold.stream_id('deployment', workflow) AND d.type = 'WorkflowDeleted'
                AND d.position > made_at AND d.position < creation.position)
         THEN
             workflow := creation.workflow;
@@ -4424,7 +4594,7 @@ BEGIN
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     PERFORM runfold.append_events(jsonb_build_array(jsonb_build_object(
         'stream_id', stream, 'expected_version', version, 'events', jsonb_build_array(jsonb_build_object(
-            'event_id', gen_random_uuid(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
+            'event_id', runfold.new_id(), 'type', 'ExecutionDeclaredLost', 'occurred_at', at,
             'data', jsonb_build_object(
                 'end_time', floor(extract(epoch FROM now) * 1000)::bigint, 'detector', detector,
                 'last_seen', to_char(last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))))))::text);
@@ -4434,12 +4604,14 @@ $$;
 COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 BEGIN
-    IF NOT runfold.may_fold(group_name) THEN
+    -- The worker is a projector: it does not pay for the call.
+    IF NOT (pg_has_role(session_user, 'runfold_projector', 'MEMBER') OR runfold.may_fold(group_name)) THEN
         RAISE insufficient_privilege USING MESSAGE = format('the group %s does not belong to %s', group_name, session_user);
     END IF;
     IF EXISTS (SELECT FROM runfold.user_groups g
@@ -4505,26 +4677,54 @@ COMMENT ON FUNCTION runfold.end_batch IS
 REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
+    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+                   partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+END
+$$;
+COMMENT ON FUNCTION runfold.make_log_partition IS
+    'Makes the partition of workflow_execution_logs for a month.';
+REVOKE ALL ON FUNCTION runfold.make_log_partition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.make_log_partition TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 3) RETURNS SETOF timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+    SELECT m.month AT TIME ZONE 'UTC'
+      FROM generate_series(-1, ahead) AS i,
+           LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
+     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+                        WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
+                          AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
+     ORDER BY i
+$$;
+COMMENT ON FUNCTION runfold.missing_log_months IS
+    'The months, from the last one to `ahead` months from now, that workflow_execution_logs has no partition for.';
+REVOKE ALL ON FUNCTION runfold.missing_log_months FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.missing_log_months TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;
     made integer := 0;
-    partition text;
 BEGIN
-    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    FOR i IN -1 .. ahead LOOP
-        month := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
-        month := ((month AT TIME ZONE 'UTC') + i * interval '1 month') AT TIME ZONE 'UTC';
-        partition := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
-        IF to_regclass(format('public.%I', partition)) IS NULL AND NOT EXISTS (
-            SELECT FROM public.workflow_execution_logs_default d
-             WHERE d.created_at >= month AND d.created_at < ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC')
-        THEN
-            EXECUTE format('CREATE TABLE public.%I PARTITION OF public.workflow_execution_logs FOR VALUES FROM (%L) TO (%L)',
-                           partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+    FOR month IN SELECT m FROM runfold.missing_log_months(ahead) AS m LOOP
+        BEGIN
+            PERFORM runfold.make_log_partition(month);
             made := made + 1;
-        END IF;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the partition of workflow_execution_logs for % cannot be made: %', month, SQLERRM;
+        END;
     END LOOP;
     RETURN made;
 END
@@ -4546,7 +4746,7 @@ COMMENT ON FUNCTION runfold.refuse_change IS
 REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
 
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     issued bigint;
     next_from bigint;
@@ -4788,7 +4988,8 @@ BEGIN
     PERFORM runfold.require_batch(group_name);
     UPDATE runfold.checkpoints c
        SET position = upto, epoch = epoch, moved_at = clock_timestamp(),
-           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL
+           stopped_sqlstate = NULL, stopped_error = NULL, stopped_at = NULL,
+           retried_sqlstate = NULL, retried_error = NULL, retried_since = NULL
      WHERE c.group_name = group_name AND c.position = after AND upto >= after
        AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = epoch);
     IF NOT FOUND THEN
@@ -4820,6 +5021,19 @@ COMMENT ON FUNCTION runfold.note_built IS
     'Notes the version of the file that a table of the group of this batch was rebuilt with.';
 REVOKE ALL ON FUNCTION runfold.note_built FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_built TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_copy_failed(workflow_id uuid, sqlstate text, error text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.stale_workflows s
+       SET tries = s.tries + 1, sqlstate = $2, error = $3,
+           try_at = clock_timestamp() + least(interval '1 s' * 2 ^ least(s.tries, 20), interval '5 min')
+     WHERE s.workflow_id = coalesce($1, (SELECT d.workflow_id FROM runfold.stale_workflows d
+                                          WHERE d.try_at <= clock_timestamp() ORDER BY d.tries, d.id LIMIT 1))
+$$;
+COMMENT ON FUNCTION runfold.note_copy_failed IS
+    'Notes why workflow_status could not be copied to a workflow, or to the first one that is due (null); it is tried again ever later.';
+REVOKE ALL ON FUNCTION runfold.note_copy_failed FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_copy_failed TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5143,23 +5357,47 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
-CREATE FUNCTION runfold.sync_workflows() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    due uuid[];
+    one uuid;
+    left_as_is record;
 BEGIN
-    WITH free AS (
-        SELECT w.id FROM public.workflows w
-         WHERE w.id IN (SELECT workflow_id FROM runfold.stale_workflows) FOR NO KEY UPDATE OF w SKIP LOCKED
-    ), copied AS (
-        UPDATE public.workflows w SET latest_execution_id = w.latest_execution_id FROM free WHERE w.id = free.id RETURNING w.id
-    )
+    IF NOT pg_try_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 5) THEN
+        RETURN 0;
+    END IF;
+    -- Of a workflow that failed one note suffices.
     DELETE FROM runfold.stale_workflows s
-     WHERE s.workflow_id IN (SELECT id FROM copied)
-        OR NOT EXISTS (SELECT FROM public.workflows w WHERE w.id = s.workflow_id);
-    RETURN (SELECT count(*) FROM runfold.stale_workflows);
+     WHERE EXISTS (SELECT FROM runfold.stale_workflows f WHERE f.workflow_id = s.workflow_id AND f.tries > 0 AND f.id < s.id);
+    due := ARRAY(SELECT DISTINCT s.workflow_id
+                   FROM (SELECT workflow_id FROM runfold.stale_workflows WHERE try_at <= clock_timestamp() ORDER BY tries, id LIMIT most) AS s);
+    BEGIN
+        SELECT * INTO left_as_is FROM runfold.copy_to_workflows(due);
+        IF left_as_is.kept IS NOT NULL THEN
+            RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+        END IF;
+        UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+         WHERE s.workflow_id = ANY (left_as_is.locked);
+    EXCEPTION WHEN OTHERS THEN
+        FOREACH one IN ARRAY due LOOP
+            BEGIN
+                SELECT * INTO left_as_is FROM runfold.copy_to_workflows(ARRAY[one]);
+                IF left_as_is.kept IS NOT NULL THEN
+                    RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+                END IF;
+                UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
+                 WHERE s.workflow_id = ANY (left_as_is.locked);
+            EXCEPTION WHEN OTHERS THEN
+                PERFORM runfold.note_copy_failed(one, SQLSTATE, SQLERRM);
+            END;
+        END LOOP;
+    END;
+    RETURN (SELECT count(*) FROM runfold.stale_workflows WHERE try_at <= clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION runfold.sync_workflows IS
-    'Makes the stale copies of workflow_status in workflows again; returns how many are left.';
+    'Makes stale copies of workflow_status in workflows again, `most` of them; returns how many notes are due still.';
 REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 

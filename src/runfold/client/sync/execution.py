@@ -8,25 +8,30 @@ from contextlib import suppress
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from runfold.client.sync.interaction import InteractionHandle
+from runfold.client.sync.interaction import InteractionHandle, read_interactions
 from runfold.client.sync.node import NodeHandle
 from runfold.client.sync.writer import Writer
 from runfold.domain.aggregate import NAME, AggregateEvent, check_value
+from runfold.domain.commands import OtherStream
 from runfold.domain.error_data import error_data_of, message_of
 from runfold.domain.execution import Execution, outputs_of
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
 from runfold.domain.signatures import spells_out
-from runfold.domain.waiting_pause import asking, opening, responding, resumed
+from runfold.domain.waiting_pause import asking, closing, opening, responding, resumed
 from runfold.errors import IllegalTransition, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import NodeDetails
+from runfold.events.ids import new_id
 from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
+
+# So many questions are closed in the append of an end; the worker closes the others.
+_MOST_CLOSED = 100
 
 
 def _command(
@@ -37,6 +42,18 @@ def _command(
     @wraps(command)
     def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
         self.writer.do(command, *args, **kwargs)
+
+    return method
+
+
+def _ending(
+    command: Callable[Concatenate[Execution, P], Execution],
+) -> Callable[Concatenate[ExecutionHandle, P], None]:
+    """Return the method that records an end, and closes in the same append the questions that it leaves open."""
+
+    @wraps(command)
+    def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        self.writer.do_together(self._closings(), command, *args, **kwargs)
 
     return method
 
@@ -126,11 +143,11 @@ class ExecutionHandle:
     start = _command(Execution.start)
     pause = _command(Execution.pause)
     resume = _command(Execution.resume)
-    succeed = _command(Execution.succeed)
-    fail = _command(Execution.fail)
-    cancel = _command(Execution.cancel)
-    time_out = _command(Execution.time_out)
-    declare_lost = _command(Execution.declare_lost)
+    succeed = _ending(Execution.succeed)
+    fail = _ending(Execution.fail)
+    cancel = _ending(Execution.cancel)
+    time_out = _ending(Execution.time_out)
+    declare_lost = _ending(Execution.declare_lost)
     set_metadata = _command(Execution.set_metadata)
     schedule = _command(Execution.schedule_node)
     open_pause = _command(Execution.open_pause)
@@ -144,7 +161,7 @@ class ExecutionHandle:
 
         It must do nothing but decide: it is called again when another writer was faster.
         """
-        self.writer.do(command)
+        self.writer.do_together(self._closings(), command)
 
     def node(
         self,
@@ -197,7 +214,7 @@ class ExecutionHandle:
         present one if it is not given. `pause` names the pause.
         `runfold.events.interaction.InteractionRequest` says what is asked, and how.
         """
-        interaction = Interaction.named(uuid4() if interaction_id is None else interaction_id)
+        interaction = Interaction.named(new_id() if interaction_id is None else interaction_id)
         if pause is None:
             pause = f"{node_id if activation is None else activation}-{interaction.name[:8]}"
         asked = asking(interaction, node_id=node_id, pause=pause, **request)
@@ -248,6 +265,12 @@ class ExecutionHandle:
         )
         (appended,) = self.writer.store.append_many([append])
         self.writer.last_position = max(self.writer.last_position, appended.last_position)
+
+    def _closings(self) -> list[OtherStream]:
+        """Return the changes that close the open questions, as far as this handle knows them, if the execution ends."""
+        pauses = (self.state.pauses[name] for name in self.state.open_pauses)
+        asked = [pause.interaction_id for pause in pauses if pause.interaction_id is not None]
+        return [closing(one) for one in read_interactions(self.writer.store, asked[:_MOST_CLOSED])]
 
     def note_failure(self, node_id: str, error: BaseException) -> None:
         """Remember which node an exception came from, in case it ends the execution."""

@@ -18,10 +18,15 @@ from psycopg_pool import PoolTimeout
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from runfold.client.pools import Pool
+from runfold.database import sessions
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
+from runfold.database.pooled_sessions import PooledSessions
+from runfold.database.urls import checked_url
 from runfold.errors import (
+    BehindPooler,
+    DatabaseReadOnly,
     DatabaseUnavailable,
     InheritedConnection,
     RunfoldError,
@@ -33,7 +38,7 @@ from runfold.errors import (
 from runfold.events import Event
 from runfold.events.codec import encode_appends
 from runfold.events.encoding import Default, encoding_with
-from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent
+from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent, with_metadata
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
@@ -42,6 +47,7 @@ database_statement = runtime_sql("runfold.database")
 
 _Connection = psycopg.Connection[Any]
 _Rows = list[tuple[Any, ...]]
+_Fits = Callable[[_Rows], bool] | None
 
 # The pool doubles its pauses between attempts up to this long, then starts again: so a returning server is found soon.
 _RECONNECT_SECONDS = 8.0
@@ -56,11 +62,13 @@ class Log:
     def __init__(
         self, url: str, settings: Settings, *, user_id: UUID | None = None, default: Default | None = None
     ) -> None:
-        self.url = url
+        self.url = checked_url(url)
         self.user_id = user_id
         self.default = default
         self._settings = settings
         self._held: set[_Connection] = set()
+        self._sessions = PooledSessions()
+        self._prepares = settings.prepared_statements
         self._pool = self._new_pool()
         self._inherited_pool: Pool | None = None
         self._opens_at_use = False
@@ -71,7 +79,7 @@ class Log:
         return Pool(
             self.url,
             kwargs={**connection_options(settings), "autocommit": True},
-            configure=_prepare,
+            configure=self._configure,
             min_size=settings.pool_min_size,
             max_size=settings.pool_max_size,
             timeout=settings.pool_timeout,
@@ -185,7 +193,7 @@ class Log:
             return [Appended(*row) for row in self._retried(statement("append_events"), parameters, fits)]
         if is_inherited(connection):
             raise InheritedConnection
-        with mapped_errors():
+        with mapped_errors("runfold_engine", url=self.url):
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
             cursor.execute(statement("append_events"), parameters)
             rows = cursor.fetchall()
@@ -240,16 +248,17 @@ class Log:
 
     def register_event_types(self, category: str, types: Sequence[str] = ("*",), *, schema_version: int = 1) -> None:
         """Let the streams `<category>-<name>` of a category that you choose take these event types; '*' for any."""
-        self._retried(
-            statement("register_event_types"),
-            {"category": category, "types": list(types), "schema_version": schema_version},
-        )
+        named = {"category": category, "types": list(types), "schema_version": schema_version}
+        with mapped_errors("runfold_operator", url=self.url):
+            self._retried(statement("register_event_types"), named)
 
     @contextmanager
     def transaction(self) -> Iterator[_Connection]:
         """Return a connection of the pool in a transaction, to pass as `connection` and to write your tables beside."""
-        with self._connection() as connection, connection.transaction():
-            yield connection
+        with self._connection(writes=True) as connection:
+            with connection.transaction():
+                yield connection
+            self._sessions.require_confirmed(connection)
 
     def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
         if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
@@ -260,15 +269,10 @@ class Log:
     def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
         """Return the append with this store's tenant, and with the call's metadata under each event's own."""
         if metadata:
-            envelopes = [event if isinstance(event, NewEvent) else NewEvent.of(event) for event in append.events]
-            append = replace(
-                append, events=[replace(event, metadata={**metadata, **event.metadata}) for event in envelopes]
-            )
+            append = replace(append, events=[with_metadata(event, metadata) for event in append.events])
         return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
 
-    def _retried(
-        self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None = None
-    ) -> _Rows:
+    def _retried(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits = None) -> _Rows:
         """Run one statement in its own transaction, and retry while that can help.
 
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
@@ -290,40 +294,54 @@ class Log:
         )
         return retrying(self._once, query, parameters, fits)
 
-    def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: Callable[[_Rows], bool] | None) -> _Rows:
+    def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
+        try:
+            return self._try(query, parameters, fits)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not
+        except BehindPooler:
+            self._prepares = False  # the pooler did not show itself, and nothing was executed
+        return self._try(query, parameters, fits)
+
+    def _try(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         with self._connection() as connection:
             cursor = connection.execute(query, parameters)
             rows = cursor.fetchall()
+            self._sessions.require_confirmed(connection)
             if fits is not None and not fits(rows):
                 connection.close()  # what it answers next may be another call's as well
                 raise WrongAnswer
             return rows
 
     @contextmanager
-    def _connection(self) -> Iterator[_Connection]:
-        """Return a connection of the pool; psycopg's errors become ours."""
-        patience = min(self._settings.pool_timeout, self._settings.retry_seconds)
-        with mapped_errors():
+    def _connection(self, *, writes: bool = False) -> Iterator[_Connection]:
+        """Return a connection of the pool; psycopg's errors become ours.
+
+        `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
+        """
+        # What a caller's own statements need is not known.
+        with mapped_errors(None if writes else "runfold_engine", url=self.url):
             if self._opens_at_use:
                 self._pool.open()
                 self._opens_at_use = False
-            try:
-                connection = self._pool.getconn(patience)
-            except PoolTimeout:
-                # A pool whose server is away has no free connection either: try to reach the server itself.
-                probe = self._new_connection()
-                probe.close()
-                if len(self._held) < self._settings.pool_max_size:
-                    # The pool, which waits longer each time it is refused, has not tried a returned server again.
-                    raise DatabaseUnavailable("the pool has not found the database again yet") from None
-                raise
+            connection = self._free_connection()
+            if writes and sessions.is_read_only(connection):
+                self._sessions.refused_to_write(connection)
+            while self._sessions.is_outdated(connection):
+                connection.close()
+                self._pool.putconn(connection)
+                connection = self._free_connection()
+            if not self._prepares:
+                connection.prepare_threshold = None
             self._held.add(connection)
             try:
                 with connection:
                     yield connection
-            except psycopg.Error as exc:
+            except (psycopg.Error, DatabaseReadOnly) as exc:
                 if is_inherited(connection):
                     raise InheritedConnection from exc
+                if isinstance(exc, psycopg.errors.ReadOnlySqlTransaction | DatabaseReadOnly):
+                    self._sessions.refused_to_write(connection)
                 raise
             finally:
                 self._held.discard(connection)
@@ -331,19 +349,43 @@ class Log:
                     # A second interruption, during the return, would lose the pool a connection for good.
                     self._pool.putconn(connection)
 
+    def _free_connection(self) -> _Connection:
+        """Take a connection from the pool."""
+        try:
+            return self._pool.getconn(min(self._settings.pool_timeout, self._settings.retry_seconds))
+        except PoolTimeout:
+            # A pool whose server is away has no free connection either: try to reach the server itself.
+            probe = self._new_connection()
+            probe.close()
+            if len(self._held) < self._settings.pool_max_size:
+                # The pool, which waits longer each time it is refused, has not tried a returned server again.
+                raise DatabaseUnavailable("the pool has not found the database again yet") from None
+            raise
+
     def _new_connection(self) -> _Connection:
         """Return a connection beside the pool."""
         options = connection_options(self._settings)
         connection = psycopg.Connection.connect(self.url, autocommit=True, **options)
-        watch(connection)
+        try:
+            self._configure(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-
-def _prepare(connection: _Connection) -> None:
-    """Let a connection read 1e30, which jsonb keeps as digits, as a double and not as an integer beyond 64 bits."""
-    watch(connection)
-    set_json_loads(orjson.loads, connection)
+    def _configure(self, connection: _Connection) -> None:
+        """Set what the store's sessions need, and prepare no statements behind a pooler."""
+        watch(connection)
+        self._sessions.opened(connection)
+        # jsonb keeps 1e30 as digits: it is read as a double, and not as an integer beyond 64 bits.
+        set_json_loads(orjson.loads, connection)
+        asked = sessions.parameters(connection, sessions.SHARED_SESSION)
+        cursor = connection.execute(database_statement("session_settings"), asked)
+        if not sessions.is_direct(cursor.fetchone()):
+            connection.prepare_threshold = None
 
 
 def _is_worth_another_try(exc: BaseException) -> bool:
-    return isinstance(exc, RunfoldError) and exc.retryable and exc.code != "pool_exhausted"
+    """Whether the same call can succeed soon; a wait for a standby that somebody canceled is not begun again."""
+    callers = ("pool_exhausted", "replication_unconfirmed")
+    return isinstance(exc, RunfoldError) and exc.retryable and exc.code not in callers

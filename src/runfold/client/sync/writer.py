@@ -78,7 +78,7 @@ class Writer(Generic[AnyAggregate]):
         self, function: Callable[..., AnyAggregate], *arguments: Any, **named_arguments: Any
     ) -> tuple[AggregateEvent, ...]:
         """Record what a command makes of the state, and return its events; raises what made it impossible."""
-        return self.do_together((), function, *arguments, **named_arguments)
+        return self._give(Command(function, arguments, named_arguments))
 
     def do_together(
         self,
@@ -121,6 +121,7 @@ class Writer(Generic[AnyAggregate]):
             raise
 
     def _give(self, command: Command) -> tuple[AggregateEvent, ...]:
+        """Let a command be recorded, and return its events; raises what made it impossible."""
         self._queue.append(command)
         try:
             self._settle(command)
@@ -165,7 +166,8 @@ class Writer(Generic[AnyAggregate]):
                     # What this writer knows may be old: nothing is refused for that.
                     self._is_known = False
                     continue
-                decision.refuse()
+                if decision.impossible:
+                    decision.refuse()
                 self._append(decision)
                 return
             except VersionConflict as conflict:
@@ -193,8 +195,11 @@ class Writer(Generic[AnyAggregate]):
         """Append what was decided, if there is anything, and settle its commands."""
         appends = decision.appends(user_id=self.user_id, metadata=self.event_metadata)
         if appends:
+            for command in decision.possible:
+                command.sent = tuple(appends)
             appended = self.store.append_many(appends)
-            self.last_position = max(self.last_position, *(one.last_position for one in appended))
+            for one in appended:
+                self.last_position = max(self.last_position, one.last_position)
         if self._doubtful:
             self._forget(decision.possible)
         # First of all: an interruption after it finds the commands settled.
@@ -229,10 +234,15 @@ class Writer(Generic[AnyAggregate]):
             self._doubtful += decision.possible
 
     def _settle_what_was_recorded(self, batch: list[Command]) -> None:
-        """Settle a command that is given again, and was recorded the first time without its caller knowing it."""
+        """Settle a command that is given again, and was recorded the first time without its caller knowing it.
+
+        Its append is sent again. That records nothing, but waits for a standby where one has to confirm commits: what
+        the log shows may not have left this server.
+        """
         for command in batch:
             found = (one for one in self._doubtful if one.was_found and (one is command or one.is_the_same_as(command)))
             if not command.is_settled and (before := next(found, None)) is not None:
+                self.store.append_many(before.sent)
                 command.events = before.events
                 command.settle()
                 self._doubtful.remove(before)
@@ -246,7 +256,7 @@ class Writer(Generic[AnyAggregate]):
 def _settle_all(batch: Iterable[Command], error: BaseException | None) -> None:
     for command in batch:
         if not command.is_settled:
-            command.settle(error)
+            command.is_settled, command.error = True, error
 
 
 def change_streams(
