@@ -94,6 +94,8 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "parked discard": [sick, "--reason", "r"],
         "projection rebuild": ["--all"],
         "projection replay": ["--stream", "execution-e"],
+        "interaction show": [first],
+        "response show": [first],
         "interaction respond": [first, "--data", "{}"],
         "interaction withdraw": [second],
         "response match": [first, second, "--data", "{}"],

@@ -35,13 +35,13 @@ def list_(
     """List deployments, the newest first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.lists import list_deployments
 
-    chosen = one_of(status, _statuses, "--status")
+    chosen, place = one_of(status, _statuses, "--status"), parse_after(after)
     with open_database(shared=True) as connection:
         rows = list_deployments(
             connection,
             status=chosen,
             workflow_id=workflow_of(connection, workflow),
-            after=parse_after(after),
+            after=place,
             limit=limit,
         )
     if as_json:

@@ -36,13 +36,13 @@ def list_(
     """List interactions, the nearest deadline first. In JSON, each row has its `page_token` for --after."""
     from runfold.reading.lists import list_interactions
 
-    chosen = one_of(status, _statuses, "--status")
+    chosen, place = one_of(status, _statuses, "--status"), parse_after(after)
     with open_database(shared=True) as connection:
         rows = list_interactions(
             connection,
             status=None if chosen == "all" else chosen,
             workflow_id=workflow_of(connection, workflow),
-            after=parse_after(after),
+            after=place,
             limit=limit,
         )
     if as_json:
@@ -91,7 +91,7 @@ def show(
     """Show a question with all that was asked and answered, and what happened to it."""
     from runfold.reading.lists import read_interaction
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = read_interaction(connection, interaction_id)
     if as_json:
         print_json(found)

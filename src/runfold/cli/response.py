@@ -73,7 +73,7 @@ def show(
     """Show a message with all that came in, and why it answers an interaction or none."""
     from runfold.reading.responses import read_response
 
-    with open_database() as connection:
+    with open_database(shared=True) as connection:
         found = read_response(connection, response_id)
     if as_json:
         print_json(found)
