@@ -245,6 +245,13 @@ SELECT last_value - (NOT is_called)::integer FROM runfold.events_position
 -- An empty table for the keys of rows that may differ. The runner puts in the names.
 CREATE TEMPORARY TABLE {suspects} AS SELECT {key_columns} FROM {live} AS live WITH NO DATA
 
+-- name: missing_tables
+-- Those of some tables that do not exist. Parameters: tables (text[], with their schemas).
+SELECT t.name
+  FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, n)
+ WHERE to_regclass(t.name) IS NULL
+ ORDER BY t.n
+
 -- name: move_checkpoint
 -- Moves a group on, from where this batch started and under this leader's epoch; else false.
 -- Parameters: group, after, upto, epoch.
