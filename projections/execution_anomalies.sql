@@ -66,23 +66,24 @@ WITH lives AS MATERIALIZED (
            max(b.position) AS last_position,
            max(b.position) FILTER (WHERE b.type = 'NodeScheduled') AS scheduled_at,
            min(b.position) FILTER (WHERE b.type = 'NodeSucceeded') AS succeeded_at,
-           bool_and(b.type IN ('NodeSucceeded', 'NodeStarted', 'NodeScheduled')) AS usual,
-           min((b.data ->> 'attempt')::integer) AS lowest_attempt,
-           max((b.data ->> 'attempt')::integer) FILTER (WHERE b.type = 'NodeStarted') AS highest_start,
+           bool_and(b.type IN ('NodeSucceeded', 'NodeStarted', 'NodeScheduled')
+                    AND coalesce(b.data ->> 'attempt', '1') = '1') AS usual,
            max((b.data ->> 'start_time')::bigint) AS last_start_time, min((b.data ->> 'end_time')::bigint) AS first_end_time,
            min(b.position) FILTER (WHERE b.type = 'ExecutionCreated') AS created_at,
-           min(b.position) FILTER (WHERE runfold.ends_execution(b.type)) AS ended_at,
            array_agg(b.position) FILTER (WHERE runfold.ends_execution(b.type)) AS ends_at
       FROM batch b
      GROUP BY b.stream_id, b.data ->> 'activation' COLLATE "C"
+), executions AS MATERIALIZED (
+    SELECT l.stream_id, l.created_at, l.ends_at, x.execution_id, x.end_position,
+           least(x.end_position, (SELECT min(p) FROM unnest(l.ends_at) AS p)) AS ended_at
+      FROM (SELECT l.stream_id, max(l.created_at) AS created_at, max(l.ends_at) AS ends_at FROM lives l GROUP BY l.stream_id) AS l
+      LEFT JOIN workflow_executions x ON x.execution_id = runfold.stream_name(l.stream_id)
 ), suspects AS MATERIALIZED (
     SELECT l.stream_id, l.activation, s.status, s.attempt, s.start_time,
-           runfold.node_has_ended(s.status) AND s.closed_by IS NULL AS has_ended, x.end_position, c.ends_at,
-           CASE WHEN x.execution_id IS NULL THEN coalesce(c.created_at, 9223372036854775807) ELSE 0 END AS stands_after
+           runfold.node_has_ended(s.status) AND s.closed_by IS NULL AS has_ended, x.end_position, x.ends_at,
+           CASE WHEN x.execution_id IS NULL THEN coalesce(x.created_at, 9223372036854775807) ELSE 0 END AS stands_after
       FROM lives l
-      LEFT JOIN workflow_executions x ON x.execution_id = runfold.stream_name(l.stream_id)
-      LEFT JOIN (SELECT stream_id, created_at, ended_at, ends_at FROM lives WHERE activation IS NULL) AS c
-        ON c.stream_id = l.stream_id
+      JOIN executions x ON x.stream_id = l.stream_id
       -- OFFSET 0: looked up one by one by the key, never by reading the whole table.
       LEFT JOIN LATERAL (SELECT n.status, n.attempt, n.closed_by, n.start_time
                            FROM node_executions n
@@ -91,9 +92,9 @@ WITH lives AS MATERIALIZED (
                          OFFSET 0) AS s ON true
      WHERE l.activation IS NOT NULL
        AND NOT (l.usual AND coalesce(l.scheduled_at = l.first_position, true) AND coalesce(l.succeeded_at = l.last_position, true)
-                AND (x.execution_id IS NOT NULL OR coalesce(l.first_position > c.created_at, false))
-                AND coalesce(l.last_position < least(x.end_position, c.ended_at), true)
-                AND coalesce(l.lowest_attempt >= greatest(l.highest_start, s.attempt), true)
+                AND (x.execution_id IS NOT NULL OR coalesce(l.first_position > x.created_at, false))
+                AND coalesce(l.last_position < x.ended_at, true)
+                AND coalesce(s.attempt < 2, true)
                 AND coalesce(l.first_end_time >= greatest(l.last_start_time, s.start_time), true)
                 AND runfold.node_move_is_legal(s.status, CASE WHEN l.scheduled_at IS NOT NULL THEN 'PENDING'
                                                               WHEN l.succeeded_at = l.first_position THEN 'SUCCESS'

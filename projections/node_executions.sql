@@ -11,16 +11,17 @@
 -- Every event moves its activation to one status, from any status before, until one of them ends it. So the row is what
 -- the events up to the first ending one give: of each field the last given, in event order, over the present row. An event that
 -- ends is the last, so its object needs no merging; of a first event null fields may stay in the object, for there is nothing
--- below them. Where the execution was created in this batch no node of it has a row, and none is looked up.
--- An event of an attempt that is over is left out before anything else: it is older than the row, or than a start before it.
+-- below them. An event of an attempt that is over is left out before anything else: the row, or a start before it, has a later one.
 -- Where the execution has ended, in this batch or before, what did not end by itself is closed: the parent's row says where.
+-- Where the execution was created in this batch no node of it has a row, and none is looked up: it is not older than any event
+-- of the batch, of which the first is the cheapest to ask for.
 -- events: moves of node
 MERGE INTO node_executions AS t
 USING (
     SELECT runfold.row_id(runfold.stream_id('execution', e.execution_id), 'node', e.activation) AS id,
-           max(e.first_event_position) < (SELECT min(b.position) FROM batch b) AS may_stand,
+           max(e.first_event_position) < (SELECT b.position FROM batch b LIMIT 1) AS may_stand,
            e.execution_id, e.activation, e.user_id,
-           max(e.data ->> 'node_id') FILTER (WHERE e.events_before = 0) AS node_id,
+           max(e.data ->> 'node_id') FILTER (WHERE e.number = 1) AS node_id,
            CASE WHEN max(e.target) FILTER (WHERE e.ends) IS NOT NULL THEN max(e.target) FILTER (WHERE e.ends)
                 WHEN max(e.end_position) IS NOT NULL THEN 'CANCELED'
                 ELSE CASE max(e.position) WHEN max(e.position) FILTER (WHERE e.target = 'RUNNING') THEN 'RUNNING'
@@ -29,38 +30,36 @@ USING (
                                           ELSE 'WAITING_INPUT' END END AS status,
            CASE WHEN max(e.target) FILTER (WHERE e.ends) IS NULL THEN max(e.end_position) END AS closed_by,
            coalesce((max(e.data ->> 'end_time') FILTER (WHERE e.ends))::bigint, max(e.ended_at)) AS ends_at,
-           max((e.data ->> 'start_time')::bigint) FILTER (WHERE e.type = 'NodeStarted' AND e.starts_before = 0) AS start_time,
+           max((e.data ->> 'start_time')::bigint) FILTER (WHERE e.type = 'NodeStarted' AND e.started IS NULL) AS start_time,
            runfold.merge(CASE WHEN e.attempt IS NOT NULL AND e.type <> 'NodeStarted' THEN runfold.given(e.data) - 'attempt'
-                              WHEN e.events_before = 0 THEN e.data
+                              WHEN e.number = 1 THEN e.data
                               ELSE runfold.given(e.data) END ORDER BY e.position) FILTER (WHERE NOT e.ends) AS given,
            runfold.merge(e.data) FILTER (WHERE e.ends) AS ending,
            max(e.position) AS last_event_position,
-           max(e.occurred_at) FILTER (WHERE e.events_before = 0) AS created_at
+           max(e.occurred_at) FILTER (WHERE e.number = 1) AS created_at
       FROM (SELECT b.*, NOT b.is_old AND runfold.node_has_ended(b.target) AS ends,
                    count(*) FILTER (WHERE NOT b.is_old AND runfold.node_has_ended(b.target)) OVER earlier AS ends_before
-              FROM (SELECT b.*,
-                           coalesce(b.attempt < greatest(b.attempt_of_row, max(b.attempt) FILTER (WHERE b.type = 'NodeStarted')
-                                                                           OVER earlier), false) AS is_old,
-                           count(*) OVER earlier AS events_before,
-                           count(*) FILTER (WHERE b.type = 'NodeStarted') OVER earlier AS starts_before
-                      FROM (SELECT x.execution_id, b.data ->> 'activation' COLLATE "C" AS activation, b.user_id, b.position, b.type,
-                                   runfold.node_target(b.type) AS target, b.data, b.occurred_at, x.first_event_position,
-                                   x.end_position, x.end_time AS ended_at, (b.data ->> 'attempt')::integer AS attempt,
-                                   s.attempt AS attempt_of_row
-                              FROM batch b
-                              JOIN workflow_executions x
-                                ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position
-                              -- OFFSET 0: looked up one by one by the key, and only for an event that names its attempt.
-                              LEFT JOIN LATERAL (SELECT n.attempt
-                                                   FROM node_executions n
-                                                  WHERE n.id = CASE WHEN x.first_event_position
-                                                                         < (SELECT min(b.position) FROM batch b)
-                                                                     AND b.data ? 'attempt'
-                                                                    THEN runfold.row_id(b.stream_id, 'node',
-                                                                                        b.data ->> 'activation') END
-                                                 OFFSET 0) AS s ON true) AS b
-                    WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
-                                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS b
+              FROM (SELECT b.*, coalesce(b.attempt < greatest(b.attempt_of_row, b.started), false) AS is_old
+                      FROM (SELECT b.*, row_number() OVER earlier AS number,
+                                   max(b.attempt) FILTER (WHERE b.type = 'NodeStarted') OVER earlier AS started
+                              FROM (SELECT x.execution_id, b.data ->> 'activation' COLLATE "C" AS activation, b.user_id, b.position,
+                                           b.type, runfold.node_target(b.type) AS target, (b.data ->> 'attempt')::integer AS attempt,
+                                           b.data, b.occurred_at, x.first_event_position, x.end_position, x.end_time AS ended_at,
+                                           s.attempt AS attempt_of_row
+                                      FROM batch b
+                                      JOIN workflow_executions x
+                                        ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position
+                                      -- OFFSET 0: looked up one by one by the key, and only for an event that names its attempt.
+                                      LEFT JOIN LATERAL (SELECT n.attempt
+                                                           FROM node_executions n
+                                                          WHERE n.id = CASE WHEN x.first_event_position
+                                                                                 < (SELECT b.position FROM batch b LIMIT 1)
+                                                                             AND b.data ? 'attempt'
+                                                                            THEN runfold.row_id(b.stream_id, 'node',
+                                                                                                b.data ->> 'activation') END
+                                                         OFFSET 0) AS s ON true) AS b
+                            WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
+                                               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS b) AS b
             WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS e
      WHERE e.ends_before < 1 -- and not = 0, which a planner without statistics expects of one row in 200
@@ -119,7 +118,7 @@ UPDATE node_executions t
          -- OFFSET 0: looked up by the execution, never by reading all nodes that are open.
          CROSS JOIN LATERAL (SELECT n.id, n.status
                                FROM node_executions n
-                              WHERE n.execution_id = CASE WHEN x.first_event_position < (SELECT min(b.position) FROM batch b)
+                              WHERE n.execution_id = CASE WHEN x.first_event_position < (SELECT b.position FROM batch b LIMIT 1)
                                                           THEN x.execution_id END
                              OFFSET 0) AS s
          WHERE NOT runfold.node_has_ended(s.status)) AS f

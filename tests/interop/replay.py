@@ -21,7 +21,7 @@ class Execution:
     logs: list[str] = field(default_factory=list)
 
     def rows(self) -> dict[str, list[tuple[str, int]]]:
-        """Return each node's activations as they were opened: status and retries before the trace's end closes them."""
+        """Return each node's activations in the order of opening: status and retries before the end closes them."""
         return {node: [history[-1] for history in opened.values()] for node, opened in self.nodes.items()}
 
 

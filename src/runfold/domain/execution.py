@@ -11,11 +11,13 @@ from runfold import events
 from runfold.domain.aggregate import NAME, Recorded, check_value, or_now, or_now_ms
 from runfold.domain.execution_rules import STARTED, ExecutionRules
 from runfold.domain.execution_state import Node
+from runfold.domain.signatures import spells_out
 from runfold.events.execution import NewExecution, NodeDetails
 from runfold.events.fields import PauseReason
 from runfold.events.machines import EXECUTION, NODE, PAUSE
 
 
+@spells_out
 class Execution(ExecutionRules):
     """One run of a workflow. Its commands of nodes take the `attempt` that gives them; one that is over is refused."""
 

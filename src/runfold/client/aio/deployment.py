@@ -34,6 +34,9 @@ class AsyncDeploymentHandle:
     def __init__(self, writer: AsyncWriter[Deployment]) -> None:
         self.writer = writer
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.workflow_id}: {self.status} at version {self.writer.state.version}>"
+
     @property
     def workflow_id(self) -> UUID:
         """The workflow's id, which names the stream."""

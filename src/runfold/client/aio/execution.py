@@ -18,6 +18,7 @@ from runfold.domain.error_data import error_data_of, message_of
 from runfold.domain.execution import Execution, outputs_of
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
+from runfold.domain.signatures import spells_out
 from runfold.domain.waiting_pause import asking, closing, opening, responding, resumed
 from runfold.errors import IllegalTransition, OldAttempt
 from runfold.events import LogAppended
@@ -65,6 +66,7 @@ def _logging(line: Callable[P, LogAppended]) -> Callable[Concatenate[AsyncExecut
     return method
 
 
+@spells_out
 class AsyncExecutionHandle:
     """One execution; safe to share between threads or tasks. Its methods are the commands of `Execution`.
 

@@ -9,6 +9,7 @@ from runfold.client.aio.execution import AsyncExecutionHandle
 from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.writer import AsyncWriter
 from runfold.domain.execution import Execution
+from runfold.domain.signatures import spells_out
 from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
 
@@ -18,6 +19,7 @@ _GONE = {
 }
 
 
+@spells_out
 class AsyncExecutions:
     """The executions of a store."""
 

@@ -32,6 +32,9 @@ class AsyncInteractionHandle:
     def __init__(self, writer: AsyncWriter[Interaction]) -> None:
         self.writer = writer
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.interaction_id}: {self.status} at version {self.writer.state.version}>"
+
     @property
     def interaction_id(self) -> UUID:
         """The id that names its stream."""

@@ -18,6 +18,7 @@ from runfold.domain.error_data import error_data_of, placeholder_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
+from runfold.domain.signatures import spells_out
 from runfold.errors import IllegalTransition, InvalidInput, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
@@ -72,6 +73,7 @@ class AsyncRun(Protocol):
         """Ask a person, and open a pause for the answer."""
 
 
+@spells_out
 class AsyncNodeHandle:
     """One activation of a node; safe to share between threads or tasks.
 

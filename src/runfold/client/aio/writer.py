@@ -114,6 +114,9 @@ class AsyncWriter(Generic[AnyAggregate]):
 
             with suppress(Exception):
                 await self.do(undone)
+                async with self._lock:
+                    # Given again, it is another command: this one was undone.
+                    self._doubtful = [one for one in self._doubtful if one is not command]
             raise
 
     async def _give(self, command: Command) -> tuple[AggregateEvent, ...]:

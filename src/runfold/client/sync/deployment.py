@@ -35,6 +35,9 @@ class DeploymentHandle:
     def __init__(self, writer: Writer[Deployment]) -> None:
         self.writer = writer
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.workflow_id}: {self.status} at version {self.writer.state.version}>"
+
     @property
     def workflow_id(self) -> UUID:
         """The workflow's id, which names the stream."""

@@ -10,6 +10,7 @@ from runfold.client.sync.execution import ExecutionHandle
 from runfold.client.sync.log import Log
 from runfold.client.sync.writer import Writer
 from runfold.domain.execution import Execution
+from runfold.domain.signatures import spells_out
 from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
 
@@ -19,6 +20,7 @@ _GONE = {
 }
 
 
+@spells_out
 class Executions:
     """The executions of a store."""
 

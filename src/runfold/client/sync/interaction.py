@@ -33,6 +33,9 @@ class InteractionHandle:
     def __init__(self, writer: Writer[Interaction]) -> None:
         self.writer = writer
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.interaction_id}: {self.status} at version {self.writer.state.version}>"
+
     @property
     def interaction_id(self) -> UUID:
         """The id that names its stream."""

@@ -19,6 +19,7 @@ from runfold.domain.error_data import error_data_of, placeholder_of
 from runfold.domain.execution import Execution
 from runfold.domain.execution_state import Node
 from runfold.domain.log_line import log_line
+from runfold.domain.signatures import spells_out
 from runfold.errors import IllegalTransition, InvalidInput, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
@@ -73,6 +74,7 @@ class Run(Protocol):
         """Ask a person, and open a pause for the answer."""
 
 
+@spells_out
 class NodeHandle:
     """One activation of a node; safe to share between threads or tasks.
 

@@ -115,6 +115,9 @@ class Writer(Generic[AnyAggregate]):
 
             with suppress(Exception):
                 self.do(undone)
+                with self._lock:
+                    # Given again, it is another command: this one was undone.
+                    self._doubtful = [one for one in self._doubtful if one is not command]
             raise
 
     def _give(self, command: Command) -> tuple[AggregateEvent, ...]:
