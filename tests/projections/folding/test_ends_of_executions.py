@@ -54,7 +54,7 @@ LATE: History = CLOSED + written(
             ("NodeSucceeded", {"activation": "running", "attempt": 1, "end_time": BASE_MS + 12}),
             ("NodeFailed", {"activation": "running", "attempt": 1}),
             ("NodeStarted", {"activation": "pending", "attempt": 1, "start_time": BASE_MS + 20}),
-            ("NodeSkipped", {"activation": "pending"}),
+            ("NodeSkipped", {"activation": "pending", "end_time": BASE_MS + 21}),
             ("NodeStarted", {"activation": "retrying", "attempt": 2}),
             ("NodeSucceeded", {"activation": "retrying", "attempt": 1}),
             ("NodeFailed", {"activation": "retrying", "attempt": 2}),
@@ -77,7 +77,7 @@ OLD = of_nodes(
     ("NodeContinued", a(attempt=1)),
     ("NodeSucceeded", a(attempt=1, output_data={"attempt": 1})),
     ("NodeFailed", a(attempt=1)),
-    ("NodeSucceeded", a(attempt=2, output_data={"attempt": 2})),
+    ("NodeSucceeded", a(attempt=2, end_time=BASE_MS + 60, output_data={"attempt": 2})),
     ("NodeSucceeded", a(attempt=1, output_data={"attempt": 1})),
     ("NodeSucceeded", a()),
 )
