@@ -8,6 +8,28 @@
 -- events: moves of node, ends of execution, WorkflowDeleted
 -- barriers: WorkflowDeleted
 
+-- The end of an execution closes each of its nodes that is open before the batch. What the batch says of such a node comes after,
+-- below: a closed row takes it like an open one.
+-- events: ends of execution
+UPDATE node_executions t
+   SET status = 'CANCELED',
+       end_time = greatest(x.end_time, t.start_time),
+       duration_ms = greatest(x.end_time, t.start_time) - t.start_time,
+       closed_by = x.end_position,
+       last_event_position = x.end_position
+  FROM workflow_executions x
+ -- An array and no join: found once, and then each row by its key.
+ WHERE t.id = ANY (ARRAY(SELECT s.id
+                           FROM batch b
+                           JOIN workflow_executions e ON e.execution_id = runfold.stream_name(b.stream_id) AND e.end_position = b.position
+                          -- OFFSET 0: looked up by the execution, never by reading all nodes that are open.
+                          CROSS JOIN LATERAL (SELECT n.id, n.status
+                                                FROM node_executions n
+                                               WHERE n.execution_id = e.execution_id
+                                              OFFSET 0) AS s
+                          WHERE NOT runfold.node_has_ended(s.status)))
+   AND x.execution_id = t.execution_id;
+
 -- Every event moves its activation to one status, from any status before, until one of them ends it. So the row is what
 -- the events up to the first ending one give: of each field the last given, in event order, over the present row. An event that
 -- ends is the last, so its object needs no merging; of a first event null fields may stay in the object, for there is nothing
@@ -45,19 +67,16 @@ USING (
                               FROM (SELECT x.execution_id, b.data ->> 'activation' COLLATE "C" AS activation, b.user_id, b.position,
                                            b.type, runfold.node_target(b.type) AS target, (b.data ->> 'attempt')::integer AS attempt,
                                            b.data, b.occurred_at, x.first_event_position, x.end_position, x.end_time AS ended_at,
-                                           s.attempt AS attempt_of_row
+                                           -- Looked up one by one by the key, and only for an event that names its attempt.
+                                           CASE WHEN x.first_event_position < (SELECT b.position FROM batch b LIMIT 1)
+                                                 AND b.data ? 'attempt'
+                                                THEN (SELECT n.attempt
+                                                        FROM node_executions n
+                                                       WHERE n.id = runfold.row_id(b.stream_id, 'node', b.data ->> 'activation'))
+                                                 END AS attempt_of_row
                                       FROM batch b
                                       JOIN workflow_executions x
-                                        ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position
-                                      -- OFFSET 0: looked up one by one by the key, and only for an event that names its attempt.
-                                      LEFT JOIN LATERAL (SELECT n.attempt
-                                                           FROM node_executions n
-                                                          WHERE n.id = CASE WHEN x.first_event_position
-                                                                                 < (SELECT b.position FROM batch b LIMIT 1)
-                                                                             AND b.data ? 'attempt'
-                                                                            THEN runfold.row_id(b.stream_id, 'node',
-                                                                                                b.data ->> 'activation') END
-                                                         OFFSET 0) AS s ON true) AS b
+                                        ON x.execution_id = runfold.stream_name(b.stream_id) AND x.first_event_position < b.position) AS b
                             WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
                                                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS b) AS b
             WINDOW earlier AS (PARTITION BY b.execution_id, b.activation, b.user_id ORDER BY b.position
@@ -102,27 +121,6 @@ USING (
        coalesce((f.given ->> 'max_retries')::integer, 3), (f.given ->> 'iteration')::integer,
        runfold.row_id(runfold.stream_id('execution', f.execution_id), 'node', f.given ->> 'parent_activation'), f.closed_by,
        greatest(f.last_event_position, f.closed_by), f.created_at);
-
--- The end of an execution closes each of its nodes that is still open. Where the execution was created in this batch, so was
--- each node of it, and the statement above has closed it.
--- events: ends of execution
-UPDATE node_executions t
-   SET status = 'CANCELED',
-       end_time = greatest(f.end_time, t.start_time),
-       duration_ms = greatest(f.end_time, t.start_time) - t.start_time,
-       closed_by = f.end_position,
-       last_event_position = f.end_position
-  FROM (SELECT s.id, x.end_position, x.end_time
-          FROM batch b
-          JOIN workflow_executions x ON x.execution_id = runfold.stream_name(b.stream_id) AND x.end_position = b.position
-         -- OFFSET 0: looked up by the execution, never by reading all nodes that are open.
-         CROSS JOIN LATERAL (SELECT n.id, n.status
-                               FROM node_executions n
-                              WHERE n.execution_id = CASE WHEN x.first_event_position < (SELECT b.position FROM batch b LIMIT 1)
-                                                          THEN x.execution_id END
-                             OFFSET 0) AS s
-         WHERE NOT runfold.node_has_ended(s.status)) AS f
- WHERE t.id = f.id;
 
 -- Where a foreign key deletes them with their execution, none is left.
 -- events: WorkflowDeleted
