@@ -8,6 +8,7 @@ import sys
 BENCHES = (
     "projection",
     "plans",
+    "folds",
     "rebuild",
     "append",
     "handles",

@@ -297,6 +297,14 @@ class UnknownProjection(RunfoldError):
     code = "unknown_projection"
 
 
+class TableMissing(RunfoldError):
+    """A read table was dropped: create it again, and rebuild it from the log."""
+
+    code = "table_missing"
+    projection: str
+    table: str
+
+
 class UnknownStream(RunfoldError):
     """There is no stream with that name: write its full name, for example execution-7."""
 

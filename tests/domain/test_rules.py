@@ -76,6 +76,22 @@ MATCHES: dict[str, tuple[Answer, Question, float, Any]] = {
         answer({"interaction_id": str(ID).upper(), "data": {"approved": True, "limit": 5}}, "in_app"), question(), 1.0,
         {"approved": True, "limit": 5},
     ),
+    "a form's fields beside a decision": (
+        answer({"interaction_id": str(ID), "approved": True, "limit": 5, "comment": "fine", "by": "ann"}, "webhook"), question(), 1.0,
+        {"approved": True, "limit": 5, "text": "fine"},
+    ),
+    "a form's fields beside a word": (
+        answer({"correlation_id": "c1", "text": "yes", "limit": 5}, "webhook"), question(correlation_id="c1"), 0.95,
+        {"approved": True, "limit": 5, "text": "yes"},
+    ),
+    "a decision in a form's own field": (
+        answer({"interaction_id": str(ID), "decision": "rejected", "user": {"email": "ann@x"}}, "webhook"), question(), 1.0,
+        {"approved": False, "decision": "rejected"},
+    ),
+    "a form is an input": (
+        answer({"interaction_id": str(ID), "city": "Bern", "nights": 2, "user": "ann"}, "webhook"),
+        question(interaction_type="input"), 1.0, {"city": "Bern", "nights": 2},
+    ),
     "input is any text": (
         answer(in_thread("42")), question(interaction_type="input", message_ids=["1.1"]), 0.9, {"text": "42"},
     ),
@@ -102,7 +118,32 @@ def test_what_names_a_question_and_answers_it_is_matched(case: str) -> None:
     assert verdict.reasoning
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"by": "ann"},
+        {"user": "ann"},
+        {"user": {"id": "ann"}},
+        {"user": {"email": "ann"}},
+        {"by": {"name": "ann"}},
+        {"responder": "ann"},
+        {"user_id": "ann"},
+    ],
+)
+def test_who_sent_a_form_is_the_responder(said: dict[str, Any]) -> None:
+    verdict = classify_by_rules(answer({"interaction_id": str(ID), "approved": True, **said}, "webhook"), [question()])
+    assert isinstance(verdict, Match)
+    assert (verdict.responder, verdict.response_data) == ("ann", {"approved": True})
+
+
 OPEN: dict[str, tuple[Answer, list[Question]]] = {
+    "a form that names nothing": (
+        answer({"event": "ping", "decision": "yes"}, "webhook"),
+        [question(channel_type="webhook"), question(OTHER, channel_type="email", interaction_type="input")],
+    ),
+    "a form that names nothing, beside an input": (
+        answer({"event": "ping"}, "webhook"), [question(channel_type="webhook", interaction_type="input")],
+    ),
     "nothing is open": (answer(in_thread("yes")), []),
     "another thread": (answer(in_thread("yes", "8.8")), [question(message_ids=["1.1"])]),
     "words, and two open questions": (answer({"text": "yes"}), [question(), question(OTHER)]),

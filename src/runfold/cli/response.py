@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -33,7 +33,10 @@ def list_(
     limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
-    """List responses, the unprocessed first, then the newest. In JSON, each row has its `page_token` for --after."""
+    """List responses, the unprocessed first, then the newest, and why each is open, or is what it is.
+
+    In JSON, each row has its `reason`, and its `page_token` for --after.
+    """
     from runfold.reading.responses import list_responses
 
     chosen = one_of(status, _statuses, "--status")
@@ -45,6 +48,7 @@ def list_(
             after=after,
             limit=limit,
         )
+    rows = _with_reasons(rows)
     if as_json:
         print_json(rows)
         return
@@ -54,7 +58,7 @@ def list_(
                 **row,
                 "received": instant(row["received_at"]),
                 "channel": row["source_channel"],
-                "why": row["error"] or row["ai_reasoning"],
+                "why": row["reason"],
                 "says": orjson.dumps(row["raw_payload"]).decode()[:80],
             }
             for row in rows
@@ -79,6 +83,22 @@ def show(
         print_json(found)
     else:
         print_row("response", found)
+
+
+def _with_reasons(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with the reason of each: of an open one that for which the rules leave it open now."""
+    if not any(row["status"] == "unprocessed" for row in rows):
+        return [{**row, "reason": row["error"] or row["ai_reasoning"]} for row in rows]
+    with open_store() as store:
+        return [
+            {
+                **row,
+                "reason": store.responses.reason(row["id"])
+                if row["status"] == "unprocessed"
+                else row["error"] or row["ai_reasoning"],
+            }
+            for row in rows
+        ]
 
 
 @app.command(epilog="Example: runfold response match RESPONSE INTERACTION --data '{\"approved\": true}'")

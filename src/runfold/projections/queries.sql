@@ -262,6 +262,13 @@ CREATE TEMPORARY TABLE {suspects} AS SELECT {key_columns} FROM {live} AS live WI
 SELECT current_user,
        has_table_privilege('runfold.leader', 'UPDATE') AND has_table_privilege('public.workflow_executions', 'INSERT')
 
+-- name: missing_tables
+-- Those of some tables that do not exist. Parameters: tables (text[], with their schemas).
+SELECT t.name
+  FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, n)
+ WHERE to_regclass(t.name) IS NULL
+ ORDER BY t.n
+
 -- name: move_checkpoint
 -- Moves a group on, from where this batch started and under this leader's epoch; else false.
 -- Parameters: group, after, upto, epoch.

@@ -83,6 +83,32 @@ def test_an_operator_answers_withdraws_matches_and_sweeps(
     all_is_well(connection, database_url)
 
 
+def test_the_list_says_why_a_response_is_open(store: runfold.Store, connection: Connection, database_url: str) -> None:
+    asked = ask(store, channel_type="webhook")
+    unclear = receive(store, {"interaction_id": str(asked), "text": "perhaps"}, "webhook")
+    unknown = receive(store, {"interaction_id": str(uuid4()), "approved": True}, "webhook")
+    unjudged = receive(store, {"interaction_id": str(asked), "approved": True, "by": "ann", "limit": 5}, "webhook")
+    noise = receive(store, {"text": "noise"}, "webhook", workflow_id=WORKFLOW)
+    store.responses.filter_out(noise, by="me", reason="noise")
+    drain(database_url)
+    before = connection.execute("SELECT count(*) FROM runfold.events").fetchone()
+    reasons = {row["id"]: row["reason"] for row in answer_of(database_url, "response", "list")}
+    assert reasons == {
+        str(unclear): "interaction id, but it says nothing that answers: approval",
+        str(unknown): "names no interaction that is known",
+        str(unjudged): "not classified yet: interaction id; says yes",
+        str(noise): "filtered out by me: noise",
+    }
+    assert "says nothing that answers" in run(database_url, "response", "list", columns=200).stdout
+    assert store.responses.reason(noise) is None
+    assert connection.execute("SELECT count(*) FROM runfold.events").fetchone() == before, "nothing is recorded"
+    assert store.responses.classify(unjudged).status == "matched"
+    drain(database_url)
+    answered = "SELECT responder, response_data FROM human_interactions"
+    assert connection.execute(answered).fetchone() == ("ann", {"approved": True, "limit": 5})
+    all_is_well(connection, database_url)
+
+
 def test_a_hanging_deployment_is_failed_and_triggers_are_listed(
     store: runfold.Store, connection: Connection, database_url: str
 ) -> None:

@@ -54,7 +54,7 @@ LATE: History = CLOSED + written(
             ("NodeSucceeded", {"activation": "running", "attempt": 1, "end_time": BASE_MS + 12}),
             ("NodeFailed", {"activation": "running", "attempt": 1}),
             ("NodeStarted", {"activation": "pending", "attempt": 1, "start_time": BASE_MS + 20}),
-            ("NodeSkipped", {"activation": "pending", "end_time": BASE_MS + 40}),
+            ("NodeSkipped", {"activation": "pending", "end_time": BASE_MS + 21}),
             ("NodeStarted", {"activation": "retrying", "attempt": 2}),
             ("NodeSucceeded", {"activation": "retrying", "attempt": 1}),
             ("NodeFailed", {"activation": "retrying", "attempt": 2}),

@@ -8,7 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from runfold.errors import TableMissing
 from runfold.projections.definition.catalogue import load_catalogue
+from runfold.projections.reconciling.rebuild import rebuild
 from runfold.projections.reconciling.verify import Verification, verify
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import assert_nothing_differs, drain, verified, worker
@@ -177,3 +179,25 @@ def test_verify_changes_nothing(healthy: Log, database_url: str) -> None:
     before = tables()
     verified(database_url)
     assert tables() == before
+
+
+@pytest.mark.parametrize("table", ["workflow_execution_pauses", "workflow_execution_logs", "workflow_status"])
+def test_of_a_dropped_table_verify_says_how_it_comes_back_and_so_it_does(
+    healthy: Log, database_url: str, table: str
+) -> None:
+    def connect() -> psycopg.Connection[Any]:
+        return psycopg.connect(database_url, autocommit=True)
+
+    healthy.connection.execute(f"CREATE TABLE public.again (LIKE public.{table} INCLUDING ALL)")
+    healthy.connection.execute(f"DROP TABLE public.{table} CASCADE")
+    for look in (lambda: verified(database_url), lambda: rebuild(connect, load_catalogue(), [table])):
+        with pytest.raises(TableMissing) as missing:
+            look()
+        assert str(missing.value).startswith(
+            f"the table public.{table} of projection {table} does not exist: create it"
+        )
+        assert f"`runfold projection rebuild {table}`" in str(missing.value)
+    healthy.connection.execute(f"ALTER TABLE public.again RENAME TO {table}")
+    rebuild(connect, load_catalogue(), [table])
+    assert healthy.connection.execute(f"SELECT count(*) > 0 FROM public.{table}").fetchone() == (True,)
+    assert_nothing_differs(database_url)

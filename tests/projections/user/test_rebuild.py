@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from runfold.errors import CheckpointAhead, ProjectionEscaped, RebuildFailed
+from runfold.errors import CheckpointAhead, ProjectionEscaped, RebuildFailed, TableMissing
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.user_session import UserConnection
 from runfold.projections.reconciling import group_rebuild, shadow_build, slices
@@ -275,3 +275,21 @@ def test_only_the_login_folds_and_writes(costs: Log, database_url: str, tmp_path
     done = rebuilt(database_url, folder)
     assert (done.inserted, done.updated, done.deleted) == (1, 1, 1)
     assert actual(costs.connection) == expected(costs)
+
+
+@BOTH
+def test_of_a_dropped_table_of_a_user_verify_says_how_it_comes_back_and_so_it_does(
+    costs: Log, database_url: str, tmp_path: Path, form: str
+) -> None:
+    write_form(tmp_path, form)
+    drain(database_url, tmp_path)
+    before = actual(costs.connection)
+    costs.connection.execute("DROP TABLE projections.costs")
+    for look in (lambda: assert_nothing_differs(database_url, tmp_path), lambda: rebuilt(database_url, tmp_path)):
+        with pytest.raises(TableMissing, match="create it again, by the statement that made it") as missing:
+            look()
+        assert "`runfold projection rebuild costs`" in str(missing.value)
+    costs.connection.execute(TABLE)
+    rebuilt(database_url, tmp_path)
+    assert actual(costs.connection) == before
+    assert_nothing_differs(database_url, tmp_path)

@@ -32,6 +32,7 @@ from runfold.events.streams import stream_id
 # So long after a question's end an answer that names nothing may still be meant for it.
 _LATE = timedelta(days=7)
 _PAGE = 500
+_UNKNOWN = "names no interaction that is known"
 _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -117,6 +118,28 @@ class Responses:
             return self._failed(response, f"the classifier names {verdict.interaction_id}, which is not open")
         return self._matched(response, verdict, getattr(classifier, "__name__", type(classifier).__name__))
 
+    def reason(self, response_id: UUID, *, classifier: Classifier = classify_by_rules) -> str | None:
+        """Return why a response is open, as the classifier would judge it now; None for one that is not.
+
+        Records nothing.
+        """
+        recorded = self._store.read_stream(stream_id("response", response_id))
+        response = Response.named(response_id).after(recorded)
+        if response.status != "unprocessed":
+            return None
+        if response.workflow_id == NO_WORKFLOW:
+            channel = response.source_channel or ""
+            workflow_id, _ = self._place(read_message(channel, response.raw_payload, response.headers))
+            if workflow_id == NO_WORKFLOW:
+                return _UNKNOWN
+            return f"not classified since its question is known, of workflow {workflow_id}"
+        answer, questions = self._gathered(response, recorded[0])
+        try:
+            verdict = classifier(answer, questions)
+        except Exception as error:
+            return f"the classifier fails: {type(error).__name__}: {error}"
+        return verdict.reasoning if isinstance(verdict, Undecided) else f"not classified yet: {verdict.reasoning}"
+
     def match(
         self, response_id: UUID, interaction_id: UUID, response_data: Any, *, by: str, responder: str | None = None
     ) -> Classified:
@@ -185,7 +208,7 @@ class Responses:
         message = read_message(channel, response.raw_payload, response.headers)
         workflow_id, tenant = self._place(message)
         if workflow_id == NO_WORKFLOW:
-            return Classified(response_id, "unprocessed", "names no interaction that is known")
+            return Classified(response_id, "unprocessed", _UNKNOWN)
         moved = Response.named(response_id_of(workflow_id, channel, message_id or response.name)).receive(
             workflow_id=workflow_id,
             source_channel=channel,  # type: ignore[arg-type]  # it was received so

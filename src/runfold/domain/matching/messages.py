@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+_PEOPLE = ("user", "user_id", "by", "sender", "responder")
+_DATA = ("data", "response_data", "response")
+_OF_THE_MESSAGE = frozenset(
+    (
+        *_PEOPLE,
+        *_DATA,
+        *("message_id", "id", "event_id", "text", "message", "answer", "comment"),
+        *("interaction_id", "correlation_id", "reply_to", "in_reply_to", "thread_id"),
+    )
+)
 _ANGLED = re.compile(r"<([^<>\s]+)>")
 _QUOTE_BEGINS = re.compile(r"^\s*(On .{0,200} wrote:|-{2,} ?Original Message ?-{2,}|From: .+)\s*$", re.IGNORECASE)
 
@@ -20,7 +30,8 @@ class Message:
 
     `message_id` is the channel's own name of the message, the same when it is delivered again. `interaction_ids` and
     `correlation_ids` are what the sender was given to send back; `replies_to` are the messages and threads it answers.
-    `data` is structured: a button's value, a form. `automatic`: no person wrote it.
+    `data` is structured: a button's value, a decision. `form` has the other fields of a form: they are data where the
+    message says which question it answers. `automatic`: no person wrote it.
     """
 
     message_id: str | None = None
@@ -30,6 +41,7 @@ class Message:
     correlation_ids: tuple[str, ...] = ()
     replies_to: tuple[str, ...] = ()
     data: Any = None
+    form: Mapping[str, Any] = field(default_factory=dict)
     automatic: bool = False
 
     @property
@@ -103,16 +115,24 @@ def _form(payload: Mapping[str, Any], headers: Mapping[str, Any]) -> Message:
             *(headers.get(name) for name in ("idempotency-key", "x-request-id")),
         ),
         text=_first(*(payload.get(name) for name in ("text", "message", "answer", "comment"))) or "",
-        sender=_first(_id(payload.get("user")), *(payload.get(name) for name in ("user_id", "sender", "responder"))),
+        sender=_first(*(_person(payload.get(name)) for name in _PEOPLE)),
         interaction_ids=_texts(payload.get("interaction_id"), headers.get("x-runfold-interaction")),
         correlation_ids=_texts(payload.get("correlation_id"), headers.get("x-correlation-id")),
         replies_to=_texts(payload.get("reply_to"), payload.get("in_reply_to"), payload.get("thread_id")),
         data=_decision(payload),
+        form=_fields(payload),
     )
 
 
+def _fields(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a form that are not about the message itself; none where it names its data."""
+    if any(payload.get(name) is not None for name in _DATA):
+        return {}
+    return {name: value for name, value in payload.items() if name not in _OF_THE_MESSAGE and value is not None}
+
+
 def _decision(payload: Mapping[str, Any]) -> Any:
-    for name in ("data", "response_data", "response"):
+    for name in _DATA:
         if payload.get(name) is not None:
             return payload[name]
     known = {name: payload[name] for name in ("approved", "selection", "value", "values") if name in payload}
@@ -154,6 +174,13 @@ def _message_ids(value: Any) -> list[str]:
 
 def _id(value: Any) -> str | None:
     return _text(value.get("id")) if isinstance(value, Mapping) else _text(value)
+
+
+def _person(value: Any) -> str | None:
+    """Return the name of a person: a text, or an object with an id, an email or a name."""
+    if isinstance(value, Mapping):
+        return _first(*(value.get(name) for name in ("id", "email", "name")))
+    return _first(value)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -90,18 +90,23 @@ def _said(question: Question, answer: Answer, *, anything_goes: bool) -> tuple[A
     """Return what it answers, how certainly (0 to 1), and in words; None where it does not answer such a question."""
     message = answer.message
     text = message.text.strip()
+    # The fields of a form could be about anything: they count for a question that the message names.
+    form = message.form if anything_goes else {}
+    data = {**form, **(message.data or {})} if form and isinstance(message.data, Mapping | None) else message.data
     if question.interaction_type in ("approval", "review"):
-        if (approved := _approved(message.data)) is not None:
-            return _with_text({"approved": approved}, message.data, text), 1.0, _yes_or_no(approved)
+        if (approved := _approved(data)) is not None:
+            return _with_text({"approved": approved}, data, text), 1.0, _yes_or_no(approved)
         decision, certainty = decide(text)
         if decision is None:
             return None
-        return {"approved": decision, "text": text}, certainty, _yes_or_no(decision)
+        return {**form, "approved": decision, "text": text}, certainty, _yes_or_no(decision)
     if message.data is not None:
-        return message.data, 1.0, "sends data"
+        return data, 1.0, "sends data"
+    if form and question.interaction_type != "selection":
+        return _with_text({}, form, text), 1.0, "sends data"
     if question.interaction_type == "selection":
         option = _option(question.request_data, text)
-        return None if option is None else ({"selection": option, "text": text}, 1.0, "names an option")
+        return None if option is None else ({**form, "selection": option, "text": text}, 1.0, "names an option")
     # Any text would answer: it has to say which question it answers.
     return ({"text": text}, 1.0, "sends text") if text and anything_goes else None
 

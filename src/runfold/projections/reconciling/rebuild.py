@@ -13,6 +13,7 @@ from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.projections.reconciling.group_rebuild import BeginAgain, GroupRebuild, Rebuilt
+from runfold.projections.reconciling.missing_tables import require_tables
 from runfold.projections.reconciling.shadow_build import Extent, FoldedElsewhere, Options, RebuildProgress, alone
 from runfold.projections.reconciling.slices import set_up_rebuild
 from runfold.runtime_sql import runtime_sql
@@ -92,6 +93,8 @@ def _attempt(
         set_up_rebuild(connection)
         set_up_rebuild(ledger.connection)
         connection.execute(statement("rebuild_parallel"), {"workers": str(options.jobs - 1)})
+        with connection.cursor() as looking:
+            require_tables(looking, group)
         one = GroupRebuild(connection, ledger, open_ledger, group, wanted, options, extent)
         try:
             return one.run(dry_run=dry_run)

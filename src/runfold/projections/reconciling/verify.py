@@ -20,6 +20,7 @@ from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.folding.sessions import folding_session
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import AffectedRows, affected_rows
+from runfold.projections.reconciling.missing_tables import require_tables
 from runfold.projections.reconciling.pair import Difference, Pair
 from runfold.projections.reconciling.replay import fold_affected
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows, make_shadows
@@ -83,7 +84,7 @@ def verify(
     `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
     many differences of a table are returned in full; without a limit each is given to `on_difference` when it is found
     and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's
-    tables are folded together, since they read each other. Raises UnknownProjection and CheckpointAhead.
+    tables are folded together, since they read each other. Raises UnknownProjection, CheckpointAhead and TableMissing.
     """
     wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
     found: list[Verification] = []
@@ -94,6 +95,7 @@ def verify(
         with folding_session(connection, group, login) as session, session.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
+                require_tables(cursor, group)
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
                 position = row[0] if row is not None else 0
                 check_checkpoint(cursor, group, position)
