@@ -10,6 +10,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from runfold.projections.definition.catalogue import load_catalogue
+from runfold.reading.status import read_status
 from tests.fixtures.logs import Log, event
 from tests.fixtures.processes import eventually, worker
 
@@ -58,6 +60,13 @@ def test_the_log_goes_on_though_a_month_of_the_log_table_cannot_be_made(log: Log
     for n in range(20):
         log.append(f"log-{n}", event("LogAppended"))
     assert month not in months(log.connection)
+
+
+def test_the_status_says_how_much_room_the_log_has(log: Log) -> None:
+    catalogue = load_catalogue()
+    assert read_status(log.connection, catalogue)["room"] > 10_000_000
+    use_up_the_log(log.connection)
+    assert read_status(log.connection, catalogue)["room"] == 15
 
 
 def test_control_both_in_one_statement_leave_the_log_without_room(log: Log) -> None:

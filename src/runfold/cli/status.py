@@ -29,6 +29,7 @@ def status(
         {
             "head": f"{found['head']:,}",
             "safe head": f"{found['safe_head']:,}",
+            **({"room": f"{found['room']:,} events: {_NO_ROOM}"} if found["room"] < _LITTLE_ROOM else {}),
             "leader": f"{leader['worker']} (epoch {leader['epoch']})" if leader else "none: run `runfold worker`",
             "anomalies": f"{found['anomalies']:,}" + (": see `runfold anomalies list`" if found["anomalies"] else ""),
             **({"discarded": f"{found['discarded']:,} events are in no table"} if found["discarded"] else {}),
@@ -60,6 +61,11 @@ def status(
     if found["discarded_events"]:
         print_text("\ndiscarded events, see `runfold parked list --discarded`")
         print_table(found["discarded_events"], columns=["group_name", "stream_id", "position", "type", "reason"])
+
+
+# A partition of the log, of which the worker keeps four ahead.
+_LITTLE_ROOM = 5_000_000
+_NO_ROOM = "run a worker; if one leads, its log says why it makes no partition"
 
 
 def _sample(sample: dict[str, Any]) -> dict[str, str]:

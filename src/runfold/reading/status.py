@@ -48,6 +48,7 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
     return {
         "head": log["head"],
         "safe_head": log["safe_head"],
+        "room": log["log_end"] - 1 - log["head"],
         "held_back_by": holders,
         "groups": groups,
         "parked_streams": read_parked(connection, catalogue),

@@ -1,7 +1,8 @@
--- log_status: the head, the safe head, the number of anomalies, the leader, and the last verifications; whether this is a replica,
--- which sees no lock of the leader.
+-- log_status: the head, the safe head, the first position without a partition, the number of anomalies, the leader, and the last
+-- verifications; whether this is a replica, which sees no lock of the leader.
 SELECT (SELECT last_value - (NOT is_called)::integer FROM runfold.events_position) AS head,
        runfold.safe_head() AS safe_head,
+       runfold.log_end() AS log_end,
        (SELECT count(*) FROM runfold.anomalies) AS anomalies,
        (SELECT min(position) FROM runfold.verifications) AS verified_position,
        (SELECT coalesce(sum(differences), 0)::bigint FROM runfold.verifications) AS verified_differences,
