@@ -152,7 +152,7 @@ def test_a_limit_for_engines_is_kept_and_named(connection: Connection, database_
         store.append(stream, [line()])
         with psycopg.connect(database_url) as other:
             other.execute("SELECT FROM runfold.streams WHERE stream_id = %s FOR UPDATE", (stream,))
-            with pytest.raises(errors.TimeLimitReached, match="raise lock_timeout of the role") as caught:
+            with pytest.raises(errors.TimeLimitReached, match="set a longer lock_timeout for the role") as caught:
                 store.append(stream, [line()])
         assert caught.value.setting == "lock_timeout"
         # It is worth another try: who held the lock has ended.
