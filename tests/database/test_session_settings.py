@@ -110,6 +110,16 @@ def test_everything_works_under_settings_that_nobody_of_ours_would_choose(
             assert past.execute("SELECT count(*) FROM workflow_executions").fetchone() == (400,)
 
 
+def test_a_database_is_migrated_under_these_settings(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(SHADOWS)
+        set_for_all(connection, HOSTILE)
+    done = run_command(empty_database_url, "migrate")
+    assert done.returncode == 0, done.stderr
+    assert run_command(empty_database_url, "migrate", "--check").returncode == 0
+    assert drain(empty_database_url) == {}
+
+
 def test_a_store_that_was_idle_is_not_disconnected(connection: Connection, database_url: str) -> None:
     set_for_all(connection, {"idle_session_timeout": "200ms"})
     with runfold.connect(database_url) as store, psycopg.connect(database_url, autocommit=True) as ended:
