@@ -207,14 +207,14 @@ class BehindPooler(RunfoldError):
 
 
 class SettingRefused(RunfoldError):
-    """A setting of the role or the database takes away what runfold relies on: reset the setting."""
+    """A setting of the role or the database takes away what runfold relies on: set it to its default."""
 
     code = "setting_refused"
     setting: str
 
 
 class TimeLimitReached(RunfoldError):
-    """A time limit of the role or the database ended the statement, and nothing was written: raise the limit."""
+    """A time limit of the role or the database ended the statement, and nothing was written: set a longer one."""
 
     code = "time_limit_reached"
     setting: str

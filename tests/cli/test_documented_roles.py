@@ -170,12 +170,12 @@ def test_control_a_column_that_was_not_granted_is_noticed(prepared: Owned) -> No
 
 def test_a_store_s_permission_errors_name_the_role_to_be_granted(prepared: Owned) -> None:
     with runfold.connect(prepared.login(LOGINS["runfold_projector"])) as store:
-        with pytest.raises(PermissionDenied, match="GRANT runfold_engine TO my_worker") as caught:
+        with pytest.raises(PermissionDenied, match="GRANT runfold_engine TO a_worker") as caught:
             store.append("execution-new", [runfold.events.ExecutionStarted(start_time=1)])
         assert caught.value.facts["role"] == "runfold_engine"
     with (
         runfold.connect(prepared.login(LOGINS["runfold_engine"])) as store,
-        pytest.raises(PermissionDenied, match="GRANT runfold_operator TO my_engine"),
+        pytest.raises(PermissionDenied, match="GRANT runfold_operator TO an_engine"),
     ):
         store.register_event_types(CATEGORY)
 
@@ -186,7 +186,7 @@ def test_a_worker_of_the_wrong_role_does_not_lead(prepared: Owned) -> None:
         before = connection.execute("SELECT epoch FROM runfold.leader").fetchone()
     done = run_command(prepared.login(LOGINS["runfold_operator"]), "worker")
     assert done.returncode == 1
-    assert "GRANT runfold_projector TO my_operator" in done.stderr
+    assert "GRANT runfold_projector TO an_operator" in done.stderr
     with psycopg.connect(prepared.superuser) as connection:
         assert connection.execute("SELECT epoch FROM runfold.leader").fetchone() == before
 
@@ -196,8 +196,8 @@ def test_a_lost_execution_is_declared_lost_by_the_operator_and_not_by_an_engine(
     with psycopg.connect(prepared.superuser, autocommit=True) as connection:
         Log(connection).append(f"execution-{name}", *run(name)[:2])
         call = "SELECT runfold.declare_lost(%s, '0 s', 'a test')"
-        for login in ("my_engine", "my_worker"):
+        for login in ("an_engine", "a_worker"):
             with psycopg.connect(prepared.login(login)) as other, pytest.raises(psycopg.errors.InsufficientPrivilege):
                 other.execute(call, (name,))
-        with psycopg.connect(as_login(prepared.superuser, "my_operator", "change"), autocommit=True) as operator:
+        with psycopg.connect(as_login(prepared.superuser, "an_operator", "change"), autocommit=True) as operator:
             assert operator.execute(call, (name,)).fetchone() != (None,)

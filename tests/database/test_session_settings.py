@@ -110,6 +110,16 @@ def test_everything_works_under_settings_that_nobody_of_ours_would_choose(
             assert past.execute("SELECT count(*) FROM workflow_executions").fetchone() == (400,)
 
 
+def test_a_database_is_migrated_under_these_settings(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute(SHADOWS)
+        set_for_all(connection, HOSTILE)
+    done = run_command(empty_database_url, "migrate")
+    assert done.returncode == 0, done.stderr
+    assert run_command(empty_database_url, "migrate", "--check").returncode == 0
+    assert drain(empty_database_url) == {}
+
+
 def test_a_store_that_was_idle_is_not_disconnected(connection: Connection, database_url: str) -> None:
     set_for_all(connection, {"idle_session_timeout": "200ms"})
     with runfold.connect(database_url) as store, psycopg.connect(database_url, autocommit=True) as ended:
@@ -152,7 +162,7 @@ def test_a_limit_for_engines_is_kept_and_named(connection: Connection, database_
         store.append(stream, [line()])
         with psycopg.connect(database_url) as other:
             other.execute("SELECT FROM runfold.streams WHERE stream_id = %s FOR UPDATE", (stream,))
-            with pytest.raises(errors.TimeLimitReached, match="raise lock_timeout of the role") as caught:
+            with pytest.raises(errors.TimeLimitReached, match="set a longer lock_timeout for the role") as caught:
                 store.append(stream, [line()])
         assert caught.value.setting == "lock_timeout"
         # It is worth another try: who held the lock has ended.

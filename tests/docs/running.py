@@ -38,6 +38,7 @@ class Runner:
 
     def __init__(self, url: str, folder: Path, ended: ExitStack) -> None:
         self.url = url
+        self.administrator = url
         self.projections = folder / "my-projections"
         self._ended = ended
         self._working = False
@@ -70,11 +71,15 @@ class Runner:
         code = compile("\n" * (block.line - 1) + block.text, str(block.page), "exec", dont_inherit=True)
         exec(code, vars(self._module))
 
+    def url_of(self, _words: list[str]) -> str:
+        """Return the URL with which a command is run."""
+        return self.url
+
     def start_worker(self, url: str | None = None) -> None:
         """Start a worker with the saved projections, until the test ends."""
         if not self._working:
             folders = [self.projections] if self.projections.is_dir() else []
-            self._ended.enter_context(worker(url or self.url, *folders, timeout_interval=0.1))
+            self._ended.enter_context(worker(url or self.url_of(["runfold", "worker"]), *folders, timeout_interval=0.1))
             self._working = True
 
     def _run_sql(self, text: str) -> None:
@@ -83,7 +88,7 @@ class Runner:
             (self.projections / f"{named[1]}.sql").write_text(text, encoding="utf-8")
             return
         for role in _ROLE.findall(text):
-            self._ended.callback(_drop_role, self.url, role)
+            self._ended.callback(_drop_role, self.administrator, role)
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(text.encode())
 
@@ -100,7 +105,7 @@ class Runner:
         # The database of a page that names one is the test's.
         environment = {
             **self._environment,
-            "RUNFOLD_DATABASE_URL": self.url,
+            "RUNFOLD_DATABASE_URL": self.url_of(words),
             "RUNFOLD_PROJECTIONS_URL": login_of_users(self.url),
         }
         said = ["bash", "-c", self._with_names(line)]

@@ -201,7 +201,7 @@ def _time_limit(state: str, message: str) -> errors.TimeLimitReached:
     setting, passing = _TIME_LIMITS[state]
     return errors.TimeLimitReached(
         message,
-        hint=f"raise {setting} of the role or the database (ALTER ROLE … SET {setting} = …)"
+        hint=f"set a longer {setting} for the role or the database (ALTER ROLE … SET {setting} = …)"
         + (", unless somebody canceled the statement" if state == "57014" else ""),
         setting=setting,
         retryable=passing,

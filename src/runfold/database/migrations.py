@@ -32,6 +32,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
+from runfold.database.sessions import startup_options
 from runfold.database.urls import checked_url
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
 from runfold.runtime_sql import runtime_sql
@@ -279,6 +280,8 @@ def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[s
         "dbname": info.dbname,
         "password": info.password,
     }
+    # A time limit of the role or the database would end a migration half-way, each time.
+    parameters["options"] = startup_options(connection, str(parameters.get("options") or ""))
     return kept | {"RUNFOLD_DBMATE_URL": dbmate_url(parameters, encrypted=bool(connection.pgconn.ssl_in_use))}
 
 

@@ -48,6 +48,16 @@ OWN_SESSION: Final[Mapping[str, str]] = {
 }
 """What a session needs that runs runfold's statements only: a worker's, a command's, a look at the past."""
 
+# What a migration needs of them; the others have no effect on what it does.
+_MIGRATING = (
+    "statement_timeout",
+    "lock_timeout",
+    "transaction_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "search_path",
+)
+
 _TRANSACTION_POOLER = (
     "give RUNFOLD_DATABASE_URL the address of PostgreSQL itself; if the pooler keeps a session for each connection"
     " (session mode), set RUNFOLD_SESSION_POOLER=true"
@@ -62,6 +72,12 @@ def parameters(connection: _Connection, wanted: Mapping[str, str], *, trusted: b
         "names": list(wanted),
         "values": list(wanted.values()),
     }
+
+
+def startup_options(connection: psycopg.Connection[Any], given: str = "") -> str:
+    """Return libpq's `options` for a program that migrates in a session of its own, behind those that were given."""
+    known = [name for name in _MIGRATING if name != "transaction_timeout" or connection.info.server_version >= 170000]
+    return " ".join(filter(None, [given, *(f"-c {name}={OWN_SESSION[name].replace(' ', '')}" for name in known)]))
 
 
 def is_direct(row: tuple[Any, ...] | None) -> bool:

@@ -54,11 +54,10 @@ def checked_url(url: str, name: str = "the database's URL") -> str:
 
 
 def shown_url(url: str) -> str:
-    """Return where the URL leads, for people: the user, the host, the port and the database, never the password."""
+    """Return where the URL leads, for people: the host, the port and the database, and no login."""
     parts = conninfo_to_dict(url)
-    user = f"{parts['user']}@" if parts.get("user") else ""
     port = f":{parts['port']}" if parts.get("port") else ""
-    return f"postgresql://{user}{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"
+    return f"postgresql://{parts.get('host') or ''}{port}/{parts.get('dbname') or ''}"
 
 
 def _checked_pairs(text: str, name: str) -> str:
