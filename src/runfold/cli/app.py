@@ -33,10 +33,11 @@ import typer
 import typer.core
 import typer.main
 
+from runfold.cli.ending import interruptible
 from runfold.cli.invocation import Invocation, set_current
 from runfold.cli.nouns import NOUNS
 
-EPILOG = """Exit codes: 0 success; 1 an error (a line on stderr), a difference found, or an interruption; 2 wrong usage.
+EPILOG = """Exit codes: 0 success; 1 an error (a line on stderr) or a difference found; 2 wrong usage; 130 Ctrl-C.
 
 Example: runfold up"""
 
@@ -84,6 +85,14 @@ class CommandLine(_Group):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with interruptible():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with interruptible():
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         with self._names_only():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -30,19 +31,24 @@ def print_json(value: Any) -> None:
     import orjson
 
     text = orjson.dumps(value, default=_encode, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
-    typer.echo(_escaped(text.decode()))
+    _write(_escaped(text.decode()))
 
 
 def print_json_line(value: Any) -> None:
     """Print the value as JSON in one line, for output that comes piece by piece."""
     import orjson
 
-    typer.echo(_escaped(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode()))
+    _write(_escaped(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode()))
 
 
 def print_text(text: str = "", *, err: bool = False) -> None:
     """Print a text that may come from events, without characters that control a terminal."""
-    typer.echo(printable(text), err=err)
+    _write(printable(text), err=err)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    # Not typer's echo: it writes UTF-8 to a stream that is to have another encoding.
+    print(text, file=sys.stderr if err else sys.stdout, flush=True)
 
 
 class PrintableFormatter(logging.Formatter):
@@ -185,10 +191,16 @@ def _cell(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return the JSON text with an escape for each character in it that is not printable; its value is the same."""
-    if text.isprintable():
+    """Return the JSON text with an escape for each character that is not printable, or that stdout cannot encode.
+
+    Its value is the same.
+    """
+    wide = "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    if wide and text.isprintable():
         return text
-    return "".join(sign if sign.isprintable() or sign == "\n" else _escape(sign) for sign in text)
+    return "".join(
+        sign if (sign.isprintable() or sign == "\n") and (wide or sign.isascii()) else _escape(sign) for sign in text
+    )
 
 
 def _escape(sign: str) -> str:

@@ -24,14 +24,17 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
     from runfold.worker.worker import Worker
 
     chosen = settings()
+    embedded = chosen.database_url is None
+    print_text("1/3 starting the database" if embedded else "1/3 connecting to the database", err=True)
     url = resolve_url(chosen)
+    print_text("2/3 migrating it", err=True)
     state = when_it_answers(lambda: migrations.migrate(url, chosen))
+    print_text("3/3 loading the projections", err=True)
     found = catalogue()
     check_user_login(found)
     worker = Worker(url, chosen, found)
     worker.stop_on_signals()
     logging.getLogger("runfold").setLevel(logging.INFO)
-    embedded = chosen.database_url is None
     print_facts(
         {
             "database": f"the embedded one in {chosen.home}" if embedded else shown_url(url),

@@ -53,6 +53,8 @@ def worker(
         return
     with _progress(shown=not as_json) as progress:
         waiting = running.drain(progress)
+    if running.was_stopped:
+        raise KeyboardInterrupt  # some of the log may not be folded
     facts = {"position": before, "waiting": waiting}
     if as_json:
         print_json(facts)

@@ -86,6 +86,11 @@ class Worker:
         """Finish the batch at hand and return from `run`."""
         self._stop.set()
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
     def stop_on_signals(self) -> None:
         """Let SIGTERM and SIGINT stop this worker after its batch."""
         # From a thread: a handler interrupts the main thread, which may hold the event's lock.
