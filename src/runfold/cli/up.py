@@ -25,8 +25,11 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
 
     chosen = settings()
     embedded = chosen.database_url is None
-    print_text("1/3 starting the database" if embedded else "1/3 connecting to the database", err=True)
+    if embedded:
+        print_text("1/3 starting the database", err=True)
     url = resolve_url(chosen)
+    if not embedded:
+        print_text("1/3 connecting to the database", err=True)
     print_text("2/3 migrating it", err=True)
     state = when_it_answers(lambda: migrations.migrate(url, chosen))
     print_text("3/3 loading the projections", err=True)
