@@ -85,6 +85,8 @@ class Projector:
         self._sizes: dict[str, int] = {}
         # The position at which each group was seen last; the checkpoint decides.
         self._seen: dict[str, int] = {}
+        # How many events the batch at hand holds, at most.
+        self._tried = batch_size
         # Groups whose folds have succeeded under this projector.
         self._proven: set[str] = set()
 
@@ -104,7 +106,7 @@ class Projector:
         closed.
         """
         while True:
-            size = self._sizes.pop(group.name, self.batch_size)
+            self._tried = size = self._sizes.pop(group.name, self.batch_size)
             try:
                 advanced = self._advance(group, head, size)
             except ProjectionEscaped as exc:
@@ -170,6 +172,7 @@ class Projector:
                 bounds = read_bounds(asking, group, upto=asked, size=size)
             else:
                 bounds = batch_bounds(cursor, group, after=after, head=head, size=size)
+            self._tried = min(bounds.events, size)
             if bounds.events:
                 small = bounds.events <= min(size - 1, SMALL_BATCH)
                 bind(cursor, live_schemas(group), small=small)
@@ -202,7 +205,7 @@ class Projector:
             if not is_too_large(exc) or self.connection.closed:
                 raise exc
             # The next try begins where this one got to: large batches would fail for as long as there is no room.
-            self._sizes[group.name] = max(1, size // 16)
+            self._sizes[group.name] = max(1, self._tried // 16)
             if size == 1:
                 raise exc
             return True
@@ -210,7 +213,7 @@ class Projector:
             raise self._stopped(group, exc) from exc
         if size == 1:
             return False
-        self._sizes[group.name] = max(1, size // 16)
+        self._sizes[group.name] = max(1, self._tried // 16)
         return True
 
     def _begin(self, group: Group) -> tuple[int, bool]:
