@@ -80,6 +80,7 @@ def verify(
 
     Changes nothing and blocks nobody. Prints the columns that differ; exit code 1 when a row differs.
     """
+    from runfold.database.sessions import refuse_read_only
     from runfold.projections.reconciling.verify import SHOWN as KEPT
     from runfold.projections.reconciling.verify import verify as verify_projections
 
@@ -87,6 +88,8 @@ def verify(
         raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
     known = catalogue()
     with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
+        # It notes that it was done, and folds into temporary tables.
+        refuse_read_only(connection, "this command")
         found = verify_projections(
             connection,
             known,
