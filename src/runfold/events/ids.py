@@ -50,10 +50,10 @@ class _Maker:
                 self._random, used = os.urandom(_RESERVE), 0
             self._used = until = used + _BYTES_OF_AN_ID
             random = int.from_bytes(self._random[used:until]) & _RANDOM
-        return _uuid_of(now // _PARTS << 80 | _VERSION | now % _PARTS << 64 | _VARIANT | random)
+        return uuid_of(now // _PARTS << 80 | _VERSION | now % _PARTS << 64 | _VARIANT | random)
 
 
-def _uuid_of(number: int) -> UUID:
+def uuid_of(number: int) -> UUID:
     """Return `UUID(int=number)` without its checks, which take longer than to make the number."""
     made = _new(UUID)
     _set(made, "int", number)
@@ -71,4 +71,4 @@ def new_id() -> UUID:
     return _maker.make()
 
 
-__all__ = ["new_id"]
+__all__ = ["new_id", "uuid_of"]

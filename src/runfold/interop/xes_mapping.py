@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from runfold.events.envelope import Append, NewEvent
+from runfold.events.ids import uuid_of
 from runfold.events.streams import stream_id
 from runfold.interop.xes_document import LONGEST_NAME
 from runfold.interop.xes_options import Step, XesOptions
@@ -179,7 +180,7 @@ def _activation_name(node: str, number: int) -> str:
 def _id_of(execution: bytes, name: str) -> UUID:
     """Return the id of an event: the same in each import, and a neighbour of the other ids of its execution."""
     digest = sha1(execution + name.encode(), usedforsecurity=False).digest()
-    return UUID(int=int.from_bytes(execution[:6] + digest[6:16]) & _NOT_VERSION | _VERSION_8)
+    return uuid_of(int.from_bytes(execution[:6] + digest[6:16]) & _NOT_VERSION | _VERSION_8)
 
 
 def _milliseconds(at: datetime) -> int:
