@@ -11,7 +11,9 @@ BEGIN
        AND CASE WHEN category IN ('execution', 'log') THEN true
                 WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
-       AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+       -- A number, or the text of one: drivers give a bigint as a text, because not every language has such integers.
+       AND (append ->> 'expected_version' IS NULL
+            OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
        AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'

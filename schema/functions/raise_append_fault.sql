@@ -58,8 +58,12 @@ BEGIN
             PERFORM runfold.raise_fault('duplicate_stream', pointer || '/stream_id', NULL, to_jsonb(stream_id));
         END IF;
         IF coalesce(a.append -> 'expected_version', 'null') <> 'null' THEN
-            PERFORM runfold.raise_value_fault('integer', 0, 9223372036854775807, NULL, a.append -> 'expected_version',
-                                              pointer || '/expected_version');
+            -- A text of digits counts as their number.
+            PERFORM runfold.raise_value_fault(
+                'integer', 0, 9223372036854775807, NULL,
+                CASE WHEN a.append -> 'expected_version' @? '$ ? (@.type() == "string" && @ like_regex "^[0-9]{1,30}$")'
+                     THEN to_jsonb((a.append ->> 'expected_version')::numeric) ELSE a.append -> 'expected_version' END,
+                pointer || '/expected_version');
         END IF;
         IF coalesce(a.append -> 'user_id', 'null') <> 'null' THEN
             PERFORM runfold.raise_value_fault('uuid', NULL, NULL, NULL, a.append -> 'user_id', pointer || '/user_id');

@@ -2124,7 +2124,9 @@ BEGIN
        AND CASE WHEN category IN ('execution', 'log') THEN true
                 WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
-       AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
+       -- A number, or the text of one: drivers give a bigint as a text, because not every language has such integers.
+       AND (append ->> 'expected_version' IS NULL
+            OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
        AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
@@ -3380,8 +3382,12 @@ BEGIN
             PERFORM runfold.raise_fault('duplicate_stream', pointer || '/stream_id', NULL, to_jsonb(stream_id));
         END IF;
         IF coalesce(a.append -> 'expected_version', 'null') <> 'null' THEN
-            PERFORM runfold.raise_value_fault('integer', 0, 9223372036854775807, NULL, a.append -> 'expected_version',
-                                              pointer || '/expected_version');
+            -- A text of digits counts as their number.
+            PERFORM runfold.raise_value_fault(
+                'integer', 0, 9223372036854775807, NULL,
+                CASE WHEN a.append -> 'expected_version' @? '$ ? (@.type() == "string" && @ like_regex "^[0-9]{1,30}$")'
+                     THEN to_jsonb((a.append ->> 'expected_version')::numeric) ELSE a.append -> 'expected_version' END,
+                pointer || '/expected_version');
         END IF;
         IF coalesce(a.append -> 'user_id', 'null') <> 'null' THEN
             PERFORM runfold.raise_value_fault('uuid', NULL, NULL, NULL, a.append -> 'user_id', pointer || '/user_id');

@@ -160,14 +160,14 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
     def new() -> Table:
         table = Table(box=None, pad_edge=False, show_header=False)
-        table.add_column(style="bold", min_width=longest)
+        table.add_column(style="bold")
         table.add_column(overflow="fold")
         return table
 
     table = new()
     for name, value in shown.items():
         if max(map(cell_len, value.split()), default=0) <= screen.width - longest - _GAP:
-            table.add_row(Text(name), Text(value))
+            table.add_row(Text(name + " " * (longest - cell_len(name))), Text(value))
             continue
         if table.row_count:
             screen.print(table)

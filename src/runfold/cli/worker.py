@@ -72,8 +72,11 @@ def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     screen = console(err=True)
+    if not (shown and screen.is_terminal):
+        yield lambda position, head: None
+        return
     columns = (TextColumn("folding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as progress:
+    with Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task("folding", total=None)
         yield lambda position, head: progress.update(task, completed=min(position, head), total=head)
 
