@@ -17,7 +17,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GENERATED = ("schema/generated/", "schema/migrations/", "src/runfold/client/sync/", "schema/tables/")
+GENERATED = (
+    "schema/generated/",
+    "schema/migrations/",
+    "src/runfold/client/sync/",
+    "schema/tables/",
+    "src/runfold/projections/definition/types_by_machine.json",
+)
 COPIED = ("src", "schema", "projections", "tests", "pyproject.toml")
 
 Edits = Mapping[str, Callable[[str], str]]
