@@ -48,9 +48,11 @@ EVENT: Edits = {
     "src/runfold/domain/execution.py": after(
         "    # Pauses\n\n",
         '''\
-    def time_out_node(self, activation: str, reason: str | None = None, *, end_time: int | None = None) -> Self:
+    def time_out_node(
+        self, activation: str, reason: str | None = None, *, end_time: int | None = None, attempt: int | None = None
+    ) -> Self:
         """End the activation because its time ran out."""
-        node = self._check_node(activation, "time_out", "ERROR")
+        node = self._check_node(activation, "time_out", "ERROR", attempt)
         return self._with(
             events.NodeTimedOut(
                 activation=activation, node_id=node.node_id, end_time=or_now_ms(end_time), reason=reason
@@ -69,7 +71,7 @@ EVENT: Edits = {
     ),
     "tests/model/nodes.py": after('    "NodeFailed": "ERROR",\n', '    "NodeTimedOut": "ERROR",\n'),
     "tests/model/payloads.py": after(
-        '    "NodeFailed": ({"node_id": node_id, "end_time": milliseconds, "error_data": json_value}, {}),\n',
+        '"end_time": milliseconds, "error_data": json_value}, {"attempt": attempt}),\n',
         '    "NodeTimedOut": ({"node_id": node_id, "end_time": milliseconds}, {"reason": label}),\n',
     ),
     "tests/client/handles/test_bad_input.py": after(
