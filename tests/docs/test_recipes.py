@@ -54,9 +54,11 @@ EVENT: Edits = {
     "src/runfold/domain/execution.py": after(
         "    # Pauses\n\n",
         '''\
-    def time_out_node(self, activation: str, reason: str | None = None, *, end_time: int | None = None) -> Self:
+    def time_out_node(
+        self, activation: str, reason: str | None = None, *, end_time: int | None = None, attempt: int | None = None
+    ) -> Self:
         """End the activation because its time ran out."""
-        node = self._check_node(activation, "time_out", "ERROR")
+        node = self._check_node(activation, "time_out", "ERROR", attempt)
         return self._with(
             events.NodeTimedOut(
                 activation=activation, node_id=node.node_id, end_time=or_now_ms(end_time), reason=reason
