@@ -79,11 +79,17 @@ def list_(
     from runfold.reading.executions import Filter, list_executions
     from runfold.reading.ids import find_id
 
+    # Wrong usage is said before a database is asked.
+    wanted_status, wanted_mode, place = (
+        one_of(status, _statuses, "--status"),
+        one_of(mode, modes, "--mode"),
+        parse_after(after),
+    )
     with open_database() as connection:
         wanted = Filter(
-            status=one_of(status, _statuses, "--status"),
+            status=wanted_status,
             workflow_id=workflow_of(connection, workflow),
-            mode=one_of(mode, modes, "--mode"),
+            mode=wanted_mode,
             trigger=None if trigger is None else trigger.upper(),
             parent=None if parent is None else find_id(connection, "execution", parent),
             since=since,
@@ -91,7 +97,7 @@ def list_(
             min_duration=min_duration,
             error=error,
         )
-        rows = list_executions(connection, wanted, after=parse_after(after), limit=limit)
+        rows = list_executions(connection, wanted, after=place, limit=limit)
     if as_json:
         print_json(rows)
         return
