@@ -21,8 +21,6 @@ def test_the_program_for_node_prints_what_the_page_says(database_url: str, tmp_p
     *_, printed = blocks(PAGE, "text")
     (tmp_path / "program.js").write_text(program.text)
     subprocess.run(["npm", "install", "--silent", "--no-fund", "--no-audit", "pg@8"], cwd=tmp_path, check=True)
-    done = subprocess.run(
-        ["node", "program.js"],
-        cwd=tmp_path, env={**os.environ, "RUNFOLD_DATABASE_URL": database_url}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    env = {**os.environ, "RUNFOLD_DATABASE_URL": database_url}
+    done = subprocess.run(["node", "program.js"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, printed.text), done.stderr

@@ -23,8 +23,18 @@ After = Annotated[
 ]
 
 
+def parse_id(text: str) -> str:
+    """Return the text of a UUID or of its beginning; another text is wrong usage, before a database is asked."""
+    if not text or text.lower().replace("-", "").strip("0123456789abcdef"):
+        raise typer.BadParameter(f"{text!r} is not a valid UUID, nor the beginning of one")
+    return text
+
+
 Workflow = Annotated[
-    str | None, typer.Option("--workflow", help="Only of this workflow: its id, or the beginning of it.", metavar="ID")
+    str | None,
+    typer.Option(
+        "--workflow", parser=parse_id, help="Only of this workflow: its id, or the beginning of it.", metavar="ID"
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from runfold.cli._connection import open_database, workflow_of
 from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
 from runfold.cli.details import print_row
 from runfold.cli.output import Json, console, instant, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, Workflow, one_of, print_next
+from runfold.cli.paging import After, Limit, Workflow, one_of, parse_id, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Responses: messages that came in through channels.", no_args_is_help=True)
@@ -71,7 +71,9 @@ def list_(
 
 @app.command(epilog="Example: runfold response show 0198c1f2")
 def show(
-    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
+    response_id: Annotated[
+        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Show a message with all that came in, and why it answers an interaction or none."""
@@ -103,8 +105,15 @@ def _with_reasons(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @app.command(epilog="Example: runfold response match RESPONSE INTERACTION --data '{\"approved\": true}'")
 def match(
-    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
-    interaction_id: Annotated[str, typer.Argument(help="The id of the interaction that it answers, or its beginning.")],
+    response_id: Annotated[
+        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
+    ],
+    interaction_id: Annotated[
+        str,
+        typer.Argument(
+            parser=parse_id, metavar="ID", help="The id of the interaction that it answers, or its beginning."
+        ),
+    ],
     data: Data,
     responder: Annotated[str | None, typer.Option("--responder", help="Who answered.")] = None,
     as_json: Json = False,
@@ -125,7 +134,9 @@ def match(
 
 @app.command("filter-out", epilog="Example: runfold response filter-out RESPONSE --reason 'an automatic reply'")
 def filter_out(
-    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
+    response_id: Annotated[
+        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why it answers no interaction.")],
     as_json: Json = False,
 ) -> None:
@@ -141,7 +152,9 @@ def filter_out(
 
 @app.command(epilog="Example: runfold response reopen RESPONSE")
 def reopen(
-    response_id: Annotated[str, typer.Argument(help="The response's id, or its beginning.")],
+    response_id: Annotated[
+        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Open a filtered-out or failed response, so that it is classified again."""

@@ -73,7 +73,7 @@ def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
 
     screen = console(err=True)
     if not (shown and screen.is_terminal):
-        yield lambda position, head: None
+        yield lambda *_: None
         return
     columns = (TextColumn("folding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as progress:
