@@ -9,7 +9,7 @@ import typer
 from runfold.cli._connection import open_database, workflow_of
 from runfold.cli._store import open_store, whole_id
 from runfold.cli.output import Json, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, print_next
+from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, parse_id, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Deployments of workflows.", no_args_is_help=True)
@@ -66,7 +66,9 @@ def list_(
 
 @app.command(epilog="Example: runfold deployment fail WORKFLOW --reason 'the builder died'")
 def fail(
-    workflow_id: Annotated[str, typer.Argument(help="The workflow's id, or its beginning.")],
+    workflow_id: Annotated[
+        str, typer.Argument(parser=parse_id, metavar="ID", help="The workflow's id, or its beginning.")
+    ],
     reason: Annotated[str, typer.Option("--reason", help="The reason, for the deployment's history.")],
     as_json: Json = False,
 ) -> None:
