@@ -26,12 +26,14 @@ LIMIT_MS = 50.0
 _FILL = """
     INSERT INTO public.workflow_executions
            (id, execution_id, workflow_id, status, mode, start_time, end_time, duration_ms, error_message, metadata,
-            open_pauses, closed_pauses, paused, first_event_position, last_event_position, created_at, updated_at)
+            open_pauses, closed_pauses, paused, first_event_position, last_event_position, order_time, created_at,
+            updated_at)
     SELECT runfold.row_id('execution-run-' || n, 'execution', 'run-' || n), 'run-' || n,
            md5((n %% 100)::text)::uuid, CASE WHEN n %% 10 = 0 THEN 'ERROR' ELSE 'SUCCESS' END, 'WEBHOOK',
            1790000000000 + n * 10, 1790000000000 + n * 10 + n %% 1000, n %% 1000,
            CASE WHEN n %% 50000 = 0 THEN 'disk full' WHEN n %% 10 = 0 THEN 'timeout' END, '{}', '{}', '{}', false, n, n,
-           timestamptz '2026-01-01' + n * interval '10 ms', timestamptz '2026-01-01' + n * interval '10 ms'
+           timestamptz '2026-01-01' + n * interval '10 ms', timestamptz '2026-01-01' + n * interval '10 ms',
+           timestamptz '2026-01-01' + n * interval '10 ms'
       FROM generate_series(1, %(executions)s) AS n
 """
 

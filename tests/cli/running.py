@@ -56,9 +56,9 @@ def add_rows(connection: psycopg.Connection[Any], count: int) -> None:
     connection.execute(
         """
         INSERT INTO workflow_executions (id, execution_id, workflow_id, status, start_time, duration_ms, error_message,
-                                         first_event_position, last_event_position, created_at, updated_at)
+                                         first_event_position, last_event_position, order_time, created_at, updated_at)
         SELECT gen_random_uuid(), 'e' || n, %(workflow)s, CASE n %% 5 WHEN 0 THEN 'ERROR' ELSE 'SUCCESS' END, 0, n,
-               CASE n %% 5 WHEN 0 THEN '100%% full' END, n, n, %(noon)s - n / 10 * interval '1 second', now()
+               CASE n %% 5 WHEN 0 THEN '100%% full' END, n, n, %(noon)s, %(noon)s - n / 10 * interval '1 second', now()
           FROM generate_series(1, %(count)s) AS n
         """,
         {"workflow": WORKFLOW, "noon": NOON, "count": count},

@@ -57,7 +57,7 @@ def test_each_event_has_its_state(written: runfold.Store, database_url: str) -> 
         ("RUNNING", [("fetch", "RUNNING")]),
         ("RUNNING", [("fetch", "SUCCESS")]),
         ("RUNNING", [("fetch", "SUCCESS"), ("send", "RUNNING")]),
-        ("ERROR", [("fetch", "SUCCESS"), ("send", "RUNNING")]),
+        ("ERROR", [("fetch", "SUCCESS"), ("send", "CANCELED")]),
     ]
 
 

@@ -180,7 +180,7 @@ def at(
 
     if [position, when, event].count(None) != 2:
         raise typer.BadParameter("give exactly one of --position, --time and --event")
-    with open_database(shared=True) as connection:
+    with open_database() as connection:
         found = read_execution_at(
             connection, catalogue(), execution_id, position=position, time=when, event=event, logs=logs
         )

@@ -309,11 +309,9 @@ SELECT position, stream_id, stream_version, event_id, type, data, metadata, occu
   FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
 
 -- name: types_of_streams
--- The event types of these streams up to a position. Parameters: streams (text[]), upto.
-SELECT DISTINCT e.type
-  FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = ANY (%(streams)s) AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+-- The event types of some streams up to a position. The reader puts in the relation of their events. Parameters: upto, and
+-- what the relation names.
+SELECT DISTINCT e.type FROM {events} AS e WHERE e.position <= %(upto)s
 
 -- name: workflows_that_begin
 -- The first workflows between two ids: those that people have, and those that have had executions or deployments.

@@ -131,7 +131,7 @@ def test_only_statements_that_have_something_to_fold_are_run(log: Log, groups: l
     assert count(log.connection, execution, last, "ExecutionStarted") == 3
     assert count(log.connection, execution, last, "DeploymentStarted") == 2
     # With a barrier among the types: one look at where to cut, and then only what is there.
-    assert count(log.connection, execution, last, "ExecutionStarted", "WorkflowDeleted") == 1 + 6
+    assert count(log.connection, execution, last, "ExecutionStarted", "WorkflowDeleted") == 1 + 7
 
 
 INTERACTION = str(UUID(INTERACTIONS[0]))
@@ -181,7 +181,7 @@ def test_deletions_that_follow_each_other_are_one_cut(log: Log, groups: list[Gro
         log.append(DEPLOYMENT, DELETED)
         last = log.append(f"deployment-{OTHER}", DELETED)
     execution = next(group for group in groups if group.name == "execution")
-    assert count(log.connection, execution, last, *execution.events) == 1 + 6 + 4
+    assert count(log.connection, execution, last, *execution.events) == 1 + 7 + 4
 
 
 # Parking
@@ -231,9 +231,9 @@ def many_rows_of_others(connection: psycopg.Connection[Any]) -> None:
     """Make rows of 2,000 executions and 20,000 nodes that no deletion concerns, and matching statistics."""
     connection.execute(
         "INSERT INTO public.workflow_executions (id, execution_id, workflow_id, status, mode, metadata, open_pauses,"
-        " closed_pauses, paused, first_event_position, last_event_position, created_at, updated_at)"
+        " closed_pauses, paused, first_event_position, last_event_position, order_time, created_at, updated_at)"
         " SELECT gen_random_uuid(), 'other' || n, gen_random_uuid(), 'RUNNING', 'MANUAL', '{}', '{}', '{}', false,"
-        " 1, 1, now(), now() FROM generate_series(1, 2000) AS n"
+        " 1, 1, now(), now(), now() FROM generate_series(1, 2000) AS n"
     )
     connection.execute(
         "INSERT INTO public.node_executions"

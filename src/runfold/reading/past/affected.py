@@ -73,7 +73,8 @@ class Reach:
             return
         bind(cursor, ["pg_temp"])
         condition, named = self.condition(group)
-        cursor.execute(statement("types_of_streams"), {"streams": named["read_streams"], "upto": upto})
+        events = events_of_some(group).replace("%(some)s", "%(read_streams)s")
+        cursor.execute(statement("types_of_streams").replace("{events}", events), {**named, "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
         fold_in_parts(
             cursor,
