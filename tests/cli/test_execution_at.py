@@ -10,6 +10,8 @@ import pytest
 
 import runfold
 from runfold import events
+from runfold.projections.definition.catalogue import load_catalogue
+from runfold.projections.folding.fold import events_of_some
 from runfold.reading.status import statement
 from tests.cli.running import NOON, WORKFLOW, ask, execution, ms, run
 from tests.fixtures.processes import drain
@@ -144,9 +146,11 @@ def test_an_execution_s_streams_are_read_by_index(connection: psycopg.Connection
     for name, parameters in {
         "streams_of_execution": {"execution_id": "7", "upto": 20_000},
         "deletions_of_streams": {"streams": ["execution-7", "log-7"], "upto": 20_000},
-        "types_of_streams": {"streams": ["execution-7", "log-7"], "upto": 20_000},
+        "types_of_streams": {"some": ["execution-7", "log-7"], "upto": 20_000},
         "event_of_stream": {"stream": "execution-7", "version": None, "upto": 20_000},
     }.items():
-        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement(name)}".encode(), parameters))
-        assert "Seq Scan" not in plan, f"{name}\n{plan}"
+        query = statement(name).replace("{events}", events_of_some(load_catalogue().groups["execution"]))
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}".encode(), parameters))
+        # Empty partitions may be read whole.
+        assert "Seq Scan on events_000000000001" not in plan, f"{name}\n{plan}"
         assert "events_000000000001" in plan

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.poison import one_line, sqlstate_of
+from runfold.projections.folding.poison import may_pass, one_line, sqlstate_of
 from runfold.projections.folding.projector import BuiltOtherwise, GroupStopped, Projector
 from runfold.projections.folding.registry import register_group
 from runfold.runtime_sql import runtime_sql
@@ -96,7 +96,10 @@ class GroupRunner:
         except psycopg.Error as exc:
             if self.projector.connection.closed:
                 self._lost(group, exc)
-            self._note_retried(group, exc)
+            if may_pass(exc):
+                self._note_retried(group, exc)
+            else:  # while the reason of a failure was looked for: a function left its transaction behind, for instance
+                self.projector.ledger.note_stopped(group, sqlstate_of(exc), one_line(exc))
             self._back_off(group, str(exc))
             return False
         self._waiting.pop(group.name, None)
