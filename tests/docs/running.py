@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shlex
 import signal
 import subprocess
@@ -42,8 +43,8 @@ class Runner:
         self.projections = folder / "my-projections"
         self._ended = ended
         self._working = False
-        self._module = ModuleType("documented")
-        # Aggregates of the eventsourcing library are found by their module's name.
+        # Aggregates of the eventsourcing library are found by their module's name, which it takes once.
+        self._module = ModuleType(f"documented_{secrets.token_hex(6)}")
         sys.modules[self._module.__name__] = self._module
         ended.callback(sys.modules.pop, self._module.__name__)
         self._environment: dict[str, str] = {

@@ -85,7 +85,8 @@ def test_an_event_over_a_limit_parks_its_stream_in_a_user_s_group(log: Log, data
 def test_control_a_limit_that_counts_as_passing_keeps_the_group_where_it_is(
     log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runfold.projections.folding.projector.may_pass", lambda exc: isinstance(exc, psycopg.Error))
+    for module in ("projections.folding.projector", "worker.group_runner"):
+        monkeypatch.setattr(f"runfold.{module}.may_pass", lambda exc: isinstance(exc, psycopg.Error))
     log.connection.execute("CREATE INDEX ON public.workflow_executions ((metadata ->> 'note'))")
     log.append("execution-sick", *run("sick")[:2], event("ExecutionMetadataSet", metadata={"note": LONG}))
     with worker(database_url):
