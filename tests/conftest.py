@@ -7,7 +7,13 @@ import signal
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.marks", "tests.fixtures.memory", "tests.fixtures.servers", "tests.fixtures.databases"]
+pytest_plugins = [
+    "tests.fixtures.marks",
+    "tests.fixtures.memory",
+    "tests.fixtures.servers",
+    "tests.fixtures.databases",
+    "tests.fixtures.owned",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,8 +23,6 @@ from tests.fixtures.owned import LOGINS, OWNER, Owned
 from tests.fixtures.user_logins import as_login
 from tests.projections.folding.test_parking import POISON, smuggle
 
-pytest_plugins = ["tests.fixtures.owned"]
-
 XES = (
     '<log xmlns="http://www.xes-standard.org/"><trace><string key="concept:name" value="c1"/><event>'
     '<string key="concept:name" value="A"/><date key="time:timestamp" value="2020-01-01T00:00:00Z"/>'

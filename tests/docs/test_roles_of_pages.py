@@ -17,8 +17,6 @@ from tests.docs.running import Runner
 from tests.docs.test_code_blocks import GIVEN, LANGUAGES, named
 from tests.fixtures.owned import LOGINS, OWNER, PASSWORD, Owned
 
-pytest_plugins = ["tests.fixtures.owned"]
-
 # What a page's code needs besides an engine's role, as the page says.
 ALSO = {
     "emit-events": "GRANT runfold_operator TO {}",
