@@ -132,24 +132,31 @@ def test_control_without_expected_versions_a_question_is_answered_twice(
 def test_an_answer_and_a_timeout_at_once_have_one_winner(
     store: runfold.Store, connection: Connection, database_url: str, evidence: Evidence
 ) -> None:
-    until = server_time(connection) + PAST
-    questions = [ask(store, timeout_at=until) for _ in range(evidence.scaled(60))]
-    drain(database_url)
-
     def time_out() -> None:
         time.sleep(evidence.rng.uniform(0, 0.03))
         with psycopg.connect(database_url, autocommit=True) as other:
             other.execute("SELECT runfold.append_due_timeouts(2)")
 
-    statuses = Counter(found.status for found in at_once(answers(store, questions, 0), [time_out] * len(questions))[0])
-    while connection.execute("SELECT * FROM runfold.append_due_timeouts()").fetchall():
-        pass
-    ends = Ends.of(store, questions)
-    evidence.note(questions=len(questions), statuses=statuses, ends=ends)
-    assert ends.wrong == []
-    assert ends.ways["InteractionResponded"] == statuses["matched"]
-    assert ends.ways["InteractionTimedOut"] == statuses["filtered_out"]
-    assert len(ends.ways) == 2, "there was no race"
+    ways: Counter[str] = Counter()
+    # On a busy machine one side may be first everywhere: then it is tried again.
+    for _ in range(8):
+        until = server_time(connection) + PAST
+        questions = [ask(store, timeout_at=until) for _ in range(evidence.scaled(60))]
+        drain(database_url)
+        statuses = Counter(
+            found.status for found in at_once(answers(store, questions, 0), [time_out] * len(questions))[0]
+        )
+        while connection.execute("SELECT * FROM runfold.append_due_timeouts()").fetchall():
+            pass
+        ends = Ends.of(store, questions)
+        evidence.note(questions=len(questions), statuses=statuses, ends=ends)
+        assert ends.wrong == []
+        assert ends.ways["InteractionResponded"] == statuses["matched"]
+        assert ends.ways["InteractionTimedOut"] == statuses["filtered_out"]
+        ways += ends.ways
+        if len(ways) == 2:
+            break
+    assert len(ways) == 2, "there was no race"
     all_is_well(connection, database_url)
 
 
