@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 TESTS ?=
 ARGS ?=
 
-# Processes that run tests side by side, each with a server of its own.
-WORKERS ?= 2
+# Processes that run tests side by side, each with a server of its own: one more than two cores, since a test often waits.
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 # A test starts hundreds of processes: they read what was compiled once.
