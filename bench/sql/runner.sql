@@ -2,12 +2,14 @@
 
 -- name: ExecutionCreated
 INSERT INTO runner.workflow_executions
-       (id, execution_id, workflow_id, status, mode, first_event_position, last_event_position, created_at, updated_at)
-VALUES (%(execution_row)s, %(execution_id)s, %(workflow_id)s, 'NEW', %(mode)s, %(position)s, %(position)s, %(at)s, %(at)s)
+       (id, execution_id, workflow_id, status, mode, first_event_position, last_event_position, order_time, created_at, updated_at)
+VALUES (%(execution_row)s, %(execution_id)s, %(workflow_id)s, 'NEW', %(mode)s, %(position)s, %(position)s, %(at)s, %(at)s, %(at)s)
 
 -- name: ExecutionStarted
 UPDATE runner.workflow_executions
-   SET status = 'RUNNING', start_time = coalesce(start_time, %(start_time)s), last_event_position = %(position)s, updated_at = %(at)s
+   SET status = 'RUNNING', start_time = coalesce(start_time, %(start_time)s),
+       order_time = CASE WHEN start_time IS NULL THEN timestamptz 'epoch' + %(start_time)s * interval '1 millisecond' ELSE order_time END,
+       last_event_position = %(position)s, updated_at = %(at)s
  WHERE id = %(execution_row)s
 
 -- name: ExecutionSucceeded
