@@ -1,12 +1,14 @@
--- Copies workflow_status to some workflows, and forgets that they are stale; returns those that it could not
--- copy, because they are locked or a trigger of a user leaves them as they are.
+-- Copies workflow_status to some workflows, and forgets that they are stale; what is locked is due again in a moment.
 --
+-- Raises what a constraint or a trigger of a user says, also where a trigger leaves the row as it is.
 -- What a user's deferred constraint says of them is asked at once: at the commit it would fail for all.
 --
 -- grant: nobody
-CREATE FUNCTION runfold.copy_to_workflows(ids uuid[], OUT locked uuid[], OUT kept uuid[])
+CREATE FUNCTION runfold.copy_to_workflows(ids uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    locked uuid[];
+    kept uuid[];
     deferred text;
 BEGIN
     WITH free AS (
@@ -32,5 +34,9 @@ BEGIN
     IF deferred IS NOT NULL THEN
         EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', deferred);
     END IF;
+    IF kept IS NOT NULL THEN
+        RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+    END IF;
+    UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s' WHERE s.workflow_id = ANY (locked);
 END
 $$;

@@ -8,9 +8,11 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     late record;
 BEGIN
-    SELECT a.*, runfold.end_status(a.execution_id) AS status INTO late
+    SELECT a.*, s.status INTO late
       FROM runfold.answers_of(call) AS a
-     WHERE runfold.end_status(a.execution_id) IS NOT NULL
+     -- OFFSET 0: asked once for each answer.
+     CROSS JOIN LATERAL (SELECT runfold.end_status(a.execution_id) AS status OFFSET 0) AS s
+     WHERE s.status IS NOT NULL
      ORDER BY a.append, a.event
      LIMIT 1;
     IF FOUND THEN

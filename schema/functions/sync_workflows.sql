@@ -10,7 +10,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     due uuid[];
     one uuid;
-    left_as_is record;
 BEGIN
     IF NOT pg_try_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 5) THEN
         RETURN 0;
@@ -21,21 +20,11 @@ BEGIN
     due := ARRAY(SELECT DISTINCT s.workflow_id
                    FROM (SELECT workflow_id FROM runfold.stale_workflows WHERE try_at <= clock_timestamp() ORDER BY tries, id LIMIT most) AS s);
     BEGIN
-        SELECT * INTO left_as_is FROM runfold.copy_to_workflows(due);
-        IF left_as_is.kept IS NOT NULL THEN
-            RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
-        END IF;
-        UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
-         WHERE s.workflow_id = ANY (left_as_is.locked);
+        PERFORM runfold.copy_to_workflows(due);
     EXCEPTION WHEN OTHERS THEN
         FOREACH one IN ARRAY due LOOP
             BEGIN
-                SELECT * INTO left_as_is FROM runfold.copy_to_workflows(ARRAY[one]);
-                IF left_as_is.kept IS NOT NULL THEN
-                    RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
-                END IF;
-                UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
-                 WHERE s.workflow_id = ANY (left_as_is.locked);
+                PERFORM runfold.copy_to_workflows(ARRAY[one]);
             EXCEPTION WHEN OTHERS THEN
                 PERFORM runfold.note_copy_failed(one, SQLSTATE, SQLERRM);
             END;

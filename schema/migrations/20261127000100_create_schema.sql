@@ -1952,9 +1952,11 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     late record;
 BEGIN
-    SELECT a.*, runfold.end_status(a.execution_id) AS status INTO late
+    SELECT a.*, s.status INTO late
       FROM runfold.answers_of(call) AS a
-     WHERE runfold.end_status(a.execution_id) IS NOT NULL
+     -- OFFSET 0: asked once for each answer.
+     CROSS JOIN LATERAL (SELECT runfold.end_status(a.execution_id) AS status OFFSET 0) AS s
+     WHERE s.status IS NOT NULL
      ORDER BY a.append, a.event
      LIMIT 1;
     IF FOUND THEN
@@ -4471,9 +4473,11 @@ COMMENT ON FUNCTION runfold.copy_status_to_workflows IS
     'Trigger: notes the workflows whose workflow_status changed, to be copied after the fold.';
 REVOKE ALL ON FUNCTION runfold.copy_status_to_workflows FROM PUBLIC;
 
-CREATE FUNCTION runfold.copy_to_workflows(ids uuid[], OUT locked uuid[], OUT kept uuid[])
+CREATE FUNCTION runfold.copy_to_workflows(ids uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    locked uuid[];
+    kept uuid[];
     deferred text;
 BEGIN
     WITH free AS (
@@ -4499,10 +4503,14 @@ BEGIN
     IF deferred IS NOT NULL THEN
         EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', deferred);
     END IF;
+    IF kept IS NOT NULL THEN
+        RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
+    END IF;
+    UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s' WHERE s.workflow_id = ANY (locked);
 END
 $$;
 COMMENT ON FUNCTION runfold.copy_to_workflows IS
-    'Copies workflow_status to some workflows, and forgets that they are stale; returns those that it could not copy, because they are locked or a trigger of a user leaves them as they are.';
+    'Copies workflow_status to some workflows, and forgets that they are stale; what is locked is due again in a moment.';
 REVOKE ALL ON FUNCTION runfold.copy_to_workflows FROM PUBLIC;
 
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
@@ -5368,7 +5376,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 DECLARE
     due uuid[];
     one uuid;
-    left_as_is record;
 BEGIN
     IF NOT pg_try_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 5) THEN
         RETURN 0;
@@ -5379,21 +5386,11 @@ BEGIN
     due := ARRAY(SELECT DISTINCT s.workflow_id
                    FROM (SELECT workflow_id FROM runfold.stale_workflows WHERE try_at <= clock_timestamp() ORDER BY tries, id LIMIT most) AS s);
     BEGIN
-        SELECT * INTO left_as_is FROM runfold.copy_to_workflows(due);
-        IF left_as_is.kept IS NOT NULL THEN
-            RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
-        END IF;
-        UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
-         WHERE s.workflow_id = ANY (left_as_is.locked);
+        PERFORM runfold.copy_to_workflows(due);
     EXCEPTION WHEN OTHERS THEN
         FOREACH one IN ARRAY due LOOP
             BEGIN
-                SELECT * INTO left_as_is FROM runfold.copy_to_workflows(ARRAY[one]);
-                IF left_as_is.kept IS NOT NULL THEN
-                    RAISE EXCEPTION 'a trigger of workflows leaves the row as it is';
-                END IF;
-                UPDATE runfold.stale_workflows s SET try_at = clock_timestamp() + interval '0.5 s'
-                 WHERE s.workflow_id = ANY (left_as_is.locked);
+                PERFORM runfold.copy_to_workflows(ARRAY[one]);
             EXCEPTION WHEN OTHERS THEN
                 PERFORM runfold.note_copy_failed(one, SQLSTATE, SQLERRM);
             END;

@@ -89,7 +89,7 @@ def test_who_needs_a_session_of_its_own_refuses_a_pooler_and_leaves_nothing(
     done = run_command(pooled, *words)
     assert done.returncode == 1
     *steps, said = done.stderr.strip().splitlines()
-    assert steps == ([] if words != ["up"] else steps)
+    assert steps == [] or words == ["up"]
     assert said.startswith("error: this needs a direct connection, and a pooler is between")
     assert "RUNFOLD_DATABASE_URL" in said
     assert state_of_sessions(pooled, database_url) == []

@@ -15,8 +15,13 @@ from runfold.cli.paging import Limit, one_of, print_next
 app = typer.Typer(help="Anomalies: events that the vocabulary does not allow at their place.", no_args_is_help=True)
 
 _CODES = (
-    *("missing_row", "already_exists", "old_attempt", "after_end"),
-    *("execution_ended", "illegal_transition", "clock_went_back"),
+    "missing_row",
+    "already_exists",
+    "old_attempt",
+    "after_end",
+    "execution_ended",
+    "illegal_transition",
+    "clock_went_back",
 )
 
 

@@ -12,7 +12,7 @@ from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
 from runfold.cli.details import print_row
 from runfold.cli.durations import short
 from runfold.cli.output import Json, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, parse_id, print_next
+from runfold.cli.paging import After, InteractionId, Limit, Workflow, one_of, parse_after, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Interactions: questions to people.", no_args_is_help=True)
@@ -67,9 +67,7 @@ def list_(
 
 @app.command(epilog="Example: runfold interaction respond INTERACTION --data '{\"approved\": true}'")
 def respond(
-    interaction_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The interaction's id, or its beginning.")
-    ],
+    interaction_id: InteractionId,
     data: Data,
     responder: Annotated[
         str | None, typer.Option("--responder", help="Who answers; by default you, by your login name.")
@@ -87,9 +85,7 @@ def respond(
 
 @app.command(epilog="Example: runfold interaction show 0198c1f2")
 def show(
-    interaction_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The interaction's id, or its beginning.")
-    ],
+    interaction_id: InteractionId,
     as_json: Json = False,
 ) -> None:
     """Show a question with all that was asked and answered, and what happened to it."""
@@ -105,9 +101,7 @@ def show(
 
 @app.command(epilog="Example: runfold interaction withdraw INTERACTION")
 def withdraw(
-    interaction_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The interaction's id, or its beginning.")
-    ],
+    interaction_id: InteractionId,
     as_json: Json = False,
 ) -> None:
     """Cancel the interaction and the pause that waits for it. Exit code 1 when it has ended."""

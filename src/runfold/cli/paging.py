@@ -30,6 +30,10 @@ def parse_id(text: str) -> str:
     return text
 
 
+InteractionId = Annotated[
+    str, typer.Argument(parser=parse_id, metavar="ID", help="The interaction's id, or its beginning.")
+]
+ResponseId = Annotated[str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")]
 Workflow = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,7 @@ from runfold.cli._connection import open_database, workflow_of
 from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
 from runfold.cli.details import print_row
 from runfold.cli.output import Json, console, instant, print_json, print_table, print_text
-from runfold.cli.paging import After, Limit, Workflow, one_of, parse_id, print_next
+from runfold.cli.paging import After, Limit, ResponseId, Workflow, one_of, parse_id, print_next
 from runfold.cli.words import statuses_of
 
 app = typer.Typer(help="Responses: messages that came in through channels.", no_args_is_help=True)
@@ -71,9 +71,7 @@ def list_(
 
 @app.command(epilog="Example: runfold response show 0198c1f2")
 def show(
-    response_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
-    ],
+    response_id: ResponseId,
     as_json: Json = False,
 ) -> None:
     """Show a message with all that came in, and why it answers an interaction or none."""
@@ -89,25 +87,16 @@ def show(
 
 def _with_reasons(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows with the reason of each: of an open one that for which the rules leave it open now."""
-    if not any(row["status"] == "unprocessed" for row in rows):
-        return [{**row, "reason": row["error"] or row["ai_reasoning"]} for row in rows]
-    with open_store() as store:
-        return [
-            {
-                **row,
-                "reason": store.responses.reason(row["id"])
-                if row["status"] == "unprocessed"
-                else row["error"] or row["ai_reasoning"],
-            }
-            for row in rows
-        ]
+    reasons = {row["id"]: row["error"] or row["ai_reasoning"] for row in rows}
+    if still_open := [row["id"] for row in rows if row["status"] == "unprocessed"]:
+        with open_store() as store:
+            reasons |= {response_id: store.responses.reason(response_id) for response_id in still_open}
+    return [{**row, "reason": reasons[row["id"]]} for row in rows]
 
 
 @app.command(epilog="Example: runfold response match RESPONSE INTERACTION --data '{\"approved\": true}'")
 def match(
-    response_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
-    ],
+    response_id: ResponseId,
     interaction_id: Annotated[
         str,
         typer.Argument(
@@ -134,9 +123,7 @@ def match(
 
 @app.command("filter-out", epilog="Example: runfold response filter-out RESPONSE --reason 'an automatic reply'")
 def filter_out(
-    response_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
-    ],
+    response_id: ResponseId,
     reason: Annotated[str, typer.Option("--reason", help="Why it answers no interaction.")],
     as_json: Json = False,
 ) -> None:
@@ -152,9 +139,7 @@ def filter_out(
 
 @app.command(epilog="Example: runfold response reopen RESPONSE")
 def reopen(
-    response_id: Annotated[
-        str, typer.Argument(parser=parse_id, metavar="ID", help="The response's id, or its beginning.")
-    ],
+    response_id: ResponseId,
     as_json: Json = False,
 ) -> None:
     """Open a filtered-out or failed response, so that it is classified again."""

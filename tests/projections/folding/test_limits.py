@@ -12,8 +12,6 @@ import pytest
 from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.folding import parts
 from runfold.projections.folding.fold import fold_batch
-from runfold.projections.folding.parts import fold_in_parts
-from runfold.projections.reconciling import poisoned_slice, replay, shadow_build, shadows, slices
 from runfold.projections.reconciling.rebuild import rebuild
 from runfold.projections.reconciling.replay import replay as replay_stream
 from runfold.reading.status import read_status
@@ -147,7 +145,7 @@ def test_a_range_over_a_limit_is_folded_in_halves_each_position_once(connection:
             if upto - after > 3:
                 cursor.execute("DO $$ BEGIN RAISE program_limit_exceeded; END $$")
 
-        fold_in_parts(cursor, fold, after=0, upto=20)
+        parts.in_parts(cursor, fold, after=0, upto=20)
     rows = connection.execute("SELECT position FROM done ORDER BY n").fetchall()
     assert [position for (position,) in rows] == list(range(1, 21))
 
@@ -161,8 +159,7 @@ def limit_folds(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
             cursor.execute("DO $$ BEGIN RAISE program_limit_exceeded; END $$")
 
     fold = fold_batch
-    for module in (slices, shadows, shadow_build, replay, poisoned_slice):
-        monkeypatch.setattr(module, "fold_batch", limited)
+    monkeypatch.setattr(parts, "fold_batch", limited)
 
 
 def test_a_log_over_a_limit_is_rebuilt_verified_and_replayed_in_parts(

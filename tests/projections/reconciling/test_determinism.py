@@ -13,8 +13,9 @@ import pytest
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group, load_catalogue
+from runfold.projections.folding import parts
 from runfold.projections.folding.fold import FOLD_SESSION
-from runfold.projections.reconciling import shadows, slices
+from runfold.projections.reconciling import slices
 from runfold.projections.reconciling.replay import replay
 from runfold.projections.reconciling.retry import retry
 from runfold.projections.reconciling.verify import verify
@@ -161,7 +162,7 @@ def test_control_a_fold_that_reads_the_session_s_time_zone_is_found(
     elsewhere: Log, rebuilder: Rebuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session of the folds has its own settings, and the folds do not need them: both are removed here."""
-    fold = slices.fold_batch
+    fold = parts.fold_batch
 
     def careless(cursor: psycopg.Cursor[Any], group: Group, **more: Any) -> None:
         fold(cursor, group, **more)
@@ -169,8 +170,7 @@ def test_control_a_fold_that_reads_the_session_s_time_zone_is_found(
             return
         cursor.execute("UPDATE workflow_executions SET created_at = created_at::timestamp AT TIME ZONE 'UTC'")
 
-    monkeypatch.setattr(slices, "fold_batch", careless)
-    monkeypatch.setattr(shadows, "fold_batch", careless)
+    monkeypatch.setattr(parts, "fold_batch", careless)
     assert not any(each.differing for each in rebuilder(dry_run=True).values())
     monkeypatch.setattr(slices, "REBUILD_SESSION", "SET client_min_messages = warning")
     assert rebuilder(dry_run=True)["workflow_executions"].differing > 0

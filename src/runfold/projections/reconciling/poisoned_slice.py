@@ -7,7 +7,7 @@ from psycopg import sql
 
 from runfold.errors import RebuildFailed
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NO_STREAM, SOME_STREAMS, HandlerFailed, bind, events_of_some, fold_batch
+from runfold.projections.folding.fold import NO_STREAM, SOME_STREAMS, HandlerFailed, bind, events_of_some
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, Failure, is_poison, one_line, sqlstate_of
@@ -94,19 +94,14 @@ def _failure(ledger: Ledger, group: Group, upto: int, types: frozenset[str], str
             bind(cursor, ["pg_temp"])
             fold_in_parts(
                 cursor,
-                lambda after, upto: fold_batch(
-                    cursor,
-                    group,
-                    after=after,
-                    upto=upto,
-                    types=types,
-                    streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
-                    barriers=NOT_LEFT_OUT if streams else NO_STREAM,
-                    given={"some": streams},
-                    events=events_of_some(group),
-                ),
+                group,
                 after=0,
                 upto=upto,
+                types=types,
+                streams=f"{SOME_STREAMS} AND {NOT_LEFT_OUT}" if streams else NO_STREAM,
+                barriers=NOT_LEFT_OUT if streams else NO_STREAM,
+                given={"some": streams},
+                events=events_of_some(group),
             )
     except (psycopg.Error, HandlerFailed) as exc:
         if not is_poison(exc):

@@ -16,7 +16,7 @@ from psycopg import sql
 from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import NOT_PARKED, SOME_STREAMS, bind, events_of_some, fold_batch, unbind
+from runfold.projections.folding.fold import NOT_PARKED, SOME_STREAMS, bind, events_of_some, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import refusing
 from runfold.projections.folding.registry import check_checkpoint
@@ -161,19 +161,14 @@ def fold_affected(cursor: psycopg.Cursor[Any], group: Group, affected: AffectedR
     bind(cursor, ["pg_temp"])
     fold_in_parts(
         cursor,
-        lambda after, upto: fold_batch(
-            cursor,
-            group,
-            after=after,
-            upto=upto,
-            types=frozenset(group.events),
-            streams=THESE_STREAMS,
-            barriers=NOT_PARKED,
-            given={"some": affected.folded},
-            events=events_of_some(group),
-        ),
+        group,
         after=0,
         upto=position,
+        types=frozenset(group.events),
+        streams=THESE_STREAMS,
+        barriers=NOT_PARKED,
+        given={"some": affected.folded},
+        events=events_of_some(group),
     )
     unbind(cursor)
 

@@ -16,7 +16,7 @@ from psycopg import sql
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import HandlerFailed, batch_bounds, bind, fold_batch, unbind
+from runfold.projections.folding.fold import HandlerFailed, batch_bounds, bind, unbind
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import Bad, Failure, fold_to_the_bad_one, is_poison, one_line
@@ -315,16 +315,11 @@ class ShadowBuild:
         bind(cursor, [self.schema])
         fold_in_parts(
             cursor,
-            lambda after, upto: fold_batch(
-                cursor,
-                self.group,
-                after=after,
-                upto=upto,
-                types=frozenset(self.group.events),
-                streams=NOT_LEFT_OUT,
-            ),
+            self.group,
             after=self.position,
             upto=upto,
+            types=frozenset(self.group.events),
+            streams=NOT_LEFT_OUT,
         )
         unbind(cursor)
         if not self._note(cursor, upto):

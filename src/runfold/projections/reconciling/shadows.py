@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Literal, LiteralString
 
 import psycopg
@@ -11,7 +10,7 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, fold_batch, unbind
+from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, unbind
 from runfold.projections.folding.parts import fold_in_parts
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
@@ -89,19 +88,15 @@ def fold_shadows(
         if bounds.events:
             fold_in_parts(
                 cursor,
-                partial(
-                    _fold,
-                    cursor,
-                    group,
-                    types=bounds.types,
-                    streams=streams,
-                    stream=stream,
-                    barriers=barriers,
-                    given=given or {},
-                    expected=bounds.events if stream is None else None,
-                ),
+                group,
                 after=after,
                 upto=bounds.upto,
+                types=bounds.types,
+                streams=streams,
+                stream=stream,
+                barriers=barriers,
+                given=given or {},
+                expected=bounds.events if stream is None else None,
             )
         if after == 0:
             for projection in group.projections:
@@ -110,7 +105,3 @@ def fold_shadows(
         after = bounds.upto
         progress(group.name, after, position)
     unbind(cursor, names=False)
-
-
-def _fold(cursor: psycopg.Cursor[Any], group: Group, after: int, upto: int, **how: Any) -> None:
-    fold_batch(cursor, group, after=after, upto=upto, **how)

@@ -18,7 +18,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed, bind, fold_batch
+from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed, bind
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import Failure, is_poison
@@ -201,17 +201,12 @@ def fold_across(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
         across = plan.across
         fold_in_parts(
             cursor,
-            lambda after, upto: fold_batch(
-                cursor,
-                across,
-                after=after,
-                upto=upto,
-                types=plan.types,
-                streams=NOT_LEFT_OUT,
-                expected=plan.events,
-            ),
+            across,
             after=0,
             upto=plan.position,
+            types=plan.types,
+            streams=NOT_LEFT_OUT,
+            expected=plan.events,
         )
         cursor.execute("SET LOCAL search_path = DEFAULT")
 
@@ -268,17 +263,12 @@ def _fold(cursor: psycopg.Cursor[Any], plan: Plan, task: int) -> None:
             bind(cursor, ["pg_temp"], whole=True)
             fold_in_parts(
                 cursor,
-                lambda after, upto: fold_batch(
-                    cursor,
-                    group,
-                    after=after,
-                    upto=upto,
-                    types=plan.types,
-                    expected=events,
-                    events=_SLICE_EVENTS,
-                ),
+                group,
                 after=0,
                 upto=plan.position,
+                types=plan.types,
+                expected=events,
+                events=_SLICE_EVENTS,
             )
     for projection in group.projections:
         if projection.name in results:

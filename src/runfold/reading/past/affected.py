@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, fold_batch, unbind
+from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
@@ -78,18 +78,13 @@ class Reach:
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
         fold_in_parts(
             cursor,
-            lambda after, upto: fold_batch(
-                cursor,
-                group,
-                after=after,
-                upto=upto,
-                types=types & frozenset(group.events),
-                streams=condition,
-                given=named,
-                events=self.events(group),
-            ),
+            group,
             after=0,
             upto=upto,
+            types=types & frozenset(group.events),
+            streams=condition,
+            given=named,
+            events=self.events(group),
         )
         unbind(cursor, names=False)
 

@@ -15,7 +15,6 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import fold_batch
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.reading.past.affected import Reach, executions_of_workflows
 from runfold.reading.status import statement
@@ -221,19 +220,14 @@ class LastChangeSearch:
         if low < high:
             fold_in_parts(
                 self._cursor,
-                lambda after, upto: fold_batch(
-                    self._cursor,
-                    self._group,
-                    after=after,
-                    upto=upto,
-                    types=part.types(low, high),
-                    streams=self._condition,
-                    given=part.parameters,
-                    expected=high - low,
-                    events=self._log,
-                ),
+                self._group,
                 after=part.events[low].position - 1,
                 upto=part.events[high - 1].position,
+                types=part.types(low, high),
+                streams=self._condition,
+                given=part.parameters,
+                expected=high - low,
+                events=self._log,
             )
         row = self._cursor.execute(self._read, self._place).fetchone()
         return NO_ROW if row is None else State(*row)
