@@ -5,6 +5,10 @@
 --   runfold_engine       appends and reads
 --   runfold_projector    folds
 --   runfold_operator     appends, reads and registers
+--   runfold_scheduler    reads triggers and workflows, appends deployments
+--   runfold_agent        reads workflows and registries, records what a model generated
+--   runfold_reader       reads the log and the read tables, and folds them into temporary tables
+--   runfold_gateway      becomes anon or authenticated for one transaction, for the user of a request
 --   runfold_projections  the logins that fold users' projections. Such a login cannot become another role: SET ROLE could be
 --                        undone from inside a statement, a login cannot.
 
@@ -15,7 +19,8 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY[
-        'runfold_engine', 'runfold_projector', 'runfold_operator', 'runfold_projections', 'anon', 'authenticated'
+        'runfold_engine', 'runfold_projector', 'runfold_operator', 'runfold_projections', 'runfold_scheduler',
+        'runfold_agent', 'runfold_reader', 'runfold_gateway', 'anon', 'authenticated'
     ] LOOP
         IF to_regrole(role_name) IS NULL THEN
             BEGIN

@@ -53,6 +53,8 @@ def test_control_with_the_pool_as_it_is_a_loop_never_ends(database_url: str) -> 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="older interpreters end the threads that a pool waits for")
 def test_control_with_the_pool_as_it_is_the_interpreter_waits_for_its_threads(database_url: str) -> None:
     plain = "from psycopg_pool import ConnectionPool\nfrom runfold.client.pools import Pool\n"
-    code, _, said = ended(f"{plain}Pool.__del__ = ConnectionPool.__del__\n{STORE.format(url=database_url)}")
+    # A thread that has not come to wait for a task yet ends by itself.
+    waits = "store._pool.wait()\nimport time\ntime.sleep(1)\n"
+    code, _, said = ended(f"{plain}Pool.__del__ = ConnectionPool.__del__\n{STORE.format(url=database_url)}{waits}")
     assert code == 0
     assert "couldn't stop thread" in said

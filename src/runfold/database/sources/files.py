@@ -35,6 +35,12 @@ _ROLES = {
     "projector": "runfold_projector",
     "operator": "runfold_operator",
     "projections": "runfold_projections",
+    "scheduler": "runfold_scheduler",
+    "agent": "runfold_agent",
+    "reader": "runfold_reader",
+    "gateway": "runfold_gateway",
+    "anon": "anon",
+    "authenticated": "authenticated",
     "service_role": "service_role",
 }
 
