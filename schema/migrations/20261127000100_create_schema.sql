@@ -124,6 +124,131 @@ BEGIN
 END
 $auth$;
 
+-- What a model generated for a user: a workflow from a prompt. Written by the agent, kept as long as its user.
+CREATE TABLE public.ai_generation_history (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    -- No foreign keys: the record outlives the session and the workflow.
+    session_id uuid,
+    workflow_id uuid,
+    prompt text NOT NULL,
+    model varchar(100) NOT NULL,
+    definition jsonb,
+    accepted boolean,
+    tokens integer,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT ai_generation_history_pkey PRIMARY KEY (id),
+    CONSTRAINT generation_is_a_user_s FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT generation_tokens_are_not_negative CHECK (tokens >= 0)
+);
+CREATE INDEX idx_ai_generation_history_user ON public.ai_generation_history (user_id, created_at DESC);
+CREATE INDEX idx_ai_generation_history_workflow ON public.ai_generation_history (user_id, workflow_id);
+
+COMMENT ON TABLE public.ai_generation_history IS 'What a model generated for a user, by prompt.';
+COMMENT ON COLUMN public.ai_generation_history.accepted IS 'Whether the user took it; NULL before the user has said so.';
+
+ALTER TABLE public.ai_generation_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.ai_generation_history FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.ai_generation_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+-- A tenant says whether it took what was generated, and may forget it. It writes no key, nor what the agent recorded.
+GRANT SELECT, UPDATE (accepted), DELETE ON public.ai_generation_history TO authenticated;
+GRANT SELECT, INSERT ON public.ai_generation_history TO runfold_agent;
+GRANT SELECT ON public.ai_generation_history TO runfold_engine, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_generation_history TO runfold_operator, service_role;
+
+-- The models that nodes can call. Everybody reads it, operators write it.
+CREATE TABLE public.ai_models (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    name varchar(100) NOT NULL,
+    provider varchar(50) NOT NULL,
+    model_id varchar(100) NOT NULL,
+    version varchar(50),
+    cost_per_input_token numeric(18, 12),
+    cost_per_output_token numeric(18, 12),
+    cost_per_cached_token numeric(18, 12),
+    max_context_tokens integer,
+    supports_vision boolean NOT NULL DEFAULT false,
+    supports_function_calling boolean NOT NULL DEFAULT false,
+    supports_streaming boolean NOT NULL DEFAULT true,
+    model_capabilities jsonb NOT NULL DEFAULT '{}',
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    is_default boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    seed jsonb,
+
+    CONSTRAINT ai_models_pkey PRIMARY KEY (id),
+    CONSTRAINT ai_models_name_version_key UNIQUE NULLS NOT DISTINCT (name, version),
+    CONSTRAINT ai_model_costs_are_not_negative
+        CHECK (cost_per_input_token >= 0 AND cost_per_output_token >= 0 AND cost_per_cached_token >= 0),
+    CONSTRAINT ai_model_context_is_positive CHECK (max_context_tokens > 0),
+    CONSTRAINT ai_model_capabilities_are_an_object CHECK (jsonb_typeof(model_capabilities) = 'object'),
+    CONSTRAINT ai_model_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+CREATE UNIQUE INDEX ai_models_one_default_per_provider ON public.ai_models (provider) WHERE is_default;
+CREATE INDEX idx_ai_models_provider_model_id ON public.ai_models (provider, model_id);
+
+COMMENT ON TABLE public.ai_models IS 'The models by name and version. Set is_active to false to retire one.';
+COMMENT ON COLUMN public.ai_models.cost_per_input_token IS
+    'The present price of a token, a copy of ai_model_prices. NULL where no price is known: then a cost is unpriced, never 0.';
+COMMENT ON COLUMN public.ai_models.seed IS 'What runfold wrote here last. A later version changes a column only where it has this value still.';
+
+ALTER TABLE public.ai_models ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.ai_models FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.ai_models FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.ai_models TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+-- The costs are copies: who knows a price enters it in ai_model_prices.
+GRANT SELECT, DELETE,
+      INSERT (id, name, provider, model_id, version, max_context_tokens, supports_vision, supports_function_calling,
+              supports_streaming, model_capabilities, config, is_active, is_default, created_at),
+      UPDATE (name, provider, model_id, version, max_context_tokens, supports_vision, supports_function_calling,
+              supports_streaming, model_capabilities, config, is_active, is_default)
+   ON public.ai_models TO runfold_operator, service_role;
+
+-- What a model costs, from a day on, by the size of its input. Everybody reads it, operators write it.
+CREATE TABLE public.ai_model_prices (
+    model uuid NOT NULL,
+    valid_from timestamptz NOT NULL,
+    above_input_tokens integer NOT NULL DEFAULT 0,
+    input_per_million numeric(18, 9),
+    cached_per_million numeric(18, 9),
+    output_per_million numeric(18, 9),
+    source text,
+    seen_on date,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    -- Its first column leads the index of the foreign key too.
+    CONSTRAINT ai_model_prices_pkey PRIMARY KEY (model, valid_from, above_input_tokens),
+    CONSTRAINT price_is_of_a_model FOREIGN KEY (model) REFERENCES public.ai_models (id) ON DELETE CASCADE,
+    CONSTRAINT price_tier_is_not_negative CHECK (above_input_tokens >= 0),
+    CONSTRAINT prices_are_not_negative
+        CHECK (input_per_million >= 0 AND cached_per_million >= 0 AND output_per_million >= 0),
+    CONSTRAINT price_names_its_source CHECK (
+        (source IS NOT NULL AND length(trim(source)) > 0 AND seen_on IS NOT NULL)
+        OR num_nonnulls(input_per_million, cached_per_million, output_per_million) = 0)
+);
+
+COMMENT ON TABLE public.ai_model_prices IS
+    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
+COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
+    'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
+COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';
+COMMENT ON COLUMN public.ai_model_prices.seen_on IS 'The day on which that page was read.';
+
+ALTER TABLE public.ai_model_prices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.ai_model_prices FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.ai_model_prices FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.ai_model_prices TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_model_prices TO runfold_operator, service_role;
+
 CREATE TABLE runfold.allowed_discards (
     group_name text NOT NULL,
     pid integer NOT NULL,
@@ -531,6 +656,61 @@ COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its e
 
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
 
+-- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
+-- expire. Partitioned by month of called_at; months ahead are made by the worker.
+CREATE TABLE public.external_api_call_logs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
+    -- api_calls_without_execution names what these columns do not find.
+    workflow_execution_id uuid,
+    node_id uuid,
+    provider varchar(50) NOT NULL,
+    operation varchar(100) NOT NULL,
+    api_endpoint text,
+    http_method varchar(10) NOT NULL DEFAULT 'POST',
+    request_data jsonb,
+    response_data jsonb,
+    request_headers jsonb NOT NULL DEFAULT '{}',
+    response_headers jsonb NOT NULL DEFAULT '{}',
+    success boolean NOT NULL,
+    status_code integer,
+    error_type varchar(50),
+    error_message text,
+    response_time_ms integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    rate_limit_remaining integer,
+    rate_limit_reset_at timestamptz,
+    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
+    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
+    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
+    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
+    CONSTRAINT api_call_headers_are_objects
+        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
+) PARTITION BY RANGE (called_at);
+CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
+CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
+    WHERE workflow_execution_id IS NOT NULL;
+CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
+CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
+
+CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+
+COMMENT ON TABLE public.external_api_call_logs IS
+    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
+
+ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
+GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
 CREATE TABLE runfold.faults (
     code text COLLATE "C" PRIMARY KEY,
     message text NOT NULL,
@@ -632,6 +812,40 @@ COMMENT ON TABLE public.hil_responses IS 'What came in, and what it was found to
 GRANT SELECT ON public.hil_responses TO runfold_engine, runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
+
 CREATE TABLE runfold.leader (
     singleton boolean PRIMARY KEY DEFAULT true,
     epoch bigint NOT NULL DEFAULT 0,
@@ -649,6 +863,42 @@ COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_sta
 
 GRANT SELECT ON runfold.leader TO runfold_engine, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
+
+-- The tools that agents can call by the Model Context Protocol. Everybody reads it, operators write it.
+CREATE TABLE public.mcp_tools (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    tool_name varchar(255) NOT NULL,
+    tool_type varchar(100) NOT NULL,
+    provider varchar(100) NOT NULL,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    description text,
+    tool_schema jsonb NOT NULL,
+    configuration_schema jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    is_system_tool boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT mcp_tools_pkey PRIMARY KEY (id),
+    CONSTRAINT mcp_tools_tool_name_provider_version_key UNIQUE (tool_name, provider, version),
+    CONSTRAINT tool_name_is_not_blank CHECK (length(trim(tool_name)) > 0)
+);
+CREATE INDEX idx_mcp_tools_name ON public.mcp_tools (tool_name);
+CREATE INDEX idx_mcp_tools_type ON public.mcp_tools (tool_type);
+CREATE INDEX idx_mcp_tools_active ON public.mcp_tools (tool_name) WHERE is_active;
+
+COMMENT ON TABLE public.mcp_tools IS 'The tools of the Model Context Protocol by name, provider and version.';
+COMMENT ON COLUMN public.mcp_tools.tool_schema IS
+    'A JSON Schema of what the tool takes, or an object with inputSchema and outputSchema. It is checked when it is written.';
+COMMENT ON COLUMN public.mcp_tools.configuration_schema IS 'A JSON Schema of what the tool is set up with, checked likewise.';
+
+ALTER TABLE public.mcp_tools ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.mcp_tools FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.mcp_tools FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -818,6 +1068,42 @@ CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id
 COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+
+-- What kinds of nodes there are, and which parameters each takes. Everybody reads it, operators write it.
+CREATE TABLE public.node_specifications (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    specification_version varchar(20) NOT NULL DEFAULT '1.0.0',
+    specification_data jsonb NOT NULL,
+    is_active boolean NOT NULL DEFAULT true,
+    is_system_spec boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT node_specifications_pkey PRIMARY KEY (id),
+    CONSTRAINT node_specifications_node_type_node_subtype_specification_ve_key
+        UNIQUE (node_type, node_subtype, specification_version),
+    CONSTRAINT valid_spec_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    )
+);
+CREATE INDEX idx_node_specifications_type_subtype ON public.node_specifications (node_type, node_subtype);
+CREATE INDEX idx_node_specifications_active ON public.node_specifications (node_type, node_subtype) WHERE is_active;
+
+COMMENT ON TABLE public.node_specifications IS 'The kinds of nodes by type, subtype and version.';
+COMMENT ON COLUMN public.node_specifications.specification_data IS
+    'A JSON Schema of the node''s parameters. It is checked when it is written; keywords that JSON Schema does not know are kept.';
+
+ALTER TABLE public.node_specifications ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.node_specifications FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.node_specifications FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.node_specifications
+    TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_specifications TO runfold_operator, service_role;
 
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
@@ -1559,6 +1845,8 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
+    ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),
+    ('invalid_version', 'RF001', 'invalid_version', '{pointer} has no order: {found}', 'write a semantic version, for example 1.2.0'),
     ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
     ('execution_ended', 'RF017', 'execution_ended', '{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}', 'ask again in an execution that runs'),
@@ -4406,6 +4694,179 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(value) = 'array'
+                THEN (SELECT coalesce(bool_and(jsonb_typeof(m.value) = 'string'), true) AND count(*) = count(DISTINCT m.value)
+                        FROM jsonb_array_elements(value) AS m)
+                ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.is_list_of_names IS
+    'Whether a value is a list of texts, each of them once.';
+REVOKE ALL ON FUNCTION runfold.is_list_of_names FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_list_of_names TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.keyword_fault(keyword text, value jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+           WHEN keyword IN ('title', 'description', '$comment', '$ref', '$id', '$schema', '$anchor', 'pattern', 'format',
+                            'contentEncoding', 'contentMediaType')
+           THEN CASE WHEN jsonb_typeof(value) <> 'string' THEN 'it is a text' END
+           WHEN keyword IN ('deprecated', 'readOnly', 'writeOnly', 'uniqueItems')
+           THEN CASE WHEN jsonb_typeof(value) <> 'boolean' THEN 'it is true or false' END
+           WHEN keyword IN ('minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum')
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' THEN 'it is a number' END
+           WHEN keyword = 'multipleOf'
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' OR NOT (value > '0') THEN 'it is a number above 0' END
+           WHEN keyword IN ('minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains',
+                            'maxContains')
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' OR NOT (value >= '0')
+                       OR (value #>> '{}')::numeric % 1 <> 0 THEN 'it is a whole number from 0' END
+           WHEN keyword IN ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependentRequired')
+           THEN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'it is an object'
+                     WHEN keyword = 'dependentRequired'
+                          AND NOT (SELECT coalesce(bool_and(runfold.is_list_of_names(m.value)), true) FROM jsonb_each(value) AS m)
+                     THEN 'its values are lists of different texts' END
+           WHEN keyword IN ('allOf', 'anyOf', 'oneOf', 'prefixItems')
+           THEN CASE WHEN jsonb_typeof(value) <> 'array' OR value = '[]' THEN 'it is a list of schemas, and not empty' END
+           WHEN keyword IN ('enum', 'examples')
+           THEN CASE WHEN jsonb_typeof(value) <> 'array' THEN 'it is a list' END
+           WHEN keyword = 'required'
+           THEN CASE WHEN NOT runfold.is_list_of_names(value) THEN 'it is a list of different texts' END
+           WHEN keyword = 'type'
+           THEN CASE WHEN NOT (runfold.is_list_of_names(CASE jsonb_typeof(value) WHEN 'string' THEN jsonb_build_array(value)
+                                                                               ELSE value END)
+                               AND value NOT IN ('[]')
+                               AND value <@ '["array", "boolean", "integer", "null", "number", "object", "string"]')
+                     THEN 'it is array, boolean, integer, null, number, object or string, or a list of different ones' END
+           END
+$$;
+COMMENT ON FUNCTION runfold.keyword_fault IS
+    'Why a keyword of a JSON Schema cannot have a value; NULL if it can, or if the keyword is not known.';
+REVOKE ALL ON FUNCTION runfold.keyword_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.keyword_fault TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.schema_fault(document jsonb, pointer text DEFAULT '', depth integer DEFAULT 0) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind constant text := jsonb_typeof(document);
+    keyword text;
+    value jsonb;
+    at text;
+    inner_at text;
+    inner_schema jsonb;
+    reason text;
+    fault jsonb;
+BEGIN
+    IF kind = 'boolean' AND depth > 0 THEN
+        RETURN NULL;
+    END IF;
+    IF kind IS DISTINCT FROM 'object' THEN
+        RETURN jsonb_build_object('pointer', pointer, 'reason', 'a schema is an object', 'found', coalesce(kind, 'null'));
+    END IF;
+    IF depth > 64 THEN
+        RETURN jsonb_build_object('pointer', pointer, 'reason', 'schemas are at most 64 deep', 'found', depth);
+    END IF;
+    FOR keyword, value IN SELECT e.key, e.value FROM jsonb_each(document) AS e ORDER BY e.key COLLATE "C" LOOP
+        at := pointer || '/' || replace(replace(keyword, '~', '~0'), '/', '~1');
+        reason := runfold.keyword_fault(keyword, value);
+        IF reason IS NOT NULL THEN
+            RETURN jsonb_build_object('pointer', at, 'reason', reason, 'found', left(value::text, 100));
+        END IF;
+        FOR inner_at, inner_schema IN
+            SELECT at, value
+             WHERE keyword IN ('items', 'not', 'if', 'then', 'else', 'contains', 'propertyNames', 'additionalProperties',
+                               'unevaluatedItems', 'unevaluatedProperties')
+            UNION ALL
+            SELECT at || '/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.value
+              FROM jsonb_each(CASE WHEN jsonb_typeof(value) = 'object' THEN value ELSE '{}' END) AS m
+             WHERE keyword IN ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
+            UNION ALL
+            SELECT at || '/' || (m.n - 1), m.value
+              FROM jsonb_array_elements(CASE WHEN jsonb_typeof(value) = 'array' THEN value ELSE '[]' END)
+                   WITH ORDINALITY AS m (value, n)
+             WHERE keyword IN ('allOf', 'anyOf', 'oneOf', 'prefixItems')
+        LOOP
+            fault := runfold.schema_fault(inner_schema, inner_at, depth + 1);
+            IF fault IS NOT NULL THEN
+                RETURN fault;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.schema_fault IS
+    'The first fault of a JSON Schema, as {"pointer", "reason", "found"}; NULL if it has none.';
+REVOKE ALL ON FUNCTION runfold.schema_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.schema_fault TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.version_order(version text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN p.part IS NULL THEN ARRAY['!', version]
+                ELSE ARRAY[lpad(p.part[1], 50, '0'), lpad(coalesce(p.part[2], ''), 50, '0'), lpad(coalesce(p.part[3], ''), 50, '0')]
+                     || CASE WHEN p.part[4] IS NULL THEN ARRAY['~']
+                             ELSE (SELECT array_agg(CASE WHEN i.id ~ '^[0-9]+$' THEN '0' || lpad(i.id, 50, '0') ELSE 'A' || i.id END
+                                                    ORDER BY i.n)
+                                     FROM string_to_table(p.part[4], '.') WITH ORDINALITY AS i (id, n)) END
+            END COLLATE "C"
+      FROM (SELECT regexp_match(version, '^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$')
+           ) AS p (part)
+$$;
+COMMENT ON FUNCTION runfold.version_order IS
+    'What versions are ordered by: 1.10.0 after 1.9.0, and 2.0.0 after 2.0.0-rc.1, as semantic versions are. Others come first.';
+REVOKE ALL ON FUNCTION runfold.version_order FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.version_order TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.check_node_specification() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault constant jsonb := runfold.schema_fault(NEW.specification_data);
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM runfold.refuse('invalid_schema',
+                               fault || jsonb_build_object('pointer', '/specification_data' || (fault ->> 'pointer')));
+    END IF;
+    IF (runfold.version_order(NEW.specification_version))[1] = '!' THEN
+        PERFORM runfold.refuse('invalid_version', jsonb_build_object('pointer', '/specification_version',
+                                                                     'found', NEW.specification_version));
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_node_specification IS
+    'Refuses a node specification whose data is no JSON Schema or whose version has no order, and sets updated_at.';
+REVOKE ALL ON FUNCTION runfold.check_node_specification FROM PUBLIC;
+
+CREATE FUNCTION runfold.check_tool() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault constant jsonb := (
+        SELECT f.fault || jsonb_build_object('pointer', s.pointer || (f.fault ->> 'pointer'))
+          FROM (VALUES (1, '/tool_schema', NEW.tool_schema),
+                       (2, '/tool_schema/inputSchema', NEW.tool_schema -> 'inputSchema'),
+                       (3, '/tool_schema/outputSchema', NEW.tool_schema -> 'outputSchema'),
+                       (4, '/configuration_schema', NEW.configuration_schema)) AS s (n, pointer, document)
+         CROSS JOIN LATERAL (SELECT runfold.schema_fault(s.document)) AS f (fault)
+         WHERE f.fault IS NOT NULL AND s.document IS NOT NULL
+         ORDER BY s.n
+         LIMIT 1);
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM runfold.refuse('invalid_schema', fault);
+    END IF;
+    IF (runfold.version_order(NEW.version))[1] = '!' THEN
+        PERFORM runfold.refuse('invalid_version', jsonb_build_object('pointer', '/version', 'found', NEW.version));
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_tool IS
+    'Refuses a tool whose schemas are no JSON Schemas or whose version has no order, and sets updated_at.';
+REVOKE ALL ON FUNCTION runfold.check_tool FROM PUBLIC;
+
 CREATE FUNCTION runfold.close_questions(
     after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
 )
@@ -4465,6 +4926,31 @@ COMMENT ON FUNCTION runfold.close_questions IS
     'Closes questions of executions that have ended; returns how many, and the last open question that it looked at, NULL behind the last of all.';
 REVOKE ALL ON FUNCTION runfold.close_questions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.copy_present_prices() RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH changed AS (
+        UPDATE public.ai_models m
+           SET cost_per_input_token = p.input_per_million / 1000000,
+               cost_per_cached_token = p.cached_per_million / 1000000,
+               cost_per_output_token = p.output_per_million / 1000000
+          FROM (SELECT k.model, p.*
+                  FROM (SELECT DISTINCT model FROM public.ai_model_prices) AS k
+                  LEFT JOIN LATERAL (SELECT p.input_per_million, p.cached_per_million, p.output_per_million
+                                       FROM public.ai_model_prices p
+                                      WHERE p.model = k.model AND p.valid_from <= now()
+                                      ORDER BY p.valid_from DESC, p.above_input_tokens
+                                      LIMIT 1) AS p ON true) AS p
+         WHERE p.model = m.id
+           AND (m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token)
+               IS DISTINCT FROM (p.input_per_million / 1000000, p.cached_per_million / 1000000, p.output_per_million / 1000000)
+        RETURNING 1)
+    SELECT count(*) FROM changed
+$$;
+COMMENT ON FUNCTION runfold.copy_present_prices IS
+    'Copies the price of each model that is valid now into its row of ai_models; returns how many rows changed.';
+REVOKE ALL ON FUNCTION runfold.copy_present_prices FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.copy_present_prices TO runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5088,6 +5574,28 @@ COMMENT ON FUNCTION runfold.note_new_workflow IS
     'Trigger: has the copy of a new workflow made again after its commit.';
 REVOKE ALL ON FUNCTION runfold.note_new_workflow FROM PUBLIC;
 
+CREATE FUNCTION runfold.note_price_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.copy_present_prices();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_price_changed IS
+    'Copies the present prices into ai_models after prices changed.';
+REVOKE ALL ON FUNCTION runfold.note_price_changed FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_registry_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('runfold_registries', TG_TABLE_NAME);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_registry_changed IS
+    'Notifies the channel runfold_registries with the name of the table that changed, so that caches read it again.';
+REVOKE ALL ON FUNCTION runfold.note_registry_changed FROM PUBLIC;
+
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -5375,6 +5883,47 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
     'Makes runfold.upcast turn data of a type from one version into the next.';
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
+
+CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    WITH given AS (
+        SELECT g.name, g.version, g.provider, g.model_id, g.max_context_tokens,
+               coalesce(g.supports_vision, false) AS supports_vision,
+               coalesce(g.supports_function_calling, false) AS supports_function_calling,
+               coalesce(g.supports_streaming, true) AS supports_streaming,
+               coalesce(g.is_default, false)
+               AND NOT EXISTS (SELECT FROM public.ai_models d WHERE d.provider = g.provider AND d.is_default) AS is_default
+          FROM jsonb_to_recordset(seeds) AS g (
+               name text, version text, provider text, model_id text, max_context_tokens integer, supports_vision boolean,
+               supports_function_calling boolean, supports_streaming boolean, is_default boolean)
+    ), written AS (
+        INSERT INTO public.ai_models AS m
+            (name, version, provider, model_id, max_context_tokens, supports_vision, supports_function_calling,
+             supports_streaming, is_default, seed)
+        SELECT g.name, g.version, g.provider, g.model_id, g.max_context_tokens, g.supports_vision, g.supports_function_calling,
+               g.supports_streaming, g.is_default, to_jsonb(g) - 'is_default'
+          FROM given g
+            ON CONFLICT (name, version) DO UPDATE SET
+               provider = CASE WHEN m.provider = m.seed ->> 'provider' THEN excluded.provider ELSE m.provider END,
+               model_id = CASE WHEN m.model_id = m.seed ->> 'model_id' THEN excluded.model_id ELSE m.model_id END,
+               max_context_tokens = CASE WHEN m.max_context_tokens::text IS NOT DISTINCT FROM m.seed ->> 'max_context_tokens'
+                                         THEN excluded.max_context_tokens ELSE m.max_context_tokens END,
+               supports_vision = CASE WHEN m.supports_vision = (m.seed ->> 'supports_vision')::boolean
+                                      THEN excluded.supports_vision ELSE m.supports_vision END,
+               supports_function_calling =
+                   CASE WHEN m.supports_function_calling = (m.seed ->> 'supports_function_calling')::boolean
+                        THEN excluded.supports_function_calling ELSE m.supports_function_calling END,
+               supports_streaming = CASE WHEN m.supports_streaming = (m.seed ->> 'supports_streaming')::boolean
+                                         THEN excluded.supports_streaming ELSE m.supports_streaming END,
+               seed = excluded.seed
+         WHERE m.seed IS NOT NULL AND m.seed <> excluded.seed
+        RETURNING 1)
+    SELECT count(*) FROM written
+$$;
+COMMENT ON FUNCTION runfold.seed_models IS
+    'Enters models by name and version; returns how many rows were made or changed.';
+REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
 
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -5841,6 +6390,34 @@ COMMENT ON FUNCTION runfold.trigger_target IS
 REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_models
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
+-- Without prices: only a provider's own page and the day on which it was read make one.
+SELECT runfold.seed_models('[
+    {"name": "GPT-5", "provider": "openai", "model_id": "gpt-5", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "GPT-5 Mini", "provider": "openai", "model_id": "gpt-5-mini", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "GPT-5 Nano", "provider": "openai", "model_id": "gpt-5-nano", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Claude Sonnet 4", "provider": "anthropic", "model_id": "claude-sonnet-4-20250514", "max_context_tokens": 200000,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "Claude Haiku 3.5", "provider": "anthropic", "model_id": "claude-3-5-haiku-20241022", "max_context_tokens": 200000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Gemini 2.5 Pro", "provider": "google", "model_id": "gemini-2.5-pro", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "Gemini 2.5 Flash", "provider": "google", "model_id": "gemini-2.5-flash", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Gemini 2.5 Flash Lite", "provider": "google", "model_id": "gemini-2.5-flash-lite", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true}
+]');
+
+CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON public.ai_model_prices
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_price_changed();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
 
@@ -5850,12 +6427,22 @@ CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
 
+CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
 CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+
+CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_specifications
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_node_specification();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
