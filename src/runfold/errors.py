@@ -365,6 +365,14 @@ class UnknownDeployment(RunfoldError):
     code = "unknown_deployment"
 
 
+class NotRegistered(RunfoldError):
+    """The registry has no such entry: see its table, or save the entry first."""
+
+    code = "not_registered"
+    registry: str
+    entry: str
+
+
 class GroupWaits(RunfoldError):
     """A group of projections has stopped and needs an operator: see `runfold status`."""
 
@@ -475,6 +483,12 @@ REFUSALS: Final = {
         EventIdConflict,
         "event {found} is already stored with another body, place or stream",
         "repeat a call exactly as it was, and give new events new ids",
+    ),
+    "invalid_schema": Refusal(
+        InvalidInput, "{pointer} is not a JSON Schema: {reason}", "correct it there and write it again"
+    ),
+    "invalid_version": Refusal(
+        InvalidInput, "{pointer} has no order: {found}", "write a semantic version, for example 1.2.0"
     ),
     "claim_taken": Refusal(
         ClaimTaken,
