@@ -53,8 +53,10 @@ $roles$;
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
+-- A tenant reads its own part of the log there, and nothing else.
 GRANT USAGE ON SCHEMA runfold
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
+       runfold_reader, service_role;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
