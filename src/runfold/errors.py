@@ -571,9 +571,7 @@ REFUSALS: Final = {
     "ends_before_it_begins": Refusal(
         InvalidInput, "the fact ends at {found}, but it begins at {limit}", "give a later end, or an earlier beginning"
     ),
-    "merged_with_itself": Refusal(
-        InvalidInput, "the entity {found} cannot be merged with itself", "name two entities"
-    ),
+    "merged_with_itself": Refusal(InvalidInput, "the entity {found} cannot be merged with itself", "name two entities"),
     "unknown_entity": Refusal(UnknownEntity, "the tenant has no entity {found}", "look it up by its name"),
     "graph_too_large": Refusal(
         InvalidInput,
