@@ -52,6 +52,27 @@ BEGIN
 END
 $roles$;
 
+-- A login of the gateway becomes a tenant, or for a look at the past the reader that folds it. Only who may grant a role does so.
+DO $gateway$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['anon', 'authenticated', 'runfold_reader'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_auth_members m
+                               WHERE m.roleid = role_name::regrole AND m.member = 'runfold_gateway'::regrole);
+        BEGIN
+            EXECUTE format('GRANT %I TO runfold_gateway', role_name);
+        EXCEPTION
+            WHEN unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'runfold_gateway cannot become %: who may grant that role has to GRANT % TO runfold_gateway',
+                    role_name, role_name;
+        END;
+    END LOOP;
+END
+$gateway$;
+
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
@@ -59,6 +80,12 @@ REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
 GRANT USAGE ON SCHEMA runfold
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
        runfold_reader, service_role;
+
+-- A partition that is queried by its own name has no row security of its parent's. Nobody may use their schema but their owner:
+-- who reads or writes the parent needs no right on its partitions.
+CREATE SCHEMA IF NOT EXISTS runfold_partitions;
+COMMENT ON SCHEMA runfold_partitions IS 'Partitions of the log and of tables of log lines: reached through their parents only.';
+REVOKE ALL ON SCHEMA runfold_partitions FROM PUBLIC;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
@@ -125,6 +152,22 @@ BEGIN
     END IF;
 END
 $auth$;
+
+-- A temporary table that is named like a read table comes first in the search path of a pooled session's next user. Only who
+-- folds into temporary tables may make them.
+DO $temporary$
+DECLARE
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role';
+BEGIN
+    IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
+        RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
+            ' and to GRANT it to %', quote_ident(current_database()), makers;
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), makers);
+END
+$temporary$;
 
 CREATE TABLE runfold.allowed_discards (
     group_name text NOT NULL,
@@ -465,6 +508,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SE
 CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
 
@@ -516,6 +560,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT
 CREATE POLICY "services see every row" ON public.node_executions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.node_executions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
 
@@ -527,6 +572,7 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
+REVOKE ALL ON public.execution_outputs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
@@ -620,6 +666,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SEL
 CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.human_interactions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
 
@@ -665,6 +712,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT T
 CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
@@ -709,6 +757,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authen
 CREATE POLICY "services see every row" ON public.sessions FOR ALL
     TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.sessions TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -790,6 +839,7 @@ CREATE POLICY "services see every row" ON public.workflows FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 -- The columns that the log owns are set by a trigger.
@@ -871,6 +921,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authentic
 CREATE POLICY "services see every row" ON public.nodes FOR ALL
     TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -929,6 +980,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL T
 CREATE POLICY "services see every row" ON public.node_connections FOR ALL
     TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.node_connections FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -1176,6 +1228,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT T
 CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.trigger_index FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
 
@@ -1262,6 +1315,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_histor
 CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_deployment_history FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
@@ -1309,7 +1363,7 @@ CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs
 CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
 CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
 
-CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+CREATE TABLE runfold_partitions.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
@@ -1319,6 +1373,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FO
 CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_execution_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
@@ -1363,6 +1418,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_pauses 
 CREATE POLICY "services see every row" ON public.workflow_execution_pauses FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_execution_pauses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_execution_pauses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
 
@@ -1395,6 +1451,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT
 CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_status FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
@@ -4860,11 +4917,11 @@ DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
                    partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
 END
 $$;
@@ -4878,8 +4935,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET l
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
-       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
      ORDER BY i
@@ -4935,13 +4992,13 @@ BEGIN
     next_from := runfold.log_end();
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
-        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+        EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
                        ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
-        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
                        ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
         next_from := next_from + size;
         made := made + 1;
