@@ -5,7 +5,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.reconciling import affected
 from runfold.projections.reconciling.replay import replay
