@@ -445,6 +445,83 @@ GRANT SELECT ON runfold.events
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE TABLE public.model_calls (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    user_id uuid,
+    activation varchar(255),
+    provider varchar(50) NOT NULL,
+    model_id varchar(100) NOT NULL,
+    version varchar(50),
+    input_tokens integer NOT NULL,
+    cached_tokens integer NOT NULL,
+    output_tokens integer NOT NULL,
+    latency_ms integer,
+    last_event_position bigint NOT NULL,
+    called_at timestamptz NOT NULL,
+    CONSTRAINT model_calls_pkey PRIMARY KEY (id)
+);
+CREATE INDEX idx_model_calls_execution_id ON public.model_calls (execution_id, called_at);
+CREATE INDEX idx_model_calls_user ON public.model_calls (user_id, called_at DESC);
+CREATE INDEX idx_model_calls_model ON public.model_calls (provider, model_id, called_at DESC);
+
+COMMENT ON TABLE public.model_calls IS 'Calls of models, with the tokens that each used: a fold of the execution streams.';
+COMMENT ON COLUMN public.model_calls.input_tokens IS 'All tokens of the input, those from the cache as well.';
+
+ALTER TABLE public.model_calls ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.model_calls FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.model_calls FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+GRANT SELECT ON public.model_calls TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.model_calls TO runfold_projector;
+
+-- The cost of each call, by the price that was valid when it was made. A call without a price is unpriced: its cost is NULL.
+CREATE VIEW public.model_call_costs WITH (security_invoker = true) AS
+    SELECT c.id, c.execution_id, c.user_id, c.activation, c.provider, c.model_id, c.version, c.called_at, c.input_tokens,
+           c.cached_tokens, c.output_tokens, m.id AS model, p.valid_from, p.above_input_tokens,
+           (greatest(c.input_tokens - c.cached_tokens, 0) * p.input_per_million
+            -- A model without a cache needs no price of it.
+            + CASE WHEN c.cached_tokens = 0 THEN 0 ELSE c.cached_tokens * p.cached_per_million END
+            + c.output_tokens * p.output_per_million) / 1000000 AS cost
+      FROM public.model_calls c
+      LEFT JOIN LATERAL (SELECT m.id
+                           FROM public.ai_models m
+                          WHERE m.provider = c.provider AND m.model_id = c.model_id
+                            AND (m.version IS NOT DISTINCT FROM c.version OR m.version IS NULL)
+                          ORDER BY m.version NULLS LAST, m.name COLLATE "C"
+                          LIMIT 1) AS m ON true
+      LEFT JOIN LATERAL (SELECT p.valid_from, p.above_input_tokens, p.input_per_million, p.cached_per_million,
+                                p.output_per_million
+                           FROM public.ai_model_prices p
+                          WHERE p.model = m.id AND p.valid_from <= c.called_at
+                            AND (p.above_input_tokens = 0 OR c.input_tokens > p.above_input_tokens)
+                          ORDER BY p.valid_from DESC, p.above_input_tokens DESC
+                          LIMIT 1) AS p ON true;
+
+COMMENT ON VIEW public.model_call_costs IS
+    'Each call of a model with its cost in US dollars, by the price that was valid when it was made; NULL where none is known.';
+
+GRANT SELECT ON public.model_call_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
+-- What the calls of models of an execution cost.
+CREATE VIEW public.execution_costs WITH (security_invoker = true) AS
+    SELECT c.execution_id, c.user_id, count(*) AS calls, sum(c.input_tokens) AS input_tokens,
+           sum(c.cached_tokens) AS cached_tokens, sum(c.output_tokens) AS output_tokens,
+           count(*) FILTER (WHERE c.cost IS NULL) AS unpriced_calls,
+           CASE WHEN bool_and(c.cost IS NOT NULL) THEN 'priced' ELSE 'unpriced' END AS pricing,
+           -- Never the sum of a part: it would be read as the whole.
+           CASE WHEN bool_and(c.cost IS NOT NULL) THEN sum(c.cost) END AS cost,
+           sum(c.cost) AS priced_cost
+      FROM public.model_call_costs c
+     GROUP BY c.execution_id, c.user_id;
+
+COMMENT ON VIEW public.execution_costs IS
+    'The tokens that an execution used and their cost in US dollars. Where a call has no price, pricing is unpriced and cost is NULL.';
+COMMENT ON COLUMN public.execution_costs.priced_cost IS 'The cost of the calls that have a price; NULL if none has.';
+
+GRANT SELECT ON public.execution_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE public.workflow_executions (
     id uuid NOT NULL,
     execution_id varchar(255) COLLATE "C" NOT NULL,
@@ -1506,6 +1583,14 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
+    ('ModelCalled', 1, 'activation', false, 'name', 1, 255, NULL),
+    ('ModelCalled', 2, 'provider', true, 'name', 1, 50, NULL),
+    ('ModelCalled', 3, 'model_id', true, 'name', 1, 100, NULL),
+    ('ModelCalled', 4, 'version', false, 'name', 1, 50, NULL),
+    ('ModelCalled', 5, 'input_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 6, 'cached_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 7, 'output_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 8, 'latency_ms', false, 'integer', 0, 2147483647, NULL),
     ('NodeScheduled', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeScheduled', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeScheduled', 3, 'node_type', true, 'text', NULL, 100, NULL),
@@ -1689,6 +1774,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('execution', 'ExecutionTimedOut', 1, true),
     ('execution', 'ExecutionDeclaredLost', 1, true),
     ('execution', 'ExecutionMetadataSet', 1, true),
+    ('execution', 'ModelCalled', 1, true),
     ('execution', 'NodeScheduled', 1, true),
     ('execution', 'NodeStarted', 1, true),
     ('execution', 'NodeAttemptFailed', 1, true),
@@ -2587,6 +2673,28 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'ModelCalled' THEN
+            IF coalesce((data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.provider.type() == "string" && @.provider >= "!" && @.model_id.type() == "string" && @.model_id >= "!" && (!exists(@.version) || @.version.type() == "null" || @.version.type() == "string" && @.version >= "!") && @.input_tokens.type() == "number" && @.input_tokens >= 0 && @.input_tokens <= 2147483647 && @.cached_tokens.type() == "number" && @.cached_tokens >= 0 && @.cached_tokens <= 2147483647 && @.output_tokens.type() == "number" && @.output_tokens >= 0 && @.output_tokens <= 2147483647 && (!exists(@.latency_ms) || @.latency_ms.type() == "null" || @.latency_ms.type() == "number" && @.latency_ms >= 0 && @.latency_ms <= 2147483647))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'provider', data ->> 'model_id', data ->> 'version')) <= 50
+                AND concat(data ->> 'activation', data ->> 'provider', data ->> 'model_id', data ->> 'version') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'input_tokens', data ->> 'cached_tokens', data ->> 'output_tokens', data ->> 'latency_ms'), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
+                AND (data -> 'provider') ? (data ->> 'provider')
+                AND (data -> 'model_id') ? (data ->> 'model_id')
+                AND ((data ->> 'version') IS NULL OR (data -> 'version') ? (data ->> 'version'))
+                AND (data -> 'input_tokens')::text::integer >= 0
+                AND (data -> 'cached_tokens')::text::integer >= 0
+                AND (data -> 'output_tokens')::text::integer >= 0
+                AND ((data ->> 'latency_ms') IS NULL OR (data -> 'latency_ms')::text::integer >= 0), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
+                AND coalesce(length(data ->> 'provider') <= 50 AND data ->> 'provider' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'provider', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'model_id') <= 100 AND data ->> 'model_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'model_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'version') <= 50 AND data ->> 'version' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'version', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeAttemptFailed' THEN
             IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
                 AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
