@@ -55,8 +55,10 @@ $roles$;
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
+-- A tenant reads its own part of the log there, and nothing else.
 GRANT USAGE ON SCHEMA runfold
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
+       runfold_reader, service_role;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
@@ -76,11 +78,11 @@ CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
 REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
 GRANT USAGE ON SCHEMA projections
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections
-    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, service_role;
+    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 DO $auth$
 BEGIN
@@ -164,13 +166,13 @@ COMMENT ON TABLE runfold.execution_anomalies IS 'The anomalies of the execution 
 COMMENT ON TABLE runfold.interaction_anomalies IS 'The anomalies of the interaction group.';
 COMMENT ON TABLE runfold.deployment_anomalies IS 'The anomalies of the deployment group.';
 
-GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.anomalies TO runfold_projector;
-GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.deployment_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
 
 CREATE TABLE runfold.applications (
@@ -182,7 +184,7 @@ CREATE TABLE runfold.applications (
 COMMENT ON TABLE runfold.applications IS
     'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
 
-GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.checkpoints (
     group_name text PRIMARY KEY,
@@ -203,7 +205,7 @@ COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for 
 COMMENT ON COLUMN runfold.checkpoints.retried_error IS
     'What the next batch fails with, again and again, though it may pass; NULL: the group moved since.';
 
-GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.claim_rules (
@@ -230,7 +232,7 @@ COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises whe
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
     'Computes the claims that a stream holds: (stream_id text, events jsonb) returns (key text, held boolean).';
 
-GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.claims (
     kind text COLLATE "C" NOT NULL,
@@ -246,7 +248,7 @@ CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
 
-GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.commands (
     command_id uuid PRIMARY KEY,
@@ -287,7 +289,7 @@ COMMENT ON COLUMN runfold.discarded_events.reason IS 'Why it was given up, as th
 COMMENT ON COLUMN runfold.discarded_events.discarded_by IS 'Who gave it up, as the operator said it.';
 COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the operator was logged in as.';
 
-GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.event_fields (
@@ -307,7 +309,7 @@ CREATE TABLE runfold.event_fields (
 
 COMMENT ON TABLE runfold.event_fields IS 'The fields of the closed vocabulary, as the exact check walks them.';
 
-GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.event_ids (
     event_id uuid PRIMARY KEY,
@@ -335,7 +337,7 @@ COMMENT ON TABLE runfold.event_types IS
 COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in place of data; * always does.';
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
 
-GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;
 
 CREATE SEQUENCE runfold.events_position AS bigint CACHE 1;
@@ -386,8 +388,16 @@ COMMENT ON COLUMN runfold.events.payload IS 'Opaque bytes, in place of data.';
 COMMENT ON COLUMN runfold.events.occurred_at IS 'The producer''s clock.';
 COMMENT ON COLUMN runfold.events.recorded_at IS 'The server''s clock.';
 
-GRANT SELECT ON runfold.events TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+ALTER TABLE runfold.events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.events FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.events FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.events
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE TABLE public.workflow_executions (
     id uuid NOT NULL,
@@ -433,6 +443,8 @@ CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_
 CREATE INDEX idx_executions_status ON public.workflow_executions (status);
 CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
 CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
 CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
@@ -447,7 +459,13 @@ COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of
 COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
 COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
 
-GRANT SELECT ON public.workflow_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
 
 CREATE TABLE public.node_executions (
@@ -492,7 +510,13 @@ COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was s
 COMMENT ON COLUMN public.node_executions.closed_by IS
     'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
-GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.node_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
 
 -- Outputs of an execution by node: what run_data holds only when the producer sent it.
@@ -503,7 +527,7 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
-GRANT SELECT ON public.execution_outputs TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
 -- the way. A type of its own, not the table's row type, which changes with what the table is bound to.
@@ -539,7 +563,7 @@ CREATE TABLE runfold.faults (
 
 COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refused.';
 
-GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE public.human_interactions (
     id uuid NOT NULL,
@@ -590,7 +614,13 @@ CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow
 COMMENT ON TABLE public.human_interactions IS 'What people are asked, and their answers: a fold of the interaction streams.';
 COMMENT ON COLUMN public.human_interactions.error IS 'Why the request could not be made, the last time it failed.';
 
-GRANT SELECT ON public.human_interactions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.human_interactions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
 
 CREATE TABLE public.hil_responses (
@@ -629,7 +659,13 @@ CREATE INDEX idx_hil_responses_user_id ON public.hil_responses (user_id);
 
 COMMENT ON TABLE public.hil_responses IS 'What came in, and what it was found to answer: a fold of the response streams.';
 
-GRANT SELECT ON public.hil_responses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.hil_responses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
 CREATE TABLE runfold.leader (
@@ -647,12 +683,12 @@ INSERT INTO runfold.leader DEFAULT VALUES;
 COMMENT ON TABLE runfold.leader IS 'The worker that leads, by epoch; `beat` grows while it lives, so no clock is compared.';
 COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_start], which a successor terminates.';
 
-GRANT SELECT ON runfold.leader TO runfold_engine, service_role;
+GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
+    user_id uuid NOT NULL,
     action_type varchar(50),
     -- No foreign key: workflows refer to sessions already, and the source may be gone.
     source_workflow_id uuid,
@@ -660,13 +696,25 @@ CREATE TABLE public.sessions (
     updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    -- For references that begin with the user: a foreign key looks past row security.
+    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
     CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
 );
-CREATE INDEX idx_sessions_user_id ON public.sessions (user_id);
 
 COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
 
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.sessions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
 GRANT ALL ON public.sessions TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
+    ON public.sessions TO authenticated;
+GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
 
 CREATE TABLE public.workflows (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -705,33 +753,63 @@ CREATE TABLE public.workflows (
 
     CONSTRAINT workflows_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT workflow_comes_from_a_session FOREIGN KEY (session_id) REFERENCES public.sessions (id) ON DELETE SET NULL,
+    -- With the user: a foreign key looks past row security, and could name another tenant's session.
+    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
+        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
+    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
+    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
     CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
-    CONSTRAINT workflows_name_not_empty CHECK (length(name) > 0),
-    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL)
+    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
+    -- words: deployment
+    CONSTRAINT workflows_valid_deployment_status CHECK (
+        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: execution
+    CONSTRAINT workflows_valid_latest_execution_status CHECK (
+        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
+        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
 );
 CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
-CREATE INDEX idx_workflows_active ON public.workflows (user_id) WHERE active;
+-- A user's dashboard: the active workflows, the newest first.
+CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
 -- Without these, deleting a session or a user reads all workflows.
-CREATE INDEX idx_workflows_session_id ON public.workflows (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
 
 COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
 COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
+ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflows FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+-- The columns that the log owns are set by a trigger.
+GRANT SELECT, DELETE,
+      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, created_at, updated_at),
+      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, updated_at)
+    ON public.workflows TO authenticated;
+GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
 -- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
 GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
               deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_engine, runfold_projector;
+    ON public.workflows TO runfold_projector;
 
 CREATE TABLE public.nodes (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     node_id varchar(255) NOT NULL,
     workflow_id uuid,
+    user_id uuid,
 
     node_type varchar(50) NOT NULL,
     node_subtype varchar(100) NOT NULL,
@@ -761,7 +839,13 @@ CREATE TABLE public.nodes (
 
     CONSTRAINT nodes_pkey PRIMARY KEY (id),
     CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
+    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
+    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
+    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
     CONSTRAINT valid_node_type CHECK (
         node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
                       'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
@@ -773,17 +857,34 @@ CREATE TABLE public.nodes (
     )
 );
 CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
 CREATE INDEX idx_nodes_type ON public.nodes (node_type);
 CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
 
 COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
 COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
 
+ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.nodes FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
+              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
+      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
+    ON public.nodes TO authenticated;
+GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    workflow_id uuid,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
     source_node_id varchar(255) NOT NULL,
     target_node_id varchar(255) NOT NULL,
 
@@ -797,6 +898,11 @@ CREATE TABLE public.node_connections (
     CONSTRAINT node_connections_pkey PRIMARY KEY (id),
     CONSTRAINT node_connection_belongs_to_a_workflow
         FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    -- It serves the foreign keys of the workflow and of the source, too, by its first columns.
+    CONSTRAINT node_connection_is_unique_in_its_workflow
+        UNIQUE (workflow_id, source_node_id, target_node_id, connection_type, connection_index),
     CONSTRAINT node_connection_starts_at_a_node
         FOREIGN KEY (workflow_id, source_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
     CONSTRAINT node_connection_ends_at_a_node
@@ -811,13 +917,25 @@ CREATE TABLE public.node_connections (
     ),
     CONSTRAINT source_target_different CHECK (source_node_id <> target_node_id)
 );
--- They serve the workflow's foreign key too, by their first column.
-CREATE INDEX idx_node_connections_source ON public.node_connections (workflow_id, source_node_id);
+CREATE INDEX idx_node_connections_user_id ON public.node_connections (user_id, workflow_id);
 CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id, target_node_id);
 
 COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
+COMMENT ON COLUMN public.node_connections.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
+
+ALTER TABLE public.node_connections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_connections FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (workflow_id, source_node_id, target_node_id, connection_type, connection_index, label, conditions),
+      UPDATE (source_node_id, target_node_id, connection_type, connection_index, label, conditions)
+    ON public.node_connections TO authenticated;
+GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
@@ -832,7 +950,7 @@ CREATE TABLE runfold.parked_streams (
 COMMENT ON TABLE runfold.parked_streams IS
     'Streams with an event that cannot be folded: from that position on their events wait, everything else flows.';
 
-GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.projections (
@@ -845,7 +963,7 @@ CREATE TABLE runfold.projections (
 
 COMMENT ON TABLE runfold.projections IS 'The version of the file each read table was built with.';
 
-GRANT SELECT ON runfold.projections TO runfold_engine, service_role;
+GRANT SELECT ON runfold.projections TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.projections TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.published_head (
@@ -859,7 +977,7 @@ INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_tim
 COMMENT ON TABLE runfold.published_head IS
     'The safe head as the worker saw it last, for readers on a replica, which cannot see the primary''s locks.';
 
-GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
+GRANT SELECT ON runfold.published_head TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;
 
 CREATE UNLOGGED TABLE runfold.rebuild_parked (
@@ -918,7 +1036,7 @@ CREATE TABLE runfold.refusals (
 COMMENT ON TABLE runfold.refusals IS 'What runfold.refuse raises, generated from runfold.errors. Faults of appends are in runfold.faults.';
 COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fact.';
 
-GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
@@ -931,7 +1049,7 @@ CREATE TABLE runfold.sample_verifications (
 
 COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each projection that looked at some streams only.';
 
-GRANT SELECT ON runfold.sample_verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.settings (
@@ -943,7 +1061,7 @@ INSERT INTO runfold.settings (name, value) VALUES ('max_event_bytes', 1048576), 
 
 COMMENT ON TABLE runfold.settings IS 'Limits of appends. Operators change them by UPDATE; engines only read them.';
 
-GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, UPDATE ON runfold.settings TO runfold_operator;
 
 CREATE TABLE runfold.snapshots (
@@ -979,7 +1097,7 @@ COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy i
 COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
 -- Verify leaves out the copies that are noted here.
-GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.streams (
@@ -990,9 +1108,19 @@ CREATE TABLE runfold.streams (
     last_position bigint
 ) WITH (fillfactor = 70);
 
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
 
-GRANT SELECT ON runfold.streams TO runfold_engine, runfold_projector, runfold_operator, service_role;
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
@@ -1042,7 +1170,13 @@ COMMENT ON COLUMN public.trigger_index.name IS 'The producer''s name of the trig
 COMMENT ON COLUMN public.trigger_index.index_key IS
     'What is matched: a cron expression, webhook path, workspace, address or repository.';
 
-GRANT SELECT ON public.trigger_index TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.trigger_index ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
 
 CREATE TABLE runfold.upcasters (
@@ -1055,7 +1189,7 @@ CREATE TABLE runfold.upcasters (
 
 COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
 
-GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.user_groups (
     group_name text PRIMARY KEY,
@@ -1079,7 +1213,7 @@ CREATE TABLE runfold.verifications (
 
 COMMENT ON TABLE runfold.verifications IS 'The last verification of each projection.';
 
-GRANT SELECT ON runfold.verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.workflow_deployment_history (
@@ -1122,7 +1256,13 @@ COMMENT ON TABLE public.workflow_deployment_history IS
     'Deployments of workflows, a row each: a fold of the deployment streams. Outlives its workflow: it is an audit trail.';
 COMMENT ON COLUMN public.workflow_deployment_history.deployment_logs IS 'An array of {level, message, at}.';
 
-GRANT SELECT ON public.workflow_deployment_history TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_deployment_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_history FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
 -- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; a time outside
@@ -1173,7 +1313,13 @@ CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
-GRANT SELECT ON public.workflow_execution_logs TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
 CREATE TABLE public.workflow_execution_pauses (
@@ -1211,7 +1357,13 @@ CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
 COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
-GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_pauses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_pauses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_pauses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_execution_pauses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
 
 CREATE TABLE public.workflow_status (
@@ -1237,7 +1389,13 @@ COMMENT ON TABLE public.workflow_status IS
     'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are copies, made after each fold.';
 COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
-GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_status ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
 INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
@@ -1585,7 +1743,7 @@ $$;
 COMMENT ON FUNCTION runfold.log_end IS
     'The first position that has no partition yet.';
 REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1609,7 +1767,7 @@ $$;
 COMMENT ON FUNCTION runfold.refuse IS
     'Raises a refusal of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -1664,7 +1822,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_has_ended IS
     'Whether an interaction of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1679,7 +1837,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_target IS
     'The status that an event of this type moves an interaction to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1688,7 +1846,7 @@ $$;
 COMMENT ON FUNCTION runfold.upcast IS
     'An event''s data in the current shape of its type.';
 REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
@@ -1707,7 +1865,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_stream IS
     'Events of a stream after a version, in order.';
 REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1716,7 +1874,7 @@ $$;
 COMMENT ON FUNCTION runfold.stream_id IS
     'The id of a stream: its category and its name.';
 REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1726,7 +1884,7 @@ $$;
 COMMENT ON FUNCTION runfold.timeout_action IS
     'What is to happen when time runs out, where somebody said so: the field timeout_action.';
 REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_state(interaction uuid)
 RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
@@ -1765,7 +1923,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_state IS
     'What the log says of an interaction now: its status, the pause that waits for it, until when, and the reason where it was canceled.';
 REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1774,7 +1932,7 @@ $$;
 COMMENT ON FUNCTION runfold.stream_name IS
     'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
 REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.answers_of(call jsonb) RETURNS TABLE (append bigint, event bigint, stream_id text, execution_id text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1917,7 +2075,7 @@ $$;
 COMMENT ON FUNCTION runfold.ends_execution IS
     'Whether an event of this type ends its execution.';
 REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1935,7 +2093,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_target IS
     'The status that an event of this type moves an execution to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.end_status(execution_id text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1953,7 +2111,7 @@ $$;
 COMMENT ON FUNCTION runfold.end_status IS
     'The status with which an execution has ended, folded or not; NULL if it has not.';
 REVOKE ALL ON FUNCTION runfold.end_status FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.refuse_late_answers(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -2122,7 +2280,7 @@ $$;
 COMMENT ON FUNCTION runfold.claims_are_valid IS
     'Quick check of an append''s claims or releases.';
 REVOKE ALL ON FUNCTION runfold.claims_are_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2147,7 +2305,7 @@ $$;
 COMMENT ON FUNCTION runfold.append_is_valid IS
     'Quick check of an append without its events.';
 REVOKE ALL ON FUNCTION runfold.append_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_schema_version(type text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2156,7 +2314,7 @@ $$;
 COMMENT ON FUNCTION runfold.current_schema_version IS
     'The current version of an event type''s shape.';
 REVOKE ALL ON FUNCTION runfold.current_schema_version FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2168,7 +2326,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_timestamp IS
     'Whether a text is an RFC 3339 time with a zone that a session of any zone can show.';
 REVOKE ALL ON FUNCTION runfold.is_timestamp FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_uuid(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2177,7 +2335,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_uuid IS
     'Whether a text is a UUID.';
 REVOKE ALL ON FUNCTION runfold.is_uuid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)
 RETURNS boolean
@@ -2887,7 +3045,7 @@ $valid$;
 COMMENT ON FUNCTION runfold.event_is_valid IS
     'Quick check of an event''s data against the vocabulary, generated from the models.';
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -2902,7 +3060,7 @@ $$;
 COMMENT ON FUNCTION runfold.json_is_exact IS
     'Whether the text certainly holds no duplicate key and no number that jsonb changes.';
 REVOKE ALL ON FUNCTION runfold.json_is_exact FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.base64_octets(value text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2911,7 +3069,7 @@ $$;
 COMMENT ON FUNCTION runfold.base64_octets IS
     'How many bytes a base64 text encodes.';
 REVOKE ALL ON FUNCTION runfold.base64_octets FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.large_event_is_valid(event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2926,7 +3084,7 @@ $$;
 COMMENT ON FUNCTION runfold.large_event_is_valid IS
     'Quick check of a large event against the limits.';
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2941,7 +3099,7 @@ $$;
 COMMENT ON FUNCTION runfold.older_event_is_valid IS
     'Quick check of an event of an older version, upcast.';
 REVOKE ALL ON FUNCTION runfold.older_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2964,7 +3122,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_fault IS
     'Raises a fault of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2978,7 +3136,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_in_calendar IS
     'Whether a text is an RFC 3339 time with a zone, at most microseconds, in the years 1 to 9999 of UTC.';
 REVOKE ALL ON FUNCTION runfold.is_in_calendar FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_value_fault(
     kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
@@ -3051,7 +3209,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_value_fault IS
     'Raises the fault of a value that is not null, if it has one.';
 REVOKE ALL ON FUNCTION runfold.raise_value_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.require_value(kind text, minimum bigint, maximum bigint, value jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3065,7 +3223,7 @@ $$;
 COMMENT ON FUNCTION runfold.require_value IS
     'Raises the fault of a required value, if it has one.';
 REVOKE ALL ON FUNCTION runfold.require_value FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_claims_fault(claims jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3091,7 +3249,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_claims_fault IS
     'Raises the first fault of claims or releases.';
 REVOKE ALL ON FUNCTION runfold.raise_claims_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_base64(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3101,7 +3259,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_base64 IS
     'Whether a text is base64.';
 REVOKE ALL ON FUNCTION runfold.is_base64 FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_unknown_field(object jsonb, fields text[], pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3117,7 +3275,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_unknown_field IS
     'Raises the first field that is not known.';
 REVOKE ALL ON FUNCTION runfold.raise_unknown_field FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_event_fault(stream_id text, event jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3207,7 +3365,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_event_fault IS
     'Raises the first fault of an event.';
 REVOKE ALL ON FUNCTION runfold.raise_event_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.number_fault(token text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3230,7 +3388,7 @@ $$;
 COMMENT ON FUNCTION runfold.number_fault IS
     'What a number''s text cannot be read back as; NULL if it can.';
 REVOKE ALL ON FUNCTION runfold.number_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3309,7 +3467,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_json_fault IS
     'Raises the first fault of a call''s JSON text.';
 REVOKE ALL ON FUNCTION runfold.raise_json_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_stream_id_fault(stream_id text, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3335,7 +3493,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_stream_id_fault IS
     'Raises the fault of a stream id, if it has one.';
 REVOKE ALL ON FUNCTION runfold.raise_stream_id_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3428,7 +3586,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
     'Raises the first fault of a call: the exact path behind the quick checks.';
 REVOKE ALL ON FUNCTION runfold.raise_append_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.registered_event_is_valid(category text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -3454,7 +3612,7 @@ $$;
 COMMENT ON FUNCTION runfold.registered_event_is_valid IS
     'Quick check of an event of a category that its owner registered.';
 REVOKE ALL ON FUNCTION runfold.registered_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.validate_appends(appends text, exact boolean DEFAULT false) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -3568,7 +3726,7 @@ $$;
 COMMENT ON FUNCTION runfold.validate_appends IS
     'Parses and validates a call of append_events, or raises its first fault.';
 REVOKE ALL ON FUNCTION runfold.validate_appends FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
@@ -3782,7 +3940,7 @@ $$;
 COMMENT ON FUNCTION runfold.has_ended IS
     'Whether the log holds the end of an execution, folded or not.';
 REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3791,7 +3949,7 @@ $$;
 COMMENT ON FUNCTION runfold.closes_pause IS
     'Whether an event of this type closes its pause.';
 REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
@@ -3816,7 +3974,7 @@ $$;
 COMMENT ON FUNCTION runfold.open_pauses IS
     'The pauses of an execution that are open now, as the log says.';
 REVOKE ALL ON FUNCTION runfold.open_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.row_id(stream_id text, kind text, name text) RETURNS uuid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
@@ -3830,7 +3988,7 @@ $$;
 COMMENT ON FUNCTION runfold.row_id IS
     'The UUID of the row that a stream names so.';
 REVOKE ALL ON FUNCTION runfold.row_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.due_timeouts(at timestamptz, max_count integer, remind_before interval)
 RETURNS TABLE (kind text, execution_id text, pause text, interactions uuid[])
@@ -4327,7 +4485,7 @@ DECLARE
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
         'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', session_user))));
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
         BEGIN
@@ -4552,7 +4710,7 @@ $$;
 COMMENT ON FUNCTION runfold.creation_took_effect IS
     'Whether this ExecutionCreated made its execution''s row.';
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
@@ -4584,7 +4742,7 @@ $$;
 COMMENT ON FUNCTION runfold.current_interactions IS
     'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
 REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4596,7 +4754,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_last_seen IS
     'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4684,7 +4842,7 @@ $$;
 COMMENT ON FUNCTION runfold.drop_nulls IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4810,7 +4968,18 @@ $$;
 COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.fill_user_of_workflow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.user_id := (SELECT w.user_id FROM public.workflows w WHERE w.id = NEW.workflow_id);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.fill_user_of_workflow IS
+    'Trigger: sets the user of a part of a workflow, a node or a connection, to the workflow''s.';
+REVOKE ALL ON FUNCTION runfold.fill_user_of_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4822,7 +4991,7 @@ $$;
 COMMENT ON FUNCTION runfold.from_epoch_ms IS
     'Epoch milliseconds as a timestamp.';
 REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4831,7 +5000,7 @@ $$;
 COMMENT ON FUNCTION runfold.given IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.given FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.head_holders()
 RETURNS TABLE (bound bigint, pid integer, prepared_gid text, application_name text, state text, since timestamptz)
@@ -4859,7 +5028,7 @@ $$;
 COMMENT ON FUNCTION runfold.head_holders IS
     'The open appends that hold the safe head back.';
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
@@ -4882,7 +5051,7 @@ $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4961,7 +5130,7 @@ $$;
 COMMENT ON FUNCTION runfold.safe_head IS
     'The position up to which the log is settled.';
 REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -4978,7 +5147,7 @@ $$;
 COMMENT ON FUNCTION runfold.last_opaque_position IS
     'The position of an application''s last event up to the safe head; null without one.';
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.leave_out_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5001,7 +5170,7 @@ CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = 
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
 REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
-GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.move_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5025,6 +5194,19 @@ COMMENT ON FUNCTION runfold.move_checkpoint IS
     'Moves the group of this batch on, from the position where the batch began and under this leader''s epoch. Returns false where another session moved it, or another worker leads.';
 REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.move_parts_to_user() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.nodes n SET user_id = NEW.user_id WHERE n.workflow_id = NEW.id AND n.user_id IS DISTINCT FROM NEW.user_id;
+    UPDATE public.node_connections c SET user_id = NEW.user_id
+     WHERE c.workflow_id = NEW.id AND c.user_id IS DISTINCT FROM NEW.user_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.move_parts_to_user IS
+    'Trigger: gives the nodes and connections of a workflow the user that the workflow has now.';
+REVOKE ALL ON FUNCTION runfold.move_parts_to_user FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5112,7 +5294,7 @@ $$;
 COMMENT ON FUNCTION runfold.occurred_at IS
     'When the event at a position occurred.';
 REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5167,7 +5349,7 @@ $$;
 COMMENT ON FUNCTION runfold.position_at IS
     'The position of the log at a time: the last one before the first event recorded after it, where an append ends.';
 REVOKE ALL ON FUNCTION runfold.position_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
@@ -5198,7 +5380,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_all IS
     'Events after a position, in order, never past the safe head. A position that was never issued is refused.';
 REVOKE ALL ON FUNCTION runfold.read_all FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_opaque_events(
     category text, after bigint, stop bigint DEFAULT NULL, types text[] DEFAULT NULL, max_count integer DEFAULT 1000
@@ -5219,7 +5401,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
     'An application''s opaque events after a position, in order, never past the safe head.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.record_snapshots(
     category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
@@ -5432,7 +5614,7 @@ $$;
 COMMENT ON FUNCTION runfold.value_of IS
     'A field of the object; NULL when it is absent or null.';
 REVOKE ALL ON FUNCTION runfold.value_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5441,7 +5623,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_has_ended IS
     'Whether an execution of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.execution_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5455,7 +5637,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_move_is_legal IS
     'Whether the vocabulary lets an execution move so.';
 REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.pause_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5468,7 +5650,7 @@ $$;
 COMMENT ON FUNCTION runfold.pause_target IS
     'The status that an event of this type moves a pause to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.walk_pauses(
     open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
@@ -5536,7 +5718,7 @@ $$;
 COMMENT ON FUNCTION runfold.walk_pauses IS
     'What the pause events of an execution do, from one of its events on, and which pauses are open and closed after them.';
 REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[], recorded timestamptz[]) RETURNS runfold.execution_state
@@ -5682,7 +5864,7 @@ $$;
 COMMENT ON FUNCTION runfold.walk_execution IS
     'The state of an execution after some more of its events.';
 REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5733,7 +5915,7 @@ $$;
 COMMENT ON FUNCTION runfold.deployment_move_is_legal IS
     'Whether the vocabulary lets a workflow''s deployment move so.';
 REVOKE ALL ON FUNCTION runfold.deployment_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5745,7 +5927,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_move_is_legal IS
     'Whether the vocabulary lets an interaction move so.';
 REVOKE ALL ON FUNCTION runfold.interaction_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5754,7 +5936,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_has_ended IS
     'Whether a node of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.node_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5769,7 +5951,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS
     'Whether the vocabulary lets a node move so.';
 REVOKE ALL ON FUNCTION runfold.node_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5787,7 +5969,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_target IS
     'The status that an event of this type moves a node to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.node_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5800,7 +5982,7 @@ $$;
 COMMENT ON FUNCTION runfold.response_move_is_legal IS
     'Whether the vocabulary lets a response move so.';
 REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.response_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5814,7 +5996,7 @@ $$;
 COMMENT ON FUNCTION runfold.response_target IS
     'The status that an event of this type moves a response to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5829,7 +6011,7 @@ $$;
 COMMENT ON FUNCTION runfold.trigger_move_is_legal IS
     'Whether the vocabulary lets a trigger move so.';
 REVOKE ALL ON FUNCTION runfold.trigger_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5842,7 +6024,7 @@ $$;
 COMMENT ON FUNCTION runfold.trigger_target IS
     'The status that an event of this type moves a trigger to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
@@ -5855,10 +6037,18 @@ SELECT runfold.ensure_partitions();
 
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
+CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
 CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
 
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();

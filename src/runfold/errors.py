@@ -247,6 +247,18 @@ class PermissionDenied(RunfoldError):
     code = "permission_denied"
 
 
+class TenantCannotAppend(PermissionDenied):
+    """A tenant does not append events: append with the store of a service, and name the tenant as `user_id`."""
+
+    code = "tenant_cannot_append"
+
+
+class TransactionEnded(RunfoldError):
+    """A statement ended the tenant's transaction, and with it the tenant's role: leave out COMMIT and ROLLBACK."""
+
+    code = "transaction_ended"
+
+
 class WaitTimeout(RunfoldError):
     """The projections did not reach the position in time: see with `runfold status` whether a worker folds."""
 
