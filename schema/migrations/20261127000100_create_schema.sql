@@ -1875,7 +1875,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has not begun a batch of the group {group_name}', 'remove COMMIT and ROLLBACK from the projection'),
     ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: continue after its max_tracking_id'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
-    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events');
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
+    ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
 
 CREATE FUNCTION runfold.log_end() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
