@@ -6367,6 +6367,19 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
+               (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.start_time, n.created_at, n.id)
+                  FROM public.node_executions n WHERE n.execution_id = e.execution_id), '[]'))
+      FROM public.workflow_executions e
+     WHERE e.execution_id = $1
+$$;
+COMMENT ON FUNCTION runfold.execution_detail IS
+    'An execution''s row with its nodes as an array, in the order of their starts; null where there is no such execution, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.execution_detail FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_detail TO runfold_engine, runfold_operator, runfold_projector, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
     SELECT DISTINCT runfold.stream_name(c.stream_id)
