@@ -160,7 +160,7 @@ $auth$;
 -- folds into temporary tables may make them.
 DO $temporary$
 DECLARE
-    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role';
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role';
 BEGIN
     IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
         RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
@@ -2657,6 +2657,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
     ('data_and_payload', '{at} has both data and payload', 'Send one of the two.'),
     ('closed_category', '{at} is of our own vocabulary, which is closed: {found}', 'Use a category of your own.'),
+    ('not_of_a_deployment', '{at} is not what a scheduler may append: {found}', 'A scheduler appends events of deployment streams; a login of runfold_engine appends others.'),
     ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
     ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
     ('required', '{at} is missing', 'It is required and not null.'),
@@ -5024,6 +5025,37 @@ COMMENT ON FUNCTION runfold.append_events IS
     'Appends events to one or several streams, all or nothing; safe to send again with the same event ids.';
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    call constant jsonb := runfold.validate_appends(appends);
+    pointer text;
+    found jsonb;
+BEGIN
+    SELECT format('/%s/stream_id', a.n - 1), a.append -> 'stream_id' INTO pointer, found
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     WHERE NOT starts_with(a.append ->> 'stream_id', 'deployment-')
+     ORDER BY a.n LIMIT 1;
+    IF pointer IS NULL THEN
+        SELECT format('/%s/events/%s/type', a.n - 1, e.n - 1), e.event -> 'type' INTO pointer, found
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+         WHERE e.event ->> 'type' = 'WorkflowDeleted'
+         ORDER BY a.n, e.n LIMIT 1;
+    END IF;
+    IF pointer IS NOT NULL THEN
+        PERFORM runfold.raise_fault('not_of_a_deployment', pointer, NULL, found);
+    END IF;
+    RETURN QUERY SELECT * FROM runfold.append_events(appends, command_id);
+END
+$$;
+COMMENT ON FUNCTION runfold.append_deployment_events IS
+    'Appends events of deployments, as append_events does; refuses all others.';
+REVOKE ALL ON FUNCTION runfold.append_deployment_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_deployment_events TO runfold_scheduler;
 
 CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -8024,6 +8056,39 @@ CREATE TRIGGER updated_status_is_copied AFTER UPDATE ON public.workflow_status
 -- A workflow whose status row is gone has the columns' defaults again.
 CREATE TRIGGER deleted_status_is_copied AFTER DELETE ON public.workflow_status
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+
+-- The publication by which users follow their rows: every read table that they see, in Supabase's where it is there, else in one
+-- of ours. It costs nothing until a slot reads it. The replica identity stays the key: a deletion is not filtered by row security,
+-- and carries the key only.
+
+DO $realtime$
+DECLARE
+    publication text := 'supabase_realtime';
+    published pg_publication;
+    read_table regclass;
+BEGIN
+    SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
+    IF published IS NULL THEN
+        publication := 'runfold_realtime';
+        CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
+    ELSIF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
+        RAISE NOTICE 'the publication % is left as it is', publication;
+        RETURN;
+    END IF;
+    FOR read_table IN
+        SELECT c.oid
+          FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
+         WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- Without it the changes of a partition are published as those of a table that users cannot see.
+           AND (c.relkind <> 'p' OR published.pubviaroot)
+           AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)
+         ORDER BY c.relname
+    LOOP
+        EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %s', publication, read_table);
+    END LOOP;
+END
+$realtime$;
 
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
 
