@@ -84,7 +84,9 @@ class NodeConnectionRow(Row):
     """The data flow between the nodes of a workflow."""
 
     id: UUID
-    workflow_id: UUID | None
+    workflow_id: UUID
+    # The user of its workflow, set by a trigger; NULL: no tenant sees it.
+    user_id: UUID | None
     source_node_id: str
     target_node_id: str
     connection_type: str
@@ -132,6 +134,8 @@ class NodeRow(Row):
     id: UUID
     node_id: str
     workflow_id: UUID | None
+    # The user of its workflow, set by a trigger; NULL: no tenant sees it.
+    user_id: UUID | None
     node_type: str
     node_subtype: str
     type_version: int
@@ -157,7 +161,7 @@ class SessionRow(Row):
     """A user's editing session, from which workflows are created."""
 
     id: UUID
-    user_id: UUID | None
+    user_id: UUID
     action_type: str | None
     source_workflow_id: UUID | None
     created_at: datetime
@@ -328,6 +332,7 @@ class WorkflowRow(Row):
     """Workflow definitions, as users edit them."""
 
     id: UUID
+    # Whose workflow it is; NULL: no tenant sees it, services do.
     user_id: UUID | None
     session_id: UUID | None
     name: str
