@@ -143,7 +143,10 @@ class ConversationSummary(Base):
 
     __tablename__ = "conversation_summaries"
     __table_args__ = (
-        ForeignKeyConstraint(["user_id", "previous_summary_id"], ["public.conversation_summaries.user_id", "public.conversation_summaries.id"]),
+        ForeignKeyConstraint(
+            ["user_id", "previous_summary_id"],
+            ["public.conversation_summaries.user_id", "public.conversation_summaries.id"],
+        ),
         UniqueConstraint("user_id", "session_id", "sequence"),
         UniqueConstraint("user_id", "id"),
         {"schema": "public"},
@@ -311,7 +314,9 @@ class ExternalApiCallLog(Base):
     retry_count: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
     rate_limit_remaining: Mapped[int | None] = mapped_column(Integer)
     rate_limit_reset_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    called_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True, server_default=FetchedValue())
+    called_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), primary_key=True, server_default=FetchedValue()
+    )
 
 
 class GraphNode(Base):
