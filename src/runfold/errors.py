@@ -475,6 +475,18 @@ class DiscardFailed(RunfoldError):
     code = "discard_failed"
 
 
+class VectorsUnavailable(RunfoldError):
+    """This database has no vectors: install pgvector on its server, and run `runfold migrate`."""
+
+    code = "vectors_unavailable"
+
+
+class VectorIndexFailed(RunfoldError):
+    """The index was not built, and nothing was left behind: fix the cause and try again."""
+
+    code = "vector_index_failed"
+
+
 class Refusal(NamedTuple):
     """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
@@ -600,5 +612,18 @@ REFUSALS: Final = {
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
         "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
+    ),
+    "no_user": Refusal(
+        InvalidInput,
+        "the search names no user, and the request has none",
+        "give user_id_param, or set the claims of the request",
+    ),
+    "invalid_search": Refusal(
+        InvalidInput, "{pointer} of the search is {found}, and must be {limit}", "correct it and search again"
+    ),
+    "other_dimensions": Refusal(
+        InvalidInput,
+        "the vector has {found} dimensions, and those of the collection {collection} have {limit}",
+        "make it with the model of the collection",
     ),
 }
