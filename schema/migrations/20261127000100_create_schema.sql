@@ -6594,6 +6594,24 @@ COMMENT ON FUNCTION runfold.head_holders IS
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.hidden_tables(tables regclass[]) RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t
+      FROM unnest(tables) AS t
+     WHERE row_security_active(t)
+       AND (NOT EXISTS (SELECT FROM pg_policy p
+                         WHERE p.polrelid = t AND p.polpermissive AND p.polcmd = '*' AND pg_get_expr(p.polqual, t) = 'true'
+                           AND coalesce(pg_get_expr(p.polwithcheck, t), 'true') = 'true'
+                           AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+            OR EXISTS (SELECT FROM pg_policy p
+                        WHERE p.polrelid = t AND NOT p.polpermissive
+                          AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+$$;
+COMMENT ON FUNCTION runfold.hidden_tables IS
+    'Those of these tables whose rows row security may hide from the session''s role.';
+REVOKE ALL ON FUNCTION runfold.hidden_tables FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -272,6 +272,21 @@ class TransactionEnded(RunfoldError):
     code = "transaction_ended"
 
 
+class FoldDenied(PermissionDenied):
+    """The role lacks a right on what is folded, which is no event's fault, so nothing is parked: grant it the right."""
+
+    code = "fold_denied"
+    group: str
+    by_policy: bool
+
+
+class RowsHidden(RunfoldError):
+    """Row security hides rows from this login, which would take them for missing: give its role a policy."""
+
+    code = "rows_hidden"
+    tables: list[str]
+
+
 class WaitTimeout(RunfoldError):
     """The projections did not reach the position in time: see with `runfold status` whether a worker folds."""
 
