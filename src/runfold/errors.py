@@ -55,6 +55,19 @@ class UnknownEntity(RunfoldError):
     sqlstate = "RF033"
 
 
+class UnknownNode(RunfoldError):
+    """The tenant's graph has no node with that id: add the node first."""
+
+    code = "unknown_node"
+
+
+class MemoryConflict(RunfoldError):
+    """Another row of the tenant's memory has this name already: give it another one."""
+
+    code = "memory_conflict"
+    constraint: str
+
+
 class VersionConflict(RunfoldError):
     """The stream is not at the expected version: reload it and try again."""
 
@@ -545,9 +558,7 @@ REFUSALS: Final = {
     "ends_before_it_begins": Refusal(
         InvalidInput, "the fact ends at {found}, but it begins at {limit}", "give a later end, or an earlier beginning"
     ),
-    "merged_with_itself": Refusal(
-        InvalidInput, "the entity {found} cannot be merged with itself", "name two entities"
-    ),
+    "merged_with_itself": Refusal(InvalidInput, "the entity {found} cannot be merged with itself", "name two entities"),
     "unknown_entity": Refusal(UnknownEntity, "the tenant has no entity {found}", "look it up by its name"),
     "graph_too_large": Refusal(
         InvalidInput,
