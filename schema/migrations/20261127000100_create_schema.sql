@@ -1,5 +1,8 @@
 -- migrate:up
 
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '10min';
+
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
 -- authenticated, service_role) where it is absent. What exists already is left as it is.
 -- Needs no superuser: CREATEROLE, and CREATE on the database.
@@ -78,11 +81,11 @@ CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
 REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
 GRANT USAGE ON SCHEMA projections
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections
-    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, service_role;
+    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 DO $auth$
 BEGIN
@@ -126,6 +129,131 @@ BEGIN
 END
 $auth$;
 
+-- What a model generated for a user: a workflow from a prompt. Written by the agent, kept as long as its user.
+CREATE TABLE public.ai_generation_history (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    -- No foreign keys: the record outlives the session and the workflow.
+    session_id uuid,
+    workflow_id uuid,
+    prompt text NOT NULL,
+    model varchar(100) NOT NULL,
+    definition jsonb,
+    accepted boolean,
+    tokens integer,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT ai_generation_history_pkey PRIMARY KEY (id),
+    CONSTRAINT generation_is_a_user_s FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT generation_tokens_are_not_negative CHECK (tokens >= 0)
+);
+CREATE INDEX idx_ai_generation_history_user ON public.ai_generation_history (user_id, created_at DESC);
+CREATE INDEX idx_ai_generation_history_workflow ON public.ai_generation_history (user_id, workflow_id);
+
+COMMENT ON TABLE public.ai_generation_history IS 'What a model generated for a user, by prompt.';
+COMMENT ON COLUMN public.ai_generation_history.accepted IS 'Whether the user took it; NULL before the user has said so.';
+
+ALTER TABLE public.ai_generation_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.ai_generation_history FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.ai_generation_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+-- A tenant says whether it took what was generated, and may forget it. It writes no key, nor what the agent recorded.
+GRANT SELECT, UPDATE (accepted), DELETE ON public.ai_generation_history TO authenticated;
+GRANT SELECT, INSERT ON public.ai_generation_history TO runfold_agent;
+GRANT SELECT ON public.ai_generation_history TO runfold_engine, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_generation_history TO runfold_operator, service_role;
+
+-- The models that nodes can call. Everybody reads it, operators write it.
+CREATE TABLE public.ai_models (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    name varchar(100) NOT NULL,
+    provider varchar(50) NOT NULL,
+    model_id varchar(100) NOT NULL,
+    version varchar(50),
+    cost_per_input_token numeric(18, 12),
+    cost_per_output_token numeric(18, 12),
+    cost_per_cached_token numeric(18, 12),
+    max_context_tokens integer,
+    supports_vision boolean NOT NULL DEFAULT false,
+    supports_function_calling boolean NOT NULL DEFAULT false,
+    supports_streaming boolean NOT NULL DEFAULT true,
+    model_capabilities jsonb NOT NULL DEFAULT '{}',
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    is_default boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    seed jsonb,
+
+    CONSTRAINT ai_models_pkey PRIMARY KEY (id),
+    CONSTRAINT ai_models_name_version_key UNIQUE NULLS NOT DISTINCT (name, version),
+    CONSTRAINT ai_model_costs_are_not_negative
+        CHECK (cost_per_input_token >= 0 AND cost_per_output_token >= 0 AND cost_per_cached_token >= 0),
+    CONSTRAINT ai_model_context_is_positive CHECK (max_context_tokens > 0),
+    CONSTRAINT ai_model_capabilities_are_an_object CHECK (jsonb_typeof(model_capabilities) = 'object'),
+    CONSTRAINT ai_model_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+CREATE UNIQUE INDEX ai_models_one_default_per_provider ON public.ai_models (provider) WHERE is_default;
+CREATE INDEX idx_ai_models_provider_model_id ON public.ai_models (provider, model_id);
+
+COMMENT ON TABLE public.ai_models IS 'The models by name and version. Set is_active to false to retire one.';
+COMMENT ON COLUMN public.ai_models.cost_per_input_token IS
+    'The present price of a token, a copy of ai_model_prices. NULL where no price is known: then a cost is unpriced, never 0.';
+COMMENT ON COLUMN public.ai_models.seed IS 'What runfold wrote here last. A later version changes a column only where it has this value still.';
+
+ALTER TABLE public.ai_models ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.ai_models FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.ai_models FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.ai_models TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+-- The costs are copies: who knows a price enters it in ai_model_prices.
+GRANT SELECT, DELETE,
+      INSERT (id, name, provider, model_id, version, max_context_tokens, supports_vision, supports_function_calling,
+              supports_streaming, model_capabilities, config, is_active, is_default, created_at),
+      UPDATE (name, provider, model_id, version, max_context_tokens, supports_vision, supports_function_calling,
+              supports_streaming, model_capabilities, config, is_active, is_default)
+   ON public.ai_models TO runfold_operator, service_role;
+
+-- What a model costs, from a day on, by the size of its input. Everybody reads it, operators write it.
+CREATE TABLE public.ai_model_prices (
+    model uuid NOT NULL,
+    valid_from timestamptz NOT NULL,
+    above_input_tokens integer NOT NULL DEFAULT 0,
+    input_per_million numeric(18, 9),
+    cached_per_million numeric(18, 9),
+    output_per_million numeric(18, 9),
+    source text,
+    seen_on date,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    -- Its first column leads the index of the foreign key too.
+    CONSTRAINT ai_model_prices_pkey PRIMARY KEY (model, valid_from, above_input_tokens),
+    CONSTRAINT price_is_of_a_model FOREIGN KEY (model) REFERENCES public.ai_models (id) ON DELETE CASCADE,
+    CONSTRAINT price_tier_is_not_negative CHECK (above_input_tokens >= 0),
+    CONSTRAINT prices_are_not_negative
+        CHECK (input_per_million >= 0 AND cached_per_million >= 0 AND output_per_million >= 0),
+    CONSTRAINT price_names_its_source CHECK (
+        (source IS NOT NULL AND length(trim(source)) > 0 AND seen_on IS NOT NULL)
+        OR num_nonnulls(input_per_million, cached_per_million, output_per_million) = 0)
+);
+
+COMMENT ON TABLE public.ai_model_prices IS
+    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
+COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
+    'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
+COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';
+COMMENT ON COLUMN public.ai_model_prices.seen_on IS 'The day on which that page was read.';
+
+ALTER TABLE public.ai_model_prices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.ai_model_prices FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.ai_model_prices FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.ai_model_prices TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_model_prices TO runfold_operator, service_role;
+
 CREATE TABLE runfold.allowed_discards (
     group_name text NOT NULL,
     pid integer NOT NULL,
@@ -166,13 +294,13 @@ COMMENT ON TABLE runfold.execution_anomalies IS 'The anomalies of the execution 
 COMMENT ON TABLE runfold.interaction_anomalies IS 'The anomalies of the interaction group.';
 COMMENT ON TABLE runfold.deployment_anomalies IS 'The anomalies of the deployment group.';
 
-GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.anomalies TO runfold_projector;
-GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.deployment_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
 
 CREATE TABLE runfold.applications (
@@ -184,7 +312,7 @@ CREATE TABLE runfold.applications (
 COMMENT ON TABLE runfold.applications IS
     'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
 
-GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.checkpoints (
     group_name text PRIMARY KEY,
@@ -205,7 +333,7 @@ COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for 
 COMMENT ON COLUMN runfold.checkpoints.retried_error IS
     'What the next batch fails with, again and again, though it may pass; NULL: the group moved since.';
 
-GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.claim_rules (
@@ -232,7 +360,7 @@ COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises whe
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
     'Computes the claims that a stream holds: (stream_id text, events jsonb) returns (key text, held boolean).';
 
-GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.claims (
     kind text COLLATE "C" NOT NULL,
@@ -248,7 +376,7 @@ CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
 
-GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.commands (
     command_id uuid PRIMARY KEY,
@@ -407,7 +535,7 @@ COMMENT ON COLUMN runfold.discarded_events.reason IS 'Why it was given up, as th
 COMMENT ON COLUMN runfold.discarded_events.discarded_by IS 'Who gave it up, as the operator said it.';
 COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the operator was logged in as.';
 
-GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
 
 -- One configuration a language, so that an operator may alter its dictionaries: ALTER TEXT SEARCH CONFIGURATION needs its owner.
@@ -644,7 +772,7 @@ CREATE TABLE runfold.event_fields (
 
 COMMENT ON TABLE runfold.event_fields IS 'The fields of the closed vocabulary, as the exact check walks them.';
 
-GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.event_ids (
     event_id uuid PRIMARY KEY,
@@ -672,7 +800,7 @@ COMMENT ON TABLE runfold.event_types IS
 COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in place of data; * always does.';
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
 
-GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;
 
 CREATE SEQUENCE runfold.events_position AS bigint CACHE 1;
@@ -723,8 +851,16 @@ COMMENT ON COLUMN runfold.events.payload IS 'Opaque bytes, in place of data.';
 COMMENT ON COLUMN runfold.events.occurred_at IS 'The producer''s clock.';
 COMMENT ON COLUMN runfold.events.recorded_at IS 'The server''s clock.';
 
-GRANT SELECT ON runfold.events TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+ALTER TABLE runfold.events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.events FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.events FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.events
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE TABLE public.workflow_executions (
     id uuid NOT NULL,
@@ -770,6 +906,8 @@ CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_
 CREATE INDEX idx_executions_status ON public.workflow_executions (status);
 CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
 CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
 CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
@@ -784,7 +922,13 @@ COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of
 COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
 COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
 
-GRANT SELECT ON public.workflow_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
 
 CREATE TABLE public.node_executions (
@@ -829,7 +973,13 @@ COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was s
 COMMENT ON COLUMN public.node_executions.closed_by IS
     'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
-GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.node_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
 
 -- Outputs of an execution by node: what run_data holds only when the producer sent it.
@@ -840,7 +990,7 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
-GRANT SELECT ON public.execution_outputs TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
 -- the way. A type of its own, not the table's row type, which changes with what the table is bound to.
@@ -868,6 +1018,61 @@ COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its e
 
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
 
+-- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
+-- expire. Partitioned by month of called_at; months ahead are made by the worker.
+CREATE TABLE public.external_api_call_logs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
+    -- api_calls_without_execution names what these columns do not find.
+    workflow_execution_id uuid,
+    node_id uuid,
+    provider varchar(50) NOT NULL,
+    operation varchar(100) NOT NULL,
+    api_endpoint text,
+    http_method varchar(10) NOT NULL DEFAULT 'POST',
+    request_data jsonb,
+    response_data jsonb,
+    request_headers jsonb NOT NULL DEFAULT '{}',
+    response_headers jsonb NOT NULL DEFAULT '{}',
+    success boolean NOT NULL,
+    status_code integer,
+    error_type varchar(50),
+    error_message text,
+    response_time_ms integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    rate_limit_remaining integer,
+    rate_limit_reset_at timestamptz,
+    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
+    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
+    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
+    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
+    CONSTRAINT api_call_headers_are_objects
+        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
+) PARTITION BY RANGE (called_at);
+CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
+CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
+    WHERE workflow_execution_id IS NOT NULL;
+CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
+CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
+
+CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+
+COMMENT ON TABLE public.external_api_call_logs IS
+    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
+
+ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
+GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
 CREATE TABLE runfold.faults (
     code text COLLATE "C" PRIMARY KEY,
     message text NOT NULL,
@@ -876,7 +1081,7 @@ CREATE TABLE runfold.faults (
 
 COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refused.';
 
-GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE public.graph_nodes (
     id varchar(255) NOT NULL,
@@ -997,7 +1202,13 @@ CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow
 COMMENT ON TABLE public.human_interactions IS 'What people are asked, and their answers: a fold of the interaction streams.';
 COMMENT ON COLUMN public.human_interactions.error IS 'Why the request could not be made, the last time it failed.';
 
-GRANT SELECT ON public.human_interactions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.human_interactions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
 
 CREATE TABLE public.hil_responses (
@@ -1036,8 +1247,48 @@ CREATE INDEX idx_hil_responses_user_id ON public.hil_responses (user_id);
 
 COMMENT ON TABLE public.hil_responses IS 'What came in, and what it was found to answer: a fold of the response streams.';
 
-GRANT SELECT ON public.hil_responses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.hil_responses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
+
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
 
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -1157,12 +1408,48 @@ INSERT INTO runfold.leader DEFAULT VALUES;
 COMMENT ON TABLE runfold.leader IS 'The worker that leads, by epoch; `beat` grows while it lives, so no clock is compared.';
 COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_start], which a successor terminates.';
 
-GRANT SELECT ON runfold.leader TO runfold_engine, service_role;
+GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
+
+-- The tools that agents can call by the Model Context Protocol. Everybody reads it, operators write it.
+CREATE TABLE public.mcp_tools (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    tool_name varchar(255) NOT NULL,
+    tool_type varchar(100) NOT NULL,
+    provider varchar(100) NOT NULL,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    description text,
+    tool_schema jsonb NOT NULL,
+    configuration_schema jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    is_system_tool boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT mcp_tools_pkey PRIMARY KEY (id),
+    CONSTRAINT mcp_tools_tool_name_provider_version_key UNIQUE (tool_name, provider, version),
+    CONSTRAINT tool_name_is_not_blank CHECK (length(trim(tool_name)) > 0)
+);
+CREATE INDEX idx_mcp_tools_name ON public.mcp_tools (tool_name);
+CREATE INDEX idx_mcp_tools_type ON public.mcp_tools (tool_type);
+CREATE INDEX idx_mcp_tools_active ON public.mcp_tools (tool_name) WHERE is_active;
+
+COMMENT ON TABLE public.mcp_tools IS 'The tools of the Model Context Protocol by name, provider and version.';
+COMMENT ON COLUMN public.mcp_tools.tool_schema IS
+    'A JSON Schema of what the tool takes, or an object with inputSchema and outputSchema. It is checked when it is written.';
+COMMENT ON COLUMN public.mcp_tools.configuration_schema IS 'A JSON Schema of what the tool is set up with, checked likewise.';
+
+ALTER TABLE public.mcp_tools ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.mcp_tools FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.mcp_tools FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
+    user_id uuid NOT NULL,
     action_type varchar(50),
     -- No foreign key: workflows refer to sessions already, and the source may be gone.
     source_workflow_id uuid,
@@ -1170,13 +1457,25 @@ CREATE TABLE public.sessions (
     updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    -- For references that begin with the user: a foreign key looks past row security.
+    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
     CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
 );
-CREATE INDEX idx_sessions_user_id ON public.sessions (user_id);
 
 COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
 
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.sessions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
 GRANT ALL ON public.sessions TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
+    ON public.sessions TO authenticated;
+GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
 
 CREATE TABLE public.workflows (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -1215,33 +1514,63 @@ CREATE TABLE public.workflows (
 
     CONSTRAINT workflows_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT workflow_comes_from_a_session FOREIGN KEY (session_id) REFERENCES public.sessions (id) ON DELETE SET NULL,
+    -- With the user: a foreign key looks past row security, and could name another tenant's session.
+    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
+        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
+    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
+    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
     CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
-    CONSTRAINT workflows_name_not_empty CHECK (length(name) > 0),
-    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL)
+    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
+    -- words: deployment
+    CONSTRAINT workflows_valid_deployment_status CHECK (
+        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: execution
+    CONSTRAINT workflows_valid_latest_execution_status CHECK (
+        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
+        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
 );
 CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
-CREATE INDEX idx_workflows_active ON public.workflows (user_id) WHERE active;
+-- A user's dashboard: the active workflows, the newest first.
+CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
 -- Without these, deleting a session or a user reads all workflows.
-CREATE INDEX idx_workflows_session_id ON public.workflows (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
 
 COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
 COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
+ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflows FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+-- The columns that the log owns are set by a trigger.
+GRANT SELECT, DELETE,
+      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, created_at, updated_at),
+      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, updated_at)
+    ON public.workflows TO authenticated;
+GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
 -- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
 GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
               deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_engine, runfold_projector;
+    ON public.workflows TO runfold_projector;
 
 CREATE TABLE public.nodes (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     node_id varchar(255) NOT NULL,
     workflow_id uuid,
+    user_id uuid,
 
     node_type varchar(50) NOT NULL,
     node_subtype varchar(100) NOT NULL,
@@ -1271,7 +1600,13 @@ CREATE TABLE public.nodes (
 
     CONSTRAINT nodes_pkey PRIMARY KEY (id),
     CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
+    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
+    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
+    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
     CONSTRAINT valid_node_type CHECK (
         node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
                       'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
@@ -1283,17 +1618,34 @@ CREATE TABLE public.nodes (
     )
 );
 CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
 CREATE INDEX idx_nodes_type ON public.nodes (node_type);
 CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
 
 COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
 COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
 
+ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.nodes FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
+              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
+      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
+    ON public.nodes TO authenticated;
+GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    workflow_id uuid,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
     source_node_id varchar(255) NOT NULL,
     target_node_id varchar(255) NOT NULL,
 
@@ -1307,6 +1659,11 @@ CREATE TABLE public.node_connections (
     CONSTRAINT node_connections_pkey PRIMARY KEY (id),
     CONSTRAINT node_connection_belongs_to_a_workflow
         FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    -- It serves the foreign keys of the workflow and of the source, too, by its first columns.
+    CONSTRAINT node_connection_is_unique_in_its_workflow
+        UNIQUE (workflow_id, source_node_id, target_node_id, connection_type, connection_index),
     CONSTRAINT node_connection_starts_at_a_node
         FOREIGN KEY (workflow_id, source_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
     CONSTRAINT node_connection_ends_at_a_node
@@ -1321,13 +1678,61 @@ CREATE TABLE public.node_connections (
     ),
     CONSTRAINT source_target_different CHECK (source_node_id <> target_node_id)
 );
--- They serve the workflow's foreign key too, by their first column.
-CREATE INDEX idx_node_connections_source ON public.node_connections (workflow_id, source_node_id);
+CREATE INDEX idx_node_connections_user_id ON public.node_connections (user_id, workflow_id);
 CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id, target_node_id);
 
 COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
+COMMENT ON COLUMN public.node_connections.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
+
+ALTER TABLE public.node_connections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_connections FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (workflow_id, source_node_id, target_node_id, connection_type, connection_index, label, conditions),
+      UPDATE (source_node_id, target_node_id, connection_type, connection_index, label, conditions)
+    ON public.node_connections TO authenticated;
+GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfold_reader;
+
+-- What kinds of nodes there are, and which parameters each takes. Everybody reads it, operators write it.
+CREATE TABLE public.node_specifications (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    specification_version varchar(20) NOT NULL DEFAULT '1.0.0',
+    specification_data jsonb NOT NULL,
+    is_active boolean NOT NULL DEFAULT true,
+    is_system_spec boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT node_specifications_pkey PRIMARY KEY (id),
+    CONSTRAINT node_specifications_node_type_node_subtype_specification_ve_key
+        UNIQUE (node_type, node_subtype, specification_version),
+    CONSTRAINT valid_spec_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    )
+);
+CREATE INDEX idx_node_specifications_type_subtype ON public.node_specifications (node_type, node_subtype);
+CREATE INDEX idx_node_specifications_active ON public.node_specifications (node_type, node_subtype) WHERE is_active;
+
+COMMENT ON TABLE public.node_specifications IS 'The kinds of nodes by type, subtype and version.';
+COMMENT ON COLUMN public.node_specifications.specification_data IS
+    'A JSON Schema of the node''s parameters. It is checked when it is written; keywords that JSON Schema does not know are kept.';
+
+ALTER TABLE public.node_specifications ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.node_specifications FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.node_specifications FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+GRANT SELECT ON public.node_specifications
+    TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_specifications TO runfold_operator, service_role;
 
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
@@ -1342,7 +1747,7 @@ CREATE TABLE runfold.parked_streams (
 COMMENT ON TABLE runfold.parked_streams IS
     'Streams with an event that cannot be folded: from that position on their events wait, everything else flows.';
 
-GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.projections (
@@ -1355,7 +1760,7 @@ CREATE TABLE runfold.projections (
 
 COMMENT ON TABLE runfold.projections IS 'The version of the file each read table was built with.';
 
-GRANT SELECT ON runfold.projections TO runfold_engine, service_role;
+GRANT SELECT ON runfold.projections TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.projections TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.published_head (
@@ -1369,7 +1774,7 @@ INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_tim
 COMMENT ON TABLE runfold.published_head IS
     'The safe head as the worker saw it last, for readers on a replica, which cannot see the primary''s locks.';
 
-GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
+GRANT SELECT ON runfold.published_head TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;
 
 CREATE UNLOGGED TABLE runfold.rebuild_parked (
@@ -1428,7 +1833,7 @@ CREATE TABLE runfold.refusals (
 COMMENT ON TABLE runfold.refusals IS 'What runfold.refuse raises, generated from runfold.errors. Faults of appends are in runfold.faults.';
 COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fact.';
 
-GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
@@ -1441,7 +1846,7 @@ CREATE TABLE runfold.sample_verifications (
 
 COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each projection that looked at some streams only.';
 
-GRANT SELECT ON runfold.sample_verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.settings (
@@ -1453,7 +1858,7 @@ INSERT INTO runfold.settings (name, value) VALUES ('max_event_bytes', 1048576), 
 
 COMMENT ON TABLE runfold.settings IS 'Limits of appends. Operators change them by UPDATE; engines only read them.';
 
-GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, UPDATE ON runfold.settings TO runfold_operator;
 
 CREATE TABLE runfold.snapshots (
@@ -1489,7 +1894,7 @@ COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy i
 COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
 -- Verify leaves out the copies that are noted here.
-GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.streams (
@@ -1500,9 +1905,19 @@ CREATE TABLE runfold.streams (
     last_position bigint
 ) WITH (fillfactor = 70);
 
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
 
-GRANT SELECT ON runfold.streams TO runfold_engine, runfold_projector, runfold_operator, service_role;
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
@@ -1552,7 +1967,13 @@ COMMENT ON COLUMN public.trigger_index.name IS 'The producer''s name of the trig
 COMMENT ON COLUMN public.trigger_index.index_key IS
     'What is matched: a cron expression, webhook path, workspace, address or repository.';
 
-GRANT SELECT ON public.trigger_index TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.trigger_index ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
 
 CREATE TABLE runfold.upcasters (
@@ -1565,7 +1986,7 @@ CREATE TABLE runfold.upcasters (
 
 COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
 
-GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.user_groups (
     group_name text PRIMARY KEY,
@@ -1589,7 +2010,7 @@ CREATE TABLE runfold.verifications (
 
 COMMENT ON TABLE runfold.verifications IS 'The last verification of each projection.';
 
-GRANT SELECT ON runfold.verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.workflow_deployment_history (
@@ -1632,7 +2053,13 @@ COMMENT ON TABLE public.workflow_deployment_history IS
     'Deployments of workflows, a row each: a fold of the deployment streams. Outlives its workflow: it is an audit trail.';
 COMMENT ON COLUMN public.workflow_deployment_history.deployment_logs IS 'An array of {level, message, at}.';
 
-GRANT SELECT ON public.workflow_deployment_history TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_deployment_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_history FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
 -- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; a time outside
@@ -1683,7 +2110,13 @@ CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
-GRANT SELECT ON public.workflow_execution_logs TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
 CREATE TABLE public.workflow_execution_pauses (
@@ -1721,7 +2154,13 @@ CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
 COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
-GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_pauses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_pauses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_pauses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_execution_pauses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
 
 CREATE TABLE public.workflow_status (
@@ -1747,7 +2186,13 @@ COMMENT ON TABLE public.workflow_status IS
     'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are copies, made after each fold.';
 COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
-GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_status ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
 INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
@@ -2069,6 +2514,8 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
+    ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),
+    ('invalid_version', 'RF001', 'invalid_version', '{pointer} has no order: {found}', 'write a semantic version, for example 1.2.0'),
     ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
     ('execution_ended', 'RF017', 'execution_ended', '{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}', 'ask again in an execution that runs'),
@@ -2224,7 +2671,7 @@ $$;
 COMMENT ON FUNCTION runfold.log_end IS
     'The first position that has no partition yet.';
 REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -2279,7 +2726,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_has_ended IS
     'Whether an interaction of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2294,7 +2741,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_target IS
     'The status that an event of this type moves an interaction to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2303,7 +2750,7 @@ $$;
 COMMENT ON FUNCTION runfold.upcast IS
     'An event''s data in the current shape of its type.';
 REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
@@ -2322,7 +2769,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_stream IS
     'Events of a stream after a version, in order.';
 REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2331,7 +2778,7 @@ $$;
 COMMENT ON FUNCTION runfold.stream_id IS
     'The id of a stream: its category and its name.';
 REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -2341,7 +2788,7 @@ $$;
 COMMENT ON FUNCTION runfold.timeout_action IS
     'What is to happen when time runs out, where somebody said so: the field timeout_action.';
 REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_state(interaction uuid)
 RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
@@ -2380,7 +2827,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_state IS
     'What the log says of an interaction now: its status, the pause that waits for it, until when, and the reason where it was canceled.';
 REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2389,7 +2836,7 @@ $$;
 COMMENT ON FUNCTION runfold.stream_name IS
     'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
 REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.answers_of(call jsonb) RETURNS TABLE (append bigint, event bigint, stream_id text, execution_id text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2532,7 +2979,7 @@ $$;
 COMMENT ON FUNCTION runfold.ends_execution IS
     'Whether an event of this type ends its execution.';
 REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2550,7 +2997,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_target IS
     'The status that an event of this type moves an execution to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.end_status(execution_id text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2568,7 +3015,7 @@ $$;
 COMMENT ON FUNCTION runfold.end_status IS
     'The status with which an execution has ended, folded or not; NULL if it has not.';
 REVOKE ALL ON FUNCTION runfold.end_status FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.refuse_late_answers(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -2737,7 +3184,7 @@ $$;
 COMMENT ON FUNCTION runfold.claims_are_valid IS
     'Quick check of an append''s claims or releases.';
 REVOKE ALL ON FUNCTION runfold.claims_are_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2762,7 +3209,7 @@ $$;
 COMMENT ON FUNCTION runfold.append_is_valid IS
     'Quick check of an append without its events.';
 REVOKE ALL ON FUNCTION runfold.append_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_schema_version(type text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2771,7 +3218,7 @@ $$;
 COMMENT ON FUNCTION runfold.current_schema_version IS
     'The current version of an event type''s shape.';
 REVOKE ALL ON FUNCTION runfold.current_schema_version FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2783,7 +3230,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_timestamp IS
     'Whether a text is an RFC 3339 time with a zone that a session of any zone can show.';
 REVOKE ALL ON FUNCTION runfold.is_timestamp FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_uuid(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2792,7 +3239,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_uuid IS
     'Whether a text is a UUID.';
 REVOKE ALL ON FUNCTION runfold.is_uuid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)
 RETURNS boolean
@@ -3502,7 +3949,7 @@ $valid$;
 COMMENT ON FUNCTION runfold.event_is_valid IS
     'Quick check of an event''s data against the vocabulary, generated from the models.';
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -3517,7 +3964,7 @@ $$;
 COMMENT ON FUNCTION runfold.json_is_exact IS
     'Whether the text certainly holds no duplicate key and no number that jsonb changes.';
 REVOKE ALL ON FUNCTION runfold.json_is_exact FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.base64_octets(value text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3526,7 +3973,7 @@ $$;
 COMMENT ON FUNCTION runfold.base64_octets IS
     'How many bytes a base64 text encodes.';
 REVOKE ALL ON FUNCTION runfold.base64_octets FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.large_event_is_valid(event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -3541,7 +3988,7 @@ $$;
 COMMENT ON FUNCTION runfold.large_event_is_valid IS
     'Quick check of a large event against the limits.';
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -3556,7 +4003,7 @@ $$;
 COMMENT ON FUNCTION runfold.older_event_is_valid IS
     'Quick check of an event of an older version, upcast.';
 REVOKE ALL ON FUNCTION runfold.older_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3579,7 +4026,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_fault IS
     'Raises a fault of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3593,7 +4040,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_in_calendar IS
     'Whether a text is an RFC 3339 time with a zone, at most microseconds, in the years 1 to 9999 of UTC.';
 REVOKE ALL ON FUNCTION runfold.is_in_calendar FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_value_fault(
     kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
@@ -3666,7 +4113,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_value_fault IS
     'Raises the fault of a value that is not null, if it has one.';
 REVOKE ALL ON FUNCTION runfold.raise_value_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.require_value(kind text, minimum bigint, maximum bigint, value jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3680,7 +4127,7 @@ $$;
 COMMENT ON FUNCTION runfold.require_value IS
     'Raises the fault of a required value, if it has one.';
 REVOKE ALL ON FUNCTION runfold.require_value FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_claims_fault(claims jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3706,7 +4153,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_claims_fault IS
     'Raises the first fault of claims or releases.';
 REVOKE ALL ON FUNCTION runfold.raise_claims_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_base64(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3716,7 +4163,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_base64 IS
     'Whether a text is base64.';
 REVOKE ALL ON FUNCTION runfold.is_base64 FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_unknown_field(object jsonb, fields text[], pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3732,7 +4179,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_unknown_field IS
     'Raises the first field that is not known.';
 REVOKE ALL ON FUNCTION runfold.raise_unknown_field FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_event_fault(stream_id text, event jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3822,7 +4269,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_event_fault IS
     'Raises the first fault of an event.';
 REVOKE ALL ON FUNCTION runfold.raise_event_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.number_fault(token text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3845,7 +4292,7 @@ $$;
 COMMENT ON FUNCTION runfold.number_fault IS
     'What a number''s text cannot be read back as; NULL if it can.';
 REVOKE ALL ON FUNCTION runfold.number_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3924,7 +4371,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_json_fault IS
     'Raises the first fault of a call''s JSON text.';
 REVOKE ALL ON FUNCTION runfold.raise_json_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_stream_id_fault(stream_id text, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3950,7 +4397,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_stream_id_fault IS
     'Raises the fault of a stream id, if it has one.';
 REVOKE ALL ON FUNCTION runfold.raise_stream_id_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4043,7 +4490,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
     'Raises the first fault of a call: the exact path behind the quick checks.';
 REVOKE ALL ON FUNCTION runfold.raise_append_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.registered_event_is_valid(category text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -4069,7 +4516,7 @@ $$;
 COMMENT ON FUNCTION runfold.registered_event_is_valid IS
     'Quick check of an event of a category that its owner registered.';
 REVOKE ALL ON FUNCTION runfold.registered_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.validate_appends(appends text, exact boolean DEFAULT false) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -4183,7 +4630,7 @@ $$;
 COMMENT ON FUNCTION runfold.validate_appends IS
     'Parses and validates a call of append_events, or raises its first fault.';
 REVOKE ALL ON FUNCTION runfold.validate_appends FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
@@ -4397,7 +4844,7 @@ $$;
 COMMENT ON FUNCTION runfold.has_ended IS
     'Whether the log holds the end of an execution, folded or not.';
 REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4406,7 +4853,7 @@ $$;
 COMMENT ON FUNCTION runfold.closes_pause IS
     'Whether an event of this type closes its pause.';
 REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
@@ -4431,7 +4878,7 @@ $$;
 COMMENT ON FUNCTION runfold.open_pauses IS
     'The pauses of an execution that are open now, as the log says.';
 REVOKE ALL ON FUNCTION runfold.open_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.row_id(stream_id text, kind text, name text) RETURNS uuid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
@@ -4445,7 +4892,7 @@ $$;
 COMMENT ON FUNCTION runfold.row_id IS
     'The UUID of the row that a stream names so.';
 REVOKE ALL ON FUNCTION runfold.row_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.due_timeouts(at timestamptz, max_count integer, remind_before interval)
 RETURNS TABLE (kind text, execution_id text, pause text, interactions uuid[])
@@ -4942,7 +5389,7 @@ DECLARE
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
         'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', session_user))));
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
         BEGIN
@@ -5024,6 +5471,179 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(value) = 'array'
+                THEN (SELECT coalesce(bool_and(jsonb_typeof(m.value) = 'string'), true) AND count(*) = count(DISTINCT m.value)
+                        FROM jsonb_array_elements(value) AS m)
+                ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.is_list_of_names IS
+    'Whether a value is a list of texts, each of them once.';
+REVOKE ALL ON FUNCTION runfold.is_list_of_names FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_list_of_names TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.keyword_fault(keyword text, value jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+           WHEN keyword IN ('title', 'description', '$comment', '$ref', '$id', '$schema', '$anchor', 'pattern', 'format',
+                            'contentEncoding', 'contentMediaType')
+           THEN CASE WHEN jsonb_typeof(value) <> 'string' THEN 'it is a text' END
+           WHEN keyword IN ('deprecated', 'readOnly', 'writeOnly', 'uniqueItems')
+           THEN CASE WHEN jsonb_typeof(value) <> 'boolean' THEN 'it is true or false' END
+           WHEN keyword IN ('minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum')
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' THEN 'it is a number' END
+           WHEN keyword = 'multipleOf'
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' OR NOT (value > '0') THEN 'it is a number above 0' END
+           WHEN keyword IN ('minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains',
+                            'maxContains')
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' OR NOT (value >= '0')
+                       OR (value #>> '{}')::numeric % 1 <> 0 THEN 'it is a whole number from 0' END
+           WHEN keyword IN ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependentRequired')
+           THEN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'it is an object'
+                     WHEN keyword = 'dependentRequired'
+                          AND NOT (SELECT coalesce(bool_and(runfold.is_list_of_names(m.value)), true) FROM jsonb_each(value) AS m)
+                     THEN 'its values are lists of different texts' END
+           WHEN keyword IN ('allOf', 'anyOf', 'oneOf', 'prefixItems')
+           THEN CASE WHEN jsonb_typeof(value) <> 'array' OR value = '[]' THEN 'it is a list of schemas, and not empty' END
+           WHEN keyword IN ('enum', 'examples')
+           THEN CASE WHEN jsonb_typeof(value) <> 'array' THEN 'it is a list' END
+           WHEN keyword = 'required'
+           THEN CASE WHEN NOT runfold.is_list_of_names(value) THEN 'it is a list of different texts' END
+           WHEN keyword = 'type'
+           THEN CASE WHEN NOT (runfold.is_list_of_names(CASE jsonb_typeof(value) WHEN 'string' THEN jsonb_build_array(value)
+                                                                               ELSE value END)
+                               AND value NOT IN ('[]')
+                               AND value <@ '["array", "boolean", "integer", "null", "number", "object", "string"]')
+                     THEN 'it is array, boolean, integer, null, number, object or string, or a list of different ones' END
+           END
+$$;
+COMMENT ON FUNCTION runfold.keyword_fault IS
+    'Why a keyword of a JSON Schema cannot have a value; NULL if it can, or if the keyword is not known.';
+REVOKE ALL ON FUNCTION runfold.keyword_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.keyword_fault TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.schema_fault(document jsonb, pointer text DEFAULT '', depth integer DEFAULT 0) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind constant text := jsonb_typeof(document);
+    keyword text;
+    value jsonb;
+    at text;
+    inner_at text;
+    inner_schema jsonb;
+    reason text;
+    fault jsonb;
+BEGIN
+    IF kind = 'boolean' AND depth > 0 THEN
+        RETURN NULL;
+    END IF;
+    IF kind IS DISTINCT FROM 'object' THEN
+        RETURN jsonb_build_object('pointer', pointer, 'reason', 'a schema is an object', 'found', coalesce(kind, 'null'));
+    END IF;
+    IF depth > 64 THEN
+        RETURN jsonb_build_object('pointer', pointer, 'reason', 'schemas are at most 64 deep', 'found', depth);
+    END IF;
+    FOR keyword, value IN SELECT e.key, e.value FROM jsonb_each(document) AS e ORDER BY e.key COLLATE "C" LOOP
+        at := pointer || '/' || replace(replace(keyword, '~', '~0'), '/', '~1');
+        reason := runfold.keyword_fault(keyword, value);
+        IF reason IS NOT NULL THEN
+            RETURN jsonb_build_object('pointer', at, 'reason', reason, 'found', left(value::text, 100));
+        END IF;
+        FOR inner_at, inner_schema IN
+            SELECT at, value
+             WHERE keyword IN ('items', 'not', 'if', 'then', 'else', 'contains', 'propertyNames', 'additionalProperties',
+                               'unevaluatedItems', 'unevaluatedProperties')
+            UNION ALL
+            SELECT at || '/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.value
+              FROM jsonb_each(CASE WHEN jsonb_typeof(value) = 'object' THEN value ELSE '{}' END) AS m
+             WHERE keyword IN ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
+            UNION ALL
+            SELECT at || '/' || (m.n - 1), m.value
+              FROM jsonb_array_elements(CASE WHEN jsonb_typeof(value) = 'array' THEN value ELSE '[]' END)
+                   WITH ORDINALITY AS m (value, n)
+             WHERE keyword IN ('allOf', 'anyOf', 'oneOf', 'prefixItems')
+        LOOP
+            fault := runfold.schema_fault(inner_schema, inner_at, depth + 1);
+            IF fault IS NOT NULL THEN
+                RETURN fault;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.schema_fault IS
+    'The first fault of a JSON Schema, as {"pointer", "reason", "found"}; NULL if it has none.';
+REVOKE ALL ON FUNCTION runfold.schema_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.schema_fault TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.version_order(version text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN p.part IS NULL THEN ARRAY['!', version]
+                ELSE ARRAY[lpad(p.part[1], 50, '0'), lpad(coalesce(p.part[2], ''), 50, '0'), lpad(coalesce(p.part[3], ''), 50, '0')]
+                     || CASE WHEN p.part[4] IS NULL THEN ARRAY['~']
+                             ELSE (SELECT array_agg(CASE WHEN i.id ~ '^[0-9]+$' THEN '0' || lpad(i.id, 50, '0') ELSE 'A' || i.id END
+                                                    ORDER BY i.n)
+                                     FROM string_to_table(p.part[4], '.') WITH ORDINALITY AS i (id, n)) END
+            END COLLATE "C"
+      FROM (SELECT regexp_match(version, '^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$')
+           ) AS p (part)
+$$;
+COMMENT ON FUNCTION runfold.version_order IS
+    'What versions are ordered by: 1.10.0 after 1.9.0, and 2.0.0 after 2.0.0-rc.1, as semantic versions are. Others come first.';
+REVOKE ALL ON FUNCTION runfold.version_order FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.version_order TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.check_node_specification() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault constant jsonb := runfold.schema_fault(NEW.specification_data);
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM runfold.refuse('invalid_schema',
+                               fault || jsonb_build_object('pointer', '/specification_data' || (fault ->> 'pointer')));
+    END IF;
+    IF (runfold.version_order(NEW.specification_version))[1] = '!' THEN
+        PERFORM runfold.refuse('invalid_version', jsonb_build_object('pointer', '/specification_version',
+                                                                     'found', NEW.specification_version));
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_node_specification IS
+    'Refuses a node specification whose data is no JSON Schema or whose version has no order, and sets updated_at.';
+REVOKE ALL ON FUNCTION runfold.check_node_specification FROM PUBLIC;
+
+CREATE FUNCTION runfold.check_tool() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault constant jsonb := (
+        SELECT f.fault || jsonb_build_object('pointer', s.pointer || (f.fault ->> 'pointer'))
+          FROM (VALUES (1, '/tool_schema', NEW.tool_schema),
+                       (2, '/tool_schema/inputSchema', NEW.tool_schema -> 'inputSchema'),
+                       (3, '/tool_schema/outputSchema', NEW.tool_schema -> 'outputSchema'),
+                       (4, '/configuration_schema', NEW.configuration_schema)) AS s (n, pointer, document)
+         CROSS JOIN LATERAL (SELECT runfold.schema_fault(s.document)) AS f (fault)
+         WHERE f.fault IS NOT NULL AND s.document IS NOT NULL
+         ORDER BY s.n
+         LIMIT 1);
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM runfold.refuse('invalid_schema', fault);
+    END IF;
+    IF (runfold.version_order(NEW.version))[1] = '!' THEN
+        PERFORM runfold.refuse('invalid_version', jsonb_build_object('pointer', '/version', 'found', NEW.version));
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_tool IS
+    'Refuses a tool whose schemas are no JSON Schemas or whose version has no order, and sets updated_at.';
+REVOKE ALL ON FUNCTION runfold.check_tool FROM PUBLIC;
+
 CREATE FUNCTION runfold.close_questions(
     after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
 )
@@ -5083,6 +5703,31 @@ COMMENT ON FUNCTION runfold.close_questions IS
     'Closes questions of executions that have ended; returns how many, and the last open question that it looked at, NULL behind the last of all.';
 REVOKE ALL ON FUNCTION runfold.close_questions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.copy_present_prices() RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH changed AS (
+        UPDATE public.ai_models m
+           SET cost_per_input_token = p.input_per_million / 1000000,
+               cost_per_cached_token = p.cached_per_million / 1000000,
+               cost_per_output_token = p.output_per_million / 1000000
+          FROM (SELECT k.model, p.*
+                  FROM (SELECT DISTINCT model FROM public.ai_model_prices) AS k
+                  LEFT JOIN LATERAL (SELECT p.input_per_million, p.cached_per_million, p.output_per_million
+                                       FROM public.ai_model_prices p
+                                      WHERE p.model = k.model AND p.valid_from <= now()
+                                      ORDER BY p.valid_from DESC, p.above_input_tokens
+                                      LIMIT 1) AS p ON true) AS p
+         WHERE p.model = m.id
+           AND (m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token)
+               IS DISTINCT FROM (p.input_per_million / 1000000, p.cached_per_million / 1000000, p.output_per_million / 1000000)
+        RETURNING 1)
+    SELECT count(*) FROM changed
+$$;
+COMMENT ON FUNCTION runfold.copy_present_prices IS
+    'Copies the price of each model that is valid now into its row of ai_models; returns how many rows changed.';
+REVOKE ALL ON FUNCTION runfold.copy_present_prices FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.copy_present_prices TO runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5167,7 +5812,7 @@ $$;
 COMMENT ON FUNCTION runfold.creation_took_effect IS
     'Whether this ExecutionCreated made its execution''s row.';
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
@@ -5199,7 +5844,7 @@ $$;
 COMMENT ON FUNCTION runfold.current_interactions IS
     'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
 REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5211,7 +5856,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_last_seen IS
     'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5419,7 +6064,7 @@ $$;
 COMMENT ON FUNCTION runfold.drop_nulls IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5545,7 +6190,7 @@ $$;
 COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.fill_search_content() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -5561,6 +6206,17 @@ COMMENT ON FUNCTION runfold.fill_search_content IS
     'Fills search_content of a document with its content, where none is given.';
 REVOKE ALL ON FUNCTION runfold.fill_search_content FROM PUBLIC;
 
+CREATE FUNCTION runfold.fill_user_of_workflow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.user_id := (SELECT w.user_id FROM public.workflows w WHERE w.id = NEW.workflow_id);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.fill_user_of_workflow IS
+    'Trigger: sets the user of a part of a workflow, a node or a connection, to the workflow''s.';
+REVOKE ALL ON FUNCTION runfold.fill_user_of_workflow FROM PUBLIC;
+
 CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- Days apart from the rest: whole milliseconds times an interval lose precision in the year 2255.
@@ -5571,7 +6227,7 @@ $$;
 COMMENT ON FUNCTION runfold.from_epoch_ms IS
     'Epoch milliseconds as a timestamp.';
 REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5580,7 +6236,7 @@ $$;
 COMMENT ON FUNCTION runfold.given IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.given FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.graph_neighbours(
     tenant uuid, start text, depth integer DEFAULT 1, max_results integer DEFAULT 100, direction text DEFAULT 'both',
@@ -5703,7 +6359,7 @@ $$;
 COMMENT ON FUNCTION runfold.head_holders IS
     'The open appends that hold the safe head back.';
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
@@ -5726,7 +6382,7 @@ $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.joined(texts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5823,7 +6479,7 @@ $$;
 COMMENT ON FUNCTION runfold.safe_head IS
     'The position up to which the log is settled.';
 REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -5840,7 +6496,7 @@ $$;
 COMMENT ON FUNCTION runfold.last_opaque_position IS
     'The position of an application''s last event up to the safe head; null without one.';
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.learn_fact(
     tenant uuid, about text, relation text, what jsonb, content jsonb DEFAULT '{}', since timestamptz DEFAULT NULL,
@@ -5933,7 +6589,7 @@ CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = 
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
 REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
-GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.merge_entities(tenant uuid, kept uuid, dropped uuid) RETURNS SETOF public.entities
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -6000,6 +6656,19 @@ COMMENT ON FUNCTION runfold.move_checkpoint IS
 REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.move_parts_to_user() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.nodes n SET user_id = NEW.user_id WHERE n.workflow_id = NEW.id AND n.user_id IS DISTINCT FROM NEW.user_id;
+    UPDATE public.node_connections c SET user_id = NEW.user_id
+     WHERE c.workflow_id = NEW.id AND c.user_id IS DISTINCT FROM NEW.user_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.move_parts_to_user IS
+    'Trigger: gives the nodes and connections of a workflow the user that the workflow has now.';
+REVOKE ALL ON FUNCTION runfold.move_parts_to_user FROM PUBLIC;
+
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -6065,6 +6734,28 @@ COMMENT ON FUNCTION runfold.note_new_workflow IS
     'Trigger: has the copy of a new workflow made again after its commit.';
 REVOKE ALL ON FUNCTION runfold.note_new_workflow FROM PUBLIC;
 
+CREATE FUNCTION runfold.note_price_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.copy_present_prices();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_price_changed IS
+    'Copies the present prices into ai_models after prices changed.';
+REVOKE ALL ON FUNCTION runfold.note_price_changed FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_registry_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('runfold_registries', TG_TABLE_NAME);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_registry_changed IS
+    'Notifies the channel runfold_registries with the name of the table that changed, so that caches read it again.';
+REVOKE ALL ON FUNCTION runfold.note_registry_changed FROM PUBLIC;
+
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -6086,7 +6777,7 @@ $$;
 COMMENT ON FUNCTION runfold.occurred_at IS
     'When the event at a position occurred.';
 REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -6141,7 +6832,7 @@ $$;
 COMMENT ON FUNCTION runfold.position_at IS
     'The position of the log at a time: the last one before the first event recorded after it, where an append ends.';
 REVOKE ALL ON FUNCTION runfold.position_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
@@ -6172,7 +6863,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_all IS
     'Events after a position, in order, never past the safe head. A position that was never issued is refused.';
 REVOKE ALL ON FUNCTION runfold.read_all FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_opaque_events(
     category text, after bigint, stop bigint DEFAULT NULL, types text[] DEFAULT NULL, max_count integer DEFAULT 1000
@@ -6193,7 +6884,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
     'An application''s opaque events after a position, in order, never past the safe head.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.record_snapshots(
     category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
@@ -6514,6 +7205,47 @@ COMMENT ON FUNCTION runfold.search_facts IS
 REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
 
+CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    WITH given AS (
+        SELECT g.name, g.version, g.provider, g.model_id, g.max_context_tokens,
+               coalesce(g.supports_vision, false) AS supports_vision,
+               coalesce(g.supports_function_calling, false) AS supports_function_calling,
+               coalesce(g.supports_streaming, true) AS supports_streaming,
+               coalesce(g.is_default, false)
+               AND NOT EXISTS (SELECT FROM public.ai_models d WHERE d.provider = g.provider AND d.is_default) AS is_default
+          FROM jsonb_to_recordset(seeds) AS g (
+               name text, version text, provider text, model_id text, max_context_tokens integer, supports_vision boolean,
+               supports_function_calling boolean, supports_streaming boolean, is_default boolean)
+    ), written AS (
+        INSERT INTO public.ai_models AS m
+            (name, version, provider, model_id, max_context_tokens, supports_vision, supports_function_calling,
+             supports_streaming, is_default, seed)
+        SELECT g.name, g.version, g.provider, g.model_id, g.max_context_tokens, g.supports_vision, g.supports_function_calling,
+               g.supports_streaming, g.is_default, to_jsonb(g) - 'is_default'
+          FROM given g
+            ON CONFLICT (name, version) DO UPDATE SET
+               provider = CASE WHEN m.provider = m.seed ->> 'provider' THEN excluded.provider ELSE m.provider END,
+               model_id = CASE WHEN m.model_id = m.seed ->> 'model_id' THEN excluded.model_id ELSE m.model_id END,
+               max_context_tokens = CASE WHEN m.max_context_tokens::text IS NOT DISTINCT FROM m.seed ->> 'max_context_tokens'
+                                         THEN excluded.max_context_tokens ELSE m.max_context_tokens END,
+               supports_vision = CASE WHEN m.supports_vision = (m.seed ->> 'supports_vision')::boolean
+                                      THEN excluded.supports_vision ELSE m.supports_vision END,
+               supports_function_calling =
+                   CASE WHEN m.supports_function_calling = (m.seed ->> 'supports_function_calling')::boolean
+                        THEN excluded.supports_function_calling ELSE m.supports_function_calling END,
+               supports_streaming = CASE WHEN m.supports_streaming = (m.seed ->> 'supports_streaming')::boolean
+                                         THEN excluded.supports_streaming ELSE m.supports_streaming END,
+               seed = excluded.seed
+         WHERE m.seed IS NOT NULL AND m.seed <> excluded.seed
+        RETURNING 1)
+    SELECT count(*) FROM written
+$$;
+COMMENT ON FUNCTION runfold.seed_models IS
+    'Enters models by name and version; returns how many rows were made or changed.';
+REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
+
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -6578,7 +7310,7 @@ $$;
 COMMENT ON FUNCTION runfold.value_of IS
     'A field of the object; NULL when it is absent or null.';
 REVOKE ALL ON FUNCTION runfold.value_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6587,7 +7319,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_has_ended IS
     'Whether an execution of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.execution_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6601,7 +7333,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_move_is_legal IS
     'Whether the vocabulary lets an execution move so.';
 REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.pause_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6614,7 +7346,7 @@ $$;
 COMMENT ON FUNCTION runfold.pause_target IS
     'The status that an event of this type moves a pause to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.walk_pauses(
     open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
@@ -6682,7 +7414,7 @@ $$;
 COMMENT ON FUNCTION runfold.walk_pauses IS
     'What the pause events of an execution do, from one of its events on, and which pauses are open and closed after them.';
 REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[], recorded timestamptz[]) RETURNS runfold.execution_state
@@ -6828,7 +7560,7 @@ $$;
 COMMENT ON FUNCTION runfold.walk_execution IS
     'The state of an execution after some more of its events.';
 REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6879,7 +7611,7 @@ $$;
 COMMENT ON FUNCTION runfold.deployment_move_is_legal IS
     'Whether the vocabulary lets a workflow''s deployment move so.';
 REVOKE ALL ON FUNCTION runfold.deployment_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6891,7 +7623,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_move_is_legal IS
     'Whether the vocabulary lets an interaction move so.';
 REVOKE ALL ON FUNCTION runfold.interaction_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6900,7 +7632,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_has_ended IS
     'Whether a node of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.node_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6915,7 +7647,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS
     'Whether the vocabulary lets a node move so.';
 REVOKE ALL ON FUNCTION runfold.node_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6933,7 +7665,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_target IS
     'The status that an event of this type moves a node to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.node_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6946,7 +7678,7 @@ $$;
 COMMENT ON FUNCTION runfold.response_move_is_legal IS
     'Whether the vocabulary lets a response move so.';
 REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.response_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6960,7 +7692,7 @@ $$;
 COMMENT ON FUNCTION runfold.response_target IS
     'The status that an event of this type moves a response to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6975,7 +7707,7 @@ $$;
 COMMENT ON FUNCTION runfold.trigger_move_is_legal IS
     'Whether the vocabulary lets a trigger move so.';
 REVOKE ALL ON FUNCTION runfold.trigger_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6988,7 +7720,35 @@ $$;
 COMMENT ON FUNCTION runfold.trigger_target IS
     'The status that an event of this type moves a trigger to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_models
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
+-- Without prices: only a provider's own page and the day on which it was read make one.
+SELECT runfold.seed_models('[
+    {"name": "GPT-5", "provider": "openai", "model_id": "gpt-5", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "GPT-5 Mini", "provider": "openai", "model_id": "gpt-5-mini", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "GPT-5 Nano", "provider": "openai", "model_id": "gpt-5-nano", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Claude Sonnet 4", "provider": "anthropic", "model_id": "claude-sonnet-4-20250514", "max_context_tokens": 200000,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "Claude Haiku 3.5", "provider": "anthropic", "model_id": "claude-3-5-haiku-20241022", "max_context_tokens": 200000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Gemini 2.5 Pro", "provider": "google", "model_id": "gemini-2.5-pro", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "Gemini 2.5 Flash", "provider": "google", "model_id": "gemini-2.5-flash", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Gemini 2.5 Flash Lite", "provider": "google", "model_id": "gemini-2.5-flash-lite", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true}
+]');
+
+CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON public.ai_model_prices
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_price_changed();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
@@ -7026,12 +7786,30 @@ ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GE
 COMMENT ON COLUMN public.knowledge_facts.search_vector IS 'Subject, predicate and object as words, for runfold.search_facts.';
 CREATE INDEX idx_knowledge_facts_search ON public.knowledge_facts USING gin (search_vector);
 
+CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
+CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
 CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+
+CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_specifications
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_node_specification();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();

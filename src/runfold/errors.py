@@ -273,6 +273,18 @@ class PermissionDenied(RunfoldError):
     code = "permission_denied"
 
 
+class TenantCannotAppend(PermissionDenied):
+    """A tenant does not append events: append with the store of a service, and name the tenant as `user_id`."""
+
+    code = "tenant_cannot_append"
+
+
+class TransactionEnded(RunfoldError):
+    """A statement ended the tenant's transaction, and with it the tenant's role: leave out COMMIT and ROLLBACK."""
+
+    code = "transaction_ended"
+
+
 class WaitTimeout(RunfoldError):
     """The projections did not reach the position in time: see with `runfold status` whether a worker folds."""
 
@@ -377,6 +389,14 @@ class UnknownDeployment(RunfoldError):
     """This version of the workflow was never deployed: see `runfold deployment list`."""
 
     code = "unknown_deployment"
+
+
+class NotRegistered(RunfoldError):
+    """The registry has no such entry: see its table, or save the entry first."""
+
+    code = "not_registered"
+    registry: str
+    entry: str
 
 
 class GroupWaits(RunfoldError):
@@ -489,6 +509,12 @@ REFUSALS: Final = {
         EventIdConflict,
         "event {found} is already stored with another body, place or stream",
         "repeat a call exactly as it was, and give new events new ids",
+    ),
+    "invalid_schema": Refusal(
+        InvalidInput, "{pointer} is not a JSON Schema: {reason}", "correct it there and write it again"
+    ),
+    "invalid_version": Refusal(
+        InvalidInput, "{pointer} has no order: {found}", "write a semantic version, for example 1.2.0"
     ),
     "claim_taken": Refusal(
         ClaimTaken,

@@ -14,6 +14,7 @@ from runfold.client.aio.interactions import AsyncInteractions
 from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.service import AsyncService
+from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
@@ -72,11 +73,18 @@ class AsyncStore(AsyncLog):
         """Active triggers by their keys."""
         return AsyncTriggers(self)
 
-    def memory(self, user_id: UUID) -> AsyncMemory:
+    def memory(self, user_id: UUID | str) -> AsyncMemory:
         """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
         from runfold.memory.aio.memory import AsyncMemory  # a writer of events does without
 
         return AsyncMemory(AsyncService(self), user_id, service=True)
+
+    def as_user(self, user_id: UUID | str) -> AsyncTenant:
+        """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
+
+        Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
+        """
+        return AsyncTenant(self, user_id)
 
     def as_of(
         self,
