@@ -2737,12 +2737,12 @@ COMMENT ON FUNCTION runfold.refuse IS
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.require_between(pointer text, found bigint, least_value bigint, greatest_value bigint) RETURNS void
+CREATE FUNCTION runfold.require_between(pointer text, given bigint, least_value bigint, greatest_value bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF found IS NULL OR found NOT BETWEEN least_value AND greatest_value THEN
+    IF given IS NULL OR given NOT BETWEEN least_value AND greatest_value THEN
         PERFORM runfold.refuse('not_between', jsonb_build_object(
-            'pointer', pointer, 'found', found, 'least', least_value, 'limit', greatest_value));
+            'pointer', pointer, 'found', given, 'least', least_value, 'limit', greatest_value));
     END IF;
 END
 $$;
@@ -2751,7 +2751,8 @@ COMMENT ON FUNCTION runfold.require_between IS
 REVOKE ALL ON FUNCTION runfold.require_between FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.require_between TO runfold_engine, runfold_operator, authenticated, service_role;
 
-CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb) RETURNS SETOF public.conversation_buffers
+CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb, ttl interval DEFAULT NULL)
+RETURNS SETOF public.conversation_buffers
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last_place integer;
@@ -2766,7 +2767,7 @@ BEGIN
            (user_id, session_id, message_index, role, content, metadata, tokens_count, timestamp, expires_at)
     SELECT tenant, session, coalesce(last_place, 0) + g.place::integer, g.given ->> 'role', g.given ->> 'content',
            coalesce(g.given -> 'metadata', '{}'), (g.given ->> 'tokens_count')::integer,
-           coalesce((g.given ->> 'timestamp')::timestamptz, now()), (g.given ->> 'expires_at')::timestamptz
+           coalesce((g.given ->> 'timestamp')::timestamptz, now()), now() + ttl
       FROM jsonb_array_elements(messages) WITH ORDINALITY AS g (given, place)
      ORDER BY g.place
     RETURNING m.*;
@@ -6751,7 +6752,7 @@ GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfol
 
 CREATE FUNCTION runfold.learn_fact(
     tenant uuid, about text, relation text, what jsonb, content jsonb DEFAULT '{}', since timestamptz DEFAULT NULL,
-    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false
+    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false, ttl interval DEFAULT NULL
 ) RETURNS SETOF public.knowledge_facts
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6793,7 +6794,7 @@ BEGIN
                source = coalesce(content ->> 'source', f.source), domain = coalesce(content ->> 'domain', f.domain),
                fact_type = coalesce(content ->> 'fact_type', f.fact_type),
                metadata = f.metadata || coalesce(content -> 'metadata', '{}'),
-               expires_at = coalesce((content ->> 'expires_at')::timestamptz, f.expires_at), validated_at = now(), updated_at = now()
+               expires_at = coalesce(now() + ttl, f.expires_at), validated_at = now(), updated_at = now()
          WHERE f.user_id = tenant AND f.id = covering.id
         RETURNING f.id INTO kept;
     ELSE
@@ -6802,7 +6803,7 @@ BEGIN
                 valid_from, valid_to, superseded_by)
         VALUES (tenant, about, relation, what, coalesce((content ->> 'confidence')::double precision, 1.0),
                 content ->> 'source', content ->> 'domain', content ->> 'fact_type', coalesce(content -> 'metadata', '{}'),
-                (content ->> 'expires_at')::timestamptz, since, until, following.id)
+                now() + ttl, since, until, following.id)
         RETURNING f.id INTO kept;
         UPDATE public.knowledge_facts f SET superseded_by = kept WHERE f.user_id = tenant AND f.id = ANY (before);
     END IF;

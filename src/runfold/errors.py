@@ -55,6 +55,19 @@ class UnknownEntity(RunfoldError):
     sqlstate = "RF033"
 
 
+class UnknownNode(RunfoldError):
+    """The tenant's graph has no node with that id: add the node first."""
+
+    code = "unknown_node"
+
+
+class MemoryConflict(RunfoldError):
+    """Another row of the tenant's memory has this name already: give it another one."""
+
+    code = "memory_conflict"
+    constraint: str
+
+
 class VersionConflict(RunfoldError):
     """The stream is not at the expected version: reload it and try again."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import orjson
@@ -30,6 +30,9 @@ from runfold.errors import (
     TransactionFailed,
 )
 from runfold.events.envelope import RecordedEvent
+
+if TYPE_CHECKING:
+    from runfold.memory.aio.memory import AsyncMemory
 
 ROLE = "authenticated"
 """The role that a tenant's statements run as."""
@@ -99,6 +102,13 @@ class AsyncTenant:
     def deployments(self) -> AsyncTenantDeployments:
         """The deployments of the tenant's workflows, to list."""
         return AsyncTenantDeployments(self)
+
+    @cached_property
+    def memory(self) -> AsyncMemory:
+        """What agents remember of the tenant."""
+        from runfold.memory.aio.memory import AsyncMemory  # who reads the tables does without
+
+        return AsyncMemory(self, self.user_id, service=False)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:
