@@ -21,6 +21,7 @@ from psycopg.rows import dict_row, tuple_row
 from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.vectors import AsyncVectors
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -114,6 +115,11 @@ class AsyncTenant:
     def triggers(self) -> AsyncTriggers:
         """The tenant's active triggers by their keys."""
         return AsyncTriggers(self)
+
+    @cached_property
+    def vectors(self) -> AsyncVectors:
+        """The tenant's collections of vectors."""
+        return AsyncVectors(self, self.user_id)
 
     async def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
         """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.

@@ -21,6 +21,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.vectors import Vectors
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -98,6 +99,11 @@ class Tenant:
     def triggers(self) -> Triggers:
         """The tenant's active triggers by their keys."""
         return Triggers(self)
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The tenant's collections of vectors."""
+        return Vectors(self, self.user_id)
 
     def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
         """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.
