@@ -144,10 +144,7 @@ class ConversationSummary(Base):
 
     __tablename__ = "conversation_summaries"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["user_id", "previous_summary_id"],
-            ["public.conversation_summaries.user_id", "public.conversation_summaries.id"],
-        ),
+        ForeignKeyConstraint(["user_id", "previous_summary_id"], ["public.conversation_summaries.user_id", "public.conversation_summaries.id"]),
         UniqueConstraint("user_id", "session_id", "sequence"),
         UniqueConstraint("user_id", "id"),
         {"schema": "public"},
