@@ -56,7 +56,7 @@ class UnknownEntity(RunfoldError):
 
 
 class UnknownNode(RunfoldError):
-    """The tenant's graph has no node with that id: add the node first."""
+    """The tenant's graph has no node with that id: create the node first."""
 
     code = "unknown_node"
 
@@ -286,7 +286,7 @@ class TransactionEnded(RunfoldError):
 
 
 class FoldDenied(PermissionDenied):
-    """The role lacks a right on what is folded, which is no event's fault, so nothing is parked: grant it the right."""
+    """The role lacks a right on what is folded, and no event is at fault, so nothing is parked: grant the right."""
 
     code = "fold_denied"
     group: str

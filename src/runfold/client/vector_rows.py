@@ -112,7 +112,7 @@ def vector_text(vector: Vector, pointer: str) -> str:
         numbers = [float(number) for number in vector]
     except (TypeError, ValueError):
         raise InvalidInput(
-            f"{pointer} is no list of numbers", code="invalid_vector", pointer=pointer, found=type(vector).__name__
+            f"{pointer} is not a list of numbers", code="invalid_vector", pointer=pointer, found=type(vector).__name__
         ) from None
     if not 1 <= len(numbers) <= MOST_DIMENSIONS:
         raise InvalidInput(
@@ -259,7 +259,7 @@ def _row(given: Any, pointer: str) -> VectorRow:
             ) from None
     if not isinstance(text := _any(row.text), str) or "\0" in text:
         raise InvalidInput(
-            f"{pointer}/text is no text that PostgreSQL can store", code="invalid_text", pointer=f"{pointer}/text"
+            f"{pointer}/text is not a text that PostgreSQL can store", code="invalid_text", pointer=f"{pointer}/text"
         )
     if row.key is not None:
         checked_name(row.key, f"{pointer}/key")

@@ -190,6 +190,7 @@ def read_sources(folder: Path | None = None) -> Sources:
             raise MigrationFailed(f"two files hold runfold.{function.name}", hint="remove one of them")
         functions[function.name] = function
     first = folder / "extension.sql"
+    publications = folder / "publications.sql"
     return Sources(
         roles=(first if first.is_file() else folder / "roles.sql").read_text(encoding="utf-8"),
         tables=tuple(_ordered(tables, lambda table: (makers[need] for need in sorted(table.needs) if need in makers))),
@@ -198,7 +199,7 @@ def read_sources(folder: Path | None = None) -> Sources:
             for path in sorted((folder / "generated" / "rows").glob("*.sql"))
         },
         functions=tuple(_ordered(functions.values(), lambda function: _known(functions, function.calls))),
-        publications=(folder / "publications.sql").read_text(encoding="utf-8"),
+        publications=publications.read_text(encoding="utf-8") if publications.is_file() else "",
     )
 
 
