@@ -740,7 +740,14 @@ class VectorEmbedding(Base):
 
     __tablename__ = "vector_embeddings"
     __table_args__ = (
-        ForeignKeyConstraint(["user_id", "collection_name", "dimensions"], ["public.vector_collections.user_id", "public.vector_collections.name", "public.vector_collections.dimensions"]),
+        ForeignKeyConstraint(
+            ["user_id", "collection_name", "dimensions"],
+            [
+                "public.vector_collections.user_id",
+                "public.vector_collections.name",
+                "public.vector_collections.dimensions",
+            ],
+        ),
         UniqueConstraint("user_id", "collection_name", "key"),
         {"schema": "public"},
     )
