@@ -17,11 +17,11 @@ BEGIN
     RETURN QUERY
     SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
            d.updated_at, d.expires_at, page.rank,
-           CASE WHEN page.asked IS NOT NULL THEN
-               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
+           CASE WHEN page.query IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
+      FROM (SELECT m.collection_name, m.id, m.query, m.rank, t.updated_at
               FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
               JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
              ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id

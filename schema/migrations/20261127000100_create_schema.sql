@@ -6199,8 +6199,10 @@ CREATE FUNCTION runfold.text_query(language text, typed text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT websearch_to_tsquery(runfold.text_configuration(language),
                                 regexp_replace(typed, '("[^"]*"?)|(?<!\S)-?[[:alnum:]_]+\*(?!\S)', '\1', 'g'))
-           && coalesce((SELECT to_tsquery('simple', string_agg(
-                                   CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || lower(p.part[2]) || ':*', ' & '))
+           && coalesce((SELECT string_agg(CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || '('
+                                          || (to_tsquery('simple', lower(p.part[2]) || ':*')
+                                              || plainto_tsquery(runfold.text_configuration(language), p.part[2]))::text || ')',
+                                          ' & ')::tsquery
                           FROM regexp_matches(regexp_replace(typed, '"[^"]*"?', ' ', 'g'),
                                               '(?<!\S)(-?)([[:alnum:]_]+)\*(?!\S)', 'g') AS p (part)), ''::tsquery)
 $$;
@@ -6211,8 +6213,11 @@ GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator
 
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, asked tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, query tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    found_language text;
+    asked tsquery;
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
@@ -6222,20 +6227,25 @@ BEGIN
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
            AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     ELSE
-        RETURN QUERY
-        WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
-        SELECT d.collection_name, d.id, q.asked, ts_rank(d.search_vector, q.asked)
-          FROM found f
-         CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
-          JOIN public.document_store d ON d.search_vector @@ q.asked AND d.language = f.language
-         WHERE f.language IS NOT NULL AND d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
-           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
-           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+        FOR found_language IN
+            WITH RECURSIVE found AS (
+                (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+                UNION ALL
+                SELECT (SELECT t.language FROM public.document_store t
+                         WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+                  FROM found f WHERE f.language IS NOT NULL
+            )
+            SELECT f.language FROM found f WHERE f.language IS NOT NULL
+        LOOP
+            asked := runfold.text_query(found_language, typed);
+            RETURN QUERY
+            SELECT d.collection_name, d.id, asked, ts_rank(d.search_vector, asked)
+              FROM public.document_store d
+             WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
+               AND (collection IS NULL OR d.collection_name = collection)
+               AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+               AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+        END LOOP;
     END IF;
 END
 $$;
@@ -6837,6 +6847,40 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.matching_episodes(
+    tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
+) RETURNS TABLE (id uuid, rank real)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    found_language text;
+    asked tsquery;
+BEGIN
+    FOR found_language IN
+        WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.episodic_memory t
+                     WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+        SELECT f.language FROM found f WHERE f.language IS NOT NULL
+    LOOP
+        asked := runfold.text_query(found_language, typed);
+        RETURN QUERY
+        SELECT e.id, ts_rank(e.search_vector, asked)
+          FROM public.episodic_memory e
+         WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
+           AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)
+           AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
+           AND (e.expires_at IS NULL OR e.expires_at > now());
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.matching_episodes IS
+    'The episodes of a tenant that match, each searched in its language.';
+REVOKE ALL ON FUNCTION runfold.matching_episodes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.matching_episodes TO runfold_engine, runfold_operator, service_role;
+
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
@@ -7310,11 +7354,11 @@ BEGIN
     RETURN QUERY
     SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
            d.updated_at, d.expires_at, page.rank,
-           CASE WHEN page.asked IS NOT NULL THEN
-               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
+           CASE WHEN page.query IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
+      FROM (SELECT m.collection_name, m.id, m.query, m.rank, t.updated_at
               FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
               JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
              ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
@@ -7381,25 +7425,14 @@ CREATE FUNCTION runfold.search_episodes_of(
     tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.episodic_memory
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
-    WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
     SELECT e.*
-      FROM found f
-     CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
-      JOIN public.episodic_memory e ON e.search_vector @@ q.asked AND e.language = f.language
-     WHERE f.language IS NOT NULL AND e.user_id = tenant AND (by_actor IS NULL OR e.actor = by_actor)
-       AND (in_session IS NULL OR e.session_id = in_session)
-       AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
-       AND (e.expires_at IS NULL OR e.expires_at > now())
-     ORDER BY ts_rank(e.search_vector, q.asked) DESC, e.importance DESC, e.timestamp DESC, e.id
+      FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
+      JOIN public.episodic_memory e ON e.id = m.id
+     ORDER BY m.rank DESC, e.importance DESC, e.timestamp DESC, e.id
      LIMIT max_results;
 END
 $$;
@@ -8007,7 +8040,7 @@ CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON
 
 ALTER TABLE public.document_store
     ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, title, description, search_content)) STORED;
 COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
 CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
@@ -8022,7 +8055,7 @@ CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
 
 ALTER TABLE public.episodic_memory
     ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
 COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
 CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);

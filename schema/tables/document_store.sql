@@ -64,7 +64,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO authenticated;
 
 ALTER TABLE public.document_store
     ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, title, description, search_content)) STORED;
 COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
 CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);

@@ -55,7 +55,7 @@ GRANT UPDATE (actor, action, object, context, outcome, importance, timestamp, se
 
 ALTER TABLE public.episodic_memory
     ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
 COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
 CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);

@@ -35,11 +35,11 @@ class Part:
         try:
             return self._session.fetch(statement(name), {"user": self.user_id, **parameters})
         except psycopg.errors.UniqueViolation as exc:
-            constraint = exc.diag.constraint_name
+            taken = exc.diag.constraint_name
             raise MemoryConflict(
-                f"another row of the tenant has this already: {exc.diag.message_detail}",
+                f"another row of the tenant has this already, as {taken} says",
                 hint="give it another name, or change that row",
-                constraint=constraint,
+                constraint=taken,
             ) from exc
 
     def _search(self, name: str, /, **parameters: Any) -> list[dict[str, Any]]:
