@@ -18,5 +18,14 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has already begun a batch', 'begin only one batch in a transaction'),
     ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has not begun a batch of the group {group_name}', 'remove COMMIT and ROLLBACK from the projection'),
     ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: continue after its max_tracking_id'),
+    ('not_between', 'RF001', 'not_between', '{pointer} is {found}, which is not between {least} and {limit}', 'give a number between them'),
+    ('summary_ahead', 'RF001', 'summary_ahead', 'a summary up to message {found} is ahead of the conversation, which ends at message {limit}', 'summarize up to a message that is there'),
+    ('ends_before_it_begins', 'RF001', 'ends_before_it_begins', 'the fact ends at {found}, but it begins at {limit}', 'give a later end, or an earlier beginning'),
+    ('merged_with_itself', 'RF001', 'merged_with_itself', 'the entity {found} cannot be merged with itself', 'name two entities'),
+    ('unknown_entity', 'RF033', 'unknown_entity', 'the tenant has no entity {found}', 'look it up by its name'),
+    ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
-    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events');
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
+    ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');

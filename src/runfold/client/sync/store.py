@@ -17,6 +17,7 @@ from runfold.client.sync.log import Log
 from runfold.client.sync.registries import Models, NodeSpecifications, Tools
 from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
+from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.writer import change_streams
 from runfold.domain.aggregate import Aggregate
@@ -103,6 +104,13 @@ class Store(Log):
         if "_registry_cache" in vars(self):
             self._registry_cache.close()
         super().close()
+
+    def as_user(self, user_id: UUID | str) -> Tenant:
+        """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
+
+        Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
+        """
+        return Tenant(self, user_id)
 
     def as_of(
         self,
