@@ -285,7 +285,7 @@ CREATE TABLE public.ai_model_prices (
 );
 
 COMMENT ON TABLE public.ai_model_prices IS
-    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
+    'Prices per million tokens in US dollars. A price is valid until a later one of its model: a new price is a new row, and earlier calls keep their cost.';
 COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
     'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
 COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';
@@ -348,6 +348,347 @@ GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator,
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
 GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
+
+-- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
+-- expire. Partitioned by month of called_at; months ahead are made by the worker.
+CREATE TABLE public.external_api_call_logs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
+    -- api_calls_without_row names what these columns do not find.
+    workflow_execution_id uuid,
+    node_id uuid,
+    provider varchar(50) NOT NULL,
+    operation varchar(100) NOT NULL,
+    api_endpoint text,
+    http_method varchar(10) NOT NULL DEFAULT 'POST',
+    request_data jsonb,
+    response_data jsonb,
+    request_headers jsonb NOT NULL DEFAULT '{}',
+    response_headers jsonb NOT NULL DEFAULT '{}',
+    success boolean NOT NULL,
+    status_code integer,
+    error_type varchar(50),
+    error_message text,
+    response_time_ms integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    rate_limit_remaining integer,
+    rate_limit_reset_at timestamptz,
+    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
+    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
+    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
+    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
+    CONSTRAINT api_call_headers_are_objects
+        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
+) PARTITION BY RANGE (called_at);
+CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
+CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
+    WHERE workflow_execution_id IS NOT NULL;
+CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
+CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
+
+CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+
+COMMENT ON TABLE public.external_api_call_logs IS
+    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
+
+ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
+GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    action_type varchar(50),
+    -- No foreign key: workflows refer to sessions already, and the source may be gone.
+    source_workflow_id uuid,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    -- For references that begin with the user: a foreign key looks past row security.
+    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
+    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.sessions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.sessions TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
+    ON public.sessions TO authenticated;
+GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
+
+CREATE TABLE public.workflows (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    session_id uuid,
+
+    name varchar(255) NOT NULL,
+    description text,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    active boolean NOT NULL DEFAULT true,
+
+    workflow_data jsonb NOT NULL,
+    settings jsonb,
+    static_data jsonb,
+    pin_data jsonb,
+
+    tags text[],
+    is_template boolean NOT NULL DEFAULT false,
+    template_category varchar(100),
+
+    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    deployed_at timestamptz,
+    deployed_by uuid,
+    undeployed_at timestamptz,
+    deployment_version integer NOT NULL DEFAULT 1,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+
+    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    latest_execution_id varchar(255),
+    latest_execution_time timestamptz,
+
+    icon_url varchar(500),
+
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+
+    CONSTRAINT workflows_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    -- With the user: a foreign key looks past row security, and could name another tenant's session.
+    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
+        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
+    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
+    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
+    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
+    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
+    -- words: deployment
+    CONSTRAINT workflows_valid_deployment_status CHECK (
+        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: execution
+    CONSTRAINT workflows_valid_latest_execution_status CHECK (
+        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
+        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
+);
+CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
+-- A user's dashboard: the active workflows, the newest first.
+CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
+CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
+CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- Without these, deleting a session or a user reads all workflows.
+CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
+
+COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
+COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
+COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
+
+ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflows FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+-- The columns that the log owns are set by a trigger.
+GRANT SELECT, DELETE,
+      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, created_at, updated_at),
+      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, updated_at)
+    ON public.workflows TO authenticated;
+GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
+-- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
+GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
+              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
+    ON public.workflows TO runfold_projector;
+
+CREATE TABLE public.nodes (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_id varchar(255) NOT NULL,
+    workflow_id uuid,
+    user_id uuid,
+
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    type_version integer NOT NULL DEFAULT 1,
+
+    name varchar(255) NOT NULL,
+    description text,
+    disabled boolean NOT NULL DEFAULT false,
+
+    position_x float NOT NULL DEFAULT 0,
+    position_y float NOT NULL DEFAULT 0,
+
+    parameters jsonb NOT NULL DEFAULT '{}',
+    credentials jsonb NOT NULL DEFAULT '{}',
+
+    attached_nodes jsonb NOT NULL DEFAULT '[]',
+
+    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
+    max_retries integer NOT NULL DEFAULT 3,
+    retry_wait_time integer NOT NULL DEFAULT 5,
+
+    notes text,
+    webhooks text[],
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT nodes_pkey PRIMARY KEY (id),
+    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
+    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
+    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
+    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
+    CONSTRAINT valid_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    ),
+    CONSTRAINT valid_error_handling CHECK (
+        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
+                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
+                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
+    )
+);
+CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
+CREATE INDEX idx_nodes_type ON public.nodes (node_type);
+CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
+
+COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
+COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
+
+ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.nodes FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.nodes TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
+              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
+      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
+    ON public.nodes TO authenticated;
+GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
+
+CREATE TABLE public.workflow_executions (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
+    status varchar(50) NOT NULL DEFAULT 'NEW',
+    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
+    triggered_by varchar(255),
+    trigger_subtype varchar(100),
+    trigger_data jsonb,
+    parent_execution_id varchar(255),
+    retry_of varchar(255),
+    workflow_version varchar(50),
+    deployment_version integer,
+    order_time timestamptz NOT NULL,
+    start_time bigint,
+    end_time bigint,
+    duration_ms bigint,
+    run_data jsonb,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    error_message text,
+    error_details jsonb,
+    open_pauses jsonb NOT NULL DEFAULT '{}',
+    closed_pauses jsonb NOT NULL DEFAULT '{}',
+    paused boolean NOT NULL DEFAULT false,
+    first_event_position bigint NOT NULL,
+    end_position bigint,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
+    -- words: execution
+    CONSTRAINT valid_execution_status CHECK (
+        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
+    -- words: Mode
+    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
+) WITH (fillfactor = 90);
+-- Lists without a filter, by keyset.
+CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
+CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
+CREATE INDEX idx_executions_status ON public.workflow_executions (status);
+CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
+CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
+CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
+    WHERE parent_execution_id IS NOT NULL;
+-- Who searches an error text looks at failed executions only: a tenth of the table, or less.
+CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+
+COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.order_time IS
+    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
+COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
+COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
+COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
+COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
+COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
+
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
+
+-- Calls whose execution or node cannot be found: there are no foreign keys that would say so.
+CREATE VIEW public.api_calls_without_row WITH (security_invoker = true) AS
+    SELECT c.called_at, c.id, c.user_id, c.provider, c.operation, c.workflow_execution_id, c.node_id,
+           c.workflow_execution_id IS NOT NULL AND x.id IS NULL AS execution_is_missing,
+           c.node_id IS NOT NULL AND n.id IS NULL AS node_is_missing
+      FROM public.external_api_call_logs c
+      LEFT JOIN public.workflow_executions x ON x.id = c.workflow_execution_id
+      LEFT JOIN public.nodes n ON n.id = c.node_id
+     WHERE (c.workflow_execution_id IS NOT NULL AND x.id IS NULL) OR (c.node_id IS NOT NULL AND n.id IS NULL);
+
+COMMENT ON VIEW public.api_calls_without_row IS
+    'Calls of other services whose execution or node has no row: it was deleted, was never there, or is not folded yet.';
+
+REVOKE ALL ON public.api_calls_without_row FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.api_calls_without_row TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.applications (
     category text COLLATE "C" PRIMARY KEY,
@@ -994,76 +1335,6 @@ COMMENT ON COLUMN public.execution_costs.priced_cost IS 'The cost of the calls t
 REVOKE ALL ON public.execution_costs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.execution_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 
-CREATE TABLE public.workflow_executions (
-    id uuid NOT NULL,
-    execution_id varchar(255) COLLATE "C" NOT NULL,
-    workflow_id uuid NOT NULL,
-    user_id uuid,
-    status varchar(50) NOT NULL DEFAULT 'NEW',
-    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
-    triggered_by varchar(255),
-    trigger_subtype varchar(100),
-    trigger_data jsonb,
-    parent_execution_id varchar(255),
-    retry_of varchar(255),
-    workflow_version varchar(50),
-    deployment_version integer,
-    order_time timestamptz NOT NULL,
-    start_time bigint,
-    end_time bigint,
-    duration_ms bigint,
-    run_data jsonb,
-    metadata jsonb NOT NULL DEFAULT '{}',
-    error_message text,
-    error_details jsonb,
-    open_pauses jsonb NOT NULL DEFAULT '{}',
-    closed_pauses jsonb NOT NULL DEFAULT '{}',
-    paused boolean NOT NULL DEFAULT false,
-    first_event_position bigint NOT NULL,
-    end_position bigint,
-    last_event_position bigint NOT NULL,
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
-    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
-    -- words: execution
-    CONSTRAINT valid_execution_status CHECK (
-        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
-    -- words: Mode
-    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
-) WITH (fillfactor = 90);
--- Lists without a filter, by keyset.
-CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
-CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
-CREATE INDEX idx_executions_status ON public.workflow_executions (status);
-CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
-CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
--- A user's failed executions, or those that run, by keyset.
-CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
-CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
-    WHERE parent_execution_id IS NOT NULL;
--- Who searches an error text looks at failed executions only: a tenth of the table, or less.
-CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
-
-COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
-COMMENT ON COLUMN public.workflow_executions.order_time IS
-    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
-COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
-COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
-COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
-COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
-COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
-
-ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
-
 CREATE TABLE public.node_executions (
     id uuid NOT NULL,
     execution_id varchar(255) COLLATE "C" NOT NULL,
@@ -1152,63 +1423,6 @@ CREATE TYPE runfold.execution_state AS (
 COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its events change in order.';
 
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
-
--- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
--- expire. Partitioned by month of called_at; months ahead are made by the worker.
-CREATE TABLE public.external_api_call_logs (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
-    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
-    -- api_calls_without_execution names what these columns do not find.
-    workflow_execution_id uuid,
-    node_id uuid,
-    provider varchar(50) NOT NULL,
-    operation varchar(100) NOT NULL,
-    api_endpoint text,
-    http_method varchar(10) NOT NULL DEFAULT 'POST',
-    request_data jsonb,
-    response_data jsonb,
-    request_headers jsonb NOT NULL DEFAULT '{}',
-    response_headers jsonb NOT NULL DEFAULT '{}',
-    success boolean NOT NULL,
-    status_code integer,
-    error_type varchar(50),
-    error_message text,
-    response_time_ms integer,
-    retry_count integer NOT NULL DEFAULT 0,
-    rate_limit_remaining integer,
-    rate_limit_reset_at timestamptz,
-    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
-    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
-    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
-    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
-    CONSTRAINT api_call_headers_are_objects
-        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
-) PARTITION BY RANGE (called_at);
-CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
-CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
-    WHERE workflow_execution_id IS NOT NULL;
-CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
-CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
-
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
-
-COMMENT ON TABLE public.external_api_call_logs IS
-    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
-
-ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
-REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
-GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
 
 CREATE TABLE runfold.faults (
     code text COLLATE "C" PRIMARY KEY,
@@ -1591,204 +1805,6 @@ CREATE POLICY "services see every row" ON public.mcp_tools FOR ALL
 REVOKE ALL ON public.mcp_tools FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
-
-CREATE TABLE public.sessions (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    action_type varchar(50),
-    -- No foreign key: workflows refer to sessions already, and the source may be gone.
-    source_workflow_id uuid,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT sessions_pkey PRIMARY KEY (id),
-    -- For references that begin with the user: a foreign key looks past row security.
-    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
-    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
-);
-
-COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
-
-ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.sessions FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.sessions TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
-GRANT SELECT, DELETE,
-      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
-    ON public.sessions TO authenticated;
-GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
-
-CREATE TABLE public.workflows (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
-    session_id uuid,
-
-    name varchar(255) NOT NULL,
-    description text,
-    version varchar(50) NOT NULL DEFAULT '1.0.0',
-    active boolean NOT NULL DEFAULT true,
-
-    workflow_data jsonb NOT NULL,
-    settings jsonb,
-    static_data jsonb,
-    pin_data jsonb,
-
-    tags text[],
-    is_template boolean NOT NULL DEFAULT false,
-    template_category varchar(100),
-
-    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
-    deployed_at timestamptz,
-    deployed_by uuid,
-    undeployed_at timestamptz,
-    deployment_version integer NOT NULL DEFAULT 1,
-    deployment_config jsonb NOT NULL DEFAULT '{}',
-
-    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
-    latest_execution_id varchar(255),
-    latest_execution_time timestamptz,
-
-    icon_url varchar(500),
-
-    created_at bigint NOT NULL,
-    updated_at bigint NOT NULL,
-
-    CONSTRAINT workflows_pkey PRIMARY KEY (id),
-    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    -- With the user: a foreign key looks past row security, and could name another tenant's session.
-    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
-        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
-    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
-    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
-    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
-    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
-    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
-    -- words: deployment
-    CONSTRAINT workflows_valid_deployment_status CHECK (
-        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
-    -- words: execution
-    CONSTRAINT workflows_valid_latest_execution_status CHECK (
-        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
-        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
-);
-CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
--- A user's dashboard: the active workflows, the newest first.
-CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
-CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
-CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
--- Without these, deleting a session or a user reads all workflows.
-CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
-
-COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
-COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
-COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
-COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
-
-ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.workflows FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
--- The columns that the log owns are set by a trigger.
-GRANT SELECT, DELETE,
-      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
-              is_template, template_category, icon_url, created_at, updated_at),
-      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
-              is_template, template_category, icon_url, updated_at)
-    ON public.workflows TO authenticated;
-GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
--- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
-GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
-              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_projector;
-
-CREATE TABLE public.nodes (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    node_id varchar(255) NOT NULL,
-    workflow_id uuid,
-    user_id uuid,
-
-    node_type varchar(50) NOT NULL,
-    node_subtype varchar(100) NOT NULL,
-    type_version integer NOT NULL DEFAULT 1,
-
-    name varchar(255) NOT NULL,
-    description text,
-    disabled boolean NOT NULL DEFAULT false,
-
-    position_x float NOT NULL DEFAULT 0,
-    position_y float NOT NULL DEFAULT 0,
-
-    parameters jsonb NOT NULL DEFAULT '{}',
-    credentials jsonb NOT NULL DEFAULT '{}',
-
-    attached_nodes jsonb NOT NULL DEFAULT '[]',
-
-    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
-    max_retries integer NOT NULL DEFAULT 3,
-    retry_wait_time integer NOT NULL DEFAULT 5,
-
-    notes text,
-    webhooks text[],
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT nodes_pkey PRIMARY KEY (id),
-    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
-    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
-        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
-    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
-    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
-    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
-    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
-    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
-    CONSTRAINT valid_node_type CHECK (
-        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
-                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
-    ),
-    CONSTRAINT valid_error_handling CHECK (
-        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
-                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
-                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
-    )
-);
-CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
-CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
-CREATE INDEX idx_nodes_type ON public.nodes (node_type);
-CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
-
-COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
-COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
-COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
-
-ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.nodes FOR ALL
-    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.nodes TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
-GRANT SELECT, DELETE,
-      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
-              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
-      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
-              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
-    ON public.nodes TO authenticated;
-GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -8035,6 +8051,18 @@ CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON publi
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
+CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
+CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
+CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
 
@@ -8075,18 +8103,6 @@ CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
     FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
-
-CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
-    FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
-CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
-    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
-CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
-    FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
-CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
-
-CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
-    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();

@@ -22,7 +22,7 @@ CREATE TABLE public.ai_model_prices (
 );
 
 COMMENT ON TABLE public.ai_model_prices IS
-    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
+    'Prices per million tokens in US dollars. A price is valid until a later one of its model: a new price is a new row, and earlier calls keep their cost.';
 COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
     'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
 COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';

@@ -4,7 +4,7 @@ CREATE TABLE public.external_api_call_logs (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     user_id uuid,
     -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
-    -- api_calls_without_execution names what these columns do not find.
+    -- api_calls_without_row names what these columns do not find.
     workflow_execution_id uuid,
     node_id uuid,
     provider varchar(50) NOT NULL,

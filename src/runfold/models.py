@@ -57,8 +57,8 @@ class AiGenerationHistory(Base):
 
 
 class AiModelPrice(Base):
-    """Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a
-    change of an old one.
+    """Prices per million tokens in US dollars. A price is valid until a later one of its model: a new price is a new
+    row, and earlier calls keep their cost.
     """
 
     __tablename__ = "ai_model_prices"

@@ -37,8 +37,8 @@ class AiGenerationHistoryRow(Row):
 
 
 class AiModelPriceRow(Row):
-    """Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a
-    change of an old one.
+    """Prices per million tokens in US dollars. A price is valid until a later one of its model: a new price is a new
+    row, and earlier calls keep their cost.
     """
 
     model: UUID
@@ -80,6 +80,22 @@ class AiModelRow(Row):
     created_at: datetime
     # What runfold wrote here last. A later version changes a column only where it has this value still.
     seed: Any | None
+
+
+class ApiCallsWithoutRowRow(Row):
+    """Calls of other services whose execution or node has no row: it was deleted, was never there, or is not folded
+    yet.
+    """
+
+    called_at: datetime | None
+    id: UUID | None
+    user_id: UUID | None
+    provider: str | None
+    operation: str | None
+    workflow_execution_id: UUID | None
+    node_id: UUID | None
+    execution_is_missing: bool | None
+    node_is_missing: bool | None
 
 
 class ConversationBufferRow(Row):

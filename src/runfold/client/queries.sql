@@ -12,6 +12,23 @@ SELECT stream_id, version, first_position, last_position, repeated
 SELECT interaction_id, position, status, request, message_ids
   FROM runfold.current_interactions(%(workflow)s, %(tenant)s)
 
+-- name: default_model
+-- The default model of a provider. Parameters: provider.
+SELECT m.id, m.name, m.provider, m.model_id, m.version, m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token,
+       m.max_context_tokens, m.supports_vision, m.supports_function_calling, m.supports_streaming, m.model_capabilities, m.config,
+       m.is_active, m.is_default
+  FROM public.ai_models m
+ WHERE m.provider = %(provider)s AND m.is_default
+
+-- name: execution_cost
+-- What an execution's calls of models used and cost; one row, also for an execution without calls.
+-- Parameters: execution, tenant (null: any).
+SELECT coalesce(c.calls, 0), coalesce(c.input_tokens, 0), coalesce(c.cached_tokens, 0), coalesce(c.output_tokens, 0),
+       coalesce(c.unpriced_calls, 0), CASE WHEN c.calls IS NULL THEN 0 ELSE c.cost END, c.priced_cost
+  FROM (VALUES (%(execution)s)) AS e (execution_id)
+  LEFT JOIN public.execution_costs c
+         ON c.execution_id = e.execution_id AND (%(tenant)s::uuid IS NULL OR c.user_id = %(tenant)s)
+
 -- name: interactions_named
 -- The interactions that these texts name, by id or correlation id, open or not.
 -- Parameters: names (text[]), tenant (null: any).
@@ -29,6 +46,44 @@ SELECT e.recorded_at
    AND e.recorded_at > %(since)s AND NOT (e.type = 'InteractionCanceled' AND e.data ->> 'reason' IS NOT DISTINCT FROM 'execution_ended')
  ORDER BY h.last_event_position DESC
  LIMIT 1
+
+-- name: listen_registries
+-- Lets the session hear of changes of the registries: see note_registry_changed.
+LISTEN runfold_registries
+
+-- name: model
+-- A model by its name. Parameters: name, version (null: the one without).
+SELECT m.id, m.name, m.provider, m.model_id, m.version, m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token,
+       m.max_context_tokens, m.supports_vision, m.supports_function_calling, m.supports_streaming, m.model_capabilities, m.config,
+       m.is_active, m.is_default
+  FROM public.ai_models m
+ WHERE m.name = %(name)s AND m.version IS NOT DISTINCT FROM %(version)s::text
+
+-- name: models
+-- The active models by name. Parameters: provider (null: any).
+SELECT m.id, m.name, m.provider, m.model_id, m.version, m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token,
+       m.max_context_tokens, m.supports_vision, m.supports_function_calling, m.supports_streaming, m.model_capabilities, m.config,
+       m.is_active, m.is_default
+  FROM public.ai_models m
+ WHERE m.is_active AND (%(provider)s::text IS NULL OR m.provider = %(provider)s)
+ ORDER BY m.name, m.version
+
+-- name: node_specification
+-- A kind of node; without a version the newest active one, and one before a release only where there is no release.
+-- Parameters: type, subtype, version (null: the newest).
+SELECT s.id, s.node_type, s.node_subtype, s.specification_version, s.specification_data, s.is_active, s.is_system_spec, s.updated_at
+  FROM public.node_specifications s
+ WHERE s.node_type = %(type)s AND s.node_subtype = %(subtype)s
+   AND (s.specification_version = %(version)s OR (%(version)s::text IS NULL AND s.is_active))
+ ORDER BY (runfold.version_order(s.specification_version))[4] = '~' DESC, runfold.version_order(s.specification_version) DESC
+ LIMIT 1
+
+-- name: node_specifications
+-- The active kinds of nodes with all their versions, the newest first. Parameters: type (null: any).
+SELECT s.id, s.node_type, s.node_subtype, s.specification_version, s.specification_data, s.is_active, s.is_system_spec, s.updated_at
+  FROM public.node_specifications s
+ WHERE s.is_active AND (%(type)s::text IS NULL OR s.node_type = %(type)s)
+ ORDER BY s.node_type, s.node_subtype, runfold.version_order(s.specification_version) DESC
 
 -- name: read_all
 -- Events after a position, in order, never past the safe head.
@@ -60,10 +115,70 @@ SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_v
 SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
   FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
 
+-- name: record_api_calls
+-- Records calls of other services; one that is there already stays. Parameters: calls (JSON text).
+INSERT INTO public.external_api_call_logs
+SELECT c.* FROM jsonb_populate_recordset(NULL::public.external_api_call_logs, %(calls)s::jsonb) AS c
+    ON CONFLICT DO NOTHING
+RETURNING id
+
 -- name: register_event_types
 -- Lets the streams of a user's category take these types.
 -- Parameters: category, types (text[]), schema_version.
 SELECT runfold.register_event_types(%(category)s, %(types)s, %(schema_version)s)
+
+-- name: save_node_specification
+-- Enters a version of a kind of node, or replaces it. Parameters: type, subtype, version, data, is_active, is_system.
+INSERT INTO public.node_specifications AS s
+    (node_type, node_subtype, specification_version, specification_data, is_active, is_system_spec)
+VALUES (%(type)s, %(subtype)s, %(version)s, %(data)s, %(is_active)s, %(is_system)s)
+    ON CONFLICT (node_type, node_subtype, specification_version) DO UPDATE SET
+       specification_data = excluded.specification_data, is_active = excluded.is_active, is_system_spec = excluded.is_system_spec
+RETURNING s.id
+
+-- name: save_price
+-- Enters a price of a model, or corrects it.
+-- Parameters: name, version, valid_from, above, input, cached, output, source, seen_on.
+INSERT INTO public.ai_model_prices AS p
+    (model, valid_from, above_input_tokens, input_per_million, cached_per_million, output_per_million, source, seen_on)
+SELECT m.id, %(valid_from)s, %(above)s, %(input)s, %(cached)s, %(output)s, %(source)s, %(seen_on)s
+  FROM public.ai_models m
+ WHERE m.name = %(name)s AND m.version IS NOT DISTINCT FROM %(version)s::text
+    ON CONFLICT (model, valid_from, above_input_tokens) DO UPDATE SET
+       input_per_million = excluded.input_per_million, cached_per_million = excluded.cached_per_million,
+       output_per_million = excluded.output_per_million, source = excluded.source, seen_on = excluded.seen_on
+RETURNING p.model
+
+-- name: save_tool
+-- Enters a version of a tool, or replaces it.
+-- Parameters: name, type, provider, version, description, schema, configuration_schema, is_active, is_system.
+INSERT INTO public.mcp_tools AS t
+    (tool_name, tool_type, provider, version, description, tool_schema, configuration_schema, is_active, is_system_tool)
+VALUES (%(name)s, %(type)s, %(provider)s, %(version)s, %(description)s, %(schema)s, %(configuration_schema)s, %(is_active)s,
+        %(is_system)s)
+    ON CONFLICT (tool_name, provider, version) DO UPDATE SET
+       tool_type = excluded.tool_type, description = excluded.description, tool_schema = excluded.tool_schema,
+       configuration_schema = excluded.configuration_schema, is_active = excluded.is_active, is_system_tool = excluded.is_system_tool
+RETURNING t.id
+
+-- name: tool
+-- A tool; without a version the newest active one. Parameters: name, provider (null: any), version (null: the newest).
+SELECT t.id, t.tool_name, t.tool_type, t.provider, t.version, t.description, t.tool_schema, t.configuration_schema, t.is_active,
+       t.is_system_tool, t.updated_at
+  FROM public.mcp_tools t
+ WHERE t.tool_name = %(name)s AND (%(provider)s::text IS NULL OR t.provider = %(provider)s)
+   AND (t.version = %(version)s OR (%(version)s::text IS NULL AND t.is_active))
+ ORDER BY (runfold.version_order(t.version))[4] = '~' DESC, runfold.version_order(t.version) DESC, t.provider
+ LIMIT 1
+
+-- name: tools
+-- The active tools with all their versions, the newest first. Parameters: type (null: any), provider (null: any).
+SELECT t.id, t.tool_name, t.tool_type, t.provider, t.version, t.description, t.tool_schema, t.configuration_schema, t.is_active,
+       t.is_system_tool, t.updated_at
+  FROM public.mcp_tools t
+ WHERE t.is_active AND (%(type)s::text IS NULL OR t.tool_type = %(type)s)
+   AND (%(provider)s::text IS NULL OR t.provider = %(provider)s)
+ ORDER BY t.tool_name, t.provider, runfold.version_order(t.version) DESC
 
 -- name: triggers_by_key
 -- The active triggers of a kind with a key, by idx_trigger_index_lookup.

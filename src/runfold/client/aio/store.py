@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.aio.api_calls import AsyncApiCalls
 from runfold.client.aio.deployments import AsyncDeployments
 from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interactions import AsyncInteractions
 from runfold.client.aio.log import AsyncLog
+from runfold.client.aio.registries import AsyncModels, AsyncNodeSpecifications, AsyncTools
+from runfold.client.aio.registry_cache import AsyncRegistryCache
 from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.service import AsyncService
 from runfold.client.aio.tenant import AsyncTenant
@@ -80,6 +83,36 @@ class AsyncStore(AsyncLog):
         from runfold.memory.aio.memory import AsyncMemory  # a writer of events does without
 
         return AsyncMemory(AsyncService(self), user_id, service=True)
+
+    @cached_property
+    def node_specifications(self) -> AsyncNodeSpecifications:
+        """The kinds of nodes, with the parameters that each takes."""
+        return AsyncNodeSpecifications(self, self._registry_cache)
+
+    @cached_property
+    def tools(self) -> AsyncTools:
+        """The tools of the Model Context Protocol."""
+        return AsyncTools(self, self._registry_cache)
+
+    @cached_property
+    def models(self) -> AsyncModels:
+        """The models and what they cost."""
+        return AsyncModels(self, self._registry_cache)
+
+    @cached_property
+    def api_calls(self) -> AsyncApiCalls:
+        """Calls of other services, recorded without their secrets."""
+        return AsyncApiCalls(self)
+
+    @cached_property
+    def _registry_cache(self) -> AsyncRegistryCache:
+        return AsyncRegistryCache(self)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if "_registry_cache" in vars(self):
+            await self._registry_cache.close()
+        await super().close()
 
     def as_user(self, user_id: UUID | str) -> AsyncTenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
