@@ -259,6 +259,27 @@ COMMENT ON TABLE runfold.commands IS 'Results of calls that named a command_id: 
 
 GRANT SELECT ON runfold.commands TO runfold_operator;
 
+CREATE TABLE runfold.definitions (
+    user_id uuid NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT definitions_pkey PRIMARY KEY (user_id, digest),
+    CONSTRAINT definition_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT definition_has_a_digest CHECK (digest ~ '^[0-9a-f]{64}$')
+);
+
+COMMENT ON TABLE runfold.definitions IS
+    'The bodies of workflow definitions that events name by their digests: in no event, so that they go with their tenant.';
+COMMENT ON COLUMN runfold.definitions.digest IS 'runfold.definition_digest(body): without positions, notes and times.';
+
+ALTER TABLE runfold.definitions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.definitions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.definitions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.definitions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
 -- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
@@ -289,6 +310,16 @@ COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the opera
 
 GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
+
+-- The workflows that an open transaction edited. Its rows live until its commit, which appends an event for each definition that
+-- changed; so no other transaction ever sees one.
+CREATE TABLE runfold.edited_workflows (
+    xid xid8 NOT NULL,
+    workflow_id uuid NOT NULL,
+    CONSTRAINT edited_workflows_pkey PRIMARY KEY (xid, workflow_id)
+);
+
+COMMENT ON TABLE runfold.edited_workflows IS 'Workflows whose definition an open transaction may have changed.';
 
 CREATE TABLE runfold.event_fields (
     type text COLLATE "C" NOT NULL,
@@ -325,6 +356,7 @@ CREATE TABLE runfold.event_types (
     schema_version integer NOT NULL DEFAULT 1,
     opaque boolean NOT NULL DEFAULT false,
     closed boolean NOT NULL DEFAULT false,
+    reserved boolean NOT NULL DEFAULT false,
     CONSTRAINT event_types_pkey PRIMARY KEY (category, type),
     CONSTRAINT schema_version_is_positive CHECK (schema_version > 0),
     CONSTRAINT category_is_an_identifier CHECK (category ~ '^[a-z][a-z0-9_]*$' AND length(category) <= 100)
@@ -334,6 +366,7 @@ COMMENT ON TABLE runfold.event_types IS
     'The event types that streams of a category take, with the current version of their shape; type * is any.';
 COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in place of data; * always does.';
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
+COMMENT ON COLUMN runfold.event_types.reserved IS 'Appended by functions of ours only: append_events refuses it from everybody else.';
 
 GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;
@@ -834,6 +867,17 @@ COMMENT ON TABLE runfold.parked_streams IS
 
 GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
+
+-- Who may append a reserved event: nobody but functions of the owner, which note its id here, append it, and forget the id, all in
+-- one transaction. A setting or a parameter could be given by anybody.
+CREATE TABLE runfold.permits (
+    event_id uuid PRIMARY KEY
+);
+
+COMMENT ON TABLE runfold.permits IS 'The ids of the reserved events that a function of ours appends at this moment; empty for everybody else.';
+
+-- The exact check of a call looks here, whoever asks for it.
+GRANT SELECT ON runfold.permits TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.projections (
     name text PRIMARY KEY,
@@ -1458,56 +1502,62 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerFailed', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL);
+    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('DefinitionSaved', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
+    ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
+    ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
+    ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL);
 
-INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
-    ('execution', 'ExecutionCreated', 1, true),
-    ('execution', 'ExecutionStarted', 1, true),
-    ('execution', 'ExecutionPaused', 1, true),
-    ('execution', 'ExecutionResumed', 1, true),
-    ('execution', 'ExecutionSucceeded', 1, true),
-    ('execution', 'ExecutionFailed', 1, true),
-    ('execution', 'ExecutionCanceled', 1, true),
-    ('execution', 'ExecutionTimedOut', 1, true),
-    ('execution', 'ExecutionDeclaredLost', 1, true),
-    ('execution', 'ExecutionMetadataSet', 1, true),
-    ('execution', 'NodeScheduled', 1, true),
-    ('execution', 'NodeStarted', 1, true),
-    ('execution', 'NodeAttemptFailed', 1, true),
-    ('execution', 'NodeWaiting', 1, true),
-    ('execution', 'NodeContinued', 1, true),
-    ('execution', 'NodeSucceeded', 1, true),
-    ('execution', 'NodeFailed', 1, true),
-    ('execution', 'NodeSkipped', 1, true),
-    ('execution', 'NodeCanceled', 1, true),
-    ('execution', 'PauseOpened', 1, true),
-    ('execution', 'PauseResumed', 1, true),
-    ('execution', 'PauseTimedOut', 1, true),
-    ('execution', 'PauseCanceled', 1, true),
-    ('log', 'LogAppended', 1, true),
-    ('interaction', 'InteractionRequested', 1, true),
-    ('interaction', 'InteractionNotified', 1, true),
-    ('interaction', 'InteractionReminderSent', 1, true),
-    ('interaction', 'InteractionResponded', 1, true),
-    ('interaction', 'InteractionTimedOut', 1, true),
-    ('interaction', 'InteractionFailed', 1, true),
-    ('interaction', 'InteractionReopened', 1, true),
-    ('interaction', 'InteractionCanceled', 1, true),
-    ('response', 'ResponseReceived', 1, true),
-    ('response', 'ResponseMatched', 1, true),
-    ('response', 'ResponseFilteredOut', 1, true),
-    ('response', 'ResponseErrored', 1, true),
-    ('response', 'ResponseReopened', 1, true),
-    ('deployment', 'DeploymentStarted', 1, true),
-    ('deployment', 'DeploymentLogAppended', 1, true),
-    ('deployment', 'DeploymentCompleted', 1, true),
-    ('deployment', 'DeploymentFailed', 1, true),
-    ('deployment', 'TriggerRegistered', 1, true),
-    ('deployment', 'TriggerActivated', 1, true),
-    ('deployment', 'TriggerDeactivated', 1, true),
-    ('deployment', 'TriggerFailed', 1, true),
-    ('deployment', 'TriggerRemoved', 1, true),
-    ('deployment', 'WorkflowDeleted', 1, true);
+INSERT INTO runfold.event_types (category, type, schema_version, closed, reserved) VALUES
+    ('execution', 'ExecutionCreated', 1, true, false),
+    ('execution', 'ExecutionStarted', 1, true, false),
+    ('execution', 'ExecutionPaused', 1, true, false),
+    ('execution', 'ExecutionResumed', 1, true, false),
+    ('execution', 'ExecutionSucceeded', 1, true, false),
+    ('execution', 'ExecutionFailed', 1, true, false),
+    ('execution', 'ExecutionCanceled', 1, true, false),
+    ('execution', 'ExecutionTimedOut', 1, true, false),
+    ('execution', 'ExecutionDeclaredLost', 1, true, false),
+    ('execution', 'ExecutionMetadataSet', 1, true, false),
+    ('execution', 'NodeScheduled', 1, true, false),
+    ('execution', 'NodeStarted', 1, true, false),
+    ('execution', 'NodeAttemptFailed', 1, true, false),
+    ('execution', 'NodeWaiting', 1, true, false),
+    ('execution', 'NodeContinued', 1, true, false),
+    ('execution', 'NodeSucceeded', 1, true, false),
+    ('execution', 'NodeFailed', 1, true, false),
+    ('execution', 'NodeSkipped', 1, true, false),
+    ('execution', 'NodeCanceled', 1, true, false),
+    ('execution', 'PauseOpened', 1, true, false),
+    ('execution', 'PauseResumed', 1, true, false),
+    ('execution', 'PauseTimedOut', 1, true, false),
+    ('execution', 'PauseCanceled', 1, true, false),
+    ('log', 'LogAppended', 1, true, false),
+    ('interaction', 'InteractionRequested', 1, true, false),
+    ('interaction', 'InteractionNotified', 1, true, false),
+    ('interaction', 'InteractionReminderSent', 1, true, false),
+    ('interaction', 'InteractionResponded', 1, true, false),
+    ('interaction', 'InteractionTimedOut', 1, true, false),
+    ('interaction', 'InteractionFailed', 1, true, false),
+    ('interaction', 'InteractionReopened', 1, true, false),
+    ('interaction', 'InteractionCanceled', 1, true, false),
+    ('response', 'ResponseReceived', 1, true, false),
+    ('response', 'ResponseMatched', 1, true, false),
+    ('response', 'ResponseFilteredOut', 1, true, false),
+    ('response', 'ResponseErrored', 1, true, false),
+    ('response', 'ResponseReopened', 1, true, false),
+    ('deployment', 'DeploymentStarted', 1, true, false),
+    ('deployment', 'DeploymentLogAppended', 1, true, false),
+    ('deployment', 'DeploymentCompleted', 1, true, false),
+    ('deployment', 'DeploymentFailed', 1, true, false),
+    ('deployment', 'TriggerRegistered', 1, true, false),
+    ('deployment', 'TriggerActivated', 1, true, false),
+    ('deployment', 'TriggerDeactivated', 1, true, false),
+    ('deployment', 'TriggerFailed', 1, true, false),
+    ('deployment', 'TriggerRemoved', 1, true, false),
+    ('deployment', 'WorkflowDeleted', 1, true, false),
+    ('definition', 'DefinitionSaved', 1, true, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -1533,6 +1583,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('unknown_category', '{at} is of a category that is not registered: {found}', 'Register it with register_event_types.'),
     ('unknown_type', '{at} is not an event type of its category: {found}', 'Register it, or correct the name.'),
     ('reserved_type', '{at} is a type of our own vocabulary: {found}', 'Choose another name for yours.'),
+    ('reserved_category', '{at} is an event that only runfold''s own functions append: {found}', 'Edit or delete the workflow, or erase the tenant: that appends it.'),
     ('schema_version_newer', '{at} is {found}, newer than the {limit} that this database knows', 'Migrate the database first.'),
     ('stream_mismatch', '{at} is not what the stream is named after: {found}', 'Expected {limit}.'),
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
@@ -3139,6 +3190,9 @@ BEGIN
     ELSIF NOT known.closed AND EXISTS (SELECT FROM runfold.event_types o WHERE o.type = event_type AND o.closed) THEN
         PERFORM runfold.raise_fault('reserved_type', pointer || '/type', NULL, to_jsonb(event_type));
     END IF;
+    IF known.reserved AND NOT EXISTS (SELECT FROM runfold.permits p WHERE p.event_id::text = lower(event ->> 'event_id')) THEN
+        PERFORM runfold.raise_fault('reserved_category', pointer || '/type', NULL, to_jsonb(event_type));
+    END IF;
     IF coalesce(event -> 'schema_version', 'null') <> 'null' THEN
         PERFORM runfold.raise_value_fault('integer', 1, 2147483647, NULL, event -> 'schema_version', pointer || '/schema_version');
         version := event ->> 'schema_version';
@@ -3324,7 +3378,7 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -3772,6 +3826,183 @@ COMMENT ON FUNCTION runfold.append_events IS
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.append_reserved(appends jsonb)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids constant uuid[] := ARRAY(SELECT (e ->> 'event_id')::uuid
+                                   FROM jsonb_array_elements(appends) AS a, jsonb_array_elements(a -> 'events') AS e);
+BEGIN
+    INSERT INTO runfold.permits (event_id) SELECT unnest(ids);
+    RETURN QUERY SELECT r.* FROM runfold.append_events(appends::text) AS r;
+    DELETE FROM runfold.permits p WHERE p.event_id = ANY (ids);
+END
+$$;
+COMMENT ON FUNCTION runfold.append_reserved IS
+    'Appends reserved events, which append_events refuses from everybody else: for definer functions of ours only. Takes the call of append_events and returns the same.';
+REVOKE ALL ON FUNCTION runfold.append_reserved FROM PUBLIC;
+
+CREATE FUNCTION runfold.without_canvas(nodes jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(nodes) = 'array' THEN coalesce((
+               SELECT jsonb_agg(CASE WHEN jsonb_typeof(e.node) = 'object'
+                                     THEN e.node - '{position,position_x,position_y,notes,created_at,updated_at}'::text[]
+                                     ELSE e.node END ORDER BY e.n)
+                 FROM jsonb_array_elements(nodes) WITH ORDINALITY AS e (node, n)), '[]')
+           ELSE nodes END
+$$;
+COMMENT ON FUNCTION runfold.without_canvas IS
+    'Nodes without what only the canvas shows: positions, notes and times. What is no array of objects is returned as it is.';
+REVOKE ALL ON FUNCTION runfold.without_canvas FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.without_canvas TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.definition_digest(definition jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT encode(sha256(convert_to((
+               (definition - '{id,user_id,session_id,created_at,updated_at}'::text[])
+               || CASE WHEN definition ? 'nodes' THEN jsonb_build_object('nodes', runfold.without_canvas(definition -> 'nodes'))
+                       ELSE '{}' END
+               || CASE WHEN jsonb_typeof(definition #> '{workflow_data,nodes}') = 'array'
+                       THEN jsonb_build_object('workflow_data', jsonb_set(
+                                definition -> 'workflow_data', '{nodes}',
+                                runfold.without_canvas(definition #> '{workflow_data,nodes}')))
+                       ELSE '{}' END)::text, 'UTF8')), 'hex')
+$$;
+COMMENT ON FUNCTION runfold.definition_digest IS
+    'The digest of a definition: sha256 of its text without positions, notes, times and ids.';
+REVOKE ALL ON FUNCTION runfold.definition_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_digest TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.definition_of(workflow_id uuid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object(
+               'name', w.name, 'description', w.description, 'version', w.version, 'active', w.active,
+               'workflow_data', w.workflow_data, 'settings', w.settings, 'static_data', w.static_data, 'pin_data', w.pin_data,
+               'tags', to_jsonb(w.tags), 'is_template', w.is_template, 'template_category', w.template_category,
+               'icon_url', w.icon_url,
+               'nodes', coalesce((
+                   SELECT jsonb_agg(jsonb_build_object(
+                              'node_id', n.node_id, 'node_type', n.node_type, 'node_subtype', n.node_subtype,
+                              'type_version', n.type_version, 'name', n.name, 'description', n.description, 'disabled', n.disabled,
+                              -- JSON has no infinity.
+                              'position_x', CASE WHEN abs(n.position_x) < 'Infinity' THEN n.position_x END,
+                              'position_y', CASE WHEN abs(n.position_y) < 'Infinity' THEN n.position_y END,
+                              'parameters', n.parameters, 'credentials', n.credentials, 'attached_nodes', n.attached_nodes,
+                              'error_handling', n.error_handling, 'max_retries', n.max_retries,
+                              'retry_wait_time', n.retry_wait_time, 'notes', n.notes, 'webhooks', to_jsonb(n.webhooks))
+                              ORDER BY n.node_id COLLATE "C")
+                     FROM public.nodes n WHERE n.workflow_id = w.id), '[]'),
+               'connections', coalesce((
+                   SELECT jsonb_agg(jsonb_build_object(
+                              'source_node_id', c.source_node_id, 'target_node_id', c.target_node_id,
+                              'connection_type', c.connection_type, 'connection_index', c.connection_index,
+                              'label', c.label, 'conditions', c.conditions)
+                              ORDER BY c.source_node_id COLLATE "C", c.target_node_id COLLATE "C", c.connection_type COLLATE "C",
+                                       c.connection_index)
+                     FROM public.node_connections c WHERE c.workflow_id = w.id), '[]'))
+      FROM public.workflows w
+     WHERE w.id = $1
+$$;
+COMMENT ON FUNCTION runfold.definition_of IS
+    'A workflow''s definition as its rows have it now; null where there is no such workflow, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.definition_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_of TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.last_definition(workflow_id uuid, OUT version bigint, OUT digest text, OUT user_id uuid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(s.version, 0), e.data ->> 'digest', s.user_id
+      FROM (SELECT runfold.stream_id('definition', $1::text) AS stream_id) AS named
+      LEFT JOIN runfold.streams s ON s.stream_id = named.stream_id
+      LEFT JOIN runfold.events e ON e.position = s.last_position
+$$;
+COMMENT ON FUNCTION runfold.last_definition IS
+    'The newest version of a workflow''s definition: its number and digest, and the tenant of its stream; 0 and nulls before the first.';
+REVOKE ALL ON FUNCTION runfold.last_definition FROM PUBLIC;
+
+CREATE FUNCTION runfold.lock_definitions(workflow_ids uuid[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO runfold.streams AS s (stream_id, user_id, version)
+    SELECT runfold.stream_id('definition', w.id::text), w.user_id, 0
+      FROM public.workflows w
+     WHERE w.id = ANY (workflow_ids)
+     ORDER BY runfold.stream_id('definition', w.id::text) COLLATE "C"
+        ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false
+$$;
+COMMENT ON FUNCTION runfold.lock_definitions IS
+    'Locks the definition streams of some workflows, in the order in which every append takes streams.';
+REVOKE ALL ON FUNCTION runfold.lock_definitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.new_id() RETURNS uuid
+LANGUAGE sql VOLATILE AS $$
+    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
+    SELECT encode(overlay(uuid_send(gen_random_uuid())
+                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
+                          FROM 1), 'hex')::uuid
+      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
+$$;
+COMMENT ON FUNCTION runfold.new_id IS
+    'A new UUID of version 7: it sorts by when it was made.';
+REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_definitions() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    edited uuid[];
+    actor constant text := coalesce(auth.uid()::text, session_user);
+    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    appends jsonb;
+BEGIN
+    WITH noted AS (DELETE FROM runfold.edited_workflows e WHERE e.xid = pg_current_xact_id() RETURNING e.workflow_id)
+    SELECT array_agg(n.workflow_id) INTO edited FROM noted n;
+    IF edited IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM runfold.lock_definitions(edited);
+    WITH present AS MATERIALIZED (
+        SELECT w.id, w.user_id, runfold.definition_of(w.id) AS body FROM public.workflows w WHERE w.id = ANY (edited)
+    ), digested AS MATERIALIZED (
+        SELECT p.*, runfold.definition_digest(p.body) AS digest FROM present p
+    ), changed AS MATERIALIZED (
+        -- An id with another tenant's history is refused by the append.
+        SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last
+         WHERE d.digest IS DISTINCT FROM last.digest OR d.user_id <> last.user_id
+    ), kept AS (
+        INSERT INTO runfold.definitions (user_id, digest, body)
+        SELECT c.user_id, c.digest, c.body FROM changed c WHERE c.user_id IS NOT NULL
+         ORDER BY c.user_id, c.digest COLLATE "C"
+            ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
+    )
+    SELECT jsonb_agg(jsonb_build_object(
+               'stream_id', runfold.stream_id('definition', c.id::text), 'user_id', c.user_id,
+               'events', jsonb_build_array(jsonb_build_object(
+                   'event_id', runfold.new_id(), 'type', 'DefinitionSaved', 'schema_version', 1, 'occurred_at', now,
+                   'data', jsonb_build_object(
+                       'workflow_id', c.id, 'digest', c.digest, 'nodes', jsonb_array_length(c.body -> 'nodes'),
+                       'connections', jsonb_array_length(c.body -> 'connections'), 'by', actor))))
+               ORDER BY runfold.stream_id('definition', c.id::text) COLLATE "C")
+      INTO appends
+      FROM changed c;
+    WHILE jsonb_array_length(appends) > 0 LOOP
+        PERFORM runfold.append_reserved(jsonb_path_query_array(appends, '$[0 to 999]'));
+        appends := jsonb_path_query_array(appends, '$[1000 to last]');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_definitions IS
+    'Appends DefinitionSaved for each workflow that this transaction edited and whose digest is another than that of its newest version; keeps the bodies.';
+REVOKE ALL ON FUNCTION runfold.append_definitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_definition_saved() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.append_definitions();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_definition_saved IS
+    'Trigger: appends DefinitionSaved, at the commit, for the workflows that the transaction edited.';
+REVOKE ALL ON FUNCTION runfold.append_definition_saved FROM PUBLIC;
+
 CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT runfold.end_status($1) IS NOT NULL
@@ -4099,7 +4330,9 @@ DECLARE
     maximum bigint;
     name text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
+    IF EXISTS (SELECT FROM runfold.event_types t WHERE t.category = require_opaque_events.category AND t.reserved) THEN
+        PERFORM runfold.raise_fault('reserved_category', '/category', NULL, to_jsonb(category));
+    ELSIF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
         PERFORM runfold.raise_fault('unknown_category', '/category', NULL, to_jsonb(left(category, 100)));
     ELSIF coalesce(total, 0) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');
@@ -4303,18 +4536,6 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
     'Appends opaque events of an application to one or several streams, all or nothing; safe to send again with the same event ids.';
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.new_id() RETURNS uuid
-LANGUAGE sql VOLATILE AS $$
-    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
-    SELECT encode(overlay(uuid_send(gen_random_uuid())
-                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
-                          FROM 1), 'hex')::uuid
-      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
-$$;
-COMMENT ON FUNCTION runfold.new_id IS
-    'A new UUID of version 7: it sorts by when it was made.';
-REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
 
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5053,6 +5274,39 @@ COMMENT ON FUNCTION runfold.note_copy_failed IS
     'Notes why workflow_status could not be copied to a workflow, or to the first one that is due (null); it is tried again ever later.';
 REVOKE ALL ON FUNCTION runfold.note_copy_failed FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_copy_failed TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_edited() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO runfold.edited_workflows (xid, workflow_id)
+        SELECT pg_current_xact_id(), w.id FROM public.workflows w ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO runfold.edited_workflows (xid, workflow_id)
+        SELECT DISTINCT pg_current_xact_id(), n.workflow_id FROM new_rows n WHERE n.workflow_id IS NOT NULL ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP IN ('UPDATE', 'DELETE') THEN
+        INSERT INTO runfold.edited_workflows (xid, workflow_id)
+        SELECT DISTINCT pg_current_xact_id(), o.workflow_id FROM old_rows o WHERE o.workflow_id IS NOT NULL ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_edited IS
+    'Trigger: notes the workflows whose nodes or connections a statement changed.';
+REVOKE ALL ON FUNCTION runfold.note_edited FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_edited_workflow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO runfold.edited_workflows (xid, workflow_id) VALUES (pg_current_xact_id(), NEW.id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_edited_workflow IS
+    'Trigger: notes a workflow that was made, or in which a column that people own was changed.';
+REVOKE ALL ON FUNCTION runfold.note_edited_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5844,6 +6098,9 @@ GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_proj
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
 
+CREATE CONSTRAINT TRIGGER definition_is_appended AFTER INSERT ON runfold.edited_workflows
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_definition_saved();
+
 CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.events
     FOR EACH ROW EXECUTE FUNCTION runfold.refuse_change();
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
@@ -5856,6 +6113,35 @@ CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+CREATE TRIGGER made_workflows_are_noted AFTER INSERT ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.note_edited_workflow();
+-- Not the columns that the log owns: a fold copies them.
+CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
+    FOR EACH ROW WHEN (
+        (OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
+         OLD.tags, OLD.is_template, OLD.template_category, OLD.icon_url)
+        IS DISTINCT FROM
+        (NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
+         NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
+    EXECUTE FUNCTION runfold.note_edited_workflow();
+
+CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+
+CREATE TRIGGER inserted_connections_are_noted AFTER INSERT ON public.node_connections REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_connections_are_noted AFTER UPDATE ON public.node_connections
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_connections_are_noted AFTER DELETE ON public.node_connections REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_connections_are_noted BEFORE TRUNCATE ON public.node_connections
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();

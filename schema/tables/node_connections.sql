@@ -35,3 +35,14 @@ CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id
 COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+
+-- after the functions
+
+CREATE TRIGGER inserted_connections_are_noted AFTER INSERT ON public.node_connections REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_connections_are_noted AFTER UPDATE ON public.node_connections
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_connections_are_noted AFTER DELETE ON public.node_connections REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_connections_are_noted BEFORE TRUNCATE ON public.node_connections
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();

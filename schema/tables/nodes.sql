@@ -50,3 +50,14 @@ COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are confi
 COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
 
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
+
+-- after the functions
+
+CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();

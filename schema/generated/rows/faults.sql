@@ -22,6 +22,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('unknown_category', '{at} is of a category that is not registered: {found}', 'Register it with register_event_types.'),
     ('unknown_type', '{at} is not an event type of its category: {found}', 'Register it, or correct the name.'),
     ('reserved_type', '{at} is a type of our own vocabulary: {found}', 'Choose another name for yours.'),
+    ('reserved_category', '{at} is an event that only runfold''s own functions append: {found}', 'Edit or delete the workflow, or erase the tenant: that appends it.'),
     ('schema_version_newer', '{at} is {found}, newer than the {limit} that this database knows', 'Migrate the database first.'),
     ('stream_mismatch', '{at} is not what the stream is named after: {found}', 'Expected {limit}.'),
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),

@@ -60,6 +60,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "unknown_type": Fault("{at} is not an event type of its category: {found}", "Register it, or correct the name."),
     "reserved_type": Fault("{at} is a type of our own vocabulary: {found}", "Choose another name for yours."),
+    "reserved_category": Fault(
+        "{at} is an event that only runfold's own functions append: {found}",
+        "Edit or delete the workflow, or erase the tenant: that appends it.",
+    ),
     "schema_version_newer": Fault(
         "{at} is {found}, newer than the {limit} that this database knows", "Migrate the database first."
     ),
