@@ -1,5 +1,8 @@
 -- migrate:up
 
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '10min';
+
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
 -- authenticated, service_role) where it is absent. What exists already is left as it is.
 -- Needs no superuser: CREATEROLE, and CREATE on the database.
@@ -52,11 +55,40 @@ BEGIN
 END
 $roles$;
 
+-- A login of the gateway becomes a tenant, or for a look at the past the reader that folds it. Only who may grant a role does so.
+DO $gateway$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['anon', 'authenticated', 'runfold_reader'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_auth_members m
+                               WHERE m.roleid = role_name::regrole AND m.member = 'runfold_gateway'::regrole);
+        BEGIN
+            EXECUTE format('GRANT %I TO runfold_gateway', role_name);
+        EXCEPTION
+            WHEN unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'runfold_gateway cannot become %: who may grant that role has to GRANT % TO runfold_gateway',
+                    role_name, role_name;
+        END;
+    END LOOP;
+END
+$gateway$;
+
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
+-- A tenant reads its own part of the log there, and nothing else.
 GRANT USAGE ON SCHEMA runfold
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
+       runfold_reader, service_role;
+
+-- A partition that is queried by its own name has no row security of its parent's. Nobody may use their schema but their owner:
+-- who reads or writes the parent needs no right on its partitions.
+CREATE SCHEMA IF NOT EXISTS runfold_partitions;
+COMMENT ON SCHEMA runfold_partitions IS 'Partitions of the log and of tables of log lines: reached through their parents only.';
+REVOKE ALL ON SCHEMA runfold_partitions FROM PUBLIC;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
@@ -76,11 +108,11 @@ CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
 REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
 GRANT USAGE ON SCHEMA projections
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections
-    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, service_role;
+    GRANT SELECT ON TABLES TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 DO $auth$
 BEGIN
@@ -124,6 +156,22 @@ BEGIN
 END
 $auth$;
 
+-- A temporary table that is named like a read table comes first in the search path of a pooled session's next user. Only who
+-- folds into temporary tables may make them.
+DO $temporary$
+DECLARE
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role';
+BEGIN
+    IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
+        RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
+            ' and to GRANT it to %', quote_ident(current_database()), makers;
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), makers);
+END
+$temporary$;
+
 CREATE TABLE runfold.allowed_discards (
     group_name text NOT NULL,
     pid integer NOT NULL,
@@ -164,13 +212,13 @@ COMMENT ON TABLE runfold.execution_anomalies IS 'The anomalies of the execution 
 COMMENT ON TABLE runfold.interaction_anomalies IS 'The anomalies of the interaction group.';
 COMMENT ON TABLE runfold.deployment_anomalies IS 'The anomalies of the deployment group.';
 
-GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.anomalies TO runfold_projector;
-GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.deployment_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
 
 CREATE TABLE runfold.applications (
@@ -182,7 +230,7 @@ CREATE TABLE runfold.applications (
 COMMENT ON TABLE runfold.applications IS
     'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
 
-GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.checkpoints (
     group_name text PRIMARY KEY,
@@ -203,7 +251,7 @@ COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for 
 COMMENT ON COLUMN runfold.checkpoints.retried_error IS
     'What the next batch fails with, again and again, though it may pass; NULL: the group moved since.';
 
-GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.claim_rules (
@@ -230,7 +278,7 @@ COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises whe
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
     'Computes the claims that a stream holds: (stream_id text, events jsonb) returns (key text, held boolean).';
 
-GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.claims (
     kind text COLLATE "C" NOT NULL,
@@ -246,7 +294,7 @@ CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
 
-GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.commands (
     command_id uuid PRIMARY KEY,
@@ -308,7 +356,7 @@ COMMENT ON COLUMN runfold.discarded_events.reason IS 'Why it was given up, as th
 COMMENT ON COLUMN runfold.discarded_events.discarded_by IS 'Who gave it up, as the operator said it.';
 COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the operator was logged in as.';
 
-GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
 
 -- The workflows that an open transaction edited. Its rows live until its commit, which appends an event for each definition that
@@ -338,7 +386,7 @@ CREATE TABLE runfold.event_fields (
 
 COMMENT ON TABLE runfold.event_fields IS 'The fields of the closed vocabulary, as the exact check walks them.';
 
-GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.event_ids (
     event_id uuid PRIMARY KEY,
@@ -368,7 +416,7 @@ COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in pla
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
 COMMENT ON COLUMN runfold.event_types.reserved IS 'Appended by functions of ours only: append_events refuses it from everybody else.';
 
-GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;
 
 CREATE SEQUENCE runfold.events_position AS bigint CACHE 1;
@@ -419,8 +467,16 @@ COMMENT ON COLUMN runfold.events.payload IS 'Opaque bytes, in place of data.';
 COMMENT ON COLUMN runfold.events.occurred_at IS 'The producer''s clock.';
 COMMENT ON COLUMN runfold.events.recorded_at IS 'The server''s clock.';
 
-GRANT SELECT ON runfold.events TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+ALTER TABLE runfold.events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.events FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.events FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.events
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE TABLE public.workflow_executions (
     id uuid NOT NULL,
@@ -466,6 +522,8 @@ CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_
 CREATE INDEX idx_executions_status ON public.workflow_executions (status);
 CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
 CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
 CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
@@ -480,7 +538,14 @@ COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of
 COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
 COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
 
-GRANT SELECT ON public.workflow_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
 
 CREATE TABLE public.node_executions (
@@ -525,7 +590,14 @@ COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was s
 COMMENT ON COLUMN public.node_executions.closed_by IS
     'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
-GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.node_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.node_executions FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
 
 -- Outputs of an execution by node: what run_data holds only when the producer sent it.
@@ -536,7 +608,8 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
-GRANT SELECT ON public.execution_outputs TO runfold_engine, runfold_projector, runfold_operator, service_role;
+REVOKE ALL ON public.execution_outputs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
 -- the way. A type of its own, not the table's row type, which changes with what the table is bound to.
@@ -572,7 +645,7 @@ CREATE TABLE runfold.faults (
 
 COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refused.';
 
-GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE public.human_interactions (
     id uuid NOT NULL,
@@ -623,7 +696,14 @@ CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow
 COMMENT ON TABLE public.human_interactions IS 'What people are asked, and their answers: a fold of the interaction streams.';
 COMMENT ON COLUMN public.human_interactions.error IS 'Why the request could not be made, the last time it failed.';
 
-GRANT SELECT ON public.human_interactions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.human_interactions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.human_interactions FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
 
 CREATE TABLE public.hil_responses (
@@ -662,7 +742,14 @@ CREATE INDEX idx_hil_responses_user_id ON public.hil_responses (user_id);
 
 COMMENT ON TABLE public.hil_responses IS 'What came in, and what it was found to answer: a fold of the response streams.';
 
-GRANT SELECT ON public.hil_responses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.hil_responses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
 CREATE TABLE runfold.leader (
@@ -680,12 +767,12 @@ INSERT INTO runfold.leader DEFAULT VALUES;
 COMMENT ON TABLE runfold.leader IS 'The worker that leads, by epoch; `beat` grows while it lives, so no clock is compared.';
 COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_start], which a successor terminates.';
 
-GRANT SELECT ON runfold.leader TO runfold_engine, service_role;
+GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
+    user_id uuid NOT NULL,
     action_type varchar(50),
     -- No foreign key: workflows refer to sessions already, and the source may be gone.
     source_workflow_id uuid,
@@ -693,13 +780,26 @@ CREATE TABLE public.sessions (
     updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    -- For references that begin with the user: a foreign key looks past row security.
+    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
     CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
 );
-CREATE INDEX idx_sessions_user_id ON public.sessions (user_id);
 
 COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
 
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.sessions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.sessions TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
+    ON public.sessions TO authenticated;
+GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
 
 CREATE TABLE public.workflows (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -738,33 +838,64 @@ CREATE TABLE public.workflows (
 
     CONSTRAINT workflows_pkey PRIMARY KEY (id),
     CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT workflow_comes_from_a_session FOREIGN KEY (session_id) REFERENCES public.sessions (id) ON DELETE SET NULL,
+    -- With the user: a foreign key looks past row security, and could name another tenant's session.
+    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
+        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
+    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
+    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
     CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
-    CONSTRAINT workflows_name_not_empty CHECK (length(name) > 0),
-    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL)
+    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
+    -- words: deployment
+    CONSTRAINT workflows_valid_deployment_status CHECK (
+        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: execution
+    CONSTRAINT workflows_valid_latest_execution_status CHECK (
+        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
+        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
 );
 CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
-CREATE INDEX idx_workflows_active ON public.workflows (user_id) WHERE active;
+-- A user's dashboard: the active workflows, the newest first.
+CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
 -- Without these, deleting a session or a user reads all workflows.
-CREATE INDEX idx_workflows_session_id ON public.workflows (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
 
 COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
 COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
 COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
 
+ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflows FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+-- The columns that the log owns are set by a trigger.
+GRANT SELECT, DELETE,
+      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, created_at, updated_at),
+      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, updated_at)
+    ON public.workflows TO authenticated;
+GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
 -- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
 GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
               deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_engine, runfold_projector;
+    ON public.workflows TO runfold_projector;
 
 CREATE TABLE public.nodes (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     node_id varchar(255) NOT NULL,
     workflow_id uuid,
+    user_id uuid,
 
     node_type varchar(50) NOT NULL,
     node_subtype varchar(100) NOT NULL,
@@ -794,7 +925,13 @@ CREATE TABLE public.nodes (
 
     CONSTRAINT nodes_pkey PRIMARY KEY (id),
     CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
     CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
+    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
+    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
+    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
     CONSTRAINT valid_node_type CHECK (
         node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
                       'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
@@ -806,17 +943,35 @@ CREATE TABLE public.nodes (
     )
 );
 CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
 CREATE INDEX idx_nodes_type ON public.nodes (node_type);
 CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
 
 COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
 COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
 
+ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.nodes FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
+              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
+      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
+    ON public.nodes TO authenticated;
+GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    workflow_id uuid,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
     source_node_id varchar(255) NOT NULL,
     target_node_id varchar(255) NOT NULL,
 
@@ -830,6 +985,11 @@ CREATE TABLE public.node_connections (
     CONSTRAINT node_connections_pkey PRIMARY KEY (id),
     CONSTRAINT node_connection_belongs_to_a_workflow
         FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    -- It serves the foreign keys of the workflow and of the source, too, by its first columns.
+    CONSTRAINT node_connection_is_unique_in_its_workflow
+        UNIQUE (workflow_id, source_node_id, target_node_id, connection_type, connection_index),
     CONSTRAINT node_connection_starts_at_a_node
         FOREIGN KEY (workflow_id, source_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
     CONSTRAINT node_connection_ends_at_a_node
@@ -844,13 +1004,26 @@ CREATE TABLE public.node_connections (
     ),
     CONSTRAINT source_target_different CHECK (source_node_id <> target_node_id)
 );
--- They serve the workflow's foreign key too, by their first column.
-CREATE INDEX idx_node_connections_source ON public.node_connections (workflow_id, source_node_id);
+CREATE INDEX idx_node_connections_user_id ON public.node_connections (user_id, workflow_id);
 CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id, target_node_id);
 
 COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
+COMMENT ON COLUMN public.node_connections.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
 
+ALTER TABLE public.node_connections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_connections FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.node_connections FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (workflow_id, source_node_id, target_node_id, connection_type, connection_index, label, conditions),
+      UPDATE (source_node_id, target_node_id, connection_type, connection_index, label, conditions)
+    ON public.node_connections TO authenticated;
+GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
@@ -865,7 +1038,7 @@ CREATE TABLE runfold.parked_streams (
 COMMENT ON TABLE runfold.parked_streams IS
     'Streams with an event that cannot be folded: from that position on their events wait, everything else flows.';
 
-GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
 
 -- Who may append a reserved event: nobody but functions of the owner, which note its id here, append it, and forget the id, all in
@@ -889,7 +1062,7 @@ CREATE TABLE runfold.projections (
 
 COMMENT ON TABLE runfold.projections IS 'The version of the file each read table was built with.';
 
-GRANT SELECT ON runfold.projections TO runfold_engine, service_role;
+GRANT SELECT ON runfold.projections TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.projections TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.published_head (
@@ -903,7 +1076,7 @@ INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_tim
 COMMENT ON TABLE runfold.published_head IS
     'The safe head as the worker saw it last, for readers on a replica, which cannot see the primary''s locks.';
 
-GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
+GRANT SELECT ON runfold.published_head TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;
 
 CREATE UNLOGGED TABLE runfold.rebuild_parked (
@@ -962,7 +1135,7 @@ CREATE TABLE runfold.refusals (
 COMMENT ON TABLE runfold.refusals IS 'What runfold.refuse raises, generated from runfold.errors. Faults of appends are in runfold.faults.';
 COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fact.';
 
-GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
@@ -975,7 +1148,7 @@ CREATE TABLE runfold.sample_verifications (
 
 COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each projection that looked at some streams only.';
 
-GRANT SELECT ON runfold.sample_verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.settings (
@@ -987,7 +1160,7 @@ INSERT INTO runfold.settings (name, value) VALUES ('max_event_bytes', 1048576), 
 
 COMMENT ON TABLE runfold.settings IS 'Limits of appends. Operators change them by UPDATE; engines only read them.';
 
-GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, UPDATE ON runfold.settings TO runfold_operator;
 
 CREATE TABLE runfold.snapshots (
@@ -1023,7 +1196,7 @@ COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy i
 COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
 -- Verify leaves out the copies that are noted here.
-GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.streams (
@@ -1034,9 +1207,19 @@ CREATE TABLE runfold.streams (
     last_position bigint
 ) WITH (fillfactor = 70);
 
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
 
-GRANT SELECT ON runfold.streams TO runfold_engine, runfold_projector, runfold_operator, service_role;
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
@@ -1086,7 +1269,14 @@ COMMENT ON COLUMN public.trigger_index.name IS 'The producer''s name of the trig
 COMMENT ON COLUMN public.trigger_index.index_key IS
     'What is matched: a cron expression, webhook path, workspace, address or repository.';
 
-GRANT SELECT ON public.trigger_index TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.trigger_index ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.trigger_index FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
 
 CREATE TABLE runfold.upcasters (
@@ -1099,7 +1289,7 @@ CREATE TABLE runfold.upcasters (
 
 COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
 
-GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.user_groups (
     group_name text PRIMARY KEY,
@@ -1123,7 +1313,7 @@ CREATE TABLE runfold.verifications (
 
 COMMENT ON TABLE runfold.verifications IS 'The last verification of each projection.';
 
-GRANT SELECT ON runfold.verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.workflow_deployment_history (
@@ -1166,7 +1356,14 @@ COMMENT ON TABLE public.workflow_deployment_history IS
     'Deployments of workflows, a row each: a fold of the deployment streams. Outlives its workflow: it is an audit trail.';
 COMMENT ON COLUMN public.workflow_deployment_history.deployment_logs IS 'An array of {level, message, at}.';
 
-GRANT SELECT ON public.workflow_deployment_history TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_deployment_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_history FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_deployment_history FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
 -- Partitioned by month of created_at, the producer's clock. Months ahead are made by the worker; a time outside
@@ -1213,11 +1410,18 @@ CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs
 CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
 CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
 
-CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+CREATE TABLE runfold_partitions.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
-GRANT SELECT ON public.workflow_execution_logs TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_execution_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
 CREATE TABLE public.workflow_execution_pauses (
@@ -1255,7 +1459,14 @@ CREATE INDEX idx_workflow_execution_pauses_user_id ON public.workflow_execution_
 COMMENT ON TABLE public.workflow_execution_pauses IS 'Pauses of executions: a fold of the execution streams.';
 COMMENT ON COLUMN public.workflow_execution_pauses.activation IS 'The activation that waits, where the pause is not of the whole node.';
 
-GRANT SELECT ON public.workflow_execution_pauses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_pauses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_pauses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_pauses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_execution_pauses FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_execution_pauses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
 
 CREATE TABLE public.workflow_status (
@@ -1281,7 +1492,14 @@ COMMENT ON TABLE public.workflow_status IS
     'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are copies, made after each fold.';
 COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
-GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_status ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_status FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
 INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
@@ -1591,6 +1809,14 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('closed_category', '{at} is of our own vocabulary, which is closed: {found}', 'Use a category of your own.'),
     ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
     ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
+    ('duplicate_node', '{at} repeats a node''s id: {found}', 'A node''s id is unique in its workflow.'),
+    ('unknown_node', '{at} names a node that the definition does not have: {found}', 'Add the node, or correct the id.'),
+    ('self_connection', '{at} is the node where the connection starts: {found}', 'A connection joins two nodes.'),
+    ('duplicate_connection', '{at} repeats a connection: {found}', 'Two connections of one type between two nodes differ in connection_index.'),
+    ('not_an_agent', '{at} is of a node of type {found}', 'Only a node of type {limit} has attached nodes.'),
+    ('not_attachable', '{at} names a node of type {found}', 'Attach nodes of type {limit}.'),
+    ('unknown_user', '{at} is not a user that auth.users has: {found}', 'Sign it up first, or correct the id.'),
+    ('unknown_session', '{at} is not a session of the workflow''s user: {found}', 'Give one of its sessions, or none.'),
     ('required', '{at} is missing', 'It is required and not null.'),
     ('unknown_field', '{at} is not a field here', 'Remove it; fields of the caller''s own belong in metadata.'),
     ('wrong_type', '{at} is of type {found}, expected {limit}', 'Send the expected JSON type.'),
@@ -1605,6 +1831,10 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
+    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition has {count} faults, the first: {first}', 'correct what `faults` lists'),
+    ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'load it, and make your change again'),
+    ('workflow_unavailable', 'RF031', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
+    ('unknown_workflow', 'RF032', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
@@ -1633,7 +1863,7 @@ $$;
 COMMENT ON FUNCTION runfold.log_end IS
     'The first position that has no partition yet.';
 REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1657,7 +1887,7 @@ $$;
 COMMENT ON FUNCTION runfold.refuse IS
     'Raises a refusal of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -1712,7 +1942,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_has_ended IS
     'Whether an interaction of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.interaction_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1727,7 +1957,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_target IS
     'The status that an event of this type moves an interaction to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1736,7 +1966,7 @@ $$;
 COMMENT ON FUNCTION runfold.upcast IS
     'An event''s data in the current shape of its type.';
 REVOKE ALL ON FUNCTION runfold.upcast FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.upcast TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
@@ -1755,7 +1985,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_stream IS
     'Events of a stream after a version, in order.';
 REVOKE ALL ON FUNCTION runfold.read_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.stream_id(category text, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1764,7 +1994,7 @@ $$;
 COMMENT ON FUNCTION runfold.stream_id IS
     'The id of a stream: its category and its name.';
 REVOKE ALL ON FUNCTION runfold.stream_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.stream_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.timeout_action(said jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -1774,7 +2004,7 @@ $$;
 COMMENT ON FUNCTION runfold.timeout_action IS
     'What is to happen when time runs out, where somebody said so: the field timeout_action.';
 REVOKE ALL ON FUNCTION runfold.timeout_action FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.timeout_action TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_state(interaction uuid)
 RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
@@ -1813,7 +2043,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_state IS
     'What the log says of an interaction now: its status, the pause that waits for it, until when, and the reason where it was canceled.';
 REVOKE ALL ON FUNCTION runfold.interaction_state FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_state TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.stream_name(stream_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1822,7 +2052,7 @@ $$;
 COMMENT ON FUNCTION runfold.stream_name IS
     'The name of a stream: its id without the category, execution_id of execution-<execution_id> for instance.';
 REVOKE ALL ON FUNCTION runfold.stream_name FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.stream_name TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.answers_of(call jsonb) RETURNS TABLE (append bigint, event bigint, stream_id text, execution_id text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -1965,7 +2195,7 @@ $$;
 COMMENT ON FUNCTION runfold.ends_execution IS
     'Whether an event of this type ends its execution.';
 REVOKE ALL ON FUNCTION runfold.ends_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.ends_execution TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -1983,7 +2213,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_target IS
     'The status that an event of this type moves an execution to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.execution_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.end_status(execution_id text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -2001,7 +2231,7 @@ $$;
 COMMENT ON FUNCTION runfold.end_status IS
     'The status with which an execution has ended, folded or not; NULL if it has not.';
 REVOKE ALL ON FUNCTION runfold.end_status FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.end_status TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.refuse_late_answers(call jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -2170,7 +2400,7 @@ $$;
 COMMENT ON FUNCTION runfold.claims_are_valid IS
     'Quick check of an append''s claims or releases.';
 REVOKE ALL ON FUNCTION runfold.claims_are_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.claims_are_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2195,7 +2425,7 @@ $$;
 COMMENT ON FUNCTION runfold.append_is_valid IS
     'Quick check of an append without its events.';
 REVOKE ALL ON FUNCTION runfold.append_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.append_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_schema_version(type text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2204,7 +2434,7 @@ $$;
 COMMENT ON FUNCTION runfold.current_schema_version IS
     'The current version of an event type''s shape.';
 REVOKE ALL ON FUNCTION runfold.current_schema_version FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.current_schema_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2216,7 +2446,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_timestamp IS
     'Whether a text is an RFC 3339 time with a zone that a session of any zone can show.';
 REVOKE ALL ON FUNCTION runfold.is_timestamp FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_timestamp TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_uuid(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2225,7 +2455,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_uuid IS
     'Whether a text is a UUID.';
 REVOKE ALL ON FUNCTION runfold.is_uuid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_uuid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)
 RETURNS boolean
@@ -2935,7 +3165,7 @@ $valid$;
 COMMENT ON FUNCTION runfold.event_is_valid IS
     'Quick check of an event''s data against the vocabulary, generated from the models.';
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -2950,7 +3180,7 @@ $$;
 COMMENT ON FUNCTION runfold.json_is_exact IS
     'Whether the text certainly holds no duplicate key and no number that jsonb changes.';
 REVOKE ALL ON FUNCTION runfold.json_is_exact FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.json_is_exact TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.base64_octets(value text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -2959,7 +3189,7 @@ $$;
 COMMENT ON FUNCTION runfold.base64_octets IS
     'How many bytes a base64 text encodes.';
 REVOKE ALL ON FUNCTION runfold.base64_octets FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.base64_octets TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.large_event_is_valid(event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2974,7 +3204,7 @@ $$;
 COMMENT ON FUNCTION runfold.large_event_is_valid IS
     'Quick check of a large event against the limits.';
 REVOKE ALL ON FUNCTION runfold.large_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.large_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.older_event_is_valid(category text, stream_name text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -2989,7 +3219,7 @@ $$;
 COMMENT ON FUNCTION runfold.older_event_is_valid IS
     'Quick check of an event of an older version, upcast.';
 REVOKE ALL ON FUNCTION runfold.older_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3012,7 +3242,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_fault IS
     'Raises a fault of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3026,7 +3256,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_in_calendar IS
     'Whether a text is an RFC 3339 time with a zone, at most microseconds, in the years 1 to 9999 of UTC.';
 REVOKE ALL ON FUNCTION runfold.is_in_calendar FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_in_calendar TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_value_fault(
     kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
@@ -3099,7 +3329,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_value_fault IS
     'Raises the fault of a value that is not null, if it has one.';
 REVOKE ALL ON FUNCTION runfold.raise_value_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_value_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.require_value(kind text, minimum bigint, maximum bigint, value jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3113,7 +3343,7 @@ $$;
 COMMENT ON FUNCTION runfold.require_value IS
     'Raises the fault of a required value, if it has one.';
 REVOKE ALL ON FUNCTION runfold.require_value FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.require_value TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_claims_fault(claims jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3139,7 +3369,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_claims_fault IS
     'Raises the first fault of claims or releases.';
 REVOKE ALL ON FUNCTION runfold.raise_claims_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_claims_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.is_base64(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -3149,7 +3379,7 @@ $$;
 COMMENT ON FUNCTION runfold.is_base64 IS
     'Whether a text is base64.';
 REVOKE ALL ON FUNCTION runfold.is_base64 FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.is_base64 TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_unknown_field(object jsonb, fields text[], pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3165,7 +3395,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_unknown_field IS
     'Raises the first field that is not known.';
 REVOKE ALL ON FUNCTION runfold.raise_unknown_field FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_unknown_field TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_event_fault(stream_id text, event jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3258,7 +3488,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_event_fault IS
     'Raises the first fault of an event.';
 REVOKE ALL ON FUNCTION runfold.raise_event_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_event_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.number_fault(token text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3281,7 +3511,7 @@ $$;
 COMMENT ON FUNCTION runfold.number_fault IS
     'What a number''s text cannot be read back as; NULL if it can.';
 REVOKE ALL ON FUNCTION runfold.number_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.number_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3360,7 +3590,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_json_fault IS
     'Raises the first fault of a call''s JSON text.';
 REVOKE ALL ON FUNCTION runfold.raise_json_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_json_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_stream_id_fault(stream_id text, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3386,7 +3616,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_stream_id_fault IS
     'Raises the fault of a stream id, if it has one.';
 REVOKE ALL ON FUNCTION runfold.raise_stream_id_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_stream_id_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_append_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3479,7 +3709,7 @@ $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
     'Raises the first fault of a call: the exact path behind the quick checks.';
 REVOKE ALL ON FUNCTION runfold.raise_append_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.raise_append_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.registered_event_is_valid(category text, event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -3505,7 +3735,7 @@ $$;
 COMMENT ON FUNCTION runfold.registered_event_is_valid IS
     'Quick check of an event of a category that its owner registered.';
 REVOKE ALL ON FUNCTION runfold.registered_event_is_valid FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.registered_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.validate_appends(appends text, exact boolean DEFAULT false) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -3619,7 +3849,7 @@ $$;
 COMMENT ON FUNCTION runfold.validate_appends IS
     'Parses and validates a call of append_events, or raises its first fault.';
 REVOKE ALL ON FUNCTION runfold.validate_appends FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
@@ -3963,9 +4193,7 @@ BEGIN
     ), digested AS MATERIALIZED (
         SELECT p.*, runfold.definition_digest(p.body) AS digest FROM present p
     ), changed AS MATERIALIZED (
-        -- An id with another tenant's history is refused by the append.
-        SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last
-         WHERE d.digest IS DISTINCT FROM last.digest OR d.user_id <> last.user_id
+        SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
         SELECT c.user_id, c.digest, c.body FROM changed c WHERE c.user_id IS NOT NULL
@@ -3973,7 +4201,7 @@ BEGIN
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )
     SELECT jsonb_agg(jsonb_build_object(
-               'stream_id', runfold.stream_id('definition', c.id::text), 'user_id', c.user_id,
+               'stream_id', runfold.stream_id('definition', c.id::text),
                'events', jsonb_build_array(jsonb_build_object(
                    'event_id', runfold.new_id(), 'type', 'DefinitionSaved', 'schema_version', 1, 'occurred_at', now,
                    'data', jsonb_build_object(
@@ -4010,7 +4238,7 @@ $$;
 COMMENT ON FUNCTION runfold.has_ended IS
     'Whether the log holds the end of an execution, folded or not.';
 REVOKE ALL ON FUNCTION runfold.has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.closes_pause(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -4019,7 +4247,7 @@ $$;
 COMMENT ON FUNCTION runfold.closes_pause IS
     'Whether an event of this type closes its pause.';
 REVOKE ALL ON FUNCTION runfold.closes_pause FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.closes_pause TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
@@ -4044,7 +4272,7 @@ $$;
 COMMENT ON FUNCTION runfold.open_pauses IS
     'The pauses of an execution that are open now, as the log says.';
 REVOKE ALL ON FUNCTION runfold.open_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.open_pauses TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.row_id(stream_id text, kind text, name text) RETURNS uuid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
@@ -4058,7 +4286,7 @@ $$;
 COMMENT ON FUNCTION runfold.row_id IS
     'The UUID of the row that a stream names so.';
 REVOKE ALL ON FUNCTION runfold.row_id FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.row_id TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.due_timeouts(at timestamptz, max_count integer, remind_before interval)
 RETURNS TABLE (kind text, execution_id text, pause text, interactions uuid[])
@@ -4545,7 +4773,7 @@ DECLARE
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
         'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', session_user))));
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
         BEGIN
@@ -4770,7 +4998,7 @@ $$;
 COMMENT ON FUNCTION runfold.creation_took_effect IS
     'Whether this ExecutionCreated made its execution''s row.';
 REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
@@ -4802,7 +5030,7 @@ $$;
 COMMENT ON FUNCTION runfold.current_interactions IS
     'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
 REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4814,7 +5042,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_last_seen IS
     'When the log recorded the last event of an execution or of its log lines, by the server''s clock.';
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4845,6 +5073,186 @@ COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
+
+CREATE FUNCTION runfold.definition_fields()
+RETURNS TABLE (part text, place integer, field text, kind text, minimum bigint, maximum bigint, allowed text[], required boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT f.part, (row_number() OVER ())::integer, f.field, f.kind, f.minimum, f.maximum, f.allowed::text[], f.required
+      FROM (VALUES
+        ('workflow', 'id', 'uuid', NULL, NULL, NULL, false),
+        ('workflow', 'session_id', 'uuid', NULL, NULL, NULL, false),
+        ('workflow', 'name', 'name', 1, 255, NULL, false),
+        ('workflow', 'description', 'text', NULL, NULL, NULL, false),
+        ('workflow', 'version', 'name', 1, 50, NULL, false),
+        ('workflow', 'active', 'boolean', NULL, NULL, NULL, false),
+        ('workflow', 'workflow_data', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'settings', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'static_data', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'pin_data', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'tags', 'strings', NULL, NULL, NULL, false),
+        ('workflow', 'is_template', 'boolean', NULL, NULL, NULL, false),
+        ('workflow', 'template_category', 'text', NULL, 100, NULL, false),
+        ('workflow', 'icon_url', 'text', NULL, 500, NULL, false),
+        ('workflow', 'nodes', 'array', NULL, NULL, NULL, true),
+        ('workflow', 'connections', 'array', NULL, NULL, NULL, false),
+        ('nodes', 'node_id', 'name', 1, 255, NULL, true),
+        ('nodes', 'node_type', 'enum', NULL, NULL,
+         '{TRIGGER,AI_AGENT,EXTERNAL_ACTION,ACTION,FLOW,HUMAN_IN_THE_LOOP,TOOL,MEMORY}', true),
+        ('nodes', 'node_subtype', 'name', 1, 100, NULL, true),
+        ('nodes', 'type_version', 'integer', 1, 2147483647, NULL, false),
+        ('nodes', 'name', 'name', 1, 255, NULL, true),
+        ('nodes', 'description', 'text', NULL, NULL, NULL, false),
+        ('nodes', 'disabled', 'boolean', NULL, NULL, NULL, false),
+        ('nodes', 'position_x', 'number', -1000000000, 1000000000, NULL, false),
+        ('nodes', 'position_y', 'number', -1000000000, 1000000000, NULL, false),
+        ('nodes', 'parameters', 'object', NULL, NULL, NULL, false),
+        ('nodes', 'credentials', 'object', NULL, NULL, NULL, false),
+        ('nodes', 'attached_nodes', 'strings', NULL, NULL, NULL, false),
+        ('nodes', 'error_handling', 'enum', NULL, NULL,
+         '{STOP_WORKFLOW_ON_ERROR,CONTINUE_REGULAR_OUTPUT_ON_ERROR,CONTINUE_ERROR_OUTPUT_ON_ERROR}', false),
+        ('nodes', 'max_retries', 'integer', 0, 2147483647, NULL, false),
+        ('nodes', 'retry_wait_time', 'integer', 0, 2147483647, NULL, false),
+        ('nodes', 'notes', 'text', NULL, NULL, NULL, false),
+        ('nodes', 'webhooks', 'strings', NULL, NULL, NULL, false),
+        ('connections', 'source_node_id', 'name', 1, 255, NULL, true),
+        ('connections', 'target_node_id', 'name', 1, 255, NULL, true),
+        ('connections', 'connection_type', 'enum', NULL, NULL,
+         '{MAIN,ERROR,SUCCESS,CONDITIONAL,AI_AGENT,AI_CHAIN,AI_DOCUMENT,AI_EMBEDDING,AI_LANGUAGE_MODEL,AI_MEMORY,AI_OUTPUT_PARSER,AI_RETRIEVER,AI_RERANKER,AI_TEXT_SPLITTER,AI_TOOL,AI_VECTOR_STORE,MEMORY_ATTACHMENT,CONTEXT_PROVIDER}',
+         false),
+        ('connections', 'connection_index', 'integer', 0, 2147483647, NULL, false),
+        ('connections', 'label', 'text', NULL, 255, NULL, false),
+        ('connections', 'conditions', 'object', NULL, NULL, NULL, false)
+      ) AS f (part, field, kind, minimum, maximum, allowed, required)
+$$;
+COMMENT ON FUNCTION runfold.definition_fields IS
+    'The fields of a workflow''s definition, of its nodes and of its connections: what each may be.';
+REVOKE ALL ON FUNCTION runfold.definition_fields FROM PUBLIC;
+
+CREATE FUNCTION runfold.whole_definition(definition jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(definition) = 'object' AND jsonb_typeof(definition -> 'workflow_data') = 'object'
+                THEN (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')
+                        FROM jsonb_each(definition -> 'workflow_data') AS e WHERE e.key IN ('nodes', 'connections'))
+                     || definition
+                     || jsonb_build_object('workflow_data', (definition -> 'workflow_data') - '{nodes,connections}'::text[])
+                ELSE definition END
+$$;
+COMMENT ON FUNCTION runfold.whole_definition IS
+    'A definition with `nodes` and `connections` at its top, where a person or a front end may have left them in `workflow_data`.';
+REVOKE ALL ON FUNCTION runfold.whole_definition FROM PUBLIC;
+
+CREATE FUNCTION runfold.definition_faults(definition jsonb)
+RETURNS TABLE (pointer text, code text, "limit" jsonb, found jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH parts AS (
+        SELECT 'workflow' AS part, 0 AS rank, 0::bigint AS n, '' AS pointer, runfold.whole_definition(definition) AS value
+        UNION ALL
+        SELECT p.part, p.rank, e.n, format('/%s/%s', p.part, e.n - 1), e.value
+          FROM (VALUES ('nodes', 1), ('connections', 2)) AS p (part, rank),
+               runfold.whole_definition(definition) AS whole,
+               jsonb_array_elements(CASE WHEN jsonb_typeof(whole) = 'object' AND jsonb_typeof(whole -> p.part) = 'array'
+                                         THEN whole -> p.part ELSE '[]' END) WITH ORDINALITY AS e (value, n)
+    ), objects AS (
+        SELECT * FROM parts p WHERE jsonb_typeof(p.value) = 'object'
+    ), given AS MATERIALIZED (
+        SELECT o.part, o.rank, o.n, coalesce(f.place, 1000) AS place,
+               o.pointer || '/' || replace(replace(v.key, '~', '~0'), '/', '~1') AS pointer,
+               f.kind, f.minimum, f.maximum, f.allowed, v.value, v.value #>> '{}' AS content, jsonb_typeof(v.value) AS type,
+               CASE WHEN f.kind IN ('name', 'text', 'enum', 'uuid') THEN 'string' WHEN f.kind IN ('integer', 'number') THEN 'number'
+                    WHEN f.kind = 'strings' THEN 'array' ELSE f.kind END AS expected
+          FROM objects o
+         CROSS JOIN jsonb_each(o.value) AS v
+          LEFT JOIN runfold.definition_fields() AS f ON f.part = o.part AND f.field = v.key
+         WHERE f.kind IS NULL OR v.value <> 'null'
+    ), of_values AS (
+        SELECT g.rank, g.n, g.place, g.pointer,
+               CASE WHEN g.kind IS NULL THEN 'unknown_field'
+                    WHEN g.type <> g.expected THEN 'wrong_type'
+                    WHEN g.kind IN ('name', 'text') AND length(g.content) > g.maximum THEN 'too_long'
+                    WHEN g.kind = 'name' AND g.content ~ '[\x01-\x1f\x7f-\x9f]' THEN 'control_character'
+                    WHEN g.kind = 'name' AND g.content ~ '^[\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$'
+                    THEN 'blank'
+                    WHEN g.kind = 'enum' AND g.content <> ALL (g.allowed) THEN 'not_allowed'
+                    WHEN g.kind = 'uuid' AND NOT runfold.is_uuid(g.content) THEN 'not_a_uuid'
+                    WHEN g.kind = 'integer' AND scale(g.value::numeric) > 0 THEN 'not_an_integer'
+                    WHEN g.kind IN ('integer', 'number') AND g.value::numeric NOT BETWEEN g.minimum AND g.maximum THEN 'out_of_range'
+               END AS code,
+               g.expected, g.type, g.kind, g.minimum, g.maximum, g.allowed, g.content
+          FROM given g
+    ), strings AS (
+        SELECT g.rank, g.n, g.place, format('%s/%s', g.pointer, e.n - 1) AS pointer, e.value, e.n AS item
+          FROM given g, jsonb_array_elements(CASE WHEN g.type = 'array' THEN g.value ELSE '[]' END) WITH ORDINALITY AS e (value, n)
+         WHERE g.kind = 'strings'
+    ), nodes AS MATERIALIZED (
+        SELECT o.n, o.pointer, o.value ->> 'node_id' AS node_id, o.value ->> 'node_type' AS node_type, o.value,
+               row_number() OVER (PARTITION BY o.value ->> 'node_id' ORDER BY o.n) AS occurrence
+          FROM objects o WHERE o.part = 'nodes' AND jsonb_typeof(o.value -> 'node_id') = 'string'
+    ), named AS MATERIALIZED (
+        SELECT node_id, node_type FROM nodes WHERE occurrence = 1
+    ), ends AS MATERIALIZED (
+        SELECT o.n, o.pointer, o.value ->> 'source_node_id' AS source, o.value ->> 'target_node_id' AS target,
+               coalesce(o.value ->> 'connection_type', 'MAIN') AS type, coalesce(o.value -> 'connection_index', '0') AS index
+          FROM objects o WHERE o.part = 'connections'
+    ), attached AS MATERIALIZED (
+        SELECT o.n, o.node_type, format('%s/attached_nodes/%s', o.pointer, e.n - 1) AS pointer, e.value #>> '{}' AS node_id,
+               row_number() OVER (PARTITION BY o.n, e.value ORDER BY e.n) AS occurrence
+          FROM nodes o,
+               jsonb_array_elements(CASE WHEN jsonb_typeof(o.value -> 'attached_nodes') = 'array' THEN o.value -> 'attached_nodes'
+                                         ELSE '[]' END) WITH ORDINALITY AS e (value, n)
+         WHERE jsonb_typeof(e.value) = 'string'
+    ), faults AS (
+        SELECT p.rank, p.n, 0 AS place, p.pointer, 'wrong_type' AS code, '"object"'::jsonb AS "limit",
+               to_jsonb(coalesce(jsonb_typeof(p.value), 'null')) AS found
+          FROM parts p WHERE jsonb_typeof(p.value) IS DISTINCT FROM 'object'
+        UNION ALL
+        SELECT o.rank, o.n, f.place, o.pointer || '/' || f.field, 'required', NULL, NULL
+          FROM objects o JOIN runfold.definition_fields() AS f ON f.part = o.part AND f.required
+         WHERE o.value ->> f.field IS NULL
+        UNION ALL
+        SELECT v.rank, v.n, v.place, v.pointer, v.code,
+               CASE v.code WHEN 'wrong_type' THEN to_jsonb(v.expected) WHEN 'too_long' THEN to_jsonb(v.maximum)
+                           WHEN 'not_allowed' THEN to_jsonb(v.allowed)
+                           WHEN 'out_of_range' THEN jsonb_build_array(v.minimum, v.maximum) END,
+               CASE v.code WHEN 'wrong_type' THEN to_jsonb(v.type) WHEN 'too_long' THEN to_jsonb(length(v.content))
+                           WHEN 'control_character' THEN to_jsonb('U+' || upper(lpad(to_hex(ascii(
+                               substring(v.content FROM '[\x01-\x1f\x7f-\x9f]'))), 4, '0')))
+                           WHEN 'blank' THEN NULL WHEN 'unknown_field' THEN NULL ELSE to_jsonb(left(v.content, 100)) END
+          FROM of_values v WHERE v.code IS NOT NULL
+        UNION ALL
+        SELECT s.rank, s.n, s.place, s.pointer, 'wrong_type', '"string"', to_jsonb(jsonb_typeof(s.value))
+          FROM strings s WHERE jsonb_typeof(s.value) <> 'string'
+        UNION ALL
+        SELECT 1, d.n, 2000, d.pointer || '/node_id', 'duplicate_node', NULL, to_jsonb(d.node_id) FROM nodes d WHERE d.occurrence > 1
+        UNION ALL
+        SELECT 1, a.n, 2001, format('/nodes/%s/attached_nodes', a.n - 1), 'not_an_agent', '"AI_AGENT"', to_jsonb(a.node_type)
+          FROM attached a WHERE a.node_type <> 'AI_AGENT' GROUP BY a.n, a.node_type
+        UNION ALL
+        SELECT 1, a.n, 2002, a.pointer,
+               CASE WHEN a.occurrence > 1 THEN 'duplicate_node' WHEN t.node_id IS NULL THEN 'unknown_node' ELSE 'not_attachable' END,
+               CASE WHEN a.occurrence = 1 AND t.node_id IS NOT NULL THEN '["TOOL", "MEMORY"]'::jsonb END,
+               CASE WHEN a.occurrence = 1 AND t.node_id IS NOT NULL THEN to_jsonb(t.node_type) ELSE to_jsonb(a.node_id) END
+          FROM attached a LEFT JOIN named t ON t.node_id = a.node_id
+         WHERE a.node_type = 'AI_AGENT' AND (a.occurrence > 1 OR coalesce(t.node_type, '') NOT IN ('TOOL', 'MEMORY'))
+        UNION ALL
+        SELECT 2, c.n, 2000, c.pointer || '/' || side.field, 'unknown_node', NULL, to_jsonb(side.node_id)
+          FROM ends c, LATERAL (VALUES ('source_node_id', c.source), ('target_node_id', c.target)) AS side (field, node_id)
+         WHERE NOT EXISTS (SELECT FROM named t WHERE t.node_id = side.node_id) AND side.node_id IS NOT NULL
+        UNION ALL
+        SELECT 2, c.n, 2001, c.pointer || '/target_node_id', 'self_connection', NULL, to_jsonb(c.target)
+          FROM ends c WHERE c.source = c.target
+        UNION ALL
+        SELECT 2, r.n, 2002, r.pointer, 'duplicate_connection', NULL,
+               to_jsonb(format('%s -> %s, %s %s', r.source, r.target, r.type, r.index))
+          FROM (SELECT c.*, row_number() OVER (PARTITION BY c.source, c.target, c.type, c.index ORDER BY c.n) AS occurrence
+                  FROM ends c WHERE c.source IS NOT NULL AND c.target IS NOT NULL) AS r
+         WHERE r.occurrence > 1
+    )
+    SELECT f.pointer, f.code, f."limit", f.found FROM faults f ORDER BY f.rank, f.n, f.place, f.pointer COLLATE "C"
+$$;
+COMMENT ON FUNCTION runfold.definition_faults IS
+    'Everything that is wrong with a workflow''s definition, in the order of its parts: a JSON pointer, a code of runfold.faults, the limit and what was found. No row: the definition is valid.';
+REVOKE ALL ON FUNCTION runfold.definition_faults FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_faults TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -4902,7 +5310,7 @@ $$;
 COMMENT ON FUNCTION runfold.drop_nulls IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4923,11 +5331,11 @@ DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
                    partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
 END
 $$;
@@ -4941,8 +5349,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET l
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
-       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
      ORDER BY i
@@ -4998,13 +5406,13 @@ BEGIN
     next_from := runfold.log_end();
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
-        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+        EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
                        ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
-        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
                        ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
         next_from := next_from + size;
         made := made + 1;
@@ -5028,7 +5436,32 @@ $$;
 COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.fault_text(code text, at text, "limit" jsonb, found jsonb, OUT message text, OUT hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT replace(replace(replace(f.message, '{limit}', w.said), '{at}', at), '{found}', coalesce(found #>> '{}', 'None')),
+           replace(replace(f.hint, '{limit}', w.said), '{found}', coalesce(found #>> '{}', 'None'))
+      FROM runfold.faults f,
+           LATERAL (SELECT CASE jsonb_typeof("limit")
+                                WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
+                                ELSE coalesce("limit" #>> '{}', 'None') END AS said) AS w
+     WHERE f.code = $1
+$$;
+COMMENT ON FUNCTION runfold.fault_text IS
+    'What a fault''s code says, with its words filled in.';
+REVOKE ALL ON FUNCTION runfold.fault_text FROM PUBLIC;
+
+CREATE FUNCTION runfold.fill_user_of_workflow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.user_id := (SELECT w.user_id FROM public.workflows w WHERE w.id = NEW.workflow_id);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.fill_user_of_workflow IS
+    'Trigger: sets the user of a part of a workflow, a node or a connection, to the workflow''s.';
+REVOKE ALL ON FUNCTION runfold.fill_user_of_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5040,7 +5473,7 @@ $$;
 COMMENT ON FUNCTION runfold.from_epoch_ms IS
     'Epoch milliseconds as a timestamp.';
 REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5049,7 +5482,7 @@ $$;
 COMMENT ON FUNCTION runfold.given IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.given FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.head_holders()
 RETURNS TABLE (bound bigint, pid integer, prepared_gid text, application_name text, state text, since timestamptz)
@@ -5077,7 +5510,7 @@ $$;
 COMMENT ON FUNCTION runfold.head_holders IS
     'The open appends that hold the safe head back.';
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
@@ -5100,7 +5533,7 @@ $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5179,7 +5612,7 @@ $$;
 COMMENT ON FUNCTION runfold.safe_head IS
     'The position up to which the log is settled.';
 REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -5196,7 +5629,7 @@ $$;
 COMMENT ON FUNCTION runfold.last_opaque_position IS
     'The position of an application''s last event up to the safe head; null without one.';
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.leave_out_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5219,7 +5652,7 @@ CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = 
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
 REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
-GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.move_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5243,6 +5676,19 @@ COMMENT ON FUNCTION runfold.move_checkpoint IS
     'Moves the group of this batch on, from the position where the batch began and under this leader''s epoch. Returns false where another session moved it, or another worker leads.';
 REVOKE ALL ON FUNCTION runfold.move_checkpoint FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_checkpoint TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.move_parts_to_user() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.nodes n SET user_id = NEW.user_id WHERE n.workflow_id = NEW.id AND n.user_id IS DISTINCT FROM NEW.user_id;
+    UPDATE public.node_connections c SET user_id = NEW.user_id
+     WHERE c.workflow_id = NEW.id AND c.user_id IS DISTINCT FROM NEW.user_id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.move_parts_to_user IS
+    'Trigger: gives the nodes and connections of a workflow the user that the workflow has now.';
+REVOKE ALL ON FUNCTION runfold.move_parts_to_user FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5363,7 +5809,7 @@ $$;
 COMMENT ON FUNCTION runfold.occurred_at IS
     'When the event at a position occurred.';
 REVOKE ALL ON FUNCTION runfold.occurred_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.occurred_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.park_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5418,7 +5864,174 @@ $$;
 COMMENT ON FUNCTION runfold.position_at IS
     'The position of the log at a time: the last one before the first event recorded after it, where an append ends.';
 REVOKE ALL ON FUNCTION runfold.position_at FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.put_connections(workflow_id uuid, connections jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    given constant jsonb := CASE WHEN jsonb_typeof(connections) = 'array' THEN connections ELSE '[]' END;
+    deleted bigint;
+    put bigint;
+BEGIN
+    DELETE FROM public.node_connections c
+     WHERE c.workflow_id = put_connections.workflow_id
+       AND (c.source_node_id, c.target_node_id, c.connection_type, c.connection_index) NOT IN (
+           SELECT e ->> 'source_node_id', e ->> 'target_node_id', coalesce(e ->> 'connection_type', 'MAIN'),
+                  coalesce((e ->> 'connection_index')::integer, 0)
+             FROM jsonb_array_elements(given) AS e);
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    INSERT INTO public.node_connections AS c (
+        workflow_id, source_node_id, target_node_id, connection_type, connection_index, label, conditions)
+    SELECT put_connections.workflow_id, e ->> 'source_node_id', e ->> 'target_node_id', coalesce(e ->> 'connection_type', 'MAIN'),
+           coalesce((e ->> 'connection_index')::integer, 0), e ->> 'label', coalesce(nullif(e -> 'conditions', 'null'), '{}')
+      FROM jsonb_array_elements(given) AS e
+     ORDER BY 2, 3, 4, 5
+        ON CONFLICT (workflow_id, source_node_id, target_node_id, connection_type, connection_index) DO UPDATE
+       SET label = excluded.label, conditions = excluded.conditions
+     WHERE (c.label, c.conditions) IS DISTINCT FROM (excluded.label, excluded.conditions);
+    GET DIAGNOSTICS put = ROW_COUNT;
+    RETURN deleted + put;
+END
+$$;
+COMMENT ON FUNCTION runfold.put_connections IS
+    'Makes the connections of a workflow equal to those of a definition; returns how many rows it wrote.';
+REVOKE ALL ON FUNCTION runfold.put_connections FROM PUBLIC;
+
+CREATE FUNCTION runfold.put_nodes(workflow_id uuid, nodes jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    deleted bigint;
+    put bigint;
+BEGIN
+    DELETE FROM public.nodes n
+     WHERE n.workflow_id = put_nodes.workflow_id
+       AND n.node_id NOT IN (SELECT e ->> 'node_id' FROM jsonb_array_elements(nodes) AS e);
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    INSERT INTO public.nodes AS n (
+        workflow_id, node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+        credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks)
+    SELECT put_nodes.workflow_id, e ->> 'node_id', e ->> 'node_type', e ->> 'node_subtype',
+           coalesce((e ->> 'type_version')::integer, 1), e ->> 'name', e ->> 'description', coalesce((e ->> 'disabled')::boolean, false),
+           coalesce((e ->> 'position_x')::float, o.position_x, 0), coalesce((e ->> 'position_y')::float, o.position_y, 0),
+           coalesce(nullif(e -> 'parameters', 'null'), '{}'), coalesce(nullif(e -> 'credentials', 'null'), '{}'),
+           coalesce(nullif(e -> 'attached_nodes', 'null'), '[]'), coalesce(e ->> 'error_handling', 'STOP_WORKFLOW_ON_ERROR'),
+           coalesce((e ->> 'max_retries')::integer, 3), coalesce((e ->> 'retry_wait_time')::integer, 5),
+           CASE WHEN e ? 'notes' THEN e ->> 'notes' ELSE o.notes END,
+           CASE WHEN jsonb_typeof(e -> 'webhooks') = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(e -> 'webhooks')) END
+      FROM jsonb_array_elements(nodes) AS e
+      LEFT JOIN public.nodes o ON o.workflow_id = put_nodes.workflow_id AND o.node_id = e ->> 'node_id'
+     ORDER BY e ->> 'node_id' COLLATE "C"
+        ON CONFLICT (workflow_id, node_id) DO UPDATE
+       SET node_type = excluded.node_type, node_subtype = excluded.node_subtype, type_version = excluded.type_version,
+           name = excluded.name, description = excluded.description, disabled = excluded.disabled,
+           position_x = excluded.position_x, position_y = excluded.position_y, parameters = excluded.parameters,
+           credentials = excluded.credentials, attached_nodes = excluded.attached_nodes, error_handling = excluded.error_handling,
+           max_retries = excluded.max_retries, retry_wait_time = excluded.retry_wait_time, notes = excluded.notes,
+           webhooks = excluded.webhooks, updated_at = now()
+     WHERE (n.node_type, n.node_subtype, n.type_version, n.name, n.description, n.disabled, n.position_x, n.position_y, n.parameters,
+            n.credentials, n.attached_nodes, n.error_handling, n.max_retries, n.retry_wait_time, n.notes, n.webhooks)
+           IS DISTINCT FROM
+           (excluded.node_type, excluded.node_subtype, excluded.type_version, excluded.name, excluded.description, excluded.disabled,
+            excluded.position_x, excluded.position_y, excluded.parameters, excluded.credentials, excluded.attached_nodes,
+            excluded.error_handling, excluded.max_retries, excluded.retry_wait_time, excluded.notes, excluded.webhooks);
+    GET DIAGNOSTICS put = ROW_COUNT;
+    RETURN deleted + put;
+END
+$$;
+COMMENT ON FUNCTION runfold.put_nodes IS
+    'Makes the nodes of a workflow equal to those of a definition; returns how many rows it wrote.';
+REVOKE ALL ON FUNCTION runfold.put_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.require_definition(definition jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    listed jsonb;
+    total bigint;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('pointer', f.pointer, 'code', f.code, 'limit', f."limit", 'found', f.found,
+                                        'message', f.message, 'hint', f.hint) ORDER BY f.n) FILTER (WHERE f.n <= 100),
+           count(*)
+      INTO listed, total
+      FROM (SELECT x.*, row_number() OVER () AS n, t.message, t.hint
+              FROM runfold.definition_faults(definition) AS x,
+                   runfold.fault_text(x.code, coalesce(nullif(x.pointer, ''), 'The definition'), x."limit", x.found) AS t) AS f;
+    IF total > 0 THEN
+        PERFORM runfold.refuse('definition_invalid',
+                               jsonb_build_object('pointer', listed #> '{0,pointer}', 'count', total, 'faults', listed),
+                               jsonb_build_object('first', listed #> '{0,message}'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_definition IS
+    'Refuses a definition that is not valid, with all its faults, of which the first hundred are listed.';
+REVOKE ALL ON FUNCTION runfold.require_definition FROM PUBLIC;
+
+CREATE FUNCTION runfold.put_workflow(owner uuid, definition jsonb, expected_version bigint)
+RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    whole constant jsonb := runfold.whole_definition(definition);
+    id constant uuid := coalesce((definition ->> 'id')::uuid, runfold.new_id());
+    now constant bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+    present public.workflows;
+    wanted public.workflows;
+    written bigint;
+    last record;
+BEGIN
+    PERFORM runfold.require_definition(definition);
+    IF EXISTS (SELECT FROM runfold.streams s
+                WHERE s.stream_id IN (runfold.stream_id('definition', id::text), runfold.stream_id('deployment', id::text))
+                  AND s.user_id <> owner)
+       OR EXISTS (SELECT FROM public.workflows w WHERE w.id = id AND w.user_id IS DISTINCT FROM owner) THEN
+        PERFORM runfold.refuse('workflow_unavailable', jsonb_build_object('workflow_id', id));
+    ELSIF owner IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users u WHERE u.id = owner) THEN
+        PERFORM runfold.raise_fault('unknown_user', '/user_id', NULL, to_jsonb(owner));
+    ELSIF whole ->> 'session_id' IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.sessions s WHERE s.user_id = owner AND s.id = (whole ->> 'session_id')::uuid) THEN
+        PERFORM runfold.raise_fault('unknown_session', '/session_id', NULL, whole -> 'session_id');
+    END IF;
+    SELECT * INTO present FROM public.workflows w WHERE w.id = id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM runfold.require_value('name', 1, 255, whole -> 'name', '/name');
+        INSERT INTO public.workflows AS w (id, user_id, name, workflow_data, created_at, updated_at)
+        VALUES (id, owner, whole ->> 'name', '{}', now, now) ON CONFLICT DO NOTHING RETURNING w.* INTO present;
+        IF NOT FOUND THEN  -- taken at this moment
+            PERFORM runfold.refuse('workflow_unavailable', jsonb_build_object('workflow_id', id));
+        END IF;
+    END IF;
+    -- jsonb_populate_record keeps what is absent, and takes a null for NULL: what may not be NULL is left out then.
+    wanted := jsonb_populate_record(present, (
+        SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(whole) AS e
+         WHERE e.key NOT IN ('id', 'nodes', 'connections')
+           AND (e.value <> 'null' OR e.key NOT IN ('name', 'version', 'active', 'workflow_data', 'is_template'))));
+    written := runfold.put_nodes(id, whole -> 'nodes') + runfold.put_connections(id, whole -> 'connections');
+    IF written > 0 OR wanted IS DISTINCT FROM present THEN
+        UPDATE public.workflows w
+           SET session_id = wanted.session_id, name = wanted.name, description = wanted.description, version = wanted.version,
+               active = wanted.active, workflow_data = wanted.workflow_data, settings = wanted.settings,
+               static_data = wanted.static_data, pin_data = wanted.pin_data, tags = wanted.tags, is_template = wanted.is_template,
+               template_category = wanted.template_category, icon_url = wanted.icon_url, updated_at = now
+         WHERE w.id = id;
+    END IF;
+    PERFORM runfold.lock_definitions(ARRAY[id]);
+    last := runfold.last_definition(id);
+    IF expected_version <> last.version THEN
+        PERFORM runfold.refuse('definition_changed', jsonb_build_object(
+            'stream_id', runfold.stream_id('definition', id::text), 'version', last.version, 'expected_version', expected_version));
+    END IF;
+    workflow_id := id;
+    digest := runfold.definition_digest(runfold.definition_of(id));
+    changed := digest IS DISTINCT FROM last.digest;
+    version := last.version + changed::integer;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION runfold.put_workflow IS
+    'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
+REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
@@ -5449,7 +6062,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_all IS
     'Events after a position, in order, never past the safe head. A position that was never issued is refused.';
 REVOKE ALL ON FUNCTION runfold.read_all FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_all TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.read_opaque_events(
     category text, after bigint, stop bigint DEFAULT NULL, types text[] DEFAULT NULL, max_count integer DEFAULT 1000
@@ -5470,7 +6083,7 @@ $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
     'An application''s opaque events after a position, in order, never past the safe head.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.record_snapshots(
     category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
@@ -5630,6 +6243,42 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.save_workflow(definition jsonb, expected_version bigint DEFAULT NULL)
+RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF auth.uid() IS NULL THEN
+        PERFORM runfold.raise_fault('required', '/user_id');
+    END IF;
+    RETURN QUERY SELECT p.* FROM runfold.put_workflow(auth.uid(), definition, expected_version) AS p;
+END
+$$;
+COMMENT ON FUNCTION runfold.save_workflow IS
+    'Saves a definition as a workflow of the caller''s: a new one, or the one that its `id` names; returns its id, the version and the digest that it has now, and whether that is a new version.';
+REVOKE ALL ON FUNCTION runfold.save_workflow FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.save_workflow TO authenticated;
+
+CREATE FUNCTION runfold.save_workflow_of(owner uuid, definition jsonb, expected_version bigint DEFAULT NULL)
+RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    user_id uuid := owner;
+BEGIN
+    PERFORM runfold.require_definition(definition);
+    IF user_id IS NULL THEN
+        SELECT w.user_id INTO user_id FROM public.workflows w WHERE w.id = (definition ->> 'id')::uuid;
+        IF NOT FOUND THEN
+            PERFORM runfold.raise_fault('required', '/user_id');
+        END IF;
+    END IF;
+    RETURN QUERY SELECT p.* FROM runfold.put_workflow(user_id, definition, expected_version) AS p;
+END
+$$;
+COMMENT ON FUNCTION runfold.save_workflow_of IS
+    'Saves a definition for a user, as save_workflow does: for services. Without a user, the one whose workflow the definition''s `id` names.';
+REVOKE ALL ON FUNCTION runfold.save_workflow_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.save_workflow_of TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -5683,7 +6332,7 @@ $$;
 COMMENT ON FUNCTION runfold.value_of IS
     'A field of the object; NULL when it is absent or null.';
 REVOKE ALL ON FUNCTION runfold.value_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT EXECUTE ON FUNCTION runfold.value_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5692,7 +6341,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_has_ended IS
     'Whether an execution of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.execution_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.execution_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5706,7 +6355,7 @@ $$;
 COMMENT ON FUNCTION runfold.execution_move_is_legal IS
     'Whether the vocabulary lets an execution move so.';
 REVOKE ALL ON FUNCTION runfold.execution_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.execution_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.pause_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5719,7 +6368,7 @@ $$;
 COMMENT ON FUNCTION runfold.pause_target IS
     'The status that an event of this type moves a pause to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.pause_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.pause_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.walk_pauses(
     open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
@@ -5787,7 +6436,7 @@ $$;
 COMMENT ON FUNCTION runfold.walk_pauses IS
     'What the pause events of an execution do, from one of its events on, and which pauses are open and closed after them.';
 REVOKE ALL ON FUNCTION runfold.walk_pauses FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.walk_pauses TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.walk_execution(state_before runfold.execution_state, positions bigint[], types text[], datas jsonb[],
                                        times timestamptz[], recorded timestamptz[]) RETURNS runfold.execution_state
@@ -5933,7 +6582,7 @@ $$;
 COMMENT ON FUNCTION runfold.walk_execution IS
     'The state of an execution after some more of its events.';
 REVOKE ALL ON FUNCTION runfold.walk_execution FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.walk_execution TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.webhooks_after(stream_id text, events jsonb) RETURNS TABLE (path text, active boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5984,7 +6633,7 @@ $$;
 COMMENT ON FUNCTION runfold.deployment_move_is_legal IS
     'Whether the vocabulary lets a workflow''s deployment move so.';
 REVOKE ALL ON FUNCTION runfold.deployment_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.deployment_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.interaction_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -5996,7 +6645,7 @@ $$;
 COMMENT ON FUNCTION runfold.interaction_move_is_legal IS
     'Whether the vocabulary lets an interaction move so.';
 REVOKE ALL ON FUNCTION runfold.interaction_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.interaction_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6005,7 +6654,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_has_ended IS
     'Whether a node of this status has ended; without a status it has not.';
 REVOKE ALL ON FUNCTION runfold.node_has_ended FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_has_ended TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6020,7 +6669,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_move_is_legal IS
     'Whether the vocabulary lets a node move so.';
 REVOKE ALL ON FUNCTION runfold.node_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.node_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6038,7 +6687,7 @@ $$;
 COMMENT ON FUNCTION runfold.node_target IS
     'The status that an event of this type moves a node to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.node_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.node_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.response_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6051,7 +6700,7 @@ $$;
 COMMENT ON FUNCTION runfold.response_move_is_legal IS
     'Whether the vocabulary lets a response move so.';
 REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.response_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6065,7 +6714,7 @@ $$;
 COMMENT ON FUNCTION runfold.response_target IS
     'The status that an event of this type moves a response to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6080,7 +6729,7 @@ $$;
 COMMENT ON FUNCTION runfold.trigger_move_is_legal IS
     'Whether the vocabulary lets a trigger move so.';
 REVOKE ALL ON FUNCTION runfold.trigger_move_is_legal FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.trigger_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_target(type text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -6093,7 +6742,7 @@ $$;
 COMMENT ON FUNCTION runfold.trigger_target IS
     'The status that an event of this type moves a trigger to; NULL for one that moves none.';
 REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
@@ -6109,6 +6758,8 @@ SELECT runfold.ensure_partitions();
 
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
+CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
 CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
@@ -6125,6 +6776,8 @@ CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
          NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
     EXECUTE FUNCTION runfold.note_edited_workflow();
 
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
 CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
@@ -6134,6 +6787,8 @@ CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING 
 CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
 CREATE TRIGGER inserted_connections_are_noted AFTER INSERT ON public.node_connections REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 CREATE TRIGGER updated_connections_are_noted AFTER UPDATE ON public.node_connections

@@ -16,5 +16,5 @@ COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in pla
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
 COMMENT ON COLUMN runfold.event_types.reserved IS 'Appended by functions of ours only: append_events refuses it from everybody else.';
 
-GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;

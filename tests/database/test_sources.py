@@ -82,7 +82,7 @@ def test_the_sources_are_what_a_migrated_database_holds(made: Catalogue, migrate
         "GRANT EXECUTE ON FUNCTION runfold.take_claims TO PUBLIC",
         "COMMENT ON FUNCTION runfold.read_all IS 'something else'",
         "CREATE FUNCTION runfold.is_uuid(value integer) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
-        "REVOKE SELECT (id) ON public.workflows FROM runfold_engine",
+        "REVOKE SELECT (id) ON public.workflows FROM runfold_projector",
         "GRANT DELETE ON runfold.claims TO runfold_engine",
         "ALTER TABLE public.workflows ALTER COLUMN name DROP NOT NULL",
         "ALTER TABLE public.workflows ALTER COLUMN active SET DEFAULT false",
@@ -91,6 +91,8 @@ def test_the_sources_are_what_a_migrated_database_holds(made: Catalogue, migrate
         "ALTER TABLE runfold.streams SET (fillfactor = 80)",
         "ALTER TABLE runfold.claims ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY mine ON runfold.claims USING (true)",
+        'DROP POLICY "a tenant reads its own rows" ON runfold.events',
+        'ALTER POLICY "a tenant reads its own rows" ON runfold.events USING (true)',
         "DROP INDEX runfold.idx_claims_stream",
         "ALTER TABLE runfold.events DISABLE TRIGGER events_are_never_truncated",
         "DROP TRIGGER deletion_is_appended ON public.workflows",
@@ -170,7 +172,7 @@ def _change_tables(tree: Path) -> None:
         )
     replace(
         tree / "tables" / "workflows.sql",
-        "idx_workflows_active ON public.workflows (user_id)",
+        "idx_workflows_active ON public.workflows (user_id, updated_at DESC)",
         "idx_workflows_active ON public.workflows (user_id, id)",
     )
     replace(tree / "tables" / "nodes.sql", "CREATE INDEX idx_nodes_type ON public.nodes (node_type);\n", "")

@@ -18,7 +18,7 @@ def a_user(connection: Connection) -> UUID:
     return user
 
 
-def insert_workflow(connection: Connection, user: UUID, *, nodes: int = 0, name: str = "w") -> UUID:
+def insert_workflow(connection: Connection, user: UUID | None, *, nodes: int = 0, name: str = "w") -> UUID:
     """Insert a workflow with a chain of nodes, row by row, and return its id."""
     workflow = uuid4()
     with connection.transaction():

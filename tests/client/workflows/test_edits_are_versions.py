@@ -309,16 +309,21 @@ def test_who_edits_is_said(connection: psycopg.Connection[Any], user: UUID) -> N
     assert [event["by"] for event in saved(connection, workflow)] == [connection.info.user, str(user)]
 
 
-def test_an_id_whose_history_is_another_tenant_s_is_refused(connection: psycopg.Connection[Any], user: UUID) -> None:
-    workflow = insert_workflow(connection, user)
-    connection.execute("DELETE FROM public.workflows WHERE id = %s", (workflow,))
-    with pytest.raises(psycopg.Error) as caught:
-        connection.execute(
-            "INSERT INTO public.workflows (id, user_id, name, workflow_data, created_at, updated_at)"
-            " VALUES (%s, %s, 'w', '{}', 0, 0)",
-            (workflow, a_user(connection)),
-        )
-    assert caught.value.sqlstate == "RF003"
+@pytest.mark.parametrize("first", [True, False])
+def test_a_workflow_that_is_given_to_another_user_can_be_edited(
+    connection: psycopg.Connection[Any], user: UUID, first: bool
+) -> None:
+    """Its history stays with the tenant who began it, or with nobody; the new body is the new user's alone."""
+    workflow = insert_workflow(connection, user if first else None, nodes=1)
+    other = a_user(connection)
+    connection.execute("UPDATE public.workflows SET user_id = %s", (other,))
+    connection.execute("UPDATE public.workflows SET name = 'moved'")
+    events = connection.execute("SELECT user_id FROM runfold.events WHERE type = 'DefinitionSaved'").fetchall()
+    assert events == [(user if first else None,)] * 2
+    last = saved(connection, workflow)[-1]["digest"]
+    assert connection.execute("SELECT user_id FROM runfold.definitions WHERE digest = %s", (last,)).fetchall() == [
+        (other,)
+    ]
 
 
 def test_connections_are_noted_as_nodes_are(connection: psycopg.Connection[Any], user: UUID) -> None:
