@@ -9,6 +9,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('execution', 'ExecutionTimedOut', 1, true, false),
     ('execution', 'ExecutionDeclaredLost', 1, true, false),
     ('execution', 'ExecutionMetadataSet', 1, true, false),
+    ('execution', 'ModelCalled', 1, true, false),
     ('execution', 'NodeScheduled', 1, true, false),
     ('execution', 'NodeStarted', 1, true, false),
     ('execution', 'NodeAttemptFailed', 1, true, false),
