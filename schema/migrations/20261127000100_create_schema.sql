@@ -2732,7 +2732,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
-    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition has {count} faults, the first: {first}', 'correct what `faults` lists'),
+    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'load it, and make your change again'),
     ('workflow_unavailable', 'RF031', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
     ('unknown_workflow', 'RF032', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
@@ -6486,6 +6486,18 @@ COMMENT ON FUNCTION runfold.definition_faults IS
     'Everything that is wrong with a workflow''s definition, in the order of its parts: a JSON pointer, a code of runfold.faults, the limit and what was found. No row: the definition is valid.';
 REVOKE ALL ON FUNCTION runfold.definition_faults FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.definition_faults TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.delete_workflow(workflow_id uuid, tenant uuid DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM public.workflows w WHERE w.id = workflow_id AND (tenant IS NULL OR w.user_id = tenant);
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.delete_workflow IS
+    'Deletes a workflow, of a tenant''s or (null) of anybody''s, and returns whether there was one: for services. Its trigger appends WorkflowDeleted.';
+REVOKE ALL ON FUNCTION runfold.delete_workflow FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.delete_workflow TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

@@ -524,7 +524,9 @@ REFUSALS: Final = {
         VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
     ),
     "definition_invalid": Refusal(
-        DefinitionInvalid, "the definition has {count} faults, the first: {first}", "correct what `faults` lists"
+        DefinitionInvalid,
+        "the definition is not valid; faults: {count}, the first: {first}",
+        "correct what `faults` lists",
     ),
     "definition_changed": Refusal(
         VersionConflict,

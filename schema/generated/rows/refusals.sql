@@ -1,6 +1,6 @@
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
-    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition has {count} faults, the first: {first}', 'correct what `faults` lists'),
+    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'load it, and make your change again'),
     ('workflow_unavailable', 'RF031', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
     ('unknown_workflow', 'RF032', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),

@@ -15,6 +15,7 @@ from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
@@ -65,6 +66,11 @@ class AsyncStore(AsyncLog):
     def deployments(self) -> AsyncDeployments:
         """The deployments and triggers of workflows."""
         return AsyncDeployments(self)
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Definitions of workflows, and their versions."""
+        return AsyncWorkflows(self)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:

@@ -20,6 +20,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -82,6 +83,11 @@ class AsyncTenant:
             "claims": orjson.dumps({"sub": str(self.user_id), "role": ROLE}).decode(),
             "user": str(self.user_id),
         }
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Definitions of the tenant's workflows, and their versions."""
+        return AsyncWorkflows(self)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:

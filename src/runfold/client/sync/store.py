@@ -16,6 +16,7 @@ from runfold.client.sync.log import Log
 from runfold.client.sync.responses import Responses
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.workflows import Workflows
 from runfold.client.sync.writer import change_streams
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
@@ -66,6 +67,11 @@ class Store(Log):
     def deployments(self) -> Deployments:
         """The deployments and triggers of workflows."""
         return Deployments(self)
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """Definitions of workflows, and their versions."""
+        return Workflows(self)
 
     @cached_property
     def triggers(self) -> Triggers:

@@ -21,6 +21,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.workflows import Workflows
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -83,6 +84,11 @@ class Tenant:
             "claims": orjson.dumps({"sub": str(self.user_id), "role": ROLE}).decode(),
             "user": str(self.user_id),
         }
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """Definitions of the tenant's workflows, and their versions."""
+        return Workflows(self)
 
     @cached_property
     def triggers(self) -> Triggers:
