@@ -531,7 +531,7 @@ REFUSALS: Final = {
     "definition_changed": Refusal(
         VersionConflict,
         "the definition is at version {version}, expected {expected_version}",
-        "load it, and make your change again",
+        "reload it, and make your change again",
         code="version_conflict",
     ),
     "workflow_unavailable": Refusal(

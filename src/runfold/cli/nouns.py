@@ -78,4 +78,8 @@ NOUNS: dict[str, Noun] = {
         "Triggers of deployed workflows.",
         ("trigger",),
     ),
+    "workflow": Noun(
+        "Workflows: their definitions, and the versions of these.",
+        ("workflow",),
+    ),
 }
