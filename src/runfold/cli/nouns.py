@@ -78,6 +78,10 @@ NOUNS: dict[str, Noun] = {
         "Triggers of deployed workflows.",
         ("trigger",),
     ),
+    "vector": Noun(
+        "Collections of vectors, and their indexes.",
+        ("vector",),
+    ),
     "workflow": Noun(
         "Workflows: their definitions, and the versions of these.",
         ("workflow",),
