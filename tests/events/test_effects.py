@@ -31,6 +31,7 @@ MOVE_NOTHING = {
     "DeploymentLogAppended",
     "TriggerRemoved",
     "WorkflowDeleted",
+    "DefinitionSaved",
 }
 
 

@@ -214,6 +214,32 @@ SELECT r.id, r.received_at
 -- Parameters: workflow.
 SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s
 
+-- name: save_workflow
+-- Saves a definition as the tenant's. Parameters: definition (JSON text), expected_version.
+SELECT workflow_id, version, digest, changed FROM runfold.save_workflow(%(definition)s::jsonb, %(expected_version)s)
+
+-- name: save_workflow_of
+-- Saves a definition for a user. Parameters: owner (null: the workflow's own), definition (JSON text), expected_version.
+SELECT workflow_id, version, digest, changed
+  FROM runfold.save_workflow_of(%(owner)s, %(definition)s::jsonb, %(expected_version)s)
+
+-- name: workflow
+-- A workflow with its definition and its newest version. Parameters: workflow, stream, tenant (null: any).
+SELECT w.id AS workflow_id, w.user_id, coalesce(s.version, 0) AS version, e.data ->> 'digest' AS digest,
+       runfold.definition_of(w.id) AS definition
+  FROM public.workflows w
+  LEFT JOIN runfold.streams s ON s.stream_id = %(stream)s
+  LEFT JOIN runfold.events e ON e.position = s.last_position
+ WHERE w.id = %(workflow)s AND (%(tenant)s::uuid IS NULL OR w.user_id = %(tenant)s)
+
+-- name: delete_own_workflow
+-- Deletes a workflow of the tenant's. Parameters: workflow.
+DELETE FROM public.workflows w WHERE w.id = %(workflow)s RETURNING w.id
+
+-- name: delete_workflow
+-- Deletes a workflow and returns whether there was one. Parameters: workflow, tenant (null: any).
+SELECT runfold.delete_workflow(%(workflow)s, %(tenant)s)
+
 -- name: create_vector_collection
 -- Makes a collection of vectors, or returns the one of that name; no row for one that another session makes just now.
 -- Parameters: user, collection, model (null: any), dimensions, language.

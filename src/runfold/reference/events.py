@@ -19,6 +19,7 @@ _STREAMS = {
     "interaction": ("interaction-<uuid>", "A question to a person, and the answer. The UUID is the row's id."),
     "response": ("response-<uuid>", "A message that came in through a channel. The UUID is the row's id."),
     "deployment": ("deployment-<workflow_id>", "A workflow's deployments, its triggers and its end."),
+    "definition": ("definition-<workflow_id>", "The versions of a workflow's definition; only runfold appends them."),
 }
 
 _INTRODUCTION = """

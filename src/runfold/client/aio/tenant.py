@@ -23,6 +23,7 @@ from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantE
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
 from runfold.database.tenants import TENANT, becoming, not_a_gateway
+from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -81,6 +82,11 @@ class AsyncTenant:
         self.user_id = _as_uuid(user_id)
         self._store = store
         self._become = becoming(self.user_id)
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Definitions of the tenant's workflows, and their versions."""
+        return AsyncWorkflows(self)
 
     @cached_property
     def executions(self) -> AsyncTenantExecutions:
