@@ -290,6 +290,36 @@ COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the opera
 GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.encryption_policies (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    user_id uuid,
+    event_type text COLLATE "C" NOT NULL DEFAULT '*',
+    field text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    created_by text NOT NULL DEFAULT SESSION_USER,
+
+    CONSTRAINT encryption_policies_pkey PRIMARY KEY (id),
+    CONSTRAINT policy_is_stated_once UNIQUE NULLS NOT DISTINCT (user_id, event_type, field),
+    CONSTRAINT policy_is_of_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT event_type_is_given CHECK (event_type <> ''),
+    -- words: EncryptedField
+    CONSTRAINT field_may_be_encrypted CHECK (
+        field IN ('*', 'payload', 'trigger_data', 'run_data', 'input_data', 'output_data', 'error_data',
+        'error_details', 'error_message', 'request_data', 'response_data', 'raw_payload', 'headers',
+        'resume_conditions', 'message', 'user_friendly_message', 'stack_trace', 'data', 'technical_details',
+        'performance_metrics', 'metadata'))
+);
+
+COMMENT ON TABLE runfold.encryption_policies IS
+    'Which fields of which events clients encrypt before they append. A policy holds for values that are appended after it.';
+COMMENT ON COLUMN runfold.encryption_policies.user_id IS 'The tenant it holds for; NULL: every tenant.';
+COMMENT ON COLUMN runfold.encryption_policies.event_type IS 'The event type it holds for; *: every type.';
+COMMENT ON COLUMN runfold.encryption_policies.field IS
+    'The field; *: every field that may be encrypted, and payloads; metadata: its top-level values.';
+
+GRANT SELECT ON runfold.encryption_policies TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+GRANT INSERT, DELETE ON runfold.encryption_policies TO runfold_operator, service_role;
+
 CREATE TABLE runfold.event_fields (
     type text COLLATE "C" NOT NULL,
     ordinal integer NOT NULL,
@@ -994,6 +1024,33 @@ COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optim
 
 GRANT SELECT ON runfold.streams TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE TABLE runfold.tenant_keys (
+    key_id uuid NOT NULL,
+    -- No foreign key: the record of a destroyed key outlives its user.
+    user_id uuid NOT NULL,
+    wrapped bytea,
+    created_at timestamptz NOT NULL,
+    retired_at timestamptz,
+    destroyed_at timestamptz,
+    value_count bigint NOT NULL DEFAULT 0,
+
+    CONSTRAINT tenant_keys_pkey PRIMARY KEY (key_id),
+    CONSTRAINT key_is_destroyed_or_there CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
+    CONSTRAINT key_retires_after_its_creation CHECK (retired_at >= created_at),
+    CONSTRAINT values_are_counted CHECK (value_count >= 0)
+);
+CREATE INDEX idx_tenant_keys_user_id ON runfold.tenant_keys (user_id, created_at);
+
+COMMENT ON TABLE runfold.tenant_keys IS
+    'Keys of tenants, wrapped by a master key that is not in the database. Used where RUNFOLD_KEY_HOME is `database`.';
+COMMENT ON COLUMN runfold.tenant_keys.wrapped IS 'The key, encrypted by a master key; NULL: it was destroyed.';
+COMMENT ON COLUMN runfold.tenant_keys.retired_at IS 'When a newer key of the tenant took over; this one still opens values.';
+COMMENT ON COLUMN runfold.tenant_keys.value_count IS 'How many values processes have reserved under this key.';
+
+GRANT SELECT, INSERT ON runfold.tenant_keys TO runfold_engine, runfold_operator, service_role;
+GRANT UPDATE (retired_at, value_count) ON runfold.tenant_keys TO runfold_engine;
+GRANT UPDATE ON runfold.tenant_keys TO runfold_operator, service_role;
+
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
     application_name text COLLATE "C" NOT NULL,
@@ -1546,6 +1603,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
     ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
+    ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
     ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),
