@@ -151,7 +151,7 @@ def test_without_master_keys_nothing_is_opened(tmp_path: Path) -> None:
     with pytest.raises(KeyUnavailable, match="no master keys"):
         open_keyring(Settings(key_home=str(tmp_path)), "postgresql://nowhere")
     with pytest.raises(KeyUnavailable, match="no master keys"):
-        MasterKeys.of(Settings(), lambda: [])
+        MasterKeys.of(Settings(), list)
 
 
 def test_without_a_home_nothing_is_opened(master: str) -> None:
