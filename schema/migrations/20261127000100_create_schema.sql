@@ -2197,7 +2197,8 @@ BEGIN
             OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
-       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases,encrypted}'::text[]) = '{}'
+       AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
        AND (NOT append ?| '{claims,releases}'
             OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
 END
@@ -2947,6 +2948,55 @@ COMMENT ON FUNCTION runfold.event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.encryptable_fields() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT '{data,error_data,error_details,error_message,headers,input_data,message,metadata,output_data,performance_metrics,raw_payload,request_data,response_data,resume_conditions,run_data,stack_trace,technical_details,trigger_data,user_friendly_message}'::text[]
+$$;
+COMMENT ON FUNCTION runfold.encryptable_fields IS
+    'The fields that clients may encrypt, generated from EncryptedField.';
+REVOKE ALL ON FUNCTION runfold.encryptable_fields FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.encryptable_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.has_encrypted_form(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE jsonb_typeof(value)
+           WHEN 'string' THEN starts_with(value #>> '{}', 'encrypted:')
+           WHEN 'object' THEN value ? '$encrypted'
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.has_encrypted_form IS
+    'Whether a value has the marks of an encrypted one: a text that begins with encrypted:, or an object with the key $encrypted.';
+REVOKE ALL ON FUNCTION runfold.has_encrypted_form FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.has_encrypted_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.first_reserved_form(call jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('/%s/events/%s', a.n - 1, e.n - 1) || v.pointer
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN LATERAL jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+     CROSS JOIN LATERAL (
+        SELECT '/payload' AS pointer, 0 AS n
+         WHERE starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
+        UNION ALL
+        SELECT '/data/' || f.key, f.n
+          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event -> 'data') = 'object' THEN e.event -> 'data' END)
+               WITH ORDINALITY AS f (key, value, n)
+         WHERE f.key = ANY (runfold.encryptable_fields()) AND f.key <> 'metadata' AND runfold.has_encrypted_form(f.value)
+        UNION ALL
+        SELECT '/data/metadata/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.n
+          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event #> '{data,metadata}') = 'object' THEN e.event #> '{data,metadata}' END)
+               WITH ORDINALITY AS m (key, value, n)
+         WHERE runfold.has_encrypted_form(m.value)) AS v
+     WHERE a.append -> 'encrypted' IS DISTINCT FROM 'true'
+       AND (v.pointer = '/payload'
+            OR EXISTS (SELECT FROM runfold.event_fields k WHERE k.type = e.event ->> 'type'))
+     ORDER BY a.n, e.n, v.pointer COLLATE "C" LIMIT 1
+$$;
+COMMENT ON FUNCTION runfold.first_reserved_form IS
+    'The pointer of the first plain value of a call that a reader would take for an encrypted one; NULL if it has none.';
+REVOKE ALL ON FUNCTION runfold.first_reserved_form FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.first_reserved_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT octet_length(appends) - octet_length(replace(appends, ':', ''))
@@ -3478,9 +3528,16 @@ BEGIN
         END LOOP;
         PERFORM runfold.raise_claims_fault(a.append -> 'claims', pointer || '/claims');
         PERFORM runfold.raise_claims_fault(a.append -> 'releases', pointer || '/releases');
+        IF coalesce(a.append -> 'encrypted', 'null') <> 'null' THEN
+            PERFORM runfold.raise_value_fault('boolean', NULL, NULL, NULL, a.append -> 'encrypted', pointer || '/encrypted');
+        END IF;
         PERFORM runfold.raise_unknown_field(
-            a.append, '{stream_id,expected_version,user_id,events,claims,releases}', pointer);
+            a.append, '{stream_id,expected_version,user_id,events,claims,releases,encrypted}', pointer);
     END LOOP;
+    pointer := runfold.first_reserved_form(call);
+    IF pointer IS NOT NULL THEN
+        PERFORM runfold.raise_fault('reserved_form', pointer);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
@@ -3538,6 +3595,12 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
+        -- The marks of encrypted values, and of an encrypted payload in base64: few calls have them.
+        IF valid AND (strpos(coalesce(canonical, appends), '"$encrypted"') > 0
+                      OR strpos(coalesce(canonical, appends), '"encrypted:') > 0
+                      OR strpos(coalesce(canonical, appends), '"cnVuZm9sZC1lbmNyeXB0ZWQK') > 0) THEN
+            valid := runfold.first_reserved_form(parsed) IS NULL;
+        END IF;
         IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
             append := parsed -> 0;
             events := append -> 'events';
@@ -3548,7 +3611,8 @@ BEGIN
             IF coalesce(
                    category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
                    AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
-                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (append - '{stream_id,expected_version,user_id,events,encrypted}'::text[]) = '{}'
+                   AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
                    AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
                    AND (append ->> 'user_id' IS NULL
                         OR append ->> 'user_id' LIKE '________-____-____-____-____________'
@@ -4613,11 +4677,12 @@ REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
-RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
+RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[], user_id uuid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.id, a.position, s.status, runfold.upcast(e.type, e.schema_version, e.data),
            ARRAY(SELECT n.metadata ->> 'message_id' FROM runfold.read_stream(e.stream_id) AS n
-                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version)
+                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version),
+           e.user_id
       FROM (SELECT u.id, min(u.position) AS position
               FROM (SELECT h.id, h.first_event_position AS position
                       FROM public.human_interactions h
@@ -4856,6 +4921,21 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.events_of_command(command_id uuid)
+RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.n::integer - 1, (e.position - (a.appended ->> 'first_position')::bigint)::integer, e.data, e.payload
+      FROM runfold.commands c
+     CROSS JOIN LATERAL jsonb_array_elements(c.result) WITH ORDINALITY AS a (appended, n)
+      JOIN runfold.events e ON e.position BETWEEN (a.appended ->> 'first_position')::bigint AND (a.appended ->> 'last_position')::bigint
+     WHERE c.command_id = events_of_command.command_id
+     ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION runfold.events_of_command IS
+    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that stand in them.';
+REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$

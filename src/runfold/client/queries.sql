@@ -6,11 +6,22 @@
 SELECT stream_id, version, first_position, last_position, repeated
   FROM runfold.append_events(%(appends)s, %(command_id)s)
 
+-- name: bodies_of_events
+-- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
+SELECT e.event_id, e.data, e.payload
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s) AND e.event_id = ANY (%(event_ids)s::uuid[])
+
 -- name: current_interactions
 -- The interactions of a workflow that are open, or ended a moment ago, with the status that the log gives them.
 -- Parameters: workflow, tenant (null: any).
-SELECT interaction_id, position, status, request, message_ids
+SELECT interaction_id, position, status, request, message_ids, user_id
   FROM runfold.current_interactions(%(workflow)s, %(tenant)s)
+
+-- name: events_of_command
+-- What the log has of the events of a command. Parameters: command_id.
+SELECT append, event, data, payload FROM runfold.events_of_command(%(command_id)s)
 
 -- name: interactions_named
 -- The interactions that these texts name, by id or correlation id, open or not.
@@ -53,6 +64,10 @@ SELECT position, stream_id, stream_version, event_id, type, schema_version, user
 -- Lets the streams of a user's category take these types.
 -- Parameters: category, types (text[]), schema_version.
 SELECT runfold.register_event_types(%(category)s, %(types)s, %(schema_version)s)
+
+-- name: tenants_of_streams
+-- The tenants of streams that have one. Parameters: streams (text[]).
+SELECT s.stream_id, s.user_id FROM runfold.streams s WHERE s.stream_id = ANY (%(streams)s) AND s.user_id IS NOT NULL
 
 -- name: triggers_by_key
 -- The active triggers of a kind with a key, by idx_trigger_index_lookup.

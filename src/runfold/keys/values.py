@@ -25,13 +25,13 @@ KeyOf = Callable[[str], TenantKey]
 """Returns the key that the value at a field path is encrypted with."""
 
 
-def encrypt_data(data: Mapping[str, Any], fields: frozenset[str], identity: str, key_of: KeyOf) -> dict[str, Any]:
-    """Return an event's data with the values of these fields encrypted; values of None stay."""
+def encrypt_data(data: Mapping[str, Any], paths: frozenset[str], identity: str, key_of: KeyOf) -> dict[str, Any]:
+    """Return an event's data with the values at these field paths encrypted."""
     encrypted = dict(data)
     for path, value in values_of(data):
-        field, _, key = path.partition("/")
-        if value is None or field not in fields:
+        if path not in paths:
             continue
+        field, _, key = path.partition("/")
         content = _encrypted(value, identity, path, key_of)
         if field == METADATA:
             encrypted[METADATA] = {**encrypted[METADATA], key: content}

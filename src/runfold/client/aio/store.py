@@ -17,6 +17,7 @@ from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ async def connect_async(
     user_id: UUID | None = None,
     settings: Settings | None = None,
     default: Default | None = None,
+    master_keys: MasterKeySource | None = None,
 ) -> AsyncStore:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
-    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
+    does not know is written as, like the one of `json.dumps`. `master_keys` returns the keys that wrap tenants'
+    keys, in place of RUNFOLD_MASTER_KEYS. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return await AsyncStore.connected(url, user_id=user_id, settings=settings, default=default)
+    return await AsyncStore.connected(url, user_id=user_id, settings=settings, default=default, master_keys=master_keys)
 
 
 class AsyncStore(AsyncLog):
