@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import PoolTimeout
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from runfold.client.aio.encryption import AsyncEncryption
+from runfold.client.aio.retries import retried
 from runfold.client.encrypting import SentCall
 from runfold.client.pools import AsyncPool
-from runfold.client.retries import is_worth_another_try
 from runfold.database import sessions
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
@@ -32,7 +31,6 @@ from runfold.errors import (
     DatabaseUnavailable,
     EventIdConflict,
     InheritedConnection,
-    RunfoldError,
     StreamParked,
     UnknownProjection,
     WaitTimeout,
@@ -48,6 +46,7 @@ from runfold.settings import Settings, load_settings
 statement = runtime_sql("runfold.client")
 database_statement = runtime_sql("runfold.database")
 
+_T = TypeVar("_T")
 _Connection = psycopg.AsyncConnection[Any]
 _Rows = list[tuple[Any, ...]]
 _Fits = Callable[[_Rows], bool] | None
@@ -293,21 +292,11 @@ class AsyncLog:
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
         was done, and so does another call's answer; the same event ids make it safe to try again.
         """
-        # What nearly always succeeds does not pay for the machinery of retrying.
-        give_up_at = time.monotonic() + self._settings.retry_seconds
-        try:
-            return await self._once(query, parameters, fits)
-        except RunfoldError as exc:
-            left = give_up_at - time.monotonic()
-            if left <= 0 or not is_worth_another_try(exc):
-                raise
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(is_worth_another_try),
-            stop=stop_after_delay(left),
-            wait=wait_random_exponential(multiplier=0.01, max=1),
-            reraise=True,
-        )
-        return await retrying(self._once, query, parameters, fits)
+        return await self._again(self._once, query, parameters, fits)
+
+    async def _again(self, call: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
+        """Call until it succeeds, while that can help."""
+        return await retried(self._settings.retry_seconds, call, *arguments)
 
     async def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         try:
