@@ -555,6 +555,206 @@ GRANT UPDATE (session_id, user_id, sequence, summary, key_points, entities, topi
                 updated_at)
     ON public.conversation_summaries TO authenticated;
 
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
+
+-- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
+CREATE TABLE public.user_external_credentials (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    provider varchar(50) NOT NULL,
+    credential_type varchar(20) NOT NULL DEFAULT 'oauth2',
+
+    encrypted_access_token bytea,
+    encrypted_refresh_token bytea,
+    encrypted_additional_data bytea,
+    key_id uuid NOT NULL,
+
+    token_expires_at timestamptz,
+    scope text[] NOT NULL DEFAULT '{}',
+    token_type varchar(20) NOT NULL DEFAULT 'Bearer',
+    can_refresh boolean NOT NULL GENERATED ALWAYS AS (encrypted_refresh_token IS NOT NULL) STORED,
+
+    is_valid boolean NOT NULL DEFAULT true,
+    last_validated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    validation_error text,
+
+    refresh_lease uuid,
+    refresh_lease_until timestamptz,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT user_external_credentials_pkey PRIMARY KEY (id),
+    CONSTRAINT user_external_credentials_user_id_provider_key UNIQUE (user_id, provider),
+    CONSTRAINT credential_is_named_by_its_user UNIQUE (user_id, id),
+    CONSTRAINT user_external_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    -- words: CredentialProvider
+    CONSTRAINT valid_provider CHECK (provider IN ('google_calendar', 'github', 'slack', 'notion', 'custom_http')),
+    -- words: CredentialType
+    CONSTRAINT valid_credential_type CHECK (credential_type IN ('oauth2', 'api_key', 'basic_auth', 'bearer_token')),
+    CONSTRAINT valid_credential_holds_a_secret CHECK (
+        NOT is_valid OR num_nonnulls(encrypted_access_token, encrypted_refresh_token, encrypted_additional_data) > 0),
+    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted.
+    CONSTRAINT secrets_are_ciphertext CHECK (
+        least(octet_length(encrypted_access_token), octet_length(encrypted_refresh_token),
+              octet_length(encrypted_additional_data)) >= 28),
+    CONSTRAINT lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
+);
+-- What a list of a user's credentials shows comes from the index alone.
+CREATE INDEX idx_user_credentials_user_provider ON public.user_external_credentials (user_id, provider)
+    INCLUDE (is_valid, token_expires_at);
+CREATE INDEX idx_user_credentials_expires_at ON public.user_external_credentials (token_expires_at) WHERE is_valid;
+CREATE INDEX idx_user_credentials_valid ON public.user_external_credentials (user_id, last_validated_at) WHERE is_valid;
+
+COMMENT ON TABLE public.user_external_credentials IS
+    'What users have entrusted to reach services for them. `store.credentials` writes and opens it.';
+COMMENT ON COLUMN public.user_external_credentials.key_id IS 'The tenant''s key that its secrets are encrypted with.';
+COMMENT ON COLUMN public.user_external_credentials.token_expires_at IS 'NULL: never refreshed.';
+COMMENT ON COLUMN public.user_external_credentials.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
+COMMENT ON COLUMN public.user_external_credentials.updated_at IS 'When its secrets were written last.';
+
+ALTER TABLE public.user_external_credentials ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.user_external_credentials FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.user_external_credentials FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+-- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
+REVOKE ALL ON public.user_external_credentials FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
+              validation_error, created_at, updated_at), DELETE
+    ON public.user_external_credentials TO authenticated;
+GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
+              validation_error, created_at, updated_at)
+    ON public.user_external_credentials TO runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.user_external_credentials TO runfold_engine, runfold_operator, service_role;
+
+-- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
+CREATE TABLE public.oauth_tokens (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    integration_id varchar(255),
+    provider varchar(100) NOT NULL,
+    credential_id uuid,
+
+    access_token bytea NOT NULL,
+    refresh_token bytea,
+    token_type varchar(50) NOT NULL DEFAULT 'Bearer',
+    expires_at timestamptz,
+    key_id uuid NOT NULL,
+    can_refresh boolean NOT NULL GENERATED ALWAYS AS (refresh_token IS NOT NULL) STORED,
+
+    credential_data jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+
+    refresh_lease uuid,
+    refresh_lease_until timestamptz,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT oauth_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT oauth_tokens_user_id_integration_id_key UNIQUE (user_id, integration_id),
+    CONSTRAINT oauth_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT oauth_tokens_integration_id_fkey FOREIGN KEY (integration_id)
+        REFERENCES public.integrations (integration_id) ON DELETE CASCADE,
+    CONSTRAINT token_comes_from_a_credential FOREIGN KEY (user_id, credential_id)
+        REFERENCES public.user_external_credentials (user_id, id) ON DELETE SET NULL (credential_id),
+    CONSTRAINT oauth_provider_is_not_blank CHECK (length(trim(provider)) > 0),
+    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted. A revoked token is empty.
+    CONSTRAINT tokens_are_ciphertext CHECK (
+        (octet_length(access_token) >= 28 OR NOT is_active AND octet_length(access_token) = 0)
+        AND coalesce(octet_length(refresh_token) >= 28, true)),
+    CONSTRAINT credential_data_is_encrypted CHECK (
+        credential_data = '{}' OR (credential_data ?& '{$encrypted,v}' AND credential_data - '{$encrypted,v}'::text[] = '{}')),
+    CONSTRAINT token_lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
+);
+CREATE INDEX idx_oauth_tokens_user_id ON public.oauth_tokens (user_id, credential_id);
+CREATE INDEX idx_oauth_tokens_integration_id ON public.oauth_tokens (integration_id);
+
+COMMENT ON TABLE public.oauth_tokens IS 'What a platform keeps for an integration of a user. `store.credentials` writes and opens it.';
+COMMENT ON COLUMN public.oauth_tokens.credential_id IS
+    'The credential that the token comes from: it is refreshed there, and both are written together.';
+COMMENT ON COLUMN public.oauth_tokens.expires_at IS 'NULL: never refreshed.';
+COMMENT ON COLUMN public.oauth_tokens.key_id IS 'The tenant''s key that its secrets are encrypted with.';
+COMMENT ON COLUMN public.oauth_tokens.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
+COMMENT ON COLUMN public.oauth_tokens.updated_at IS 'When its secrets were written last.';
+
+ALTER TABLE public.oauth_tokens ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.oauth_tokens FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.oauth_tokens FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+-- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
+REVOKE ALL ON public.oauth_tokens FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
+              updated_at), DELETE
+    ON public.oauth_tokens TO authenticated;
+GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
+              updated_at)
+    ON public.oauth_tokens TO runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.oauth_tokens TO runfold_engine, runfold_operator, service_role;
+
+-- The credentials that somebody has to look at, each with the reason. It reads no ciphertext.
+CREATE VIEW public.credentials_to_look_at WITH (security_invoker = true) AS
+    SELECT c.id, c.user_id, 'user_external_credentials' AS kept_in, c.provider::text AS provider, NULL::text AS integration_id,
+           CASE WHEN NOT c.is_valid THEN 'invalid'
+                WHEN c.token_expires_at < now() THEN 'expired'
+                WHEN c.token_expires_at < now() + interval '1 day' AND NOT c.can_refresh THEN 'expires soon'
+                ELSE 'not validated' END AS reason,
+           c.validation_error, c.token_expires_at AS expires_at, c.can_refresh, c.last_validated_at
+      FROM public.user_external_credentials c
+     WHERE NOT c.is_valid
+        OR c.token_expires_at < now() + CASE WHEN c.can_refresh THEN interval '0' ELSE interval '1 day' END
+        OR c.last_validated_at < now() - interval '30 days'
+    UNION ALL
+    SELECT t.id, t.user_id, 'oauth_tokens', t.provider::text, t.integration_id::text,
+           CASE WHEN NOT t.is_active THEN 'invalid'
+                WHEN t.expires_at < now() THEN 'expired'
+                ELSE 'expires soon' END,
+           NULL, t.expires_at, t.can_refresh, NULL
+      FROM public.oauth_tokens t
+     WHERE NOT t.is_active
+        OR t.expires_at < now() + CASE WHEN t.can_refresh THEN interval '0' ELSE interval '1 day' END;
+
+COMMENT ON VIEW public.credentials_to_look_at IS
+    'Credentials that are invalid, expired, expire within a day and cannot be refreshed, or were not validated for 30 days.';
+
+REVOKE ALL ON public.credentials_to_look_at FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.credentials_to_look_at TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
 -- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
@@ -1426,41 +1626,6 @@ CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
 REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
-
--- What a user can connect with. Everybody reads it, operators write it.
-CREATE TABLE public.integrations (
-    integration_id varchar(255) NOT NULL,
-    provider varchar(50) NOT NULL,
-    name varchar(255) NOT NULL,
-    description text,
-    config jsonb NOT NULL DEFAULT '{}',
-    is_active boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
-    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
-    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
-);
-
-COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
-COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
-
-ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
-CREATE POLICY "services see every row" ON public.integrations FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
-
-INSERT INTO public.integrations (integration_id, provider, name)
-VALUES ('slack', 'slack', 'Slack'),
-       ('github', 'github', 'GitHub'),
-       ('notion', 'notion', 'Notion'),
-       ('google_calendar', 'google_calendar', 'Google Calendar')
-    ON CONFLICT (integration_id) DO NOTHING;
 
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),

@@ -517,6 +517,7 @@ class LeaseLost(RunfoldError):
     """Another process refreshes this credential since the lease ran out: use the token of this error once."""
 
     code = "lease_lost"
+    token: Any = None
 
 
 class VectorsUnavailable(RunfoldError):

@@ -10,10 +10,15 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
+import runfold as runfold_package
 from runfold.keys.directory_home import DirectoryKeyHome
 from runfold.keys.keyring import Keyring
 from runfold.keys.masters import MasterKeys
+from runfold.keys.policy import add_policies
+from runfold.settings import Settings
 from tests.cli.conftest import Runfold
+from tests.fixtures.processes import drain
+from tests.keys.test_encryption import SECRET, everything
 
 
 @pytest.fixture
@@ -104,3 +109,45 @@ def test_without_keys_nothing_can_be_stated_or_shown(runfold: Runfold, keys: dic
     assert "RUNFOLD_ERASURE_LEDGER" in runfold("keys", "status", **same).err
     bad = runfold("keys", "status", **{**keys, "RUNFOLD_MASTER_KEYS": "canary"})
     assert "canary" not in bad.err + bad.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["execution", "list"],
+        ["execution", "show", "{execution}", "--full"],
+        ["execution", "at", "{execution}", "--event", "99"],
+        ["execution", "tail", "{execution}", "--no-follow"],
+        ["execution", "tail", "--from", "0", "--no-follow"],
+        ["interaction", "list", "--status", "all"],
+        ["response", "list"],
+        ["interaction", "show", "{interaction}"],
+    ],
+    ids=" ".join,
+)
+def test_commands_open_what_they_print_where_they_have_the_keys(
+    runfold: Runfold, keys: dict[str, str], connection: psycopg.Connection[Any], database_url: str, words: list[str]
+) -> None:
+    add_policies(connection, ["*"])
+    user = uuid4()
+    given: dict[str, Any] = {name.removeprefix("RUNFOLD_").lower(): value for name, value in keys.items()}
+    with runfold_package.connect(database_url, settings=Settings(**given), user_id=user) as store:
+        execution = everything(store)
+        last = store.executions.get(execution).state.version
+    drain(database_url)
+    (interaction,) = connection.execute("SELECT id FROM human_interactions").fetchone() or ("",)
+    asked = [word.format(execution=execution, interaction=interaction).replace("99", str(last)) for word in words]
+    with_keys = runfold(*asked, "--json", **keys)
+    assert with_keys.code == 0, with_keys.err
+    assert SECRET in with_keys.out
+    assert SECRET in runfold(*asked, columns=300, **keys).out
+    without = runfold(*asked, "--json")
+    assert without.code == 0, without.err
+    assert SECRET not in without.out
+    assert "encrypted" in without.out
+    _keyring(keys).destroy(user)
+    erased = runfold(*asked, "--json", **keys)
+    assert erased.code == 0, erased.err
+    assert "[erased]" in erased.out
+    assert SECRET not in erased.out
+    assert runfold(*asked, **keys).code == 0

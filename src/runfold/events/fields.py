@@ -128,3 +128,6 @@ EncryptedField = Literal[
 ]
 """What a policy of encryption names: a field that folds copy and never compute with, the payload of opaque events, or
 all of these. Of metadata the top-level values are encrypted, not the keys."""
+
+CredentialProvider = Literal["google_calendar", "github", "slack", "notion", "custom_http"]
+CredentialType = Literal["oauth2", "api_key", "basic_auth", "bearer_token"]

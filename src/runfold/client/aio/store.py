@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.aio.credentials import AsyncCredentials
 from runfold.client.aio.deployments import AsyncDeployments
 from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interactions import AsyncInteractions
@@ -68,6 +69,11 @@ class AsyncStore(AsyncLog):
     def deployments(self) -> AsyncDeployments:
         """The deployments and triggers of workflows."""
         return AsyncDeployments(self)
+
+    @cached_property
+    def credentials(self) -> AsyncCredentials:
+        """What users have entrusted to reach services for them."""
+        return AsyncCredentials(self)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
@@ -69,6 +70,11 @@ class Store(Log):
     def deployments(self) -> Deployments:
         """The deployments and triggers of workflows."""
         return Deployments(self)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What users have entrusted to reach services for them."""
+        return Credentials(self)
 
     @cached_property
     def triggers(self) -> Triggers:
