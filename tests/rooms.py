@@ -32,6 +32,7 @@ FLOORS: list[dict[str, str]] = [
     },
     {
         "vectors": "The indexes of large collections of vectors: which are wanted, and building them.",
+        "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {

@@ -6,10 +6,17 @@
 SELECT stream_id, version, first_position, last_position, repeated
   FROM runfold.append_events(%(appends)s, %(command_id)s)
 
+-- name: bodies_of_events
+-- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
+SELECT e.event_id, e.data, e.payload
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s) AND e.event_id = ANY (%(event_ids)s::uuid[])
+
 -- name: current_interactions
 -- The interactions of a workflow that are open, or ended a moment ago, with the status that the log gives them.
 -- Parameters: workflow, tenant (null: any).
-SELECT interaction_id, position, status, request, message_ids
+SELECT interaction_id, position, status, request, message_ids, user_id
   FROM runfold.current_interactions(%(workflow)s, %(tenant)s)
 
 -- name: default_model
@@ -28,6 +35,10 @@ SELECT coalesce(c.calls, 0), coalesce(c.input_tokens, 0), coalesce(c.cached_toke
   FROM (VALUES (%(execution)s)) AS e (execution_id)
   LEFT JOIN public.execution_costs c
          ON c.execution_id = e.execution_id AND (%(tenant)s::uuid IS NULL OR c.user_id = %(tenant)s)
+
+-- name: events_of_command
+-- What the log has of the events of a command. Parameters: command_id.
+SELECT append, event, data, payload FROM runfold.events_of_command(%(command_id)s)
 
 -- name: interactions_named
 -- The interactions that these texts name, by id or correlation id, open or not.
@@ -180,6 +191,10 @@ SELECT t.id, t.tool_name, t.tool_type, t.provider, t.version, t.description, t.t
    AND (%(provider)s::text IS NULL OR t.provider = %(provider)s)
  ORDER BY t.tool_name, t.provider, runfold.version_order(t.version) DESC
 
+-- name: tenants_of_streams
+-- The tenants of streams that have one. Parameters: streams (text[]).
+SELECT s.stream_id, s.user_id FROM runfold.streams s WHERE s.stream_id = ANY (%(streams)s) AND s.user_id IS NOT NULL
+
 -- name: triggers_by_key
 -- The active triggers of a kind with a key, by idx_trigger_index_lookup.
 -- Parameters: subtype, key, tenant (null: any).
@@ -289,3 +304,95 @@ SELECT id, text_content AS text, metadata, similarity
 SELECT id, text_content AS text, metadata, similarity, score, text_rank
   FROM public.search_vectors_hybrid(%(text)s, %(vector)s, %(collection)s, %(limit)s, %(vector_weight)s, %(text_weight)s,
                                     user_id_param => %(user)s)
+
+-- name: credential_is_invalid
+-- Notes that a provider does not take a credential any more. Parameters: id, lease (null: whoever has it), error.
+UPDATE public.user_external_credentials
+   SET is_valid = false, validation_error = %(error)s, last_validated_at = clock_timestamp(), refresh_lease = NULL,
+       refresh_lease_until = NULL
+ WHERE id = %(id)s AND (%(lease)s::uuid IS NULL OR refresh_lease = %(lease)s)
+RETURNING id
+
+-- name: credential_is_validated
+-- Notes that a credential was tried and works, or why not. Parameters: id, error (null: it works).
+UPDATE public.user_external_credentials
+   SET is_valid = %(error)s::text IS NULL, validation_error = %(error)s, last_validated_at = clock_timestamp()
+ WHERE id = %(id)s
+RETURNING id
+
+-- name: lease_credential
+-- Lets the caller alone refresh a credential for half a minute, if it is still stale. Parameters: id, lease.
+UPDATE public.user_external_credentials
+   SET refresh_lease = %(lease)s, refresh_lease_until = clock_timestamp() + interval '30 seconds'
+ WHERE id = %(id)s AND is_valid AND can_refresh
+   AND token_expires_at < clock_timestamp() + least(interval '5 minutes', greatest(token_expires_at - updated_at, '0') / 2)
+   AND (refresh_lease_until IS NULL OR refresh_lease_until < clock_timestamp())
+RETURNING id
+
+-- name: lease_oauth_token
+-- The same of a token that comes from no credential. Parameters: id, lease.
+UPDATE public.oauth_tokens
+   SET refresh_lease = %(lease)s, refresh_lease_until = clock_timestamp() + interval '30 seconds'
+ WHERE id = %(id)s AND is_active AND can_refresh
+   AND expires_at < clock_timestamp() + least(interval '5 minutes', greatest(expires_at - updated_at, '0') / 2)
+   AND (refresh_lease_until IS NULL OR refresh_lease_until < clock_timestamp())
+RETURNING id
+
+-- name: oauth_token_is_invalid
+-- As credential_is_invalid. Parameters: id, lease, error (nowhere kept).
+UPDATE public.oauth_tokens SET is_active = false, refresh_lease = NULL, refresh_lease_until = NULL
+ WHERE id = %(id)s AND (%(lease)s::uuid IS NULL OR refresh_lease = %(lease)s) AND %(error)s::text IS NOT NULL
+RETURNING id
+
+-- name: oauth_token_is_validated
+-- As credential_is_validated. Parameters: id, error.
+UPDATE public.oauth_tokens SET is_active = %(error)s::text IS NULL WHERE id = %(id)s
+RETURNING id
+
+-- name: refreshed_oauth_token
+-- As refreshed_credential; with a lease of NULL it is the token of a credential that was refreshed.
+UPDATE public.oauth_tokens
+   SET access_token = %(access_token)s, refresh_token = %(refresh_token)s, key_id = %(key_id)s,
+       expires_at = %(expires_at)s, token_type = %(token_type)s, is_active = true, refresh_lease = NULL,
+       refresh_lease_until = NULL, updated_at = clock_timestamp()
+ WHERE id = %(id)s AND (%(lease)s::uuid IS NULL OR refresh_lease = %(lease)s)
+RETURNING id
+
+-- name: release_credential
+-- Gives a lease back, for the next who tries. Parameters: id, lease.
+UPDATE public.user_external_credentials SET refresh_lease = NULL, refresh_lease_until = NULL
+ WHERE id = %(id)s AND refresh_lease = %(lease)s
+RETURNING id
+
+-- name: release_oauth_token
+-- Gives a lease back, for the next who tries. Parameters: id, lease.
+UPDATE public.oauth_tokens SET refresh_lease = NULL, refresh_lease_until = NULL WHERE id = %(id)s AND refresh_lease = %(lease)s
+RETURNING id
+
+-- name: revoke_credential
+-- Takes the secrets away for good; what is left says that it was revoked. Parameters: user, provider.
+UPDATE public.user_external_credentials
+   SET encrypted_access_token = NULL, encrypted_refresh_token = NULL, encrypted_additional_data = NULL, is_valid = false,
+       validation_error = 'revoked', last_validated_at = clock_timestamp(), refresh_lease = NULL, refresh_lease_until = NULL,
+       updated_at = clock_timestamp()
+ WHERE user_id = %(user)s AND provider = %(provider)s
+RETURNING id
+
+-- name: revoke_oauth_tokens
+-- The same of a user's tokens: of an integration, or of those that come from a credential.
+-- Parameters: user, integration, credential_id (one of the two).
+UPDATE public.oauth_tokens
+   SET access_token = '', refresh_token = NULL, credential_data = '{}', is_active = false, refresh_lease = NULL,
+       refresh_lease_until = NULL, updated_at = clock_timestamp()
+ WHERE user_id = %(user)s AND (integration_id = %(integration)s OR credential_id = %(credential_id)s::uuid)
+RETURNING id
+
+-- name: tokens_of_credential
+-- The tokens that come from a credential, to be written with it. Parameters: user, credential_id.
+SELECT id, integration_id FROM public.oauth_tokens
+ WHERE user_id = %(user)s AND credential_id = %(credential_id)s AND is_active
+ ORDER BY id FOR UPDATE
+
+-- name: provider_of_credential
+-- The provider of a user's credential. Parameters: user, id.
+SELECT provider FROM public.user_external_credentials WHERE user_id = %(user)s AND id = %(id)s
