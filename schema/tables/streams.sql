@@ -6,6 +6,9 @@ CREATE TABLE runfold.streams (
     last_position bigint
 ) WITH (fillfactor = 70);
 
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
 
 GRANT SELECT ON runfold.streams TO runfold_engine, runfold_projector, runfold_operator, service_role;

@@ -30,6 +30,7 @@ MOVE_NOTHING = {
     "DeploymentLogAppended",
     "TriggerRemoved",
     "WorkflowDeleted",
+    "TenantErased",
 }
 
 

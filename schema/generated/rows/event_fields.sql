@@ -199,4 +199,6 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerFailed', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL);
+    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);

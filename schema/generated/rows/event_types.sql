@@ -45,4 +45,5 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('deployment', 'TriggerDeactivated', 1, true),
     ('deployment', 'TriggerFailed', 1, true),
     ('deployment', 'TriggerRemoved', 1, true),
-    ('deployment', 'WorkflowDeleted', 1, true);
+    ('deployment', 'WorkflowDeleted', 1, true),
+    ('tenant', 'TenantErased', 1, true);

@@ -19,6 +19,7 @@ _STREAMS = {
     "interaction": ("interaction-<uuid>", "A question to a person, and the answer. The UUID is the row's id."),
     "response": ("response-<uuid>", "A message that came in through a channel. The UUID is the row's id."),
     "deployment": ("deployment-<workflow_id>", "A workflow's deployments, its triggers and its end."),
+    "tenant": ("tenant-<user_id>", "The end of a tenant, which only `runfold.erase_tenant` appends."),
 }
 
 _INTRODUCTION = """
