@@ -73,7 +73,7 @@ bench: venv ## Run every bench; ARGS are passed on
 sync: venv ## Write the synchronous modules from the asynchronous ones
 	$(BIN)/python src/runfold/generate_sync.py --write
 
-docs: venv ## Renew docs/reference/ from the code and a migrated database, and the table of rooms
+docs: venv ## Renew docs/reference/, models and rows from the code and a migrated database, and the table of rooms
 	$(BIN)/python -m runfold.reference --write
 	$(BIN)/python -m tests.rooms --write
 

@@ -1,5 +1,8 @@
 -- migrate:up
 
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '10min';
+
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
 -- authenticated, service_role) where it is absent. What exists already is left as it is.
 -- Needs no superuser: CREATEROLE, and CREATE on the database.

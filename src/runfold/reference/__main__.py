@@ -1,4 +1,4 @@
-"""`python -m runfold.reference --write|--check [--url URL]`: write or check the pages of docs/reference."""
+"""`python -m runfold.reference --write|--check [--url URL]`: write or check docs/reference and the tables' modules."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import psycopg
 
 from runfold.database.migrations import migrate
 from runfold.database.server import EmbeddedServer
+from runfold.reference import modules as tables
+from runfold.reference.catalog import read_catalog
 from runfold.reference.pages import FOLDER, pages, stale
 from runfold.settings import load_settings
 
@@ -34,21 +36,22 @@ def _migrated(url: str | None) -> Iterator[str]:
 
 
 def main() -> None:
-    """Write the pages, or fail if one differs from the code."""
+    """Write the pages and modules, or fail if one differs from the code or from the migrated database."""
     parser = argparse.ArgumentParser(prog="python -m runfold.reference", description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--write", action="store_true", help="write the pages")
-    action.add_argument("--check", action="store_true", help="exit code 1 when a page is stale")
+    action.add_argument("--write", action="store_true", help="write them")
+    action.add_argument("--check", action="store_true", help="exit code 1 when one is stale")
     parser.add_argument("--url", help="a migrated database; an embedded one is started without it")
     parser.add_argument("--to", type=Path, default=FOLDER, help="the folder of the pages")
     arguments = parser.parse_args()
     with _migrated(arguments.url) as url, psycopg.connect(url, autocommit=True) as connection:
-        made = pages(connection)
-    if arguments.write:
-        for name, text in made.items():
-            (arguments.to / name).write_text(text, encoding="utf-8")
-    elif names := stale(made, arguments.to):
-        sys.exit(f"stale: {', '.join(names)}: run `python -m runfold.reference --write`")
+        made = [(arguments.to, pages(connection)), (tables.FOLDER, tables.modules(read_catalog(connection)))]
+    for folder, files in made:
+        if arguments.write:
+            for name, text in files.items():
+                (folder / name).write_text(text, encoding="utf-8")
+        elif names := stale(files, folder):
+            sys.exit(f"stale: {', '.join(names)}: run `python -m runfold.reference --write`")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from runfold.database.migrations import migrations, write_checksums
 from runfold.database.sources.compare import catalogue_of_migrations, catalogue_of_sources, scratch_server
 from runfold.database.sources.files import read_sources
-from runfold.database.sources.migration import migration_between
+from runfold.database.sources.migration import LIMITS, migration_between
 from runfold.settings import migrations_dir
 
 BASELINE = "create_schema"
@@ -40,7 +40,8 @@ def write_baseline(folder: Path) -> str:
     path = folder / f"{found[-1].version}_{BASELINE}.sql"
     for migration in found:
         migration.path.unlink()
-    path.write_text(f"-- migrate:up\n\n{read_sources(folder.parent).statements()}\n-- migrate:down\n", encoding="utf-8")
+    statements = read_sources(folder.parent).statements()
+    path.write_text(f"-- migrate:up\n\n{LIMITS}\n\n{statements}\n-- migrate:down\n", encoding="utf-8")
     write_checksums(folder)
     return f"wrote {path.name}"
 
