@@ -11,8 +11,8 @@ import pytest
 import runfold
 from runfold import events
 from runfold.projections.definition.catalogue import load_catalogue
-from runfold.projections.folding.fold import events_of_some
 from runfold.projections.folding.barriers import statement as barrier_statement
+from runfold.projections.folding.fold import events_of_some
 from runfold.reading.status import statement
 from tests.cli.running import NOON, WORKFLOW, ask, execution, ms, run
 from tests.fixtures.processes import drain

@@ -90,7 +90,7 @@ def erase_tenant(
         if keys is not None:
             progress("destroying the keys")
             report.keys_destroyed = len(keys.destroy(user_id)) if keys.has_keys(user_id) else 0
-        _wait_for_folds(connection, report.position, waiting)
+        _wait_for_folds(connection, list(catalogue.groups), report.position, waiting)
         (report.unparked,) = _one(connection, "unpark_erased", user_id)
         report.left = dict(_all(connection, "rows", user_id))
         if not {*report.left} - {*report.unaware}:
@@ -134,8 +134,9 @@ def _append_barrier(connection: psycopg.Connection[Any], user_id: UUID, waiting:
             waiting.wait(f"open appends to end{who}")
 
 
-def _wait_for_folds(connection: psycopg.Connection[Any], position: int, waiting: _Waiting) -> None:
-    while behind := connection.execute(statement("checkpoints_behind"), {"position": position}).fetchall():
+def _wait_for_folds(connection: psycopg.Connection[Any], groups: list[str], position: int, waiting: _Waiting) -> None:
+    asked = {"position": position, "groups": groups}
+    while behind := connection.execute(statement("checkpoints_behind"), asked).fetchall():
         stopped = [(name, why) for name, _, why in behind if why is not None]
         if stopped:
             name, why = stopped[0]

@@ -2,8 +2,12 @@
 
 -- name: checkpoints_behind
 -- The groups that have not folded up to a position: name, position, and why the group waits for an operator (null: it does not).
--- Parameters: position.
-SELECT c.group_name, c.position, c.stopped_error FROM runfold.checkpoints c WHERE c.position < %(position)s ORDER BY c.group_name
+-- One of these groups without a checkpoint is at 0; others that have one are looked at as well. Parameters: position, groups (text[]).
+SELECT group_name, coalesce(c.position, 0), c.stopped_error
+  FROM unnest(%(groups)s::text[]) AS g (group_name)
+  FULL JOIN runfold.checkpoints c USING (group_name)
+ WHERE coalesce(c.position, 0) < %(position)s
+ ORDER BY group_name
 
 -- name: end_erasure
 -- Notes that everything of an erasure was done. Parameters: tenant.
