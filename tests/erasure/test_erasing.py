@@ -78,10 +78,8 @@ def digest(connection: psycopg.Connection[Any], user_id: UUID) -> dict[str, str]
     """Return a hash of each table's rows of a tenant."""
     found = {}
     for table in TABLES:
-        row = connection.execute(
-            f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM public.{table} AS t WHERE user_id = %s".encode(),
-            (user_id,),
-        ).fetchone()
+        query = f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM public.{table} AS t WHERE user_id = %s"
+        row = connection.execute(query.encode(), (user_id,)).fetchone()
         found[table] = str(row and row[0])
     return found
 
