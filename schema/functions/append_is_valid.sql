@@ -1,6 +1,6 @@
 -- Quick check of an append without its events.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.append_is_valid(append jsonb, stream_id text, category text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE

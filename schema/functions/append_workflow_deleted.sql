@@ -12,7 +12,7 @@ DECLARE
     now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
         'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', session_user))));
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
     IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
         BEGIN

@@ -3,7 +3,7 @@
 -- It did unless there was one, and there is one from the first ExecutionCreated until the workflow
 -- is deleted.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

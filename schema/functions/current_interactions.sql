@@ -7,7 +7,7 @@
 -- that a channel gave to what was sent: `message_id` in the metadata of InteractionNotified and
 -- InteractionReminderSent.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

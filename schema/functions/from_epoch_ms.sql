@@ -1,6 +1,6 @@
 -- Epoch milliseconds as a timestamp.
 --
--- grant: engine, projector, operator, projections, service_role
+-- grant: engine, projector, operator, projections, reader, service_role
 CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- Days apart from the rest: whole milliseconds times an interval lose precision in the year 2255.

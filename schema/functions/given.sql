@@ -2,7 +2,7 @@
 --
 -- Inlined, so that the usual object, which has none, costs one look.
 --
--- grant: engine, projector, operator, projections, service_role
+-- grant: engine, projector, operator, projections, reader, service_role
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN data OPERATOR(pg_catalog.@?) 'strict $.* ? (@ == null)' THEN runfold.drop_nulls(data) ELSE data END

@@ -4,7 +4,7 @@
 -- By the walk of docs/decisions/007; no row where nothing was asked. The walk begins at the request
 -- that made the row: after a workflow was deleted, another request begins an interaction again.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.interaction_state(interaction uuid)
 RETURNS TABLE (status text, execution_id text, pause text, timeout_at timestamptz, action text, reminded boolean, reason text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,7 +1,7 @@
 -- The interactions that these texts name, by id or correlation id, open or not; of one tenant, if
 -- it is given. A question that was open when its execution ended is cancelled.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,6 @@
 -- Whether a text is an RFC 3339 time with a zone, at most microseconds, in the years 1 to 9999 of UTC.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -5,7 +5,7 @@
 -- for a day or a zone that does not exist: the quick path has one handler around all of its checks,
 -- and one for each would cost more.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.is_timestamp(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN

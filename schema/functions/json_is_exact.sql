@@ -11,7 +11,7 @@
 -- and they run under that of validate_appends. They may raise a data_exception for what is not
 -- valid, which validate_appends catches once.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT octet_length(appends) - octet_length(replace(appends, ':', ''))

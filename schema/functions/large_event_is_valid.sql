@@ -3,7 +3,7 @@
 -- Limits are at least 65,536 bytes of data and 16,384 of metadata, so smaller events need no look
 -- at runfold.settings.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.large_event_is_valid(event jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN

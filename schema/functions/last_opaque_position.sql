@@ -1,6 +1,6 @@
 -- The position of an application's last event up to the safe head; null without one.
 --
--- grant: engine, operator, service_role
+-- grant: engine, operator, reader, service_role
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -2,5 +2,5 @@
 --
 -- "The last given" of every field at once. Strict, so that it is fed ordered, stripped objects.
 --
--- grant: engine, projector, operator, projections, service_role
+-- grant: engine, projector, operator, projections, reader, service_role
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);

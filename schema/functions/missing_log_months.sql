@@ -13,7 +13,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET l
                         WHERE h.inhparent = 'public.workflow_execution_logs'::regclass
                           AND c.relname = 'workflow_execution_logs_' || to_char(m.month, 'YYYYMM'))
        AND (m.month + interval '1 month') AT TIME ZONE 'UTC' > (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
-       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+       AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
      ORDER BY i

@@ -2,7 +2,7 @@
 --
 -- It cannot where it is an integer beyond 64 bits, or what no double holds.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.number_fault(token text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

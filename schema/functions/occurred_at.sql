@@ -2,7 +2,7 @@
 --
 -- Not inlined, so that a fold that hardly ever asks does not plan the look into the partitions.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.occurred_at("position" bigint) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -2,7 +2,7 @@
 --
 -- Also those that the read tables have not folded yet.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.open_pauses(execution_id text)
 RETURNS TABLE (pause text, interaction_id uuid, timeout_at timestamptz, action text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -5,7 +5,7 @@
 -- back: halving finds a place where the times cross, and the thousand events before it are searched
 -- for an earlier one.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.position_at(at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

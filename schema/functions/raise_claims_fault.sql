@@ -1,6 +1,6 @@
 -- Raises the first fault of claims or releases.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.raise_claims_fault(claims jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

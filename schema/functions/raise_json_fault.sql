@@ -3,7 +3,7 @@
 -- That is the first thing, in document order, that jsonb would refuse, drop or change. It reads the
 -- text of the call, because jsonb no longer has it.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.raise_json_fault(appends text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

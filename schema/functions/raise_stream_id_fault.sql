@@ -1,6 +1,6 @@
 -- Raises the fault of a stream id, if it has one.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.raise_stream_id_fault(stream_id text, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -1,6 +1,6 @@
 -- Raises the fault of a value that is not null, if it has one.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.raise_value_fault(
     kind text, minimum bigint, maximum bigint, allowed text[], value jsonb, pointer text
 ) RETURNS void

@@ -3,7 +3,7 @@
 --
 -- Each event is upcast.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,

@@ -1,6 +1,6 @@
 -- An application's opaque events after a position, in order, never past the safe head.
 --
--- grant: engine, operator, service_role
+-- grant: engine, operator, reader, service_role
 CREATE FUNCTION runfold.read_opaque_events(
     category text, after bigint, stop bigint DEFAULT NULL, types text[] DEFAULT NULL, max_count integer DEFAULT 1000
 ) RETURNS TABLE ("position" bigint, name text, stream_version bigint, type text, payload bytea)

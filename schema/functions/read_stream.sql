@@ -2,7 +2,7 @@
 --
 -- Committed and upcast. The stream's row bounds the partitions to look at.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,

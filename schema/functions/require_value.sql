@@ -1,6 +1,6 @@
 -- Raises the fault of a required value, if it has one.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.require_value(kind text, minimum bigint, maximum bigint, value jsonb, pointer text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

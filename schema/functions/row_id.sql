@@ -4,7 +4,7 @@
 -- gives the same ids. One expression, so that it is inlined into folds (STABLE, as convert_to is:
 -- IMMUTABLE would not be inlined).
 --
--- grant: engine, projector, operator, projections, service_role
+-- grant: engine, projector, operator, projections, reader, service_role
 CREATE FUNCTION runfold.row_id(stream_id text, kind text, name text) RETURNS uuid
 LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
     -- Bits 52 to 55 are the version, 70 and 71 the variant; single bits, so that the hash is computed once.

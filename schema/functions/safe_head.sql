@@ -4,7 +4,7 @@
 -- snapshot of its own; the caller reads the events in a third. It may go back, so readers keep the
 -- greater one.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -5,7 +5,7 @@
 -- its first opening before the execution's end makes the pause, the first closing after that ends
 -- it, else the execution's end. So each name is judged by itself, and no event looks at all others.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.walk_pauses(
     open_before jsonb, closed_before jsonb, ended boolean, types text[], datas jsonb[], first integer,
     OUT effects text[], OUT for_people integer[], OUT statuses text[], OUT open_pauses jsonb, OUT closed_pauses jsonb

@@ -23,11 +23,11 @@ COMMENT ON TABLE runfold.execution_anomalies IS 'The anomalies of the execution 
 COMMENT ON TABLE runfold.interaction_anomalies IS 'The anomalies of the interaction group.';
 COMMENT ON TABLE runfold.deployment_anomalies IS 'The anomalies of the deployment group.';
 
-GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.anomalies TO runfold_projector;
-GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.deployment_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.deployment_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
-GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, service_role;
+GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;

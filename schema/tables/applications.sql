@@ -7,4 +7,4 @@ CREATE TABLE runfold.applications (
 COMMENT ON TABLE runfold.applications IS
     'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
 
-GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

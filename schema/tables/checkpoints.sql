@@ -17,5 +17,5 @@ COMMENT ON COLUMN runfold.checkpoints.stopped_error IS 'Why the group waits for 
 COMMENT ON COLUMN runfold.checkpoints.retried_error IS
     'What the next batch fails with, again and again, though it may pass; NULL: the group moved since.';
 
-GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.checkpoints TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.checkpoints TO runfold_projector, runfold_operator;

@@ -22,4 +22,4 @@ COMMENT ON COLUMN runfold.claim_rules.refusal IS 'What runfold.refuse raises whe
 COMMENT ON COLUMN runfold.claim_rules.function_name IS
     'Computes the claims that a stream holds: (stream_id text, events jsonb) returns (key text, held boolean).';
 
-GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claim_rules TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

@@ -12,4 +12,4 @@ CREATE INDEX idx_claims_stream ON runfold.claims (stream_id, kind);
 COMMENT ON COLUMN runfold.claims.name IS 'What the stream calls the thing claimed, a pause for instance.';
 COMMENT ON TABLE runfold.claims IS 'Uniqueness that spans streams, taken and released inside an append.';
 
-GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.claims TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

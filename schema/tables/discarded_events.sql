@@ -26,7 +26,7 @@ COMMENT ON COLUMN runfold.discarded_events.reason IS 'Why it was given up, as th
 COMMENT ON COLUMN runfold.discarded_events.discarded_by IS 'Who gave it up, as the operator said it.';
 COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the operator was logged in as.';
 
-GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
 
 -- after the functions

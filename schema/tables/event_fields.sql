@@ -15,4 +15,4 @@ CREATE TABLE runfold.event_fields (
 
 COMMENT ON TABLE runfold.event_fields IS 'The fields of the closed vocabulary, as the exact check walks them.';
 
-GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.event_fields TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

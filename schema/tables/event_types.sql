@@ -14,5 +14,5 @@ COMMENT ON TABLE runfold.event_types IS
 COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in place of data; * always does.';
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
 
-GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;

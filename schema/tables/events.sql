@@ -46,8 +46,16 @@ COMMENT ON COLUMN runfold.events.payload IS 'Opaque bytes, in place of data.';
 COMMENT ON COLUMN runfold.events.occurred_at IS 'The producer''s clock.';
 COMMENT ON COLUMN runfold.events.recorded_at IS 'The server''s clock.';
 
-GRANT SELECT ON runfold.events TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
-GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+ALTER TABLE runfold.events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.events FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.events FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.events
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 -- after the functions
 

@@ -6,4 +6,4 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
-GRANT SELECT ON public.execution_outputs TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

@@ -6,4 +6,4 @@ CREATE TABLE runfold.faults (
 
 COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refused.';
 
-GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

@@ -34,5 +34,11 @@ CREATE INDEX idx_hil_responses_user_id ON public.hil_responses (user_id);
 
 COMMENT ON TABLE public.hil_responses IS 'What came in, and what it was found to answer: a fold of the response streams.';
 
-GRANT SELECT ON public.hil_responses TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.hil_responses ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;

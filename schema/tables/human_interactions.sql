@@ -47,5 +47,11 @@ CREATE INDEX idx_human_interactions_ended ON public.human_interactions (workflow
 COMMENT ON TABLE public.human_interactions IS 'What people are asked, and their answers: a fold of the interaction streams.';
 COMMENT ON COLUMN public.human_interactions.error IS 'Why the request could not be made, the last time it failed.';
 
-GRANT SELECT ON public.human_interactions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.human_interactions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;

@@ -13,5 +13,5 @@ INSERT INTO runfold.leader DEFAULT VALUES;
 COMMENT ON TABLE runfold.leader IS 'The worker that leads, by epoch; `beat` grows while it lives, so no clock is compared.';
 COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_start], which a successor terminates.';
 
-GRANT SELECT ON runfold.leader TO runfold_engine, service_role;
+GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;

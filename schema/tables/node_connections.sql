@@ -1,6 +1,7 @@
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    workflow_id uuid,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
     source_node_id varchar(255) NOT NULL,
     target_node_id varchar(255) NOT NULL,
 
@@ -14,6 +15,11 @@ CREATE TABLE public.node_connections (
     CONSTRAINT node_connections_pkey PRIMARY KEY (id),
     CONSTRAINT node_connection_belongs_to_a_workflow
         FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_connection_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    -- It serves the foreign keys of the workflow and of the source, too, by its first columns.
+    CONSTRAINT node_connection_is_unique_in_its_workflow
+        UNIQUE (workflow_id, source_node_id, target_node_id, connection_type, connection_index),
     CONSTRAINT node_connection_starts_at_a_node
         FOREIGN KEY (workflow_id, source_node_id) REFERENCES public.nodes (workflow_id, node_id) ON DELETE CASCADE,
     CONSTRAINT node_connection_ends_at_a_node
@@ -28,10 +34,27 @@ CREATE TABLE public.node_connections (
     ),
     CONSTRAINT source_target_different CHECK (source_node_id <> target_node_id)
 );
--- They serve the workflow's foreign key too, by their first column.
-CREATE INDEX idx_node_connections_source ON public.node_connections (workflow_id, source_node_id);
+CREATE INDEX idx_node_connections_user_id ON public.node_connections (user_id, workflow_id);
 CREATE INDEX idx_node_connections_target ON public.node_connections (workflow_id, target_node_id);
 
 COMMENT ON TABLE public.node_connections IS 'The data flow between the nodes of a workflow.';
+COMMENT ON COLUMN public.node_connections.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
+
+ALTER TABLE public.node_connections ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_connections FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (workflow_id, source_node_id, target_node_id, connection_type, connection_index, label, conditions),
+      UPDATE (source_node_id, target_node_id, connection_type, connection_index, label, conditions)
+    ON public.node_connections TO authenticated;
+GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfold_reader;
+
+-- after the functions
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();

@@ -40,5 +40,11 @@ COMMENT ON COLUMN public.node_executions.attempt IS 'The last attempt that was s
 COMMENT ON COLUMN public.node_executions.closed_by IS
     'The position of the execution''s end that closed the activation; NULL while it is open, and when it ended by itself.';
 
-GRANT SELECT ON public.node_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.node_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;

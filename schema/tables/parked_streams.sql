@@ -11,5 +11,5 @@ CREATE TABLE runfold.parked_streams (
 COMMENT ON TABLE runfold.parked_streams IS
     'Streams with an event that cannot be folded: from that position on their events wait, everything else flows.';
 
-GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, service_role;
+GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;

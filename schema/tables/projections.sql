@@ -8,5 +8,5 @@ CREATE TABLE runfold.projections (
 
 COMMENT ON TABLE runfold.projections IS 'The version of the file each read table was built with.';
 
-GRANT SELECT ON runfold.projections TO runfold_engine, service_role;
+GRANT SELECT ON runfold.projections TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.projections TO runfold_projector, runfold_operator;

@@ -9,5 +9,5 @@ INSERT INTO runfold.published_head (position, published_at) VALUES (0, clock_tim
 COMMENT ON TABLE runfold.published_head IS
     'The safe head as the worker saw it last, for readers on a replica, which cannot see the primary''s locks.';
 
-GRANT SELECT ON runfold.published_head TO runfold_engine, service_role;
+GRANT SELECT ON runfold.published_head TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.published_head TO runfold_projector, runfold_operator;

@@ -15,7 +15,12 @@ CREATE TABLE runfold.retention (
     CONSTRAINT only_read_tables_have_a_cutoff CHECK (group_name IS NOT NULL OR cutoff IS NULL)
 );
 INSERT INTO runfold.retention (table_name, column_name, group_name, keep)
-VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days');
+VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
+       ('public.external_api_call_logs', 'called_at', NULL, '30 days'),
+       ('public.conversation_buffers', 'expires_at', NULL, '0'),
+       ('public.document_store', 'expires_at', NULL, '0'),
+       ('public.episodic_memory', 'expires_at', NULL, '0'),
+       ('public.knowledge_facts', 'expires_at', NULL, '0');
 
 COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
 COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';

@@ -9,5 +9,5 @@ CREATE TABLE runfold.sample_verifications (
 
 COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each projection that looked at some streams only.';
 
-GRANT SELECT ON runfold.sample_verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;

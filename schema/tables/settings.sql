@@ -7,5 +7,5 @@ INSERT INTO runfold.settings (name, value) VALUES ('max_event_bytes', 1048576), 
 
 COMMENT ON TABLE runfold.settings IS 'Limits of appends. Operators change them by UPDATE; engines only read them.';
 
-GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, service_role;
+GRANT SELECT ON runfold.settings TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, UPDATE ON runfold.settings TO runfold_operator;

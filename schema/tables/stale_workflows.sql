@@ -15,5 +15,5 @@ COMMENT ON COLUMN runfold.stale_workflows.try_at IS 'Before this time the copy i
 COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be made: a constraint or trigger of workflows; NULL: nothing failed.';
 
 -- Verify leaves out the copies that are noted here.
-GRANT SELECT ON runfold.stale_workflows TO runfold_engine, service_role;
+GRANT SELECT ON runfold.stale_workflows TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;

@@ -33,5 +33,11 @@ COMMENT ON COLUMN public.trigger_index.name IS 'The producer''s name of the trig
 COMMENT ON COLUMN public.trigger_index.index_key IS
     'What is matched: a cron expression, webhook path, workspace, address or repository.';
 
-GRANT SELECT ON public.trigger_index TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.trigger_index ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;

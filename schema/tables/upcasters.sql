@@ -8,4 +8,4 @@ CREATE TABLE runfold.upcasters (
 
 COMMENT ON TABLE runfold.upcasters IS 'The functions (jsonb to jsonb) that runfold.upcast is made of, one a step.';
 
-GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, service_role;
+GRANT SELECT ON runfold.upcasters TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

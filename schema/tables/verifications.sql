@@ -7,5 +7,5 @@ CREATE TABLE runfold.verifications (
 
 COMMENT ON TABLE runfold.verifications IS 'The last verification of each projection.';
 
-GRANT SELECT ON runfold.verifications TO runfold_engine, service_role;
+GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;

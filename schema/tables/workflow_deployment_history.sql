@@ -38,5 +38,11 @@ COMMENT ON TABLE public.workflow_deployment_history IS
     'Deployments of workflows, a row each: a fold of the deployment streams. Outlives its workflow: it is an audit trail.';
 COMMENT ON COLUMN public.workflow_deployment_history.deployment_logs IS 'An array of {level, message, at}.';
 
-GRANT SELECT ON public.workflow_deployment_history TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_deployment_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_history FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;

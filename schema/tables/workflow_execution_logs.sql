@@ -42,11 +42,17 @@ CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs
 CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
 CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
 
-CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+CREATE TABLE runfold_partitions.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
-GRANT SELECT ON public.workflow_execution_logs TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_execution_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
 -- after the functions

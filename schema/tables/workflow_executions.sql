@@ -42,6 +42,8 @@ CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_
 CREATE INDEX idx_executions_status ON public.workflow_executions (status);
 CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
 CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
 CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
@@ -56,5 +58,11 @@ COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of
 COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
 COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
 
-GRANT SELECT ON public.workflow_executions TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;

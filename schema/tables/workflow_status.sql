@@ -21,7 +21,13 @@ COMMENT ON TABLE public.workflow_status IS
     'What the log says about each workflow: its latest execution and deployment. The same columns of workflows are copies, made after each fold.';
 COMMENT ON COLUMN public.workflow_status.deployment_position IS 'Position of the last event of a deployment.';
 
-GRANT SELECT ON public.workflow_status TO runfold_engine, runfold_operator, service_role;
+ALTER TABLE public.workflow_status ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
 -- after the functions

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runfold import errors, events
     from runfold.client.aio.store import AsyncStore, connect_async
+    from runfold.client.aio.tenant import AsyncTenant
     from runfold.client.sync.store import Store, connect
+    from runfold.client.sync.tenant import Tenant
     from runfold.domain.deployment import Deployment
     from runfold.domain.execution import Execution
     from runfold.domain.interaction import Interaction
@@ -30,6 +32,7 @@ __all__ = [
     "Append",
     "Appended",
     "AsyncStore",
+    "AsyncTenant",
     "Deployment",
     "Execution",
     "Interaction",
@@ -38,6 +41,7 @@ __all__ = [
     "Response",
     "RunfoldError",
     "Store",
+    "Tenant",
     "connect",
     "connect_async",
     "errors",
@@ -49,12 +53,14 @@ __all__ = [
 _HOMES = {
     "RunfoldError": "errors",
     "AsyncStore": "client.aio.store",
+    "AsyncTenant": "client.aio.tenant",
     "connect_async": "client.aio.store",
     "Append": "events.envelope",
     "Appended": "events.envelope",
     "NewEvent": "events.envelope",
     "RecordedEvent": "events.envelope",
     "Store": "client.sync.store",
+    "Tenant": "client.sync.tenant",
     "connect": "client.sync.store",
     "projection": "projections.definition.handler",
     "Deployment": "domain.deployment",

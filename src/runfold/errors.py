@@ -42,6 +42,19 @@ class InvalidInput(RunfoldError):
     found: Any = None
 
 
+class FilterMissing(InvalidInput):
+    """Without a filter this would delete everything, and nothing was deleted: say what to delete."""
+
+    code = "filter_missing"
+
+
+class UnknownEntity(RunfoldError):
+    """The tenant has no entity with that id: look it up by its name."""
+
+    code = "unknown_entity"
+    sqlstate = "RF033"
+
+
 class VersionConflict(RunfoldError):
     """The stream is not at the expected version: reload it and try again."""
 
@@ -247,6 +260,18 @@ class PermissionDenied(RunfoldError):
     code = "permission_denied"
 
 
+class TenantCannotAppend(PermissionDenied):
+    """A tenant does not append events: append with the store of a service, and name the tenant as `user_id`."""
+
+    code = "tenant_cannot_append"
+
+
+class TransactionEnded(RunfoldError):
+    """A statement ended the tenant's transaction, and with it the tenant's role: leave out COMMIT and ROLLBACK."""
+
+    code = "transaction_ended"
+
+
 class WaitTimeout(RunfoldError):
     """The projections did not reach the position in time: see with `runfold status` whether a worker folds."""
 
@@ -351,6 +376,14 @@ class UnknownDeployment(RunfoldError):
     """This version of the workflow was never deployed: see `runfold deployment list`."""
 
     code = "unknown_deployment"
+
+
+class NotRegistered(RunfoldError):
+    """The registry has no such entry: see its table, or save the entry first."""
+
+    code = "not_registered"
+    registry: str
+    entry: str
 
 
 class GroupWaits(RunfoldError):
@@ -459,6 +492,18 @@ class UserNotDeleted(RunfoldError):
     user_id: str
 
 
+class VectorsUnavailable(RunfoldError):
+    """This database has no vectors: install pgvector on its server, and run `runfold migrate`."""
+
+    code = "vectors_unavailable"
+
+
+class VectorIndexFailed(RunfoldError):
+    """The index was not built, and nothing was left behind: fix the cause and try again."""
+
+    code = "vector_index_failed"
+
+
 class Refusal(NamedTuple):
     """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
@@ -495,6 +540,12 @@ REFUSALS: Final = {
         EventIdConflict,
         "event {found} is already stored with another body, place or stream",
         "repeat a call exactly as it was, and give new events new ids",
+    ),
+    "invalid_schema": Refusal(
+        InvalidInput, "{pointer} is not a JSON Schema: {reason}", "correct it there and write it again"
+    ),
+    "invalid_version": Refusal(
+        InvalidInput, "{pointer} has no order: {found}", "write a semantic version, for example 1.2.0"
     ),
     "claim_taken": Refusal(
         ClaimTaken,
@@ -553,6 +604,24 @@ REFUSALS: Final = {
         "{tracker} has followed {application_name} to notification {notification_id} or beyond",
         "another process did this already: continue after its max_tracking_id",
     ),
+    "not_between": Refusal(
+        InvalidInput, "{pointer} is {found}, which is not between {least} and {limit}", "give a number between them"
+    ),
+    "summary_ahead": Refusal(
+        InvalidInput,
+        "a summary up to message {found} is ahead of the conversation, which ends at message {limit}",
+        "summarize up to a message that is there",
+    ),
+    "ends_before_it_begins": Refusal(
+        InvalidInput, "the fact ends at {found}, but it begins at {limit}", "give a later end, or an earlier beginning"
+    ),
+    "merged_with_itself": Refusal(InvalidInput, "the entity {found} cannot be merged with itself", "name two entities"),
+    "unknown_entity": Refusal(UnknownEntity, "the tenant has no entity {found}", "look it up by its name"),
+    "graph_too_large": Refusal(
+        InvalidInput,
+        "the search visits more than {limit} nodes",
+        "search less deep, or by types of relationships",
+    ),
     "category_taken": Refusal(
         CategoryTaken, "the category {category} already belongs to {holder}", "give the application another name"
     ),
@@ -579,5 +648,18 @@ REFUSALS: Final = {
         UserNotDeleted,
         "user {user_id} still exists in auth.users",
         "delete the user in the platform, then erase the tenant",
+    ),
+    "no_user": Refusal(
+        InvalidInput,
+        "the search names no user, and the request has none",
+        "give user_id_param, or set the claims of the request",
+    ),
+    "invalid_search": Refusal(
+        InvalidInput, "{pointer} of the search is {found}, and must be {limit}", "correct it and search again"
+    ),
+    "other_dimensions": Refusal(
+        InvalidInput,
+        "the vector has {found} dimensions, and those of the collection {collection} have {limit}",
+        "make it with the model of the collection",
     ),
 }

@@ -36,7 +36,9 @@ def found(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", [one.path for one in migrations()], ids=lambda path: path.stem)
 def test_the_linter_finds_nothing_in_a_migration(path: Path) -> None:
-    assert found(path) == set()
+    # The first migration creates the tables, so that a column with a value rewrites no row of them.
+    allowed = {"adding-field-with-default"} if path == migrations()[0].path else set()
+    assert found(path) <= allowed
 
 
 @pytest.mark.parametrize(

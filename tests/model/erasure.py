@@ -21,6 +21,7 @@ def apply(tables: Tables, event: Recorded) -> None:
         tables.node_executions,
         tables.workflow_execution_pauses,
         tables.workflow_execution_logs,
+        tables.model_calls,
         tables.human_interactions,
         tables.hil_responses,
         tables.workflow_deployment_history,

@@ -2,7 +2,7 @@
 --
 -- Generated from runfold.events by `make generated`.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.interaction_has_ended(status text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(status IN ('responded', 'timeout', 'cancelled'), false)

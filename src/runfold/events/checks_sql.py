@@ -1,7 +1,8 @@
 """The lists of words in CHECKs of read tables, kept equal to the vocabulary by `make generated`.
 
 A line `-- words: execution` above a constraint says that its list holds the statuses of that machine; `-- words: Mode`,
-that it holds the values of that type of `runfold.events.fields`.
+that it holds the values of that type of `runfold.events.fields`. A further word is written before the list:
+`status = 'IDLE' OR status IN (`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Literal, get_args, get_origin
 from runfold.events import fields
 from runfold.events.machines import MACHINES
 
-_LIST = re.compile(r"^( *)-- words: (\w+)\n( *CONSTRAINT \w+ CHECK \()\s*(\w+ IN \()[^)]*(\)\))", re.MULTILINE)
+_LIST = re.compile(
+    r"^( *)-- words: (\w+)\n( *CONSTRAINT \w+ CHECK \()\s*((?:\w+ = '\w+' OR )?\w+ IN \()[^)]*(\)\))", re.MULTILINE
+)
 _WIDTH = 120
 
 

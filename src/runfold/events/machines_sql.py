@@ -111,7 +111,7 @@ def _function(name: str, comment: str, arguments: str, returns: str, body: str) 
 --
 -- Generated from runfold.events by `make generated`.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.{name}({arguments}) RETURNS {returns}
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 {textwrap.indent(body, "    ")}

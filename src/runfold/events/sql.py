@@ -163,7 +163,7 @@ def _validity_function() -> str:
     dispatch = "\n    ELSIF ".join(branches)
     return f"""-- Quick check of an event's data against the vocabulary, generated from the models.
 --
--- grant: engine, projector, operator, service_role
+-- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.event_is_valid(category text, type text, stream_id text, data jsonb)
 RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $valid$

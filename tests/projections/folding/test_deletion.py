@@ -139,14 +139,25 @@ def test_a_deleted_user_s_workflows_go_with_their_rows(log: Log, database_url: s
     assert_nothing_differs(database_url)
 
 
-def test_who_may_delete_a_workflow_need_not_be_able_to_append(log: Log) -> None:
+def test_a_tenant_who_deletes_a_workflow_is_named_and_need_not_be_able_to_append(log: Log) -> None:
     workflow = uuid4()
-    insert(log.connection, workflow)
+    insert(log.connection, workflow, TENANT)
     with log.connection.transaction():
-        log.connection.execute("GRANT SELECT, DELETE ON public.workflows TO anon")
-        log.connection.execute("SET LOCAL ROLE anon")
-        log.connection.execute("DELETE FROM public.workflows WHERE id = %s", (workflow,))
-    assert [stream for stream, _ in deletions(log)] == [f"deployment-{workflow}"]
+        log.connection.execute("SET LOCAL ROLE authenticated")
+        log.connection.execute(
+            "SELECT set_config('request.jwt.claims', jsonb_build_object('sub', %s::text)::text, true)", (TENANT,)
+        )
+        assert log.connection.execute("DELETE FROM public.workflows WHERE id = %s", (workflow,)).rowcount == 1
+    assert deletions(log) == [(f"deployment-{workflow}", TENANT)]
+    by = "SELECT data ->> 'by' FROM runfold.events WHERE type = 'WorkflowDeleted'"
+    assert log.connection.execute(by).fetchall() == [(str(TENANT),)]
+
+
+def test_a_login_without_a_user_who_deletes_a_workflow_is_named(log: Log) -> None:
+    insert(log.connection, workflow := uuid4())
+    log.connection.execute("DELETE FROM public.workflows WHERE id = %s", (workflow,))
+    by = "SELECT data ->> 'by' FROM runfold.events WHERE type = 'WorkflowDeleted'"
+    assert log.connection.execute(by).fetchall() == [(log.connection.info.user,)]
 
 
 def test_an_open_deletion_holds_neither_the_log_nor_a_deployment_back(log: Log, database_url: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import orjson
@@ -45,6 +45,7 @@ from runfold.settings import Settings, load_settings
 statement = runtime_sql("runfold.client")
 database_statement = runtime_sql("runfold.database")
 
+_T = TypeVar("_T")
 _Connection = psycopg.AsyncConnection[Any]
 _Rows = list[tuple[Any, ...]]
 _Fits = Callable[[_Rows], bool] | None
@@ -282,10 +283,14 @@ class AsyncLog:
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
         was done, and so does another call's answer; the same event ids make it safe to try again.
         """
+        return await self._again(self._once, query, parameters, fits)
+
+    async def _again(self, call: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
+        """Call until it succeeds, while that can help."""
         # What nearly always succeeds does not pay for the machinery of retrying.
         give_up_at = time.monotonic() + self._settings.retry_seconds
         try:
-            return await self._once(query, parameters, fits)
+            return await call(*arguments)
         except RunfoldError as exc:
             left = give_up_at - time.monotonic()
             if left <= 0 or not _is_worth_another_try(exc):
@@ -296,7 +301,7 @@ class AsyncLog:
             wait=wait_random_exponential(multiplier=0.01, max=1),
             reraise=True,
         )
-        return await retrying(self._once, query, parameters, fits)
+        return await retrying(call, *arguments)
 
     async def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         try:

@@ -13,6 +13,7 @@ from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interactions import AsyncInteractions
 from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.responses import AsyncResponses
+from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.writer import change_streams
 from runfold.domain.aggregate import Aggregate
@@ -69,6 +70,13 @@ class AsyncStore(AsyncLog):
     def triggers(self) -> AsyncTriggers:
         """Active triggers by their keys."""
         return AsyncTriggers(self)
+
+    def as_user(self, user_id: UUID | str) -> AsyncTenant:
+        """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
+
+        Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
+        """
+        return AsyncTenant(self, user_id)
 
     def as_of(
         self,

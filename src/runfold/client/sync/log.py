@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import orjson
@@ -45,6 +45,7 @@ from runfold.settings import Settings, load_settings
 statement = runtime_sql("runfold.client")
 database_statement = runtime_sql("runfold.database")
 
+_T = TypeVar("_T")
 _Connection = psycopg.Connection[Any]
 _Rows = list[tuple[Any, ...]]
 _Fits = Callable[[_Rows], bool] | None
@@ -278,10 +279,14 @@ class Log:
         `fits` says whether rows can be the answer to this call. A lost connection leaves it unknown whether the commit
         was done, and so does another call's answer; the same event ids make it safe to try again.
         """
+        return self._again(self._once, query, parameters, fits)
+
+    def _again(self, call: Callable[..., _T], *arguments: Any) -> _T:
+        """Call until it succeeds, while that can help."""
         # What nearly always succeeds does not pay for the machinery of retrying.
         give_up_at = time.monotonic() + self._settings.retry_seconds
         try:
-            return self._once(query, parameters, fits)
+            return call(*arguments)
         except RunfoldError as exc:
             left = give_up_at - time.monotonic()
             if left <= 0 or not _is_worth_another_try(exc):
@@ -292,7 +297,7 @@ class Log:
             wait=wait_random_exponential(multiplier=0.01, max=1),
             reraise=True,
         )
-        return retrying(self._once, query, parameters, fits)
+        return retrying(call, *arguments)
 
     def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         try:

@@ -14,6 +14,7 @@ from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
 from runfold.client.sync.responses import Responses
+from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.writer import change_streams
 from runfold.domain.aggregate import Aggregate
@@ -70,6 +71,13 @@ class Store(Log):
     def triggers(self) -> Triggers:
         """Active triggers by their keys."""
         return Triggers(self)
+
+    def as_user(self, user_id: UUID | str) -> Tenant:
+        """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
+
+        Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
+        """
+        return Tenant(self, user_id)
 
     def as_of(
         self,

@@ -3,20 +3,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, LiteralString, Protocol
 from uuid import UUID
 
-from runfold.client.sync.log import Log, statement
+from runfold.client.sync.log import statement
 from runfold.domain.trigger import ActiveTrigger
 from runfold.events.fields import TriggerSubtype
+
+
+class Reader(Protocol):
+    """A store, or a tenant of it."""
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Whose rows it reads; None: everybody's."""
+
+    def _retried(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]: ...
 
 
 class Triggers:
     """Active triggers by their key, from the read table trigger_index: as far as the deployments are folded.
 
-    A store with a tenant finds that tenant's triggers only.
+    A store with a tenant, and a tenant itself, find that tenant's triggers only.
     """
 
-    def __init__(self, store: Log) -> None:
+    def __init__(self, store: Reader) -> None:
         self._store = store
 
     def by_webhook(self, path: str) -> list[ActiveTrigger]:

@@ -107,7 +107,7 @@ class _Difference:
 
     def _functions(self) -> Iterator[str]:
         for function in self._sources.functions:
-            key = (function.kind.lower(), f"runfold.{function.name}")
+            key = (function.kind.lower(), f"{function.schema}.{function.name}")
             before, after = self._old.get(key), self._new[key]
             if before is None:
                 yield function.statements()

@@ -1,0 +1,202 @@
+"""What one tenant may see and write: `store.as_user`, one transaction a call, under the policies of the tables.
+
+The transaction begins with the role `authenticated` and the tenant's claims, in the round trip of its first statement.
+Both are local to the transaction, so that nothing of a tenant stays in a session that others use next: a pool's, or a
+pooler's. It guards against a mistaken query, not against hostile SQL, which can RESET ROLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any, NoReturn
+from uuid import UUID
+
+import orjson
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row, tuple_row
+
+from runfold.client.aio.log import AsyncLog, statement
+from runfold.client.aio.triggers import AsyncTriggers
+from runfold.errors import (
+    BehindPooler,
+    InvalidInput,
+    PermissionDenied,
+    TenantCannotAppend,
+    TransactionEnded,
+    TransactionFailed,
+)
+
+ROLE = "authenticated"
+"""The role that a tenant's statements run as."""
+
+GATEWAY = "runfold_gateway"
+"""The role whose members may become `authenticated`."""
+
+_Row = dict[str, Any]
+_Connection = psycopg.AsyncConnection[Any]
+
+
+class AsyncTenantCursor(psycopg.AsyncCursor[_Row]):
+    """A cursor in the transaction of a tenant; it refuses to go on when a statement has ended that transaction."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> AsyncTenantCursor:
+        """Run a statement as the tenant; as psycopg's."""
+        self.refuse_outside()
+        await super().execute(*args, **kwargs)
+        return self
+
+    async def executemany(self, *args: Any, **kwargs: Any) -> None:
+        """Run a statement for each set of parameters, as the tenant; as psycopg's."""
+        self.refuse_outside()
+        await super().executemany(*args, **kwargs)
+
+    def stream(self, *args: Any, **kwargs: Any) -> AsyncIterator[_Row]:
+        """Return the rows one by one; as psycopg's."""
+        self.refuse_outside()
+        return super().stream(*args, **kwargs)
+
+    def copy(self, *args: Any, **kwargs: Any) -> Any:
+        """Copy as the tenant; as psycopg's."""
+        self.refuse_outside()
+        return super().copy(*args, **kwargs)
+
+    def refuse_outside(self) -> None:
+        """Raise TransactionEnded outside the transaction, where a statement would have the login's rights."""
+        if self.connection.info.transaction_status not in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            raise TransactionEnded
+
+
+class AsyncTenant:
+    """The tables as one tenant sees them, by row security; made by `store.as_user`, and shared like the store.
+
+    The login of the store must be a member of `runfold_gateway`, or of `authenticated`.
+    """
+
+    def __init__(self, store: AsyncLog, user_id: UUID | str) -> None:
+        self.user_id = _as_uuid(user_id)
+        self._store = store
+        self._become = {
+            "claims": orjson.dumps({"sub": str(self.user_id), "role": ROLE}).decode(),
+            "user": str(self.user_id),
+        }
+
+    @cached_property
+    def triggers(self) -> AsyncTriggers:
+        """The tenant's active triggers by their keys."""
+        return AsyncTriggers(self)
+
+    async def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
+        """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.
+
+        A row is a dict by column; a statement without rows gives none. Nothing is retried. Raises PermissionDenied for
+        what a tenant may not do, and for a login that may not act for tenants.
+        """
+        return await self._once(query, params, None)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncTenantCursor]:
+        """Return a cursor in a transaction of the tenant's, which is committed when the block ends without an error.
+
+        Rows are dicts. Raises as `fetch`, and TransactionEnded when a statement of the block commits or rolls back.
+        """
+        async with self._store._connection(writes=True) as connection:
+            async with self._begun(connection):
+                pass
+            try:
+                yield AsyncTenantCursor(connection, row_factory=dict_row)
+            except psycopg.errors.InsufficientPrivilege as exc:
+                raise _refused(exc) from exc
+            if (status := connection.info.transaction_status) == TransactionStatus.INERROR:
+                raise TransactionFailed(_SWALLOWED, hint=_SAVEPOINT, retryable=False)
+            if status != TransactionStatus.INTRANS:
+                raise TransactionEnded
+            await connection.commit()
+            self._store._sessions.require_confirmed(connection)
+
+    async def append(self, *_: Any, **__: Any) -> NoReturn:
+        """Raise TenantCannotAppend: events are appended by services, with `user_id` of the tenant."""
+        raise TenantCannotAppend(hint=_APPEND)
+
+    append_many = append
+
+    async def _retried(self, query: Any, parameters: Mapping[str, Any], _: Any = None) -> list[tuple[Any, ...]]:
+        """Run a statement that only reads, as the tenant, and retry while that can help; rows are tuples."""
+        return [tuple(row.values()) for row in await self.read(query, parameters)]
+
+    async def read(self, query: Any, parameters: Mapping[str, Any], *, prepare: bool | None = None) -> list[_Row]:
+        """Run a statement that only reads, as `fetch`, but retry while that can help; rows are dicts."""
+        return await self._store._again(self._once, query, parameters, prepare)
+
+    async def _once(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
+        try:
+            return await self._try(query, params, prepare)
+        except BehindPooler:
+            self._store._prepares = False  # the pooler did not show itself, and nothing was executed
+        return await self._try(query, params, prepare)
+
+    async def _try(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
+        async with self._store._connection(writes=True) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            async with self._begun(connection):
+                await cursor.execute(query, params, prepare=prepare)
+                await connection.execute(_COMMIT)
+            self._store._sessions.require_confirmed(connection)
+            return [] if cursor.description is None else await cursor.fetchall()
+
+    @asynccontextmanager
+    async def _begun(self, connection: _Connection) -> AsyncIterator[None]:
+        """Begin the tenant's transaction, together with the statements of the block: they go in one round trip.
+
+        When one of them fails, the server skips all that follow.
+        """
+        became = connection.cursor(row_factory=tuple_row)
+        try:
+            async with connection.pipeline():
+                await connection.execute(_BEGIN)
+                await became.execute(statement("become_tenant"), self._become)
+                yield
+        except psycopg.errors.InsufficientPrivilege as exc:
+            if became.description is not None:
+                raise _refused(exc) from exc
+            login = connection.info.user
+            raise PermissionDenied(
+                f"the login {login} cannot act for a tenant, because it is not a member of {ROLE}",
+                hint=f"GRANT {GATEWAY} TO {login}",
+                role=GATEWAY,
+                postgres_sqlstate=exc.sqlstate,
+            ) from exc
+
+
+_BEGIN = "BEGIN"
+_COMMIT = "COMMIT"
+
+_SWALLOWED = "a statement of the block failed, and the block went on: all of it was rolled back"
+_SAVEPOINT = "let the error leave the block, or put what may fail into `with cursor.connection.transaction()`"
+_APPEND = "use the store of a service: store.append(…, user_id=…), or a handle of store.executions"
+
+
+def _refused(exc: psycopg.Error) -> PermissionDenied:
+    """Return the error for what grants and policies refuse to a tenant: it says what a tenant may do."""
+    return PermissionDenied(
+        f"a tenant may not do this: {exc.diag.message_primary}",
+        hint="a tenant reads its own rows, and writes its own rows of the tables that users edit; to append, "
+        + _APPEND,
+        role=ROLE,
+        postgres_sqlstate=exc.sqlstate,
+    )
+
+
+def _as_uuid(user_id: UUID | str) -> UUID:
+    try:
+        return user_id if isinstance(user_id, UUID) else UUID(user_id)
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidInput(
+            f"{user_id!r} is not the id of a user",
+            hint="give the UUID of auth.users",
+            code="invalid_user_id",
+            pointer="/user_id",
+            found=str(user_id),
+        ) from None
