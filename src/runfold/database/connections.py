@@ -116,7 +116,9 @@ def _with_role(error: errors.RunfoldError, role: str | None, url: str | None) ->
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     state: kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.RunfoldError) and (state := kind.sqlstate) is not None
+    if isinstance(kind, type)
+    and issubclass(kind, errors.RunfoldError)
+    and (state := vars(kind).get("sqlstate")) is not None
 }
 
 _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {

@@ -24,8 +24,8 @@ OF_BARRIER_STREAMS: LiteralString = (
 
 
 def found_by_streams(group: Group) -> bool:
-    """Whether the streams of all barriers of the group are known, and may be read by the session that folds it."""
-    return not group.of_user and not group.other_barriers
+    """Whether it is known in which streams all barriers of the group are."""
+    return not group.other_barriers
 
 
 def barrier_streams(
@@ -40,7 +40,8 @@ def barrier_streams(
         "prefixes": [each.prefix for each in group.barrier_streams],
         "columns": [each.column for each in group.barrier_streams],
     }
-    return sorted({stream for (stream,) in cursor.execute(statement("barrier_streams"), asked).fetchall()})
+    query = statement("barrier_streams_by_events" if group.of_user else "barrier_streams")
+    return sorted({stream for (stream,) in cursor.execute(query, asked).fetchall()})
 
 
 def barrier_parameters(group: Group, streams: Iterable[str]) -> dict[str, Any]:

@@ -96,7 +96,8 @@ def _replay(
 
 def can_replay(group: Group) -> bool:
     """Whether it is known which rows of the group each stream concerns."""
-    known = bool(group.barriers_affect) or not group.barriers
+    # A tenant's barrier concerns the rows of its own streams, which it comes after.
+    known = bool(group.barriers_affect) or group.barriers <= {"TenantErased"}
     return known and all(projection.stream_column is not None for projection in group.projections)
 
 
