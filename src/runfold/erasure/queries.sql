@@ -48,10 +48,6 @@ SELECT count(*), coalesce(sum(s.version), 0)::bigint FROM runfold.streams s WHER
 -- Unparks the streams of an erased tenant without folding them; returns how many. Parameters: tenant.
 SELECT runfold.unpark_erased(%(tenant)s)
 
--- name: user_exists
--- Whether the user is in auth.users. Parameters: tenant.
-SELECT EXISTS (SELECT FROM auth.users WHERE id = %(tenant)s)
-
 -- name: user_tables
 -- Of some tables those that exist and have a column user_id. Parameters: tables (text[], with their schemas).
 SELECT t.name

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from runfold.errors import UnknownRetention
+from runfold.errors import InvalidInput, UnknownRetention
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.worker")
@@ -61,9 +61,18 @@ def read_retention(connection: psycopg.Connection[Any], *, count: bool = False) 
 def set_retention(connection: psycopg.Connection[Any], table: str, keep: timedelta | None) -> str:
     """Enter how long a table's rows are kept, None for ever; returns the table's full name.
 
-    A shorter time takes effect at the next run. A longer one brings nothing back. Raises UnknownRetention.
+    A shorter time takes effect at the next run. A longer one brings nothing back. Raises UnknownRetention, and
+    InvalidInput for less than a day for a read table.
     """
     name = full_name(connection, table)
+    is_folded = any(entry.table == name and entry.group is not None for entry in read_retention(connection))
+    if keep is not None and keep < (timedelta(days=1) if is_folded else timedelta(0)):
+        raise InvalidInput(
+            f"{name} cannot keep its rows for {keep} only",
+            hint="keep the rows of a read table for a day at least, others for no negative time",
+            code="retention_too_short",
+            table=name,
+        )
     connection.execute(statement("set_retention"), {"table": name, "keep": keep})
     return name
 
