@@ -4,9 +4,9 @@
 -- table: public.model_calls
 -- key: id
 -- stream_key: execution_id
--- events: ModelCalled, WorkflowDeleted
--- barriers: WorkflowDeleted
--- barriers_affect: executions_of_deleted_workflows
+-- events: ModelCalled, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
+-- barriers_affect: executions_of_deleted_workflows, executions_of_erased_tenants
 -- affected_by: both_streams_of_executions
 
 -- One row an event.
@@ -26,3 +26,6 @@ DELETE FROM model_calls t
  USING batch b
  CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = e.execution_id AND t.last_event_position < b.position;
+
+-- events: TenantErased
+DELETE FROM model_calls t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;

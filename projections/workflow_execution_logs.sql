@@ -4,9 +4,10 @@
 -- table: public.workflow_execution_logs
 -- key: created_at, id
 -- stream_key: execution_id
--- events: LogAppended, WorkflowDeleted
--- barriers: WorkflowDeleted
--- barriers_affect: logs_of_deleted_workflows
+-- expires: created_at
+-- events: LogAppended, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
+-- barriers_affect: logs_of_deleted_workflows, logs_of_erased_tenants
 
 -- One row an event.
 INSERT INTO workflow_execution_logs
@@ -29,3 +30,6 @@ DELETE FROM workflow_execution_logs t
  USING batch b
  CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = e.execution_id AND t.last_event_position < b.position;
+
+-- events: TenantErased
+DELETE FROM workflow_execution_logs t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;

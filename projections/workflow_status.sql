@@ -10,8 +10,8 @@
 -- streams_of_row: streams_of_workflow
 -- copies: workflow_copies
 -- reads: workflow_executions
--- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted
--- barriers: WorkflowDeleted
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
 
 -- The latest execution is the one with the greatest (order_time, execution_id), not the last to arrive. Candidates are the batch's executions and the row's present one; only when the present one moved back in time, as a start
 -- before its creation does, must all of the workflow's executions be looked at.
@@ -98,3 +98,41 @@ USING (
 DELETE FROM workflow_status t
  USING batch b
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;
+
+-- What is left of a workflow's row is what the other tenants' streams give: the latest of their executions, and the deployments
+-- unless those were the tenant's. Mostly that is nothing, and the row goes.
+-- events: TenantErased
+MERGE INTO workflow_status AS t
+USING (
+    SELECT DISTINCT ON (w.workflow_id) w.workflow_id, w.deployed_at_position, x.execution_id, x.user_id, x.status, x.order_time,
+           x.last_event_position, x.updated_at
+      FROM (SELECT s.workflow_id,
+                   CASE WHEN NOT EXISTS (SELECT
+                                           FROM batch b
+                                          WHERE b.user_id = (SELECT d.user_id FROM runfold.events d WHERE d.position = s.deployment_position))
+                        THEN s.deployment_position END AS deployed_at_position
+              FROM workflow_status s
+             WHERE s.user_id IN (SELECT b.user_id FROM batch b)
+                OR s.workflow_id IN (SELECT runfold.stream_name(d.stream_id)::uuid
+                                       FROM batch b
+                                      CROSS JOIN LATERAL runfold.streams_of_tenant(b.user_id, 'deployment') AS d (stream_id))) AS w
+      LEFT JOIN workflow_executions x ON x.workflow_id = w.workflow_id
+     ORDER BY w.workflow_id, x.order_time DESC NULLS LAST, x.execution_id DESC
+) AS f
+   ON t.workflow_id = f.workflow_id
+ WHEN MATCHED AND f.execution_id IS NULL AND f.deployed_at_position IS NULL THEN DELETE
+ WHEN MATCHED THEN UPDATE SET
+      user_id = CASE WHEN f.execution_id IS NOT NULL THEN f.user_id
+                     ELSE (SELECT d.user_id FROM runfold.events d WHERE d.position = f.deployed_at_position) END,
+      latest_execution_id = f.execution_id, latest_execution_status = coalesce(f.status, 'IDLE'),
+      latest_execution_time = f.order_time,
+      deployment_status = CASE WHEN f.deployed_at_position IS NULL THEN 'IDLE' ELSE t.deployment_status END,
+      deployed_at = CASE WHEN f.deployed_at_position IS NOT NULL THEN t.deployed_at END,
+      deployed_by = CASE WHEN f.deployed_at_position IS NOT NULL THEN t.deployed_by END,
+      undeployed_at = CASE WHEN f.deployed_at_position IS NOT NULL THEN t.undeployed_at END,
+      deployment_version = CASE WHEN f.deployed_at_position IS NULL THEN 1 ELSE t.deployment_version END,
+      deployment_config = CASE WHEN f.deployed_at_position IS NULL THEN '{}' ELSE t.deployment_config END,
+      deployment_position = f.deployed_at_position,
+      last_event_position = greatest(f.last_event_position, f.deployed_at_position),
+      updated_at = CASE WHEN f.last_event_position IS NULL OR f.last_event_position < f.deployed_at_position
+                        THEN runfold.occurred_at(f.deployed_at_position) ELSE f.updated_at END;

@@ -555,206 +555,6 @@ GRANT UPDATE (session_id, user_id, sequence, summary, key_points, entities, topi
                 updated_at)
     ON public.conversation_summaries TO authenticated;
 
--- What a user can connect with. Everybody reads it, operators write it.
-CREATE TABLE public.integrations (
-    integration_id varchar(255) NOT NULL,
-    provider varchar(50) NOT NULL,
-    name varchar(255) NOT NULL,
-    description text,
-    config jsonb NOT NULL DEFAULT '{}',
-    is_active boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
-    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
-    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
-);
-
-COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
-COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
-
-ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
-CREATE POLICY "services see every row" ON public.integrations FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
-
-INSERT INTO public.integrations (integration_id, provider, name)
-VALUES ('slack', 'slack', 'Slack'),
-       ('github', 'github', 'GitHub'),
-       ('notion', 'notion', 'Notion'),
-       ('google_calendar', 'google_calendar', 'Google Calendar')
-    ON CONFLICT (integration_id) DO NOTHING;
-
--- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
-CREATE TABLE public.user_external_credentials (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    provider varchar(50) NOT NULL,
-    credential_type varchar(20) NOT NULL DEFAULT 'oauth2',
-
-    encrypted_access_token bytea,
-    encrypted_refresh_token bytea,
-    encrypted_additional_data bytea,
-    key_id uuid NOT NULL,
-
-    token_expires_at timestamptz,
-    scope text[] NOT NULL DEFAULT '{}',
-    token_type varchar(20) NOT NULL DEFAULT 'Bearer',
-    can_refresh boolean NOT NULL GENERATED ALWAYS AS (encrypted_refresh_token IS NOT NULL) STORED,
-
-    is_valid boolean NOT NULL DEFAULT true,
-    last_validated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    validation_error text,
-
-    refresh_lease uuid,
-    refresh_lease_until timestamptz,
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT user_external_credentials_pkey PRIMARY KEY (id),
-    CONSTRAINT user_external_credentials_user_id_provider_key UNIQUE (user_id, provider),
-    CONSTRAINT credential_is_named_by_its_user UNIQUE (user_id, id),
-    CONSTRAINT user_external_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    -- words: CredentialProvider
-    CONSTRAINT valid_provider CHECK (provider IN ('google_calendar', 'github', 'slack', 'notion', 'custom_http')),
-    -- words: CredentialType
-    CONSTRAINT valid_credential_type CHECK (credential_type IN ('oauth2', 'api_key', 'basic_auth', 'bearer_token')),
-    CONSTRAINT valid_credential_holds_a_secret CHECK (
-        NOT is_valid OR num_nonnulls(encrypted_access_token, encrypted_refresh_token, encrypted_additional_data) > 0),
-    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted.
-    CONSTRAINT secrets_are_ciphertext CHECK (
-        least(octet_length(encrypted_access_token), octet_length(encrypted_refresh_token),
-              octet_length(encrypted_additional_data)) >= 28),
-    CONSTRAINT lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
-);
--- What a list of a user's credentials shows comes from the index alone.
-CREATE INDEX idx_user_credentials_user_provider ON public.user_external_credentials (user_id, provider)
-    INCLUDE (is_valid, token_expires_at);
-CREATE INDEX idx_user_credentials_expires_at ON public.user_external_credentials (token_expires_at) WHERE is_valid;
-CREATE INDEX idx_user_credentials_valid ON public.user_external_credentials (user_id, last_validated_at) WHERE is_valid;
-
-COMMENT ON TABLE public.user_external_credentials IS
-    'What users have entrusted to reach services for them. `store.credentials` writes and opens it.';
-COMMENT ON COLUMN public.user_external_credentials.key_id IS 'The tenant''s key that its secrets are encrypted with.';
-COMMENT ON COLUMN public.user_external_credentials.token_expires_at IS 'NULL: never refreshed.';
-COMMENT ON COLUMN public.user_external_credentials.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
-COMMENT ON COLUMN public.user_external_credentials.updated_at IS 'When its secrets were written last.';
-
-ALTER TABLE public.user_external_credentials ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.user_external_credentials FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.user_external_credentials FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
--- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
-REVOKE ALL ON public.user_external_credentials FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
-              validation_error, created_at, updated_at), DELETE
-    ON public.user_external_credentials TO authenticated;
-GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
-              validation_error, created_at, updated_at)
-    ON public.user_external_credentials TO runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.user_external_credentials TO runfold_engine, runfold_operator, service_role;
-
--- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
-CREATE TABLE public.oauth_tokens (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    integration_id varchar(255),
-    provider varchar(100) NOT NULL,
-    credential_id uuid,
-
-    access_token bytea NOT NULL,
-    refresh_token bytea,
-    token_type varchar(50) NOT NULL DEFAULT 'Bearer',
-    expires_at timestamptz,
-    key_id uuid NOT NULL,
-    can_refresh boolean NOT NULL GENERATED ALWAYS AS (refresh_token IS NOT NULL) STORED,
-
-    credential_data jsonb NOT NULL DEFAULT '{}',
-    is_active boolean NOT NULL DEFAULT true,
-
-    refresh_lease uuid,
-    refresh_lease_until timestamptz,
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT oauth_tokens_pkey PRIMARY KEY (id),
-    CONSTRAINT oauth_tokens_user_id_integration_id_key UNIQUE (user_id, integration_id),
-    CONSTRAINT oauth_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT oauth_tokens_integration_id_fkey FOREIGN KEY (integration_id)
-        REFERENCES public.integrations (integration_id) ON DELETE CASCADE,
-    CONSTRAINT token_comes_from_a_credential FOREIGN KEY (user_id, credential_id)
-        REFERENCES public.user_external_credentials (user_id, id) ON DELETE SET NULL (credential_id),
-    CONSTRAINT oauth_provider_is_not_blank CHECK (length(trim(provider)) > 0),
-    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted. A revoked token is empty.
-    CONSTRAINT tokens_are_ciphertext CHECK (
-        (octet_length(access_token) >= 28 OR NOT is_active AND octet_length(access_token) = 0)
-        AND coalesce(octet_length(refresh_token) >= 28, true)),
-    CONSTRAINT credential_data_is_encrypted CHECK (
-        credential_data = '{}' OR (credential_data ?& '{$encrypted,v}' AND credential_data - '{$encrypted,v}'::text[] = '{}')),
-    CONSTRAINT token_lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
-);
-CREATE INDEX idx_oauth_tokens_user_id ON public.oauth_tokens (user_id, credential_id);
-CREATE INDEX idx_oauth_tokens_integration_id ON public.oauth_tokens (integration_id);
-
-COMMENT ON TABLE public.oauth_tokens IS 'What a platform keeps for an integration of a user. `store.credentials` writes and opens it.';
-COMMENT ON COLUMN public.oauth_tokens.credential_id IS
-    'The credential that the token comes from: it is refreshed there, and both are written together.';
-COMMENT ON COLUMN public.oauth_tokens.expires_at IS 'NULL: never refreshed.';
-COMMENT ON COLUMN public.oauth_tokens.key_id IS 'The tenant''s key that its secrets are encrypted with.';
-COMMENT ON COLUMN public.oauth_tokens.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
-COMMENT ON COLUMN public.oauth_tokens.updated_at IS 'When its secrets were written last.';
-
-ALTER TABLE public.oauth_tokens ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.oauth_tokens FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.oauth_tokens FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
--- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
-REVOKE ALL ON public.oauth_tokens FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
-              updated_at), DELETE
-    ON public.oauth_tokens TO authenticated;
-GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
-              updated_at)
-    ON public.oauth_tokens TO runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.oauth_tokens TO runfold_engine, runfold_operator, service_role;
-
--- The credentials that somebody has to look at, each with the reason. It reads no ciphertext.
-CREATE VIEW public.credentials_to_look_at WITH (security_invoker = true) AS
-    SELECT c.id, c.user_id, 'user_external_credentials' AS kept_in, c.provider::text AS provider, NULL::text AS integration_id,
-           CASE WHEN NOT c.is_valid THEN 'invalid'
-                WHEN c.token_expires_at < now() THEN 'expired'
-                WHEN c.token_expires_at < now() + interval '1 day' AND NOT c.can_refresh THEN 'expires soon'
-                ELSE 'not validated' END AS reason,
-           c.validation_error, c.token_expires_at AS expires_at, c.can_refresh, c.last_validated_at
-      FROM public.user_external_credentials c
-     WHERE NOT c.is_valid
-        OR c.token_expires_at < now() + CASE WHEN c.can_refresh THEN interval '0' ELSE interval '1 day' END
-        OR c.last_validated_at < now() - interval '30 days'
-    UNION ALL
-    SELECT t.id, t.user_id, 'oauth_tokens', t.provider::text, t.integration_id::text,
-           CASE WHEN NOT t.is_active THEN 'invalid'
-                WHEN t.expires_at < now() THEN 'expired'
-                ELSE 'expires soon' END,
-           NULL, t.expires_at, t.can_refresh, NULL
-      FROM public.oauth_tokens t
-     WHERE NOT t.is_active
-        OR t.expires_at < now() + CASE WHEN t.can_refresh THEN interval '0' ELSE interval '1 day' END;
-
-COMMENT ON VIEW public.credentials_to_look_at IS
-    'Credentials that are invalid, expired, expire within a day and cannot be refreshed, or were not validated for 30 days.';
-
-REVOKE ALL ON public.credentials_to_look_at FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.credentials_to_look_at TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
-
 -- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
@@ -848,36 +648,6 @@ REVOKE ALL ON public.document_store FROM PUBLIC, anon, authenticated, service_ro
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO runfold_engine;
 GRANT ALL ON public.document_store TO runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO authenticated;
-
-CREATE TABLE runfold.encryption_policies (
-    id bigint GENERATED ALWAYS AS IDENTITY,
-    user_id uuid,
-    event_type text COLLATE "C" NOT NULL DEFAULT '*',
-    field text COLLATE "C" NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    created_by text NOT NULL DEFAULT SESSION_USER,
-
-    CONSTRAINT encryption_policies_pkey PRIMARY KEY (id),
-    CONSTRAINT policy_is_stated_once UNIQUE NULLS NOT DISTINCT (user_id, event_type, field),
-    CONSTRAINT policy_is_of_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT event_type_is_given CHECK (event_type <> ''),
-    -- words: EncryptedField
-    CONSTRAINT field_may_be_encrypted CHECK (
-        field IN ('*', 'payload', 'trigger_data', 'run_data', 'input_data', 'output_data', 'error_data',
-        'error_details', 'error_message', 'request_data', 'response_data', 'raw_payload', 'headers',
-        'resume_conditions', 'message', 'user_friendly_message', 'stack_trace', 'data', 'technical_details',
-        'performance_metrics', 'metadata'))
-);
-
-COMMENT ON TABLE runfold.encryption_policies IS
-    'Which fields of which events clients encrypt before they append. A policy holds for values that are appended after it.';
-COMMENT ON COLUMN runfold.encryption_policies.user_id IS 'The tenant it holds for; NULL: every tenant.';
-COMMENT ON COLUMN runfold.encryption_policies.event_type IS 'The event type it holds for; *: every type.';
-COMMENT ON COLUMN runfold.encryption_policies.field IS
-    'The field; *: every field that may be encrypted, and payloads; metadata: its top-level values.';
-
-GRANT SELECT ON runfold.encryption_policies TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-GRANT INSERT, DELETE ON runfold.encryption_policies TO runfold_operator, service_role;
 
 CREATE TABLE public.entities (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -1036,6 +806,29 @@ GRANT INSERT (actor, action, object, context, outcome, importance, timestamp, se
 GRANT UPDATE (actor, action, object, context, outcome, importance, timestamp, session_id, user_id,
                 event_description, language, expires_at)
     ON public.episodic_memory TO authenticated;
+
+-- Tenants that are erased, or being erased: from the commit of its row on, no stream of the tenant takes an event.
+CREATE TABLE runfold.erased_tenants (
+    user_id uuid NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    begun_by text NOT NULL DEFAULT session_user,
+    begun_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    issued bigint,
+    position bigint,
+    erased_at timestamptz,
+    CONSTRAINT erased_tenants_pkey PRIMARY KEY (user_id),
+    CONSTRAINT erased_has_a_position CHECK (erased_at IS NULL OR position IS NOT NULL)
+);
+
+COMMENT ON TABLE runfold.erased_tenants IS
+    'Tenants that are erased or being erased: appends to their streams are refused. A row stays for ever.';
+COMMENT ON COLUMN runfold.erased_tenants.begun_in IS 'The transaction that entered it: before its commit nobody else knows.';
+COMMENT ON COLUMN runfold.erased_tenants.issued IS
+    'The last position that may have been given to an append that did not know yet; NULL: that is not asked yet.';
+COMMENT ON COLUMN runfold.erased_tenants.position IS 'The position of its TenantErased; NULL: it is not appended yet.';
+COMMENT ON COLUMN runfold.erased_tenants.erased_at IS 'When everything was done; NULL: `runfold tenant erase` is to be run again.';
+
+GRANT SELECT ON runfold.erased_tenants TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
 
 CREATE TABLE runfold.event_fields (
     type text COLLATE "C" NOT NULL,
@@ -1627,6 +1420,41 @@ REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_rol
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
+
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     subject varchar(500) NOT NULL,
@@ -2180,6 +2008,44 @@ COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fa
 
 GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
+-- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
+CREATE TABLE runfold.retention (
+    table_name text COLLATE "C" NOT NULL,
+    column_name text COLLATE "C" NOT NULL,
+    group_name text,
+    keep interval,
+    cutoff timestamptz,
+    ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    blocked_since timestamptz,
+    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
+    CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
+    CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
+    CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
+    CONSTRAINT only_read_tables_have_a_cutoff CHECK (group_name IS NOT NULL OR cutoff IS NULL)
+);
+INSERT INTO runfold.retention (table_name, column_name, group_name, keep)
+VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
+       ('public.external_api_call_logs', 'called_at', NULL, '30 days'),
+       ('public.conversation_buffers', 'expires_at', NULL, '0'),
+       ('public.document_store', 'expires_at', NULL, '0'),
+       ('public.episodic_memory', 'expires_at', NULL, '0'),
+       ('public.knowledge_facts', 'expires_at', NULL, '0');
+
+COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
+COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
+COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
+COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.cutoff IS
+    'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
+COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
+COMMENT ON COLUMN runfold.retention.blocked_since IS
+    'Since when a partition that has expired could not be locked to be dropped; NULL: none waits.';
+
+GRANT SELECT ON runfold.retention TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT UPDATE (keep) ON runfold.retention TO runfold_operator;
+
 -- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
     projection text PRIMARY KEY,
@@ -2263,33 +2129,6 @@ CREATE POLICY "services see every row" ON runfold.streams FOR ALL
 
 GRANT SELECT ON runfold.streams
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
-CREATE TABLE runfold.tenant_keys (
-    key_id uuid NOT NULL,
-    -- No foreign key: the record of a destroyed key outlives its user.
-    user_id uuid NOT NULL,
-    wrapped bytea,
-    created_at timestamptz NOT NULL,
-    retired_at timestamptz,
-    destroyed_at timestamptz,
-    value_count bigint NOT NULL DEFAULT 0,
-
-    CONSTRAINT tenant_keys_pkey PRIMARY KEY (key_id),
-    CONSTRAINT key_is_destroyed_or_there CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
-    CONSTRAINT key_retires_after_its_creation CHECK (retired_at >= created_at),
-    CONSTRAINT values_are_counted CHECK (value_count >= 0)
-);
-CREATE INDEX idx_tenant_keys_user_id ON runfold.tenant_keys (user_id, created_at);
-
-COMMENT ON TABLE runfold.tenant_keys IS
-    'Keys of tenants, wrapped by a master key that is not in the database. Used where RUNFOLD_KEY_HOME is `database`.';
-COMMENT ON COLUMN runfold.tenant_keys.wrapped IS 'The key, encrypted by a master key; NULL: it was destroyed.';
-COMMENT ON COLUMN runfold.tenant_keys.retired_at IS 'When a newer key of the tenant took over; this one still opens values.';
-COMMENT ON COLUMN runfold.tenant_keys.value_count IS 'How many values processes have reserved under this key.';
-
-GRANT SELECT, INSERT ON runfold.tenant_keys TO runfold_engine, runfold_operator, service_role;
-GRANT UPDATE (retired_at, value_count) ON runfold.tenant_keys TO runfold_engine;
-GRANT UPDATE ON runfold.tenant_keys TO runfold_operator, service_role;
 
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
@@ -2798,7 +2637,9 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerFailed', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL);
+    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);
 
 INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('execution', 'ExecutionCreated', 1, true),
@@ -2848,7 +2689,8 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('deployment', 'TriggerDeactivated', 1, true),
     ('deployment', 'TriggerFailed', 1, true),
     ('deployment', 'TriggerRemoved', 1, true),
-    ('deployment', 'WorkflowDeleted', 1, true);
+    ('deployment', 'WorkflowDeleted', 1, true),
+    ('tenant', 'TenantErased', 1, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -2887,7 +2729,6 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
     ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
-    ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
     ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),
@@ -2922,6 +2763,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('unknown_retention', 'RF030', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
+    ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'keep the rows of a read table for a day at least, others for no negative time'),
+    ('tenant_erased', 'RF031', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
+    ('user_not_deleted', 'RF032', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
     ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
@@ -3361,6 +3206,24 @@ COMMENT ON FUNCTION runfold.recorded_command IS
     'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
 REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
+CREATE FUNCTION runfold.refuse_erased(tenants uuid[], stream_ids text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT s.n, s.stream_id, t.user_id INTO found
+      FROM unnest(stream_ids, tenants) WITH ORDINALITY AS s (stream_id, user_id, n)
+      JOIN runfold.erased_tenants t ON t.user_id = s.user_id
+     ORDER BY s.n
+     LIMIT 1;
+    PERFORM runfold.refuse('tenant_erased', jsonb_build_object(
+        'pointer', format('/%s/stream_id', found.n - 1), 'stream_id', found.stream_id, 'user_id', found.user_id));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_erased IS
+    'Raises RF031 for the first stream of a call whose tenant is erased.';
+REVOKE ALL ON FUNCTION runfold.refuse_erased FROM PUBLIC;
+
 CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
@@ -3583,15 +3446,14 @@ BEGIN
     RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 264
        AND stream_id !~ '[^!-~]' AND stream_name <> ''
        AND CASE WHEN category IN ('execution', 'log') THEN true
-                WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
+                WHEN category IN ('interaction', 'response', 'deployment', 'tenant') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
        -- A number, or the text of one: drivers give a bigint as a text, because not every language has such integers.
        AND (append ->> 'expected_version' IS NULL
             OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
-       AND (append - '{stream_id,expected_version,user_id,events,claims,releases,encrypted}'::text[]) = '{}'
-       AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
        AND (NOT append ?| '{claims,releases}'
             OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
 END
@@ -4354,6 +4216,18 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
+    ELSIF category = 'tenant' THEN
+        IF type = 'TenantErased' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,by}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+        END IF;
     END IF;
     RETURN false;
 END
@@ -4362,55 +4236,6 @@ COMMENT ON FUNCTION runfold.event_is_valid IS
     'Quick check of an event''s data against the vocabulary, generated from the models.';
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
-CREATE FUNCTION runfold.encryptable_fields() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT '{data,error_data,error_details,error_message,headers,input_data,message,metadata,output_data,performance_metrics,raw_payload,request_data,response_data,resume_conditions,run_data,stack_trace,technical_details,trigger_data,user_friendly_message}'::text[]
-$$;
-COMMENT ON FUNCTION runfold.encryptable_fields IS
-    'The fields that clients may encrypt, generated from EncryptedField.';
-REVOKE ALL ON FUNCTION runfold.encryptable_fields FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.encryptable_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.has_encrypted_form(value jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE jsonb_typeof(value)
-           WHEN 'string' THEN starts_with(value #>> '{}', 'encrypted:')
-           WHEN 'object' THEN value ? '$encrypted'
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.has_encrypted_form IS
-    'Whether a value has the marks of an encrypted one: a text that begins with encrypted:, or an object with the key $encrypted.';
-REVOKE ALL ON FUNCTION runfold.has_encrypted_form FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_encrypted_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.first_reserved_form(call jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('/%s/events/%s', a.n - 1, e.n - 1) || v.pointer
-      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-     CROSS JOIN LATERAL jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
-     CROSS JOIN LATERAL (
-        SELECT '/payload' AS pointer, 0 AS n
-         WHERE starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
-        UNION ALL
-        SELECT '/data/' || f.key, f.n
-          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event -> 'data') = 'object' THEN e.event -> 'data' END)
-               WITH ORDINALITY AS f (key, value, n)
-         WHERE f.key = ANY (runfold.encryptable_fields()) AND f.key <> 'metadata' AND runfold.has_encrypted_form(f.value)
-        UNION ALL
-        SELECT '/data/metadata/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.n
-          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event #> '{data,metadata}') = 'object' THEN e.event #> '{data,metadata}' END)
-               WITH ORDINALITY AS m (key, value, n)
-         WHERE runfold.has_encrypted_form(m.value)) AS v
-     WHERE a.append -> 'encrypted' IS DISTINCT FROM 'true'
-       AND (v.pointer = '/payload'
-            OR EXISTS (SELECT FROM runfold.event_fields k WHERE k.type = e.event ->> 'type'))
-     ORDER BY a.n, e.n, v.pointer COLLATE "C" LIMIT 1
-$$;
-COMMENT ON FUNCTION runfold.first_reserved_form IS
-    'The pointer of the first plain value of a call that a reader would take for an encrypted one; NULL if it has none.';
-REVOKE ALL ON FUNCTION runfold.first_reserved_form FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.first_reserved_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -4850,7 +4675,7 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'tenant') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -4943,16 +4768,9 @@ BEGIN
         END LOOP;
         PERFORM runfold.raise_claims_fault(a.append -> 'claims', pointer || '/claims');
         PERFORM runfold.raise_claims_fault(a.append -> 'releases', pointer || '/releases');
-        IF coalesce(a.append -> 'encrypted', 'null') <> 'null' THEN
-            PERFORM runfold.raise_value_fault('boolean', NULL, NULL, NULL, a.append -> 'encrypted', pointer || '/encrypted');
-        END IF;
         PERFORM runfold.raise_unknown_field(
-            a.append, '{stream_id,expected_version,user_id,events,claims,releases,encrypted}', pointer);
+            a.append, '{stream_id,expected_version,user_id,events,claims,releases}', pointer);
     END LOOP;
-    pointer := runfold.first_reserved_form(call);
-    IF pointer IS NOT NULL THEN
-        PERFORM runfold.raise_fault('reserved_form', pointer);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
@@ -5010,12 +4828,6 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        -- The marks of encrypted values, and of an encrypted payload in base64: few calls have them.
-        IF valid AND (strpos(coalesce(canonical, appends), '"$encrypted"') > 0
-                      OR strpos(coalesce(canonical, appends), '"encrypted:') > 0
-                      OR strpos(coalesce(canonical, appends), '"cnVuZm9sZC1lbmNyeXB0ZWQK') > 0) THEN
-            valid := runfold.first_reserved_form(parsed) IS NULL;
-        END IF;
         IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
             append := parsed -> 0;
             events := append -> 'events';
@@ -5026,8 +4838,7 @@ BEGIN
             IF coalesce(
                    category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
                    AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
-                   AND (append - '{stream_id,expected_version,user_id,events,encrypted}'::text[]) = '{}'
-                   AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
+                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
                    AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
                    AND (append ->> 'user_id' IS NULL
                         OR append ->> 'user_id' LIKE '________-____-____-____-____________'
@@ -5071,7 +4882,7 @@ BEGIN
                             OR NOT jsonb_path_exists(e.event, 'strict $.**{101}')
                                AND (pg_column_size(e.event) < 1600 AND pg_column_size(e.event -> 'metadata') < 400
                                     OR runfold.large_event_is_valid(e.event)))
-                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment')
+                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment', 'tenant')
                                 THEN runfold.registered_event_is_valid(a.category, e.event)
                                 WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
                                 THEN false
@@ -5246,6 +5057,12 @@ BEGIN
     -- The fence, and the positions behind it.
     last := runfold.allocate_positions(total);
     base := last - total;
+
+    -- An erased tenant's streams take no event, whoever appends. Looked up behind the fence, in a statement of its own: who looked
+    -- before it and then waited would come in behind TenantErased, and the tenant's rows would come back.
+    IF EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = ANY (tenants[:count])) THEN
+        PERFORM runfold.refuse_erased(tenants[:count], stream_ids[:count]);
+    END IF;
 
     -- The events, at offsets (a row_number() would sort the payloads).
     IF single IS NOT NULL THEN
@@ -5856,6 +5673,51 @@ COMMENT ON FUNCTION runfold.new_id IS
     'A new UUID of version 7: it sorts by when it was made.';
 REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
 
+CREATE FUNCTION runfold.append_tenant_erased(tenant uuid) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    application constant text := NULL;
+    stream constant text := runfold.stream_id('tenant', tenant::text);
+    now constant timestamptz := clock_timestamp();
+    id constant uuid := runfold.new_id();
+    before bigint;
+    last bigint;
+BEGIN
+    INSERT INTO runfold.streams (stream_id, user_id, version) VALUES (stream, tenant, 0) ON CONFLICT DO NOTHING;
+    SELECT s.version INTO STRICT before FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
+    INSERT INTO runfold.event_ids (event_id, stream_version) VALUES (id, before + 1);
+    last := runfold.allocate_positions(1);
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                user_id, data, metadata, occurred_at, recorded_at)
+    VALUES (last, last, stream, before + 1, id, 'tenant', 'TenantErased', 1, tenant,
+            jsonb_build_object('at', to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'), 'by', session_user),
+            '{}', now, clock_timestamp());
+    UPDATE runfold.streams s
+       SET version = before + 1, first_position = coalesce(s.first_position, last), last_position = last
+     WHERE s.stream_id = stream;
+
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
+        PERFORM pg_notify('runfold_events', '');
+    END IF;
+
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_tenant_erased IS
+    'Appends TenantErased to the stream of a tenant; returns its position.';
+REVOKE ALL ON FUNCTION runfold.append_tenant_erased FROM PUBLIC;
+
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6290,12 +6152,11 @@ REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
-RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[], user_id uuid)
+RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.id, a.position, s.status, runfold.upcast(e.type, e.schema_version, e.data),
            ARRAY(SELECT n.metadata ->> 'message_id' FROM runfold.read_stream(e.stream_id) AS n
-                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version),
-           e.user_id
+                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version)
       FROM (SELECT u.id, min(u.position) AS position
               FROM (SELECT h.id, h.first_event_position AS position
                       FROM public.human_interactions h
@@ -6321,6 +6182,15 @@ COMMENT ON FUNCTION runfold.current_interactions IS
     'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
 REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.cutoff_of(table_name text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(r.cutoff), '-infinity') FROM runfold.retention r WHERE r.table_name = cutoff_of.table_name
+$$;
+COMMENT ON FUNCTION runfold.cutoff_of IS
+    'Returns the time before which the rows of a read table have expired; -infinity where none have.';
+REVOKE ALL ON FUNCTION runfold.cutoff_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.cutoff_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6542,6 +6412,19 @@ COMMENT ON FUNCTION runfold.drop_nulls IS
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.drop_partition(leaf regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+BEGIN
+    EXECUTE format('DROP TABLE %s', leaf);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.drop_partition IS
+    'Drops a partition of a table, unless somebody reads or writes the table just now; returns whether it did.';
+REVOKE ALL ON FUNCTION runfold.drop_partition FROM PUBLIC;
+
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -6555,18 +6438,32 @@ COMMENT ON FUNCTION runfold.end_batch IS
 REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.end_erasure(tenant uuid) RETURNS timestamptz
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.erased_tenants t SET erased_at = coalesce(t.erased_at, clock_timestamp())
+     WHERE t.user_id = tenant AND t.position IS NOT NULL
+    RETURNING t.erased_at
+$$;
+COMMENT ON FUNCTION runfold.end_erasure IS
+    'Notes that everything of an erasure was done; returns when; null before its TenantErased is in the log.';
+REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
+
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+    upto constant timestamptz := ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
     IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL,'
+                   ' CONSTRAINT created_in_its_month CHECK (created_at >= %L AND created_at < %L))', partition, month, upto);
     EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
-                   partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+                   partition, month, upto);
+    EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT created_in_its_month', partition);
 END
 $$;
 COMMENT ON FUNCTION runfold.make_log_partition IS
@@ -6574,12 +6471,15 @@ COMMENT ON FUNCTION runfold.make_log_partition IS
 REVOKE ALL ON FUNCTION runfold.make_log_partition FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.make_log_partition TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 3) RETURNS SETOF timestamptz
+CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 12) RETURNS SETOF timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+     WHERE NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+                        WHERE h.inhparent = 'public.workflow_execution_logs'::regclass
+                          AND c.relname = 'workflow_execution_logs_' || to_char(m.month, 'YYYYMM'))
+       AND (m.month + interval '1 month') AT TIME ZONE 'UTC' > (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
        AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
@@ -6590,7 +6490,7 @@ COMMENT ON FUNCTION runfold.missing_log_months IS
 REVOKE ALL ON FUNCTION runfold.missing_log_months FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.missing_log_months TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
+CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;
@@ -6655,20 +6555,85 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.events_of_command(command_id uuid)
-RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.n::integer - 1, (e.position - (a.appended ->> 'first_position')::bigint)::integer, e.data, e.payload
-      FROM runfold.commands c
-     CROSS JOIN LATERAL jsonb_array_elements(c.result) WITH ORDINALITY AS a (appended, n)
-      JOIN runfold.events e ON e.position BETWEEN (a.appended ->> 'first_position')::bigint AND (a.appended ->> 'last_position')::bigint
-     WHERE c.command_id = events_of_command.command_id
-     ORDER BY 1, 2
+CREATE FUNCTION runfold.safe_head() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+    behind bigint;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RETURN (SELECT position FROM runfold.published_head);
+    END IF;
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
+            'isolation', upper(current_setting('transaction_isolation'))));
+    END IF;
+    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
+    SELECT max(distance) INTO behind
+      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
+              FROM pg_locks l
+             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
+               AND l.classid = 'runfold.events_position'::regclass::oid
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
+     WHERE distance < 2147483648;
+    RETURN issued - coalesce(behind, 0);
+END
 $$;
-COMMENT ON FUNCTION runfold.events_of_command IS
-    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that stand in them.';
-REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
+COMMENT ON FUNCTION runfold.safe_head IS
+    'The position up to which the log is settled.';
+REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.erase_tenant(tenant uuid, OUT state text, OUT "position" bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.erased_tenants;
+BEGIN
+    PERFORM runfold.require_value('uuid', NULL, NULL, to_jsonb(tenant), '/tenant');
+    IF EXISTS (SELECT FROM auth.users u WHERE u.id = tenant) THEN
+        -- Where auth is a platform's, its users are the platform's to delete.
+        IF (SELECT c.relowner FROM pg_class c WHERE c.oid = 'auth.users'::regclass)
+           <> (SELECT c.relowner FROM pg_class c WHERE c.oid = 'runfold.erased_tenants'::regclass) THEN
+            PERFORM runfold.refuse('user_not_deleted', jsonb_build_object('user_id', tenant));
+        END IF;
+        DELETE FROM auth.users u WHERE u.id = tenant;
+        state := 'user_deleted';
+        RETURN;
+    END IF;
+    SELECT * INTO entry FROM runfold.erased_tenants t WHERE t.user_id = tenant FOR NO KEY UPDATE;
+    IF entry.user_id IS NULL THEN
+        INSERT INTO runfold.erased_tenants (user_id) VALUES (tenant) ON CONFLICT DO NOTHING;
+        state := 'refusing';
+        RETURN;
+    END IF;
+    IF entry.begun_in = pg_current_xact_id() THEN
+        state := 'refusing';
+        RETURN;
+    END IF;
+    IF entry.position IS NULL THEN
+        IF entry.issued IS NULL THEN
+            entry.issued := (SELECT q.last_value - (NOT q.is_called)::integer FROM runfold.events_position q);
+            UPDATE runfold.erased_tenants t SET issued = entry.issued WHERE t.user_id = tenant;
+        END IF;
+        IF runfold.safe_head() < entry.issued THEN
+            state := 'waiting';
+            "position" := entry.issued;
+            RETURN;
+        END IF;
+        entry.position := runfold.append_tenant_erased(tenant);
+        UPDATE runfold.erased_tenants t SET position = entry.position WHERE t.user_id = tenant;
+        DELETE FROM runfold.claims c USING runfold.streams s WHERE s.user_id = tenant AND c.stream_id = s.stream_id;
+    END IF;
+    state := 'erased';
+    "position" := entry.position;
+END
+$$;
+COMMENT ON FUNCTION runfold.erase_tenant IS
+    'Does the next step of the erasure of a tenant, and returns what it did. Call it again, each time in a transaction of its own, until it returns `erased`, with the position of TenantErased.';
+REVOKE ALL ON FUNCTION runfold.erase_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
 
 CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6695,6 +6660,160 @@ COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.expiring_partitions(whole regclass) RETURNS TABLE (leaf regclass, ends_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+    SELECT t.relid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$TO \('([^']+)'\)$r$))[1]::timestamptz
+      FROM pg_partition_tree(whole) AS t
+      JOIN pg_class c ON c.oid = t.relid
+     WHERE t.isleaf
+     UNION ALL
+    SELECT c.oid::regclass, NULL FROM pg_class c WHERE c.oid = whole AND c.relkind = 'r' AND NOT c.relispartition
+       AND NOT EXISTS (SELECT FROM pg_partition_tree(whole))
+     ORDER BY 2, 1
+$$;
+COMMENT ON FUNCTION runfold.expiring_partitions IS
+    'The leaves of a table, the table itself if it is not partitioned, with the time at which each ends (null: it has no upper bound).';
+REVOKE ALL ON FUNCTION runfold.expiring_partitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.expire(
+    table_name text, keep interval DEFAULT NULL, most integer DEFAULT 10000, OUT removed bigint, OUT done boolean
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.retention;
+    whole constant regclass := to_regclass(table_name);
+    boundary timestamptz;
+    part record;
+    rows bigint;
+    blocked boolean := false;
+BEGIN
+    removed := 0;
+    done := true;
+    SELECT * INTO entry FROM runfold.retention r WHERE r.table_name = table_name FOR NO KEY UPDATE;
+    IF entry.table_name IS NULL THEN
+        PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
+    END IF;
+    IF keep < interval '0' OR keep < interval '1 day' AND entry.group_name IS NOT NULL THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', table_name, 'keep', keep::text));
+    END IF;
+    boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF boundary IS NULL OR whole IS NULL THEN
+        UPDATE runfold.retention r SET ran_at = clock_timestamp(), blocked_since = NULL WHERE r.table_name = table_name;
+        RETURN;
+    END IF;
+    IF entry.group_name IS NOT NULL THEN
+        boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
+        IF entry.cutoff IS DISTINCT FROM boundary THEN
+            PERFORM FROM runfold.checkpoints c WHERE c.group_name = entry.group_name FOR NO KEY UPDATE;
+            UPDATE runfold.retention r SET cutoff = boundary WHERE r.table_name = table_name;
+        END IF;
+    END IF;
+    FOR part IN SELECT * FROM runfold.expiring_partitions(whole) AS p
+                 WHERE p.ends_at IS NULL OR p.ends_at > boundary
+                    OR entry.blocked_since < clock_timestamp() - interval '1 day' LOOP
+        EXECUTE format('DELETE FROM %1$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$s WHERE %2$I < $1 LIMIT $2))',
+                       part.leaf, entry.column_name) USING boundary, most - removed;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        removed := removed + rows;
+        IF removed >= most THEN
+            done := false;
+            RETURN;
+        END IF;
+    END LOOP;
+    IF removed > 0 THEN
+        done := false;
+        RETURN;
+    END IF;
+    FOR part IN SELECT * FROM runfold.expiring_partitions(whole) AS p WHERE p.ends_at <= boundary AND p.leaf <> whole LOOP
+        EXECUTE format('SELECT count(*) FROM %s', part.leaf) INTO rows;
+        IF runfold.drop_partition(part.leaf) THEN
+            removed := rows;
+            done := false;
+            RETURN;
+        END IF;
+        blocked := true;
+    END LOOP;
+    UPDATE runfold.retention r
+       SET ran_at = CASE WHEN keep IS NULL THEN clock_timestamp() ELSE r.ran_at END,
+           blocked_since = CASE WHEN blocked THEN coalesce(r.blocked_since, clock_timestamp()) END
+     WHERE r.table_name = table_name;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire IS
+    'Removes a part of what has expired in a table; returns how many rows it removed, and whether that was all.';
+REVOKE ALL ON FUNCTION runfold.expire FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.expire_all(table_name text, keep interval DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    step record;
+    total bigint := 0;
+BEGIN
+    LOOP
+        SELECT * INTO step FROM runfold.expire(expire_all.table_name, expire_all.keep);
+        total := total + step.removed;
+        EXIT WHEN step.done;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_all IS
+    'Removes all that has expired in a table, in the caller''s transaction; returns how many rows that were.';
+REVOKE ALL ON FUNCTION runfold.expire_all FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire_all TO runfold_operator;
+
+CREATE FUNCTION runfold.expire_conversations(days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF days IS NULL OR days < 0 THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object(
+            'table', 'public.conversation_buffers', 'keep', coalesce(days || ' days', 'no number of days')));
+    END IF;
+    DELETE FROM public.conversation_buffers m
+     WHERE m.timestamp < clock_timestamp() - make_interval(days => days)
+       AND (force OR EXISTS (SELECT FROM public.conversation_summaries s
+                              WHERE s.user_id = m.user_id AND s.session_id = m.session_id AND s.upto_index >= m.message_index));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_conversations IS
+    'Deletes messages older than so many days: those that a summary of their session covers, with `force` all; returns how many.';
+REVOKE ALL ON FUNCTION runfold.expire_conversations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire_conversations TO runfold_operator;
+
+CREATE FUNCTION runfold.expired_rows(table_name text, keep interval DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.retention;
+    boundary timestamptz;
+    found bigint := 0;
+BEGIN
+    SELECT * INTO entry FROM runfold.retention r WHERE r.table_name = table_name;
+    IF entry.table_name IS NULL THEN
+        PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
+    END IF;
+    boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF entry.group_name IS NOT NULL THEN
+        boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
+    END IF;
+    IF boundary IS NOT NULL AND to_regclass(table_name) IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM %s WHERE %I < $1', to_regclass(table_name), entry.column_name)
+           INTO found USING boundary;
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION runfold.expired_rows IS
+    'How many rows of a table have expired and stand; with another time to keep them, how many would.';
+REVOKE ALL ON FUNCTION runfold.expired_rows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expired_rows TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.fill_search_content() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -6897,6 +7016,17 @@ COMMENT ON FUNCTION runfold.joined IS
 REVOKE ALL ON FUNCTION runfold.joined FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.joined TO runfold_engine, runfold_operator, authenticated, service_role;
 
+CREATE FUNCTION runfold.keep_cutoff() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.cutoff := greatest(OLD.cutoff, NEW.cutoff);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_cutoff IS
+    'Trigger: keeps a cutoff from moving back, which would bring back rows that were removed.';
+REVOKE ALL ON FUNCTION runfold.keep_cutoff FROM PUBLIC;
+
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6954,36 +7084,6 @@ COMMENT ON FUNCTION runfold.land_rebuild IS
     'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.safe_head() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    issued bigint;
-    behind bigint;
-BEGIN
-    IF pg_is_in_recovery() THEN
-        RETURN (SELECT position FROM runfold.published_head);
-    END IF;
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
-            'isolation', upper(current_setting('transaction_isolation'))));
-    END IF;
-    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
-    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
-    SELECT max(distance) INTO behind
-      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
-              FROM pg_locks l
-             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
-               AND l.classid = 'runfold.events_position'::regclass::oid
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
-     WHERE distance < 2147483648;
-    RETURN issued - coalesce(behind, 0);
-END
-$$;
-COMMENT ON FUNCTION runfold.safe_head IS
-    'The position up to which the log is settled.';
-REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7390,6 +7490,31 @@ COMMENT ON FUNCTION runfold.read_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.readable_of_tenant(tenant uuid) RETURNS TABLE (type text, field text, events bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.type, f.field, count(*)
+      FROM runfold.streams s
+      JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     CROSS JOIN LATERAL (
+           SELECT d.key
+             FROM jsonb_each(CASE jsonb_typeof(e.data) WHEN 'object' THEN e.data ELSE '{}' END) AS d (key, value)
+            WHERE d.value <> 'null'
+              AND NOT (jsonb_typeof(d.value) = 'object' AND d.value ? '$encrypted'
+                       OR jsonb_typeof(d.value) = 'string' AND starts_with(d.value #>> '{}', 'encrypted:'))
+            UNION ALL
+           SELECT 'metadata' WHERE e.metadata <> '{}'
+            UNION ALL
+           SELECT 'payload' WHERE e.payload IS NOT NULL) AS f (field)
+     WHERE s.user_id = tenant AND s.stream_id <> runfold.stream_id('tenant', tenant::text)
+       AND e.stream_version BETWEEN 0 AND 9223372036854775807
+     GROUP BY 1, 2
+     ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION runfold.readable_of_tenant IS
+    'What stays readable of a tenant in the log: by type and field, the events whose value is not encrypted; an opaque payload counts as the field `payload`.';
+REVOKE ALL ON FUNCTION runfold.readable_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.readable_of_tenant TO runfold_operator;
+
 CREATE FUNCTION runfold.record_snapshots(
     category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
 ) RETURNS void
@@ -7547,6 +7672,32 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
     'Makes runfold.upcast turn data of a type from one version into the next.';
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
+
+CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR table_name IN
+        SELECT format('%I.%I', n.nspname, c.relname)
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.atttypid = 'uuid'::regtype
+           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'auth', 'runfold_shadow', 'runfold_user_shadow')
+           AND n.nspname !~ '^pg_(toast_)?temp_'
+           AND c.oid NOT IN ('runfold.events'::regclass, 'runfold.streams'::regclass, 'runfold.erased_tenants'::regclass)
+         ORDER BY 1
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s WHERE user_id = $1', table_name) INTO rows USING tenant;
+        IF rows > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.rows_of_tenant IS
+    'The tables that have rows of a tenant, and how many: every table with a column user_id, but for the log and the record of erasures.';
+REVOKE ALL ON FUNCTION runfold.rows_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.rows_of_tenant TO runfold_operator;
 
 CREATE FUNCTION runfold.search_documents_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
@@ -7750,6 +7901,15 @@ COMMENT ON FUNCTION runfold.seed_models IS
 REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
 
+CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.stream_id FROM runfold.streams s WHERE s.user_id = tenant AND starts_with(s.stream_id, category || '-')
+$$;
+COMMENT ON FUNCTION runfold.streams_of_tenant IS
+    'The streams of a tenant in a category.';
+REVOKE ALL ON FUNCTION runfold.streams_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.streams_of_tenant TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -7793,6 +7953,43 @@ COMMENT ON FUNCTION runfold.text_vector IS
     'Three texts of a row as words for a search, the first with the greatest weight, the last with the least.';
 REVOKE ALL ON FUNCTION runfold.text_vector FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.text_vector TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.unpark_erased(tenant uuid) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parked record;
+    unparked integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = tenant AND t.position IS NOT NULL) THEN
+        RETURN 0;
+    END IF;
+    FOR parked IN SELECT p.group_name, p.stream_id
+                    FROM runfold.parked_streams p
+                    JOIN runfold.streams s ON s.stream_id = p.stream_id
+                   WHERE s.user_id = tenant AND p.stream_id <> runfold.stream_id('tenant', tenant::text)
+                   ORDER BY p.group_name, p.stream_id LOOP
+        PERFORM FROM runfold.checkpoints c WHERE c.group_name = parked.group_name FOR NO KEY UPDATE;
+        -- The error may quote what the tenant wrote, and is not recorded.
+        INSERT INTO runfold.discarded_events (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error,
+                                              reason, discarded_by)
+        SELECT p.group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, p.sqlstate, 'the tenant was erased',
+               'the tenant was erased', session_user
+          FROM runfold.parked_streams p
+          JOIN runfold.streams s ON s.stream_id = p.stream_id
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN p.position AND s.last_position
+         WHERE p.group_name = parked.group_name AND p.stream_id = parked.stream_id
+           AND e.stream_version BETWEEN 0 AND 9223372036854775807
+            ON CONFLICT DO NOTHING;
+        DELETE FROM runfold.parked_streams p WHERE p.group_name = parked.group_name AND p.stream_id = parked.stream_id;
+        unparked := unparked + 1;
+    END LOOP;
+    RETURN unparked;
+END
+$$;
+COMMENT ON FUNCTION runfold.unpark_erased IS
+    'Unparks the streams of an erased tenant without folding them; returns how many.';
+REVOKE ALL ON FUNCTION runfold.unpark_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.unpark_erased TO runfold_operator;
 
 CREATE FUNCTION runfold.unpark_stream(group_name text, stream_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -8254,6 +8451,15 @@ CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON publi
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_conversations(retention_days, force)
+$$;
+COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
+    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
+
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
 
@@ -8315,10 +8521,22 @@ CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_s
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
+    FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
+
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
 
 SELECT runfold.ensure_log_partitions();
+
+CREATE FUNCTION public.cleanup_old_execution_logs(retention_days integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_all('public.workflow_execution_logs', make_interval(days => retention_days))
+$$;
+COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
+    'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;
 
 CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();

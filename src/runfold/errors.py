@@ -585,6 +585,38 @@ class LeaseLost(RunfoldError):
     token: Any = None
 
 
+class UnknownRetention(RunfoldError):
+    """The rows of this table are kept for ever, nothing is entered for it: see `runfold retention show`."""
+
+    code = "unknown_retention"
+    sqlstate = "RF030"
+    table: str
+
+
+class TenantErased(RunfoldError):
+    """The tenant was erased, and its streams take no more events: use another tenant."""
+
+    code = "tenant_erased"
+    sqlstate = "RF031"
+    stream_id: str
+    user_id: str
+
+
+class ErasureWaits(RunfoldError):
+    """The erasure waits for an open append or a worker: run it again, what is done stays done."""
+
+    code = "erasure_waits"
+    retryable = True
+
+
+class UserNotDeleted(RunfoldError):
+    """The user still exists in the platform, and nothing was erased: delete it there first."""
+
+    code = "user_not_deleted"
+    sqlstate = "RF032"
+    user_id: str
+
+
 class VectorsUnavailable(RunfoldError):
     """This database has no vectors: install pgvector on its server, and run `runfold migrate`."""
 
@@ -739,6 +771,25 @@ REFUSALS: Final = {
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
         "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
+    ),
+    "unknown_retention": Refusal(
+        UnknownRetention,
+        "there is no retention for {table}",
+        "see `runfold retention show` for the tables that have one",
+    ),
+    "retention_too_short": Refusal(
+        InvalidInput,
+        "{table} cannot keep its rows for {keep} only",
+        "keep the rows of a read table for a day at least, others for no negative time",
+        code="retention_too_short",
+    ),
+    "tenant_erased": Refusal(
+        TenantErased, "the tenant of {stream_id} was erased", "use another tenant, because this one is erased for good"
+    ),
+    "user_not_deleted": Refusal(
+        UserNotDeleted,
+        "user {user_id} still exists in auth.users",
+        "delete the user in the platform, then erase the tenant",
     ),
     "no_user": Refusal(
         InvalidInput,

@@ -724,6 +724,18 @@ BEGIN
                 AND runfold.is_timestamp((data ->> 'at'))
                 AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
+    ELSIF category = 'tenant' THEN
+        IF type = 'TenantErased' THEN
+            IF coalesce((data - '{at,by}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND runfold.is_timestamp((data ->> 'at')), false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{at,by}'::text[]) = '{}'
+                AND runfold.is_timestamp((data ->> 'at'))
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
+        END IF;
     END IF;
     RETURN false;
 END

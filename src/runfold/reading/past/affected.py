@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.barriers import barrier_streams
 from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, events_of_tenant, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
@@ -23,7 +24,6 @@ from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
 
-_DELETION = "WorkflowDeleted"
 _WORKFLOWS = "workflows_of_executions"
 # The header's queries that look at tables as they are, and those that look at the log in their place.
 LATEST_EXECUTIONS = "latest_executions"
@@ -61,11 +61,11 @@ class Reach:
     def _of_streams(self, group: Group) -> tuple[LiteralString, Mapping[str, Any]]:
         if self.streams is None:
             return NOT_PARKED, {}
-        others = sorted(group.barriers - {_DELETION})
+        others = list(group.other_barriers)
         return _THESE_STREAMS_AND_BARRIERS if others else _THESE_STREAMS, {
             "read_streams": [*self.streams, *self.deletions],
             "own_streams": list(self.streams),
-            "deletions": [_DELETION],
+            "deletions": [each.type for each in group.barrier_streams],
             "other_barriers": others,
         }
 
@@ -73,10 +73,7 @@ class Reach:
         """The relation that holds what is within reach, and little else."""
         if self.streams is None:
             return THE_LOG if self.tenant is None else events_of_tenant(group)
-        return self._events_of_streams(group) if group.barriers <= {_DELETION} else THE_LOG
-
-    def _events_of_streams(self, group: Group) -> LiteralString:
-        return events_of_some(group).replace("%(some)s", "%(read_streams)s")
+        return THE_LOG if group.other_barriers else events_of_some(group).replace("%(some)s", "%(read_streams)s")
 
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
@@ -135,7 +132,7 @@ class Scope:
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
             folded |= _depended_on(cursor, group, query, rows_of, upto)
-        reach = replace(reach_of(cursor, folded, upto), tenant=self.tenant)
+        reach = replace(reach_of(cursor, group, folded, upto), tenant=self.tenant)
         fold(reach)
         values = _values(rows_of)
         for projection in group.projections:
@@ -164,11 +161,11 @@ def scope_of_execution(cursor: psycopg.Cursor[Any], execution_id: str, upto: int
     return Scope(tuple(dict.fromkeys([*(stream for (stream,) in rows), *sorted(workflows)])))
 
 
-def reach_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Reach:
-    """Return these streams, and the streams of the deletions up to a position that concern their rows."""
+def reach_of(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], upto: int) -> Reach:
+    """Return these streams, and the streams of the barriers up to a position that concern their rows."""
     wanted = tuple(dict.fromkeys(streams))
-    rows = cursor.execute(statement("deletions_of_streams"), {"streams": list(wanted), "upto": upto}).fetchall()
-    return Reach(wanted, tuple(stream for (stream,) in rows if stream not in wanted))
+    found = barrier_streams(cursor, group, wanted, upto)
+    return Reach(wanted, tuple(stream for stream in found if stream not in wanted))
 
 
 def executions_of_workflows() -> LiteralString:
