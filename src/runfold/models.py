@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from pgvector.sqlalchemy import Vector
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -100,13 +101,17 @@ class NodeConnection(Base):
     __tablename__ = "node_connections"
     __table_args__ = (
         ForeignKeyConstraint(["workflow_id"], ["public.workflows.id"]),
+        ForeignKeyConstraint(["user_id", "workflow_id"], ["public.workflows.user_id", "public.workflows.id"]),
         ForeignKeyConstraint(["workflow_id", "target_node_id"], ["public.nodes.workflow_id", "public.nodes.node_id"]),
+        UniqueConstraint("workflow_id", "source_node_id", "target_node_id", "connection_type", "connection_index"),
         ForeignKeyConstraint(["workflow_id", "source_node_id"], ["public.nodes.workflow_id", "public.nodes.node_id"]),
         {"schema": "public"},
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
-    workflow_id: Mapped[UUID | None] = mapped_column(Uuid)
+    workflow_id: Mapped[UUID] = mapped_column(Uuid)
+    # The user of its workflow, set by a trigger; NULL: no tenant sees it.
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
     source_node_id: Mapped[str] = mapped_column(String(255))
     target_node_id: Mapped[str] = mapped_column(String(255))
     connection_type: Mapped[str] = mapped_column(String(50), server_default=FetchedValue())
@@ -114,9 +119,9 @@ class NodeConnection(Base):
     label: Mapped[str | None] = mapped_column(String(255))
     conditions: Mapped[Any] = mapped_column(JSONB, server_default=FetchedValue())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
-    workflow: Mapped[Workflow | None] = relationship(foreign_keys=[workflow_id], viewonly=True)
-    target_node: Mapped[Node | None] = relationship(foreign_keys=[workflow_id, target_node_id], viewonly=True)
-    source_node: Mapped[Node | None] = relationship(foreign_keys=[workflow_id, source_node_id], viewonly=True)
+    workflow: Mapped[Workflow] = relationship(foreign_keys=[workflow_id], viewonly=True)
+    target_node: Mapped[Node] = relationship(foreign_keys=[workflow_id, target_node_id], viewonly=True)
+    source_node: Mapped[Node] = relationship(foreign_keys=[workflow_id, source_node_id], viewonly=True)
 
 
 class NodeExecution(Base):
@@ -164,6 +169,7 @@ class Node(Base):
     __tablename__ = "nodes"
     __table_args__ = (
         ForeignKeyConstraint(["workflow_id"], ["public.workflows.id"]),
+        ForeignKeyConstraint(["user_id", "workflow_id"], ["public.workflows.user_id", "public.workflows.id"]),
         UniqueConstraint("workflow_id", "node_id"),
         {"schema": "public"},
     )
@@ -171,6 +177,8 @@ class Node(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
     node_id: Mapped[str] = mapped_column(String(255))
     workflow_id: Mapped[UUID | None] = mapped_column(Uuid)
+    # The user of its workflow, set by a trigger; NULL: no tenant sees it.
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
     node_type: Mapped[str] = mapped_column(String(50))
     node_subtype: Mapped[str] = mapped_column(String(100))
     type_version: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
@@ -197,10 +205,13 @@ class Session(Base):
     """A user's editing session, from which workflows are created."""
 
     __tablename__ = "sessions"
-    __table_args__ = {"schema": "public"}  # noqa: RUF012
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        {"schema": "public"},
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
-    user_id: Mapped[UUID | None] = mapped_column(Uuid)
+    user_id: Mapped[UUID] = mapped_column(Uuid)
     action_type: Mapped[str | None] = mapped_column(String(50))
     source_workflow_id: Mapped[UUID | None] = mapped_column(Uuid)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
@@ -229,6 +240,57 @@ class TriggerIndex(Base):
     last_event_position: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class VectorCollection(Base):
+    """Collections of vectors: all vectors of one have the same size, and should come from the same model."""
+
+    __tablename__ = "vector_collections"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        UniqueConstraint("user_id", "name", "dimensions"),
+        {"schema": "public"},
+    )
+
+    user_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    # Is in the name of the collection's index.
+    number: Mapped[int] = mapped_column(BigInteger)
+    # The model that made the vectors.
+    model: Mapped[str | None] = mapped_column(String(255))
+    dimensions: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
+    # The language of the texts: it decides which forms of a word are found.
+    language: Mapped[str] = mapped_column(String(20), server_default=FetchedValue())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+
+
+class VectorEmbedding(Base):
+    """Texts with their vectors. A large collection gets an index idx_vector_embeddings_cosine_<number> of its own."""
+
+    __tablename__ = "vector_embeddings"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "collection_name", "dimensions"], ["public.vector_collections.user_id", "public.vector_collections.name", "public.vector_collections.dimensions"]),
+        UniqueConstraint("user_id", "collection_name", "key"),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    collection_name: Mapped[str] = mapped_column(String(255))
+    # The user's own key of the row in its collection; a random one without it.
+    key: Mapped[str] = mapped_column(String(255), server_default=FetchedValue())
+    text_content: Mapped[str] = mapped_column(Text)
+    embedding: Mapped[Any] = mapped_column(Vector)
+    dimensions: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
+    # The model that made the vector.
+    model: Mapped[str | None] = mapped_column(String(255))
+    # The collection's, copied when the row is written.
+    language: Mapped[str] = mapped_column(String(20), server_default=FetchedValue())
+    metadata_: Mapped[Any] = mapped_column("metadata", JSONB, server_default=FetchedValue())
+    search_vector: Mapped[str] = mapped_column(TSVECTOR, server_default=FetchedValue())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
 
 
 class WorkflowDeploymentHistory(Base):
@@ -397,11 +459,13 @@ class Workflow(Base):
 
     __tablename__ = "workflows"
     __table_args__ = (
-        ForeignKeyConstraint(["session_id"], ["public.sessions.id"]),
+        ForeignKeyConstraint(["user_id", "session_id"], ["public.sessions.user_id", "public.sessions.id"]),
+        UniqueConstraint("user_id", "id"),
         {"schema": "public"},
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    # Whose workflow it is; NULL: no tenant sees it, services do.
     user_id: Mapped[UUID | None] = mapped_column(Uuid)
     session_id: Mapped[UUID | None] = mapped_column(Uuid)
     name: Mapped[str] = mapped_column(String(255))
@@ -429,4 +493,4 @@ class Workflow(Base):
     created_at: Mapped[int] = mapped_column(BigInteger)
     # Epoch milliseconds.
     updated_at: Mapped[int] = mapped_column(BigInteger)
-    session: Mapped[Session | None] = relationship(foreign_keys=[session_id], viewonly=True)
+    session: Mapped[Session | None] = relationship(foreign_keys=[user_id, session_id], viewonly=True)

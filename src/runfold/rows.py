@@ -84,7 +84,9 @@ class NodeConnectionRow(Row):
     """The data flow between the nodes of a workflow."""
 
     id: UUID
-    workflow_id: UUID | None
+    workflow_id: UUID
+    # The user of its workflow, set by a trigger; NULL: no tenant sees it.
+    user_id: UUID | None
     source_node_id: str
     target_node_id: str
     connection_type: str
@@ -132,6 +134,8 @@ class NodeRow(Row):
     id: UUID
     node_id: str
     workflow_id: UUID | None
+    # The user of its workflow, set by a trigger; NULL: no tenant sees it.
+    user_id: UUID | None
     node_type: str
     node_subtype: str
     type_version: int
@@ -157,7 +161,7 @@ class SessionRow(Row):
     """A user's editing session, from which workflows are created."""
 
     id: UUID
-    user_id: UUID | None
+    user_id: UUID
     action_type: str | None
     source_workflow_id: UUID | None
     created_at: datetime
@@ -181,6 +185,43 @@ class TriggerIndexRow(Row):
     is_active: bool
     user_id: UUID | None
     last_event_position: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class VectorCollectionRow(Row):
+    """Collections of vectors: all vectors of one have the same size, and should come from the same model."""
+
+    user_id: UUID
+    name: str
+    # Is in the name of the collection's index.
+    number: int
+    # The model that made the vectors.
+    model: str | None
+    dimensions: int
+    # The language of the texts: it decides which forms of a word are found.
+    language: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class VectorEmbeddingRow(Row):
+    """Texts with their vectors. A large collection gets an index idx_vector_embeddings_cosine_<number> of its own."""
+
+    id: UUID
+    user_id: UUID
+    collection_name: str
+    # The user's own key of the row in its collection; a random one without it.
+    key: str
+    text_content: str
+    embedding: Any
+    dimensions: int
+    # The model that made the vector.
+    model: str | None
+    # The collection's, copied when the row is written.
+    language: str
+    metadata: Any
+    search_vector: str
     created_at: datetime
     updated_at: datetime
 
@@ -328,6 +369,7 @@ class WorkflowRow(Row):
     """Workflow definitions, as users edit them."""
 
     id: UUID
+    # Whose workflow it is; NULL: no tenant sees it, services do.
     user_id: UUID | None
     session_id: UUID | None
     name: str
