@@ -2,9 +2,11 @@
 --
 -- The message takes its words from the facts, and from `words`, which are not among the facts in DETAIL. It never returns.
 --
--- grant: engine, projector, operator, reader, service_role
+-- It runs as its owner, so that a tenant that may not read the catalogue of refusals is refused with its words.
+--
+-- grant: engine, projector, operator, reader, authenticated, service_role
 CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     said runfold.refusals;
     given constant jsonb := facts || words;

@@ -1,5 +1,8 @@
 -- migrate:up
 
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '10min';
+
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
 -- authenticated, service_role) where it is absent. What exists already is left as it is.
 -- Needs no superuser: CREATEROLE, and CREATE on the database.
@@ -52,6 +55,27 @@ BEGIN
 END
 $roles$;
 
+-- A login of the gateway becomes a tenant, or for a look at the past the reader that folds it. Only who may grant a role does so.
+DO $gateway$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['anon', 'authenticated', 'runfold_reader'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_auth_members m
+                               WHERE m.roleid = role_name::regrole AND m.member = 'runfold_gateway'::regrole);
+        BEGIN
+            EXECUTE format('GRANT %I TO runfold_gateway', role_name);
+        EXCEPTION
+            WHEN unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'runfold_gateway cannot become %: who may grant that role has to GRANT % TO runfold_gateway',
+                    role_name, role_name;
+        END;
+    END LOOP;
+END
+$gateway$;
+
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
@@ -59,6 +83,12 @@ REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
 GRANT USAGE ON SCHEMA runfold
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
        runfold_reader, service_role;
+
+-- A partition that is queried by its own name has no row security of its parent's. Nobody may use their schema but their owner:
+-- who reads or writes the parent needs no right on its partitions.
+CREATE SCHEMA IF NOT EXISTS runfold_partitions;
+COMMENT ON SCHEMA runfold_partitions IS 'Partitions of the log and of tables of log lines: reached through their parents only.';
+REVOKE ALL ON SCHEMA runfold_partitions FROM PUBLIC;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
@@ -125,6 +155,150 @@ BEGIN
     END IF;
 END
 $auth$;
+
+-- A temporary table that is named like a read table comes first in the search path of a pooled session's next user. Only who
+-- folds into temporary tables may make them.
+DO $temporary$
+DECLARE
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role';
+BEGIN
+    IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
+        RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
+            ' and to GRANT it to %', quote_ident(current_database()), makers;
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), makers);
+END
+$temporary$;
+
+-- What a model generated for a user: a workflow from a prompt. Written by the agent, kept as long as its user.
+CREATE TABLE public.ai_generation_history (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    -- No foreign keys: the record outlives the session and the workflow.
+    session_id uuid,
+    workflow_id uuid,
+    prompt text NOT NULL,
+    model varchar(100) NOT NULL,
+    definition jsonb,
+    accepted boolean,
+    tokens integer,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT ai_generation_history_pkey PRIMARY KEY (id),
+    CONSTRAINT generation_is_a_user_s FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT generation_tokens_are_not_negative CHECK (tokens >= 0)
+);
+CREATE INDEX idx_ai_generation_history_user ON public.ai_generation_history (user_id, created_at DESC);
+CREATE INDEX idx_ai_generation_history_workflow ON public.ai_generation_history (user_id, workflow_id);
+
+COMMENT ON TABLE public.ai_generation_history IS 'What a model generated for a user, by prompt.';
+COMMENT ON COLUMN public.ai_generation_history.accepted IS 'Whether the user took it; NULL before the user has said so.';
+
+ALTER TABLE public.ai_generation_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.ai_generation_history FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.ai_generation_history FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+-- A tenant says whether it took what was generated, and may forget it. It writes no key, nor what the agent recorded.
+REVOKE ALL ON public.ai_generation_history FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, UPDATE (accepted), DELETE ON public.ai_generation_history TO authenticated;
+GRANT SELECT, INSERT ON public.ai_generation_history TO runfold_agent;
+GRANT SELECT ON public.ai_generation_history TO runfold_engine, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_generation_history TO runfold_operator, service_role;
+
+-- The models that nodes can call. Everybody reads it, operators write it.
+CREATE TABLE public.ai_models (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    name varchar(100) NOT NULL,
+    provider varchar(50) NOT NULL,
+    model_id varchar(100) NOT NULL,
+    version varchar(50),
+    cost_per_input_token numeric(18, 12),
+    cost_per_output_token numeric(18, 12),
+    cost_per_cached_token numeric(18, 12),
+    max_context_tokens integer,
+    supports_vision boolean NOT NULL DEFAULT false,
+    supports_function_calling boolean NOT NULL DEFAULT false,
+    supports_streaming boolean NOT NULL DEFAULT true,
+    model_capabilities jsonb NOT NULL DEFAULT '{}',
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    is_default boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    seed jsonb,
+
+    CONSTRAINT ai_models_pkey PRIMARY KEY (id),
+    CONSTRAINT ai_models_name_version_key UNIQUE NULLS NOT DISTINCT (name, version),
+    CONSTRAINT ai_model_costs_are_not_negative
+        CHECK (cost_per_input_token >= 0 AND cost_per_output_token >= 0 AND cost_per_cached_token >= 0),
+    CONSTRAINT ai_model_context_is_positive CHECK (max_context_tokens > 0),
+    CONSTRAINT ai_model_capabilities_are_an_object CHECK (jsonb_typeof(model_capabilities) = 'object'),
+    CONSTRAINT ai_model_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+CREATE UNIQUE INDEX ai_models_one_default_per_provider ON public.ai_models (provider) WHERE is_default;
+CREATE INDEX idx_ai_models_provider_model_id ON public.ai_models (provider, model_id);
+
+COMMENT ON TABLE public.ai_models IS 'The models by name and version. Set is_active to false to retire one.';
+COMMENT ON COLUMN public.ai_models.cost_per_input_token IS
+    'The present price of a token, a copy of ai_model_prices. NULL where no price is known: then a cost is unpriced, never 0.';
+COMMENT ON COLUMN public.ai_models.seed IS 'What runfold wrote here last. A later version changes a column only where it has this value still.';
+
+ALTER TABLE public.ai_models ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.ai_models FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.ai_models FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.ai_models FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.ai_models TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+-- The costs are copies: who knows a price enters it in ai_model_prices.
+GRANT SELECT, DELETE,
+      INSERT (id, name, provider, model_id, version, max_context_tokens, supports_vision, supports_function_calling,
+              supports_streaming, model_capabilities, config, is_active, is_default, created_at),
+      UPDATE (name, provider, model_id, version, max_context_tokens, supports_vision, supports_function_calling,
+              supports_streaming, model_capabilities, config, is_active, is_default)
+   ON public.ai_models TO runfold_operator, service_role;
+
+-- What a model costs, from a day on, by the size of its input. Everybody reads it, operators write it.
+CREATE TABLE public.ai_model_prices (
+    model uuid NOT NULL,
+    valid_from timestamptz NOT NULL,
+    above_input_tokens integer NOT NULL DEFAULT 0,
+    input_per_million numeric(18, 9),
+    cached_per_million numeric(18, 9),
+    output_per_million numeric(18, 9),
+    source text,
+    seen_on date,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    -- Its first column leads the index of the foreign key too.
+    CONSTRAINT ai_model_prices_pkey PRIMARY KEY (model, valid_from, above_input_tokens),
+    CONSTRAINT price_is_of_a_model FOREIGN KEY (model) REFERENCES public.ai_models (id) ON DELETE CASCADE,
+    CONSTRAINT price_tier_is_not_negative CHECK (above_input_tokens >= 0),
+    CONSTRAINT prices_are_not_negative
+        CHECK (input_per_million >= 0 AND cached_per_million >= 0 AND output_per_million >= 0),
+    CONSTRAINT price_names_its_source CHECK (
+        (source IS NOT NULL AND length(trim(source)) > 0 AND seen_on IS NOT NULL)
+        OR num_nonnulls(input_per_million, cached_per_million, output_per_million) = 0)
+);
+
+COMMENT ON TABLE public.ai_model_prices IS
+    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
+COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
+    'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
+COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';
+COMMENT ON COLUMN public.ai_model_prices.seen_on IS 'The day on which that page was read.';
+
+ALTER TABLE public.ai_model_prices ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.ai_model_prices FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.ai_model_prices FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.ai_model_prices FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.ai_model_prices TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_model_prices TO runfold_operator, service_role;
 
 CREATE TABLE runfold.allowed_discards (
     group_name text NOT NULL,
@@ -261,6 +435,126 @@ COMMENT ON TABLE runfold.commands IS 'Results of calls that named a command_id: 
 
 GRANT SELECT ON runfold.commands TO runfold_operator;
 
+CREATE TABLE public.conversation_buffers (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    session_id varchar(255) NOT NULL,
+    user_id uuid NOT NULL,
+
+    message_index integer NOT NULL,
+    role varchar(50) NOT NULL,
+    content text NOT NULL,
+
+    metadata jsonb NOT NULL DEFAULT '{}',
+    tokens_count integer,
+
+    timestamp timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    expires_at timestamptz,
+
+    CONSTRAINT conversation_buffers_pkey PRIMARY KEY (id),
+    CONSTRAINT conversation_buffers_session_id_message_index_key UNIQUE (user_id, session_id, message_index),
+    CONSTRAINT message_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT conversation_buffers_role_check CHECK (role IN ('user', 'assistant', 'system', 'tool')),
+    CONSTRAINT message_index_counts_from_one CHECK (message_index > 0),
+    CONSTRAINT message_tokens_not_negative CHECK (tokens_count >= 0),
+    CONSTRAINT message_session_not_empty CHECK (length(session_id) > 0),
+    CONSTRAINT message_metadata_is_an_object CHECK (jsonb_typeof(metadata) = 'object')
+);
+-- The unique key serves idx_conversation_buffers_session_id of the specification: it begins with user and session.
+CREATE INDEX idx_conversation_buffers_timestamp ON public.conversation_buffers (user_id, timestamp DESC);
+CREATE INDEX idx_conversation_buffers_expires_at ON public.conversation_buffers (expires_at) WHERE expires_at IS NOT NULL;
+
+COMMENT ON TABLE public.conversation_buffers IS 'The messages of conversations with agents, in order.';
+COMMENT ON COLUMN public.conversation_buffers.message_index IS 'The place in the session, from 1 on; runfold.add_messages gives it.';
+COMMENT ON COLUMN public.conversation_buffers.tokens_count IS 'As the model counts them; null: a quarter of the characters is taken.';
+COMMENT ON COLUMN public.conversation_buffers.expires_at IS 'Not read from this time on, and deleted by the daily run; null: never.';
+
+ALTER TABLE public.conversation_buffers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.conversation_buffers FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.conversation_buffers FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.conversation_buffers FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.conversation_buffers TO runfold_engine;
+GRANT ALL ON public.conversation_buffers TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.conversation_buffers TO authenticated;
+GRANT INSERT (session_id, user_id, message_index, role, content, metadata, tokens_count, timestamp,
+                created_at, expires_at)
+    ON public.conversation_buffers TO authenticated;
+GRANT UPDATE (session_id, user_id, message_index, role, content, metadata, tokens_count, timestamp,
+                expires_at)
+    ON public.conversation_buffers TO authenticated;
+
+CREATE TABLE public.conversation_summaries (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    session_id varchar(255) NOT NULL,
+    user_id uuid NOT NULL,
+    sequence integer NOT NULL,
+
+    summary text NOT NULL,
+    key_points jsonb NOT NULL DEFAULT '[]',
+    entities jsonb NOT NULL DEFAULT '[]',
+    topics jsonb NOT NULL DEFAULT '[]',
+
+    summary_type varchar(50) NOT NULL DEFAULT 'progressive',
+    message_count integer NOT NULL DEFAULT 0,
+    upto_index integer NOT NULL DEFAULT 0,
+    token_count integer NOT NULL DEFAULT 0,
+    model_used varchar(100),
+    confidence_score double precision NOT NULL DEFAULT 0.0,
+
+    previous_summary_id uuid,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT conversation_summaries_pkey PRIMARY KEY (id),
+    CONSTRAINT conversation_summaries_user_id_id_key UNIQUE (user_id, id),
+    -- The specification has created_at in place of sequence, which refuses two summaries of one transaction.
+    CONSTRAINT conversation_summaries_session_id_created_at_key UNIQUE (user_id, session_id, sequence),
+    CONSTRAINT summary_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT conversation_summaries_previous_summary_id_fkey FOREIGN KEY (user_id, previous_summary_id)
+        REFERENCES public.conversation_summaries (user_id, id) ON DELETE SET NULL (previous_summary_id),
+    CONSTRAINT valid_summary_type CHECK (summary_type IN ('progressive', 'hierarchical', 'key_points')),
+    CONSTRAINT summary_sequence_counts_from_one CHECK (sequence > 0),
+    CONSTRAINT summary_counts_not_negative CHECK (message_count >= 0 AND upto_index >= 0 AND token_count >= 0),
+    CONSTRAINT summary_confidence_between_0_and_1 CHECK (confidence_score BETWEEN 0.0 AND 1.0),
+    CONSTRAINT summary_session_not_empty CHECK (length(session_id) > 0),
+    CONSTRAINT summary_lists_are_arrays CHECK (
+        jsonb_typeof(key_points) = 'array' AND jsonb_typeof(entities) = 'array' AND jsonb_typeof(topics) = 'array'
+    )
+);
+-- The unique key serves "the newest of a session" as well: it is read from its end.
+CREATE INDEX idx_conversation_summaries_previous
+    ON public.conversation_summaries (user_id, previous_summary_id) WHERE previous_summary_id IS NOT NULL;
+
+COMMENT ON TABLE public.conversation_summaries IS 'Summaries of conversations; each is linked to the one before it.';
+COMMENT ON COLUMN public.conversation_summaries.sequence IS 'The number of the summary in its session, from 1 on.';
+COMMENT ON COLUMN public.conversation_summaries.upto_index IS 'The message_index of the last message that the summary covers.';
+COMMENT ON COLUMN public.conversation_summaries.message_count IS 'How many messages it covers that the one before it does not.';
+
+ALTER TABLE public.conversation_summaries ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.conversation_summaries FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.conversation_summaries FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.conversation_summaries FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.conversation_summaries TO runfold_engine;
+GRANT ALL ON public.conversation_summaries TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.conversation_summaries TO authenticated;
+GRANT INSERT (session_id, user_id, sequence, summary, key_points, entities, topics, summary_type,
+                message_count, upto_index, token_count, model_used, confidence_score, previous_summary_id,
+                created_at, updated_at)
+    ON public.conversation_summaries TO authenticated;
+GRANT UPDATE (session_id, user_id, sequence, summary, key_points, entities, topics, summary_type,
+                message_count, upto_index, token_count, model_used, confidence_score, previous_summary_id,
+                updated_at)
+    ON public.conversation_summaries TO authenticated;
+
 -- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
@@ -291,6 +585,227 @@ COMMENT ON COLUMN runfold.discarded_events.role_name IS 'The role that the opera
 
 GRANT SELECT ON runfold.discarded_events TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT ON runfold.discarded_events TO runfold_projector, runfold_operator;
+
+-- One configuration a language, so that an operator may alter its dictionaries: ALTER TEXT SEARCH CONFIGURATION needs its owner.
+DO $configurations$
+DECLARE
+    language text;
+BEGIN
+    FOR language IN SELECT c.cfgname FROM pg_ts_config c WHERE c.cfgnamespace = 'pg_catalog'::regnamespace LOOP
+        IF NOT EXISTS (SELECT FROM pg_ts_config c WHERE c.cfgnamespace = 'runfold'::regnamespace AND c.cfgname = 'runfold_' || language) THEN
+            EXECUTE format('CREATE TEXT SEARCH CONFIGURATION runfold.%I (COPY = pg_catalog.%I)', 'runfold_' || language, language);
+        END IF;
+    END LOOP;
+END
+$configurations$;
+
+CREATE TABLE public.document_store (
+    id varchar(255) NOT NULL,
+    -- By bytes, so that the collections below another one, a.b below a, are a range of the key.
+    collection_name varchar(255) COLLATE "C" NOT NULL,
+    title varchar(500),
+    description text,
+    content text NOT NULL,
+    search_content text NOT NULL,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    category varchar(100) NOT NULL DEFAULT 'general',
+    tags text[] NOT NULL DEFAULT '{}',
+    language varchar(20) NOT NULL DEFAULT 'english',
+    user_id uuid NOT NULL,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    expires_at timestamptz,
+    ttl interval,
+
+    CONSTRAINT document_store_pkey PRIMARY KEY (user_id, collection_name, id),
+    CONSTRAINT document_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT document_names_not_empty CHECK (length(id) > 0 AND length(collection_name) > 0),
+    CONSTRAINT document_ttl_is_positive CHECK (ttl > interval '0')
+);
+-- The primary key serves idx_document_store_collection of the specification.
+CREATE INDEX idx_document_store_updated_at ON public.document_store (user_id, updated_at DESC);
+-- Which languages a tenant's documents have.
+CREATE INDEX idx_document_store_language ON public.document_store (user_id, language);
+-- Row security keeps PostgreSQL from these, so runfold.search_documents reads them for a tenant.
+CREATE INDEX idx_document_store_tags ON public.document_store USING gin (tags);
+CREATE INDEX idx_document_store_metadata ON public.document_store USING gin (metadata jsonb_path_ops);
+CREATE INDEX idx_document_store_expires_at ON public.document_store (expires_at) WHERE expires_at IS NOT NULL;
+
+COMMENT ON TABLE public.document_store IS 'Documents of a tenant in collections, found by their words.';
+COMMENT ON COLUMN public.document_store.search_content IS 'What is searched; the content, where none is given.';
+COMMENT ON COLUMN public.document_store.language IS 'The language of its text, one of runfold.text_configuration.';
+COMMENT ON COLUMN public.document_store.ttl IS 'By how much a read that asks for it moves expires_at.';
+COMMENT ON COLUMN public.document_store.expires_at IS 'Not read from this time on, and deleted by the daily run; null: never.';
+
+ALTER TABLE public.document_store ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.document_store FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.document_store FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.document_store FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO runfold_engine;
+GRANT ALL ON public.document_store TO runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO authenticated;
+
+CREATE TABLE public.entities (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    name varchar(500) NOT NULL,
+    type varchar(100) NOT NULL,
+    aliases text[] NOT NULL DEFAULT '{}',
+    attributes jsonb NOT NULL DEFAULT '{}',
+    description text,
+
+    importance_score double precision NOT NULL DEFAULT 0.5,
+    first_seen timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    last_seen timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    mention_count integer NOT NULL DEFAULT 1,
+
+    user_id uuid NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT entities_pkey PRIMARY KEY (id),
+    CONSTRAINT entities_user_id_id_key UNIQUE (user_id, id),
+    CONSTRAINT entities_name_type_user_id_key UNIQUE (user_id, type, name),
+    CONSTRAINT entity_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT entities_importance_score_check CHECK (importance_score BETWEEN 0.0 AND 1.0),
+    CONSTRAINT entity_name_not_empty CHECK (length(name) > 0 AND length(type) > 0),
+    CONSTRAINT entity_mention_count_positive CHECK (mention_count > 0),
+    CONSTRAINT entity_attributes_are_an_object CHECK (jsonb_typeof(attributes) = 'object')
+);
+-- The unique key serves idx_entities_type of the specification.
+CREATE INDEX idx_entities_name ON public.entities (user_id, name);
+CREATE INDEX idx_entities_importance ON public.entities (user_id, importance_score DESC);
+-- Row security keeps PostgreSQL from these, so runfold.search_entities reads them for a tenant.
+CREATE INDEX idx_entities_aliases ON public.entities USING gin (aliases);
+CREATE INDEX idx_entities_attributes ON public.entities USING gin (attributes jsonb_path_ops);
+
+COMMENT ON TABLE public.entities IS 'What agents know by name: people, places, products.';
+COMMENT ON COLUMN public.entities.mention_count IS 'How often the entity was seen; each upsert adds one.';
+
+ALTER TABLE public.entities ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.entities FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.entities FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.entities FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.entities TO runfold_engine;
+GRANT ALL ON public.entities TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.entities TO authenticated;
+GRANT INSERT (name, type, aliases, attributes, description, importance_score, first_seen, last_seen,
+                mention_count, user_id, created_at, updated_at)
+    ON public.entities TO authenticated;
+GRANT UPDATE (name, type, aliases, attributes, description, importance_score, first_seen, last_seen,
+                mention_count, user_id, updated_at)
+    ON public.entities TO authenticated;
+
+CREATE TABLE public.entity_relationships (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    source_entity_id uuid NOT NULL,
+    target_entity_id uuid NOT NULL,
+    relationship_type varchar(100) NOT NULL,
+    relationship_attributes jsonb NOT NULL DEFAULT '{}',
+    confidence double precision NOT NULL DEFAULT 1.0,
+    source varchar(255),
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT entity_relationships_pkey PRIMARY KEY (id),
+    CONSTRAINT entity_relationships_source_entity_id_target_entity_id_rela_key
+        UNIQUE (user_id, source_entity_id, target_entity_id, relationship_type),
+    CONSTRAINT entity_relationship_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT entity_relationships_source_entity_id_fkey FOREIGN KEY (user_id, source_entity_id)
+        REFERENCES public.entities (user_id, id) ON DELETE CASCADE,
+    CONSTRAINT entity_relationships_target_entity_id_fkey FOREIGN KEY (user_id, target_entity_id)
+        REFERENCES public.entities (user_id, id) ON DELETE CASCADE,
+    CONSTRAINT entity_relationships_confidence_check CHECK (confidence BETWEEN 0.0 AND 1.0),
+    CONSTRAINT entity_relationship_joins_two CHECK (source_entity_id <> target_entity_id),
+    CONSTRAINT entity_relationship_type_not_empty CHECK (length(relationship_type) > 0),
+    CONSTRAINT entity_relationship_attributes_are_an_object CHECK (jsonb_typeof(relationship_attributes) = 'object')
+);
+CREATE INDEX idx_entity_relationships_source ON public.entity_relationships (user_id, source_entity_id);
+CREATE INDEX idx_entity_relationships_target ON public.entity_relationships (user_id, target_entity_id);
+
+COMMENT ON TABLE public.entity_relationships IS 'How the entities of a tenant are related; both ends are of that tenant.';
+COMMENT ON COLUMN public.entity_relationships.source IS 'Where it is known from.';
+
+ALTER TABLE public.entity_relationships ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.entity_relationships FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.entity_relationships FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.entity_relationships FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.entity_relationships TO runfold_engine;
+GRANT ALL ON public.entity_relationships TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.entity_relationships TO authenticated;
+GRANT INSERT (user_id, source_entity_id, target_entity_id, relationship_type, relationship_attributes,
+                confidence, source, created_at, updated_at)
+    ON public.entity_relationships TO authenticated;
+GRANT UPDATE (user_id, source_entity_id, target_entity_id, relationship_type, relationship_attributes,
+                confidence, source, updated_at)
+    ON public.entity_relationships TO authenticated;
+
+CREATE TABLE public.episodic_memory (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    actor varchar(255) NOT NULL,
+    action varchar(255) NOT NULL,
+    object text,
+    context jsonb NOT NULL DEFAULT '{}',
+    outcome jsonb NOT NULL DEFAULT '{}',
+
+    importance numeric(3,2) NOT NULL DEFAULT 0.5,
+    timestamp timestamptz NOT NULL,
+    session_id varchar(255),
+    user_id uuid NOT NULL,
+    event_description text,
+    language varchar(20) NOT NULL DEFAULT 'english',
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    expires_at timestamptz,
+
+    CONSTRAINT episodic_memory_pkey PRIMARY KEY (id),
+    CONSTRAINT episode_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT episodic_memory_importance_check CHECK (importance BETWEEN 0.0 AND 1.0),
+    CONSTRAINT episode_names_not_empty CHECK (length(actor) > 0 AND length(action) > 0)
+);
+CREATE INDEX idx_episodic_memory_timestamp ON public.episodic_memory (user_id, timestamp DESC, id);
+CREATE INDEX idx_episodic_memory_actor ON public.episodic_memory (user_id, actor, timestamp DESC);
+CREATE INDEX idx_episodic_memory_importance ON public.episodic_memory (user_id, importance DESC, timestamp DESC);
+CREATE INDEX idx_episodic_memory_session_id
+    ON public.episodic_memory (user_id, session_id, timestamp DESC) WHERE session_id IS NOT NULL;
+-- Which languages a tenant's episodes have.
+CREATE INDEX idx_episodic_memory_language ON public.episodic_memory (user_id, language);
+CREATE INDEX idx_episodic_memory_expires_at ON public.episodic_memory (expires_at) WHERE expires_at IS NOT NULL;
+
+COMMENT ON TABLE public.episodic_memory IS 'What happened: who did what to what, in which context, with which outcome.';
+COMMENT ON COLUMN public.episodic_memory.language IS 'The language of its text, one of runfold.text_configuration.';
+COMMENT ON COLUMN public.episodic_memory.expires_at IS 'Not read from this time on, and deleted by the daily run; null: never.';
+
+ALTER TABLE public.episodic_memory ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.episodic_memory FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.episodic_memory FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.episodic_memory FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.episodic_memory TO runfold_engine;
+GRANT ALL ON public.episodic_memory TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.episodic_memory TO authenticated;
+GRANT INSERT (actor, action, object, context, outcome, importance, timestamp, session_id, user_id,
+                event_description, language, created_at, expires_at)
+    ON public.episodic_memory TO authenticated;
+GRANT UPDATE (actor, action, object, context, outcome, importance, timestamp, session_id, user_id,
+                event_description, language, expires_at)
+    ON public.episodic_memory TO authenticated;
 
 CREATE TABLE runfold.event_fields (
     type text COLLATE "C" NOT NULL,
@@ -399,6 +914,86 @@ GRANT SELECT ON runfold.events
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE TABLE public.model_calls (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    user_id uuid,
+    activation varchar(255),
+    provider varchar(50) NOT NULL,
+    model_id varchar(100) NOT NULL,
+    version varchar(50),
+    input_tokens integer NOT NULL,
+    cached_tokens integer NOT NULL,
+    output_tokens integer NOT NULL,
+    latency_ms integer,
+    last_event_position bigint NOT NULL,
+    called_at timestamptz NOT NULL,
+    CONSTRAINT model_calls_pkey PRIMARY KEY (id)
+);
+CREATE INDEX idx_model_calls_execution_id ON public.model_calls (execution_id, called_at);
+CREATE INDEX idx_model_calls_user ON public.model_calls (user_id, called_at DESC);
+CREATE INDEX idx_model_calls_model ON public.model_calls (provider, model_id, called_at DESC);
+
+COMMENT ON TABLE public.model_calls IS 'Calls of models, with the tokens that each used: a fold of the execution streams.';
+COMMENT ON COLUMN public.model_calls.input_tokens IS 'All tokens of the input, those from the cache as well.';
+
+ALTER TABLE public.model_calls ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.model_calls FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.model_calls FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+REVOKE ALL ON public.model_calls FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.model_calls TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.model_calls TO runfold_projector;
+
+-- The cost of each call, by the price that was valid when it was made. A call without a price is unpriced: its cost is NULL.
+CREATE VIEW public.model_call_costs WITH (security_invoker = true) AS
+    SELECT c.id, c.execution_id, c.user_id, c.activation, c.provider, c.model_id, c.version, c.called_at, c.input_tokens,
+           c.cached_tokens, c.output_tokens, m.id AS model, p.valid_from, p.above_input_tokens,
+           (greatest(c.input_tokens - c.cached_tokens, 0) * p.input_per_million
+            -- A model without a cache needs no price of it.
+            + CASE WHEN c.cached_tokens = 0 THEN 0 ELSE c.cached_tokens * p.cached_per_million END
+            + c.output_tokens * p.output_per_million) / 1000000 AS cost
+      FROM public.model_calls c
+      LEFT JOIN LATERAL (SELECT m.id
+                           FROM public.ai_models m
+                          WHERE m.provider = c.provider AND m.model_id = c.model_id
+                            AND (m.version IS NOT DISTINCT FROM c.version OR m.version IS NULL)
+                          ORDER BY m.version NULLS LAST, m.name COLLATE "C"
+                          LIMIT 1) AS m ON true
+      LEFT JOIN LATERAL (SELECT p.valid_from, p.above_input_tokens, p.input_per_million, p.cached_per_million,
+                                p.output_per_million
+                           FROM public.ai_model_prices p
+                          WHERE p.model = m.id AND p.valid_from <= c.called_at
+                            AND (p.above_input_tokens = 0 OR c.input_tokens > p.above_input_tokens)
+                          ORDER BY p.valid_from DESC, p.above_input_tokens DESC
+                          LIMIT 1) AS p ON true;
+
+COMMENT ON VIEW public.model_call_costs IS
+    'Each call of a model with its cost in US dollars, by the price that was valid when it was made; NULL where none is known.';
+
+REVOKE ALL ON public.model_call_costs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.model_call_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
+-- What the calls of models of an execution cost.
+CREATE VIEW public.execution_costs WITH (security_invoker = true) AS
+    SELECT c.execution_id, c.user_id, count(*) AS calls, sum(c.input_tokens) AS input_tokens,
+           sum(c.cached_tokens) AS cached_tokens, sum(c.output_tokens) AS output_tokens,
+           count(*) FILTER (WHERE c.cost IS NULL) AS unpriced_calls,
+           CASE WHEN bool_and(c.cost IS NOT NULL) THEN 'priced' ELSE 'unpriced' END AS pricing,
+           -- Never the sum of a part: it would be read as the whole.
+           CASE WHEN bool_and(c.cost IS NOT NULL) THEN sum(c.cost) END AS cost,
+           sum(c.cost) AS priced_cost
+      FROM public.model_call_costs c
+     GROUP BY c.execution_id, c.user_id;
+
+COMMENT ON VIEW public.execution_costs IS
+    'The tokens that an execution used and their cost in US dollars. Where a call has no price, pricing is unpriced and cost is NULL.';
+COMMENT ON COLUMN public.execution_costs.priced_cost IS 'The cost of the calls that have a price; NULL if none has.';
+
+REVOKE ALL ON public.execution_costs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.execution_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE public.workflow_executions (
     id uuid NOT NULL,
     execution_id varchar(255) COLLATE "C" NOT NULL,
@@ -465,6 +1060,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SE
 CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
 
@@ -516,6 +1112,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT
 CREATE POLICY "services see every row" ON public.node_executions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.node_executions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
 
@@ -527,6 +1124,7 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
+REVOKE ALL ON public.execution_outputs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
@@ -555,6 +1153,63 @@ COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its e
 
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
 
+-- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
+-- expire. Partitioned by month of called_at; months ahead are made by the worker.
+CREATE TABLE public.external_api_call_logs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
+    -- api_calls_without_execution names what these columns do not find.
+    workflow_execution_id uuid,
+    node_id uuid,
+    provider varchar(50) NOT NULL,
+    operation varchar(100) NOT NULL,
+    api_endpoint text,
+    http_method varchar(10) NOT NULL DEFAULT 'POST',
+    request_data jsonb,
+    response_data jsonb,
+    request_headers jsonb NOT NULL DEFAULT '{}',
+    response_headers jsonb NOT NULL DEFAULT '{}',
+    success boolean NOT NULL,
+    status_code integer,
+    error_type varchar(50),
+    error_message text,
+    response_time_ms integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    rate_limit_remaining integer,
+    rate_limit_reset_at timestamptz,
+    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
+    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
+    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
+    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
+    CONSTRAINT api_call_headers_are_objects
+        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
+) PARTITION BY RANGE (called_at);
+CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
+CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
+    WHERE workflow_execution_id IS NOT NULL;
+CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
+CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
+
+CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+
+COMMENT ON TABLE public.external_api_call_logs IS
+    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
+
+ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
+GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
 CREATE TABLE runfold.faults (
     code text COLLATE "C" PRIMARY KEY,
     message text NOT NULL,
@@ -564,6 +1219,78 @@ CREATE TABLE runfold.faults (
 COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refused.';
 
 GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE TABLE public.graph_nodes (
+    id varchar(255) NOT NULL,
+    label varchar(500) NOT NULL,
+    type varchar(100) NOT NULL,
+    properties jsonb NOT NULL DEFAULT '{}',
+    user_id uuid NOT NULL,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT graph_nodes_pkey PRIMARY KEY (user_id, id),
+    CONSTRAINT graph_nodes_label_type_user_id_key UNIQUE (user_id, type, label),
+    CONSTRAINT graph_node_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT graph_node_names_not_empty CHECK (length(id) > 0 AND length(label) > 0 AND length(type) > 0),
+    CONSTRAINT graph_node_properties_are_an_object CHECK (jsonb_typeof(properties) = 'object')
+);
+CREATE INDEX idx_graph_nodes_properties ON public.graph_nodes USING gin (properties jsonb_path_ops);
+
+COMMENT ON TABLE public.graph_nodes IS 'The nodes of a tenant''s graph; their ids are the tenant''s own.';
+
+ALTER TABLE public.graph_nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.graph_nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.graph_nodes FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.graph_nodes FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_nodes TO runfold_engine;
+GRANT ALL ON public.graph_nodes TO runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_nodes TO authenticated;
+
+CREATE TABLE public.graph_relationships (
+    id varchar(255) NOT NULL DEFAULT gen_random_uuid()::text,
+    user_id uuid NOT NULL,
+    source_node_id varchar(255) NOT NULL,
+    target_node_id varchar(255) NOT NULL,
+    relationship_type varchar(100) NOT NULL,
+    properties jsonb NOT NULL DEFAULT '{}',
+    weight double precision NOT NULL DEFAULT 1.0,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT graph_relationships_pkey PRIMARY KEY (user_id, id),
+    CONSTRAINT graph_relationships_source_node_id_target_node_id_relations_key
+        UNIQUE (user_id, source_node_id, target_node_id, relationship_type),
+    CONSTRAINT graph_relationship_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT graph_relationships_source_node_id_fkey FOREIGN KEY (user_id, source_node_id)
+        REFERENCES public.graph_nodes (user_id, id) ON DELETE CASCADE,
+    CONSTRAINT graph_relationships_target_node_id_fkey FOREIGN KEY (user_id, target_node_id)
+        REFERENCES public.graph_nodes (user_id, id) ON DELETE CASCADE,
+    CONSTRAINT graph_relationships_weight_check CHECK (weight BETWEEN 0.0 AND 1.0),
+    CONSTRAINT graph_relationship_names_not_empty CHECK (length(id) > 0 AND length(relationship_type) > 0),
+    CONSTRAINT graph_relationship_properties_are_an_object CHECK (jsonb_typeof(properties) = 'object')
+);
+-- Both directions by index alone; the second serves the foreign key of the target as well.
+CREATE INDEX idx_graph_relationships_target ON public.graph_relationships (user_id, target_node_id, source_node_id);
+
+COMMENT ON TABLE public.graph_relationships IS 'The edges of a tenant''s graph; both ends are of that tenant.';
+COMMENT ON COLUMN public.graph_relationships.weight IS 'How strong the edge is, from 0 to 1.';
+
+ALTER TABLE public.graph_relationships ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.graph_relationships FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.graph_relationships FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.graph_relationships FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_relationships TO runfold_engine;
+GRANT ALL ON public.graph_relationships TO runfold_operator, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_relationships TO authenticated;
 
 CREATE TABLE public.human_interactions (
     id uuid NOT NULL,
@@ -620,6 +1347,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SEL
 CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.human_interactions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
 
@@ -665,8 +1393,149 @@ CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT T
 CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
+
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
+
+CREATE TABLE public.knowledge_facts (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    subject varchar(500) NOT NULL,
+    predicate varchar(255) NOT NULL,
+    object jsonb NOT NULL,
+    -- Its hash, because an index entry ends at 2,700 bytes.
+    object_hash text NOT NULL GENERATED ALWAYS AS (md5(object::text)) STORED,
+    confidence double precision NOT NULL DEFAULT 1.0,
+    source varchar(255),
+    domain varchar(100),
+    fact_type varchar(100),
+    metadata jsonb NOT NULL DEFAULT '{}',
+    user_id uuid NOT NULL,
+
+    valid_from timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    valid_to timestamptz,
+    -- No foreign key: the fact that took its place may expire or be deleted, and this one stays superseded.
+    superseded_by uuid,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    validated_at timestamptz,
+    expires_at timestamptz,
+
+    CONSTRAINT knowledge_facts_pkey PRIMARY KEY (id),
+    CONSTRAINT fact_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT knowledge_facts_confidence_check CHECK (confidence BETWEEN 0.0 AND 1.0),
+    CONSTRAINT fact_names_not_empty CHECK (length(subject) > 0 AND length(predicate) > 0),
+    CONSTRAINT fact_ends_after_it_begins CHECK (valid_to >= valid_from),
+    CONSTRAINT fact_metadata_is_an_object CHECK (jsonb_typeof(metadata) = 'object')
+);
+-- What was superseded is history, and may say the same more than once.
+CREATE UNIQUE INDEX knowledge_facts_subject_predicate_object_user_id_key
+    ON public.knowledge_facts (user_id, subject, predicate, object_hash) WHERE superseded_by IS NULL;
+CREATE INDEX idx_knowledge_facts_history ON public.knowledge_facts (user_id, subject, predicate, valid_from DESC);
+CREATE INDEX idx_knowledge_facts_domain ON public.knowledge_facts (user_id, domain) WHERE domain IS NOT NULL;
+-- Row security keeps PostgreSQL from these, so runfold.search_facts reads them for a tenant.
+CREATE INDEX idx_knowledge_facts_object ON public.knowledge_facts USING gin (object jsonb_path_ops);
+CREATE INDEX idx_knowledge_facts_metadata ON public.knowledge_facts USING gin (metadata jsonb_path_ops);
+CREATE INDEX idx_knowledge_facts_expires_at ON public.knowledge_facts (expires_at) WHERE expires_at IS NOT NULL;
+
+COMMENT ON TABLE public.knowledge_facts IS 'What agents know: subject, predicate, object, and from when to when it holds.';
+COMMENT ON COLUMN public.knowledge_facts.valid_from IS 'From when the fact holds in the world; created_at is when it was learnt.';
+COMMENT ON COLUMN public.knowledge_facts.valid_to IS 'Until when it holds, exclusive; null: it holds still.';
+COMMENT ON COLUMN public.knowledge_facts.superseded_by IS 'The fact that took its place; null: nothing did.';
+COMMENT ON COLUMN public.knowledge_facts.validated_at IS 'When it was learnt again without a change.';
+COMMENT ON COLUMN public.knowledge_facts.expires_at IS 'Not read from this time on, and deleted by the daily run; null: never.';
+
+ALTER TABLE public.knowledge_facts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.knowledge_facts FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.knowledge_facts FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.knowledge_facts FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.knowledge_facts TO runfold_engine;
+GRANT ALL ON public.knowledge_facts TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.knowledge_facts TO authenticated;
+GRANT INSERT (subject, predicate, object, confidence, source, domain, fact_type, metadata, user_id,
+                created_at, updated_at, validated_at, valid_from, valid_to, superseded_by, expires_at)
+    ON public.knowledge_facts TO authenticated;
+GRANT UPDATE (subject, predicate, object, confidence, source, domain, fact_type, metadata, user_id,
+                updated_at, validated_at, valid_from, valid_to, superseded_by, expires_at)
+    ON public.knowledge_facts TO authenticated;
+
+CREATE TABLE public.knowledge_rules (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    rule_name varchar(255) NOT NULL,
+    description text,
+    conditions jsonb NOT NULL,
+    actions jsonb NOT NULL,
+    priority integer NOT NULL DEFAULT 0,
+    active boolean NOT NULL DEFAULT true,
+    user_id uuid NOT NULL,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT knowledge_rules_pkey PRIMARY KEY (id),
+    CONSTRAINT knowledge_rules_rule_name_key UNIQUE (user_id, rule_name),
+    CONSTRAINT rule_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT rule_name_not_empty CHECK (length(rule_name) > 0)
+);
+CREATE INDEX idx_knowledge_rules_active ON public.knowledge_rules (user_id, priority DESC, rule_name) WHERE active;
+
+COMMENT ON TABLE public.knowledge_rules IS 'Rules that agents follow; runfold keeps them, and evaluates none.';
+COMMENT ON COLUMN public.knowledge_rules.priority IS 'The greatest comes first.';
+
+ALTER TABLE public.knowledge_rules ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.knowledge_rules FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.knowledge_rules FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.knowledge_rules FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.knowledge_rules TO runfold_engine;
+GRANT ALL ON public.knowledge_rules TO runfold_operator, service_role;
+-- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
+GRANT SELECT, DELETE ON public.knowledge_rules TO authenticated;
+GRANT INSERT (rule_name, description, conditions, actions, priority, active, user_id, created_at, updated_at)
+    ON public.knowledge_rules TO authenticated;
+GRANT UPDATE (rule_name, description, conditions, actions, priority, active, user_id, updated_at)
+    ON public.knowledge_rules TO authenticated;
 
 CREATE TABLE runfold.leader (
     singleton boolean PRIMARY KEY DEFAULT true,
@@ -685,6 +1554,43 @@ COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_sta
 
 GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
+
+-- The tools that agents can call by the Model Context Protocol. Everybody reads it, operators write it.
+CREATE TABLE public.mcp_tools (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    tool_name varchar(255) NOT NULL,
+    tool_type varchar(100) NOT NULL,
+    provider varchar(100) NOT NULL,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    description text,
+    tool_schema jsonb NOT NULL,
+    configuration_schema jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    is_system_tool boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT mcp_tools_pkey PRIMARY KEY (id),
+    CONSTRAINT mcp_tools_tool_name_provider_version_key UNIQUE (tool_name, provider, version),
+    CONSTRAINT tool_name_is_not_blank CHECK (length(trim(tool_name)) > 0)
+);
+CREATE INDEX idx_mcp_tools_name ON public.mcp_tools (tool_name);
+CREATE INDEX idx_mcp_tools_type ON public.mcp_tools (tool_type);
+CREATE INDEX idx_mcp_tools_active ON public.mcp_tools (tool_name) WHERE is_active;
+
+COMMENT ON TABLE public.mcp_tools IS 'The tools of the Model Context Protocol by name, provider and version.';
+COMMENT ON COLUMN public.mcp_tools.tool_schema IS
+    'A JSON Schema of what the tool takes, or an object with inputSchema and outputSchema. It is checked when it is written.';
+COMMENT ON COLUMN public.mcp_tools.configuration_schema IS 'A JSON Schema of what the tool is set up with, checked likewise.';
+
+ALTER TABLE public.mcp_tools ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.mcp_tools FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.mcp_tools FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.mcp_tools FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -709,6 +1615,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authen
 CREATE POLICY "services see every row" ON public.sessions FOR ALL
     TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.sessions TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -790,6 +1697,7 @@ CREATE POLICY "services see every row" ON public.workflows FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 -- The columns that the log owns are set by a trigger.
@@ -871,6 +1779,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authentic
 CREATE POLICY "services see every row" ON public.nodes FOR ALL
     TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -929,6 +1838,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL T
 CREATE POLICY "services see every row" ON public.node_connections FOR ALL
     TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.node_connections FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -936,6 +1846,43 @@ GRANT SELECT, DELETE,
       UPDATE (source_node_id, target_node_id, connection_type, connection_index, label, conditions)
     ON public.node_connections TO authenticated;
 GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfold_reader;
+
+-- What kinds of nodes there are, and which parameters each takes. Everybody reads it, operators write it.
+CREATE TABLE public.node_specifications (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    specification_version varchar(20) NOT NULL DEFAULT '1.0.0',
+    specification_data jsonb NOT NULL,
+    is_active boolean NOT NULL DEFAULT true,
+    is_system_spec boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT node_specifications_pkey PRIMARY KEY (id),
+    CONSTRAINT node_specifications_node_type_node_subtype_specification_ve_key
+        UNIQUE (node_type, node_subtype, specification_version),
+    CONSTRAINT valid_spec_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    )
+);
+CREATE INDEX idx_node_specifications_type_subtype ON public.node_specifications (node_type, node_subtype);
+CREATE INDEX idx_node_specifications_active ON public.node_specifications (node_type, node_subtype) WHERE is_active;
+
+COMMENT ON TABLE public.node_specifications IS 'The kinds of nodes by type, subtype and version.';
+COMMENT ON COLUMN public.node_specifications.specification_data IS
+    'A JSON Schema of the node''s parameters. It is checked when it is written; keywords that JSON Schema does not know are kept.';
+
+ALTER TABLE public.node_specifications ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.node_specifications FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.node_specifications FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.node_specifications FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.node_specifications
+    TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_specifications TO runfold_operator, service_role;
 
 CREATE TABLE runfold.parked_streams (
     group_name text NOT NULL,
@@ -1176,6 +2123,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT T
 CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.trigger_index FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
 
@@ -1262,6 +2210,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_histor
 CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_deployment_history FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
@@ -1309,7 +2258,7 @@ CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs
 CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
 CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
 
-CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+CREATE TABLE runfold_partitions.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
@@ -1319,6 +2268,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FO
 CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_execution_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
@@ -1363,6 +2313,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_pauses 
 CREATE POLICY "services see every row" ON public.workflow_execution_pauses FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_execution_pauses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_execution_pauses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
 
@@ -1395,6 +2346,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT
 CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_status FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
@@ -1446,6 +2398,14 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
+    ('ModelCalled', 1, 'activation', false, 'name', 1, 255, NULL),
+    ('ModelCalled', 2, 'provider', true, 'name', 1, 50, NULL),
+    ('ModelCalled', 3, 'model_id', true, 'name', 1, 100, NULL),
+    ('ModelCalled', 4, 'version', false, 'name', 1, 50, NULL),
+    ('ModelCalled', 5, 'input_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 6, 'cached_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 7, 'output_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 8, 'latency_ms', false, 'integer', 0, 2147483647, NULL),
     ('NodeScheduled', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeScheduled', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeScheduled', 3, 'node_type', true, 'text', NULL, 100, NULL),
@@ -1629,6 +2589,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('execution', 'ExecutionTimedOut', 1, true),
     ('execution', 'ExecutionDeclaredLost', 1, true),
     ('execution', 'ExecutionMetadataSet', 1, true),
+    ('execution', 'ModelCalled', 1, true),
     ('execution', 'NodeScheduled', 1, true),
     ('execution', 'NodeStarted', 1, true),
     ('execution', 'NodeAttemptFailed', 1, true),
@@ -1717,6 +2678,8 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
+    ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),
+    ('invalid_version', 'RF001', 'invalid_version', '{pointer} has no order: {found}', 'write a semantic version, for example 1.2.0'),
     ('claim_taken', 'RF005', 'claim_taken', 'the claim {kind} {key} is taken', 'release it in the stream that holds it, or choose another key'),
     ('node_paused', 'RF005', 'claim_taken', 'the node is paused already, by {found}', 'close that pause first'),
     ('execution_ended', 'RF017', 'execution_ended', '{stream_id} cannot be answered, because execution {execution_id} has ended: it is {state}', 'ask again in an execution that runs'),
@@ -1728,25 +2691,29 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('batch_begun_already', 'RF013', 'projection_escaped', 'this transaction has already begun a batch', 'begin only one batch in a transaction'),
     ('batch_not_begun', 'RF013', 'projection_escaped', 'this transaction has not begun a batch of the group {group_name}', 'remove COMMIT and ROLLBACK from the projection'),
     ('already_tracked', 'RF014', 'already_tracked', '{tracker} has followed {application_name} to notification {notification_id} or beyond', 'another process did this already: continue after its max_tracking_id'),
+    ('not_between', 'RF001', 'not_between', '{pointer} is {found}, which is not between {least} and {limit}', 'give a number between them'),
+    ('summary_ahead', 'RF001', 'summary_ahead', 'a summary up to message {found} is ahead of the conversation, which ends at message {limit}', 'summarize up to a message that is there'),
+    ('ends_before_it_begins', 'RF001', 'ends_before_it_begins', 'the fact ends at {found}, but it begins at {limit}', 'give a later end, or an earlier beginning'),
+    ('merged_with_itself', 'RF001', 'merged_with_itself', 'the entity {found} cannot be merged with itself', 'name two entities'),
+    ('unknown_entity', 'RF033', 'unknown_entity', 'the tenant has no entity {found}', 'look it up by its name'),
+    ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
-    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'use the model of the collection to make it');
 
-CREATE FUNCTION runfold.log_end() RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(max(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint), 1)
-      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = 'runfold.events'::regclass
+CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
+LANGUAGE sql AS $$
+    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat(tenant, '/', place), 0))
 $$;
-COMMENT ON FUNCTION runfold.log_end IS
-    'The first position that has no partition yet.';
-REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+COMMENT ON FUNCTION runfold.lock_memory IS
+    'Locks a place in a tenant''s memory until the transaction ends, so that two writers wait for each other there.';
+REVOKE ALL ON FUNCTION runfold.lock_memory FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.lock_memory TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     said runfold.refusals;
     given constant jsonb := facts || words;
@@ -1767,7 +2734,110 @@ $$;
 COMMENT ON FUNCTION runfold.refuse IS
     'Raises a refusal of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.require_between(pointer text, found bigint, least_value bigint, greatest_value bigint) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF found IS NULL OR found NOT BETWEEN least_value AND greatest_value THEN
+        PERFORM runfold.refuse('not_between', jsonb_build_object(
+            'pointer', pointer, 'found', found, 'least', least_value, 'limit', greatest_value));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_between IS
+    'Refuses a number that is not between two limits.';
+REVOKE ALL ON FUNCTION runfold.require_between FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_between TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb) RETURNS SETOF public.conversation_buffers
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    last_place integer;
+BEGIN
+    PERFORM runfold.require_between('/messages', jsonb_array_length(messages), 1, 1000);
+    PERFORM runfold.lock_memory(tenant, 'conversation/' || session);
+    last_place := greatest(
+        (SELECT max(m.message_index) FROM public.conversation_buffers m WHERE m.user_id = tenant AND m.session_id = session),
+        (SELECT max(s.upto_index) FROM public.conversation_summaries s WHERE s.user_id = tenant AND s.session_id = session));
+    RETURN QUERY
+    INSERT INTO public.conversation_buffers AS m
+           (user_id, session_id, message_index, role, content, metadata, tokens_count, timestamp, expires_at)
+    SELECT tenant, session, coalesce(last_place, 0) + g.place::integer, g.given ->> 'role', g.given ->> 'content',
+           coalesce(g.given -> 'metadata', '{}'), (g.given ->> 'tokens_count')::integer,
+           coalesce((g.given ->> 'timestamp')::timestamptz, now()), (g.given ->> 'expires_at')::timestamptz
+      FROM jsonb_array_elements(messages) WITH ORDINALITY AS g (given, place)
+     ORDER BY g.place
+    RETURNING m.*;
+END
+$$;
+COMMENT ON FUNCTION runfold.add_messages IS
+    'Adds messages to the end of a conversation, in their order, and returns them with their places.';
+REVOKE ALL ON FUNCTION runfold.add_messages FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.add_messages TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.add_summary(tenant uuid, session text, content jsonb, upto integer DEFAULT NULL)
+RETURNS SETOF public.conversation_summaries
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    newest integer;
+    before public.conversation_summaries;
+BEGIN
+    PERFORM runfold.lock_memory(tenant, 'conversation/' || session);
+    SELECT * INTO before FROM public.conversation_summaries s
+     WHERE s.user_id = tenant AND s.session_id = session ORDER BY s.sequence DESC LIMIT 1;
+    newest := greatest(
+        (SELECT max(m.message_index) FROM public.conversation_buffers m WHERE m.user_id = tenant AND m.session_id = session),
+        before.upto_index, 0);
+    upto := coalesce(upto, newest);
+    IF upto NOT BETWEEN 0 AND newest THEN
+        PERFORM runfold.refuse('summary_ahead', jsonb_build_object('pointer', '/upto', 'found', upto, 'limit', newest));
+    END IF;
+    RETURN QUERY
+    INSERT INTO public.conversation_summaries AS s
+           (user_id, session_id, sequence, summary, key_points, entities, topics, summary_type, message_count, upto_index,
+            token_count, model_used, confidence_score, previous_summary_id)
+    SELECT tenant, session, coalesce(before.sequence, 0) + 1, content ->> 'summary', coalesce(content -> 'key_points', '[]'),
+           coalesce(content -> 'entities', '[]'), coalesce(content -> 'topics', '[]'),
+           coalesce(content ->> 'summary_type', 'progressive'),
+           (SELECT count(*) FROM public.conversation_buffers m
+             WHERE m.user_id = tenant AND m.session_id = session
+               AND m.message_index > coalesce(before.upto_index, 0) AND m.message_index <= upto),
+           upto, coalesce((content ->> 'token_count')::integer, (length(content ->> 'summary') + 3) / 4),
+           content ->> 'model_used', coalesce((content ->> 'confidence_score')::double precision, 0.0), before.id
+    RETURNING s.*;
+END
+$$;
+COMMENT ON FUNCTION runfold.add_summary IS
+    'Adds a summary of a conversation up to a message, linked to the summary before it, and returns it.';
+REVOKE ALL ON FUNCTION runfold.add_summary FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.add_summary TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.adjacent_nodes(tenant uuid, ids text[], direction text, types text[]) RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+    SELECT r.target_node_id::text FROM unnest(ids) AS n (id)
+      JOIN public.graph_relationships r ON r.user_id = tenant AND r.source_node_id = n.id
+     WHERE direction <> 'in' AND (types IS NULL OR r.relationship_type = ANY (types))
+     UNION
+    SELECT r.source_node_id::text FROM unnest(ids) AS n (id)
+      JOIN public.graph_relationships r ON r.user_id = tenant AND r.target_node_id = n.id
+     WHERE direction <> 'out' AND (types IS NULL OR r.relationship_type = ANY (types))
+$$;
+COMMENT ON FUNCTION runfold.adjacent_nodes IS
+    'The nodes of a tenant''s graph that an edge joins with one of these, in a direction: `out`, `in` or `both`.';
+REVOKE ALL ON FUNCTION runfold.adjacent_nodes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.adjacent_nodes TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.log_end() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint), 1)
+      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+     WHERE i.inhparent = 'runfold.events'::regclass
+$$;
+COMMENT ON FUNCTION runfold.log_end IS
+    'The first position that has no partition yet.';
+REVOKE ALL ON FUNCTION runfold.log_end FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.log_end TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.allocate_positions(total integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -2530,6 +3600,28 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'ModelCalled' THEN
+            IF coalesce((data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.provider.type() == "string" && @.provider >= "!" && @.model_id.type() == "string" && @.model_id >= "!" && (!exists(@.version) || @.version.type() == "null" || @.version.type() == "string" && @.version >= "!") && @.input_tokens.type() == "number" && @.input_tokens >= 0 && @.input_tokens <= 2147483647 && @.cached_tokens.type() == "number" && @.cached_tokens >= 0 && @.cached_tokens <= 2147483647 && @.output_tokens.type() == "number" && @.output_tokens >= 0 && @.output_tokens <= 2147483647 && (!exists(@.latency_ms) || @.latency_ms.type() == "null" || @.latency_ms.type() == "number" && @.latency_ms >= 0 && @.latency_ms <= 2147483647))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'provider', data ->> 'model_id', data ->> 'version')) <= 50
+                AND concat(data ->> 'activation', data ->> 'provider', data ->> 'model_id', data ->> 'version') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'input_tokens', data ->> 'cached_tokens', data ->> 'output_tokens', data ->> 'latency_ms'), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
+                AND (data -> 'provider') ? (data ->> 'provider')
+                AND (data -> 'model_id') ? (data ->> 'model_id')
+                AND ((data ->> 'version') IS NULL OR (data -> 'version') ? (data ->> 'version'))
+                AND (data -> 'input_tokens')::text::integer >= 0
+                AND (data -> 'cached_tokens')::text::integer >= 0
+                AND (data -> 'output_tokens')::text::integer >= 0
+                AND ((data ->> 'latency_ms') IS NULL OR (data -> 'latency_ms')::text::integer >= 0), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
+                AND coalesce(length(data ->> 'provider') <= 50 AND data ->> 'provider' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'provider', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'model_id') <= 100 AND data ->> 'model_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'model_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'version') <= 50 AND data ->> 'version' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'version', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeAttemptFailed' THEN
             IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
                 AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
@@ -4567,6 +5659,179 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(value) = 'array'
+                THEN (SELECT coalesce(bool_and(jsonb_typeof(m.value) = 'string'), true) AND count(*) = count(DISTINCT m.value)
+                        FROM jsonb_array_elements(value) AS m)
+                ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.is_list_of_names IS
+    'Whether a value is a list of texts, each of them once.';
+REVOKE ALL ON FUNCTION runfold.is_list_of_names FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.is_list_of_names TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.keyword_fault(keyword text, value jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+           WHEN keyword IN ('title', 'description', '$comment', '$ref', '$id', '$schema', '$anchor', 'pattern', 'format',
+                            'contentEncoding', 'contentMediaType')
+           THEN CASE WHEN jsonb_typeof(value) <> 'string' THEN 'it is a text' END
+           WHEN keyword IN ('deprecated', 'readOnly', 'writeOnly', 'uniqueItems')
+           THEN CASE WHEN jsonb_typeof(value) <> 'boolean' THEN 'it is true or false' END
+           WHEN keyword IN ('minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum')
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' THEN 'it is a number' END
+           WHEN keyword = 'multipleOf'
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' OR NOT (value > '0') THEN 'it is a number above 0' END
+           WHEN keyword IN ('minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains',
+                            'maxContains')
+           THEN CASE WHEN jsonb_typeof(value) <> 'number' OR NOT (value >= '0')
+                       OR (value #>> '{}')::numeric % 1 <> 0 THEN 'it is a whole number from 0' END
+           WHEN keyword IN ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependentRequired')
+           THEN CASE WHEN jsonb_typeof(value) <> 'object' THEN 'it is an object'
+                     WHEN keyword = 'dependentRequired'
+                          AND NOT (SELECT coalesce(bool_and(runfold.is_list_of_names(m.value)), true) FROM jsonb_each(value) AS m)
+                     THEN 'its values are lists of different texts' END
+           WHEN keyword IN ('allOf', 'anyOf', 'oneOf', 'prefixItems')
+           THEN CASE WHEN jsonb_typeof(value) <> 'array' OR value = '[]' THEN 'it is a list of schemas, and not empty' END
+           WHEN keyword IN ('enum', 'examples')
+           THEN CASE WHEN jsonb_typeof(value) <> 'array' THEN 'it is a list' END
+           WHEN keyword = 'required'
+           THEN CASE WHEN NOT runfold.is_list_of_names(value) THEN 'it is a list of different texts' END
+           WHEN keyword = 'type'
+           THEN CASE WHEN NOT (runfold.is_list_of_names(CASE jsonb_typeof(value) WHEN 'string' THEN jsonb_build_array(value)
+                                                                               ELSE value END)
+                               AND value NOT IN ('[]')
+                               AND value <@ '["array", "boolean", "integer", "null", "number", "object", "string"]')
+                     THEN 'it is array, boolean, integer, null, number, object or string, or a list of different ones' END
+           END
+$$;
+COMMENT ON FUNCTION runfold.keyword_fault IS
+    'Why a keyword of a JSON Schema cannot have a value; NULL if it can, or if the keyword is not known.';
+REVOKE ALL ON FUNCTION runfold.keyword_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.keyword_fault TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.schema_fault(document jsonb, pointer text DEFAULT '', depth integer DEFAULT 0) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind constant text := jsonb_typeof(document);
+    keyword text;
+    value jsonb;
+    at text;
+    inner_at text;
+    inner_schema jsonb;
+    reason text;
+    fault jsonb;
+BEGIN
+    IF kind = 'boolean' AND depth > 0 THEN
+        RETURN NULL;
+    END IF;
+    IF kind IS DISTINCT FROM 'object' THEN
+        RETURN jsonb_build_object('pointer', pointer, 'reason', 'a schema is an object', 'found', coalesce(kind, 'null'));
+    END IF;
+    IF depth > 64 THEN
+        RETURN jsonb_build_object('pointer', pointer, 'reason', 'schemas are at most 64 deep', 'found', depth);
+    END IF;
+    FOR keyword, value IN SELECT e.key, e.value FROM jsonb_each(document) AS e ORDER BY e.key COLLATE "C" LOOP
+        at := pointer || '/' || replace(replace(keyword, '~', '~0'), '/', '~1');
+        reason := runfold.keyword_fault(keyword, value);
+        IF reason IS NOT NULL THEN
+            RETURN jsonb_build_object('pointer', at, 'reason', reason, 'found', left(value::text, 100));
+        END IF;
+        FOR inner_at, inner_schema IN
+            SELECT at, value
+             WHERE keyword IN ('items', 'not', 'if', 'then', 'else', 'contains', 'propertyNames', 'additionalProperties',
+                               'unevaluatedItems', 'unevaluatedProperties')
+            UNION ALL
+            SELECT at || '/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.value
+              FROM jsonb_each(CASE WHEN jsonb_typeof(value) = 'object' THEN value ELSE '{}' END) AS m
+             WHERE keyword IN ('properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas')
+            UNION ALL
+            SELECT at || '/' || (m.n - 1), m.value
+              FROM jsonb_array_elements(CASE WHEN jsonb_typeof(value) = 'array' THEN value ELSE '[]' END)
+                   WITH ORDINALITY AS m (value, n)
+             WHERE keyword IN ('allOf', 'anyOf', 'oneOf', 'prefixItems')
+        LOOP
+            fault := runfold.schema_fault(inner_schema, inner_at, depth + 1);
+            IF fault IS NOT NULL THEN
+                RETURN fault;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.schema_fault IS
+    'The first fault of a JSON Schema, as {"pointer", "reason", "found"}; NULL if it has none.';
+REVOKE ALL ON FUNCTION runfold.schema_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.schema_fault TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.version_order(version text) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN p.part IS NULL THEN ARRAY['!', version]
+                ELSE ARRAY[lpad(p.part[1], 50, '0'), lpad(coalesce(p.part[2], ''), 50, '0'), lpad(coalesce(p.part[3], ''), 50, '0')]
+                     || CASE WHEN p.part[4] IS NULL THEN ARRAY['~']
+                             ELSE (SELECT array_agg(CASE WHEN i.id ~ '^[0-9]+$' THEN '0' || lpad(i.id, 50, '0') ELSE 'A' || i.id END
+                                                    ORDER BY i.n)
+                                     FROM string_to_table(p.part[4], '.') WITH ORDINALITY AS i (id, n)) END
+            END COLLATE "C"
+      FROM (SELECT regexp_match(version, '^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$')
+           ) AS p (part)
+$$;
+COMMENT ON FUNCTION runfold.version_order IS
+    'What versions are ordered by: 1.10.0 after 1.9.0, and 2.0.0 after 2.0.0-rc.1, as semantic versions are. Others come first.';
+REVOKE ALL ON FUNCTION runfold.version_order FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.version_order TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.check_node_specification() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault constant jsonb := runfold.schema_fault(NEW.specification_data);
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM runfold.refuse('invalid_schema',
+                               fault || jsonb_build_object('pointer', '/specification_data' || (fault ->> 'pointer')));
+    END IF;
+    IF (runfold.version_order(NEW.specification_version))[1] = '!' THEN
+        PERFORM runfold.refuse('invalid_version', jsonb_build_object('pointer', '/specification_version',
+                                                                     'found', NEW.specification_version));
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_node_specification IS
+    'Refuses a node specification whose data is no JSON Schema or whose version has no order, and sets updated_at.';
+REVOKE ALL ON FUNCTION runfold.check_node_specification FROM PUBLIC;
+
+CREATE FUNCTION runfold.check_tool() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fault constant jsonb := (
+        SELECT f.fault || jsonb_build_object('pointer', s.pointer || (f.fault ->> 'pointer'))
+          FROM (VALUES (1, '/tool_schema', NEW.tool_schema),
+                       (2, '/tool_schema/inputSchema', NEW.tool_schema -> 'inputSchema'),
+                       (3, '/tool_schema/outputSchema', NEW.tool_schema -> 'outputSchema'),
+                       (4, '/configuration_schema', NEW.configuration_schema)) AS s (n, pointer, document)
+         CROSS JOIN LATERAL (SELECT runfold.schema_fault(s.document)) AS f (fault)
+         WHERE f.fault IS NOT NULL AND s.document IS NOT NULL
+         ORDER BY s.n
+         LIMIT 1);
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM runfold.refuse('invalid_schema', fault);
+    END IF;
+    IF (runfold.version_order(NEW.version))[1] = '!' THEN
+        PERFORM runfold.refuse('invalid_version', jsonb_build_object('pointer', '/version', 'found', NEW.version));
+    END IF;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_tool IS
+    'Refuses a tool whose schemas are no JSON Schemas or whose version has no order, and sets updated_at.';
+REVOKE ALL ON FUNCTION runfold.check_tool FROM PUBLIC;
+
 CREATE FUNCTION runfold.close_questions(
     after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
 )
@@ -4626,6 +5891,31 @@ COMMENT ON FUNCTION runfold.close_questions IS
     'Closes questions of executions that have ended; returns how many, and the last open question that it looked at, NULL behind the last of all.';
 REVOKE ALL ON FUNCTION runfold.close_questions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.close_questions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.copy_present_prices() RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH changed AS (
+        UPDATE public.ai_models m
+           SET cost_per_input_token = p.input_per_million / 1000000,
+               cost_per_cached_token = p.cached_per_million / 1000000,
+               cost_per_output_token = p.output_per_million / 1000000
+          FROM (SELECT k.model, p.*
+                  FROM (SELECT DISTINCT model FROM public.ai_model_prices) AS k
+                  LEFT JOIN LATERAL (SELECT p.input_per_million, p.cached_per_million, p.output_per_million
+                                       FROM public.ai_model_prices p
+                                      WHERE p.model = k.model AND p.valid_from <= now()
+                                      ORDER BY p.valid_from DESC, p.above_input_tokens
+                                      LIMIT 1) AS p ON true) AS p
+         WHERE p.model = m.id
+           AND (m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token)
+               IS DISTINCT FROM (p.input_per_million / 1000000, p.cached_per_million / 1000000, p.output_per_million / 1000000)
+        RETURNING 1)
+    SELECT count(*) FROM changed
+$$;
+COMMENT ON FUNCTION runfold.copy_present_prices IS
+    'Copies the price of each model that is valid now into its row of ai_models; returns how many rows changed.';
+REVOKE ALL ON FUNCTION runfold.copy_present_prices FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.copy_present_prices TO runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.copy_status_to_workflows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -4833,6 +6123,126 @@ COMMENT ON FUNCTION runfold.discard_event IS
 REVOKE ALL ON FUNCTION runfold.discard_event FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.discard_event TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.text_configuration(language text) RETURNS regconfig
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE language
+           WHEN 'simple' THEN 'runfold.runfold_simple'::regconfig
+           WHEN 'arabic' THEN 'runfold.runfold_arabic'::regconfig
+           WHEN 'armenian' THEN 'runfold.runfold_armenian'::regconfig
+           WHEN 'basque' THEN 'runfold.runfold_basque'::regconfig
+           WHEN 'catalan' THEN 'runfold.runfold_catalan'::regconfig
+           WHEN 'danish' THEN 'runfold.runfold_danish'::regconfig
+           WHEN 'dutch' THEN 'runfold.runfold_dutch'::regconfig
+           WHEN 'english' THEN 'runfold.runfold_english'::regconfig
+           WHEN 'finnish' THEN 'runfold.runfold_finnish'::regconfig
+           WHEN 'french' THEN 'runfold.runfold_french'::regconfig
+           WHEN 'german' THEN 'runfold.runfold_german'::regconfig
+           WHEN 'greek' THEN 'runfold.runfold_greek'::regconfig
+           WHEN 'hindi' THEN 'runfold.runfold_hindi'::regconfig
+           WHEN 'hungarian' THEN 'runfold.runfold_hungarian'::regconfig
+           WHEN 'indonesian' THEN 'runfold.runfold_indonesian'::regconfig
+           WHEN 'irish' THEN 'runfold.runfold_irish'::regconfig
+           WHEN 'italian' THEN 'runfold.runfold_italian'::regconfig
+           WHEN 'lithuanian' THEN 'runfold.runfold_lithuanian'::regconfig
+           WHEN 'nepali' THEN 'runfold.runfold_nepali'::regconfig
+           WHEN 'norwegian' THEN 'runfold.runfold_norwegian'::regconfig
+           WHEN 'portuguese' THEN 'runfold.runfold_portuguese'::regconfig
+           WHEN 'romanian' THEN 'runfold.runfold_romanian'::regconfig
+           WHEN 'russian' THEN 'runfold.runfold_russian'::regconfig
+           WHEN 'serbian' THEN 'runfold.runfold_serbian'::regconfig
+           WHEN 'spanish' THEN 'runfold.runfold_spanish'::regconfig
+           WHEN 'swedish' THEN 'runfold.runfold_swedish'::regconfig
+           WHEN 'tamil' THEN 'runfold.runfold_tamil'::regconfig
+           WHEN 'turkish' THEN 'runfold.runfold_turkish'::regconfig
+           WHEN 'yiddish' THEN 'runfold.runfold_yiddish'::regconfig
+           END
+$$;
+COMMENT ON FUNCTION runfold.text_configuration IS
+    'The text search configuration of a language, or null for one that is not known.';
+REVOKE ALL ON FUNCTION runfold.text_configuration FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.text_configuration TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.text_query(language text, typed text) RETURNS tsquery
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT websearch_to_tsquery(runfold.text_configuration(language),
+                                regexp_replace(typed, '("[^"]*"?)|(?<!\S)-?[[:alnum:]_]+\*(?!\S)', '\1', 'g'))
+           && coalesce((SELECT to_tsquery('simple', string_agg(
+                                   CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || lower(p.part[2]) || ':*', ' & '))
+                          FROM regexp_matches(regexp_replace(typed, '"[^"]*"?', ' ', 'g'),
+                                              '(?<!\S)(-?)([[:alnum:]_]+)\*(?!\S)', 'g') AS p (part)), ''::tsquery)
+$$;
+COMMENT ON FUNCTION runfold.text_query IS
+    'What a person typed, as a query: words, "a phrase", -without, or, and beginnings of words as `begin*`.';
+REVOKE ALL ON FUNCTION runfold.text_query FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.matching_documents(
+    tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
+) RETURNS TABLE (collection_name varchar, id varchar, asked tsquery, rank real)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    IF typed IS NULL THEN
+        RETURN QUERY
+        SELECT d.collection_name, d.id, NULL::tsquery, NULL::real
+          FROM public.document_store d
+         WHERE d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
+           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+    ELSE
+        RETURN QUERY
+        WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+        SELECT d.collection_name, d.id, q.asked, ts_rank(d.search_vector, q.asked)
+          FROM found f
+         CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
+          JOIN public.document_store d ON d.search_vector @@ q.asked AND d.language = f.language
+         WHERE f.language IS NOT NULL AND d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
+           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.matching_documents IS
+    'The documents of a tenant that match, each with the query in its language; all of them where no query is given.';
+REVOKE ALL ON FUNCTION runfold.matching_documents FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.matching_documents TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.document_tags_of(
+    tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL, max_results integer DEFAULT 50
+) RETURNS TABLE (tag text, documents bigint)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT g.tag, count(DISTINCT (d.collection_name, d.id))
+      FROM runfold.matching_documents(tenant, typed, collection, all_tags, NULL, NULL) AS m
+      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = m.collection_name AND d.id = m.id
+     CROSS JOIN LATERAL unnest(d.tags) AS g (tag)
+     GROUP BY g.tag
+     ORDER BY 2 DESC, g.tag COLLATE "C"
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.document_tags_of IS
+    'How many of the matching documents of a tenant have each tag, the most frequent first; for services.';
+REVOKE ALL ON FUNCTION runfold.document_tags_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.document_tags_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.document_tags(
+    typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL, max_results integer DEFAULT 50
+) RETURNS TABLE (tag text, documents bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.document_tags_of(auth.uid(), typed, collection, all_tags, max_results)
+$$;
+COMMENT ON FUNCTION runfold.document_tags IS
+    'How many of the caller''s matching documents have each tag, the most frequent first.';
+REVOKE ALL ON FUNCTION runfold.document_tags FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.document_tags TO authenticated;
+
 CREATE FUNCTION runfold.drop_nulls(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(pg_catalog.jsonb_object_agg(key, value), '{}')
@@ -4863,11 +6273,11 @@ DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
                    partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
 END
 $$;
@@ -4881,8 +6291,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET l
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
-       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
      ORDER BY i
@@ -4938,13 +6348,13 @@ BEGIN
     next_from := runfold.log_end();
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
-        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+        EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
                        ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
-        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
                        ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
         next_from := next_from + size;
         made := made + 1;
@@ -4956,6 +6366,19 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
+               (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.start_time, n.created_at, n.id)
+                  FROM public.node_executions n WHERE n.execution_id = e.execution_id), '[]'))
+      FROM public.workflow_executions e
+     WHERE e.execution_id = $1
+$$;
+COMMENT ON FUNCTION runfold.execution_detail IS
+    'An execution''s row with its nodes as an array, in the order of their starts; null where there is no such execution, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.execution_detail FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_detail TO runfold_engine, runfold_operator, runfold_projector, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
@@ -4969,6 +6392,20 @@ COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.fill_search_content() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.search_content IS NULL
+       OR (TG_OP = 'UPDATE' AND NEW.search_content = OLD.search_content AND OLD.search_content = OLD.content) THEN
+        NEW.search_content := NEW.content;
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.fill_search_content IS
+    'Fills search_content of a document with its content, where none is given.';
+REVOKE ALL ON FUNCTION runfold.fill_search_content FROM PUBLIC;
 
 CREATE FUNCTION runfold.fill_user_of_workflow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5001,6 +6438,101 @@ COMMENT ON FUNCTION runfold.given IS
     'The object without its null fields; nested nulls stay.';
 REVOKE ALL ON FUNCTION runfold.given FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.given TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.graph_neighbours(
+    tenant uuid, start text, depth integer DEFAULT 1, max_results integer DEFAULT 100, direction text DEFAULT 'both',
+    types text[] DEFAULT NULL
+) RETURNS TABLE (id varchar, label varchar, type varchar, properties jsonb, distance integer)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    seen text[] := ARRAY[start];
+    level text[] := ARRAY[start];
+    distances integer[] := ARRAY[0];
+BEGIN
+    PERFORM runfold.require_between('/depth', depth, 1, 4);
+    PERFORM runfold.require_between('/limit', max_results, 1, 10000);
+    FOR far IN 1 .. depth LOOP
+        level := ARRAY(SELECT a FROM runfold.adjacent_nodes(tenant, level, direction, types) AS a EXCEPT SELECT unnest(seen));
+        EXIT WHEN cardinality(level) = 0;
+        seen := seen || level;
+        distances := distances || array_fill(far, ARRAY[cardinality(level)]);
+        IF cardinality(seen) > 100001 THEN
+            PERFORM runfold.refuse('graph_too_large', jsonb_build_object('limit', 100000));
+        END IF;
+        EXIT WHEN cardinality(seen) > max_results;
+    END LOOP;
+    RETURN QUERY
+    SELECT n.id, n.label, n.type, n.properties, s.distance
+      FROM unnest(seen[2:], distances[2:]) AS s (id, distance)
+      JOIN public.graph_nodes n ON n.user_id = tenant AND n.id = s.id
+     ORDER BY s.distance, n.id COLLATE "C"
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.graph_neighbours IS
+    'The nodes of a tenant''s graph around one of them, the nearest first, with their distance.';
+REVOKE ALL ON FUNCTION runfold.graph_neighbours FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.graph_neighbours TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.graph_path(
+    tenant uuid, start text, goal text, max_depth integer DEFAULT 6, direction text DEFAULT 'both', types text[] DEFAULT NULL
+) RETURNS TABLE (step integer, id varchar, label varchar, type varchar, properties jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    backward constant text := CASE direction WHEN 'out' THEN 'in' WHEN 'in' THEN 'out' ELSE direction END;
+    -- Of each side the nodes it has seen, level after level, and where each level begins.
+    seen text[] := ARRAY[start];
+    seen_back text[] := ARRAY[goal];
+    begins integer[] := ARRAY[1];
+    begins_back integer[] := ARRAY[1];
+    level text[] := ARRAY[start];
+    level_back text[] := ARRAY[goal];
+    meeting text := CASE WHEN start = goal THEN start END;
+    path text[];
+BEGIN
+    PERFORM runfold.require_between('/max_depth', max_depth, 1, 8);
+    WHILE meeting IS NULL LOOP
+        IF cardinality(begins) + cardinality(begins_back) - 2 >= max_depth THEN
+            RETURN;
+        END IF;
+        IF cardinality(level) <= cardinality(level_back) THEN
+            level := ARRAY(SELECT a FROM runfold.adjacent_nodes(tenant, level, direction, types) AS a EXCEPT SELECT unnest(seen));
+            begins := begins || cardinality(seen) + 1;
+            seen := seen || level;
+        ELSE
+            level_back := ARRAY(SELECT a FROM runfold.adjacent_nodes(tenant, level_back, backward, types) AS a EXCEPT SELECT unnest(seen_back));
+            begins_back := begins_back || cardinality(seen_back) + 1;
+            seen_back := seen_back || level_back;
+        END IF;
+        IF cardinality(level) = 0 OR cardinality(level_back) = 0 THEN
+            RETURN;
+        END IF;
+        IF cardinality(seen) + cardinality(seen_back) > 200000 THEN
+            PERFORM runfold.refuse('graph_too_large', jsonb_build_object('limit', 200000));
+        END IF;
+        meeting := (SELECT min(a COLLATE "C") FROM unnest(level) AS a JOIN unnest(level_back) AS b ON a = b);
+    END LOOP;
+    path := ARRAY[meeting];
+    -- From the meeting point back through the levels of each side: some node of each level is next to the one before.
+    FOR i IN REVERSE cardinality(begins) - 1 .. 1 LOOP
+        path := (SELECT min(a COLLATE "C") FROM runfold.adjacent_nodes(tenant, path[1:1], backward, types) AS a
+                  WHERE a = ANY (seen[begins[i] : begins[i + 1] - 1])) || path;
+    END LOOP;
+    FOR i IN REVERSE cardinality(begins_back) - 1 .. 1 LOOP
+        path := path || (SELECT min(a COLLATE "C") FROM runfold.adjacent_nodes(tenant, path[cardinality(path) :], direction, types) AS a
+                          WHERE a = ANY (seen_back[begins_back[i] : begins_back[i + 1] - 1]));
+    END LOOP;
+    RETURN QUERY
+    SELECT p.place::integer - 1, n.id, n.label, n.type, n.properties
+      FROM unnest(path) WITH ORDINALITY AS p (id, place)
+      JOIN public.graph_nodes n ON n.user_id = tenant AND n.id = p.id
+     ORDER BY p.place;
+END
+$$;
+COMMENT ON FUNCTION runfold.graph_path IS
+    'A shortest path between two nodes of a tenant''s graph, node by node from the first to the last; no row if there is none.';
+REVOKE ALL ON FUNCTION runfold.graph_path FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.graph_path TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.head_holders()
 RETURNS TABLE (bound bigint, pid integer, prepared_gid text, application_name text, state text, since timestamptz)
@@ -5053,6 +6585,15 @@ COMMENT ON FUNCTION runfold.interactions_named IS
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.joined(texts text[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_to_string(texts, ' ')
+$$;
+COMMENT ON FUNCTION runfold.joined IS
+    'The texts of an array in one, with spaces between.';
+REVOKE ALL ON FUNCTION runfold.joined FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.joined TO runfold_engine, runfold_operator, authenticated, service_role;
+
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -5075,6 +6616,15 @@ $$;
 COMMENT ON FUNCTION runfold.keep_log_columns IS
     'Trigger: keeps the columns of workflows that the log owns equal to workflow_status.';
 REVOKE ALL ON FUNCTION runfold.keep_log_columns FROM PUBLIC;
+
+CREATE FUNCTION runfold.known_as(aliases text[], name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce((SELECT array_agg(DISTINCT a COLLATE "C") FROM unnest(aliases) AS a WHERE a <> name), '{}')
+$$;
+COMMENT ON FUNCTION runfold.known_as IS
+    'The aliases of an entity: each once, in order, and without its name.';
+REVOKE ALL ON FUNCTION runfold.known_as FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.known_as TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.land_rebuild(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5149,6 +6699,76 @@ COMMENT ON FUNCTION runfold.last_opaque_position IS
 REVOKE ALL ON FUNCTION runfold.last_opaque_position FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.learn_fact(
+    tenant uuid, about text, relation text, what jsonb, content jsonb DEFAULT '{}', since timestamptz DEFAULT NULL,
+    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false
+) RETURNS SETOF public.knowledge_facts
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    hash constant text := md5(what::text);
+    covering public.knowledge_facts;
+    following public.knowledge_facts;
+    kept uuid;
+    before uuid[];
+BEGIN
+    PERFORM runfold.lock_memory(tenant, concat('fact/', about, '/', relation));
+    since := coalesce(since, clock_timestamp());
+    IF until <= since THEN
+        PERFORM runfold.refuse('ends_before_it_begins', jsonb_build_object('pointer', '/valid_to', 'found', until, 'limit', since));
+    END IF;
+    SELECT * INTO covering FROM public.knowledge_facts f
+     WHERE f.user_id = tenant AND f.subject = about AND f.predicate = relation AND f.object_hash = hash
+       AND f.valid_from <= since AND (f.valid_to IS NULL OR f.valid_to > since)
+     LIMIT 1;
+    SELECT * INTO following FROM public.knowledge_facts f
+     WHERE f.user_id = tenant AND f.subject = about AND f.predicate = relation AND (exclusive OR f.object_hash = hash)
+       AND f.valid_from > since AND (f.valid_to IS NULL OR f.valid_to > f.valid_from)
+     ORDER BY f.valid_from, f.id
+     LIMIT 1;
+    until := least(until, following.valid_from);
+    IF following.id IS NULL THEN
+        -- One fact that says this is not superseded. A tenant gives no ids, so they name themselves until the new one has its own.
+        WITH superseded AS (
+            UPDATE public.knowledge_facts f SET superseded_by = coalesce(covering.id, f.id), updated_at = now()
+             WHERE f.user_id = tenant AND f.subject = about AND f.predicate = relation AND f.object_hash = hash
+               AND f.superseded_by IS NULL AND f.id IS DISTINCT FROM covering.id
+            RETURNING f.id
+        )
+        SELECT array_agg(s.id) INTO before FROM superseded s;
+    END IF;
+    IF covering.id IS NOT NULL THEN
+        UPDATE public.knowledge_facts f
+           SET valid_to = until, superseded_by = following.id,
+               confidence = coalesce((content ->> 'confidence')::double precision, f.confidence),
+               source = coalesce(content ->> 'source', f.source), domain = coalesce(content ->> 'domain', f.domain),
+               fact_type = coalesce(content ->> 'fact_type', f.fact_type),
+               metadata = f.metadata || coalesce(content -> 'metadata', '{}'),
+               expires_at = coalesce((content ->> 'expires_at')::timestamptz, f.expires_at), validated_at = now(), updated_at = now()
+         WHERE f.user_id = tenant AND f.id = covering.id
+        RETURNING f.id INTO kept;
+    ELSE
+        INSERT INTO public.knowledge_facts AS f
+               (user_id, subject, predicate, object, confidence, source, domain, fact_type, metadata, expires_at,
+                valid_from, valid_to, superseded_by)
+        VALUES (tenant, about, relation, what, coalesce((content ->> 'confidence')::double precision, 1.0),
+                content ->> 'source', content ->> 'domain', content ->> 'fact_type', coalesce(content -> 'metadata', '{}'),
+                (content ->> 'expires_at')::timestamptz, since, until, following.id)
+        RETURNING f.id INTO kept;
+        UPDATE public.knowledge_facts f SET superseded_by = kept WHERE f.user_id = tenant AND f.id = ANY (before);
+    END IF;
+    IF exclusive THEN
+        UPDATE public.knowledge_facts f SET valid_to = since, superseded_by = kept, updated_at = now()
+         WHERE f.user_id = tenant AND f.subject = about AND f.predicate = relation AND f.object_hash <> hash
+           AND f.valid_from <= since AND (f.valid_to IS NULL OR f.valid_to > since);
+    END IF;
+    RETURN QUERY SELECT * FROM public.knowledge_facts f WHERE f.user_id = tenant AND f.id = kept;
+END
+$$;
+COMMENT ON FUNCTION runfold.learn_fact IS
+    'Learns that a fact holds from a time on, and returns it as it is then kept.';
+REVOKE ALL ON FUNCTION runfold.learn_fact FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.learn_fact TO runfold_engine, runfold_operator, authenticated, service_role;
+
 CREATE FUNCTION runfold.leave_out_stream(group_name text, stream_id text, "position" bigint, sqlstate text, error text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -5171,6 +6791,48 @@ COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
 REVOKE ALL ON ROUTINE runfold.merge FROM PUBLIC;
 GRANT EXECUTE ON ROUTINE runfold.merge TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.merge_entities(tenant uuid, kept uuid, dropped uuid) RETURNS SETOF public.entities
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gone public.entities;
+BEGIN
+    IF kept = dropped THEN
+        PERFORM runfold.refuse('merged_with_itself', jsonb_build_object('pointer', '/drop', 'found', dropped));
+    END IF;
+    -- In one order for everybody, so that two merges cannot deadlock.
+    PERFORM FROM public.entities e WHERE e.user_id = tenant AND e.id IN (kept, dropped) ORDER BY e.id FOR UPDATE;
+    SELECT * INTO gone FROM public.entities e WHERE e.user_id = tenant AND e.id = dropped;
+    IF gone.id IS NULL OR NOT EXISTS (SELECT FROM public.entities e WHERE e.user_id = tenant AND e.id = kept) THEN
+        PERFORM runfold.refuse('unknown_entity', jsonb_build_object('found', CASE WHEN gone.id IS NULL THEN dropped ELSE kept END));
+    END IF;
+    INSERT INTO public.entity_relationships AS r
+           (user_id, source_entity_id, target_entity_id, relationship_type, relationship_attributes, confidence, source, created_at)
+    SELECT tenant, moved.source_id, moved.target_id, o.relationship_type, o.relationship_attributes, o.confidence, o.source, o.created_at
+      FROM public.entity_relationships o
+     CROSS JOIN LATERAL (SELECT CASE o.source_entity_id WHEN dropped THEN kept ELSE o.source_entity_id END AS source_id,
+                                CASE o.target_entity_id WHEN dropped THEN kept ELSE o.target_entity_id END AS target_id) AS moved
+     WHERE o.user_id = tenant AND dropped IN (o.source_entity_id, o.target_entity_id) AND moved.source_id <> moved.target_id
+     ORDER BY moved.source_id, moved.target_id, o.relationship_type
+        ON CONFLICT (user_id, source_entity_id, target_entity_id, relationship_type) DO UPDATE
+       SET relationship_attributes = excluded.relationship_attributes || r.relationship_attributes,
+           confidence = greatest(r.confidence, excluded.confidence), updated_at = now();
+    DELETE FROM public.entities e WHERE e.user_id = tenant AND e.id = dropped;
+    RETURN QUERY
+    UPDATE public.entities e
+       SET aliases = runfold.known_as(e.aliases || gone.name::text || gone.aliases, e.name),
+           attributes = gone.attributes || e.attributes, description = coalesce(e.description, gone.description),
+           importance_score = greatest(e.importance_score, gone.importance_score),
+           first_seen = least(e.first_seen, gone.first_seen), last_seen = greatest(e.last_seen, gone.last_seen),
+           mention_count = e.mention_count + gone.mention_count, updated_at = now()
+     WHERE e.user_id = tenant AND e.id = kept
+    RETURNING e.*;
+END
+$$;
+COMMENT ON FUNCTION runfold.merge_entities IS
+    'Merges an entity into another one, which keeps its name, and returns it.';
+REVOKE ALL ON FUNCTION runfold.merge_entities FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.merge_entities TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.move_checkpoint(group_name text, after bigint, upto bigint, epoch bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -5272,6 +6934,28 @@ $$;
 COMMENT ON FUNCTION runfold.note_new_workflow IS
     'Trigger: has the copy of a new workflow made again after its commit.';
 REVOKE ALL ON FUNCTION runfold.note_new_workflow FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_price_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.copy_present_prices();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_price_changed IS
+    'Copies the present prices into ai_models after prices changed.';
+REVOKE ALL ON FUNCTION runfold.note_price_changed FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_registry_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('runfold_registries', TG_TABLE_NAME);
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_registry_changed IS
+    'Notifies the channel runfold_registries with the name of the table that changed, so that caches read it again.';
+REVOKE ALL ON FUNCTION runfold.note_registry_changed FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -5561,6 +7245,208 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.search_documents_of(
+    tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
+    of_category text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, max_results integer DEFAULT 10, skipped integer DEFAULT 0
+) RETURNS TABLE (
+    collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
+    tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 100);
+    PERFORM runfold.require_between('/offset', skipped, 0, 10000);
+    RETURN QUERY
+    SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
+           d.updated_at, d.expires_at, page.rank,
+           CASE WHEN page.asked IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
+                           'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
+           END
+      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
+              FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
+              JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
+             ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
+             LIMIT max_results OFFSET skipped) AS page
+      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = page.collection_name AND d.id = page.id
+     ORDER BY page.rank DESC NULLS LAST, page.updated_at DESC, page.collection_name, page.id;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_documents_of IS
+    'A page of the documents of a tenant that match words, tags, category and metadata, the best first; for services.';
+REVOKE ALL ON FUNCTION runfold.search_documents_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_documents_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_documents(
+    typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
+    of_category text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, max_results integer DEFAULT 10, skipped integer DEFAULT 0
+) RETURNS TABLE (
+    collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
+    tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_documents_of(
+        auth.uid(), typed, collection, all_tags, of_category, having_metadata, max_results, skipped)
+$$;
+COMMENT ON FUNCTION runfold.search_documents IS
+    'A page of the caller''s documents that match words, tags, category and metadata, the best first.';
+REVOKE ALL ON FUNCTION runfold.search_documents FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_documents TO authenticated;
+
+CREATE FUNCTION runfold.search_entities_of(
+    tenant uuid, typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
+) RETURNS SETOF public.entities
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 100);
+    RETURN QUERY
+    SELECT e.*
+      FROM public.entities e
+     WHERE e.user_id = tenant AND (of_type IS NULL OR e.type = of_type)
+       AND (typed IS NULL OR e.aliases @> ARRAY[typed] OR e.search_vector @@ runfold.text_query('simple', typed))
+       AND (having_attributes IS NULL OR e.attributes @> having_attributes)
+     ORDER BY e.name = typed DESC, typed = ANY (e.aliases) DESC,
+              ts_rank(e.search_vector, runfold.text_query('simple', typed)) DESC, e.importance_score DESC, e.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_entities_of IS
+    'The entities of a tenant by name, alias, words and attributes; who is named so comes first; for services.';
+REVOKE ALL ON FUNCTION runfold.search_entities_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_entities_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_entities(
+    typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
+) RETURNS SETOF public.entities
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_entities_of(auth.uid(), typed, of_type, having_attributes, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_entities IS
+    'The caller''s entities by name, alias, words and attributes; who is named so comes first.';
+REVOKE ALL ON FUNCTION runfold.search_entities FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_entities TO authenticated;
+
+CREATE FUNCTION runfold.search_episodes_of(
+    tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
+    until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
+) RETURNS SETOF public.episodic_memory
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 100);
+    RETURN QUERY
+    WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+    SELECT e.*
+      FROM found f
+     CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
+      JOIN public.episodic_memory e ON e.search_vector @@ q.asked AND e.language = f.language
+     WHERE f.language IS NOT NULL AND e.user_id = tenant AND (by_actor IS NULL OR e.actor = by_actor)
+       AND (in_session IS NULL OR e.session_id = in_session)
+       AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
+       AND (e.expires_at IS NULL OR e.expires_at > now())
+     ORDER BY ts_rank(e.search_vector, q.asked) DESC, e.importance DESC, e.timestamp DESC, e.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_episodes_of IS
+    'The episodes of a tenant by their words, the best first; for services.';
+REVOKE ALL ON FUNCTION runfold.search_episodes_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_episodes_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_episodes(
+    typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
+    until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
+) RETURNS SETOF public.episodic_memory
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_episodes_of(auth.uid(), typed, by_actor, in_session, since, until, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_episodes IS
+    'The caller''s episodes by their words, the best first.';
+REVOKE ALL ON FUNCTION runfold.search_episodes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_episodes TO authenticated;
+
+CREATE FUNCTION runfold.search_facts_of(
+    tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
+    at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
+) RETURNS SETOF public.knowledge_facts
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 100);
+    at := coalesce(at, clock_timestamp());
+    RETURN QUERY
+    SELECT f.*
+      FROM public.knowledge_facts f
+     WHERE f.user_id = tenant AND (typed IS NULL OR f.search_vector @@ runfold.text_query('simple', typed))
+       AND (having_object IS NULL OR f.object @> having_object)
+       AND (having_metadata IS NULL OR f.metadata @> having_metadata)
+       AND (of_domain IS NULL OR f.domain = of_domain)
+       AND f.valid_from <= at AND (f.valid_to IS NULL OR f.valid_to > at) AND (f.expires_at IS NULL OR f.expires_at > now())
+     ORDER BY ts_rank(f.search_vector, runfold.text_query('simple', typed)) DESC, f.confidence DESC, f.valid_from DESC, f.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_facts_of IS
+    'The facts of a tenant that hold at a time, by their words, by what their object or metadata contains; for services.';
+REVOKE ALL ON FUNCTION runfold.search_facts_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_facts_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_facts(
+    typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
+    at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
+) RETURNS SETOF public.knowledge_facts
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_facts_of(auth.uid(), typed, having_object, having_metadata, of_domain, at, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_facts IS
+    'The caller''s facts that hold at a time, by their words, by what their object or metadata contains.';
+REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
+
+CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    WITH given AS (
+        SELECT g.name, g.version, g.provider, g.model_id, g.max_context_tokens,
+               coalesce(g.supports_vision, false) AS supports_vision,
+               coalesce(g.supports_function_calling, false) AS supports_function_calling,
+               coalesce(g.supports_streaming, true) AS supports_streaming,
+               coalesce(g.is_default, false)
+               AND NOT EXISTS (SELECT FROM public.ai_models d WHERE d.provider = g.provider AND d.is_default) AS is_default
+          FROM jsonb_to_recordset(seeds) AS g (
+               name text, version text, provider text, model_id text, max_context_tokens integer, supports_vision boolean,
+               supports_function_calling boolean, supports_streaming boolean, is_default boolean)
+    ), written AS (
+        INSERT INTO public.ai_models AS m
+            (name, version, provider, model_id, max_context_tokens, supports_vision, supports_function_calling,
+             supports_streaming, is_default, seed)
+        SELECT g.name, g.version, g.provider, g.model_id, g.max_context_tokens, g.supports_vision, g.supports_function_calling,
+               g.supports_streaming, g.is_default, to_jsonb(g) - 'is_default'
+          FROM given g
+            ON CONFLICT (name, version) DO UPDATE SET
+               provider = CASE WHEN m.provider = m.seed ->> 'provider' THEN excluded.provider ELSE m.provider END,
+               model_id = CASE WHEN m.model_id = m.seed ->> 'model_id' THEN excluded.model_id ELSE m.model_id END,
+               max_context_tokens = CASE WHEN m.max_context_tokens::text IS NOT DISTINCT FROM m.seed ->> 'max_context_tokens'
+                                         THEN excluded.max_context_tokens ELSE m.max_context_tokens END,
+               supports_vision = CASE WHEN m.supports_vision = (m.seed ->> 'supports_vision')::boolean
+                                      THEN excluded.supports_vision ELSE m.supports_vision END,
+               supports_function_calling =
+                   CASE WHEN m.supports_function_calling = (m.seed ->> 'supports_function_calling')::boolean
+                        THEN excluded.supports_function_calling ELSE m.supports_function_calling END,
+               supports_streaming = CASE WHEN m.supports_streaming = (m.seed ->> 'supports_streaming')::boolean
+                                         THEN excluded.supports_streaming ELSE m.supports_streaming END,
+               seed = excluded.seed
+         WHERE m.seed IS NOT NULL AND m.seed <> excluded.seed
+        RETURNING 1)
+    SELECT count(*) FROM written
+$$;
+COMMENT ON FUNCTION runfold.seed_models IS
+    'Enters models by name and version; returns how many rows were made or changed.';
+REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
+
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -5593,6 +7479,17 @@ COMMENT ON FUNCTION runfold.sync_workflows IS
     'Makes stale copies of workflow_status in workflows again, `most` of them; returns how many notes are due still.';
 REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.text_vector(language text, name text, details text, body text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(name, ''), 1000)), 'A')
+           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(details, ''), 20000)), 'B')
+           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(body, ''), 200000)), 'D')
+$$;
+COMMENT ON FUNCTION runfold.text_vector IS
+    'Three texts of a row as words for a search, the first with the greatest weight, the last with the least.';
+REVOKE ALL ON FUNCTION runfold.text_vector FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.text_vector TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.unpark_stream(group_name text, stream_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -6026,14 +7923,74 @@ COMMENT ON FUNCTION runfold.trigger_target IS
 REVOKE ALL ON FUNCTION runfold.trigger_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.trigger_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_models
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
+-- Without prices: only a provider's own page and the day on which it was read make one.
+SELECT runfold.seed_models('[
+    {"name": "GPT-5", "provider": "openai", "model_id": "gpt-5", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "GPT-5 Mini", "provider": "openai", "model_id": "gpt-5-mini", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "GPT-5 Nano", "provider": "openai", "model_id": "gpt-5-nano", "max_context_tokens": 400000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Claude Sonnet 4", "provider": "anthropic", "model_id": "claude-sonnet-4-20250514", "max_context_tokens": 200000,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "Claude Haiku 3.5", "provider": "anthropic", "model_id": "claude-3-5-haiku-20241022", "max_context_tokens": 200000,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Gemini 2.5 Pro", "provider": "google", "model_id": "gemini-2.5-pro", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true, "is_default": true},
+    {"name": "Gemini 2.5 Flash", "provider": "google", "model_id": "gemini-2.5-flash", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true},
+    {"name": "Gemini 2.5 Flash Lite", "provider": "google", "model_id": "gemini-2.5-flash-lite", "max_context_tokens": 1048576,
+     "supports_vision": true, "supports_function_calling": true}
+]');
+
+CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON public.ai_model_prices
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_price_changed();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
+
+ALTER TABLE public.document_store
+    ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
+    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+        runfold.text_vector(language, title, description, search_content)) STORED;
+COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
+CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
+
+CREATE TRIGGER search_content_is_filled BEFORE INSERT OR UPDATE OF content, search_content ON public.document_store
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_search_content();
+
+ALTER TABLE public.entities ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    runfold.text_vector('simple', name, runfold.joined(aliases), description)) STORED;
+COMMENT ON COLUMN public.entities.search_vector IS 'Name, aliases and description as words, for runfold.search_entities.';
+CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
+
+ALTER TABLE public.episodic_memory
+    ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
+    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+        runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
+COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
+CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);
 
 CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.events
     FOR EACH ROW EXECUTE FUNCTION runfold.refuse_change();
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
+
+ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    runfold.text_vector('simple', subject, predicate, object #>> '{}')) STORED;
+COMMENT ON COLUMN public.knowledge_facts.search_vector IS 'Subject, predicate and object as words, for runfold.search_facts.';
+CREATE INDEX idx_knowledge_facts_search ON public.knowledge_facts USING gin (search_vector);
+
+CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
@@ -6049,6 +8006,11 @@ CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, use
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+
+CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_specifications
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_node_specification();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();

@@ -42,6 +42,19 @@ class InvalidInput(RunfoldError):
     found: Any = None
 
 
+class FilterMissing(InvalidInput):
+    """Without a filter this would delete everything, and nothing was deleted: say what to delete."""
+
+    code = "filter_missing"
+
+
+class UnknownEntity(RunfoldError):
+    """The tenant has no entity with that id: look it up by its name."""
+
+    code = "unknown_entity"
+    sqlstate = "RF033"
+
+
 class VersionConflict(RunfoldError):
     """The stream is not at the expected version: reload it and try again."""
 
@@ -365,6 +378,14 @@ class UnknownDeployment(RunfoldError):
     code = "unknown_deployment"
 
 
+class NotRegistered(RunfoldError):
+    """The registry has no such entry: see its table, or save the entry first."""
+
+    code = "not_registered"
+    registry: str
+    entry: str
+
+
 class GroupWaits(RunfoldError):
     """A group of projections has stopped and needs an operator: see `runfold status`."""
 
@@ -488,6 +509,12 @@ REFUSALS: Final = {
         "event {found} is already stored with another body, place or stream",
         "repeat a call exactly as it was, and give new events new ids",
     ),
+    "invalid_schema": Refusal(
+        InvalidInput, "{pointer} is not a JSON Schema: {reason}", "correct it there and write it again"
+    ),
+    "invalid_version": Refusal(
+        InvalidInput, "{pointer} has no order: {found}", "write a semantic version, for example 1.2.0"
+    ),
     "claim_taken": Refusal(
         ClaimTaken,
         "the claim {kind} {key} is taken",
@@ -545,6 +572,24 @@ REFUSALS: Final = {
         "{tracker} has followed {application_name} to notification {notification_id} or beyond",
         "another process did this already: continue after its max_tracking_id",
     ),
+    "not_between": Refusal(
+        InvalidInput, "{pointer} is {found}, which is not between {least} and {limit}", "give a number between them"
+    ),
+    "summary_ahead": Refusal(
+        InvalidInput,
+        "a summary up to message {found} is ahead of the conversation, which ends at message {limit}",
+        "summarize up to a message that is there",
+    ),
+    "ends_before_it_begins": Refusal(
+        InvalidInput, "the fact ends at {found}, but it begins at {limit}", "give a later end, or an earlier beginning"
+    ),
+    "merged_with_itself": Refusal(InvalidInput, "the entity {found} cannot be merged with itself", "name two entities"),
+    "unknown_entity": Refusal(UnknownEntity, "the tenant has no entity {found}", "look it up by its name"),
+    "graph_too_large": Refusal(
+        InvalidInput,
+        "the search visits more than {limit} nodes",
+        "search less deep, or by types of relationships",
+    ),
     "category_taken": Refusal(
         CategoryTaken, "the category {category} already belongs to {holder}", "give the application another name"
     ),
@@ -564,6 +609,6 @@ REFUSALS: Final = {
     "other_dimensions": Refusal(
         InvalidInput,
         "the vector has {found} dimensions, and those of the collection {collection} have {limit}",
-        "make it with the model of the collection",
+        "use the model of the collection to make it",
     ),
 }

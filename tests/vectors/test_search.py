@@ -293,11 +293,11 @@ def test_a_collection_keeps_what_it_was_made_with(store: runfold.Store, user: UU
     with pytest.raises(InvalidInput) as refused:
         vectors.upsert("c", [{"text": "t", "embedding": [1.0, 2.0, 3.0]}])
     assert refused.value.code == "other_dimensions"
-    with pytest.raises(InvalidInput, match="no embedder"):
+    with pytest.raises(InvalidInput, match="no embedder was given"):
         vectors.search("c", "a text")
     with pytest.raises(InvalidInput, match="valid_vector_language"):
         vectors.create("d", language="elvish")
-    with pytest.raises(InvalidInput, match="no such user"):
+    with pytest.raises(InvalidInput, match="user does not exist"):
         store.vectors(uuid4()).create("c")
     with pytest.raises(InvalidInput, match="1 vectors for 2 texts"):
         vectors.embedding_with(lambda _: [[1.0, 2.0]]).upsert("c", [{"text": "a"}, {"text": "b"}])

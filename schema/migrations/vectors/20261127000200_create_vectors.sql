@@ -1,5 +1,8 @@
 -- migrate:up
 
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '10min';
+
 -- pgvector's extension, in the schema `extensions` where there is one, as on Supabase, else in public. One that is installed
 -- stays where it is. The rest of this file finds its types by the search path of this transaction; functions find its
 -- operators in the schema that they look up when they run, since an extension can be moved.
@@ -58,6 +61,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.vector_collections FOR ALL
 CREATE POLICY "services see every row" ON public.vector_collections FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.vector_collections FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, DELETE ON public.vector_collections TO authenticated;
 GRANT INSERT (user_id, name, model, dimensions, language) ON public.vector_collections TO authenticated;
 GRANT UPDATE (model, updated_at) ON public.vector_collections TO authenticated;
@@ -138,6 +142,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.vector_embeddings FOR ALL 
 CREATE POLICY "services see every row" ON public.vector_embeddings FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.vector_embeddings FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, DELETE ON public.vector_embeddings TO authenticated;
 GRANT INSERT (user_id, collection_name, key, text_content, embedding, model, metadata, created_at, updated_at)
     ON public.vector_embeddings TO authenticated;

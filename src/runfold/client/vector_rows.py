@@ -14,6 +14,7 @@ import orjson
 import psycopg
 
 from runfold.errors import InvalidInput, SchemaOutdated, VectorsUnavailable
+from runfold.events.ids import new_id
 
 Vector = Sequence[float] | Any
 """The numbers of a vector: a sequence of floats, numpy's array, or pgvector's Vector."""
@@ -103,7 +104,7 @@ class VectorFilter:
 
 
 def vector_text(vector: Vector, pointer: str) -> str:
-    """Return a vector as PostgreSQL reads it; raises InvalidInput for what is no list of finite numbers."""
+    """Return a vector as PostgreSQL reads it; raises InvalidInput for what is not a list of finite numbers."""
     for method in ("to_list", "tolist"):  # pgvector's, and numpy's
         if hasattr(vector, method):
             vector = getattr(vector, method)()
@@ -112,7 +113,7 @@ def vector_text(vector: Vector, pointer: str) -> str:
         numbers = [float(number) for number in vector]
     except (TypeError, ValueError):
         raise InvalidInput(
-            f"{pointer} is no list of numbers", code="invalid_vector", pointer=pointer, found=type(vector).__name__
+            f"{pointer} is not a list of numbers", code="invalid_vector", pointer=pointer, found=type(vector).__name__
         ) from None
     if not 1 <= len(numbers) <= MOST_DIMENSIONS:
         raise InvalidInput(
@@ -165,11 +166,14 @@ def vector_errors() -> Iterator[None]:
         if exc.diag.constraint_name == _SIZE:
             raise InvalidInput(
                 "the vectors have another size than those of the collection",
-                hint="make them with the collection's model",
+                hint="use the collection's model to make them",
                 code="other_dimensions",
             ) from exc
         raise InvalidInput(
-            "there is no such user", hint="give the id of a row of auth.users", code="unknown_user", pointer="/user_id"
+            "the user does not exist",
+            hint="give the id of a row of auth.users",
+            code="unknown_user",
+            pointer="/user_id",
         ) from exc
     except psycopg.errors.CheckViolation as exc:
         raise InvalidInput(
@@ -216,7 +220,13 @@ def encoded_rows(rows: Sequence[VectorRow], vectors: Sequence[Vector], model: st
                 found=size,
             )
     parts = [
-        {"key": row.key, "text_content": row.text, "embedding": text, "model": model, "metadata": dict(row.metadata)}
+        {
+            "key": row.key or str(new_id()),
+            "text_content": row.text,
+            "embedding": text,
+            "model": model,
+            "metadata": dict(row.metadata),
+        }
         for row, text in zip(rows, texts, strict=True)
     ]
     encoded = _json(parts, "/rows")
@@ -259,7 +269,7 @@ def _row(given: Any, pointer: str) -> VectorRow:
             ) from None
     if not isinstance(text := _any(row.text), str) or "\0" in text:
         raise InvalidInput(
-            f"{pointer}/text is no text that PostgreSQL can store", code="invalid_text", pointer=f"{pointer}/text"
+            f"{pointer}/text is not a text that PostgreSQL can store", code="invalid_text", pointer=f"{pointer}/text"
         )
     if row.key is not None:
         checked_name(row.key, f"{pointer}/key")

@@ -169,7 +169,7 @@ class AsyncTenant:
                 raise _refused(exc) from exc
             login = connection.info.user
             raise PermissionDenied(
-                f"the login {login} cannot act for a tenant, because it is no member of {ROLE}",
+                f"the login {login} cannot act for a tenant, because it is not a member of {ROLE}",
                 hint=f"GRANT {GATEWAY} TO {login}",
                 role=GATEWAY,
                 postgres_sqlstate=exc.sqlstate,

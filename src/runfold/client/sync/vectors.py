@@ -194,7 +194,7 @@ class Vectors:
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         if self._embedder is None:
             raise InvalidInput(
-                "there is no embedder to make vectors of texts",
+                "the texts have no vectors, and no embedder was given to make them",
                 hint="give the vectors, or use vectors.embedding_with(embedder)",
                 code="no_embedder",
             )

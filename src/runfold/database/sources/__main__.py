@@ -16,7 +16,7 @@ from runfold.database.sources.compare import (
     scratch_server,
 )
 from runfold.database.sources.files import Sources, read_sources
-from runfold.database.sources.migration import Migration, migration_between
+from runfold.database.sources.migration import LIMITS, Migration, migration_between
 from runfold.database.vector_migrations import VECTORS
 from runfold.settings import migrations_dir
 
@@ -65,7 +65,7 @@ def _in_one(folder: Path, name: str, sources: Sources) -> Path:
     path = folder / f"{found[-1].version}_{name}.sql"
     for migration in found:
         migration.path.unlink()
-    path.write_text(f"-- migrate:up\n\n{sources.statements()}\n-- migrate:down\n", encoding="utf-8")
+    path.write_text(f"-- migrate:up\n\n{LIMITS}\n\n{sources.statements()}\n-- migrate:down\n", encoding="utf-8")
     return path
 
 

@@ -8,6 +8,9 @@ A function's file has one `CREATE FUNCTION` under a header. The first paragraph 
 in the catalogue, and its line `-- grant: engine, operator` names the roles that may call it (`nobody` for the owner
 only). Names are not overloaded, so the name alone identifies a function, and its signature is written once.
 
+What a file of `tables/` makes in `public` is withdrawn, before the file grants it, from those to whom a platform grants
+new tables there by default: `_closed`.
+
 A line `-- step: name` in a function's body is replaced with `schema/steps/name.sql`, which two functions share where a
 call would cost too much.
 """
@@ -26,6 +29,7 @@ from runfold.settings import migrations_dir
 
 _AFTER_FUNCTIONS = "\n-- after the functions\n"
 _CREATED = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|TYPE|VIEW|SEQUENCE) (\w+\.\w+)", re.MULTILINE)
+_PUBLIC = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW) (public\.\w+)", re.MULTILINE)
 _NEEDED = re.compile(r"\b(?:REFERENCES|PARTITION OF|FROM|JOIN)\s+((?:public|runfold)\.\w+)")
 _FUNCTION = re.compile(r"^CREATE (FUNCTION|AGGREGATE) (runfold|public)\.(\w+)", re.MULTILINE)
 _CALLED = re.compile(r"\brunfold\.(\w+)\(")
@@ -197,7 +201,16 @@ def _known(functions: Mapping[str, Function], names: Iterable[str]) -> Iterator[
 
 def _table(path: Path) -> Table:
     before, _, after = path.read_text(encoding="utf-8").partition(_AFTER_FUNCTIONS)
-    return Table(path.stem, before, after)
+    return Table(path.stem, _closed(before), after)
+
+
+def _closed(text: str) -> str:
+    """Return the text in which what it makes in `public` is withdrawn from everybody before its grants."""
+    for made in reversed(list(_PUBLIC.finditer(text))):
+        grant = text.find("\nGRANT ", made.end())
+        before, after = (text[:grant], text[grant:]) if grant >= 0 else (text.rstrip(), "\n")
+        text = f"{before}\nREVOKE ALL ON {made[1]} FROM PUBLIC, anon, authenticated, service_role;{after}"
+    return text
 
 
 def _function(path: Path, steps: Mapping[str, str]) -> Function:

@@ -19,6 +19,8 @@ from runfold.database.sources.files import Sources, literal
 _FUNCTIONS = ("function", "aggregate")
 # The kinds of objects that PostgreSQL can create again without changing a row.
 _RECREATED = ("index", "trigger")
+# A migration that waits for a lock holds up everybody behind it: it fails instead, and is run again.
+LIMITS = "SET LOCAL lock_timeout = '5s';\nSET LOCAL statement_timeout = '10min';"
 _GRANTED = ("table", "view", "column", "sequence", "schema", "type")
 
 
@@ -32,7 +34,7 @@ class Migration:
     def text(self) -> str:
         """Return the text of the file, without its stamp."""
         notes = [f"-- by hand: {note}" for note in self.by_hand]
-        return "\n\n".join(["-- migrate:up", *notes, *self.statements, "-- migrate:down"]) + "\n"
+        return "\n\n".join(["-- migrate:up", LIMITS, *notes, *self.statements, "-- migrate:down"]) + "\n"
 
     def __bool__(self) -> bool:
         return bool(self.statements or self.by_hand)

@@ -1,0 +1,11 @@
+-- Three texts of a row as words for a search, the first with the greatest weight, the last with the least.
+--
+-- Only the beginning of a long text is taken: a tsvector ends at 1 MB, and the row would be refused.
+--
+-- grant: engine, operator, authenticated, service_role
+CREATE FUNCTION runfold.text_vector(language text, name text, details text, body text) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(name, ''), 1000)), 'A')
+           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(details, ''), 20000)), 'B')
+           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(body, ''), 200000)), 'D')
+$$;
