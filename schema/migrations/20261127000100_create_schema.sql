@@ -1044,6 +1044,8 @@ CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (p
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
 CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+-- For runfold.search_executions; the fold pays only for executions that have metadata.
+CREATE INDEX idx_executions_metadata ON public.workflow_executions USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 
 COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
 COMMENT ON COLUMN public.workflow_executions.order_time IS
@@ -1681,6 +1683,8 @@ CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
 CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- For the beginning of a name, see runfold.search_workflows.
+CREATE INDEX idx_workflows_name ON public.workflows (user_id, lower(name) text_pattern_ops);
 -- Without these, deleting a session or a user reads all workflows.
 CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
@@ -7369,6 +7373,43 @@ COMMENT ON FUNCTION runfold.search_episodes IS
 REVOKE ALL ON FUNCTION runfold.search_episodes FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_episodes TO authenticated;
 
+CREATE FUNCTION runfold.search_executions_of(
+    tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
+    max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT e.*
+      FROM public.workflow_executions e
+     WHERE e.user_id = tenant
+       AND (pattern IS NULL OR e.error_message ILIKE pattern)
+       -- Its index leaves out the executions without metadata.
+       AND (having_metadata IS NULL OR having_metadata = '{}' OR e.metadata @> having_metadata AND e.metadata <> '{}')
+       AND (of_status IS NULL OR e.status = of_status)
+     ORDER BY e.created_at DESC, e.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_executions_of IS
+    'The newest executions of a tenant by a part of their error''s text, by what their metadata contains, by status; for services.';
+REVOKE ALL ON FUNCTION runfold.search_executions_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_executions(
+    error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_executions_of(auth.uid(), error_text, having_metadata, of_status, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_executions IS
+    'The caller''s newest executions by a part of their error''s text, by what their metadata contains, by status.';
+REVOKE ALL ON FUNCTION runfold.search_executions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions TO authenticated;
+
 CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
     at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
@@ -7405,6 +7446,40 @@ COMMENT ON FUNCTION runfold.search_facts IS
     'The caller''s facts that hold at a time, by their words, by what their object or metadata contains.';
 REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
+
+CREATE FUNCTION runfold.search_workflows_of(
+    tenant uuid, having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := replace(replace(replace(lower(name_begins), '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT w.*
+      FROM public.workflows w
+     WHERE w.user_id = tenant
+       AND (having_tags IS NULL OR w.tags @> having_tags)
+       AND (pattern IS NULL OR lower(w.name) LIKE pattern)
+     ORDER BY lower(w.name), w.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_workflows_of IS
+    'The workflows of a tenant that have all of these tags, and whose name begins so, by name; for services.';
+REVOKE ALL ON FUNCTION runfold.search_workflows_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows_of TO runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_workflows(
+    having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_workflows_of(auth.uid(), having_tags, name_begins, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_workflows IS
+    'The caller''s workflows that have all of these tags, and whose name begins so, by name; large and small letters are the same.';
+REVOKE ALL ON FUNCTION runfold.search_workflows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows TO authenticated;
 
 CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7981,6 +8056,25 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.event
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
+
+-- Parts of error texts are found by trigrams, where the server has them and this role may create them; without them, a search
+-- reads a tenant's failed executions.
+DO $trigrams$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        IF to_regnamespace('extensions') IS NULL THEN
+            CREATE EXTENSION pg_trgm SCHEMA public;
+        ELSE
+            CREATE EXTENSION pg_trgm SCHEMA extensions;
+        END IF;
+    END IF;
+    EXECUTE (SELECT format('CREATE INDEX idx_executions_error_trigrams ON public.workflow_executions '
+                           'USING gin (error_message %I.gin_trgm_ops) WHERE error_message IS NOT NULL', n.nspname)
+               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
+EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege THEN
+    RAISE NOTICE 'searches of error texts have no index, because pg_trgm cannot be created: %', SQLERRM;
+END
+$trigrams$;
 
 ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
     runfold.text_vector('simple', subject, predicate, object #>> '{}')) STORED;

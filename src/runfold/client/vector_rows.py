@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from runfold.errors import InvalidInput, SchemaOutdated, VectorsUnavailable
+from runfold.errors import FilterMissing, InvalidInput, SchemaOutdated, VectorsUnavailable
 from runfold.events.ids import new_id
 
 Vector = Sequence[float] | Any
@@ -87,13 +87,9 @@ class VectorFilter:
     before: datetime | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of `delete_vectors`; raises InvalidInput for a filter that leaves nothing out."""
+        """Return the parameters of `delete_vectors`; raises FilterMissing for a filter that leaves nothing out."""
         if self.keys is None and not self.metadata and self.before is None:
-            raise InvalidInput(
-                "the delete has no filter, and would empty the collection",
-                hint="give keys, metadata or before; drop() deletes a whole collection",
-                code="no_filter",
-            )
+            raise FilterMissing(hint="give keys, metadata or before; drop() deletes a whole collection")
         if isinstance(self.keys, str):
             raise InvalidInput("keys is a list of keys, not a text", code="invalid_keys", pointer="/keys")
         return {

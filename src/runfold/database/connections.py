@@ -116,7 +116,8 @@ def _with_role(error: errors.RunfoldError, role: str | None, url: str | None) ->
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     state: kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.RunfoldError) and (state := kind.sqlstate) is not None
+    # Its own, not its parent's: a subclass without one is raised in Python alone.
+    if isinstance(kind, type) and issubclass(kind, errors.RunfoldError) and (state := vars(kind).get("sqlstate"))
 }
 
 _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
