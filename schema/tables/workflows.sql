@@ -56,6 +56,8 @@ CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
 CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- For the beginning of a name, see runfold.search_workflows.
+CREATE INDEX idx_workflows_name ON public.workflows (user_id, lower(name) text_pattern_ops);
 -- Without these, deleting a session or a user reads all workflows.
 CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;

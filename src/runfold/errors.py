@@ -589,7 +589,7 @@ class UnknownRetention(RunfoldError):
     """The rows of this table are kept for ever, nothing is entered for it: see `runfold retention show`."""
 
     code = "unknown_retention"
-    sqlstate = "RF030"
+    sqlstate = "RF034"
     table: str
 
 
@@ -597,7 +597,7 @@ class TenantErased(RunfoldError):
     """The tenant was erased, and its streams take no more events: use another tenant."""
 
     code = "tenant_erased"
-    sqlstate = "RF031"
+    sqlstate = "RF035"
     stream_id: str
     user_id: str
 
@@ -613,7 +613,7 @@ class UserNotDeleted(RunfoldError):
     """The user still exists in the platform, and nothing was erased: delete it there first."""
 
     code = "user_not_deleted"
-    sqlstate = "RF032"
+    sqlstate = "RF036"
     user_id: str
 
 
@@ -802,6 +802,6 @@ REFUSALS: Final = {
     "other_dimensions": Refusal(
         InvalidInput,
         "the vector has {found} dimensions, and those of the collection {collection} have {limit}",
-        "make it with the model of the collection",
+        "use the model of the collection to make it",
     ),
 }

@@ -205,7 +205,7 @@ class DocumentStore(Base):
     # By how much a read that asks for it moves expires_at.
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
     # Title, description and content as words, for runfold.search_documents.
-    search_vector: Mapped[str] = mapped_column(TSVECTOR, server_default=FetchedValue())
+    search_vector: Mapped[str | None] = mapped_column(TSVECTOR, server_default=FetchedValue())
 
 
 class Entity(Base):
@@ -285,7 +285,7 @@ class EpisodicMemory(Base):
     # Not read from this time on, and deleted by the daily run; null: never.
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # Its description, actor, action and object as words, for runfold.search_episodes.
-    search_vector: Mapped[str] = mapped_column(TSVECTOR, server_default=FetchedValue())
+    search_vector: Mapped[str | None] = mapped_column(TSVECTOR, server_default=FetchedValue())
 
 
 class ExternalApiCallLog(Base):
@@ -679,7 +679,10 @@ class OauthToken(Base):
     __table_args__ = (
         ForeignKeyConstraint(["integration_id"], ["public.integrations.integration_id"]),
         UniqueConstraint("user_id", "integration_id"),
-        ForeignKeyConstraint(["user_id", "credential_id"], ["public.user_external_credentials.user_id", "public.user_external_credentials.id"]),
+        ForeignKeyConstraint(
+            ["user_id", "credential_id"],
+            ["public.user_external_credentials.user_id", "public.user_external_credentials.id"],
+        ),
         {"schema": "public"},
     )
 

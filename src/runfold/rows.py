@@ -182,7 +182,7 @@ class DocumentStoreRow(Row):
     # By how much a read that asks for it moves expires_at.
     ttl: timedelta | None
     # Title, description and content as words, for runfold.search_documents.
-    search_vector: str
+    search_vector: str | None
 
 
 class EntityRow(Row):
@@ -242,7 +242,7 @@ class EpisodicMemoryRow(Row):
     # Not read from this time on, and deleted by the daily run; null: never.
     expires_at: datetime | None
     # Its description, actor, action and object as words, for runfold.search_episodes.
-    search_vector: str
+    search_vector: str | None
 
 
 class ExecutionCostRow(Row):

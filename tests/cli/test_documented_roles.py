@@ -29,7 +29,7 @@ XES = (
     "</event></trace></log>"
 )
 # These start, stop or show a server or a file of the user's own.
-OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up", "migrate"}
+OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up", "migrate", "vector index"}
 # It records nothing where the rules leave every response open.
 WRITES_SOMETIMES = {"response sweep"}
 # In a process of its own: it sets what signals do.

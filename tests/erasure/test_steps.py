@@ -175,7 +175,7 @@ def test_a_writer_that_waited_for_its_stream_comes_too_late(log: Log, database_u
     log.append("execution-a", event("ExecutionCreated", execution_id="a"), user_id=ANNE)
     with a_writer_that_waits(log, database_url) as append:
         erase_steps(log.connection)
-    assert append.exception().sqlstate == "RF031"
+    assert append.exception().sqlstate == "RF035"
     drain(database_url)
     assert rows_of(log.connection, ANNE) == {}
     assert recorded(log.connection)[-1].type == "TenantErased"
@@ -219,7 +219,7 @@ def test_eight_writers_an_open_append_and_a_parked_stream_give_nothing_back(log:
                     writer.append(stream, kind, user_id=tenant)
                     done += 1
                 except psycopg.Error as exc:
-                    if exc.sqlstate != "RF031":
+                    if exc.sqlstate != "RF035":
                         raise
                     if not was_refused:
                         was_refused = True

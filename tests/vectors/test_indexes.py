@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +17,7 @@ from runfold.vectors.indexes import (
     read_indexes,
 )
 from tests.cli.running import ask, run
+from tests.fixtures.plans import index_used_by
 from tests.fixtures.processes import eventually, worker
 from tests.vectors.conftest import acting, new_user, some_vectors
 
@@ -37,49 +36,14 @@ def fill(connection: psycopg.Connection[Any], user: UUID, collection: str, rows:
     )
 
 
-@pytest.fixture(autouse=True)
-def _explained(connection: psycopg.Connection[Any]) -> None:
-    """Let the server send the plan of each statement, those inside of functions, too; only a superuser can."""
-    connection.execute("LOAD 'auto_explain'")
-    for name, value in {"log_min_duration": "0", "log_nested_statements": "on", "log_format": "json"}.items():
-        connection.execute("SELECT set_config(%s, %s, false)", [f"auto_explain.{name}", value])
-
-
-@contextmanager
-def plans(connection: psycopg.Connection[Any]) -> Iterator[list[Any]]:
-    """Collect the plans of the block's statements, those inside of functions, too."""
-    found: list[Any] = []
-
-    def take(diagnostic: psycopg.errors.Diagnostic) -> None:
-        text = diagnostic.message_primary or ""
-        if "plan:" in text:
-            found.append(json.loads(text.partition("plan:\n")[2]))
-
-    connection.execute("SET client_min_messages = log")
-    connection.add_notice_handler(take)
-    try:
-        yield found
-    finally:
-        connection.remove_notice_handler(take)
-        connection.execute("SET client_min_messages = notice")
-
-
-def indexes_of(plan: Any) -> set[str]:
-    if isinstance(plan, list):
-        return {name for each in plan for name in indexes_of(each)}
-    if isinstance(plan, dict):
-        own = {plan["Index Name"]} if "Index Name" in plan else set()
-        return own | {name for each in plan.values() for name in indexes_of(each)}
-    return set()
-
-
-def index_used(connection: psycopg.Connection[Any], query: str, parameters: list[Any]) -> set[str]:
-    """Return the indexes that the innermost search used."""
-    with plans(connection) as found:
+def index_used(
+    connection: psycopg.Connection[Any], query: str, parameters: list[Any], *, user: UUID | None = None, role: str = ""
+) -> set[str]:
+    """Return the indexes that the innermost search used, as the superuser or in a request with a role."""
+    request = acting(connection, user, role or "authenticated") if user or role else nullcontext()
+    with index_used_by(connection) as used, request:
         connection.execute(query, parameters)  # type: ignore[call-overload]
-    searches = [each for each in found if "distance" in each["Query Text"] or "search_vector" in each["Query Text"]]
-    assert searches, [each["Query Text"] for each in found]
-    return indexes_of(searches[0])
+    return used("search_vector" if "zebra" in query else "distance")
 
 
 @pytest.fixture
@@ -107,9 +71,8 @@ def test_a_small_collection_is_searched_by_the_b_tree_and_a_large_one_by_its_ind
     assert (built.user_id, built.collection_name, built.rows) == (sized, "large", 6_000)
     assert index_used(connection, SEARCH, [query, "large", sized]) == {built.index_name}
     assert built.index_name not in index_used(connection, SEARCH, [query, "small", sized])
-    with acting(connection, sized):
-        assert index_used(connection, SEARCH, [query, "large", None]) == {built.index_name}
-        assert built.index_name not in index_used(connection, SEARCH, [query, "small", None])
+    assert index_used(connection, SEARCH, [query, "large", None], user=sized) == {built.index_name}
+    assert built.index_name not in index_used(connection, SEARCH, [query, "small", None], user=sized)
 
 
 def test_control_a_search_with_parameters_in_place_of_constants_misses_the_index(
@@ -149,11 +112,10 @@ def test_words_are_found_by_their_index_through_the_functions_only(
         ("SELECT id FROM runfold.search_vector_texts('large', 'zebra')", "authenticated"),
         (f"SELECT id FROM runfold.search_vector_texts_of('{sized}', 'large', 'zebra')", "runfold_engine"),
     ):
-        with acting(connection, sized, role):
-            assert "idx_vector_embeddings_search" in index_used(connection, call, [])
-    with acting(connection, sized):  # the control: under row security the index of words is not used
-        bare = "SELECT id FROM vector_embeddings WHERE search_vector @@ websearch_to_tsquery('english', 'zebra')"
-        assert "idx_vector_embeddings_search" not in index_used(connection, bare, [])
+        assert "idx_vector_embeddings_search" in index_used(connection, call, [], user=sized, role=role)
+    # The control: under row security the index of words is not used.
+    bare = "SELECT id FROM vector_embeddings WHERE search_vector @@ websearch_to_tsquery('english', 'zebra')"
+    assert "idx_vector_embeddings_search" not in index_used(connection, bare, [], user=sized)
 
 
 # -- which are built ---------------------------------------------------------------------------------------------------

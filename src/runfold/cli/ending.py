@@ -34,6 +34,7 @@ _SAID = {
     "response sweep": "what was classified stays; run it again for the others",
     "deployment fail": "it may be recorded; see `runfold deployment list` before you run it again",
     "execution stuck": "executions that were declared lost stay so; run it again for the others",
+    "vector index": "indexes that were built stay, an unfinished one is dropped; run it again for the others",
     "db start": "the server may run; run it again",
     "db stop": "the server may still stop; run it again",
     "db psql": "psql ended, and with it any open transaction; run it again",

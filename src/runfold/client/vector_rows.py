@@ -13,7 +13,8 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from runfold.errors import InvalidInput, SchemaOutdated, VectorsUnavailable
+from runfold.errors import FilterMissing, InvalidInput, SchemaOutdated, VectorsUnavailable
+from runfold.events.ids import new_id
 
 Vector = Sequence[float] | Any
 """The numbers of a vector: a sequence of floats, numpy's array, or pgvector's Vector."""
@@ -86,13 +87,9 @@ class VectorFilter:
     before: datetime | None = None
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of `delete_vectors`; raises InvalidInput for a filter that leaves nothing out."""
+        """Return the parameters of `delete_vectors`; raises FilterMissing for a filter that leaves nothing out."""
         if self.keys is None and not self.metadata and self.before is None:
-            raise InvalidInput(
-                "the delete has no filter, and would empty the collection",
-                hint="give keys, metadata or before; drop() deletes a whole collection",
-                code="no_filter",
-            )
+            raise FilterMissing(hint="give keys, metadata or before; drop() deletes a whole collection")
         if isinstance(self.keys, str):
             raise InvalidInput("keys is a list of keys, not a text", code="invalid_keys", pointer="/keys")
         return {
@@ -103,7 +100,7 @@ class VectorFilter:
 
 
 def vector_text(vector: Vector, pointer: str) -> str:
-    """Return a vector as PostgreSQL reads it; raises InvalidInput for what is no list of finite numbers."""
+    """Return a vector as PostgreSQL reads it; raises InvalidInput for what is not a list of finite numbers."""
     for method in ("to_list", "tolist"):  # pgvector's, and numpy's
         if hasattr(vector, method):
             vector = getattr(vector, method)()
@@ -165,11 +162,14 @@ def vector_errors() -> Iterator[None]:
         if exc.diag.constraint_name == _SIZE:
             raise InvalidInput(
                 "the vectors have another size than those of the collection",
-                hint="make them with the collection's model",
+                hint="use the collection's model to make them",
                 code="other_dimensions",
             ) from exc
         raise InvalidInput(
-            "there is no such user", hint="give the id of a row of auth.users", code="unknown_user", pointer="/user_id"
+            "the user does not exist",
+            hint="give the id of a row of auth.users",
+            code="unknown_user",
+            pointer="/user_id",
         ) from exc
     except psycopg.errors.CheckViolation as exc:
         raise InvalidInput(
@@ -216,7 +216,13 @@ def encoded_rows(rows: Sequence[VectorRow], vectors: Sequence[Vector], model: st
                 found=size,
             )
     parts = [
-        {"key": row.key, "text_content": row.text, "embedding": text, "model": model, "metadata": dict(row.metadata)}
+        {
+            "key": row.key or str(new_id()),
+            "text_content": row.text,
+            "embedding": text,
+            "model": model,
+            "metadata": dict(row.metadata),
+        }
         for row, text in zip(rows, texts, strict=True)
     ]
     encoded = _json(parts, "/rows")

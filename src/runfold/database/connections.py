@@ -121,9 +121,8 @@ def _is_of_policies(error: errors.PermissionDenied) -> bool:
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     state: kind
     for kind in vars(errors).values()
-    if isinstance(kind, type)
-    and issubclass(kind, errors.RunfoldError)
-    and (state := vars(kind).get("sqlstate")) is not None
+    # Its own, not its parent's: a subclass without one is raised in Python alone.
+    if isinstance(kind, type) and issubclass(kind, errors.RunfoldError) and (state := vars(kind).get("sqlstate"))
 }
 
 _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {

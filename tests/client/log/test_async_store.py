@@ -15,6 +15,8 @@ import psycopg
 import pytest
 
 import runfold
+from runfold.client.aio.vectors import AsyncVectors
+from runfold.client.sync.vectors import Vectors
 from runfold.database.connections import embedded_server
 from runfold.errors import (
     CheckpointAhead,
@@ -251,9 +253,10 @@ def test_both_stores_have_the_same_api() -> None:
 
     assert api(runfold.AsyncStore) == api(runfold.Store)
     assert api(runfold.AsyncTenant) == api(runfold.Tenant)
+    assert api(AsyncVectors) == api(Vectors)
     assert set(api(runfold.Store)) == {
         "append", "append_many", "as_of", "as_user", "change", "close", "read_all", "read_stream",
-        "register_event_types", "transaction", "wait_for",
+        "register_event_types", "transaction", "vectors", "wait_for",
     }  # fmt: skip
     for one, other in [(runfold.connect, runfold.connect_async), (runfold.Store, runfold.AsyncStore)]:
         assert list(inspect.signature(one).parameters) == list(inspect.signature(other).parameters)

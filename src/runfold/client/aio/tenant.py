@@ -22,8 +22,8 @@ from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
-from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.client.aio.workflows import AsyncWorkflows
+from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
     InvalidInput,

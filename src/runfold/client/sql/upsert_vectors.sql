@@ -4,7 +4,7 @@
 -- Parameters: user, collection, rows (json: key, text_content, embedding, model, metadata).
 WITH written AS (
     INSERT INTO public.vector_embeddings AS t (user_id, collection_name, key, text_content, embedding, model, metadata)
-    SELECT c.user_id, c.name, coalesce(g.key, gen_random_uuid()::text), g.text_content, g.embedding,
+    SELECT c.user_id, c.name, g.key, g.text_content, g.embedding,
            coalesce(g.model, c.model), coalesce(g.metadata, '{}')
       FROM json_populate_recordset(NULL::public.vector_embeddings, %(rows)s::json) AS g
       JOIN public.vector_collections c ON c.user_id = %(user)s AND c.name = %(collection)s

@@ -178,7 +178,7 @@ class Vectors:
     ) -> int:
         """Delete the rows with these keys, whose metadata contains this, and that were changed before; return how many.
 
-        All that is given must hold. Raises InvalidInput without any: `drop` deletes a collection.
+        All that is given must hold. Raises FilterMissing without any: `drop` deletes a collection.
         """
         wanted = VectorFilter(keys, metadata, before).parameters()
         return int((self._fetch("delete_vectors", collection=collection, **wanted))[0]["deleted"])
@@ -194,7 +194,7 @@ class Vectors:
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         if self._embedder is None:
             raise InvalidInput(
-                "there is no embedder to make vectors of texts",
+                "the texts have no vectors, and no embedder was given to make them",
                 hint="give the vectors, or use vectors.embedding_with(embedder)",
                 code="no_embedder",
             )

@@ -84,7 +84,7 @@ class Reach:
             return
         bind(cursor, ["pg_temp"])
         condition, named = self.condition(group)
-        events = self.events(group) if self.streams is None else self._events_of_streams(group)
+        events = self.events(group)
         cursor.execute(statement("types_of_streams").replace("{events}", events), {**named, "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named.get("other_barriers", ()))
         fold_in_parts(
