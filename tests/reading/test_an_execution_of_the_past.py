@@ -49,7 +49,7 @@ Tables = Mapping[str, Table]
 
 READ_TABLES = (
     "workflow_executions, node_executions, workflow_execution_pauses, workflow_execution_logs, workflow_status,"
-    " human_interactions, hil_responses, workflow_deployment_history, trigger_index, runfold.anomalies"
+    " human_interactions, hil_responses, workflow_deployment_history, trigger_index, model_calls, runfold.anomalies"
 )
 ASKED, BESIDE = (f"interaction-{name.lower()}" for name in INTERACTIONS)
 RESPONSE, OTHER_RESPONSE = (f"response-{name}" for name in RESPONSES)

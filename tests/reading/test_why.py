@@ -45,7 +45,7 @@ pytest_plugins = ["tests.projections.folding.test_folds_equal_the_model", "tests
 
 READ_TABLES = (
     "workflow_executions, node_executions, workflow_execution_pauses, workflow_execution_logs, workflow_status,"
-    " human_interactions, hil_responses, workflow_deployment_history, trigger_index, runfold.anomalies"
+    " human_interactions, hil_responses, workflow_deployment_history, trigger_index, model_calls, runfold.anomalies"
 )
 COLUMNS = {
     "workflow_executions": ("status", "metadata", "error_message", "open_pauses", "last_event_position"),

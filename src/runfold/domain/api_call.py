@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Required, TypedDict
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from runfold.domain.sanitizing import sanitized, sanitized_headers, sanitized_text, sanitized_url
+from runfold.events.ids import new_id
 from runfold.events.row_id import row_id
 from runfold.events.rules import FieldRule, Rule, normalized
 from runfold.events.streams import stream_id
@@ -91,7 +92,7 @@ def recorded(call: Mapping[str, Any], user_id: UUID | None) -> dict[str, Any]:
     row = normalized(_RULES, call)
     execution = row.pop("execution_id", None)
     return {
-        "id": uuid4(),
+        "id": new_id(),
         "called_at": datetime.now(UTC),
         "http_method": "POST",
         "retry_count": 0,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import uniform
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 
@@ -228,7 +228,7 @@ class Credentials:
         return self._kept(user_id, owner, None)
 
     def _leased(self, kept: Kept) -> UUID | None:
-        lease = uuid4()
+        lease = new_id()
         asked = {"id": kept.id, "lease": lease}
         rows = self._store._retried(statement(f"lease_{kept.place.statements}"), asked)
         return lease if rows else None

@@ -73,7 +73,11 @@ class Reach:
         """The relation that holds what is within reach, and little else."""
         if self.streams is None:
             return THE_LOG if self.tenant is None else events_of_tenant(group)
-        return THE_LOG if group.other_barriers else events_of_some(group).replace("%(some)s", "%(read_streams)s")
+        return THE_LOG if group.other_barriers else self._events_of_streams(group)
+
+    @staticmethod
+    def _events_of_streams(group: Group) -> LiteralString:
+        return events_of_some(group).replace("%(some)s", "%(read_streams)s")
 
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
@@ -84,7 +88,7 @@ class Reach:
             return
         bind(cursor, ["pg_temp"])
         condition, named = self.condition(group)
-        events = self.events(group)
+        events = self.events(group) if self.streams is None else self._events_of_streams(group)
         cursor.execute(statement("types_of_streams").replace("{events}", events), {**named, "upto": upto})
         types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named.get("other_barriers", ()))
         fold_in_parts(
