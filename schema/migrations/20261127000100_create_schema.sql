@@ -2589,8 +2589,9 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('DeploymentStarted', 5, 'deployment_version', true, 'integer', 0, 2147483647, NULL),
     ('DeploymentStarted', 6, 'deployment_config', true, 'object', NULL, NULL, NULL),
     ('DeploymentStarted', 7, 'definition', false, 'object', NULL, NULL, NULL),
-    ('DeploymentStarted', 8, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
-    ('DeploymentStarted', 9, 'started_at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentStarted', 8, 'definition_digest', false, 'text', NULL, 100, NULL),
+    ('DeploymentStarted', 9, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
+    ('DeploymentStarted', 10, 'started_at', true, 'timestamp', NULL, NULL, NULL),
     ('DeploymentLogAppended', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
     ('DeploymentLogAppended', 2, 'level', true, 'enum', NULL, NULL, '{DEBUG,INFO,WARNING,ERROR}'),
     ('DeploymentLogAppended', 3, 'message', true, 'text', NULL, NULL, NULL),
@@ -4054,8 +4055,9 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
+            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object") && (!exists(@.definition_digest) || @.definition_digest.type() == "null" || @.definition_digest.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'definition_digest', '')) <= 100
                 AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
@@ -4063,7 +4065,7 @@ BEGIN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
                 AND (data ->> 'from_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
@@ -4071,8 +4073,10 @@ BEGIN
                 AND (data -> 'deployment_version')::text::integer >= 0
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'definition') IS NULL OR jsonb_typeof((data -> 'definition')) = 'object')
+                AND ((data ->> 'definition_digest') IS NULL OR (data -> 'definition_digest') ? (data ->> 'definition_digest'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at')), false);
+                AND runfold.is_timestamp((data ->> 'started_at')), false)
+                AND coalesce(length(data ->> 'definition_digest') <= 100, true);
         ELSIF type = 'DeploymentLogAppended' THEN
             IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
@@ -7081,6 +7085,30 @@ COMMENT ON FUNCTION runfold.joined IS
     'The texts of an array in one, with spaces between.';
 REVOKE ALL ON FUNCTION runfold.joined FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.joined TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.keep_definition(workflow_id uuid, tenant uuid, definition jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    owner constant uuid := coalesce(
+        (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text)), tenant,
+        (SELECT w.user_id FROM public.workflows w WHERE w.id = workflow_id));
+    digest constant text := runfold.definition_digest(definition);
+BEGIN
+    IF definition IS NULL THEN
+        RETURN (SELECT l.digest FROM runfold.last_definition(workflow_id) AS l);
+    ELSIF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = owner) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO runfold.definitions (user_id, digest, body) VALUES (owner, digest, definition)
+        ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING;
+    RETURN digest;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_definition IS
+    'Keeps the definition that a deployment names, and returns its digest; null where it cannot be kept apart from the event: for a tenant that auth.users does not have, or for none, nothing would delete it.';
+REVOKE ALL ON FUNCTION runfold.keep_definition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.keep_definition TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

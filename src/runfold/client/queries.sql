@@ -184,3 +184,19 @@ SELECT id, text_content AS text, metadata, similarity
 SELECT id, text_content AS text, metadata, similarity, score, text_rank
   FROM public.search_vectors_hybrid(%(text)s, %(vector)s, %(collection)s, %(limit)s, %(vector_weight)s, %(text_weight)s,
                                     user_id_param => %(user)s)
+
+-- name: keep_definition
+-- Keeps the definition that a deployment names and returns its digest; null where the event has to carry it.
+-- Parameters: workflow, tenant, definition (JSON text; null: the newest version that was saved).
+SELECT runfold.keep_definition(%(workflow)s, %(tenant)s, %(definition)s::jsonb)
+
+-- name: deployed_definition
+-- The definition that a deployment names by its digest, of the stream's tenant or of the workflow's user.
+-- Parameters: workflow, digest.
+SELECT d.body
+  FROM runfold.definitions d
+ WHERE d.digest = %(digest)s
+   AND d.user_id IN ((SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'deployment-' || %(workflow)s::text),
+                     (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'definition-' || %(workflow)s::text),
+                     (SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s))
+ LIMIT 1
