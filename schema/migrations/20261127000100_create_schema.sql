@@ -2726,6 +2726,8 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
     ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
+    ('too_short', '{at} is {found} long, less than {limit}', 'Give more.'),
+    ('not_matching', '{at} does not match its pattern: {found}', 'Expected: {limit}.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
     ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),
@@ -5113,6 +5115,65 @@ COMMENT ON FUNCTION runfold.append_reserved IS
     'Appends reserved events, which append_events refuses from everybody else: for definer functions of ours only. Takes the call of append_events and returns the same.';
 REVOKE ALL ON FUNCTION runfold.append_reserved FROM PUBLIC;
 
+CREATE FUNCTION runfold.connection_body(c public.node_connections) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'source_node_id', c.source_node_id, 'target_node_id', c.target_node_id, 'connection_type', c.connection_type,
+        'connection_index', c.connection_index, 'label', c.label, 'conditions', c.conditions)
+$$;
+COMMENT ON FUNCTION runfold.connection_body IS
+    'A connection''s row as it is in a definition.';
+REVOKE ALL ON FUNCTION runfold.connection_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.connection_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.node_body(n public.nodes) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'node_id', n.node_id, 'node_type', n.node_type, 'node_subtype', n.node_subtype, 'type_version', n.type_version,
+        'name', n.name, 'description', n.description, 'disabled', n.disabled, 'parameters', n.parameters,
+        'credentials', n.credentials, 'attached_nodes', n.attached_nodes, 'error_handling', n.error_handling,
+        'max_retries', n.max_retries, 'retry_wait_time', n.retry_wait_time, 'webhooks', pg_catalog.to_jsonb(n.webhooks))
+$$;
+COMMENT ON FUNCTION runfold.node_body IS
+    'A node''s row as it is in a definition, without what only the canvas shows.';
+REVOKE ALL ON FUNCTION runfold.node_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.workflow_body(w public.workflows) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'name', w.name, 'description', w.description, 'version', w.version, 'active', w.active, 'workflow_data', w.workflow_data,
+        'settings', w.settings, 'static_data', w.static_data, 'pin_data', w.pin_data, 'tags', pg_catalog.to_jsonb(w.tags),
+        'is_template', w.is_template, 'template_category', w.template_category, 'icon_url', w.icon_url)
+$$;
+COMMENT ON FUNCTION runfold.workflow_body IS
+    'A workflow''s row as it is in a definition: the columns that people own.';
+REVOKE ALL ON FUNCTION runfold.workflow_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.workflow_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.definition_of(workflow_id uuid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.workflow_body(w) || jsonb_build_object(
+               'nodes', coalesce((
+                   SELECT jsonb_agg(runfold.node_body(n) || jsonb_build_object(
+                              -- JSON has no infinity.
+                              'position_x', CASE WHEN abs(n.position_x) < 'Infinity' THEN n.position_x END,
+                              'position_y', CASE WHEN abs(n.position_y) < 'Infinity' THEN n.position_y END, 'notes', n.notes)
+                              ORDER BY n.node_id COLLATE "C")
+                     FROM public.nodes n WHERE n.workflow_id = w.id), '[]'),
+               'connections', coalesce((
+                   SELECT jsonb_agg(runfold.connection_body(c)
+                              ORDER BY c.source_node_id COLLATE "C", c.target_node_id COLLATE "C", c.connection_type COLLATE "C",
+                                       c.connection_index)
+                     FROM public.node_connections c WHERE c.workflow_id = w.id), '[]'))
+      FROM public.workflows w
+     WHERE w.id = $1
+$$;
+COMMENT ON FUNCTION runfold.definition_of IS
+    'A workflow''s definition as its rows have it now; null where there is no such workflow, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.definition_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_of TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.without_canvas(nodes jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_typeof(nodes) = 'array' THEN coalesce((
@@ -5127,57 +5188,35 @@ COMMENT ON FUNCTION runfold.without_canvas IS
 REVOKE ALL ON FUNCTION runfold.without_canvas FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.without_canvas TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.definition_digest(definition jsonb) RETURNS text
+CREATE FUNCTION runfold.digest_of_parts(workflow jsonb, nodes text, connections text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT encode(sha256(convert_to((
-               (definition - '{id,user_id,session_id,created_at,updated_at}'::text[])
-               || CASE WHEN definition ? 'nodes' THEN jsonb_build_object('nodes', runfold.without_canvas(definition -> 'nodes'))
-                       ELSE '{}' END
-               || CASE WHEN jsonb_typeof(definition #> '{workflow_data,nodes}') = 'array'
-                       THEN jsonb_build_object('workflow_data', jsonb_set(
-                                definition -> 'workflow_data', '{nodes}',
-                                runfold.without_canvas(definition #> '{workflow_data,nodes}')))
-                       ELSE '{}' END)::text, 'UTF8')), 'hex')
+    SELECT encode(sha256(convert_to(
+        CASE WHEN jsonb_typeof(workflow #> '{workflow_data,nodes}') = 'array'
+             THEN workflow || jsonb_build_object('workflow_data', jsonb_set(
+                      workflow -> 'workflow_data', '{nodes}', runfold.without_canvas(workflow #> '{workflow_data,nodes}')))
+             ELSE workflow END::text
+        || E'\n\n' || coalesce(nodes, '') || E'\n\n' || coalesce(connections, ''), 'UTF8')), 'hex')
 $$;
-COMMENT ON FUNCTION runfold.definition_digest IS
-    'The digest of a definition: sha256 of its text without positions, notes, times and ids.';
-REVOKE ALL ON FUNCTION runfold.definition_digest FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.definition_digest TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+COMMENT ON FUNCTION runfold.digest_of_parts IS
+    'The digest of a definition that is given in parts: what is neither node nor connection, and the texts of these, a line each.';
+REVOKE ALL ON FUNCTION runfold.digest_of_parts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.digest_of_parts TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.definition_of(workflow_id uuid) RETURNS jsonb
+CREATE FUNCTION runfold.digest_of_workflow(workflow_id uuid, OUT digest text, OUT nodes bigint, OUT connections bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object(
-               'name', w.name, 'description', w.description, 'version', w.version, 'active', w.active,
-               'workflow_data', w.workflow_data, 'settings', w.settings, 'static_data', w.static_data, 'pin_data', w.pin_data,
-               'tags', to_jsonb(w.tags), 'is_template', w.is_template, 'template_category', w.template_category,
-               'icon_url', w.icon_url,
-               'nodes', coalesce((
-                   SELECT jsonb_agg(jsonb_build_object(
-                              'node_id', n.node_id, 'node_type', n.node_type, 'node_subtype', n.node_subtype,
-                              'type_version', n.type_version, 'name', n.name, 'description', n.description, 'disabled', n.disabled,
-                              -- JSON has no infinity.
-                              'position_x', CASE WHEN abs(n.position_x) < 'Infinity' THEN n.position_x END,
-                              'position_y', CASE WHEN abs(n.position_y) < 'Infinity' THEN n.position_y END,
-                              'parameters', n.parameters, 'credentials', n.credentials, 'attached_nodes', n.attached_nodes,
-                              'error_handling', n.error_handling, 'max_retries', n.max_retries,
-                              'retry_wait_time', n.retry_wait_time, 'notes', n.notes, 'webhooks', to_jsonb(n.webhooks))
-                              ORDER BY n.node_id COLLATE "C")
-                     FROM public.nodes n WHERE n.workflow_id = w.id), '[]'),
-               'connections', coalesce((
-                   SELECT jsonb_agg(jsonb_build_object(
-                              'source_node_id', c.source_node_id, 'target_node_id', c.target_node_id,
-                              'connection_type', c.connection_type, 'connection_index', c.connection_index,
-                              'label', c.label, 'conditions', c.conditions)
-                              ORDER BY c.source_node_id COLLATE "C", c.target_node_id COLLATE "C", c.connection_type COLLATE "C",
-                                       c.connection_index)
-                     FROM public.node_connections c WHERE c.workflow_id = w.id), '[]'))
-      FROM public.workflows w
+    SELECT runfold.digest_of_parts(runfold.workflow_body(w), n.lines, c.lines), n.count, c.count
+      FROM public.workflows w,
+           LATERAL (SELECT string_agg(runfold.node_body(x)::text, E'\n' ORDER BY x.node_id COLLATE "C") AS lines, count(*) AS count
+                      FROM public.nodes x WHERE x.workflow_id = w.id) AS n,
+           LATERAL (SELECT string_agg(runfold.connection_body(x)::text, E'\n'
+                               ORDER BY x.source_node_id COLLATE "C", x.target_node_id COLLATE "C", x.connection_type COLLATE "C",
+                                        x.connection_index) AS lines, count(*) AS count
+                      FROM public.node_connections x WHERE x.workflow_id = w.id) AS c
      WHERE w.id = $1
 $$;
-COMMENT ON FUNCTION runfold.definition_of IS
-    'A workflow''s definition as its rows have it now; null where there is no such workflow, or not for the caller.';
-REVOKE ALL ON FUNCTION runfold.definition_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.definition_of TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+COMMENT ON FUNCTION runfold.digest_of_workflow IS
+    'The digest of a workflow''s definition as its rows have it now, and how many nodes and connections it has.';
+REVOKE ALL ON FUNCTION runfold.digest_of_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.last_definition(workflow_id uuid, OUT version bigint, OUT digest text, OUT user_id uuid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5229,15 +5268,16 @@ BEGIN
         RETURN;
     END IF;
     PERFORM runfold.lock_definitions(edited);
-    WITH present AS MATERIALIZED (
-        SELECT w.id, w.user_id, runfold.definition_of(w.id) AS body FROM public.workflows w WHERE w.id = ANY (edited)
-    ), digested AS MATERIALIZED (
-        SELECT p.*, runfold.definition_digest(p.body) AS digest FROM present p
+    WITH digested AS MATERIALIZED (
+        SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d WHERE w.id = ANY (edited)
     ), changed AS MATERIALIZED (
         SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
-        SELECT c.user_id, c.digest, c.body FROM changed c WHERE c.user_id IS NOT NULL
+        SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
+         WHERE c.user_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
          ORDER BY c.user_id, c.digest COLLATE "C"
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )
@@ -5246,8 +5286,8 @@ BEGIN
                'events', jsonb_build_array(jsonb_build_object(
                    'event_id', runfold.new_id(), 'type', 'DefinitionSaved', 'schema_version', 1, 'occurred_at', now,
                    'data', jsonb_build_object(
-                       'workflow_id', c.id, 'digest', c.digest, 'nodes', jsonb_array_length(c.body -> 'nodes'),
-                       'connections', jsonb_array_length(c.body -> 'connections'), 'by', actor))))
+                       'workflow_id', c.id, 'digest', c.digest, 'nodes', c.nodes, 'connections', c.connections,
+                       'by', actor))))
                ORDER BY runfold.stream_id('definition', c.id::text) COLLATE "C")
       INTO appends
       FROM changed c;
@@ -6344,6 +6384,26 @@ COMMENT ON FUNCTION runfold.declare_lost IS
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
 
+CREATE FUNCTION runfold.definition_digest(definition jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.digest_of_parts(
+        definition - '{id,user_id,session_id,created_at,updated_at}'::text[]
+            - CASE WHEN jsonb_typeof(definition -> 'nodes') = 'array' THEN 'nodes' ELSE '' END
+            - CASE WHEN jsonb_typeof(definition -> 'connections') = 'array' THEN 'connections' ELSE '' END,
+        (SELECT string_agg(CASE WHEN jsonb_typeof(e.node) = 'object'
+                                THEN e.node - '{position,position_x,position_y,notes,created_at,updated_at}'::text[]
+                                ELSE e.node END::text, E'\n' ORDER BY e.n)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(definition -> 'nodes') = 'array' THEN definition -> 'nodes' ELSE '[]' END)
+                WITH ORDINALITY AS e (node, n)),
+        (SELECT string_agg(e.edge::text, E'\n' ORDER BY e.n)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(definition -> 'connections') = 'array'
+                                          THEN definition -> 'connections' ELSE '[]' END) WITH ORDINALITY AS e (edge, n)))
+$$;
+COMMENT ON FUNCTION runfold.definition_digest IS
+    'The digest of a definition: sha256 of its text without positions, notes, times and ids.';
+REVOKE ALL ON FUNCTION runfold.definition_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_digest TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.definition_fields()
 RETURNS TABLE (part text, place integer, field text, kind text, minimum bigint, maximum bigint, allowed text[], required boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6397,6 +6457,84 @@ $$;
 COMMENT ON FUNCTION runfold.definition_fields IS
     'The fields of a workflow''s definition, of its nodes and of its connections: what each may be.';
 REVOKE ALL ON FUNCTION runfold.definition_fields FROM PUBLIC;
+
+CREATE FUNCTION runfold.schema_violations(document jsonb, value jsonb, pointer text)
+RETURNS TABLE (at text, code text, "limit" jsonb, found jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    type constant text := jsonb_typeof(value);
+    content constant text := value #>> '{}';
+    shown constant jsonb := to_jsonb(left(content, 100));
+    types constant jsonb := CASE jsonb_typeof(document -> 'type') WHEN 'string' THEN jsonb_build_array(document -> 'type')
+                                                                  ELSE document -> 'type' END;
+    number numeric;
+    size integer;
+    name text;
+    member jsonb;
+BEGIN
+    at := pointer;
+    IF document = 'false' THEN
+        RETURN QUERY SELECT at, 'unknown_field', NULL::jsonb, NULL::jsonb;
+    END IF;
+    IF jsonb_typeof(document) <> 'object' THEN
+        RETURN;
+    END IF;
+    IF types IS NOT NULL AND NOT (types ? type OR types ? 'integer' AND type = 'number' AND content::numeric % 1 = 0) THEN
+        RETURN QUERY SELECT at, 'wrong_type', types, to_jsonb(type);
+        RETURN;
+    END IF;
+    IF NOT document -> 'enum' @> jsonb_build_array(value) OR value <> document -> 'const' THEN
+        RETURN QUERY SELECT at, 'not_allowed', coalesce(document -> 'enum', document -> 'const'), shown;
+    END IF;
+    IF type = 'number' THEN
+        number := content;
+        IF number < (document ->> 'minimum')::numeric OR number > (document ->> 'maximum')::numeric
+           OR number <= (document ->> 'exclusiveMinimum')::numeric OR number >= (document ->> 'exclusiveMaximum')::numeric THEN
+            RETURN QUERY SELECT at, 'out_of_range',
+                jsonb_build_array(coalesce(document -> 'minimum', document -> 'exclusiveMinimum'),
+                                  coalesce(document -> 'maximum', document -> 'exclusiveMaximum')), value;
+        END IF;
+    ELSIF type = 'string' THEN
+        size := length(content);
+        IF size > (document ->> 'maxLength')::numeric THEN
+            RETURN QUERY SELECT at, 'too_long', document -> 'maxLength', to_jsonb(size);
+        ELSIF size < (document ->> 'minLength')::numeric THEN
+            RETURN QUERY SELECT at, 'too_short', document -> 'minLength', to_jsonb(size);
+        END IF;
+        BEGIN
+            IF content !~ (document ->> 'pattern') THEN
+                RETURN QUERY SELECT at, 'not_matching', document -> 'pattern', shown;
+            END IF;
+        EXCEPTION WHEN invalid_regular_expression THEN
+            NULL;
+        END;
+    ELSIF type = 'array' THEN
+        size := jsonb_array_length(value);
+        IF size > (document ->> 'maxItems')::numeric THEN
+            RETURN QUERY SELECT at, 'too_long', document -> 'maxItems', to_jsonb(size);
+        ELSIF size < (document ->> 'minItems')::numeric THEN
+            RETURN QUERY SELECT at, 'too_short', document -> 'minItems', to_jsonb(size);
+        END IF;
+        RETURN QUERY SELECT v.* FROM jsonb_array_elements(value) WITH ORDINALITY AS e (item, n),
+                                     runfold.schema_violations(document -> 'items', e.item, format('%s/%s', pointer, e.n - 1)) AS v;
+    ELSIF type = 'object' THEN
+        RETURN QUERY SELECT pointer || '/' || replace(replace(r.name, '~', '~0'), '/', '~1'), 'required', NULL::jsonb, NULL::jsonb
+                       FROM jsonb_array_elements_text(document -> 'required') AS r (name) WHERE NOT value ? r.name;
+        FOR name, member IN SELECT e.key, e.value FROM jsonb_each(value) AS e ORDER BY e.key COLLATE "C" LOOP
+            RETURN QUERY SELECT v.* FROM runfold.schema_violations(
+                CASE WHEN document -> 'properties' ? name THEN document #> ARRAY['properties', name]
+                     WHEN document ? 'patternProperties' THEN NULL ELSE document -> 'additionalProperties' END,
+                member, pointer || '/' || replace(replace(name, '~', '~0'), '/', '~1')) AS v;
+        END LOOP;
+    END IF;
+    RETURN QUERY SELECT v.* FROM jsonb_array_elements(document -> 'allOf') AS part, runfold.schema_violations(part, value, pointer) AS v;
+END
+$$;
+COMMENT ON FUNCTION runfold.schema_violations IS
+    'Where a value does not fit a JSON Schema: a JSON pointer below `pointer`, a code of runfold.faults, the limit and what was found.';
+REVOKE ALL ON FUNCTION runfold.schema_violations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.schema_violations TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
 
 CREATE FUNCTION runfold.whole_definition(definition jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6516,6 +6654,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
           FROM (SELECT c.*, row_number() OVER (PARTITION BY c.source, c.target, c.type, c.index ORDER BY c.n) AS occurrence
                   FROM ends c WHERE c.source IS NOT NULL AND c.target IS NOT NULL) AS r
          WHERE r.occurrence > 1
+        UNION ALL
+        SELECT 1, o.n, 3000, v.at, v.code, v."limit", v.found
+          FROM (SELECT DISTINCT ON (s.node_type, s.node_subtype) s.node_type, s.node_subtype, s.specification_data
+                  FROM public.node_specifications s
+                 WHERE s.is_active
+                   AND (s.node_type, s.node_subtype) IN (SELECT n.node_type, n.value ->> 'node_subtype' FROM nodes n)
+                 ORDER BY s.node_type, s.node_subtype, runfold.version_order(s.specification_version) DESC) AS s
+          JOIN nodes o ON o.node_type = s.node_type AND o.value ->> 'node_subtype' = s.node_subtype
+         CROSS JOIN LATERAL runfold.schema_violations(
+                   s.specification_data, coalesce(nullif(o.value -> 'parameters', 'null'), '{}'), o.pointer || '/parameters') AS v
+         WHERE coalesce(jsonb_typeof(o.value -> 'parameters'), 'null') IN ('object', 'null')
     )
     SELECT f.pointer, f.code, f."limit", f.found FROM faults f ORDER BY f.rank, f.n, f.place, f.pointer COLLATE "C"
 $$;
@@ -7741,7 +7890,7 @@ BEGIN
             'stream_id', runfold.stream_id('definition', id::text), 'version', last.version, 'expected_version', expected_version));
     END IF;
     workflow_id := id;
-    digest := runfold.definition_digest(runfold.definition_of(id));
+    digest := (runfold.digest_of_workflow(id)).digest;
     changed := digest IS DISTINCT FROM last.digest;
     version := last.version + changed::integer;
     RETURN NEXT;
