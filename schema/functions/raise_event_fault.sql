@@ -24,6 +24,9 @@ BEGIN
     ELSIF NOT known.closed AND EXISTS (SELECT FROM runfold.event_types o WHERE o.type = event_type AND o.closed) THEN
         PERFORM runfold.raise_fault('reserved_type', pointer || '/type', NULL, to_jsonb(event_type));
     END IF;
+    IF known.reserved AND NOT EXISTS (SELECT FROM runfold.permits p WHERE p.event_id::text = lower(event ->> 'event_id')) THEN
+        PERFORM runfold.raise_fault('reserved_category', pointer || '/type', NULL, to_jsonb(event_type));
+    END IF;
     IF coalesce(event -> 'schema_version', 'null') <> 'null' THEN
         PERFORM runfold.raise_value_fault('integer', 1, 2147483647, NULL, event -> 'schema_version', pointer || '/schema_version');
         version := event ->> 'schema_version';

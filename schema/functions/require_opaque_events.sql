@@ -17,7 +17,9 @@ DECLARE
     maximum bigint;
     name text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
+    IF EXISTS (SELECT FROM runfold.event_types t WHERE t.category = require_opaque_events.category AND t.reserved) THEN
+        PERFORM runfold.raise_fault('reserved_category', '/category', NULL, to_jsonb(category));
+    ELSIF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
         PERFORM runfold.raise_fault('unknown_category', '/category', NULL, to_jsonb(left(category, 100)));
     ELSIF coalesce(total, 0) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');

@@ -58,3 +58,11 @@ GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfol
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+CREATE TRIGGER inserted_connections_are_noted AFTER INSERT ON public.node_connections REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_connections_are_noted AFTER UPDATE ON public.node_connections
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_connections_are_noted AFTER DELETE ON public.node_connections REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_connections_are_noted BEFORE TRUNCATE ON public.node_connections
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();

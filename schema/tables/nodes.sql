@@ -78,3 +78,11 @@ GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();

@@ -42,6 +42,23 @@ class InvalidInput(RunfoldError):
     found: Any = None
 
 
+class DefinitionInvalid(InvalidInput):
+    """The definition of a workflow is not valid, and nothing was written: correct what `faults` lists."""
+
+    code = "definition_invalid"
+    sqlstate = "RF030"
+    faults: list[dict[str, Any]]
+    count: int
+
+
+class WorkflowUnavailable(RunfoldError):
+    """This tenant cannot use the workflow's id: use another one, or let the database choose it."""
+
+    code = "workflow_unavailable"
+    sqlstate = "RF031"
+    workflow_id: str
+
+
 class FilterMissing(InvalidInput):
     """Without a filter this would delete everything, and nothing was deleted: say what to delete."""
 
@@ -400,6 +417,26 @@ class UnknownInteraction(RunfoldError):
     code = "unknown_interaction"
 
 
+class UnknownWorkflow(RunfoldError):
+    """There is no workflow with that id: see `runfold workflow list`."""
+
+    code = "unknown_workflow"
+    sqlstate = "RF032"
+    workflow_id: str
+
+
+class UnknownDefinition(RunfoldError):
+    """The workflow's definition never had that version: see `runfold workflow history`."""
+
+    code = "unknown_definition"
+
+
+class DefinitionErased(RunfoldError):
+    """The body of this version was erased with its tenant: nothing can show it or restore it."""
+
+    code = "definition_erased"
+
+
 class UnknownDeployment(RunfoldError):
     """This version of the workflow was never deployed: see `runfold deployment list`."""
 
@@ -546,6 +583,23 @@ REFUSALS: Final = {
     "version_conflict": Refusal(
         VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
     ),
+    "definition_invalid": Refusal(
+        DefinitionInvalid,
+        "the definition is not valid; faults: {count}, the first: {first}",
+        "correct what `faults` lists",
+    ),
+    "definition_changed": Refusal(
+        VersionConflict,
+        "the definition is at version {version}, expected {expected_version}",
+        "reload it, and make your change again",
+        code="version_conflict",
+    ),
+    "workflow_unavailable": Refusal(
+        WorkflowUnavailable,
+        "this tenant cannot use the workflow {workflow_id}",
+        "choose another id, or give none",
+    ),
+    "unknown_workflow": Refusal(UnknownWorkflow, "there is no workflow {workflow_id}", "see `runfold workflow list`"),
     "snapshot_exists": Refusal(
         VersionConflict, "there is a snapshot of that version already", "use it, or delete it first"
     ),

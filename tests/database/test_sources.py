@@ -200,8 +200,8 @@ def _change_generated_rows(tree: Path) -> None:
     faults.write_text(text)
     replace(
         tree / "generated" / "rows" / "event_types.sql",
-        "('execution', 'ExecutionCreated', 1, true)",
-        "('execution', 'ExecutionBegun', 1, true)",
+        "('execution', 'ExecutionCreated', 1, true, false)",
+        "('execution', 'ExecutionBegun', 1, true, false)",
     )
 
 

@@ -85,3 +85,5 @@ def started(**changes: Any) -> dict[str, Any]:
 
 
 ALL_EVENTS = list(VOCABULARY.values())
+APPENDED = [event for event in ALL_EVENTS if not event.reserved]
+"""Those that anybody appends; the others come from functions of runfold only."""

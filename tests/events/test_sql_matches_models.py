@@ -22,7 +22,9 @@ def test_faults_are_the_same(connection: psycopg.Connection[Any]) -> None:
 
 
 def test_types_are_the_same(connection: psycopg.Connection[Any]) -> None:
-    found = _rows(connection, "SELECT category, type, schema_version FROM runfold.event_types WHERE closed")
+    found = _rows(
+        connection, "SELECT category, type, schema_version, closed, reserved FROM runfold.event_types WHERE closed"
+    )
     assert sorted(found) == sorted(type_rows())
 
 

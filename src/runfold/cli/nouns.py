@@ -90,4 +90,8 @@ NOUNS: dict[str, Noun] = {
         "Collections of vectors, and their indexes.",
         ("vector",),
     ),
+    "workflow": Noun(
+        "Workflows: their definitions, and the versions of these.",
+        ("workflow",),
+    ),
 }

@@ -109,6 +109,32 @@ SELECT r.id, r.received_at
 -- Parameters: workflow.
 SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s
 
+-- name: save_workflow
+-- Saves a definition as the tenant's. Parameters: definition (JSON text), expected_version.
+SELECT workflow_id, version, digest, changed FROM runfold.save_workflow(%(definition)s::jsonb, %(expected_version)s)
+
+-- name: save_workflow_of
+-- Saves a definition for a user. Parameters: owner (null: the workflow's own), definition (JSON text), expected_version.
+SELECT workflow_id, version, digest, changed
+  FROM runfold.save_workflow_of(%(owner)s, %(definition)s::jsonb, %(expected_version)s)
+
+-- name: workflow
+-- A workflow with its definition and its newest version. Parameters: workflow, stream, tenant (null: any).
+SELECT w.id AS workflow_id, w.user_id, coalesce(s.version, 0) AS version, e.data ->> 'digest' AS digest,
+       runfold.definition_of(w.id) AS definition
+  FROM public.workflows w
+  LEFT JOIN runfold.streams s ON s.stream_id = %(stream)s
+  LEFT JOIN runfold.events e ON e.position = s.last_position
+ WHERE w.id = %(workflow)s AND (%(tenant)s::uuid IS NULL OR w.user_id = %(tenant)s)
+
+-- name: delete_own_workflow
+-- Deletes a workflow of the tenant's. Parameters: workflow.
+DELETE FROM public.workflows w WHERE w.id = %(workflow)s RETURNING w.id
+
+-- name: delete_workflow
+-- Deletes a workflow and returns whether there was one. Parameters: workflow, tenant (null: any).
+SELECT runfold.delete_workflow(%(workflow)s, %(tenant)s)
+
 -- name: create_vector_collection
 -- Makes a collection of vectors, or returns the one of that name; no row for one that another session makes just now.
 -- Parameters: user, collection, model (null: any), dimensions, language.
@@ -158,3 +184,19 @@ SELECT id, text_content AS text, metadata, similarity
 SELECT id, text_content AS text, metadata, similarity, score, text_rank
   FROM public.search_vectors_hybrid(%(text)s, %(vector)s, %(collection)s, %(limit)s, %(vector_weight)s, %(text_weight)s,
                                     user_id_param => %(user)s)
+
+-- name: keep_definition
+-- Keeps the definition that a deployment names and returns its digest; null where the event has to carry it.
+-- Parameters: workflow, tenant, definition (JSON text; null: the newest version that was saved).
+SELECT runfold.keep_definition(%(workflow)s, %(tenant)s, %(definition)s::jsonb)
+
+-- name: deployed_definition
+-- The definition that a deployment names by its digest, of the stream's tenant or of the workflow's user.
+-- Parameters: workflow, digest.
+SELECT d.body
+  FROM runfold.definitions d
+ WHERE d.digest = %(digest)s
+   AND d.user_id IN ((SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'deployment-' || %(workflow)s::text),
+                     (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'definition-' || %(workflow)s::text),
+                     (SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s))
+ LIMIT 1

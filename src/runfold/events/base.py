@@ -49,14 +49,23 @@ class Event(BaseModel):
     """The machine that the event moves, where to, and by which command."""
     claims: ClassVar[Claim | None] = None
     """What the event claims, across streams. A subclass claims what its base does."""
+    reserved: ClassVar[bool] = False
+    """Only functions of runfold append it: append_events refuses it. A subclass is reserved where its base is."""
 
     def __init_subclass__(
-        cls, *, moves: Move | None = None, claims: Claim | None = None, abstract: bool = False
+        cls,
+        *,
+        moves: Move | None = None,
+        claims: Claim | None = None,
+        abstract: bool = False,
+        reserved: bool = False,
     ) -> None:
         super().__init_subclass__()
         cls.moves = moves
         if claims is not None:
             cls.claims = claims
+        if reserved:
+            cls.reserved = True
         if cls.__module__.startswith(f"{__package__}."):
             # What `from <module> import *` takes: the classes, and none of the types that their fields have.
             vars(sys.modules[cls.__module__]).setdefault("__all__", []).append(cls.__name__)

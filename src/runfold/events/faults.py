@@ -60,6 +60,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "unknown_type": Fault("{at} is not an event type of its category: {found}", "Register it, or correct the name."),
     "reserved_type": Fault("{at} is a type of our own vocabulary: {found}", "Choose another name for yours."),
+    "reserved_category": Fault(
+        "{at} is an event that only runfold's own functions append: {found}",
+        "Edit or delete the workflow, or erase the tenant: that appends it.",
+    ),
     "schema_version_newer": Fault(
         "{at} is {found}, newer than the {limit} that this database knows", "Migrate the database first."
     ),
@@ -75,6 +79,22 @@ FAULTS: dict[str, Fault] = {
     ),
     "not_a_pair": Fault("{at} has {found} elements, expected {limit}", "A claim is a pair of kind and key."),
     "not_base64": Fault("{at} is not base64", "Encode the payload with the standard alphabet and padding."),
+    # definitions of workflows
+    "duplicate_node": Fault("{at} repeats a node's id: {found}", "A node's id is unique in its workflow."),
+    "unknown_node": Fault(
+        "{at} names a node that the definition does not have: {found}", "Add the node, or correct the id."
+    ),
+    "self_connection": Fault("{at} is the node where the connection starts: {found}", "A connection joins two nodes."),
+    "duplicate_connection": Fault(
+        "{at} repeats a connection: {found}",
+        "Two connections of one type between two nodes differ in connection_index.",
+    ),
+    "not_an_agent": Fault("{at} is of a node of type {found}", "Only a node of type {limit} has attached nodes."),
+    "not_attachable": Fault("{at} names a node of type {found}", "Attach nodes of type {limit}."),
+    "unknown_user": Fault("{at} is not a user that auth.users has: {found}", "Sign it up first, or correct the id."),
+    "unknown_session": Fault(
+        "{at} is not a session of the workflow's user: {found}", "Give one of its sessions, or none."
+    ),
     # values
     "required": Fault("{at} is missing", "It is required and not null."),
     "unknown_field": Fault("{at} is not a field here", "Remove it; fields of the caller's own belong in metadata."),
@@ -82,6 +102,8 @@ FAULTS: dict[str, Fault] = {
     "not_an_integer": Fault("{at} is not an integer: {found}", "Send it without fraction."),
     "out_of_range": Fault("{at} is out of range: {found}", "Expected a value in {limit}."),
     "too_long": Fault("{at} is {found} long, more than {limit}", "Shorten it: its column has no room for more."),
+    "too_short": Fault("{at} is {found} long, less than {limit}", "Give more."),
+    "not_matching": Fault("{at} does not match its pattern: {found}", "Expected: {limit}."),
     "blank": Fault("{at} is blank", "Give it at least one visible character."),
     "control_character": Fault("{at} contains the control character {found}", "Names hold printable characters."),
     "not_allowed": Fault("{at} is not an allowed value: {found}", "Allowed: {limit}."),

@@ -29,8 +29,8 @@ def literal(value: object) -> str:
     """Write a constant as SQL."""
     if value is None:
         return "NULL"
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, bool | int):
+        return str(value).lower()
     return "'" + str(value).replace("'", "''") + "'"
 
 
@@ -48,9 +48,11 @@ def refusal_rows() -> list[tuple[str, str | None, str, str, str | None]]:
     return [(name, one.error.sqlstate, one.code or name, one.message, one.hint) for name, one in REFUSALS.items()]
 
 
-def type_rows() -> list[tuple[str, str, int]]:
-    """Return category, type and schema version of every event of the vocabulary."""
-    return [(event.category(), name, event.schema_version()) for name, event in VOCABULARY.items()]
+def type_rows() -> list[tuple[str, str, int, bool, bool]]:
+    """Return the rows of `runfold.event_types`: category, type, schema version, closed, reserved."""
+    return [
+        (event.category(), name, event.schema_version(), True, event.reserved) for name, event in VOCABULARY.items()
+    ]
 
 
 def field_rows() -> list[tuple[str, int, str, bool, str, int | None, int | None, list[str] | None]]:
@@ -152,7 +154,10 @@ def validity(event: type[Event]) -> str:
 def _validity_function() -> str:
     branches = []
     for category in CATEGORIES:
-        events = [event for event in VOCABULARY.values() if event.category() == category]
+        # A reserved event is never usual: the exact check asks who appends it.
+        events = [event for event in VOCABULARY.values() if event.category() == category and not event.reserved]
+        if not events:
+            continue
         # The most frequent first: the branches are tried in turn.
         events.sort(key=lambda event: event.event_type() not in _FREQUENT)
         inner = "\n        ".join(
@@ -189,8 +194,8 @@ def generated() -> dict[str, str]:
     )
     types = _insert(
         "event_types",
-        "category, type, schema_version, closed",
-        (f"({', '.join(map(literal, row))}, true)" for row in type_rows()),
+        "category, type, schema_version, closed, reserved",
+        (f"({', '.join(map(literal, row))})" for row in type_rows()),
     )
     fields = _insert(
         "event_fields",

@@ -12,8 +12,8 @@ from psycopg.rows import tuple_row
 from runfold.errors import AmbiguousId, IdTooShort, UnknownId
 from runfold.reading.status import statement
 
-Kind = Literal["execution", "interaction", "response", "deployment", "workflow"]
-"""What the id names; `deployment` is a workflow that was deployed, whose id names the stream of its deployments."""
+Kind = Literal["execution", "interaction", "response", "deployment", "workflow", "definition"]
+"""What the id names. `deployment` and `definition` are a workflow that was deployed or edited, by its stream."""
 
 SHORTEST = 4
 """A beginning has at least so many characters."""
@@ -96,4 +96,4 @@ def _uuid_beginning(text: str) -> str | None:
 
 
 def _named(kind: Kind) -> str:
-    return "deployed workflow" if kind == "deployment" else kind
+    return {"deployment": "deployed workflow", "definition": "workflow with a history"}.get(kind, kind)

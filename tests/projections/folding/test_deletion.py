@@ -88,7 +88,7 @@ def test_the_event_says_when_and_who(log: Log, database_url: str) -> None:
     row = log.connection.execute(
         "SELECT (data ->> 'at')::timestamptz = occurred_at, data ->> 'by' = session_user,"
         " now() - occurred_at < '1 minute'"
-        " FROM runfold.events"
+        " FROM runfold.events WHERE type = 'WorkflowDeleted'"
     ).fetchone()
     assert row == (True, True, True)
 

@@ -17,6 +17,7 @@ from runfold.client.aio.service import AsyncService
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncServiceSession, AsyncVectors
+from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.client.aio.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
@@ -69,6 +70,11 @@ class AsyncStore(AsyncLog):
     def deployments(self) -> AsyncDeployments:
         """The deployments and triggers of workflows."""
         return AsyncDeployments(self)
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Definitions of workflows, and their versions."""
+        return AsyncWorkflows(self)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:

@@ -22,6 +22,7 @@ from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
+from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -88,6 +89,11 @@ class AsyncTenant:
             "claims": orjson.dumps({"sub": str(self.user_id), "role": ROLE}).decode(),
             "user": str(self.user_id),
         }
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Definitions of the tenant's workflows, and their versions."""
+        return AsyncWorkflows(self)
 
     @cached_property
     def executions(self) -> AsyncTenantExecutions:

@@ -18,6 +18,7 @@ from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import ServiceSession, Vectors
+from runfold.client.sync.workflows import Workflows
 from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
@@ -70,6 +71,11 @@ class Store(Log):
     def deployments(self) -> Deployments:
         """The deployments and triggers of workflows."""
         return Deployments(self)
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """Definitions of workflows, and their versions."""
+        return Workflows(self)
 
     @cached_property
     def triggers(self) -> Triggers:

@@ -23,6 +23,7 @@ from runfold.client.sync.log import Log, statement
 from runfold.client.sync.tenant_reads import TenantDeployments, TenantExecutions, TenantInteractions
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import Vectors
+from runfold.client.sync.workflows import Workflows
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -89,6 +90,11 @@ class Tenant:
             "claims": orjson.dumps({"sub": str(self.user_id), "role": ROLE}).decode(),
             "user": str(self.user_id),
         }
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """Definitions of the tenant's workflows, and their versions."""
+        return Workflows(self)
 
     @cached_property
     def executions(self) -> TenantExecutions:
