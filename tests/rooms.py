@@ -32,6 +32,7 @@ FLOORS: list[dict[str, str]] = [
     },
     {
         "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
+        "vectors": "The indexes of large collections of vectors: which are wanted, and building them.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
@@ -42,6 +43,7 @@ FLOORS: list[dict[str, str]] = [
         "projections/reconciling": "Folds the log again: verify, rebuild, replay, retry and discard.",
     },
     {
+        "memory": "What agents remember of a tenant: `aio` is the source, `sync` is generated from it.",
         "reading": "Lists, status and tail of the present; the tables of the past in `past`.",
         "worker": "Leads, wakes up, folds all groups, appends timeouts, verifies samples.",
     },
