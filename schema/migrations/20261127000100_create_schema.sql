@@ -6699,7 +6699,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION runfold.events_of_command IS
-    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that stand in them.';
+    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that these name.';
 REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
 
