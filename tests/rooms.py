@@ -31,6 +31,7 @@ FLOORS: list[dict[str, str]] = [
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
+        "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
         "vectors": "The indexes of large collections of vectors: which are wanted, and building them.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },

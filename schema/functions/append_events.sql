@@ -4,7 +4,8 @@
 -- The one way into the log. docs/decisions/003-append.md says why the steps come in this order.
 --
 --   appends     JSON array of {stream_id, expected_version, user_id, events: [{event_id, type, schema_version,
---               data | payload, metadata, occurred_at}], claims: [[kind, key]], releases: [[kind, key]]}
+--               data | payload, metadata, occurred_at}], claims: [[kind, key]], releases: [[kind, key]],
+--               encrypted}; encrypted = true: the caller has encrypted the values that have that form
 --   command_id  makes the whole call repeatable under one id
 --
 -- Returns one row an append, in the order given. A call that is sent again with the same event ids

@@ -16,7 +16,8 @@ BEGIN
             OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
-       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases,encrypted}'::text[]) = '{}'
+       AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
        AND (NOT append ?| '{claims,releases}'
             OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
 END

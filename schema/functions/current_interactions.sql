@@ -9,11 +9,12 @@
 --
 -- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
-RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
+RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[], user_id uuid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.id, a.position, s.status, runfold.upcast(e.type, e.schema_version, e.data),
            ARRAY(SELECT n.metadata ->> 'message_id' FROM runfold.read_stream(e.stream_id) AS n
-                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version)
+                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version),
+           e.user_id
       FROM (SELECT u.id, min(u.position) AS position
               FROM (SELECT h.id, h.first_event_position AS position
                       FROM public.human_interactions h

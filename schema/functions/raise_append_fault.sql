@@ -86,8 +86,15 @@ BEGIN
         END LOOP;
         PERFORM runfold.raise_claims_fault(a.append -> 'claims', pointer || '/claims');
         PERFORM runfold.raise_claims_fault(a.append -> 'releases', pointer || '/releases');
+        IF coalesce(a.append -> 'encrypted', 'null') <> 'null' THEN
+            PERFORM runfold.raise_value_fault('boolean', NULL, NULL, NULL, a.append -> 'encrypted', pointer || '/encrypted');
+        END IF;
         PERFORM runfold.raise_unknown_field(
-            a.append, '{stream_id,expected_version,user_id,events,claims,releases}', pointer);
+            a.append, '{stream_id,expected_version,user_id,events,claims,releases,encrypted}', pointer);
     END LOOP;
+    pointer := runfold.first_reserved_form(call);
+    IF pointer IS NOT NULL THEN
+        PERFORM runfold.raise_fault('reserved_form', pointer);
+    END IF;
 END
 $$;

@@ -10,6 +10,7 @@ which `runfold.refuse` reads as a table.
 from __future__ import annotations
 
 from typing import Any, ClassVar, Final, NamedTuple
+from uuid import UUID
 
 
 class RunfoldError(Exception):
@@ -555,6 +556,65 @@ class UserNotDeleted(RunfoldError):
     code = "user_not_deleted"
     sqlstate = "RF032"
     user_id: str
+
+
+class ExtraMissing(RunfoldError):
+    """This needs an optional package: install it."""
+
+    code = "extra_missing"
+    extra: str
+
+
+class KeyUnavailable(RunfoldError):
+    """A key is missing, so nothing was encrypted or opened: give this process the keys."""
+
+    code = "key_unavailable"
+
+
+class KeyDestroyed(KeyUnavailable):
+    """The tenant was erased and its keys are destroyed, so nothing is encrypted for it: use another tenant."""
+
+    code = "key_destroyed"
+    user_id: UUID
+
+
+class LedgerMissing(KeyUnavailable):
+    """Keys in the database itself are opened only beside an erasure ledger: set RUNFOLD_ERASURE_LEDGER."""
+
+    code = "ledger_missing"
+
+
+class NotOpened(RunfoldError):
+    """An encrypted value does not open with its key: it was changed, or moved to another tenant or column."""
+
+    code = "value_not_opened"
+    field: str
+
+
+class UnknownCredential(RunfoldError):
+    """The user has no such credential: put one first."""
+
+    code = "unknown_credential"
+
+
+class CredentialInvalid(RunfoldError):
+    """The credential is not valid any more: let the user connect it again."""
+
+    code = "credential_invalid"
+
+
+class RefreshFailed(RunfoldError):
+    """The provider gave no new token: try again, or let the user connect it again."""
+
+    code = "refresh_failed"
+    retryable = True
+
+
+class LeaseLost(RunfoldError):
+    """Another process refreshes this credential since the lease ran out: use the token of this error once."""
+
+    code = "lease_lost"
+    token: Any = None
 
 
 class VectorsUnavailable(RunfoldError):

@@ -30,6 +30,7 @@ _SUBSTITUTIONS = [
         (r"\brunfold\.(client|memory)\.aio\b", r"runfold.\1.sync"),
         (r"\bconnect_async\b", "connect"),
         (r"\basynccontextmanager\b", "contextmanager"),
+        (r"\benter_async_context\b", "enter_context"),
         (r"\bAsync(?=[A-Z])", ""),
         (r"\bAwaitable, ", ""),
         (r"\bAwaitable\[([\w\[\], .]+?)\](?=[:,\]]|$)", r"\1"),

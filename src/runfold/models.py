@@ -23,6 +23,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Integer,
     Interval,
+    LargeBinary,
     Numeric,
     String,
     Text,
@@ -671,6 +672,48 @@ class Node(Base):
     workflow: Mapped[Workflow | None] = relationship(foreign_keys=[workflow_id], viewonly=True)
 
 
+class OauthToken(Base):
+    """What a platform keeps for an integration of a user. `store.credentials` writes and opens it."""
+
+    __tablename__ = "oauth_tokens"
+    __table_args__ = (
+        ForeignKeyConstraint(["integration_id"], ["public.integrations.integration_id"]),
+        UniqueConstraint("user_id", "integration_id"),
+        ForeignKeyConstraint(
+            ["user_id", "credential_id"],
+            ["public.user_external_credentials.user_id", "public.user_external_credentials.id"],
+        ),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    integration_id: Mapped[str | None] = mapped_column(String(255))
+    provider: Mapped[str] = mapped_column(String(100))
+    # The credential that the token comes from: it is refreshed there, and both are written together.
+    credential_id: Mapped[UUID | None] = mapped_column(Uuid)
+    access_token: Mapped[bytes] = mapped_column(LargeBinary)
+    refresh_token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    token_type: Mapped[str] = mapped_column(String(50), server_default=FetchedValue())
+    # NULL: never refreshed.
+    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The tenant's key that its secrets are encrypted with.
+    key_id: Mapped[UUID] = mapped_column(Uuid)
+    can_refresh: Mapped[bool] = mapped_column(Boolean, server_default=FetchedValue())
+    credential_data: Mapped[Any] = mapped_column(JSONB, server_default=FetchedValue())
+    is_active: Mapped[bool] = mapped_column(Boolean, server_default=FetchedValue())
+    # The call that refreshes it now, until refresh_lease_until.
+    refresh_lease: Mapped[UUID | None] = mapped_column(Uuid)
+    refresh_lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    # When its secrets were written last.
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    integration: Mapped[Integration | None] = relationship(foreign_keys=[integration_id], viewonly=True)
+    credential: Mapped[UserExternalCredential | None] = relationship(
+        foreign_keys=[user_id, credential_id], viewonly=True
+    )
+
+
 class Session(Base):
     """A user's editing session, from which workflows are created."""
 
@@ -710,6 +753,41 @@ class TriggerIndex(Base):
     last_event_position: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class UserExternalCredential(Base):
+    """What users have entrusted to reach services for them. `store.credentials` writes and opens it."""
+
+    __tablename__ = "user_external_credentials"
+    __table_args__ = (
+        UniqueConstraint("user_id", "id"),
+        UniqueConstraint("user_id", "provider"),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    provider: Mapped[str] = mapped_column(String(50))
+    credential_type: Mapped[str] = mapped_column(String(20), server_default=FetchedValue())
+    encrypted_access_token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    encrypted_refresh_token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    encrypted_additional_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # The tenant's key that its secrets are encrypted with.
+    key_id: Mapped[UUID] = mapped_column(Uuid)
+    # NULL: never refreshed.
+    token_expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    scope: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=FetchedValue())
+    token_type: Mapped[str] = mapped_column(String(20), server_default=FetchedValue())
+    can_refresh: Mapped[bool] = mapped_column(Boolean, server_default=FetchedValue())
+    is_valid: Mapped[bool] = mapped_column(Boolean, server_default=FetchedValue())
+    last_validated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    validation_error: Mapped[str | None] = mapped_column(Text)
+    # The call that refreshes it now, until refresh_lease_until.
+    refresh_lease: Mapped[UUID | None] = mapped_column(Uuid)
+    refresh_lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    # When its secrets were written last.
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
 
 
 class VectorCollection(Base):

@@ -126,6 +126,23 @@ class ConversationSummaryRow(Row):
     updated_at: datetime
 
 
+class CredentialsToLookAtRow(Row):
+    """Credentials that are invalid, expired, expire within a day and cannot be refreshed, or were not validated for
+    30 days.
+    """
+
+    id: UUID | None
+    user_id: UUID | None
+    kept_in: str | None
+    provider: str | None
+    integration_id: str | None
+    reason: str | None
+    validation_error: str | None
+    expires_at: datetime | None
+    can_refresh: bool | None
+    last_validated_at: datetime | None
+
+
 class DocumentStoreRow(Row):
     """Documents of a tenant in collections, found by their words."""
 
@@ -559,6 +576,33 @@ class NodeRow(Row):
     updated_at: datetime
 
 
+class OauthTokenRow(Row):
+    """What a platform keeps for an integration of a user. `store.credentials` writes and opens it."""
+
+    id: UUID
+    user_id: UUID
+    integration_id: str | None
+    provider: str
+    # The credential that the token comes from: it is refreshed there, and both are written together.
+    credential_id: UUID | None
+    access_token: bytes
+    refresh_token: bytes | None
+    token_type: str
+    # NULL: never refreshed.
+    expires_at: datetime | None
+    # The tenant's key that its secrets are encrypted with.
+    key_id: UUID
+    can_refresh: bool
+    credential_data: Any
+    is_active: bool
+    # The call that refreshes it now, until refresh_lease_until.
+    refresh_lease: UUID | None
+    refresh_lease_until: datetime | None
+    created_at: datetime
+    # When its secrets were written last.
+    updated_at: datetime
+
+
 class SessionRow(Row):
     """A user's editing session, from which workflows are created."""
 
@@ -588,6 +632,34 @@ class TriggerIndexRow(Row):
     user_id: UUID | None
     last_event_position: int
     created_at: datetime
+    updated_at: datetime
+
+
+class UserExternalCredentialRow(Row):
+    """What users have entrusted to reach services for them. `store.credentials` writes and opens it."""
+
+    id: UUID
+    user_id: UUID
+    provider: str
+    credential_type: str
+    encrypted_access_token: bytes | None
+    encrypted_refresh_token: bytes | None
+    encrypted_additional_data: bytes | None
+    # The tenant's key that its secrets are encrypted with.
+    key_id: UUID
+    # NULL: never refreshed.
+    token_expires_at: datetime | None
+    scope: list[str]
+    token_type: str
+    can_refresh: bool
+    is_valid: bool
+    last_validated_at: datetime
+    validation_error: str | None
+    # The call that refreshes it now, until refresh_lease_until.
+    refresh_lease: UUID | None
+    refresh_lease_until: datetime | None
+    created_at: datetime
+    # When its secrets were written last.
     updated_at: datetime
 
 

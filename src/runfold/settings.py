@@ -18,6 +18,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
     field_validator,
 )
@@ -60,6 +61,25 @@ class Settings(BaseModel):
         default=900.0, description="seconds before its timeout at which an interaction gets a reminder; 0: never"
     )
 
+    master_keys: SecretStr | None = Field(
+        default=None,
+        repr=False,
+        exclude=True,
+        description="the Fernet keys that wrap tenants' keys, newest first, with commas between them; no default",
+    )
+    master_keys_file: Path | None = Field(default=None, description="a file with the same, one key a line")
+    key_home: str | None = Field(
+        default=None,
+        repr=False,
+        description="where tenants' keys are: a folder, the URL of another database, or `database` for this one; "
+        "by default the folder `keys` of RUNFOLD_HOME for the embedded server",
+    )
+    erasure_ledger: str | None = Field(
+        default=None,
+        repr=False,
+        description="the file, or the URL of another database, that remembers which keys were destroyed",
+    )
+
     verify_streams: NonNegativeInt = Field(
         default=0, description="streams that an idle worker verifies, at most once a minute; 0: none"
     )
@@ -88,10 +108,15 @@ class Settings(BaseModel):
         # Not pydantic-settings: its import costs each command 20 ms.
         super().__init__(**(_environment() | given))
 
-    @field_validator("home", "postgres_bin", "projections")
+    @field_validator("home", "postgres_bin", "projections", "master_keys_file")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave the master keys out of a pickle: who reads it has keys of its own, or none."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {**state["__dict__"], "master_keys": None}}
 
     @property
     def binaries(self) -> Path:
@@ -117,8 +142,8 @@ def load_settings(**flags: Any) -> Settings:
             f"{name} is not valid: {first['msg']}",
             code="invalid_setting",
             pointer=name,
-            # A URL may contain a password, so it is never repeated.
-            found=None if name.endswith("_URL") else first.get("input"),
+            # A URL may contain a password, so it is never repeated; nor is a key.
+            found=None if name.endswith(("_URL", "_KEYS", "_KEY_HOME", "_LEDGER")) else first.get("input"),
         ) from None
 
 

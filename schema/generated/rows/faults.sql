@@ -47,6 +47,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
     ('too_short', '{at} is {found} long, less than {limit}', 'Give more.'),
     ('not_matching', '{at} does not match its pattern: {found}', 'Expected: {limit}.'),
+    ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
     ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),

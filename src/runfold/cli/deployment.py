@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from runfold.cli._connection import open_database, workflow_of
+from runfold.cli._opened import opened
 from runfold.cli._store import open_store, whole_id
 from runfold.cli.output import Json, print_json, print_table, print_text
 from runfold.cli.paging import After, Limit, Workflow, one_of, parse_after, parse_id, print_next
@@ -44,6 +45,7 @@ def list_(
             after=place,
             limit=limit,
         )
+    rows = opened(rows)
     if as_json:
         print_json(rows)
         return

@@ -10,6 +10,7 @@ import typer
 
 from runfold.cli import diff, tail
 from runfold.cli._connection import catalogue, open_database, workflow_of
+from runfold.cli._opened import opened
 from runfold.cli.details import print_full
 from runfold.cli.durations import clock, parse_duration, parse_instant, short
 from runfold.cli.output import Json, console, instant, print_facts, print_json, print_table, print_text
@@ -92,7 +93,7 @@ def list_(
             min_duration=min_duration,
             error=error,
         )
-        rows = list_executions(connection, wanted, after=place, limit=limit)
+        rows = opened(list_executions(connection, wanted, after=place, limit=limit))
     if as_json:
         print_json(rows)
         return
@@ -136,6 +137,7 @@ def show(
         found = read_execution(connection, execution_id, logs=logs)
         if full:
             found["reasons"] = read_reasons(connection, found["execution_id"])
+        found = opened(found)
     if as_json:
         print_json(found)
         return
@@ -186,6 +188,7 @@ def at(
         )
         if full:
             found["reasons"] = read_reasons(connection, found["execution_id"], upto=found["as_of"]["position"])
+        found = opened(found)
     if as_json:
         print_json(found)
         return

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from runfold.cli._connection import open_database, workflow_of
+from runfold.cli._opened import opened
 from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
 from runfold.cli.details import print_row
 from runfold.cli.durations import short
@@ -45,6 +46,7 @@ def list_(
             after=place,
             limit=limit,
         )
+    rows = opened(rows)
     if as_json:
         print_json(rows)
         return
@@ -92,7 +94,7 @@ def show(
     from runfold.reading.lists import read_interaction
 
     with open_database(shared=True) as connection:
-        found = read_interaction(connection, interaction_id)
+        found = opened(read_interaction(connection, interaction_id))
     if as_json:
         print_json(found)
     else:
@@ -124,7 +126,9 @@ def _deadline(row: dict[str, Any], now: datetime) -> str:
     return f"in {short(left)}" if left >= 0 else f"{short(-left)} ago"
 
 
-def _question(request: dict[str, Any]) -> Any:
+def _question(request: Any) -> Any:
+    if not isinstance(request, dict):
+        return request
     return next((request[name] for name in ("question", "title", "message", "prompt") if name in request), None)
 
 

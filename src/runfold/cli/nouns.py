@@ -62,6 +62,10 @@ NOUNS: dict[str, Noun] = {
         "Interactions: questions to people.",
         ("interaction",),
     ),
+    "keys": Noun(
+        "Keys of tenants, and which fields are encrypted.",
+        ("keys",),
+    ),
     "parked": Noun(
         "Parked streams: their events wait behind a poison event.",
         ("parked",),

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from runfold.cli._connection import open_database, workflow_of
+from runfold.cli._opened import opened
 from runfold.cli._store import Data, open_store, operator, parse_json, whole_id
 from runfold.cli.details import print_row
 from runfold.cli.output import Json, console, instant, print_json, print_table, print_text
@@ -48,7 +49,7 @@ def list_(
             after=after,
             limit=limit,
         )
-    rows = _with_reasons(rows)
+    rows = opened(_with_reasons(rows))
     if as_json:
         print_json(rows)
         return
@@ -78,7 +79,7 @@ def show(
     from runfold.reading.responses import read_response
 
     with open_database(shared=True) as connection:
-        found = read_response(connection, response_id)
+        found = opened(read_response(connection, response_id))
     if as_json:
         print_json(found)
     else:
@@ -87,10 +88,16 @@ def show(
 
 def _with_reasons(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows with the reason of each: of an open one that for which the rules leave it open now."""
+    from runfold.errors import KeyUnavailable
+
     reasons = {row["id"]: row["error"] or row["ai_reasoning"] for row in rows}
     if still_open := [row["id"] for row in rows if row["status"] == "unprocessed"]:
         with open_store() as store:
-            reasons |= {response_id: store.responses.reason(response_id) for response_id in still_open}
+            for response_id in still_open:
+                try:
+                    reasons[response_id] = store.responses.reason(response_id)
+                except KeyUnavailable as closed:
+                    reasons[response_id] = closed.message  # its row is shown all the same, encrypted
     return [{**row, "reason": reasons[row["id"]]} for row in rows]
 
 

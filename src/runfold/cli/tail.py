@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from runfold.cli._connection import open_database
+from runfold.cli._opened import opening
 from runfold.cli.output import print_json_line, print_text
 from runfold.cli.printable import printable
 from runfold.errors import InvalidInput
@@ -52,12 +53,12 @@ def tail(
             hint="leave out the id, or --from",
             code="invalid_option",
         )
-    with open_database(shared=True) as connection, contextlib.suppress(KeyboardInterrupt):
+    with open_database(shared=True) as connection, contextlib.suppress(KeyboardInterrupt), opening() as opened:
         if execution_id is None:
             found = tail_log(connection, after=since, follow=follow)
         else:
             found = tail_execution(connection, execution_id, follow=follow)
-        for event in found:
+        for event in map(opened, found):
             if as_json:
                 print_json_line(event)
             else:

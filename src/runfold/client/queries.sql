@@ -16,11 +16,22 @@ SELECT CASE WHEN b.who = 'authenticated' THEN b.who ELSE ('the role is ' || b.wh
                CURRENT_USER::pg_catalog.text
         OFFSET 0) AS b (claims, sub, role, who)
 
+-- name: bodies_of_events
+-- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
+SELECT e.event_id, e.data, e.payload
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = ANY (%(streams)s) AND e.event_id = ANY (%(event_ids)s::uuid[])
+
 -- name: current_interactions
 -- The interactions of a workflow that are open, or ended a moment ago, with the status that the log gives them.
 -- Parameters: workflow, tenant (null: any).
-SELECT interaction_id, position, status, request, message_ids
+SELECT interaction_id, position, status, request, message_ids, user_id
   FROM runfold.current_interactions(%(workflow)s, %(tenant)s)
+
+-- name: events_of_command
+-- What the log has of the events of a command. Parameters: command_id.
+SELECT append, event, data, payload FROM runfold.events_of_command(%(command_id)s)
 
 -- name: interactions_named
 -- The interactions that these texts name, by id or correlation id, open or not.
@@ -74,6 +85,10 @@ SELECT position, stream_id, stream_version, event_id, type, schema_version, user
 -- Lets the streams of a user's category take these types.
 -- Parameters: category, types (text[]), schema_version.
 SELECT runfold.register_event_types(%(category)s, %(types)s, %(schema_version)s)
+
+-- name: tenants_of_streams
+-- The tenants of streams that have one. Parameters: streams (text[]).
+SELECT s.stream_id, s.user_id FROM runfold.streams s WHERE s.stream_id = ANY (%(streams)s) AND s.user_id IS NOT NULL
 
 -- name: triggers_by_key
 -- The active triggers of a kind with a key, by idx_trigger_index_lookup.
@@ -134,6 +149,98 @@ DELETE FROM public.workflows w WHERE w.id = %(workflow)s RETURNING w.id
 -- name: delete_workflow
 -- Deletes a workflow and returns whether there was one. Parameters: workflow, tenant (null: any).
 SELECT runfold.delete_workflow(%(workflow)s, %(tenant)s)
+
+-- name: credential_is_invalid
+-- Notes that a provider does not take a credential any more. Parameters: id, lease (null: whoever has it), error.
+UPDATE public.user_external_credentials
+   SET is_valid = false, validation_error = %(error)s, last_validated_at = clock_timestamp(), refresh_lease = NULL,
+       refresh_lease_until = NULL
+ WHERE id = %(id)s AND (%(lease)s::uuid IS NULL OR refresh_lease = %(lease)s)
+RETURNING id
+
+-- name: credential_is_validated
+-- Notes that a credential was tried and works, or why not. Parameters: id, error (null: it works).
+UPDATE public.user_external_credentials
+   SET is_valid = %(error)s::text IS NULL, validation_error = %(error)s, last_validated_at = clock_timestamp()
+ WHERE id = %(id)s
+RETURNING id
+
+-- name: lease_credential
+-- Lets the caller alone refresh a credential for half a minute, if it is still stale. Parameters: id, lease.
+UPDATE public.user_external_credentials
+   SET refresh_lease = %(lease)s, refresh_lease_until = clock_timestamp() + interval '30 seconds'
+ WHERE id = %(id)s AND is_valid AND can_refresh
+   AND token_expires_at < clock_timestamp() + least(interval '5 minutes', greatest(token_expires_at - updated_at, '0') / 2)
+   AND (refresh_lease_until IS NULL OR refresh_lease_until < clock_timestamp())
+RETURNING id
+
+-- name: lease_oauth_token
+-- The same of a token that comes from no credential. Parameters: id, lease.
+UPDATE public.oauth_tokens
+   SET refresh_lease = %(lease)s, refresh_lease_until = clock_timestamp() + interval '30 seconds'
+ WHERE id = %(id)s AND is_active AND can_refresh
+   AND expires_at < clock_timestamp() + least(interval '5 minutes', greatest(expires_at - updated_at, '0') / 2)
+   AND (refresh_lease_until IS NULL OR refresh_lease_until < clock_timestamp())
+RETURNING id
+
+-- name: oauth_token_is_invalid
+-- As credential_is_invalid. Parameters: id, lease, error (nowhere kept).
+UPDATE public.oauth_tokens SET is_active = false, refresh_lease = NULL, refresh_lease_until = NULL
+ WHERE id = %(id)s AND (%(lease)s::uuid IS NULL OR refresh_lease = %(lease)s) AND %(error)s::text IS NOT NULL
+RETURNING id
+
+-- name: oauth_token_is_validated
+-- As credential_is_validated. Parameters: id, error.
+UPDATE public.oauth_tokens SET is_active = %(error)s::text IS NULL WHERE id = %(id)s
+RETURNING id
+
+-- name: refreshed_oauth_token
+-- As refreshed_credential; with a lease of NULL it is the token of a credential that was refreshed.
+UPDATE public.oauth_tokens
+   SET access_token = %(access_token)s, refresh_token = %(refresh_token)s, key_id = %(key_id)s,
+       expires_at = %(expires_at)s, token_type = %(token_type)s, is_active = true, refresh_lease = NULL,
+       refresh_lease_until = NULL, updated_at = clock_timestamp()
+ WHERE id = %(id)s AND (%(lease)s::uuid IS NULL OR refresh_lease = %(lease)s)
+RETURNING id
+
+-- name: release_credential
+-- Gives a lease back, for the next who tries. Parameters: id, lease.
+UPDATE public.user_external_credentials SET refresh_lease = NULL, refresh_lease_until = NULL
+ WHERE id = %(id)s AND refresh_lease = %(lease)s
+RETURNING id
+
+-- name: release_oauth_token
+-- Gives a lease back, for the next who tries. Parameters: id, lease.
+UPDATE public.oauth_tokens SET refresh_lease = NULL, refresh_lease_until = NULL WHERE id = %(id)s AND refresh_lease = %(lease)s
+RETURNING id
+
+-- name: revoke_credential
+-- Takes the secrets away for good; what is left says that it was revoked. Parameters: user, provider.
+UPDATE public.user_external_credentials
+   SET encrypted_access_token = NULL, encrypted_refresh_token = NULL, encrypted_additional_data = NULL, is_valid = false,
+       validation_error = 'revoked', last_validated_at = clock_timestamp(), refresh_lease = NULL, refresh_lease_until = NULL,
+       updated_at = clock_timestamp()
+ WHERE user_id = %(user)s AND provider = %(provider)s
+RETURNING id
+
+-- name: revoke_oauth_tokens
+-- The same of a user's tokens: of an integration, or of those that come from a credential.
+-- Parameters: user, integration, credential_id (one of the two).
+UPDATE public.oauth_tokens
+   SET access_token = '', refresh_token = NULL, credential_data = '{}', is_active = false, refresh_lease = NULL,
+       refresh_lease_until = NULL, updated_at = clock_timestamp()
+ WHERE user_id = %(user)s AND (integration_id = %(integration)s OR credential_id = %(credential_id)s::uuid)
+RETURNING id
+
+-- name: tokens_of_credential
+-- The tokens that come from a credential, to be written with it. Parameters: user, credential_id.
+SELECT id, integration_id FROM public.oauth_tokens
+ WHERE user_id = %(user)s AND credential_id = %(credential_id)s AND is_active
+ ORDER BY id FOR UPDATE
+
+-- name: provider_of_credential
+-- The provider of a user's credential. Parameters: user, id.
+SELECT provider FROM public.user_external_credentials WHERE user_id = %(user)s AND id = %(id)s
 
 -- name: create_vector_collection
 -- Makes a collection of vectors, or returns the one of that name; no row for one that another session makes just now.

@@ -111,7 +111,16 @@ def encode_appends(appends: Iterable[AppendLike]) -> str:
     An event of the vocabulary that comes without envelope gets an id and the present time. Raises InvalidInput with
     code, JSON pointer, limit and what was found.
     """
-    call = [_append(append, f"/{n}") for n, append in enumerate(appends)]
+    return call_text(plain_call(appends))
+
+
+def plain_call(appends: Iterable[AppendLike]) -> list[dict[str, Any]]:
+    """Return a call as plain JSON types, with ids and times as orjson writes them. Raises InvalidInput."""
+    return [_append(append, f"/{n}") for n, append in enumerate(appends)]
+
+
+def call_text(call: list[dict[str, Any]]) -> str:
+    """Write a plain call; raises InvalidInput for what JSON would lose."""
     try:
         text = orjson.dumps(call)
     except TypeError as error:
@@ -208,4 +217,4 @@ def _raise_fault(call: list[dict[str, Any]]) -> None:
                         check(content, f"/{n}/events/{m}/{part}")
 
 
-__all__ = ["AppendLike", "CheckedEvent", "EnvelopeLike", "encode_appends"]
+__all__ = ["AppendLike", "CheckedEvent", "EnvelopeLike", "call_text", "encode_appends", "plain_call"]

@@ -104,6 +104,10 @@ FAULTS: dict[str, Fault] = {
     "too_long": Fault("{at} is {found} long, more than {limit}", "Shorten it: its column has no room for more."),
     "too_short": Fault("{at} is {found} long, less than {limit}", "Give more."),
     "not_matching": Fault("{at} does not match its pattern: {found}", "Expected: {limit}."),
+    "reserved_form": Fault(
+        "{at} has the form of an encrypted value",
+        "A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.",
+    ),
     "blank": Fault("{at} is blank", "Give it at least one visible character."),
     "control_character": Fault("{at} contains the control character {found}", "Names hold printable characters."),
     "not_allowed": Fault("{at} is not an allowed value: {found}", "Allowed: {limit}."),

@@ -102,3 +102,32 @@ InteractionPriority = Literal["low", "normal", "high", "critical"]
 DeploymentAction = Literal["DEPLOY", "UPDATE", "ROLLBACK", "UNDEPLOY"]
 DeploymentStatus = Literal["IDLE", "DEPLOYING", "DEPLOYED", "DEPLOYMENT_FAILED", "UNDEPLOYING", "UNDEPLOYED"]
 TriggerSubtype = Literal["CRON", "MANUAL", "WEBHOOK", "EMAIL", "GITHUB", "SLACK"]
+
+EncryptedField = Literal[
+    "*",
+    "payload",
+    "trigger_data",
+    "run_data",
+    "input_data",
+    "output_data",
+    "error_data",
+    "error_details",
+    "error_message",
+    "request_data",
+    "response_data",
+    "raw_payload",
+    "headers",
+    "resume_conditions",
+    "message",
+    "user_friendly_message",
+    "stack_trace",
+    "data",
+    "technical_details",
+    "performance_metrics",
+    "metadata",
+]
+"""What a policy of encryption names: a field that folds copy and never compute with, the payload of opaque events, or
+all of these. Of metadata the top-level values are encrypted, not the keys."""
+
+CredentialProvider = Literal["google_calendar", "github", "slack", "notion", "custom_http"]
+CredentialType = Literal["oauth2", "api_key", "basic_auth", "bearer_token"]

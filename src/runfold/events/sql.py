@@ -17,6 +17,7 @@ from runfold.errors import REFUSALS
 from runfold.events import CATEGORIES, VOCABULARY, Event, types_that_end, types_that_move
 from runfold.events.checks_sql import table_files
 from runfold.events.claims_sql import claim_rule_rows, claiming_functions
+from runfold.events.encrypted_forms import ENCRYPTABLE
 from runfold.events.faults import FAULTS
 from runfold.events.fields import INT4
 from runfold.events.machines import MACHINES
@@ -181,6 +182,18 @@ $valid$;
 """
 
 
+def _encryptable_function() -> str:
+    fields = ",".join(sorted(ENCRYPTABLE))
+    return f"""-- The fields that clients may encrypt, generated from EncryptedField.
+--
+-- grant: engine, projector, operator, service_role
+CREATE FUNCTION runfold.encryptable_fields() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT '{{{fields}}}'::text[]
+$$;
+"""
+
+
 _FREQUENT = ("NodeStarted", "NodeSucceeded", "NodeScheduled")
 
 
@@ -218,6 +231,7 @@ def generated() -> dict[str, str]:
         "rows/event_fields.sql": fields,
         "rows/claim_rules.sql": claim_rules,
         "functions/event_is_valid.sql": _validity_function(),
+        "functions/encryptable_fields.sql": _encryptable_function(),
         **claiming_functions(),
         **machine_functions(),
     }

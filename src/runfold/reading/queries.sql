@@ -20,7 +20,7 @@ SELECT runfold.declare_lost(%(execution_id)s, make_interval(secs => %(idle)s), %
 -- name: deployments
 -- A page of deployments, newest first (started_at descending, id).
 -- Parameters, each but limit may be null: workflow, status (of to_status), after_time and after_id (both or none), limit.
-SELECT d.id, d.deployment_id, d.workflow_id, w.name AS workflow, d.deployment_action, d.from_status, d.to_status,
+SELECT d.id, d.deployment_id, d.workflow_id, w.name AS workflow, d.user_id, d.deployment_action, d.from_status, d.to_status,
        d.deployment_version, d.triggered_by, d.started_at, d.completed_at, d.error_message, d.deployment_logs,
        d.last_event_position
   FROM public.workflow_deployment_history d
@@ -112,8 +112,8 @@ SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeS
 -- name: execution_children
 -- The children of an execution, oldest first. Parameters: execution_id, limit.
 -- The caller replaces {tables} by the schema of the live tables, or of those of the past.
-SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, x.start_time, x.end_time, x.duration_ms, x.error_message,
-       x.created_at
+SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.user_id, x.status, x.start_time, x.end_time, x.duration_ms,
+       x.error_message, x.created_at
   FROM {tables}.workflow_executions x
   LEFT JOIN public.workflows w ON w.id = x.workflow_id
  WHERE x.parent_execution_id = %(execution_id)s
@@ -289,12 +289,12 @@ SELECT s.stream_id
 
 -- name: tail_log
 -- The events after a position, never past the safe head. Parameters: after, limit.
-SELECT position, stream_id, stream_version, event_id, type, data, metadata, occurred_at, recorded_at
+SELECT position, stream_id, stream_version, event_id, type, user_id, data, metadata, occurred_at, recorded_at
   FROM runfold.read_all(%(after)s, %(limit)s)
 
 -- name: tail_stream
 -- A stream's events after a version. Parameters: stream, after, limit.
-SELECT position, stream_id, stream_version, event_id, type, data, metadata, occurred_at, recorded_at
+SELECT position, stream_id, stream_version, event_id, type, user_id, data, metadata, occurred_at, recorded_at
   FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
 
 -- name: types_of_streams

@@ -15,8 +15,10 @@ import psycopg
 import pytest
 
 import runfold
+from runfold.client.sync import encryption
 from runfold.database import forks
 from runfold.errors import InheritedConnection, WrongAnswer
+from runfold.events.codec import encode_appends
 from runfold.eventsourcing.datastore import Datastore
 from runfold.settings import Settings
 from tests.factories import a_stream, line, lines, streams
@@ -295,8 +297,8 @@ def test_an_answer_to_another_call_is_no_acknowledgement(
     settings = Settings(pool_min_size=1, pool_max_size=1, retry_seconds=0.2)
     with runfold.connect(database_url, settings=settings) as store:
         asked, other = streams(2)
-        text = store._encoded([runfold.Append(stream_id=other, events=[line()])], {})
-        monkeypatch.setattr(store, "_encoded", lambda *_: text)
+        text = encode_appends([runfold.Append(stream_id=other, events=[line()])])
+        monkeypatch.setattr(encryption, "encoded_call", lambda *_: text)
         mine = session_of(store)
 
         def append() -> None:

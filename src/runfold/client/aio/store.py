@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.aio.credentials import AsyncCredentials
 from runfold.client.aio.deployments import AsyncDeployments
 from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interactions import AsyncInteractions
@@ -22,6 +23,7 @@ from runfold.client.aio.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,14 +37,16 @@ async def connect_async(
     user_id: UUID | None = None,
     settings: Settings | None = None,
     default: Default | None = None,
+    master_keys: MasterKeySource | None = None,
 ) -> AsyncStore:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
-    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
+    does not know is written as, like the one of `json.dumps`. `master_keys` returns the keys that wrap tenants'
+    keys, in place of RUNFOLD_MASTER_KEYS. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return await AsyncStore.connected(url, user_id=user_id, settings=settings, default=default)
+    return await AsyncStore.connected(url, user_id=user_id, settings=settings, default=default, master_keys=master_keys)
 
 
 class AsyncStore(AsyncLog):
@@ -75,6 +79,11 @@ class AsyncStore(AsyncLog):
     def workflows(self) -> AsyncWorkflows:
         """Definitions of workflows, and their versions."""
         return AsyncWorkflows(self)
+
+    @cached_property
+    def credentials(self) -> AsyncCredentials:
+        """What users have entrusted to reach services for them."""
+        return AsyncCredentials(self)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:

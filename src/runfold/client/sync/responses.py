@@ -225,11 +225,13 @@ class Responses:
         message = read_message(channel, response.raw_payload, response.headers)
         parameters = {"workflow": workflow, "tenant": received.user_id}
         rows = self._store._retried(statement("current_interactions"), parameters)
+        asked = [self._store.encryption.opened_data(row[3], row[5]) for row in rows]
         before = {"workflow": workflow, "channel": channel, "since": received.recorded_at - _LATE}
         ends = self._store._retried(statement("last_end"), before)
         named = self._named(message)
         ended_now = any(
-            INTERACTION.has_ended(status) and request["channel_type"] == channel for _, _, status, request, _ in rows
+            INTERACTION.has_ended(row[2]) and request["channel_type"] == channel
+            for row, request in zip(rows, asked, strict=True)
         )
         answer = Answer(
             response_id=UUID(response.name),
@@ -249,13 +251,13 @@ class Responses:
                 node_id=request["node_id"],
                 interaction_type=request["interaction_type"],
                 channel_type=request["channel_type"],
-                request_data=request["request_data"],
+                request_data=request["request_data"] if isinstance(request["request_data"], dict) else {},  # erased
                 correlation_id=request.get("correlation_id"),
                 tags=request.get("tags") or (),
                 message_ids=message_ids,
                 asked_first=asked_at < received.position,
             )
-            for interaction_id, asked_at, status, request, message_ids in rows
+            for (interaction_id, asked_at, status, _, message_ids, _), request in zip(rows, asked, strict=True)
             if status == "pending"
         ]
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
@@ -23,6 +24,7 @@ from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,14 +38,16 @@ def connect(
     user_id: UUID | None = None,
     settings: Settings | None = None,
     default: Default | None = None,
+    master_keys: MasterKeySource | None = None,
 ) -> Store:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
-    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
+    does not know is written as, like the one of `json.dumps`. `master_keys` returns the keys that wrap tenants'
+    keys, in place of RUNFOLD_MASTER_KEYS. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return Store.connected(url, user_id=user_id, settings=settings, default=default)
+    return Store.connected(url, user_id=user_id, settings=settings, default=default, master_keys=master_keys)
 
 
 class Store(Log):
@@ -76,6 +80,11 @@ class Store(Log):
     def workflows(self) -> Workflows:
         """Definitions of workflows, and their versions."""
         return Workflows(self)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What users have entrusted to reach services for them."""
+        return Credentials(self)
 
     @cached_property
     def triggers(self) -> Triggers:

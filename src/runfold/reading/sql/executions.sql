@@ -1,7 +1,7 @@
 -- executions: a page of executions, newest first (created_at descending, id).
 -- Parameters, each but limit may be null: status, workflow, mode, trigger, parent, since, until, min_duration (ms), error (a
 -- LIKE pattern), after_time and after_id (both or none), limit. It is planned with their values, so a null costs nothing.
-SELECT x.id, x.execution_id, x.workflow_id, w.name AS workflow, x.status, x.mode, x.trigger_subtype, x.parent_execution_id,
+SELECT x.id, x.execution_id, x.workflow_id, w.name AS workflow, x.user_id, x.status, x.mode, x.trigger_subtype, x.parent_execution_id,
        x.start_time, x.end_time, x.duration_ms, x.error_message, x.created_at, x.updated_at, x.last_event_position
   FROM public.workflow_executions x
   LEFT JOIN public.workflows w ON w.id = x.workflow_id

@@ -1,7 +1,7 @@
 -- responses: a page of responses, the unprocessed first, each part newest first (unprocessed, received_at descending, id).
 -- Parameters, each but limit may be null: status, workflow, after_open (whether the last row was unprocessed), after_time, after_id,
 -- limit. Each branch reads its own part of the index.
-SELECT r.id, r.workflow_id, w.name AS workflow, r.source_channel, r.status, r.matched_interaction_id,
+SELECT r.id, r.workflow_id, w.name AS workflow, r.user_id, r.source_channel, r.status, r.matched_interaction_id,
        r.ai_relevance_score::float8 AS ai_relevance_score, r.ai_reasoning, r.error, r.raw_payload, r.headers, r.received_at,
        r.processed_at, r.last_event_position
   FROM ((SELECT h.*, 1 AS part FROM public.hil_responses h
