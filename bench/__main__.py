@@ -13,6 +13,7 @@ BENCHES = (
     "append",
     "handles",
     "eventsourcing_app",
+    "encryption",
     "latency",
     "import_",
     "memory",

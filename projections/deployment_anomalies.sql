@@ -64,4 +64,4 @@ SELECT e.position, 'trigger_index', e.code, e.stream_id, e.user_id,
  WHERE e.code IS NOT NULL;
 
 -- events: TenantErased
-DELETE FROM deployment_anomalies t USING batch b WHERE t.user_id = b.user_id AND t.position < b.position;
+DELETE FROM deployment_anomalies t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -169,4 +169,4 @@ SELECT e.position, 'workflow_status', 'illegal_transition', e.stream_id, e.user_
  WHERE NOT runfold.deployment_move_is_legal(e.status, e.target);
 
 -- events: TenantErased
-DELETE FROM execution_anomalies t USING batch b WHERE t.user_id = b.user_id AND t.position < b.position;
+DELETE FROM execution_anomalies t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

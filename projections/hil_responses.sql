@@ -73,4 +73,4 @@ DELETE FROM hil_responses t
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;
 
 -- events: TenantErased
-DELETE FROM hil_responses t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;
+DELETE FROM hil_responses t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -68,4 +68,4 @@ DELETE FROM human_interactions t
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.first_event_position < b.position;
 
 -- events: TenantErased
-DELETE FROM human_interactions t USING batch b WHERE t.user_id = b.user_id AND t.first_event_position < b.position;
+DELETE FROM human_interactions t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -101,4 +101,4 @@ SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
  WHERE e.code IS NOT NULL;
 
 -- events: TenantErased
-DELETE FROM interaction_anomalies t USING batch b WHERE t.user_id = b.user_id AND t.position < b.position;
+DELETE FROM interaction_anomalies t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -131,4 +131,4 @@ DELETE FROM node_executions t
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.execution_id = t.execution_id);
 
 -- events: TenantErased
-DELETE FROM node_executions t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;
+DELETE FROM node_executions t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -57,4 +57,4 @@ USING (
        f.last_event_position, f.created_at, f.updated_at);
 
 -- events: TenantErased
-DELETE FROM trigger_index t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;
+DELETE FROM trigger_index t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

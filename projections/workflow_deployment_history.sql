@@ -59,4 +59,4 @@ USING (
        f.created_at, f.updated_at);
 
 -- events: TenantErased
-DELETE FROM workflow_deployment_history t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;
+DELETE FROM workflow_deployment_history t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

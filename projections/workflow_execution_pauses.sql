@@ -85,4 +85,4 @@ DELETE FROM workflow_execution_pauses t
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.id = t.execution_id);
 
 -- events: TenantErased
-DELETE FROM workflow_execution_pauses t USING batch b WHERE t.user_id = b.user_id AND t.last_event_position < b.position;
+DELETE FROM workflow_execution_pauses t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

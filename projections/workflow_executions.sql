@@ -57,4 +57,4 @@ DELETE FROM workflow_executions t
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.first_event_position < b.position;
 
 -- events: TenantErased
-DELETE FROM workflow_executions t USING batch b WHERE t.user_id = b.user_id AND t.first_event_position < b.position;
+DELETE FROM workflow_executions t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -100,39 +100,39 @@ DELETE FROM workflow_status t
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;
 
 -- What is left of a workflow's row is what the other tenants' streams give: the latest of their executions, and the deployments
--- unless those were the tenant's. Mostly that is nothing, and the row goes.
+-- unless those were the tenant's. Mostly that is nothing, and the row keeps its tenant and goes.
 -- events: TenantErased
-MERGE INTO workflow_status AS t
-USING (
-    SELECT DISTINCT ON (w.workflow_id) w.workflow_id, w.deployed_at_position, x.execution_id, x.user_id, x.status, x.order_time,
-           x.last_event_position, x.updated_at
-      FROM (SELECT s.workflow_id,
-                   CASE WHEN NOT EXISTS (SELECT
-                                           FROM batch b
-                                          WHERE b.user_id = (SELECT d.user_id FROM runfold.events d WHERE d.position = s.deployment_position))
-                        THEN s.deployment_position END AS deployed_at_position
-              FROM workflow_status s
-             WHERE s.user_id IN (SELECT b.user_id FROM batch b)
-                OR s.workflow_id IN (SELECT runfold.stream_name(d.stream_id)::uuid
-                                       FROM batch b
-                                      CROSS JOIN LATERAL runfold.streams_of_tenant(b.user_id, 'deployment') AS d (stream_id))) AS w
-      LEFT JOIN workflow_executions x ON x.workflow_id = w.workflow_id
-     ORDER BY w.workflow_id, x.order_time DESC NULLS LAST, x.execution_id DESC
-) AS f
-   ON t.workflow_id = f.workflow_id
- WHEN MATCHED AND f.execution_id IS NULL AND f.deployed_at_position IS NULL THEN DELETE
- WHEN MATCHED THEN UPDATE SET
-      user_id = CASE WHEN f.execution_id IS NOT NULL THEN f.user_id
-                     ELSE (SELECT d.user_id FROM runfold.events d WHERE d.position = f.deployed_at_position) END,
-      latest_execution_id = f.execution_id, latest_execution_status = coalesce(f.status, 'IDLE'),
-      latest_execution_time = f.order_time,
-      deployment_status = CASE WHEN f.deployed_at_position IS NULL THEN 'IDLE' ELSE t.deployment_status END,
-      deployed_at = CASE WHEN f.deployed_at_position IS NOT NULL THEN t.deployed_at END,
-      deployed_by = CASE WHEN f.deployed_at_position IS NOT NULL THEN t.deployed_by END,
-      undeployed_at = CASE WHEN f.deployed_at_position IS NOT NULL THEN t.undeployed_at END,
-      deployment_version = CASE WHEN f.deployed_at_position IS NULL THEN 1 ELSE t.deployment_version END,
-      deployment_config = CASE WHEN f.deployed_at_position IS NULL THEN '{}' ELSE t.deployment_config END,
-      deployment_position = f.deployed_at_position,
-      last_event_position = greatest(f.last_event_position, f.deployed_at_position),
-      updated_at = CASE WHEN f.last_event_position IS NULL OR f.last_event_position < f.deployed_at_position
-                        THEN runfold.occurred_at(f.deployed_at_position) ELSE f.updated_at END;
+UPDATE workflow_status t
+   SET (user_id, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status, deployed_at, deployed_by,
+        undeployed_at, deployment_version, deployment_config, deployment_position, last_event_position, updated_at)
+       = (SELECT CASE WHEN x.id IS NOT NULL THEN x.user_id WHEN d.stays THEN d.user_id ELSE t.user_id END,
+                 x.execution_id, coalesce(x.status, 'IDLE'), x.order_time,
+                 CASE WHEN d.stays THEN t.deployment_status ELSE 'IDLE' END,
+                 CASE WHEN d.stays THEN t.deployed_at END, CASE WHEN d.stays THEN t.deployed_by END,
+                 CASE WHEN d.stays THEN t.undeployed_at END,
+                 CASE WHEN d.stays THEN t.deployment_version ELSE 1 END,
+                 CASE WHEN d.stays THEN t.deployment_config ELSE '{}' END,
+                 CASE WHEN d.stays THEN t.deployment_position END,
+                 coalesce(greatest(x.last_event_position, CASE WHEN d.stays THEN t.deployment_position END), t.last_event_position),
+                 CASE WHEN d.stays AND (x.id IS NULL OR x.last_event_position < t.deployment_position)
+                      THEN runfold.occurred_at(t.deployment_position) ELSE coalesce(x.updated_at, t.updated_at) END
+            FROM (SELECT e.user_id, (e.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b))) IS NOT TRUE AS stays
+                    FROM runfold.events e
+                   WHERE e.position = t.deployment_position
+                   UNION ALL
+                  SELECT NULL, false WHERE t.deployment_position IS NULL) AS d
+            LEFT JOIN LATERAL (SELECT w.*
+                                 FROM workflow_executions w
+                                WHERE w.workflow_id = t.workflow_id
+                                ORDER BY w.order_time DESC, w.execution_id DESC
+                                LIMIT 1) AS x ON true)
+ WHERE t.workflow_id = ANY (ARRAY(SELECT s.workflow_id
+                                    FROM workflow_status s
+                                   WHERE s.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b))
+                                   UNION ALL
+                                  SELECT runfold.stream_name(d.stream_id)::uuid
+                                    FROM batch b
+                                   CROSS JOIN LATERAL runfold.streams_of_tenant(b.user_id, 'deployment') AS d (stream_id)));
+
+-- events: TenantErased
+DELETE FROM workflow_status t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -20,15 +20,16 @@ BEGIN
         RETURN;
     END IF;
     PERFORM runfold.lock_definitions(edited);
-    WITH present AS MATERIALIZED (
-        SELECT w.id, w.user_id, runfold.definition_of(w.id) AS body FROM public.workflows w WHERE w.id = ANY (edited)
-    ), digested AS MATERIALIZED (
-        SELECT p.*, runfold.definition_digest(p.body) AS digest FROM present p
+    WITH digested AS MATERIALIZED (
+        SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d WHERE w.id = ANY (edited)
     ), changed AS MATERIALIZED (
         SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
-        SELECT c.user_id, c.digest, c.body FROM changed c WHERE c.user_id IS NOT NULL
+        SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
+         WHERE c.user_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
          ORDER BY c.user_id, c.digest COLLATE "C"
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )
@@ -37,8 +38,8 @@ BEGIN
                'events', jsonb_build_array(jsonb_build_object(
                    'event_id', runfold.new_id(), 'type', 'DefinitionSaved', 'schema_version', 1, 'occurred_at', now,
                    'data', jsonb_build_object(
-                       'workflow_id', c.id, 'digest', c.digest, 'nodes', jsonb_array_length(c.body -> 'nodes'),
-                       'connections', jsonb_array_length(c.body -> 'connections'), 'by', actor))))
+                       'workflow_id', c.id, 'digest', c.digest, 'nodes', c.nodes, 'connections', c.connections,
+                       'by', actor))))
                ORDER BY runfold.stream_id('definition', c.id::text) COLLATE "C")
       INTO appends
       FROM changed c;

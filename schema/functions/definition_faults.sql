@@ -1,7 +1,7 @@
 -- Everything that is wrong with a workflow's definition, in the order of its parts: a JSON pointer, a
 -- code of runfold.faults, the limit and what was found. No row: the definition is valid.
 --
--- Null is not given. Faults of single values come first, then those between nodes and connections.
+-- Parameters are compared with the newest active specification of the node's type and subtype, where there is one. Null is not given. Faults of single values come first, then those between nodes and connections.
 --
 -- grant: engine, operator, agent, authenticated, service_role
 CREATE FUNCTION runfold.definition_faults(definition jsonb)
@@ -109,6 +109,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
           FROM (SELECT c.*, row_number() OVER (PARTITION BY c.source, c.target, c.type, c.index ORDER BY c.n) AS occurrence
                   FROM ends c WHERE c.source IS NOT NULL AND c.target IS NOT NULL) AS r
          WHERE r.occurrence > 1
+        UNION ALL
+        SELECT 1, o.n, 3000, v.at, v.code, v."limit", v.found
+          FROM (SELECT DISTINCT ON (s.node_type, s.node_subtype) s.node_type, s.node_subtype, s.specification_data
+                  FROM public.node_specifications s
+                 WHERE s.is_active
+                   AND (s.node_type, s.node_subtype) IN (SELECT n.node_type, n.value ->> 'node_subtype' FROM nodes n)
+                 ORDER BY s.node_type, s.node_subtype, runfold.version_order(s.specification_version) DESC) AS s
+          JOIN nodes o ON o.node_type = s.node_type AND o.value ->> 'node_subtype' = s.node_subtype
+         CROSS JOIN LATERAL runfold.schema_violations(
+                   s.specification_data, coalesce(nullif(o.value -> 'parameters', 'null'), '{}'), o.pointer || '/parameters') AS v
+         WHERE coalesce(jsonb_typeof(o.value -> 'parameters'), 'null') IN ('object', 'null')
     )
     SELECT f.pointer, f.code, f."limit", f.found FROM faults f ORDER BY f.rank, f.n, f.place, f.pointer COLLATE "C"
 $$;

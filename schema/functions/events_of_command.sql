@@ -1,5 +1,5 @@
 -- The events that a command recorded, with their places in its call: who sends it again encrypts its
--- values with the keys that stand in them.
+-- values with the keys that these name.
 --
 -- grant: engine, operator, service_role
 CREATE FUNCTION runfold.events_of_command(command_id uuid)

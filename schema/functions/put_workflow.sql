@@ -61,7 +61,7 @@ BEGIN
             'stream_id', runfold.stream_id('definition', id::text), 'version', last.version, 'expected_version', expected_version));
     END IF;
     workflow_id := id;
-    digest := runfold.definition_digest(runfold.definition_of(id));
+    digest := (runfold.digest_of_workflow(id)).digest;
     changed := digest IS DISTINCT FROM last.digest;
     version := last.version + changed::integer;
     RETURN NEXT;

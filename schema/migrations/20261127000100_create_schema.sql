@@ -285,7 +285,7 @@ CREATE TABLE public.ai_model_prices (
 );
 
 COMMENT ON TABLE public.ai_model_prices IS
-    'Prices per million tokens in US dollars. A price is valid until a later one of its model: a new price is a new row, and earlier calls keep their cost.';
+    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
 COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
     'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
 COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';
@@ -348,351 +348,6 @@ GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator,
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
 GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
-
--- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
--- expire. Partitioned by month of called_at; months ahead are made by the worker.
-CREATE TABLE public.external_api_call_logs (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
-    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
-    -- api_calls_without_row names what these columns do not find.
-    workflow_execution_id uuid,
-    node_id uuid,
-    provider varchar(50) NOT NULL,
-    operation varchar(100) NOT NULL,
-    api_endpoint text,
-    http_method varchar(10) NOT NULL DEFAULT 'POST',
-    request_data jsonb,
-    response_data jsonb,
-    request_headers jsonb NOT NULL DEFAULT '{}',
-    response_headers jsonb NOT NULL DEFAULT '{}',
-    success boolean NOT NULL,
-    status_code integer,
-    error_type varchar(50),
-    error_message text,
-    response_time_ms integer,
-    retry_count integer NOT NULL DEFAULT 0,
-    rate_limit_remaining integer,
-    rate_limit_reset_at timestamptz,
-    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
-    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
-    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
-    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
-    CONSTRAINT api_call_headers_are_objects
-        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
-) PARTITION BY RANGE (called_at);
-CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
-CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
-    WHERE workflow_execution_id IS NOT NULL;
-CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
-CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
-
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
-
-COMMENT ON TABLE public.external_api_call_logs IS
-    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
-
-ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
-REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
-GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
-
-CREATE TABLE public.sessions (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    action_type varchar(50),
-    -- No foreign key: workflows refer to sessions already, and the source may be gone.
-    source_workflow_id uuid,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT sessions_pkey PRIMARY KEY (id),
-    -- For references that begin with the user: a foreign key looks past row security.
-    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
-    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
-);
-
-COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
-
-ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.sessions FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.sessions TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
-GRANT SELECT, DELETE,
-      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
-    ON public.sessions TO authenticated;
-GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
-
-CREATE TABLE public.workflows (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
-    session_id uuid,
-
-    name varchar(255) NOT NULL,
-    description text,
-    version varchar(50) NOT NULL DEFAULT '1.0.0',
-    active boolean NOT NULL DEFAULT true,
-
-    workflow_data jsonb NOT NULL,
-    settings jsonb,
-    static_data jsonb,
-    pin_data jsonb,
-
-    tags text[],
-    is_template boolean NOT NULL DEFAULT false,
-    template_category varchar(100),
-
-    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
-    deployed_at timestamptz,
-    deployed_by uuid,
-    undeployed_at timestamptz,
-    deployment_version integer NOT NULL DEFAULT 1,
-    deployment_config jsonb NOT NULL DEFAULT '{}',
-
-    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
-    latest_execution_id varchar(255),
-    latest_execution_time timestamptz,
-
-    icon_url varchar(500),
-
-    created_at bigint NOT NULL,
-    updated_at bigint NOT NULL,
-
-    CONSTRAINT workflows_pkey PRIMARY KEY (id),
-    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    -- With the user: a foreign key looks past row security, and could name another tenant's session.
-    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
-        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
-    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
-    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
-    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
-    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
-    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
-    -- words: deployment
-    CONSTRAINT workflows_valid_deployment_status CHECK (
-        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
-    -- words: execution
-    CONSTRAINT workflows_valid_latest_execution_status CHECK (
-        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
-        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
-);
-CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
--- A user's dashboard: the active workflows, the newest first.
-CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
-CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
-CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
--- For the beginning of a name, see runfold.search_workflows.
-CREATE INDEX idx_workflows_name ON public.workflows (user_id, lower(name) text_pattern_ops);
--- Without these, deleting a session or a user reads all workflows.
-CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
-
-COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
-COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
-COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
-COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
-
-ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.workflows FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
--- The columns that the log owns are set by a trigger.
-GRANT SELECT, DELETE,
-      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
-              is_template, template_category, icon_url, created_at, updated_at),
-      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
-              is_template, template_category, icon_url, updated_at)
-    ON public.workflows TO authenticated;
-GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
--- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
-GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
-              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_projector;
-
-CREATE TABLE public.nodes (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    node_id varchar(255) NOT NULL,
-    workflow_id uuid,
-    user_id uuid,
-
-    node_type varchar(50) NOT NULL,
-    node_subtype varchar(100) NOT NULL,
-    type_version integer NOT NULL DEFAULT 1,
-
-    name varchar(255) NOT NULL,
-    description text,
-    disabled boolean NOT NULL DEFAULT false,
-
-    position_x float NOT NULL DEFAULT 0,
-    position_y float NOT NULL DEFAULT 0,
-
-    parameters jsonb NOT NULL DEFAULT '{}',
-    credentials jsonb NOT NULL DEFAULT '{}',
-
-    attached_nodes jsonb NOT NULL DEFAULT '[]',
-
-    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
-    max_retries integer NOT NULL DEFAULT 3,
-    retry_wait_time integer NOT NULL DEFAULT 5,
-
-    notes text,
-    webhooks text[],
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT nodes_pkey PRIMARY KEY (id),
-    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
-    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
-        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
-    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
-    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
-    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
-    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
-    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
-    CONSTRAINT valid_node_type CHECK (
-        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
-                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
-    ),
-    CONSTRAINT valid_error_handling CHECK (
-        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
-                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
-                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
-    )
-);
-CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
-CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
-CREATE INDEX idx_nodes_type ON public.nodes (node_type);
-CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
-
-COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
-COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
-COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
-
-ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.nodes FOR ALL
-    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.nodes TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
-GRANT SELECT, DELETE,
-      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
-              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
-      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
-              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
-    ON public.nodes TO authenticated;
-GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
-
-CREATE TABLE public.workflow_executions (
-    id uuid NOT NULL,
-    execution_id varchar(255) COLLATE "C" NOT NULL,
-    workflow_id uuid NOT NULL,
-    user_id uuid,
-    status varchar(50) NOT NULL DEFAULT 'NEW',
-    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
-    triggered_by varchar(255),
-    trigger_subtype varchar(100),
-    trigger_data jsonb,
-    parent_execution_id varchar(255),
-    retry_of varchar(255),
-    workflow_version varchar(50),
-    deployment_version integer,
-    order_time timestamptz NOT NULL,
-    start_time bigint,
-    end_time bigint,
-    duration_ms bigint,
-    run_data jsonb,
-    metadata jsonb NOT NULL DEFAULT '{}',
-    error_message text,
-    error_details jsonb,
-    open_pauses jsonb NOT NULL DEFAULT '{}',
-    closed_pauses jsonb NOT NULL DEFAULT '{}',
-    paused boolean NOT NULL DEFAULT false,
-    first_event_position bigint NOT NULL,
-    end_position bigint,
-    last_event_position bigint NOT NULL,
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
-    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
-    -- words: execution
-    CONSTRAINT valid_execution_status CHECK (
-        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
-    -- words: Mode
-    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
-) WITH (fillfactor = 90);
--- Lists without a filter, by keyset.
-CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
-CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
-CREATE INDEX idx_executions_status ON public.workflow_executions (status);
-CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
-CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
--- A user's failed executions, or those that run, by keyset.
-CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
-CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
-    WHERE parent_execution_id IS NOT NULL;
--- Who searches an error text looks at failed executions only: a tenth of the table, or less.
-CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
--- For runfold.search_executions; the fold pays only for executions that have metadata.
-CREATE INDEX idx_executions_metadata ON public.workflow_executions USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
-
-COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
-COMMENT ON COLUMN public.workflow_executions.order_time IS
-    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
-COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
-COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
-COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
-COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
-COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
-
-ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
-
--- Calls whose execution or node cannot be found: there are no foreign keys that would say so.
-CREATE VIEW public.api_calls_without_row WITH (security_invoker = true) AS
-    SELECT c.called_at, c.id, c.user_id, c.provider, c.operation, c.workflow_execution_id, c.node_id,
-           c.workflow_execution_id IS NOT NULL AND x.id IS NULL AS execution_is_missing,
-           c.node_id IS NOT NULL AND n.id IS NULL AS node_is_missing
-      FROM public.external_api_call_logs c
-      LEFT JOIN public.workflow_executions x ON x.id = c.workflow_execution_id
-      LEFT JOIN public.nodes n ON n.id = c.node_id
-     WHERE (c.workflow_execution_id IS NOT NULL AND x.id IS NULL) OR (c.node_id IS NOT NULL AND n.id IS NULL);
-
-COMMENT ON VIEW public.api_calls_without_row IS
-    'Calls of other services whose execution or node has no row: it was deleted, was never there, or is not folded yet.';
-
-REVOKE ALL ON public.api_calls_without_row FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.api_calls_without_row TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.applications (
     category text COLLATE "C" PRIMARY KEY,
@@ -1625,6 +1280,76 @@ COMMENT ON COLUMN public.execution_costs.priced_cost IS 'The cost of the calls t
 REVOKE ALL ON public.execution_costs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.execution_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 
+CREATE TABLE public.workflow_executions (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
+    status varchar(50) NOT NULL DEFAULT 'NEW',
+    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
+    triggered_by varchar(255),
+    trigger_subtype varchar(100),
+    trigger_data jsonb,
+    parent_execution_id varchar(255),
+    retry_of varchar(255),
+    workflow_version varchar(50),
+    deployment_version integer,
+    order_time timestamptz NOT NULL,
+    start_time bigint,
+    end_time bigint,
+    duration_ms bigint,
+    run_data jsonb,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    error_message text,
+    error_details jsonb,
+    open_pauses jsonb NOT NULL DEFAULT '{}',
+    closed_pauses jsonb NOT NULL DEFAULT '{}',
+    paused boolean NOT NULL DEFAULT false,
+    first_event_position bigint NOT NULL,
+    end_position bigint,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
+    -- words: execution
+    CONSTRAINT valid_execution_status CHECK (
+        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
+    -- words: Mode
+    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
+) WITH (fillfactor = 90);
+-- Lists without a filter, by keyset.
+CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
+CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
+CREATE INDEX idx_executions_status ON public.workflow_executions (status);
+CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
+CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
+CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
+    WHERE parent_execution_id IS NOT NULL;
+-- Who searches an error text looks at failed executions only: a tenth of the table, or less.
+CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+
+COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.order_time IS
+    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
+COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
+COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
+COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
+COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
+COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
+
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
+
 CREATE TABLE public.node_executions (
     id uuid NOT NULL,
     execution_id varchar(255) COLLATE "C" NOT NULL,
@@ -1713,6 +1438,63 @@ CREATE TYPE runfold.execution_state AS (
 COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its events change in order.';
 
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
+
+-- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
+-- expire. Partitioned by month of called_at; months ahead are made by the worker.
+CREATE TABLE public.external_api_call_logs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
+    -- api_calls_without_execution names what these columns do not find.
+    workflow_execution_id uuid,
+    node_id uuid,
+    provider varchar(50) NOT NULL,
+    operation varchar(100) NOT NULL,
+    api_endpoint text,
+    http_method varchar(10) NOT NULL DEFAULT 'POST',
+    request_data jsonb,
+    response_data jsonb,
+    request_headers jsonb NOT NULL DEFAULT '{}',
+    response_headers jsonb NOT NULL DEFAULT '{}',
+    success boolean NOT NULL,
+    status_code integer,
+    error_type varchar(50),
+    error_message text,
+    response_time_ms integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    rate_limit_remaining integer,
+    rate_limit_reset_at timestamptz,
+    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
+    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
+    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
+    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
+    CONSTRAINT api_call_headers_are_objects
+        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
+) PARTITION BY RANGE (called_at);
+CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
+CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
+    WHERE workflow_execution_id IS NOT NULL;
+CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
+CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
+
+CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+
+COMMENT ON TABLE public.external_api_call_logs IS
+    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
+
+ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
+GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
 
 CREATE TABLE runfold.faults (
     code text COLLATE "C" PRIMARY KEY,
@@ -2060,6 +1842,204 @@ CREATE POLICY "services see every row" ON public.mcp_tools FOR ALL
 REVOKE ALL ON public.mcp_tools FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    action_type varchar(50),
+    -- No foreign key: workflows refer to sessions already, and the source may be gone.
+    source_workflow_id uuid,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    -- For references that begin with the user: a foreign key looks past row security.
+    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
+    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.sessions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.sessions TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
+    ON public.sessions TO authenticated;
+GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
+
+CREATE TABLE public.workflows (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    session_id uuid,
+
+    name varchar(255) NOT NULL,
+    description text,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    active boolean NOT NULL DEFAULT true,
+
+    workflow_data jsonb NOT NULL,
+    settings jsonb,
+    static_data jsonb,
+    pin_data jsonb,
+
+    tags text[],
+    is_template boolean NOT NULL DEFAULT false,
+    template_category varchar(100),
+
+    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    deployed_at timestamptz,
+    deployed_by uuid,
+    undeployed_at timestamptz,
+    deployment_version integer NOT NULL DEFAULT 1,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+
+    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    latest_execution_id varchar(255),
+    latest_execution_time timestamptz,
+
+    icon_url varchar(500),
+
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+
+    CONSTRAINT workflows_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    -- With the user: a foreign key looks past row security, and could name another tenant's session.
+    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
+        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
+    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
+    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
+    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
+    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
+    -- words: deployment
+    CONSTRAINT workflows_valid_deployment_status CHECK (
+        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: execution
+    CONSTRAINT workflows_valid_latest_execution_status CHECK (
+        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
+        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
+);
+CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
+-- A user's dashboard: the active workflows, the newest first.
+CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
+CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
+CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- Without these, deleting a session or a user reads all workflows.
+CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
+
+COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
+COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
+COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
+
+ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflows FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+-- The columns that the log owns are set by a trigger.
+GRANT SELECT, DELETE,
+      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, created_at, updated_at),
+      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, updated_at)
+    ON public.workflows TO authenticated;
+GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
+-- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
+GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
+              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
+    ON public.workflows TO runfold_projector;
+
+CREATE TABLE public.nodes (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_id varchar(255) NOT NULL,
+    workflow_id uuid,
+    user_id uuid,
+
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    type_version integer NOT NULL DEFAULT 1,
+
+    name varchar(255) NOT NULL,
+    description text,
+    disabled boolean NOT NULL DEFAULT false,
+
+    position_x float NOT NULL DEFAULT 0,
+    position_y float NOT NULL DEFAULT 0,
+
+    parameters jsonb NOT NULL DEFAULT '{}',
+    credentials jsonb NOT NULL DEFAULT '{}',
+
+    attached_nodes jsonb NOT NULL DEFAULT '[]',
+
+    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
+    max_retries integer NOT NULL DEFAULT 3,
+    retry_wait_time integer NOT NULL DEFAULT 5,
+
+    notes text,
+    webhooks text[],
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT nodes_pkey PRIMARY KEY (id),
+    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
+    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
+    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
+    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
+    CONSTRAINT valid_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    ),
+    CONSTRAINT valid_error_handling CHECK (
+        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
+                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
+                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
+    )
+);
+CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
+CREATE INDEX idx_nodes_type ON public.nodes (node_type);
+CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
+
+COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
+COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
+
+ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.nodes FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.nodes TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
+              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
+      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
+    ON public.nodes TO authenticated;
+GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
 
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -2892,8 +2872,9 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('DeploymentStarted', 5, 'deployment_version', true, 'integer', 0, 2147483647, NULL),
     ('DeploymentStarted', 6, 'deployment_config', true, 'object', NULL, NULL, NULL),
     ('DeploymentStarted', 7, 'definition', false, 'object', NULL, NULL, NULL),
-    ('DeploymentStarted', 8, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
-    ('DeploymentStarted', 9, 'started_at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentStarted', 8, 'definition_digest', false, 'text', NULL, 100, NULL),
+    ('DeploymentStarted', 9, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
+    ('DeploymentStarted', 10, 'started_at', true, 'timestamp', NULL, NULL, NULL),
     ('DeploymentLogAppended', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
     ('DeploymentLogAppended', 2, 'level', true, 'enum', NULL, NULL, '{DEBUG,INFO,WARNING,ERROR}'),
     ('DeploymentLogAppended', 3, 'message', true, 'text', NULL, NULL, NULL),
@@ -2924,13 +2905,13 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL),
     ('DefinitionSaved', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
     ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
     ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
     ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
-    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL),
-    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL);
 
 INSERT INTO runfold.event_types (category, type, schema_version, closed, reserved) VALUES
     ('execution', 'ExecutionCreated', 1, true, false),
@@ -2981,8 +2962,8 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
     ('deployment', 'WorkflowDeleted', 1, true, false),
-    ('definition', 'DefinitionSaved', 1, true, true),
-    ('tenant', 'TenantErased', 1, true, false);
+    ('tenant', 'TenantErased', 1, true, true),
+    ('definition', 'DefinitionSaved', 1, true, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -3031,6 +3012,8 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
     ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
+    ('too_short', '{at} is {found} long, less than {limit}', 'Give more.'),
+    ('not_matching', '{at} does not match its pattern: {found}', 'Expected: {limit}.'),
     ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
@@ -3070,13 +3053,13 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
-    ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
+    ('unknown_retention', 'RF030', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'keep the rows of a read table for a day at least, others for no negative time'),
-    ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
-    ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
+    ('tenant_erased', 'RF031', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
+    ('user_not_deleted', 'RF032', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
-    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'use the model of the collection to make it');
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
 
 CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
 LANGUAGE sql AS $$
@@ -4384,8 +4367,9 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
+            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object") && (!exists(@.definition_digest) || @.definition_digest.type() == "null" || @.definition_digest.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'definition_digest', '')) <= 100
                 AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
@@ -4393,7 +4377,7 @@ BEGIN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
                 AND (data ->> 'from_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
@@ -4401,8 +4385,10 @@ BEGIN
                 AND (data -> 'deployment_version')::text::integer >= 0
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'definition') IS NULL OR jsonb_typeof((data -> 'definition')) = 'object')
+                AND ((data ->> 'definition_digest') IS NULL OR (data -> 'definition_digest') ? (data ->> 'definition_digest'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at')), false);
+                AND runfold.is_timestamp((data ->> 'started_at')), false)
+                AND coalesce(length(data ->> 'definition_digest') <= 100, true);
         ELSIF type = 'DeploymentLogAppended' THEN
             IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
@@ -4515,18 +4501,6 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
-        END IF;
-    ELSIF category = 'tenant' THEN
-        IF type = 'TenantErased' THEN
             IF coalesce((data - '{at,by}'::text[]) = '{}'
                 AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
                 AND runfold.is_timestamp((data ->> 'at')), false) THEN
@@ -5036,8 +5010,7 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant')
-       AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -5521,6 +5494,65 @@ COMMENT ON FUNCTION runfold.append_reserved IS
     'Appends reserved events, which append_events refuses from everybody else: for definer functions of ours only. Takes the call of append_events and returns the same.';
 REVOKE ALL ON FUNCTION runfold.append_reserved FROM PUBLIC;
 
+CREATE FUNCTION runfold.connection_body(c public.node_connections) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'source_node_id', c.source_node_id, 'target_node_id', c.target_node_id, 'connection_type', c.connection_type,
+        'connection_index', c.connection_index, 'label', c.label, 'conditions', c.conditions)
+$$;
+COMMENT ON FUNCTION runfold.connection_body IS
+    'A connection''s row as it is in a definition.';
+REVOKE ALL ON FUNCTION runfold.connection_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.connection_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.node_body(n public.nodes) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'node_id', n.node_id, 'node_type', n.node_type, 'node_subtype', n.node_subtype, 'type_version', n.type_version,
+        'name', n.name, 'description', n.description, 'disabled', n.disabled, 'parameters', n.parameters,
+        'credentials', n.credentials, 'attached_nodes', n.attached_nodes, 'error_handling', n.error_handling,
+        'max_retries', n.max_retries, 'retry_wait_time', n.retry_wait_time, 'webhooks', pg_catalog.to_jsonb(n.webhooks))
+$$;
+COMMENT ON FUNCTION runfold.node_body IS
+    'A node''s row as it is in a definition, without what only the canvas shows.';
+REVOKE ALL ON FUNCTION runfold.node_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.workflow_body(w public.workflows) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'name', w.name, 'description', w.description, 'version', w.version, 'active', w.active, 'workflow_data', w.workflow_data,
+        'settings', w.settings, 'static_data', w.static_data, 'pin_data', w.pin_data, 'tags', pg_catalog.to_jsonb(w.tags),
+        'is_template', w.is_template, 'template_category', w.template_category, 'icon_url', w.icon_url)
+$$;
+COMMENT ON FUNCTION runfold.workflow_body IS
+    'A workflow''s row as it is in a definition: the columns that people own.';
+REVOKE ALL ON FUNCTION runfold.workflow_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.workflow_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.definition_of(workflow_id uuid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.workflow_body(w) || jsonb_build_object(
+               'nodes', coalesce((
+                   SELECT jsonb_agg(runfold.node_body(n) || jsonb_build_object(
+                              -- JSON has no infinity.
+                              'position_x', CASE WHEN abs(n.position_x) < 'Infinity' THEN n.position_x END,
+                              'position_y', CASE WHEN abs(n.position_y) < 'Infinity' THEN n.position_y END, 'notes', n.notes)
+                              ORDER BY n.node_id COLLATE "C")
+                     FROM public.nodes n WHERE n.workflow_id = w.id), '[]'),
+               'connections', coalesce((
+                   SELECT jsonb_agg(runfold.connection_body(c)
+                              ORDER BY c.source_node_id COLLATE "C", c.target_node_id COLLATE "C", c.connection_type COLLATE "C",
+                                       c.connection_index)
+                     FROM public.node_connections c WHERE c.workflow_id = w.id), '[]'))
+      FROM public.workflows w
+     WHERE w.id = $1
+$$;
+COMMENT ON FUNCTION runfold.definition_of IS
+    'A workflow''s definition as its rows have it now; null where there is no such workflow, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.definition_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_of TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.without_canvas(nodes jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_typeof(nodes) = 'array' THEN coalesce((
@@ -5535,57 +5567,35 @@ COMMENT ON FUNCTION runfold.without_canvas IS
 REVOKE ALL ON FUNCTION runfold.without_canvas FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.without_canvas TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.definition_digest(definition jsonb) RETURNS text
+CREATE FUNCTION runfold.digest_of_parts(workflow jsonb, nodes text, connections text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT encode(sha256(convert_to((
-               (definition - '{id,user_id,session_id,created_at,updated_at}'::text[])
-               || CASE WHEN definition ? 'nodes' THEN jsonb_build_object('nodes', runfold.without_canvas(definition -> 'nodes'))
-                       ELSE '{}' END
-               || CASE WHEN jsonb_typeof(definition #> '{workflow_data,nodes}') = 'array'
-                       THEN jsonb_build_object('workflow_data', jsonb_set(
-                                definition -> 'workflow_data', '{nodes}',
-                                runfold.without_canvas(definition #> '{workflow_data,nodes}')))
-                       ELSE '{}' END)::text, 'UTF8')), 'hex')
+    SELECT encode(sha256(convert_to(
+        CASE WHEN jsonb_typeof(workflow #> '{workflow_data,nodes}') = 'array'
+             THEN workflow || jsonb_build_object('workflow_data', jsonb_set(
+                      workflow -> 'workflow_data', '{nodes}', runfold.without_canvas(workflow #> '{workflow_data,nodes}')))
+             ELSE workflow END::text
+        || E'\n\n' || coalesce(nodes, '') || E'\n\n' || coalesce(connections, ''), 'UTF8')), 'hex')
 $$;
-COMMENT ON FUNCTION runfold.definition_digest IS
-    'The digest of a definition: sha256 of its text without positions, notes, times and ids.';
-REVOKE ALL ON FUNCTION runfold.definition_digest FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.definition_digest TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+COMMENT ON FUNCTION runfold.digest_of_parts IS
+    'The digest of a definition that is given in parts: what is neither node nor connection, and the texts of these, a line each.';
+REVOKE ALL ON FUNCTION runfold.digest_of_parts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.digest_of_parts TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.definition_of(workflow_id uuid) RETURNS jsonb
+CREATE FUNCTION runfold.digest_of_workflow(workflow_id uuid, OUT digest text, OUT nodes bigint, OUT connections bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object(
-               'name', w.name, 'description', w.description, 'version', w.version, 'active', w.active,
-               'workflow_data', w.workflow_data, 'settings', w.settings, 'static_data', w.static_data, 'pin_data', w.pin_data,
-               'tags', to_jsonb(w.tags), 'is_template', w.is_template, 'template_category', w.template_category,
-               'icon_url', w.icon_url,
-               'nodes', coalesce((
-                   SELECT jsonb_agg(jsonb_build_object(
-                              'node_id', n.node_id, 'node_type', n.node_type, 'node_subtype', n.node_subtype,
-                              'type_version', n.type_version, 'name', n.name, 'description', n.description, 'disabled', n.disabled,
-                              -- JSON has no infinity.
-                              'position_x', CASE WHEN abs(n.position_x) < 'Infinity' THEN n.position_x END,
-                              'position_y', CASE WHEN abs(n.position_y) < 'Infinity' THEN n.position_y END,
-                              'parameters', n.parameters, 'credentials', n.credentials, 'attached_nodes', n.attached_nodes,
-                              'error_handling', n.error_handling, 'max_retries', n.max_retries,
-                              'retry_wait_time', n.retry_wait_time, 'notes', n.notes, 'webhooks', to_jsonb(n.webhooks))
-                              ORDER BY n.node_id COLLATE "C")
-                     FROM public.nodes n WHERE n.workflow_id = w.id), '[]'),
-               'connections', coalesce((
-                   SELECT jsonb_agg(jsonb_build_object(
-                              'source_node_id', c.source_node_id, 'target_node_id', c.target_node_id,
-                              'connection_type', c.connection_type, 'connection_index', c.connection_index,
-                              'label', c.label, 'conditions', c.conditions)
-                              ORDER BY c.source_node_id COLLATE "C", c.target_node_id COLLATE "C", c.connection_type COLLATE "C",
-                                       c.connection_index)
-                     FROM public.node_connections c WHERE c.workflow_id = w.id), '[]'))
-      FROM public.workflows w
+    SELECT runfold.digest_of_parts(runfold.workflow_body(w), n.lines, c.lines), n.count, c.count
+      FROM public.workflows w,
+           LATERAL (SELECT string_agg(runfold.node_body(x)::text, E'\n' ORDER BY x.node_id COLLATE "C") AS lines, count(*) AS count
+                      FROM public.nodes x WHERE x.workflow_id = w.id) AS n,
+           LATERAL (SELECT string_agg(runfold.connection_body(x)::text, E'\n'
+                               ORDER BY x.source_node_id COLLATE "C", x.target_node_id COLLATE "C", x.connection_type COLLATE "C",
+                                        x.connection_index) AS lines, count(*) AS count
+                      FROM public.node_connections x WHERE x.workflow_id = w.id) AS c
      WHERE w.id = $1
 $$;
-COMMENT ON FUNCTION runfold.definition_of IS
-    'A workflow''s definition as its rows have it now; null where there is no such workflow, or not for the caller.';
-REVOKE ALL ON FUNCTION runfold.definition_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.definition_of TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+COMMENT ON FUNCTION runfold.digest_of_workflow IS
+    'The digest of a workflow''s definition as its rows have it now, and how many nodes and connections it has.';
+REVOKE ALL ON FUNCTION runfold.digest_of_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.last_definition(workflow_id uuid, OUT version bigint, OUT digest text, OUT user_id uuid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5637,15 +5647,16 @@ BEGIN
         RETURN;
     END IF;
     PERFORM runfold.lock_definitions(edited);
-    WITH present AS MATERIALIZED (
-        SELECT w.id, w.user_id, runfold.definition_of(w.id) AS body FROM public.workflows w WHERE w.id = ANY (edited)
-    ), digested AS MATERIALIZED (
-        SELECT p.*, runfold.definition_digest(p.body) AS digest FROM present p
+    WITH digested AS MATERIALIZED (
+        SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d WHERE w.id = ANY (edited)
     ), changed AS MATERIALIZED (
         SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
-        SELECT c.user_id, c.digest, c.body FROM changed c WHERE c.user_id IS NOT NULL
+        SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
+         WHERE c.user_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
          ORDER BY c.user_id, c.digest COLLATE "C"
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )
@@ -5654,8 +5665,8 @@ BEGIN
                'events', jsonb_build_array(jsonb_build_object(
                    'event_id', runfold.new_id(), 'type', 'DefinitionSaved', 'schema_version', 1, 'occurred_at', now,
                    'data', jsonb_build_object(
-                       'workflow_id', c.id, 'digest', c.digest, 'nodes', jsonb_array_length(c.body -> 'nodes'),
-                       'connections', jsonb_array_length(c.body -> 'connections'), 'by', actor))))
+                       'workflow_id', c.id, 'digest', c.digest, 'nodes', c.nodes, 'connections', c.connections,
+                       'by', actor))))
                ORDER BY runfold.stream_id('definition', c.id::text) COLLATE "C")
       INTO appends
       FROM changed c;
@@ -6807,6 +6818,26 @@ COMMENT ON FUNCTION runfold.declare_lost IS
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
 
+CREATE FUNCTION runfold.definition_digest(definition jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.digest_of_parts(
+        definition - '{id,user_id,session_id,created_at,updated_at}'::text[]
+            - CASE WHEN jsonb_typeof(definition -> 'nodes') = 'array' THEN 'nodes' ELSE '' END
+            - CASE WHEN jsonb_typeof(definition -> 'connections') = 'array' THEN 'connections' ELSE '' END,
+        (SELECT string_agg(CASE WHEN jsonb_typeof(e.node) = 'object'
+                                THEN e.node - '{position,position_x,position_y,notes,created_at,updated_at}'::text[]
+                                ELSE e.node END::text, E'\n' ORDER BY e.n)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(definition -> 'nodes') = 'array' THEN definition -> 'nodes' ELSE '[]' END)
+                WITH ORDINALITY AS e (node, n)),
+        (SELECT string_agg(e.edge::text, E'\n' ORDER BY e.n)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(definition -> 'connections') = 'array'
+                                          THEN definition -> 'connections' ELSE '[]' END) WITH ORDINALITY AS e (edge, n)))
+$$;
+COMMENT ON FUNCTION runfold.definition_digest IS
+    'The digest of a definition: sha256 of its text without positions, notes, times and ids.';
+REVOKE ALL ON FUNCTION runfold.definition_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_digest TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.definition_fields()
 RETURNS TABLE (part text, place integer, field text, kind text, minimum bigint, maximum bigint, allowed text[], required boolean)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6860,6 +6891,84 @@ $$;
 COMMENT ON FUNCTION runfold.definition_fields IS
     'The fields of a workflow''s definition, of its nodes and of its connections: what each may be.';
 REVOKE ALL ON FUNCTION runfold.definition_fields FROM PUBLIC;
+
+CREATE FUNCTION runfold.schema_violations(document jsonb, value jsonb, pointer text)
+RETURNS TABLE (at text, code text, "limit" jsonb, found jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    type constant text := jsonb_typeof(value);
+    content constant text := value #>> '{}';
+    shown constant jsonb := to_jsonb(left(content, 100));
+    types constant jsonb := CASE jsonb_typeof(document -> 'type') WHEN 'string' THEN jsonb_build_array(document -> 'type')
+                                                                  ELSE document -> 'type' END;
+    number numeric;
+    size integer;
+    name text;
+    member jsonb;
+BEGIN
+    at := pointer;
+    IF document = 'false' THEN
+        RETURN QUERY SELECT at, 'unknown_field', NULL::jsonb, NULL::jsonb;
+    END IF;
+    IF jsonb_typeof(document) <> 'object' THEN
+        RETURN;
+    END IF;
+    IF types IS NOT NULL AND NOT (types ? type OR types ? 'integer' AND type = 'number' AND content::numeric % 1 = 0) THEN
+        RETURN QUERY SELECT at, 'wrong_type', types, to_jsonb(type);
+        RETURN;
+    END IF;
+    IF NOT document -> 'enum' @> jsonb_build_array(value) OR value <> document -> 'const' THEN
+        RETURN QUERY SELECT at, 'not_allowed', coalesce(document -> 'enum', document -> 'const'), shown;
+    END IF;
+    IF type = 'number' THEN
+        number := content;
+        IF number < (document ->> 'minimum')::numeric OR number > (document ->> 'maximum')::numeric
+           OR number <= (document ->> 'exclusiveMinimum')::numeric OR number >= (document ->> 'exclusiveMaximum')::numeric THEN
+            RETURN QUERY SELECT at, 'out_of_range',
+                jsonb_build_array(coalesce(document -> 'minimum', document -> 'exclusiveMinimum'),
+                                  coalesce(document -> 'maximum', document -> 'exclusiveMaximum')), value;
+        END IF;
+    ELSIF type = 'string' THEN
+        size := length(content);
+        IF size > (document ->> 'maxLength')::numeric THEN
+            RETURN QUERY SELECT at, 'too_long', document -> 'maxLength', to_jsonb(size);
+        ELSIF size < (document ->> 'minLength')::numeric THEN
+            RETURN QUERY SELECT at, 'too_short', document -> 'minLength', to_jsonb(size);
+        END IF;
+        BEGIN
+            IF content !~ (document ->> 'pattern') THEN
+                RETURN QUERY SELECT at, 'not_matching', document -> 'pattern', shown;
+            END IF;
+        EXCEPTION WHEN invalid_regular_expression THEN
+            NULL;
+        END;
+    ELSIF type = 'array' THEN
+        size := jsonb_array_length(value);
+        IF size > (document ->> 'maxItems')::numeric THEN
+            RETURN QUERY SELECT at, 'too_long', document -> 'maxItems', to_jsonb(size);
+        ELSIF size < (document ->> 'minItems')::numeric THEN
+            RETURN QUERY SELECT at, 'too_short', document -> 'minItems', to_jsonb(size);
+        END IF;
+        RETURN QUERY SELECT v.* FROM jsonb_array_elements(value) WITH ORDINALITY AS e (item, n),
+                                     runfold.schema_violations(document -> 'items', e.item, format('%s/%s', pointer, e.n - 1)) AS v;
+    ELSIF type = 'object' THEN
+        RETURN QUERY SELECT pointer || '/' || replace(replace(r.name, '~', '~0'), '/', '~1'), 'required', NULL::jsonb, NULL::jsonb
+                       FROM jsonb_array_elements_text(document -> 'required') AS r (name) WHERE NOT value ? r.name;
+        FOR name, member IN SELECT e.key, e.value FROM jsonb_each(value) AS e ORDER BY e.key COLLATE "C" LOOP
+            RETURN QUERY SELECT v.* FROM runfold.schema_violations(
+                CASE WHEN document -> 'properties' ? name THEN document #> ARRAY['properties', name]
+                     WHEN document ? 'patternProperties' THEN NULL ELSE document -> 'additionalProperties' END,
+                member, pointer || '/' || replace(replace(name, '~', '~0'), '/', '~1')) AS v;
+        END LOOP;
+    END IF;
+    RETURN QUERY SELECT v.* FROM jsonb_array_elements(document -> 'allOf') AS part, runfold.schema_violations(part, value, pointer) AS v;
+END
+$$;
+COMMENT ON FUNCTION runfold.schema_violations IS
+    'Where a value does not fit a JSON Schema: a JSON pointer below `pointer`, a code of runfold.faults, the limit and what was found.';
+REVOKE ALL ON FUNCTION runfold.schema_violations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.schema_violations TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
 
 CREATE FUNCTION runfold.whole_definition(definition jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -6979,6 +7088,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
           FROM (SELECT c.*, row_number() OVER (PARTITION BY c.source, c.target, c.type, c.index ORDER BY c.n) AS occurrence
                   FROM ends c WHERE c.source IS NOT NULL AND c.target IS NOT NULL) AS r
          WHERE r.occurrence > 1
+        UNION ALL
+        SELECT 1, o.n, 3000, v.at, v.code, v."limit", v.found
+          FROM (SELECT DISTINCT ON (s.node_type, s.node_subtype) s.node_type, s.node_subtype, s.specification_data
+                  FROM public.node_specifications s
+                 WHERE s.is_active
+                   AND (s.node_type, s.node_subtype) IN (SELECT n.node_type, n.value ->> 'node_subtype' FROM nodes n)
+                 ORDER BY s.node_type, s.node_subtype, runfold.version_order(s.specification_version) DESC) AS s
+          JOIN nodes o ON o.node_type = s.node_type AND o.value ->> 'node_subtype' = s.node_subtype
+         CROSS JOIN LATERAL runfold.schema_violations(
+                   s.specification_data, coalesce(nullif(o.value -> 'parameters', 'null'), '{}'), o.pointer || '/parameters') AS v
+         WHERE coalesce(jsonb_typeof(o.value -> 'parameters'), 'null') IN ('object', 'null')
     )
     SELECT f.pointer, f.code, f."limit", f.found FROM faults f ORDER BY f.rank, f.n, f.place, f.pointer COLLATE "C"
 $$;
@@ -7089,10 +7209,8 @@ CREATE FUNCTION runfold.text_query(language text, typed text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT websearch_to_tsquery(runfold.text_configuration(language),
                                 regexp_replace(typed, '("[^"]*"?)|(?<!\S)-?[[:alnum:]_]+\*(?!\S)', '\1', 'g'))
-           && coalesce((SELECT string_agg(CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || '('
-                                          || (to_tsquery('simple', lower(p.part[2]) || ':*')
-                                              || plainto_tsquery(runfold.text_configuration(language), p.part[2]))::text || ')',
-                                          ' & ')::tsquery
+           && coalesce((SELECT to_tsquery('simple', string_agg(
+                                   CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || lower(p.part[2]) || ':*', ' & '))
                           FROM regexp_matches(regexp_replace(typed, '"[^"]*"?', ' ', 'g'),
                                               '(?<!\S)(-?)([[:alnum:]_]+)\*(?!\S)', 'g') AS p (part)), ''::tsquery)
 $$;
@@ -7103,11 +7221,8 @@ GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator
 
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, query tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, asked tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    found_language text;
-    asked tsquery;
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
@@ -7117,25 +7232,20 @@ BEGIN
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
            AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     ELSE
-        FOR found_language IN
-            WITH RECURSIVE found AS (
-                (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-                UNION ALL
-                SELECT (SELECT t.language FROM public.document_store t
-                         WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-                  FROM found f WHERE f.language IS NOT NULL
-            )
-            SELECT f.language FROM found f WHERE f.language IS NOT NULL
-        LOOP
-            asked := runfold.text_query(found_language, typed);
-            RETURN QUERY
-            SELECT d.collection_name, d.id, asked, ts_rank(d.search_vector, asked)
-              FROM public.document_store d
-             WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
-               AND (collection IS NULL OR d.collection_name = collection)
-               AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
-               AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
-        END LOOP;
+        RETURN QUERY
+        WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+        SELECT d.collection_name, d.id, q.asked, ts_rank(d.search_vector, q.asked)
+          FROM found f
+         CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
+          JOIN public.document_store d ON d.search_vector @@ q.asked AND d.language = f.language
+         WHERE f.language IS NOT NULL AND d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
+           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     END IF;
 END
 $$;
@@ -7421,7 +7531,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
      ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION runfold.events_of_command IS
-    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that stand in them.';
+    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that these name.';
 REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
 
@@ -7849,6 +7959,30 @@ COMMENT ON FUNCTION runfold.keep_cutoff IS
     'Trigger: keeps a cutoff from moving back, which would bring back rows that were removed.';
 REVOKE ALL ON FUNCTION runfold.keep_cutoff FROM PUBLIC;
 
+CREATE FUNCTION runfold.keep_definition(workflow_id uuid, tenant uuid, definition jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    owner constant uuid := coalesce(
+        (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text)), tenant,
+        (SELECT w.user_id FROM public.workflows w WHERE w.id = workflow_id));
+    digest constant text := runfold.definition_digest(definition);
+BEGIN
+    IF definition IS NULL THEN
+        RETURN (SELECT l.digest FROM runfold.last_definition(workflow_id) AS l);
+    ELSIF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = owner) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO runfold.definitions (user_id, digest, body) VALUES (owner, digest, definition)
+        ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING;
+    RETURN digest;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_definition IS
+    'Keeps the definition that a deployment names, and returns its digest; null where it cannot be kept apart from the event: for a tenant that auth.users does not have, or for none, nothing would delete it.';
+REVOKE ALL ON FUNCTION runfold.keep_definition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.keep_definition TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -8010,40 +8144,6 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
     'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.matching_episodes(
-    tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
-) RETURNS TABLE (id uuid, rank real)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    found_language text;
-    asked tsquery;
-BEGIN
-    FOR found_language IN
-        WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.episodic_memory t
-                     WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
-        SELECT f.language FROM found f WHERE f.language IS NOT NULL
-    LOOP
-        asked := runfold.text_query(found_language, typed);
-        RETURN QUERY
-        SELECT e.id, ts_rank(e.search_vector, asked)
-          FROM public.episodic_memory e
-         WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
-           AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)
-           AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
-           AND (e.expires_at IS NULL OR e.expires_at > now());
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION runfold.matching_episodes IS
-    'The episodes of a tenant that match, each searched in its language.';
-REVOKE ALL ON FUNCTION runfold.matching_episodes FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.matching_episodes TO runfold_engine, runfold_operator, service_role;
 
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
@@ -8484,7 +8584,7 @@ BEGIN
             'stream_id', runfold.stream_id('definition', id::text), 'version', last.version, 'expected_version', expected_version));
     END IF;
     workflow_id := id;
-    digest := runfold.definition_digest(runfold.definition_of(id));
+    digest := (runfold.digest_of_workflow(id)).digest;
     changed := digest IS DISTINCT FROM last.digest;
     version := last.version + changed::integer;
     RETURN NEXT;
@@ -8805,11 +8905,11 @@ BEGIN
     RETURN QUERY
     SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
            d.updated_at, d.expires_at, page.rank,
-           CASE WHEN page.query IS NOT NULL THEN
-               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
+           CASE WHEN page.asked IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.query, m.rank, t.updated_at
+      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
               FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
               JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
              ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
@@ -8876,14 +8976,25 @@ CREATE FUNCTION runfold.search_episodes_of(
     tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.episodic_memory
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
+    WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
     SELECT e.*
-      FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
-      JOIN public.episodic_memory e ON e.id = m.id
-     ORDER BY m.rank DESC, e.importance DESC, e.timestamp DESC, e.id
+      FROM found f
+     CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
+      JOIN public.episodic_memory e ON e.search_vector @@ q.asked AND e.language = f.language
+     WHERE f.language IS NOT NULL AND e.user_id = tenant AND (by_actor IS NULL OR e.actor = by_actor)
+       AND (in_session IS NULL OR e.session_id = in_session)
+       AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
+       AND (e.expires_at IS NULL OR e.expires_at > now())
+     ORDER BY ts_rank(e.search_vector, q.asked) DESC, e.importance DESC, e.timestamp DESC, e.id
      LIMIT max_results;
 END
 $$;
@@ -8903,43 +9014,6 @@ COMMENT ON FUNCTION runfold.search_episodes IS
     'The caller''s episodes by their words, the best first.';
 REVOKE ALL ON FUNCTION runfold.search_episodes FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_episodes TO authenticated;
-
-CREATE FUNCTION runfold.search_executions_of(
-    tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
-    max_results integer DEFAULT 20
-) RETURNS SETOF public.workflow_executions
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
-BEGIN
-    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
-    RETURN QUERY
-    SELECT e.*
-      FROM public.workflow_executions e
-     WHERE e.user_id = tenant
-       AND (pattern IS NULL OR e.error_message ILIKE pattern)
-       -- Its index leaves out the executions without metadata.
-       AND (having_metadata IS NULL OR having_metadata = '{}' OR e.metadata @> having_metadata AND e.metadata <> '{}')
-       AND (of_status IS NULL OR e.status = of_status)
-     ORDER BY e.created_at DESC, e.id
-     LIMIT max_results;
-END
-$$;
-COMMENT ON FUNCTION runfold.search_executions_of IS
-    'The newest executions of a tenant by a part of their error''s text, by what their metadata contains, by status; for services.';
-REVOKE ALL ON FUNCTION runfold.search_executions_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.search_executions_of TO runfold_engine, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.search_executions(
-    error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL, max_results integer DEFAULT 20
-) RETURNS SETOF public.workflow_executions
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT * FROM runfold.search_executions_of(auth.uid(), error_text, having_metadata, of_status, max_results)
-$$;
-COMMENT ON FUNCTION runfold.search_executions IS
-    'The caller''s newest executions by a part of their error''s text, by what their metadata contains, by status.';
-REVOKE ALL ON FUNCTION runfold.search_executions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.search_executions TO authenticated;
 
 CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
@@ -8977,40 +9051,6 @@ COMMENT ON FUNCTION runfold.search_facts IS
     'The caller''s facts that hold at a time, by their words, by what their object or metadata contains.';
 REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
-
-CREATE FUNCTION runfold.search_workflows_of(
-    tenant uuid, having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
-) RETURNS SETOF public.workflows
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    pattern constant text := replace(replace(replace(lower(name_begins), '\', '\\'), '%', '\%'), '_', '\_') || '%';
-BEGIN
-    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
-    RETURN QUERY
-    SELECT w.*
-      FROM public.workflows w
-     WHERE w.user_id = tenant
-       AND (having_tags IS NULL OR w.tags @> having_tags)
-       AND (pattern IS NULL OR lower(w.name) LIKE pattern)
-     ORDER BY lower(w.name), w.id
-     LIMIT max_results;
-END
-$$;
-COMMENT ON FUNCTION runfold.search_workflows_of IS
-    'The workflows of a tenant that have all of these tags, and whose name begins so, by name; for services.';
-REVOKE ALL ON FUNCTION runfold.search_workflows_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.search_workflows_of TO runfold_operator, service_role;
-
-CREATE FUNCTION runfold.search_workflows(
-    having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
-) RETURNS SETOF public.workflows
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT * FROM runfold.search_workflows_of(auth.uid(), having_tags, name_begins, max_results)
-$$;
-COMMENT ON FUNCTION runfold.search_workflows IS
-    'The caller''s workflows that have all of these tags, and whose name begins so, by name; large and small letters are the same.';
-REVOKE ALL ON FUNCTION runfold.search_workflows FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.search_workflows TO authenticated;
 
 CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -9603,6 +9643,59 @@ CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON publi
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_conversations(retention_days, force)
+$$;
+COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
+    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
+
+CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
+
+ALTER TABLE public.document_store
+    ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
+    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+        runfold.text_vector(language, title, description, search_content)) STORED;
+COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
+CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
+
+CREATE TRIGGER search_content_is_filled BEFORE INSERT OR UPDATE OF content, search_content ON public.document_store
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_search_content();
+
+CREATE CONSTRAINT TRIGGER definition_is_appended AFTER INSERT ON runfold.edited_workflows
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_definition_saved();
+
+ALTER TABLE public.entities ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    runfold.text_vector('simple', name, runfold.joined(aliases), description)) STORED;
+COMMENT ON COLUMN public.entities.search_vector IS 'Name, aliases and description as words, for runfold.search_entities.';
+CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
+
+ALTER TABLE public.episodic_memory
+    ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
+    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+        runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
+COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
+CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);
+
+CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.events
+    FOR EACH ROW EXECUTE FUNCTION runfold.refuse_change();
+CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
+SELECT runfold.ensure_partitions();
+
+ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    runfold.text_vector('simple', subject, predicate, object #>> '{}')) STORED;
+COMMENT ON COLUMN public.knowledge_facts.search_vector IS 'Subject, predicate and object as words, for runfold.search_facts.';
+CREATE INDEX idx_knowledge_facts_search ON public.knowledge_facts USING gin (search_vector);
+
+CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
+    FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
+CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
 CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
@@ -9633,78 +9726,6 @@ CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING 
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
-
--- Parts of error texts are found by trigrams, where the server has them and this role may create them; without them, a search
--- reads a tenant's failed executions.
-DO $trigrams$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
-        IF to_regnamespace('extensions') IS NULL THEN
-            CREATE EXTENSION pg_trgm SCHEMA public;
-        ELSE
-            CREATE EXTENSION pg_trgm SCHEMA extensions;
-        END IF;
-    END IF;
-    EXECUTE (SELECT format('CREATE INDEX idx_executions_error_trigrams ON public.workflow_executions '
-                           'USING gin (error_message %I.gin_trgm_ops) WHERE error_message IS NOT NULL', n.nspname)
-               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
-EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege THEN
-    RAISE NOTICE 'searches of error texts have no index, because pg_trgm cannot be created: %', SQLERRM;
-END
-$trigrams$;
-
-CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT runfold.expire_conversations(retention_days, force)
-$$;
-COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
-    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
-REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
-
-CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
-
-ALTER TABLE public.document_store
-    ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
-        runfold.text_vector(language, title, description, search_content)) STORED;
-COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
-CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
-
-CREATE TRIGGER search_content_is_filled BEFORE INSERT OR UPDATE OF content, search_content ON public.document_store
-    FOR EACH ROW EXECUTE FUNCTION runfold.fill_search_content();
-
-CREATE CONSTRAINT TRIGGER definition_is_appended AFTER INSERT ON runfold.edited_workflows
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_definition_saved();
-
-ALTER TABLE public.entities ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
-    runfold.text_vector('simple', name, runfold.joined(aliases), description)) STORED;
-COMMENT ON COLUMN public.entities.search_vector IS 'Name, aliases and description as words, for runfold.search_entities.';
-CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
-
-ALTER TABLE public.episodic_memory
-    ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
-        runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
-COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
-CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);
-
-CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.events
-    FOR EACH ROW EXECUTE FUNCTION runfold.refuse_change();
-CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
-SELECT runfold.ensure_partitions();
-
-ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
-    runfold.text_vector('simple', subject, predicate, object #>> '{}')) STORED;
-COMMENT ON COLUMN public.knowledge_facts.search_vector IS 'Subject, predicate and object as words, for runfold.search_facts.';
-CREATE INDEX idx_knowledge_facts_search ON public.knowledge_facts USING gin (search_vector);
-
-CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
-    FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
-CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();

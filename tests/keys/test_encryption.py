@@ -1,6 +1,6 @@
 """Events' fields are encrypted at the edge of the store, and everything between takes them as they are.
 
-A repeat is a repeat whatever was rotated meanwhile; a value opens for its tenant and its field only; without the key
+A repeat is a repeat, also after a rotation; a value opens for its tenant and its field only; without the key
 nothing is appended and nothing is shown.
 """
 

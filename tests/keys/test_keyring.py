@@ -23,6 +23,7 @@ from runfold.keys.masters import MasterKeys
 from runfold.keys.opening import open_home, open_keyring
 from runfold.keys.rotation import rotate
 from runfold.settings import Settings, load_settings
+from tests.fixtures.servers import PrivateServerFactory
 
 
 def test_a_value_opens_for_its_tenant_and_its_field_only() -> None:
@@ -157,6 +158,14 @@ def test_without_master_keys_nothing_is_opened(tmp_path: Path) -> None:
 def test_without_a_home_nothing_is_opened(master: str) -> None:
     with pytest.raises(KeyUnavailable, match="where tenants' keys are"):
         open_home(Settings(database_url="postgresql://nowhere"), "postgresql://nowhere")
+
+
+def test_the_embedded_server_has_its_keys_in_a_folder_beside_its_data(private_server: PrivateServerFactory) -> None:
+    server = private_server()
+    home = open_home(Settings(home=server.home), server.url)
+    assert isinstance(home, DirectoryKeyHome)
+    assert home.folder == server.home / "keys"
+    assert server.data not in home.folder.parents
 
 
 def test_master_keys_come_from_the_environment_a_file_or_a_callable(

@@ -269,7 +269,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "ResponseReopened": ({"by": text, "at": instant}, {}),
     "DeploymentStarted": (
         {**_deployed, "from_status": deployment_status, "started_at": instant},
-        {"definition": json_object, "triggered_by": one_of(*PEOPLE)},
+        {"definition": json_object, "definition_digest": label, "triggered_by": one_of(*PEOPLE)},
     ),
     "DeploymentLogAppended": (
         {"level": one_of("INFO", "DEBUG", "WARNING", "ERROR"), "message": text, "at": instant},

@@ -583,8 +583,9 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
+            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object") && (!exists(@.definition_digest) || @.definition_digest.type() == "null" || @.definition_digest.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'definition_digest', '')) <= 100
                 AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
@@ -592,7 +593,7 @@ BEGIN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
                 AND (data ->> 'from_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
@@ -600,8 +601,10 @@ BEGIN
                 AND (data -> 'deployment_version')::text::integer >= 0
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'definition') IS NULL OR jsonb_typeof((data -> 'definition')) = 'object')
+                AND ((data ->> 'definition_digest') IS NULL OR (data -> 'definition_digest') ? (data ->> 'definition_digest'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at')), false);
+                AND runfold.is_timestamp((data ->> 'started_at')), false)
+                AND coalesce(length(data ->> 'definition_digest') <= 100, true);
         ELSIF type = 'DeploymentLogAppended' THEN
             IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
@@ -714,18 +717,6 @@ BEGIN
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
         ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
-        END IF;
-    ELSIF category = 'tenant' THEN
-        IF type = 'TenantErased' THEN
             IF coalesce((data - '{at,by}'::text[]) = '{}'
                 AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
                 AND runfold.is_timestamp((data ->> 'at')), false) THEN

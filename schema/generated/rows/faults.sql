@@ -45,6 +45,8 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
     ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
+    ('too_short', '{at} is {found} long, less than {limit}', 'Give more.'),
+    ('not_matching', '{at} does not match its pattern: {found}', 'Expected: {limit}.'),
     ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),

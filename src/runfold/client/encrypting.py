@@ -113,9 +113,9 @@ def encrypted_call(
 def call_as_recorded(
     sent: SentCall, plain: list[dict[str, Any]], recorded: Bodies, keyring: Keyring
 ) -> SentCall | None:
-    """Return the call with its values encrypted with the keys that stand in what is recorded.
+    """Return the call with its values encrypted with the keys of what is recorded.
 
-    So a true repeat has the same bytes, whatever was rotated or decided since. None where it cannot be: a key was
+    So a true repeat has the same bytes, also after a rotation or another policy. None where it cannot be: a key was
     destroyed, or nothing would change.
     """
     call = []

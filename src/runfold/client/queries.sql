@@ -255,56 +255,6 @@ DELETE FROM public.workflows w WHERE w.id = %(workflow)s RETURNING w.id
 -- Deletes a workflow and returns whether there was one. Parameters: workflow, tenant (null: any).
 SELECT runfold.delete_workflow(%(workflow)s, %(tenant)s)
 
--- name: create_vector_collection
--- Makes a collection of vectors, or returns the one of that name; no row for one that another session makes just now.
--- Parameters: user, collection, model (null: any), dimensions, language.
-WITH made AS (
-    INSERT INTO public.vector_collections (user_id, name, model, dimensions, language)
-    VALUES (%(user)s, %(collection)s, %(model)s, %(dimensions)s, %(language)s)
-        ON CONFLICT (user_id, name) DO NOTHING RETURNING name, model, dimensions, language
-)
-SELECT name, model, dimensions, language FROM made
-UNION ALL
-SELECT c.name, c.model, c.dimensions, c.language FROM public.vector_collections c
- WHERE c.user_id = %(user)s AND c.name = %(collection)s
-
--- name: vector_collections
--- The collections of a user by name, with their rows. Parameters: user.
-SELECT c.name, c.model, c.dimensions, c.language,
-       (SELECT count(*) FROM public.vector_embeddings e WHERE e.user_id = c.user_id AND e.collection_name = c.name) AS rows
-  FROM public.vector_collections c
- WHERE c.user_id = %(user)s
- ORDER BY c.name
-
--- name: drop_vector_collection
--- Deletes a collection with its rows. Parameters: user, collection.
-DELETE FROM public.vector_collections c WHERE c.user_id = %(user)s AND c.name = %(collection)s RETURNING c.name
-
--- name: delete_vectors
--- Deletes the rows of a collection that fit, and returns how many.
--- Parameters: user, collection, keys (text[]), metadata (jsonb that a row's contains), before; each but the first two may be null.
-WITH gone AS (
-    DELETE FROM public.vector_embeddings e
-     WHERE e.user_id = %(user)s AND e.collection_name = %(collection)s
-       AND (%(keys)s::text[] IS NULL OR e.key = ANY (%(keys)s::text[]))
-       AND (%(metadata)s::jsonb IS NULL OR e.metadata @> %(metadata)s::jsonb)
-       AND (%(before)s::timestamptz IS NULL OR e.updated_at < %(before)s::timestamptz)
-    RETURNING 1
-)
-SELECT count(*) AS deleted FROM gone
-
--- name: search_vectors
--- The rows of a collection that are most similar to a vector. Parameters: vector, collection, threshold, limit, user.
-SELECT id, text_content AS text, metadata, similarity
-  FROM public.search_similar_vectors(%(vector)s, %(collection)s, %(threshold)s, %(limit)s, %(user)s)
-
--- name: search_vectors_hybrid
--- The rows of a collection that are near to a vector, or have the words of a text.
--- Parameters: text, vector, collection, limit, vector_weight, text_weight, user.
-SELECT id, text_content AS text, metadata, similarity, score, text_rank
-  FROM public.search_vectors_hybrid(%(text)s, %(vector)s, %(collection)s, %(limit)s, %(vector_weight)s, %(text_weight)s,
-                                    user_id_param => %(user)s)
-
 -- name: credential_is_invalid
 -- Notes that a provider does not take a credential any more. Parameters: id, lease (null: whoever has it), error.
 UPDATE public.user_external_credentials
@@ -396,3 +346,69 @@ SELECT id, integration_id FROM public.oauth_tokens
 -- name: provider_of_credential
 -- The provider of a user's credential. Parameters: user, id.
 SELECT provider FROM public.user_external_credentials WHERE user_id = %(user)s AND id = %(id)s
+
+-- name: create_vector_collection
+-- Makes a collection of vectors, or returns the one of that name; no row for one that another session makes just now.
+-- Parameters: user, collection, model (null: any), dimensions, language.
+WITH made AS (
+    INSERT INTO public.vector_collections (user_id, name, model, dimensions, language)
+    VALUES (%(user)s, %(collection)s, %(model)s, %(dimensions)s, %(language)s)
+        ON CONFLICT (user_id, name) DO NOTHING RETURNING name, model, dimensions, language
+)
+SELECT name, model, dimensions, language FROM made
+UNION ALL
+SELECT c.name, c.model, c.dimensions, c.language FROM public.vector_collections c
+ WHERE c.user_id = %(user)s AND c.name = %(collection)s
+
+-- name: vector_collections
+-- The collections of a user by name, with their rows. Parameters: user.
+SELECT c.name, c.model, c.dimensions, c.language,
+       (SELECT count(*) FROM public.vector_embeddings e WHERE e.user_id = c.user_id AND e.collection_name = c.name) AS rows
+  FROM public.vector_collections c
+ WHERE c.user_id = %(user)s
+ ORDER BY c.name
+
+-- name: drop_vector_collection
+-- Deletes a collection with its rows. Parameters: user, collection.
+DELETE FROM public.vector_collections c WHERE c.user_id = %(user)s AND c.name = %(collection)s RETURNING c.name
+
+-- name: delete_vectors
+-- Deletes the rows of a collection that fit, and returns how many.
+-- Parameters: user, collection, keys (text[]), metadata (jsonb that a row's contains), before; each but the first two may be null.
+WITH gone AS (
+    DELETE FROM public.vector_embeddings e
+     WHERE e.user_id = %(user)s AND e.collection_name = %(collection)s
+       AND (%(keys)s::text[] IS NULL OR e.key = ANY (%(keys)s::text[]))
+       AND (%(metadata)s::jsonb IS NULL OR e.metadata @> %(metadata)s::jsonb)
+       AND (%(before)s::timestamptz IS NULL OR e.updated_at < %(before)s::timestamptz)
+    RETURNING 1
+)
+SELECT count(*) AS deleted FROM gone
+
+-- name: search_vectors
+-- The rows of a collection that are most similar to a vector. Parameters: vector, collection, threshold, limit, user.
+SELECT id, text_content AS text, metadata, similarity
+  FROM public.search_similar_vectors(%(vector)s, %(collection)s, %(threshold)s, %(limit)s, %(user)s)
+
+-- name: search_vectors_hybrid
+-- The rows of a collection that are near to a vector, or have the words of a text.
+-- Parameters: text, vector, collection, limit, vector_weight, text_weight, user.
+SELECT id, text_content AS text, metadata, similarity, score, text_rank
+  FROM public.search_vectors_hybrid(%(text)s, %(vector)s, %(collection)s, %(limit)s, %(vector_weight)s, %(text_weight)s,
+                                    user_id_param => %(user)s)
+
+-- name: keep_definition
+-- Keeps the definition that a deployment names and returns its digest; null where the event has to carry it.
+-- Parameters: workflow, tenant, definition (JSON text; null: the newest version that was saved).
+SELECT runfold.keep_definition(%(workflow)s, %(tenant)s, %(definition)s::jsonb)
+
+-- name: deployed_definition
+-- The definition that a deployment names by its digest, of the stream's tenant or of the workflow's user.
+-- Parameters: workflow, digest.
+SELECT d.body
+  FROM runfold.definitions d
+ WHERE d.digest = %(digest)s
+   AND d.user_id IN ((SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'deployment-' || %(workflow)s::text),
+                     (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'definition-' || %(workflow)s::text),
+                     (SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s))
+ LIMIT 1

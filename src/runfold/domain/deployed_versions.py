@@ -18,6 +18,8 @@ class Version:
     config: Mapping[str, Any]
     definition: Mapping[str, Any] | None
     triggers: tuple[Trigger, ...]
+    digest: str | None = None
+    """Of the definition, where it is kept in runfold.definitions and not in the event."""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class DeployedVersions:
     triggers: dict[str, Trigger] = field(default_factory=dict)
     """The triggers that are registered now, active or not."""
     last_version: int = 0
-    _definitions: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    _definitions: dict[str, tuple[Mapping[str, Any] | None, str | None]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Recorded]) -> Self:
@@ -42,12 +44,11 @@ class DeployedVersions:
         match kind:
             case "DeploymentStarted":
                 self.last_version = max(self.last_version, data["deployment_version"])
-                self._definitions[data["deployment_id"]] = data.get("definition")
+                self._definitions[data["deployment_id"]] = (data.get("definition"), data.get("definition_digest"))
             case "DeploymentCompleted" if data["to_status"] == "DEPLOYED":
+                definition, digest = self._definitions.get(data["deployment_id"], (None, None))
                 self.versions[data["deployment_version"]] = Version(
-                    data["deployment_config"],
-                    self._definitions.get(data["deployment_id"]),
-                    tuple(self.triggers.values()),
+                    data["deployment_config"], definition, tuple(self.triggers.values()), digest
                 )
             case "TriggerRegistered":
                 self.triggers[data["trigger"]] = Trigger.registered(data)

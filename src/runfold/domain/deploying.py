@@ -45,6 +45,7 @@ def started(
         deployment_version=deployed.last_version + 1 if deployment_version is None else deployment_version,
         deployment_config=dict(version.config),
         definition=None if version.definition is None else dict(version.definition),
+        definition_digest=version.digest,
         triggered_by=triggered_by,
     )
 

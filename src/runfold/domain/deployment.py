@@ -90,6 +90,7 @@ class DeploymentStart(TypedDict, total=False):
     deployment_config: Required[dict[str, Any]]
     deployment_id: UUID | None
     definition: dict[str, Any] | None
+    definition_digest: str | None
     triggered_by: UUID | None
     started_at: datetime | None
 

@@ -14,6 +14,7 @@ from runfold.events.fields import (
     Name,
     Object,
     Text,
+    Text100,
     Text255,
     Timestamp,
     TriggerSubtype,
@@ -41,6 +42,7 @@ class DeploymentStarted(DeploymentEvent, moves=DEPLOYMENT.to_the_status_in("to_s
     deployment_version: Count
     deployment_config: Object
     definition: Object | None = None
+    definition_digest: Text100 | None = None
     triggered_by: Uuid | None = None
     started_at: Timestamp
 

@@ -102,6 +102,8 @@ FAULTS: dict[str, Fault] = {
     "not_an_integer": Fault("{at} is not an integer: {found}", "Send it without fraction."),
     "out_of_range": Fault("{at} is out of range: {found}", "Expected a value in {limit}."),
     "too_long": Fault("{at} is {found} long, more than {limit}", "Shorten it: its column has no room for more."),
+    "too_short": Fault("{at} is {found} long, less than {limit}", "Give more."),
+    "not_matching": Fault("{at} does not match its pattern: {found}", "Expected: {limit}."),
     "reserved_form": Fault(
         "{at} has the form of an encrypted value",
         "A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.",

@@ -8,7 +8,7 @@ from runfold.events.base import Event
 from runfold.events.fields import Text, Timestamp
 
 
-class TenantErased(Event):
+class TenantErased(Event, reserved=True):
     """The tenant was erased: its read rows go, and its streams take no more events."""
 
     stream_category: ClassVar[str] = "tenant"

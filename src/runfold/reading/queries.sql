@@ -123,13 +123,13 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.user_id, x.status, x
  LIMIT %(limit)s
 
 -- name: execution_logs
--- The last log lines of an execution that have not expired, oldest first. Parameters: execution_id, limit.
+-- The last log lines of an execution that have not expired, oldest first. Parameters: execution_id, table (its name in the retention), limit.
 -- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT * FROM (
     SELECT l.created_at, l.level, l.event_type, l.node_id, l.message, l.user_friendly_message, l.last_event_position
       FROM {tables}.workflow_execution_logs l
      WHERE l.execution_id = %(execution_id)s
-       AND l.created_at >= (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
+       AND l.created_at >= (SELECT runfold.cutoff_of(%(table)s))
      ORDER BY l.created_at DESC, l.last_event_position DESC
      LIMIT %(limit)s) AS newest
  ORDER BY created_at, last_event_position

@@ -340,3 +340,79 @@ def test_the_words_and_columns_are_those_of_the_tables(connection: Connection) -
                 ).fetchall()
                 assert len(words) == 1
                 assert set(re.findall(r"'(\w+)'::", words[0][0])) == set(allowed)
+
+
+SPECIFICATION = {
+    "type": "object",
+    "required": ["url", "a/b"],
+    "additionalProperties": False,
+    "properties": {
+        "url": {"type": "string", "pattern": "^https?://", "minLength": 8, "maxLength": 20},
+        "a/b": {},
+        "method": {"enum": ["GET", "POST"]},
+        "retries": {"type": "integer", "minimum": 0, "maximum": 5},
+        "share": {"type": ["number", "null"], "exclusiveMinimum": 0},
+        "headers": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string"}},
+        "fixed": {"const": 1},
+        "nested": {"allOf": [{"type": "object", "required": ["x"]}], "additionalProperties": {"type": "boolean"}},
+        "odd": {"pattern": "(?<never>["},
+    },
+}
+GOOD = {"url": "https://a.b", "a/b": None}
+
+
+@pytest.fixture
+def specified(connection: Connection) -> None:
+    """Specifications of ACTION HTTP_REQUEST: the newest active one is SPECIFICATION."""
+    for version, data, active in (
+        ("1.9.0", {"required": ["nobody has this"]}, True),
+        ("1.10.0", SPECIFICATION, True),
+        ("2.0.0", {"required": ["nobody has this"]}, False),
+    ):
+        connection.execute(
+            "INSERT INTO public.node_specifications"
+            " (node_type, node_subtype, specification_version, specification_data, is_active)"
+            " VALUES ('ACTION', 'HTTP_REQUEST', %s, %s, %s)",
+            (version, json.dumps(data), active),
+        )
+
+
+@pytest.mark.usefixtures("specified")
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, [("/a~1b", "required"), ("/url", "required")]),
+        (None, [("/a~1b", "required"), ("/url", "required")]),
+        ({**GOOD, "more": 1}, [("/more", "unknown_field")]),
+        ({**GOOD, "url": 1}, [("/url", "wrong_type")]),
+        ({**GOOD, "url": "ftp://a.b.c"}, [("/url", "not_matching")]),
+        ({**GOOD, "url": "http://"}, [("/url", "too_short")]),
+        ({**GOOD, "url": "https://" + "a" * 13}, [("/url", "too_long")]),
+        ({**GOOD, "method": "PUT"}, [("/method", "not_allowed")]),
+        ({**GOOD, "retries": 1.5}, [("/retries", "wrong_type")]),
+        ({**GOOD, "retries": 6}, [("/retries", "out_of_range")]),
+        ({**GOOD, "share": 0}, [("/share", "out_of_range")]),
+        ({**GOOD, "headers": []}, [("/headers", "too_short")]),
+        ({**GOOD, "headers": ["a", 1, "c"]}, [("/headers", "too_long"), ("/headers/1", "wrong_type")]),
+        ({**GOOD, "fixed": 2}, [("/fixed", "not_allowed")]),
+        ({**GOOD, "nested": {"y": 1}}, [("/nested/x", "required"), ("/nested/y", "wrong_type")]),
+    ],
+)
+def test_parameters_fit_the_newest_active_specification(
+    connection: Connection, user: UUID, parameters: Any, expected: list[tuple[str, str]]
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        save(connection, user, with_nodes(node("a", parameters=parameters)))
+    found = [(fault["pointer"], fault["code"]) for fault in refusal(caught)[1]["faults"]]
+    assert found == [("/nodes/0/parameters" + pointer, code) for pointer, code in expected]
+
+
+@pytest.mark.usefixtures("specified")
+def test_control_what_fits_and_what_is_not_specified_is_saved(connection: Connection, user: UUID) -> None:
+    for parameters in (
+        GOOD,
+        {**GOOD, "url": "https://" + "a" * 12, "retries": 5, "share": None, "headers": ["a", "b"], "fixed": 1.0},
+        {**GOOD, "method": "POST", "retries": 2.0, "nested": {"x": True}, "odd": "anything"},
+    ):
+        save(connection, user, with_nodes(node("a", parameters=parameters)))
+    save(connection, user, with_nodes(node("a", node_subtype="OTHER", parameters={"any": 1}), node("b", "TOOL")))

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from runfold.client.aio.deployment import AsyncDeploymentHandle
-from runfold.client.aio.log import AsyncLog
+from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.writer import AsyncWriter
+from runfold.domain.aggregate import UUID_NAME, check_value
 from runfold.domain.commands import append_of, pause_before
 from runfold.domain.deployed_versions import DeployedVersions, Version, with_triggers
 from runfold.domain.deploying import Deployed, started, unique, version_of, webhook_path_taken
 from runfold.domain.deployment import Deployment
 from runfold.domain.trigger import Trigger
-from runfold.errors import ClaimTaken, VersionConflict
+from runfold.errors import ClaimTaken, DefinitionErased, VersionConflict
+from runfold.events.encoding import encoded, encoding_with
+from runfold.events.faults import fault
 from runfold.events.fields import DeploymentAction, LogLevel
 from runfold.events.ids import new_id
 from runfold.events.streams import stream_id
@@ -57,11 +63,17 @@ class AsyncDeployments:
         triggered_by: UUID | None = None,
         user_id: UUID | None = None,
     ) -> Deployed:
-        """Put a workflow into service. The version is the next one if none is given; the definition is kept with it."""
+        """Put a workflow into service. The version is the next one if none is given.
+
+        The definition is kept apart from the event, which names its digest; for a tenant that auth.users does not have,
+        or for none, in the event. Without one, the newest version that was saved is named.
+        """
         return await self._whole(
             workflow_id,
             "DEPLOY",
-            Version(deployment_config or {}, definition, unique(triggers)),
+            await self._kept(
+                workflow_id, Version(deployment_config or {}, definition, unique(triggers)), user_id=user_id
+            ),
             deployment_version,
             triggered_by,
             user_id,
@@ -78,7 +90,7 @@ class AsyncDeployments:
         triggered_by: UUID | None = None,
     ) -> Deployed:
         """Put another version in the place of the one in service."""
-        version = Version(deployment_config or {}, definition, unique(triggers))
+        version = await self._kept(workflow_id, Version(deployment_config or {}, definition, unique(triggers)))
         return await self._whole(workflow_id, "UPDATE", version, deployment_version, triggered_by)
 
     async def roll_back(self, workflow_id: UUID, to_version: int, *, triggered_by: UUID | None = None) -> Deployed:
@@ -107,7 +119,9 @@ class AsyncDeployments:
 
         Triggers fire on until it is completed, unless it is to undeploy: then none fires from now on.
         """
-        version = Version(deployment_config or {}, definition, ()) if action in ("DEPLOY", "UPDATE") else None
+        version = None
+        if action in ("DEPLOY", "UPDATE"):
+            version = await self._kept(workflow_id, Version(deployment_config or {}, definition, ()), user_id=user_id)
         deployment_id = new_id()
 
         def decide(state: Deployment, deployed: DeployedVersions) -> Deployment:
@@ -147,6 +161,40 @@ class AsyncDeployments:
     async def log(self, workflow_id: UUID, message: str, *, level: LogLevel = "INFO") -> Deployed:
         """Write a line into the log of the deployment under way."""
         return await self._recorded(workflow_id, None, lambda state, _: state.log(message, level=level))
+
+    async def definition_of(self, workflow_id: UUID, deployment_version: int) -> dict[str, Any] | None:
+        """Return the definition of a version that was in service; None for one that was deployed without any.
+
+        Raises UnknownDeployment, and DefinitionErased where it was erased.
+        """
+        events = await self._store.read_stream(stream_id("deployment", workflow_id))
+        version = version_of(
+            Deployment.named(workflow_id).after(events), DeployedVersions.of(events), deployment_version
+        )
+        if version.digest is None:
+            return None if version.definition is None else dict(version.definition)
+        parameters = {"workflow": workflow_id, "digest": version.digest}
+        rows = await self._store._retried(statement("deployed_definition"), parameters)
+        if not rows:
+            raise DefinitionErased(workflow_id=str(workflow_id), deployment_version=deployment_version)
+        return dict(rows[0][0])
+
+    async def _kept(self, workflow_id: UUID, version: Version, *, user_id: UUID | None = None) -> Version:
+        """Return the version with its definition kept under its digest, where its tenant can delete it."""
+        definition = None
+        check_value(UUID_NAME, workflow_id, "/workflow_id")
+        if version.definition is not None:
+            with encoding_with(self._store.default):
+                definition = encoded(version.definition, "/definition")
+            if not isinstance(definition, dict):
+                raise fault("wrong_type", "/definition", limit="object", found=type(version.definition).__name__)
+        parameters = {
+            "workflow": workflow_id,
+            "tenant": self._store.user_id if user_id is None else user_id,
+            "definition": None if definition is None else orjson.dumps(definition).decode(),
+        }
+        ((digest,),) = await self._store._retried(statement("keep_definition"), parameters)
+        return version if digest is None else replace(version, definition=None, digest=digest)
 
     async def _whole(
         self,

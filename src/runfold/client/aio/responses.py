@@ -251,7 +251,7 @@ class AsyncResponses:
                 node_id=request["node_id"],
                 interaction_type=request["interaction_type"],
                 channel_type=request["channel_type"],
-                request_data=request["request_data"],
+                request_data=request["request_data"] if isinstance(request["request_data"], dict) else {},  # erased
                 correlation_id=request.get("correlation_id"),
                 tags=request.get("tags") or (),
                 message_ids=message_ids,

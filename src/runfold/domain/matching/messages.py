@@ -53,7 +53,9 @@ class Message:
 def read_message(channel: str, raw_payload: Any, headers: Mapping[str, Any] | None = None) -> Message:
     """Read a payload as its channel writes it: slack, email, webhook or in_app."""
     payload = raw_payload if isinstance(raw_payload, Mapping) else {"text": raw_payload}
-    low = {str(name).lower(): value for name, value in (headers or {}).items()}
+    # Erased headers are no mapping any more.
+    given = headers if isinstance(headers, Mapping) else {}
+    low = {str(name).lower(): value for name, value in given.items()}
     if channel == "slack":
         return _slack(payload)
     if channel == "email":
