@@ -247,6 +247,26 @@ def test_in_asyncio_it_is_the_same(store: runfold.Store, settings: Settings) -> 
     assert [event.data["message"] for event in store.read_stream(stream)] == [SECRET]
 
 
+def test_a_tenant_reads_its_own_values_and_sql_shows_what_is_stored(store: runfold.Store, database_url: str) -> None:
+    execution_id = everything(store)
+    drain(database_url)
+    assert store.user_id is not None
+    tenant = store.as_user(store.user_id)
+    found = tenant.executions.get(execution_id)
+    assert (found["error_message"], found["trigger_data"]["body"]) == (SECRET, SECRET)
+    assert found["metadata"] == {"customer": f"{SECRET} again", "n": 1}
+    assert {line["message"] for line in found["logs"]} == {SECRET}
+    assert [node["output_data"] for node in found["nodes"] if node["node_id"] == "fetch"] == [{"y": SECRET}]
+    assert [row["error_message"] for row in tenant.executions.list()] == [SECRET]
+    (asked,) = tenant.interactions.list()
+    assert (asked["request_data"], asked["response_data"]) == ({"question": SECRET}, {"answer": SECRET})
+    assert tenant.interactions.get(asked["id"])["request_data"] == {"question": SECRET}
+    events_read = tenant.read_stream(f"execution-{execution_id}")
+    assert events_read[0].data is not None
+    assert events_read[0].data["trigger_data"]["body"] == SECRET
+    assert SECRET not in str(tenant.fetch("SELECT * FROM workflow_executions"))
+
+
 # Repeats
 
 

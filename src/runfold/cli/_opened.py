@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from runfold.cli.invocation import settings
 
@@ -36,8 +35,13 @@ def opening() -> Iterator[Callable[[Any], Any]]:
             kept.append(open_keyring(chosen, resolve_url(chosen, create=False)))
         return kept[0]
 
+    def opened_rows(found: Any) -> Any:
+        from runfold.keys.rows import open_rows
+
+        return open_rows(found, keyring)
+
     try:
-        yield (lambda found: _opened(found, None, keyring)) if _has_keys() else _same
+        yield opened_rows if _has_keys() else _same
     finally:
         for one in kept:
             one.close()
@@ -50,30 +54,3 @@ def _same(found: Any) -> Any:
 def _has_keys() -> bool:
     chosen = settings()
     return chosen.master_keys is not None or chosen.master_keys_file is not None
-
-
-def _opened(found: Any, tenant: UUID | None, keyring: Callable[[], Keyring]) -> Any:
-    """Return a row, or rows, with their values opened. A row without a tenant is of the one that it belongs to."""
-    if isinstance(found, list):
-        return [_opened(row, tenant, keyring) for row in found]
-    if not isinstance(found, dict):
-        return found
-    tenant = found.get("user_id") or tenant
-    if "stream_version" in found and "reason" not in found and isinstance(found.get("data"), dict):  # an event
-        return {**found, "data": _with_values(found["data"], tenant, keyring)}
-    row = _with_values(found, tenant, keyring)
-    nested = {name: value for name, value in row.items() if isinstance(value, list) and _is_rows(value)}
-    return {**row, **{name: _opened(value, tenant, keyring) for name, value in nested.items()}}
-
-
-def _is_rows(value: list[Any]) -> bool:
-    return bool(value) and all(isinstance(one, dict) for one in value)
-
-
-def _with_values(row: dict[str, Any], tenant: UUID | None, keyring: Callable[[], Keyring]) -> dict[str, Any]:
-    from runfold.events.encrypted_forms import looks_encrypted, values_of
-    from runfold.keys.values import open_data
-
-    if not any(looks_encrypted(value) for _, value in values_of(row)):
-        return row
-    return dict(open_data(row, tenant, keyring()))

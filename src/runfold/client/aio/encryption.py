@@ -32,6 +32,7 @@ from runfold.keys.masters import MasterKeySource
 from runfold.keys.opening import open_keyring
 from runfold.keys.policy import Policies
 from runfold.keys.policy import statement as keys_statement
+from runfold.keys.rows import has_encrypted_rows, open_rows
 from runfold.keys.values import open_data
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
@@ -120,6 +121,12 @@ class AsyncEncryption:
             return data
         return await asyncio.to_thread(open_data, data, user_id, await self.keyring())
 
+    async def opened_rows(self, found: Any) -> Any:
+        """Return rows of the reading functions with their values opened."""
+        if not has_encrypted_rows(found):
+            return found
+        return await asyncio.to_thread(_open_rows, found, await self.keyring())
+
     async def policies(self, connection: _Connection | None = None) -> Policies:
         """Return which fields are encrypted, as it was a minute ago at most."""
         now = time.monotonic()
@@ -189,6 +196,10 @@ class AsyncEncryption:
         cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
         await cursor.execute(query, parameters)
         return await cursor.fetchall()
+
+
+def _open_rows(found: Any, keyring: Keyring) -> Any:
+    return open_rows(found, lambda: keyring)
 
 
 def _open(settings: Settings, url: str, master_keys: MasterKeySource | None) -> Keyring:

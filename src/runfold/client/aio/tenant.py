@@ -18,6 +18,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
+from runfold.client.aio.encryption import AsyncEncryption
 from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
 from runfold.client.aio.triggers import AsyncTriggers
@@ -88,6 +89,11 @@ class AsyncTenant:
         """Definitions of the tenant's workflows, and their versions."""
         return AsyncWorkflows(self)
 
+    @property
+    def encryption(self) -> AsyncEncryption:
+        """What opens the tenant's values: the store's, with the keys of this process."""
+        return self._store.encryption
+
     @cached_property
     def executions(self) -> AsyncTenantExecutions:
         """The tenant's executions, to list and to show."""
@@ -154,7 +160,7 @@ class AsyncTenant:
         None for a stream of another tenant, as for one that does not exist.
         """
         parameters = {"stream": stream_id, "after": after, "limit": limit}
-        return [RecordedEvent(*row) for row in await self._retried(statement("read_own_stream"), parameters)]
+        return await self.encryption.opened(await self._retried(statement("read_own_stream"), parameters))
 
     def as_of(
         self,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from runfold.client.aio.encryption import AsyncEncryption
 from runfold.errors import UnknownExecution, UnknownInteraction
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class AsyncTenantReader(Protocol):
 
     def transaction(self) -> Any:
         """Return a cursor in a transaction."""
+
+    @property
+    def encryption(self) -> AsyncEncryption:
+        """What opens the values of rows."""
 
 
 class AsyncTenantExecutions:
@@ -77,7 +82,8 @@ class AsyncTenantExecutions:
             for part, parameters in parts.items():
                 await cursor.execute(statement(f"execution_{part}").replace("{tables}", "public"), parameters)
                 found[part] = await cursor.fetchall()
-        return found
+        opened: _Row = await self._tenant.encryption.opened_rows(found)
+        return opened
 
 
 class AsyncTenantInteractions:
@@ -108,7 +114,8 @@ class AsyncTenantInteractions:
         rows = await self._tenant.read(statement("interaction"), {"id": interaction_id})
         if not rows:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
-        return rows[0]
+        opened: _Row = await self._tenant.encryption.opened_rows(rows[0])
+        return opened
 
 
 class AsyncTenantDeployments:
@@ -135,4 +142,5 @@ class AsyncTenantDeployments:
 
 async def _page(tenant: AsyncTenantReader, listing: Listing) -> list[_Row]:
     """Read a page; a prepared statement would have one plan for all filters, which is good for none of them."""
-    return listing.with_tokens(await tenant.read(listing.statement, listing.parameters, prepare=False))
+    rows = await tenant.read(listing.statement, listing.parameters, prepare=False)
+    return listing.with_tokens(await tenant.encryption.opened_rows(rows))

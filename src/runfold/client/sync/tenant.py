@@ -19,6 +19,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
+from runfold.client.sync.encryption import Encryption
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.tenant_reads import TenantDeployments, TenantExecutions, TenantInteractions
 from runfold.client.sync.triggers import Triggers
@@ -89,6 +90,11 @@ class Tenant:
         """Definitions of the tenant's workflows, and their versions."""
         return Workflows(self)
 
+    @property
+    def encryption(self) -> Encryption:
+        """What opens the tenant's values: the store's, with the keys of this process."""
+        return self._store.encryption
+
     @cached_property
     def executions(self) -> TenantExecutions:
         """The tenant's executions, to list and to show."""
@@ -155,7 +161,7 @@ class Tenant:
         None for a stream of another tenant, as for one that does not exist.
         """
         parameters = {"stream": stream_id, "after": after, "limit": limit}
-        return [RecordedEvent(*row) for row in self._retried(statement("read_own_stream"), parameters)]
+        return self.encryption.opened(self._retried(statement("read_own_stream"), parameters))
 
     def as_of(
         self,

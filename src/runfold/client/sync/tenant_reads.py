@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from runfold.client.sync.encryption import Encryption
 from runfold.errors import UnknownExecution, UnknownInteraction
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ class TenantReader(Protocol):
 
     def transaction(self) -> Any:
         """Return a cursor in a transaction."""
+
+    @property
+    def encryption(self) -> Encryption:
+        """What opens the values of rows."""
 
 
 class TenantExecutions:
@@ -78,7 +83,8 @@ class TenantExecutions:
             for part, parameters in parts.items():
                 cursor.execute(statement(f"execution_{part}").replace("{tables}", "public"), parameters)
                 found[part] = cursor.fetchall()
-        return found
+        opened: _Row = self._tenant.encryption.opened_rows(found)
+        return opened
 
 
 class TenantInteractions:
@@ -109,7 +115,8 @@ class TenantInteractions:
         rows = self._tenant.read(statement("interaction"), {"id": interaction_id})
         if not rows:
             raise UnknownInteraction(f"there is no interaction {interaction_id}", interaction_id=str(interaction_id))
-        return rows[0]
+        opened: _Row = self._tenant.encryption.opened_rows(rows[0])
+        return opened
 
 
 class TenantDeployments:
@@ -136,4 +143,5 @@ class TenantDeployments:
 
 def _page(tenant: TenantReader, listing: Listing) -> list[_Row]:
     """Read a page; a prepared statement would have one plan for all filters, which is good for none of them."""
-    return listing.with_tokens(tenant.read(listing.statement, listing.parameters, prepare=False))
+    rows = tenant.read(listing.statement, listing.parameters, prepare=False)
+    return listing.with_tokens(tenant.encryption.opened_rows(rows))
