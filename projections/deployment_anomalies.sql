@@ -6,7 +6,8 @@
 -- stream_key: stream_id
 -- part_of: anomalies
 -- reads_before: workflow_deployment_history, trigger_index
--- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed, moves of trigger, TriggerRemoved, WorkflowDeleted
+-- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed, moves of trigger, TriggerRemoved, WorkflowDeleted, TenantErased
+-- barriers: TenantErased of tenant-{user_id}
 
 -- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed
 INSERT INTO deployment_anomalies (position, projection, code, stream_id, user_id, detail)
@@ -61,3 +62,6 @@ SELECT e.position, 'trigger_index', e.code, e.stream_id, e.user_id,
                 WINDOW before AS (PARTITION BY m.stream_id, m.name, m.life ORDER BY m.position
                                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS n) AS e
  WHERE e.code IS NOT NULL;
+
+-- events: TenantErased
+DELETE FROM deployment_anomalies t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -6,7 +6,8 @@
 -- stream_key: stream_id
 -- part_of: anomalies
 -- reads_before: workflow_executions, node_executions, workflow_status
--- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of node, moves of deployment, TenantErased
+-- barriers: TenantErased of tenant-{user_id}
 
 -- Executions and their pauses. Nearly every stream is plain: its letters, after the letter of the present status, spell a
 -- legal life without pauses, and no end comes before its start. Only the others are walked.
@@ -166,3 +167,6 @@ SELECT e.position, 'workflow_status', 'illegal_transition', e.stream_id, e.user_
           FROM batch b
           LEFT JOIN workflow_status s ON s.workflow_id = runfold.stream_name(b.stream_id)::uuid) AS e
  WHERE NOT runfold.deployment_move_is_legal(e.status, e.target);
+
+-- events: TenantErased
+DELETE FROM execution_anomalies t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

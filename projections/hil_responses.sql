@@ -9,8 +9,8 @@
 -- depends_on: interactions_of_responses
 -- streams_of_row: streams_of_response
 -- reads: human_interactions
--- events: moves of response, WorkflowDeleted
--- barriers: WorkflowDeleted
+-- events: moves of response, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
 
 -- The first ResponseReceived makes the row. After it every event applies, until a match ends it. The interaction that it matches must have its row before
 -- the match and be of the same workflow; no deletion lies within a batch, so the interaction's row says both.
@@ -71,3 +71,6 @@ USING (
 DELETE FROM hil_responses t
  USING batch b
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;
+
+-- events: TenantErased
+DELETE FROM hil_responses t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

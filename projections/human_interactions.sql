@@ -4,9 +4,9 @@
 -- table: public.human_interactions
 -- key: id
 -- stream_key: id
--- events: moves of interaction, InteractionNotified, InteractionReminderSent, WorkflowDeleted
--- barriers: WorkflowDeleted
--- barriers_affect: interactions_of_deleted_workflows
+-- events: moves of interaction, InteractionNotified, InteractionReminderSent, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
+-- barriers_affect: interactions_of_deleted_workflows, interactions_of_erased_tenants
 
 -- The first request makes the row. After it every event applies, until one ends it: the row is what those give, over the present row.
 MERGE INTO human_interactions AS t
@@ -66,3 +66,6 @@ USING (
 DELETE FROM human_interactions t
  USING batch b
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.first_event_position < b.position;
+
+-- events: TenantErased
+DELETE FROM human_interactions t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

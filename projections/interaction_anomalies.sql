@@ -8,7 +8,8 @@
 -- depends_on: interactions_of_responses
 -- part_of: anomalies
 -- reads_before: human_interactions, hil_responses
--- events: moves of interaction, InteractionNotified, InteractionReminderSent, moves of response
+-- events: moves of interaction, InteractionNotified, InteractionReminderSent, moves of response, TenantErased
+-- barriers: TenantErased of tenant-{user_id}
 
 -- Each event is judged by the status before it: the target of the last event that had one, after the row's present status.
 -- events: moves of interaction, InteractionNotified, InteractionReminderSent
@@ -98,3 +99,6 @@ SELECT e.position, 'hil_responses', e.code, e.stream_id, e.user_id,
                       ORDER BY b.stream_id, b.position) AS r
             ON r.id = n.interaction_id::uuid AND r.workflow_id = n.workflow_id AND r.position < n.position) AS e
  WHERE e.code IS NOT NULL;
+
+-- events: TenantErased
+DELETE FROM interaction_anomalies t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -4,9 +4,9 @@
 -- table: public.model_calls
 -- key: id
 -- stream_key: execution_id
--- events: ModelCalled, WorkflowDeleted
--- barriers: WorkflowDeleted
--- barriers_affect: executions_of_deleted_workflows
+-- events: ModelCalled, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
+-- barriers_affect: executions_of_deleted_workflows, executions_of_erased_tenants
 -- affected_by: both_streams_of_executions
 
 -- One row an event.
@@ -21,8 +21,21 @@ SELECT runfold.row_id(b.stream_id, 'model_call', b.event_id::text), runfold.stre
   FROM batch b;
 
 -- A call needs no row of its execution, and goes with every workflow that one of its name was ever created for.
+-- Arrays and no join: the executions are found once, and their rows by the index, however many partitions there are. Each row is
+-- compared with its own deletion: the execution may write again after it.
 -- events: WorkflowDeleted
 DELETE FROM model_calls t
- USING batch b
- CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
- WHERE t.execution_id = e.execution_id AND t.last_event_position < b.position;
+ WHERE t.execution_id = ANY (ARRAY(SELECT e.execution_id
+                                     FROM batch b
+                                    CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position)
+                                               AS e (execution_id)))
+   AND t.last_event_position
+       < ((SELECT jsonb_object_agg(d.execution_id, d.position)
+             FROM (SELECT e.execution_id, max(b.position) AS position
+                     FROM batch b
+                    CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position)
+                               AS e (execution_id)
+                    GROUP BY e.execution_id) AS d) ->> t.execution_id)::bigint;
+
+-- events: TenantErased
+DELETE FROM model_calls t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

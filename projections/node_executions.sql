@@ -5,8 +5,8 @@
 -- key: id
 -- stream_key: execution_id
 -- reads: workflow_executions
--- events: moves of node, ends of execution, WorkflowDeleted
--- barriers: WorkflowDeleted
+-- events: moves of node, ends of execution, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
 
 -- The end of an execution closes each of its nodes that is open before the batch. What the batch says of such a node comes after,
 -- below: a closed row takes it like an open one.
@@ -129,3 +129,6 @@ DELETE FROM node_executions t
  CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = e.execution_id
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.execution_id = t.execution_id);
+
+-- events: TenantErased
+DELETE FROM node_executions t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -4,7 +4,8 @@
 -- table: public.trigger_index
 -- key: id
 -- stream_key: workflow_id
--- events: moves of trigger, TriggerRemoved, WorkflowDeleted
+-- events: moves of trigger, TriggerRemoved, WorkflowDeleted, TenantErased
+-- barriers: TenantErased of tenant-{user_id}
 
 -- What was removed in this batch goes first, each trigger by itself or all with their workflow. Both are events of the trigger's own
 -- stream, so no barrier is needed.
@@ -54,3 +55,6 @@ USING (
       (f.id, runfold.stream_name(f.stream_id)::uuid, f.name, f.registered ->> 'node_id', 'TRIGGER', f.registered ->> 'trigger_subtype',
        f.registered -> 'trigger_config', f.registered ->> 'index_key', f.status, f.status = 'active', f.user_id,
        f.last_event_position, f.created_at, f.updated_at);
+
+-- events: TenantErased
+DELETE FROM trigger_index t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -4,7 +4,9 @@
 -- table: public.workflow_deployment_history
 -- key: id
 -- stream_key: workflow_id
--- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed
+-- events: DeploymentStarted, DeploymentLogAppended, DeploymentCompleted, DeploymentFailed, TenantErased
+-- barriers: TenantErased of tenant-{user_id}
+-- barriers_affect: deployments_of_erased_tenants
 
 -- The start makes the row, the first end ends it; lines of its log come at any time. It outlives its workflow.
 MERGE INTO workflow_deployment_history AS t
@@ -55,3 +57,6 @@ USING (
        coalesce(f.ended ->> 'triggered_by', f.started ->> 'triggered_by')::uuid, (f.started ->> 'started_at')::timestamptz,
        (f.ended ->> 'completed_at')::timestamptz, f.ended ->> 'error_message', f.logs, f.user_id, f.last_event_position,
        f.created_at, f.updated_at);
+
+-- events: TenantErased
+DELETE FROM workflow_deployment_history t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -4,9 +4,10 @@
 -- table: public.workflow_execution_logs
 -- key: created_at, id
 -- stream_key: execution_id
--- events: LogAppended, WorkflowDeleted
--- barriers: WorkflowDeleted
--- barriers_affect: logs_of_deleted_workflows
+-- expires: created_at
+-- events: LogAppended, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
+-- barriers_affect: logs_of_deleted_workflows, logs_of_erased_tenants
 
 -- One row an event.
 INSERT INTO workflow_execution_logs
@@ -24,8 +25,21 @@ SELECT runfold.row_id(b.stream_id, 'log', b.event_id::text), runfold.stream_name
   FROM batch b;
 
 -- A line needs no execution, and goes with every workflow that one of its name was ever created for.
+-- Arrays and no join: the executions are found once, and their rows by the index, however many partitions there are. Each row is
+-- compared with its own deletion: the execution may write again after it.
 -- events: WorkflowDeleted
 DELETE FROM workflow_execution_logs t
- USING batch b
- CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
- WHERE t.execution_id = e.execution_id AND t.last_event_position < b.position;
+ WHERE t.execution_id = ANY (ARRAY(SELECT e.execution_id
+                                     FROM batch b
+                                    CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position)
+                                               AS e (execution_id)))
+   AND t.last_event_position
+       < ((SELECT jsonb_object_agg(d.execution_id, d.position)
+             FROM (SELECT e.execution_id, max(b.position) AS position
+                     FROM batch b
+                    CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position)
+                               AS e (execution_id)
+                    GROUP BY e.execution_id) AS d) ->> t.execution_id)::bigint;
+
+-- events: TenantErased
+DELETE FROM workflow_execution_logs t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -5,8 +5,8 @@
 -- key: id
 -- stream_key: execution_id
 -- reads: workflow_executions
--- events: moves of pause, ends of execution, WorkflowDeleted
--- barriers: WorkflowDeleted
+-- events: moves of pause, ends of execution, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
 
 -- A name is used once. A pause ends by its first closing event, or with its execution: the row of the execution says where
 -- that was created and where it ended, so this needs no walk. Events are brought together by windows and groups, not by joins
@@ -83,3 +83,6 @@ DELETE FROM workflow_execution_pauses t
  CROSS JOIN LATERAL runfold.executions_of(runfold.stream_name(b.stream_id)::uuid, b.position) AS e (execution_id)
  WHERE t.execution_id = runfold.row_id(runfold.stream_id('execution', e.execution_id), 'execution', e.execution_id)
    AND NOT EXISTS (SELECT FROM workflow_executions x WHERE x.id = t.execution_id);
+
+-- events: TenantErased
+DELETE FROM workflow_execution_pauses t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

@@ -4,9 +4,9 @@
 -- table: public.workflow_executions
 -- key: id
 -- stream_key: execution_id
--- events: moves of execution, ExecutionMetadataSet, moves of pause, WorkflowDeleted
--- barriers: WorkflowDeleted
--- barriers_affect: executions_of_deleted_workflows
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
+-- barriers_affect: executions_of_deleted_workflows, executions_of_erased_tenants
 
 -- Status, pauses and the end depend on the order of the events: one walk a stream, from the present row. The columns of
 -- ExecutionCreated come from the first one, when it makes the row.
@@ -55,3 +55,6 @@ USING (
 DELETE FROM workflow_executions t
  USING batch b
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.first_event_position < b.position;
+
+-- events: TenantErased
+DELETE FROM workflow_executions t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

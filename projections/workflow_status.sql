@@ -10,8 +10,8 @@
 -- streams_of_row: streams_of_workflow
 -- copies: workflow_copies
 -- reads: workflow_executions
--- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted
--- barriers: WorkflowDeleted
+-- events: moves of execution, ExecutionMetadataSet, moves of pause, moves of deployment, WorkflowDeleted, TenantErased
+-- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
 
 -- The latest execution is the one with the greatest (order_time, execution_id), not the last to arrive. Candidates are the batch's executions and the row's present one; only when the present one moved back in time, as a start
 -- before its creation does, must all of the workflow's executions be looked at.
@@ -98,3 +98,41 @@ USING (
 DELETE FROM workflow_status t
  USING batch b
  WHERE t.workflow_id = runfold.stream_name(b.stream_id)::uuid AND t.last_event_position < b.position;
+
+-- What is left of a workflow's row is what the other tenants' streams give: the latest of their executions, and the deployments
+-- unless those were the tenant's. Mostly that is nothing, and the row keeps its tenant and goes.
+-- events: TenantErased
+UPDATE workflow_status t
+   SET (user_id, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status, deployed_at, deployed_by,
+        undeployed_at, deployment_version, deployment_config, deployment_position, last_event_position, updated_at)
+       = (SELECT CASE WHEN x.id IS NOT NULL THEN x.user_id WHEN d.stays THEN d.user_id ELSE t.user_id END,
+                 x.execution_id, coalesce(x.status, 'IDLE'), x.order_time,
+                 CASE WHEN d.stays THEN t.deployment_status ELSE 'IDLE' END,
+                 CASE WHEN d.stays THEN t.deployed_at END, CASE WHEN d.stays THEN t.deployed_by END,
+                 CASE WHEN d.stays THEN t.undeployed_at END,
+                 CASE WHEN d.stays THEN t.deployment_version ELSE 1 END,
+                 CASE WHEN d.stays THEN t.deployment_config ELSE '{}' END,
+                 CASE WHEN d.stays THEN t.deployment_position END,
+                 coalesce(greatest(x.last_event_position, CASE WHEN d.stays THEN t.deployment_position END), t.last_event_position),
+                 CASE WHEN d.stays AND (x.id IS NULL OR x.last_event_position < t.deployment_position)
+                      THEN runfold.occurred_at(t.deployment_position) ELSE coalesce(x.updated_at, t.updated_at) END
+            FROM (SELECT e.user_id, (e.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b))) IS NOT TRUE AS stays
+                    FROM runfold.events e
+                   WHERE e.position = t.deployment_position
+                   UNION ALL
+                  SELECT NULL, false WHERE t.deployment_position IS NULL) AS d
+            LEFT JOIN LATERAL (SELECT w.*
+                                 FROM workflow_executions w
+                                WHERE w.workflow_id = t.workflow_id
+                                ORDER BY w.order_time DESC, w.execution_id DESC
+                                LIMIT 1) AS x ON true)
+ WHERE t.workflow_id = ANY (ARRAY(SELECT s.workflow_id
+                                    FROM workflow_status s
+                                   WHERE s.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b))
+                                   UNION ALL
+                                  SELECT runfold.stream_name(d.stream_id)::uuid
+                                    FROM batch b
+                                   CROSS JOIN LATERAL runfold.streams_of_tenant(b.user_id, 'deployment') AS d (stream_id)));
+
+-- events: TenantErased
+DELETE FROM workflow_status t WHERE t.user_id = ANY (ARRAY(SELECT b.user_id FROM batch b));

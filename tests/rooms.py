@@ -44,7 +44,8 @@ FLOORS: list[dict[str, str]] = [
     {
         "memory": "What agents remember of a tenant: `aio` is the source, `sync` is generated from it.",
         "reading": "Lists, status and tail of the present; the tables of the past in `past`.",
-        "worker": "Leads, wakes up, folds all groups, appends timeouts, verifies samples.",
+        "erasure": "Erases a tenant, step by step, and says what stays readable.",
+        "worker": "Leads, wakes up, folds all groups, appends timeouts, verifies samples, removes what has expired.",
     },
     {
         "client": "The store and its handles: `aio` is the source, `sync` is generated from it.",

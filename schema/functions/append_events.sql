@@ -124,6 +124,12 @@ BEGIN
     last := runfold.allocate_positions(total);
     base := last - total;
 
+    -- An erased tenant's streams take no event, whoever appends. Looked up behind the fence, in a statement of its own: who looked
+    -- before it and then waited would come in behind TenantErased, and the tenant's rows would come back.
+    IF EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = ANY (tenants[:count])) THEN
+        PERFORM runfold.refuse_erased(tenants[:count], stream_ids[:count]);
+    END IF;
+
     -- The events, at offsets (a row_number() would sort the payloads).
     IF single IS NOT NULL THEN
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,

@@ -9,7 +9,7 @@ BEGIN
     RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 264
        AND stream_id !~ '[^!-~]' AND stream_name <> ''
        AND CASE WHEN category IN ('execution', 'log') THEN true
-                WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
+                WHEN category IN ('interaction', 'response', 'deployment', 'tenant') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
        -- A number, or the text of one: drivers give a bigint as a text, because not every language has such integers.
        AND (append ->> 'expected_version' IS NULL

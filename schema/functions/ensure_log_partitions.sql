@@ -5,7 +5,7 @@
 -- are made.
 --
 -- grant: projector, operator
-CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
+CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;

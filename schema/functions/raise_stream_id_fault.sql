@@ -17,7 +17,8 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant')
+          AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END

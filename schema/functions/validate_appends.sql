@@ -92,7 +92,7 @@ BEGIN
                             OR NOT jsonb_path_exists(e.event, 'strict $.**{101}')
                                AND (pg_column_size(e.event) < 1600 AND pg_column_size(e.event -> 'metadata') < 400
                                     OR runfold.large_event_is_valid(e.event)))
-                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment')
+                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment', 'tenant')
                                 THEN runfold.registered_event_is_valid(a.category, e.event)
                                 WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
                                 THEN false

@@ -838,6 +838,29 @@ GRANT UPDATE (actor, action, object, context, outcome, importance, timestamp, se
                 event_description, language, expires_at)
     ON public.episodic_memory TO authenticated;
 
+-- Tenants that are erased, or being erased: from the commit of its row on, no stream of the tenant takes an event.
+CREATE TABLE runfold.erased_tenants (
+    user_id uuid NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    begun_by text NOT NULL DEFAULT session_user,
+    begun_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    issued bigint,
+    position bigint,
+    erased_at timestamptz,
+    CONSTRAINT erased_tenants_pkey PRIMARY KEY (user_id),
+    CONSTRAINT erased_has_a_position CHECK (erased_at IS NULL OR position IS NOT NULL)
+);
+
+COMMENT ON TABLE runfold.erased_tenants IS
+    'Tenants that are erased or being erased: appends to their streams are refused. A row stays for ever.';
+COMMENT ON COLUMN runfold.erased_tenants.begun_in IS 'The transaction that entered it: before its commit nobody else knows.';
+COMMENT ON COLUMN runfold.erased_tenants.issued IS
+    'The last position that may have been given to an append that did not know yet; NULL: that is not asked yet.';
+COMMENT ON COLUMN runfold.erased_tenants.position IS 'The position of its TenantErased; NULL: it is not appended yet.';
+COMMENT ON COLUMN runfold.erased_tenants.erased_at IS 'When everything was done; NULL: `runfold tenant erase` is to be run again.';
+
+GRANT SELECT ON runfold.erased_tenants TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE TABLE runfold.event_fields (
     type text COLLATE "C" NOT NULL,
     ordinal integer NOT NULL,
@@ -2029,6 +2052,44 @@ COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fa
 
 GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
+-- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
+CREATE TABLE runfold.retention (
+    table_name text COLLATE "C" NOT NULL,
+    column_name text COLLATE "C" NOT NULL,
+    group_name text,
+    keep interval,
+    cutoff timestamptz,
+    ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    blocked_since timestamptz,
+    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
+    CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
+    CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
+    CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
+    CONSTRAINT only_read_tables_have_a_cutoff CHECK (group_name IS NOT NULL OR cutoff IS NULL)
+);
+INSERT INTO runfold.retention (table_name, column_name, group_name, keep)
+VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
+       ('public.external_api_call_logs', 'called_at', NULL, '30 days'),
+       ('public.conversation_buffers', 'expires_at', NULL, '0'),
+       ('public.document_store', 'expires_at', NULL, '0'),
+       ('public.episodic_memory', 'expires_at', NULL, '0'),
+       ('public.knowledge_facts', 'expires_at', NULL, '0');
+
+COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
+COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
+COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
+COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.cutoff IS
+    'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
+COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
+COMMENT ON COLUMN runfold.retention.blocked_since IS
+    'Since when a partition that has expired could not be locked to be dropped; NULL: none waits.';
+
+GRANT SELECT ON runfold.retention TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT UPDATE (keep) ON runfold.retention TO runfold_operator;
+
 -- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
     projection text PRIMARY KEY,
@@ -2626,7 +2687,9 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
     ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
     ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
-    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL);
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);
 
 INSERT INTO runfold.event_types (category, type, schema_version, closed, reserved) VALUES
     ('execution', 'ExecutionCreated', 1, true, false),
@@ -2677,7 +2740,8 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
     ('deployment', 'WorkflowDeleted', 1, true, false),
-    ('definition', 'DefinitionSaved', 1, true, true);
+    ('definition', 'DefinitionSaved', 1, true, true),
+    ('tenant', 'TenantErased', 1, true, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -2736,10 +2800,10 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
-    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
+    ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
-    ('workflow_unavailable', 'RF031', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
-    ('unknown_workflow', 'RF032', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
+    ('workflow_unavailable', 'RF041', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
+    ('unknown_workflow', 'RF042', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
@@ -2766,6 +2830,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('unknown_retention', 'RF030', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
+    ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'keep the rows of a read table for a day at least, others for no negative time'),
+    ('tenant_erased', 'RF031', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
+    ('user_not_deleted', 'RF032', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
     ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
@@ -3206,6 +3274,24 @@ COMMENT ON FUNCTION runfold.recorded_command IS
     'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
 REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
+CREATE FUNCTION runfold.refuse_erased(tenants uuid[], stream_ids text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT s.n, s.stream_id, t.user_id INTO found
+      FROM unnest(stream_ids, tenants) WITH ORDINALITY AS s (stream_id, user_id, n)
+      JOIN runfold.erased_tenants t ON t.user_id = s.user_id
+     ORDER BY s.n
+     LIMIT 1;
+    PERFORM runfold.refuse('tenant_erased', jsonb_build_object(
+        'pointer', format('/%s/stream_id', found.n - 1), 'stream_id', found.stream_id, 'user_id', found.user_id));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_erased IS
+    'Raises RF031 for the first stream of a call whose tenant is erased.';
+REVOKE ALL ON FUNCTION runfold.refuse_erased FROM PUBLIC;
+
 CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
@@ -3428,7 +3514,7 @@ BEGIN
     RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 264
        AND stream_id !~ '[^!-~]' AND stream_name <> ''
        AND CASE WHEN category IN ('execution', 'log') THEN true
-                WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
+                WHEN category IN ('interaction', 'response', 'deployment', 'tenant') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
        -- A number, or the text of one: drivers give a bigint as a text, because not every language has such integers.
        AND (append ->> 'expected_version' IS NULL
@@ -4651,7 +4737,8 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant')
+          AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -4858,7 +4945,7 @@ BEGIN
                             OR NOT jsonb_path_exists(e.event, 'strict $.**{101}')
                                AND (pg_column_size(e.event) < 1600 AND pg_column_size(e.event -> 'metadata') < 400
                                     OR runfold.large_event_is_valid(e.event)))
-                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment')
+                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment', 'tenant')
                                 THEN runfold.registered_event_is_valid(a.category, e.event)
                                 WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
                                 THEN false
@@ -5033,6 +5120,12 @@ BEGIN
     -- The fence, and the positions behind it.
     last := runfold.allocate_positions(total);
     base := last - total;
+
+    -- An erased tenant's streams take no event, whoever appends. Looked up behind the fence, in a statement of its own: who looked
+    -- before it and then waited would come in behind TenantErased, and the tenant's rows would come back.
+    IF EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = ANY (tenants[:count])) THEN
+        PERFORM runfold.refuse_erased(tenants[:count], stream_ids[:count]);
+    END IF;
 
     -- The events, at offsets (a row_number() would sort the payloads).
     IF single IS NOT NULL THEN
@@ -5877,6 +5970,51 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.append_tenant_erased(tenant uuid) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    application constant text := NULL;
+    stream constant text := runfold.stream_id('tenant', tenant::text);
+    now constant timestamptz := clock_timestamp();
+    id constant uuid := runfold.new_id();
+    before bigint;
+    last bigint;
+BEGIN
+    INSERT INTO runfold.streams (stream_id, user_id, version) VALUES (stream, tenant, 0) ON CONFLICT DO NOTHING;
+    SELECT s.version INTO STRICT before FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
+    INSERT INTO runfold.event_ids (event_id, stream_version) VALUES (id, before + 1);
+    last := runfold.allocate_positions(1);
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                user_id, data, metadata, occurred_at, recorded_at)
+    VALUES (last, last, stream, before + 1, id, 'tenant', 'TenantErased', 1, tenant,
+            jsonb_build_object('at', to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'), 'by', session_user),
+            '{}', now, clock_timestamp());
+    UPDATE runfold.streams s
+       SET version = before + 1, first_position = coalesce(s.first_position, last), last_position = last
+     WHERE s.stream_id = stream;
+
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
+        PERFORM pg_notify('runfold_events', '');
+    END IF;
+
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_tenant_erased IS
+    'Appends TenantErased to the stream of a tenant; returns its position.';
+REVOKE ALL ON FUNCTION runfold.append_tenant_erased FROM PUBLIC;
+
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6341,6 +6479,15 @@ COMMENT ON FUNCTION runfold.current_interactions IS
     'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
 REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.cutoff_of(table_name text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(r.cutoff), '-infinity') FROM runfold.retention r WHERE r.table_name = cutoff_of.table_name
+$$;
+COMMENT ON FUNCTION runfold.cutoff_of IS
+    'Returns the time before which the rows of a read table have expired; -infinity where none have.';
+REVOKE ALL ON FUNCTION runfold.cutoff_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.cutoff_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6863,6 +7010,19 @@ COMMENT ON FUNCTION runfold.drop_nulls IS
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.drop_partition(leaf regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+BEGIN
+    EXECUTE format('DROP TABLE %s', leaf);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.drop_partition IS
+    'Drops a partition of a table, unless somebody reads or writes the table just now; returns whether it did.';
+REVOKE ALL ON FUNCTION runfold.drop_partition FROM PUBLIC;
+
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -6876,18 +7036,32 @@ COMMENT ON FUNCTION runfold.end_batch IS
 REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.end_erasure(tenant uuid) RETURNS timestamptz
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.erased_tenants t SET erased_at = coalesce(t.erased_at, clock_timestamp())
+     WHERE t.user_id = tenant AND t.position IS NOT NULL
+    RETURNING t.erased_at
+$$;
+COMMENT ON FUNCTION runfold.end_erasure IS
+    'Notes that everything of an erasure was done; returns when; null before its TenantErased is in the log.';
+REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
+
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+    upto constant timestamptz := ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
     IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL,'
+                   ' CONSTRAINT created_in_its_month CHECK (created_at >= %L AND created_at < %L))', partition, month, upto);
     EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
-                   partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+                   partition, month, upto);
+    EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT created_in_its_month', partition);
 END
 $$;
 COMMENT ON FUNCTION runfold.make_log_partition IS
@@ -6895,12 +7069,15 @@ COMMENT ON FUNCTION runfold.make_log_partition IS
 REVOKE ALL ON FUNCTION runfold.make_log_partition FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.make_log_partition TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 3) RETURNS SETOF timestamptz
+CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 12) RETURNS SETOF timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+     WHERE NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+                        WHERE h.inhparent = 'public.workflow_execution_logs'::regclass
+                          AND c.relname = 'workflow_execution_logs_' || to_char(m.month, 'YYYYMM'))
+       AND (m.month + interval '1 month') AT TIME ZONE 'UTC' > (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
        AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
@@ -6911,7 +7088,7 @@ COMMENT ON FUNCTION runfold.missing_log_months IS
 REVOKE ALL ON FUNCTION runfold.missing_log_months FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.missing_log_months TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
+CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;
@@ -6976,6 +7153,86 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.safe_head() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+    behind bigint;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RETURN (SELECT position FROM runfold.published_head);
+    END IF;
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
+            'isolation', upper(current_setting('transaction_isolation'))));
+    END IF;
+    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
+    SELECT max(distance) INTO behind
+      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
+              FROM pg_locks l
+             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
+               AND l.classid = 'runfold.events_position'::regclass::oid
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
+     WHERE distance < 2147483648;
+    RETURN issued - coalesce(behind, 0);
+END
+$$;
+COMMENT ON FUNCTION runfold.safe_head IS
+    'The position up to which the log is settled.';
+REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.erase_tenant(tenant uuid, OUT state text, OUT "position" bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.erased_tenants;
+BEGIN
+    PERFORM runfold.require_value('uuid', NULL, NULL, to_jsonb(tenant), '/tenant');
+    IF EXISTS (SELECT FROM auth.users u WHERE u.id = tenant) THEN
+        -- Where auth is a platform's, its users are the platform's to delete.
+        IF (SELECT c.relowner FROM pg_class c WHERE c.oid = 'auth.users'::regclass)
+           <> (SELECT c.relowner FROM pg_class c WHERE c.oid = 'runfold.erased_tenants'::regclass) THEN
+            PERFORM runfold.refuse('user_not_deleted', jsonb_build_object('user_id', tenant));
+        END IF;
+        DELETE FROM auth.users u WHERE u.id = tenant;
+        state := 'user_deleted';
+        RETURN;
+    END IF;
+    SELECT * INTO entry FROM runfold.erased_tenants t WHERE t.user_id = tenant FOR NO KEY UPDATE;
+    IF entry.user_id IS NULL THEN
+        INSERT INTO runfold.erased_tenants (user_id) VALUES (tenant) ON CONFLICT DO NOTHING;
+        state := 'refusing';
+        RETURN;
+    END IF;
+    IF entry.begun_in = pg_current_xact_id() THEN
+        state := 'refusing';
+        RETURN;
+    END IF;
+    IF entry.position IS NULL THEN
+        IF entry.issued IS NULL THEN
+            entry.issued := (SELECT q.last_value - (NOT q.is_called)::integer FROM runfold.events_position q);
+            UPDATE runfold.erased_tenants t SET issued = entry.issued WHERE t.user_id = tenant;
+        END IF;
+        IF runfold.safe_head() < entry.issued THEN
+            state := 'waiting';
+            "position" := entry.issued;
+            RETURN;
+        END IF;
+        entry.position := runfold.append_tenant_erased(tenant);
+        UPDATE runfold.erased_tenants t SET position = entry.position WHERE t.user_id = tenant;
+        DELETE FROM runfold.claims c USING runfold.streams s WHERE s.user_id = tenant AND c.stream_id = s.stream_id;
+    END IF;
+    state := 'erased';
+    "position" := entry.position;
+END
+$$;
+COMMENT ON FUNCTION runfold.erase_tenant IS
+    'Does the next step of the erasure of a tenant, and returns what it did. Call it again, each time in a transaction of its own, until it returns `erased`, with the position of TenantErased.';
+REVOKE ALL ON FUNCTION runfold.erase_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
+
 CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
@@ -7001,6 +7258,160 @@ COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.expiring_partitions(whole regclass) RETURNS TABLE (leaf regclass, ends_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+    SELECT t.relid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$TO \('([^']+)'\)$r$))[1]::timestamptz
+      FROM pg_partition_tree(whole) AS t
+      JOIN pg_class c ON c.oid = t.relid
+     WHERE t.isleaf
+     UNION ALL
+    SELECT c.oid::regclass, NULL FROM pg_class c WHERE c.oid = whole AND c.relkind = 'r' AND NOT c.relispartition
+       AND NOT EXISTS (SELECT FROM pg_partition_tree(whole))
+     ORDER BY 2, 1
+$$;
+COMMENT ON FUNCTION runfold.expiring_partitions IS
+    'The leaves of a table, the table itself if it is not partitioned, with the time at which each ends (null: it has no upper bound).';
+REVOKE ALL ON FUNCTION runfold.expiring_partitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.expire(
+    table_name text, keep interval DEFAULT NULL, most integer DEFAULT 10000, OUT removed bigint, OUT done boolean
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.retention;
+    whole constant regclass := to_regclass(table_name);
+    boundary timestamptz;
+    part record;
+    rows bigint;
+    blocked boolean := false;
+BEGIN
+    removed := 0;
+    done := true;
+    SELECT * INTO entry FROM runfold.retention r WHERE r.table_name = table_name FOR NO KEY UPDATE;
+    IF entry.table_name IS NULL THEN
+        PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
+    END IF;
+    IF keep < interval '0' OR keep < interval '1 day' AND entry.group_name IS NOT NULL THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', table_name, 'keep', keep::text));
+    END IF;
+    boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF boundary IS NULL OR whole IS NULL THEN
+        UPDATE runfold.retention r SET ran_at = clock_timestamp(), blocked_since = NULL WHERE r.table_name = table_name;
+        RETURN;
+    END IF;
+    IF entry.group_name IS NOT NULL THEN
+        boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
+        IF entry.cutoff IS DISTINCT FROM boundary THEN
+            PERFORM FROM runfold.checkpoints c WHERE c.group_name = entry.group_name FOR NO KEY UPDATE;
+            UPDATE runfold.retention r SET cutoff = boundary WHERE r.table_name = table_name;
+        END IF;
+    END IF;
+    FOR part IN SELECT * FROM runfold.expiring_partitions(whole) AS p
+                 WHERE p.ends_at IS NULL OR p.ends_at > boundary
+                    OR entry.blocked_since < clock_timestamp() - interval '1 day' LOOP
+        EXECUTE format('DELETE FROM %1$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$s WHERE %2$I < $1 LIMIT $2))',
+                       part.leaf, entry.column_name) USING boundary, most - removed;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        removed := removed + rows;
+        IF removed >= most THEN
+            done := false;
+            RETURN;
+        END IF;
+    END LOOP;
+    IF removed > 0 THEN
+        done := false;
+        RETURN;
+    END IF;
+    FOR part IN SELECT * FROM runfold.expiring_partitions(whole) AS p WHERE p.ends_at <= boundary AND p.leaf <> whole LOOP
+        EXECUTE format('SELECT count(*) FROM %s', part.leaf) INTO rows;
+        IF runfold.drop_partition(part.leaf) THEN
+            removed := rows;
+            done := false;
+            RETURN;
+        END IF;
+        blocked := true;
+    END LOOP;
+    UPDATE runfold.retention r
+       SET ran_at = CASE WHEN keep IS NULL THEN clock_timestamp() ELSE r.ran_at END,
+           blocked_since = CASE WHEN blocked THEN coalesce(r.blocked_since, clock_timestamp()) END
+     WHERE r.table_name = table_name;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire IS
+    'Removes a part of what has expired in a table; returns how many rows it removed, and whether that was all.';
+REVOKE ALL ON FUNCTION runfold.expire FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.expire_all(table_name text, keep interval DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    step record;
+    total bigint := 0;
+BEGIN
+    LOOP
+        SELECT * INTO step FROM runfold.expire(expire_all.table_name, expire_all.keep);
+        total := total + step.removed;
+        EXIT WHEN step.done;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_all IS
+    'Removes all that has expired in a table, in the caller''s transaction; returns how many rows that were.';
+REVOKE ALL ON FUNCTION runfold.expire_all FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire_all TO runfold_operator;
+
+CREATE FUNCTION runfold.expire_conversations(days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    IF days IS NULL OR days < 0 THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object(
+            'table', 'public.conversation_buffers', 'keep', coalesce(days || ' days', 'no number of days')));
+    END IF;
+    DELETE FROM public.conversation_buffers m
+     WHERE m.timestamp < clock_timestamp() - make_interval(days => days)
+       AND (force OR EXISTS (SELECT FROM public.conversation_summaries s
+                              WHERE s.user_id = m.user_id AND s.session_id = m.session_id AND s.upto_index >= m.message_index));
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_conversations IS
+    'Deletes messages older than so many days: those that a summary of their session covers, with `force` all; returns how many.';
+REVOKE ALL ON FUNCTION runfold.expire_conversations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire_conversations TO runfold_operator;
+
+CREATE FUNCTION runfold.expired_rows(table_name text, keep interval DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.retention;
+    boundary timestamptz;
+    found bigint := 0;
+BEGIN
+    SELECT * INTO entry FROM runfold.retention r WHERE r.table_name = table_name;
+    IF entry.table_name IS NULL THEN
+        PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
+    END IF;
+    boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF entry.group_name IS NOT NULL THEN
+        boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
+    END IF;
+    IF boundary IS NOT NULL AND to_regclass(table_name) IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM %s WHERE %I < $1', to_regclass(table_name), entry.column_name)
+           INTO found USING boundary;
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION runfold.expired_rows IS
+    'How many rows of a table have expired and stand; with another time to keep them, how many would.';
+REVOKE ALL ON FUNCTION runfold.expired_rows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expired_rows TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.fault_text(code text, at text, "limit" jsonb, found jsonb, OUT message text, OUT hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7235,6 +7646,17 @@ COMMENT ON FUNCTION runfold.joined IS
 REVOKE ALL ON FUNCTION runfold.joined FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.joined TO runfold_engine, runfold_operator, authenticated, service_role;
 
+CREATE FUNCTION runfold.keep_cutoff() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.cutoff := greatest(OLD.cutoff, NEW.cutoff);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_cutoff IS
+    'Trigger: keeps a cutoff from moving back, which would bring back rows that were removed.';
+REVOKE ALL ON FUNCTION runfold.keep_cutoff FROM PUBLIC;
+
 CREATE FUNCTION runfold.keep_definition(workflow_id uuid, tenant uuid, definition jsonb) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -7316,36 +7738,6 @@ COMMENT ON FUNCTION runfold.land_rebuild IS
     'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.safe_head() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    issued bigint;
-    behind bigint;
-BEGIN
-    IF pg_is_in_recovery() THEN
-        RETURN (SELECT position FROM runfold.published_head);
-    END IF;
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
-            'isolation', upper(current_setting('transaction_isolation'))));
-    END IF;
-    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
-    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
-    SELECT max(distance) INTO behind
-      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
-              FROM pg_locks l
-             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
-               AND l.classid = 'runfold.events_position'::regclass::oid
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
-     WHERE distance < 2147483648;
-    RETURN issued - coalesce(behind, 0);
-END
-$$;
-COMMENT ON FUNCTION runfold.safe_head IS
-    'The position up to which the log is settled.';
-REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7952,6 +8344,31 @@ COMMENT ON FUNCTION runfold.read_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.readable_of_tenant(tenant uuid) RETURNS TABLE (type text, field text, events bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.type, f.field, count(*)
+      FROM runfold.streams s
+      JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     CROSS JOIN LATERAL (
+           SELECT d.key
+             FROM jsonb_each(CASE jsonb_typeof(e.data) WHEN 'object' THEN e.data ELSE '{}' END) AS d (key, value)
+            WHERE d.value <> 'null'
+              AND NOT (jsonb_typeof(d.value) = 'object' AND d.value ? '$encrypted'
+                       OR jsonb_typeof(d.value) = 'string' AND starts_with(d.value #>> '{}', 'encrypted:'))
+            UNION ALL
+           SELECT 'metadata' WHERE e.metadata <> '{}'
+            UNION ALL
+           SELECT 'payload' WHERE e.payload IS NOT NULL) AS f (field)
+     WHERE s.user_id = tenant AND s.stream_id <> runfold.stream_id('tenant', tenant::text)
+       AND e.stream_version BETWEEN 0 AND 9223372036854775807
+     GROUP BY 1, 2
+     ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION runfold.readable_of_tenant IS
+    'What stays readable of a tenant in the log: by type and field, the events whose value is not encrypted; an opaque payload counts as the field `payload`.';
+REVOKE ALL ON FUNCTION runfold.readable_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.readable_of_tenant TO runfold_operator;
+
 CREATE FUNCTION runfold.record_snapshots(
     category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
 ) RETURNS void
@@ -8109,6 +8526,32 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
     'Makes runfold.upcast turn data of a type from one version into the next.';
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
+
+CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR table_name IN
+        SELECT format('%I.%I', n.nspname, c.relname)
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.atttypid = 'uuid'::regtype
+           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'auth', 'runfold_shadow', 'runfold_user_shadow')
+           AND n.nspname !~ '^pg_(toast_)?temp_'
+           AND c.oid NOT IN ('runfold.events'::regclass, 'runfold.streams'::regclass, 'runfold.erased_tenants'::regclass)
+         ORDER BY 1
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s WHERE user_id = $1', table_name) INTO rows USING tenant;
+        IF rows > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.rows_of_tenant IS
+    'The tables that have rows of a tenant, and how many: every table with a column user_id, but for the log and the record of erasures.';
+REVOKE ALL ON FUNCTION runfold.rows_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.rows_of_tenant TO runfold_operator;
 
 CREATE FUNCTION runfold.save_workflow(definition jsonb, expected_version bigint DEFAULT NULL)
 RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
@@ -8348,6 +8791,15 @@ COMMENT ON FUNCTION runfold.seed_models IS
 REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
 
+CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.stream_id FROM runfold.streams s WHERE s.user_id = tenant AND starts_with(s.stream_id, category || '-')
+$$;
+COMMENT ON FUNCTION runfold.streams_of_tenant IS
+    'The streams of a tenant in a category.';
+REVOKE ALL ON FUNCTION runfold.streams_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.streams_of_tenant TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -8391,6 +8843,43 @@ COMMENT ON FUNCTION runfold.text_vector IS
     'Three texts of a row as words for a search, the first with the greatest weight, the last with the least.';
 REVOKE ALL ON FUNCTION runfold.text_vector FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.text_vector TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.unpark_erased(tenant uuid) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parked record;
+    unparked integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = tenant AND t.position IS NOT NULL) THEN
+        RETURN 0;
+    END IF;
+    FOR parked IN SELECT p.group_name, p.stream_id
+                    FROM runfold.parked_streams p
+                    JOIN runfold.streams s ON s.stream_id = p.stream_id
+                   WHERE s.user_id = tenant AND p.stream_id <> runfold.stream_id('tenant', tenant::text)
+                   ORDER BY p.group_name, p.stream_id LOOP
+        PERFORM FROM runfold.checkpoints c WHERE c.group_name = parked.group_name FOR NO KEY UPDATE;
+        -- The error may quote what the tenant wrote, and is not recorded.
+        INSERT INTO runfold.discarded_events (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error,
+                                              reason, discarded_by)
+        SELECT p.group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, p.sqlstate, 'the tenant was erased',
+               'the tenant was erased', session_user
+          FROM runfold.parked_streams p
+          JOIN runfold.streams s ON s.stream_id = p.stream_id
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN p.position AND s.last_position
+         WHERE p.group_name = parked.group_name AND p.stream_id = parked.stream_id
+           AND e.stream_version BETWEEN 0 AND 9223372036854775807
+            ON CONFLICT DO NOTHING;
+        DELETE FROM runfold.parked_streams p WHERE p.group_name = parked.group_name AND p.stream_id = parked.stream_id;
+        unparked := unparked + 1;
+    END LOOP;
+    RETURN unparked;
+END
+$$;
+COMMENT ON FUNCTION runfold.unpark_erased IS
+    'Unparks the streams of an erased tenant without folding them; returns how many.';
+REVOKE ALL ON FUNCTION runfold.unpark_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.unpark_erased TO runfold_operator;
 
 CREATE FUNCTION runfold.unpark_stream(group_name text, stream_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -8852,6 +9341,15 @@ CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON publi
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_conversations(retention_days, force)
+$$;
+COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
+    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
+
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
 
@@ -8943,10 +9441,22 @@ CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_s
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
+    FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
+
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
 
 SELECT runfold.ensure_log_partitions();
+
+CREATE FUNCTION public.cleanup_old_execution_logs(retention_days integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_all('public.workflow_execution_logs', make_interval(days => retention_days))
+$$;
+COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
+    'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;
 
 CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();

@@ -48,3 +48,14 @@ GRANT INSERT (session_id, user_id, message_index, role, content, metadata, token
 GRANT UPDATE (session_id, user_id, message_index, role, content, metadata, tokens_count, timestamp,
                 expires_at)
     ON public.conversation_buffers TO authenticated;
+
+-- after the functions
+
+CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_conversations(retention_days, force)
+$$;
+COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
+    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;

@@ -58,3 +58,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfol
 -- after the functions
 
 SELECT runfold.ensure_log_partitions();
+
+CREATE FUNCTION public.cleanup_old_execution_logs(retention_days integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_all('public.workflow_execution_logs', make_interval(days => retention_days))
+$$;
+COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
+    'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;

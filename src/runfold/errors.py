@@ -46,7 +46,7 @@ class DefinitionInvalid(InvalidInput):
     """The definition of a workflow is not valid, and nothing was written: correct what `faults` lists."""
 
     code = "definition_invalid"
-    sqlstate = "RF030"
+    sqlstate = "RF040"
     faults: list[dict[str, Any]]
     count: int
 
@@ -55,7 +55,7 @@ class WorkflowUnavailable(RunfoldError):
     """This tenant cannot use the workflow's id: use another one, or let the database choose it."""
 
     code = "workflow_unavailable"
-    sqlstate = "RF031"
+    sqlstate = "RF041"
     workflow_id: str
 
 
@@ -421,7 +421,7 @@ class UnknownWorkflow(RunfoldError):
     """There is no workflow with that id: see `runfold workflow list`."""
 
     code = "unknown_workflow"
-    sqlstate = "RF032"
+    sqlstate = "RF042"
     workflow_id: str
 
 
@@ -523,6 +523,38 @@ class DiscardFailed(RunfoldError):
     """No event was discarded: fix the cause and try again."""
 
     code = "discard_failed"
+
+
+class UnknownRetention(RunfoldError):
+    """The rows of this table are kept for ever, nothing is entered for it: see `runfold retention show`."""
+
+    code = "unknown_retention"
+    sqlstate = "RF030"
+    table: str
+
+
+class TenantErased(RunfoldError):
+    """The tenant was erased, and its streams take no more events: use another tenant."""
+
+    code = "tenant_erased"
+    sqlstate = "RF031"
+    stream_id: str
+    user_id: str
+
+
+class ErasureWaits(RunfoldError):
+    """The erasure waits for an open append or a worker: run it again, what is done stays done."""
+
+    code = "erasure_waits"
+    retryable = True
+
+
+class UserNotDeleted(RunfoldError):
+    """The user still exists in the platform, and nothing was erased: delete it there first."""
+
+    code = "user_not_deleted"
+    sqlstate = "RF032"
+    user_id: str
 
 
 class VectorsUnavailable(RunfoldError):
@@ -679,6 +711,25 @@ REFUSALS: Final = {
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
         "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
+    ),
+    "unknown_retention": Refusal(
+        UnknownRetention,
+        "there is no retention for {table}",
+        "see `runfold retention show` for the tables that have one",
+    ),
+    "retention_too_short": Refusal(
+        InvalidInput,
+        "{table} cannot keep its rows for {keep} only",
+        "keep the rows of a read table for a day at least, others for no negative time",
+        code="retention_too_short",
+    ),
+    "tenant_erased": Refusal(
+        TenantErased, "the tenant of {stream_id} was erased", "use another tenant, because this one is erased for good"
+    ),
+    "user_not_deleted": Refusal(
+        UserNotDeleted,
+        "user {user_id} still exists in auth.users",
+        "delete the user in the platform, then erase the tenant",
     ),
     "no_user": Refusal(
         InvalidInput,

@@ -101,6 +101,8 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "response reopen": [str(_id(role, 2))],
         "deployment fail": [str(_id(role, 9)), "--reason", "r"],
         "import xes": [str(xes)],
+        "retention set": ["workflow_execution_logs", "--days", "30"],
+        "tenant erase": [str(_id(role, 15)), "--yes", "--timeout", "0"],
         "worker": ["--once"],
     }
     return [*command.split(), *more.get(command, [])]

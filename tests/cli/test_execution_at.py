@@ -11,6 +11,7 @@ import pytest
 import runfold
 from runfold import events
 from runfold.projections.definition.catalogue import load_catalogue
+from runfold.projections.folding.barriers import statement as barrier_statement
 from runfold.projections.folding.fold import events_of_some
 from runfold.reading.status import statement
 from tests.cli.running import NOON, WORKFLOW, ask, execution, ms, run
@@ -145,11 +146,17 @@ def test_an_execution_s_streams_are_read_by_index(connection: psycopg.Connection
     connection.execute("ANALYZE runfold.events")
     for name, parameters in {
         "streams_of_execution": {"execution_id": "7", "upto": 20_000},
-        "deletions_of_streams": {"streams": ["execution-7", "log-7"], "upto": 20_000},
+        "barrier_streams": {
+            "streams": ["execution-7", "log-7"],
+            "upto": 20_000,
+            "prefixes": ["deployment-", "tenant-"],
+            "columns": ["workflow_id", "user_id"],
+        },
         "types_of_streams": {"some": ["execution-7", "log-7"], "upto": 20_000},
         "event_of_stream": {"stream": "execution-7", "version": None, "upto": 20_000},
     }.items():
-        query = statement(name).replace("{events}", events_of_some(load_catalogue().groups["execution"]))
+        text = barrier_statement(name) if name == "barrier_streams" else statement(name)
+        query = text.replace("{events}", events_of_some(load_catalogue().groups["execution"]))
         plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}".encode(), parameters))
         # Empty partitions may be read whole.
         assert "Seq Scan on events_000000000001" not in plan, f"{name}\n{plan}"

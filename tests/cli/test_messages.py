@@ -103,6 +103,9 @@ WITHOUT_A_DATABASE = [
     Mistake("projection rebuild node_executions --all", "--all"),
     Mistake("projection verify --sample 3 --stream execution-1", "--stream"),
     Mistake("import xes /nowhere/loans.xes --dry-run", "/nowhere/loans.xes"),
+    Mistake("retention set workflow_execution_logs", "--days"),
+    Mistake("retention set workflow_execution_logs --days 3 --forever", "--forever"),
+    Mistake("tenant erase anne --yes", "anne"),
 ]
 
 ON_A_DATABASE = [
@@ -113,6 +116,8 @@ ON_A_DATABASE = [
     Mistake("response list --after soon", "soon"),
     Mistake("anomalies list --after soon", "soon"),
     Mistake("execution show nope", "nope"),
+    Mistake("retention run nope", "nope"),
+    Mistake("retention set nope --days 3", "nope"),
     Mistake("execution tail nope", "nope"),
     Mistake("execution diff nope e", "nope"),
     Mistake("execution at nope --position 1", "nope"),

@@ -32,6 +32,7 @@ MOVE_NOTHING = {
     "TriggerRemoved",
     "WorkflowDeleted",
     "DefinitionSaved",
+    "TenantErased",
 }
 
 

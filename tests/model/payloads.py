@@ -293,6 +293,7 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "TriggerFailed": ({}, {}),
     "TriggerRemoved": ({}, {}),
     "WorkflowDeleted": ({"at": instant}, {"by": text}),
+    "TenantErased": ({"at": instant}, {"by": text}),
 }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from tests.model import (
     deletion,
     deployments,
+    erasure,
     executions,
     interactions,
     logs,
@@ -34,6 +35,7 @@ EVENTS = (
     | deployments.EVENTS
     | triggers.EVENTS
     | deletion.EVENTS
+    | erasure.EVENTS
 )
 """The event types this model knows; those of other streams change nothing here."""
 
@@ -70,6 +72,8 @@ def apply(tables: Tables, event: Recorded) -> None:
         triggers.apply(tables, event)
     elif event.type in deletion.EVENTS:
         deletion.apply(tables, event)
+    elif event.type in erasure.EVENTS:
+        erasure.apply(tables, event)
     if event.type in workflow_status.EVENTS:
         workflow_status.apply(tables, event)
 

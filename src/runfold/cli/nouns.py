@@ -74,6 +74,14 @@ NOUNS: dict[str, Noun] = {
         "Responses: messages that came in through channels.",
         ("response",),
     ),
+    "retention": Noun(
+        "Retention: how long rows are kept, and what removes them.",
+        ("retention",),
+    ),
+    "tenant": Noun(
+        "Tenants: the users to whom streams and rows belong.",
+        ("tenant",),
+    ),
     "trigger": Noun(
         "Triggers of deployed workflows.",
         ("trigger",),

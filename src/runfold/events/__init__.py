@@ -19,6 +19,7 @@ from runfold.events.interaction import *
 from runfold.events.response import *
 from runfold.events.deployment import *
 from runfold.events.definition import *
+from runfold.events.tenant import *
 
 CATEGORIES = tuple(dict.fromkeys(event.category() for event in VOCABULARY.values()))
 """The closed categories: those of runfold's streams."""

@@ -117,8 +117,8 @@ SELECT position FROM runfold.checkpoints WHERE group_name = %(group)s
 -- run in parallel, where one that inserts cannot. The runner puts in the names.
 CREATE TEMPORARY TABLE {compared} ON COMMIT DROP AS
 SELECT {either_key}
-  FROM {live} AS live
-  FULL JOIN {shadow} AS folded ON {same_key}
+  FROM {live_seen} AS live
+  FULL JOIN {shadow_seen} AS folded ON {same_key}
  WHERE live *<> folded OR live.{one} IS NULL OR folded.{one} IS NULL
 
 -- name: copies_are_due
@@ -195,8 +195,8 @@ DELETE FROM {found} AS s USING {renamed} AS r WHERE s.surplus AND {found_is_surp
 CREATE TEMPORARY TABLE {found} ON COMMIT DROP AS
 SELECT s.*, live.{one} IS NULL AS missing, folded.{one} IS NULL AS surplus
   FROM (SELECT DISTINCT * FROM {suspects}) AS s
-  LEFT JOIN {live} AS live ON {live_is_suspect}
-  LEFT JOIN {shadow} AS folded ON {shadow_is_suspect}
+  LEFT JOIN {live_seen} AS live ON {live_is_suspect}
+  LEFT JOIN {shadow_seen} AS folded ON {shadow_is_suspect}
  WHERE live *<> folded OR (live.{one} IS NULL) <> (folded.{one} IS NULL)
 
 -- name: found_kinds
@@ -242,7 +242,7 @@ SELECT {folded_columns} FROM {shadow} AS folded JOIN {found} AS s ON {shadow_is_
 -- Inserts some of the rows that the table lacks. A row that another one blocks is left for later.
 -- Parameters: after, upto. The runner puts in the names.
 INSERT INTO {live} ({written})
-SELECT {folded_columns} FROM {shadow} AS folded JOIN {numbered} AS s ON {shadow_is_suspect}
+SELECT {folded_columns} FROM {shadow_seen} AS folded JOIN {numbered} AS s ON {shadow_is_suspect}
  WHERE s.number > %(after)s AND s.number <= %(upto)s
     ON CONFLICT DO NOTHING
 
@@ -324,7 +324,7 @@ UPDATE runfold.checkpoints c
 CREATE TEMPORARY TABLE {numbered} AS
 SELECT s.*, row_number() OVER (ORDER BY folded.ctid) AS number
   FROM (SELECT DISTINCT * FROM {suspects}) AS s
-  JOIN {shadow} AS folded ON {shadow_is_suspect}
+  JOIN {shadow_in_order} AS folded ON {shadow_is_suspect}
  WHERE NOT EXISTS (SELECT FROM {live} AS live WHERE {live_is_suspect})
 
 -- name: oldest_writer

@@ -17,18 +17,6 @@ SELECT a.attname, format_type(a.atttypid, NULL),
 -- Parameters: execution_id, idle (seconds), detector.
 SELECT runfold.declare_lost(%(execution_id)s, make_interval(secs => %(idle)s), %(detector)s)
 
--- name: deletions_of_streams
--- The deployment streams whose deletions may concern the rows of these streams: those of the workflows in their events.
--- A log stream has the workflows of its execution. Parameters: streams (text[]), upto.
-SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")
-  FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = ANY (%(streams)s::text[]
-                          || ARRAY(SELECT 'execution-' || substr(s.name, 5)
-                                     FROM unnest(%(streams)s::text[]) AS s (name)
-                                    WHERE s.name LIKE 'log-%%'))
-   AND e.position <= %(upto)s AND e.stream_version BETWEEN 0 AND 9223372036854775807 AND e.data ->> 'workflow_id' IS NOT NULL
-
 -- name: deployments
 -- A page of deployments, newest first (started_at descending, id).
 -- Parameters, each but limit may be null: workflow, status (of to_status), after_time and after_id (both or none), limit.
@@ -133,12 +121,13 @@ SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.status, x.start_time
  LIMIT %(limit)s
 
 -- name: execution_logs
--- The last log lines of an execution, oldest first. Parameters: execution_id, limit.
+-- The last log lines of an execution that have not expired, oldest first. Parameters: execution_id, table (its name in the retention), limit.
 -- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT * FROM (
     SELECT l.created_at, l.level, l.event_type, l.node_id, l.message, l.user_friendly_message, l.last_event_position
       FROM {tables}.workflow_execution_logs l
      WHERE l.execution_id = %(execution_id)s
+       AND l.created_at >= (SELECT runfold.cutoff_of(%(table)s))
      ORDER BY l.created_at DESC, l.last_event_position DESC
      LIMIT %(limit)s) AS newest
  ORDER BY created_at, last_event_position

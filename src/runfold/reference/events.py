@@ -20,6 +20,7 @@ _STREAMS = {
     "response": ("response-<uuid>", "A message that came in through a channel. The UUID is the row's id."),
     "deployment": ("deployment-<workflow_id>", "A workflow's deployments, its triggers and its end."),
     "definition": ("definition-<workflow_id>", "The versions of a workflow's definition; only runfold appends them."),
+    "tenant": ("tenant-<user_id>", "The end of a tenant, which only `runfold.erase_tenant` appends."),
 }
 
 _INTRODUCTION = """

@@ -21,6 +21,23 @@ UPDATE runfold.leader SET beat = beat + 1, beat_at = clock_timestamp() WHERE epo
 -- Parameters: after (null: from the first).
 SELECT closed, reached FROM runfold.close_questions(%(after)s)
 
+-- name: due_retention
+-- The table whose rows are to be removed next: its last run was a day ago, or a partition of it waits to be dropped.
+SELECT r.table_name
+  FROM runfold.retention r
+ WHERE (r.ran_at < clock_timestamp() - interval '1 day' OR r.blocked_since IS NOT NULL)
+   AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL
+ ORDER BY r.blocked_since IS NOT NULL, r.ran_at, r.table_name
+ LIMIT 1
+
+-- name: expire
+-- Removes a part of what has expired in a table; returns how many rows, and whether nothing is left to do. Parameters: table, most.
+SELECT removed, done FROM runfold.expire(%(table)s, NULL, %(most)s)
+
+-- name: expired_rows
+-- How many rows of a table have expired and stand. Parameters: table.
+SELECT runfold.expired_rows(%(table)s)
+
 -- name: group_positions
 -- How far each group is, and why it waits for an operator; a group without a checkpoint is at 0.
 -- Parameters: groups (text[]).
@@ -47,6 +64,17 @@ SELECT runfold.make_log_partition(%(month)s)
 -- name: missing_log_months
 -- The months that workflow_execution_logs has no partition for, from the last one on.
 SELECT month FROM runfold.missing_log_months() AS month
+
+-- name: retention
+-- What is entered for each table. Parameters: count (whether the rows that have expired are counted).
+SELECT r.table_name AS table, r.column_name AS column, r.group_name AS "group", to_regclass(r.table_name) IS NOT NULL AS exists,
+       r.keep, r.cutoff, r.ran_at, r.blocked_since, CASE WHEN %(count)s THEN runfold.expired_rows(r.table_name) END AS expired
+  FROM runfold.retention r
+ ORDER BY r.table_name
+
+-- name: set_retention
+-- Enters how long the rows of a table are kept. Parameters: table, keep (null: for ever).
+UPDATE runfold.retention SET keep = %(keep)s WHERE table_name = %(table)s
 
 -- name: streams_at
 -- The streams of the first events from some positions on. Parameters: positions (bigint[]).

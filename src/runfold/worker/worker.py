@@ -26,6 +26,7 @@ from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
 from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
+from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
 from runfold.worker.maintenance import Maintenance
@@ -185,12 +186,14 @@ class Worker:
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
-        maintenance, copying, copies = Maintenance(), _Every(IDLE_SECONDS), Copies()
+        maintenance, expiry, copying, copies = Maintenance(), Expiry(), _Every(IDLE_SECONDS), Copies()
         pause = SHORTEST_PAUSE
         while not self._stop.is_set() and not done():
             lead.check()
             maintenance.make_partitions(connection)
+            # Not while a drain waits for it: what a person starts to fold the log does nothing else.
             if timeouts is not None:
+                expiry.step(connection)
                 timeouts.append_due(connection)
             lead.head, passed = projector.look(runner.free, least=lead.head)
             head = lead.head

@@ -32,6 +32,15 @@ def delete_workflows(connection: psycopg.Connection[Any]) -> int:
     return copy_events(connection, [(f"deployment-{_workflow(n)}", deleted) for n in range(0, _WORKFLOWS, 2)])
 
 
+def erase_tenants(connection: psycopg.Connection[Any]) -> int:
+    """Append the erasure of some tenants; returns the last position."""
+    (last,) = connection.execute(
+        "SELECT max(runfold.append_tenant_erased(tenant)) FROM unnest(%s::uuid[]) AS tenant",
+        ([_uuid("tenant", n) for n in range(20)],),
+    ).fetchone() or (0,)
+    return int(last)
+
+
 def _uuid(*parts: object) -> str:
     return str(uuid5(_NAMES, " ".join(map(str, parts))))
 
@@ -47,6 +56,7 @@ def _beginning(tag: str, n: int) -> Iterator[tuple[str, NewEvent]]:
     yield execution, event("ExecutionStarted")
     for node in ("n1", "n2"):
         yield execution, event("NodeStarted", activation=node)
+    yield execution, event("ModelCalled")
     yield execution, event("PauseOpened", pause="p", paused_node_id="n2", interaction_id=interaction)
     yield f"log-{name}", event("LogAppended")
     yield f"interaction-{interaction}", event("InteractionRequested", workflow_id=workflow, execution_id=name)

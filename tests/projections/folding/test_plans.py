@@ -24,7 +24,7 @@ from runfold.projections.reconciling.rebuild import rebuild
 from runfold.projections.reconciling.replay import replay
 from runfold.projections.reconciling.verify import verify
 from runfold.reading.past.reader import open_past
-from tests.projections.folding.crowds import append_crowd, delete_workflows
+from tests.projections.folding.crowds import append_crowd, delete_workflows, erase_tenants
 from tests.projections.folding.plans import Explaining, log_conditions, loops_over_scans
 
 EXECUTIONS = 300
@@ -111,6 +111,7 @@ def slow_plans() -> dict[str, list[str]]:
 def test_no_fold_of_a_large_batch_loops_over_a_scan(folding: psycopg.Connection[Any], statistics: Statistics) -> None:
     fold_a_crowd(folding, statistics)
     advance(folding, delete_workflows(folding))
+    advance(folding, erase_tenants(folding))
     assert slow_plans() == {}
     folded = {part.text for group in GROUPS for projection in group.projections for part in projection.statements}
     assert {statement for statement in folded if not any(statement in query for query in Explaining.queries)} == set()

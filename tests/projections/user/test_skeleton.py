@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from runfold.erasure.erasing import unaware_tables
 from runfold.errors import ProjectionInvalid
+from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.definition.skeleton import write_skeleton
+from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.replay import replay
+from runfold.settings import load_settings
 from tests.cli.conftest import run_console_script
 from tests.fixtures.logs import Log, run
 from tests.fixtures.processes import assert_nothing_differs, drain
+from tests.fixtures.user_logins import login_of_users
 
 
 @pytest.mark.parametrize("python", [False, True])
@@ -24,6 +30,41 @@ def test_a_skeleton_is_folded_as_it_is(log: Log, database_url: str, tmp_path: Pa
     rows = log.connection.execute("SELECT stream_id, events FROM projections.counts ORDER BY 1").fetchall()
     assert rows == [("execution-a", 6), ("execution-b", 2)]
     assert_nothing_differs(database_url, tmp_path / "own")
+
+
+@pytest.mark.parametrize("python", [False, True])
+def test_a_skeleton_s_rows_go_with_their_tenant(log: Log, database_url: str, tmp_path: Path, python: bool) -> None:
+    folder = tmp_path / "own"
+    written = write_skeleton(folder, "counts", types=["NodeStarted", "NodeSucceeded"], python=python)
+    log.connection.execute(written.create_table.encode())
+    log.append("execution-a", *run("a"))
+    log.append("execution-b", *run("b"), user_id=None)
+    drain(database_url, folder)
+    log.erase()
+    drain(database_url, folder)
+    rows = "SELECT stream_id FROM projections.counts"
+    assert log.connection.execute(rows).fetchall() == [("execution-b",)]
+    assert_nothing_differs(database_url, folder)
+    catalogue = load_catalogue(folder)
+    login = UserLogin.of(catalogue, load_settings(projections_url=login_of_users(database_url)))
+    for stream in ("execution-a", "execution-b"):
+        done = replay(log.connection, catalogue, stream, login=login)
+        assert [(found.projection, found.left_out, found.differing) for found in done if found.group == "counts"] == [
+            ("counts", False, 0)
+        ]
+    assert unaware_tables(log.connection, catalogue) == []
+
+
+def test_a_table_whose_file_does_not_know_of_erasures_is_named(log: Log, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    written = write_skeleton(folder, "counts", types=["NodeStarted"], python=False)
+    log.connection.execute(written.create_table.encode())
+    text = written.path.read_text()
+    text = text.replace(", TenantErased\n-- barriers: TenantErased of tenant-{user_id}", "")
+    written.path.write_text(text[: text.index("-- When a tenant is erased")])
+    log.append("execution-a", *run("a"))
+    catalogue = load_catalogue(folder)
+    assert unaware_tables(log.connection, catalogue) == ["projections.counts"]
 
 
 @pytest.mark.process

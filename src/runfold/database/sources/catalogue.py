@@ -63,7 +63,9 @@ class Catalogue:
                 f"{each.kind} {each.name} for {role}: {', '.join(may)}" for role, may in sorted(each.grants.items())
             ]
         for table in self.tables.values():
-            lines += [f"row of {table.name}: {json.dumps(row, sort_keys=True)}" for row in table.rows.values()]
+            lines += [
+                f"row of {table.name}: {json.dumps(row, sort_keys=True, default=str)}" for row in table.rows.values()
+            ]
         return sorted(lines)
 
 

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from runfold.errors import ProjectionInvalid, UnknownProjection
-from runfold.projections.definition.contract import Projection, read_projection
+from runfold.projections.definition.contract import BarrierStream, Projection, read_projection
 from runfold.projections.definition.handler import import_module, read_module
 from runfold.projections.definition.user_rules import check_user_projection
 from runfold.settings import projections_dir
@@ -58,6 +58,16 @@ class Group:
     def barriers(self) -> frozenset[str]:
         """The event types that a batch of the group is cut before and after."""
         return frozenset(barrier for projection in self.projections for barrier in projection.barriers)
+
+    @cached_property
+    def barrier_streams(self) -> tuple[BarrierStream, ...]:
+        """Which barriers are found by the streams of rows, and how."""
+        return tuple(sorted({each for projection in self.projections for each in projection.barrier_streams}))
+
+    @cached_property
+    def other_barriers(self) -> tuple[str, ...]:
+        """The barriers that no index finds: a user's that names no stream. They are looked for in all of the log."""
+        return tuple(sorted(self.barriers - {each.type for each in self.barrier_streams}))
 
 
 @dataclass(frozen=True)

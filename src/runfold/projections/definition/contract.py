@@ -19,7 +19,8 @@ header_query = runtime_sql("runfold.projections.definition")
 _VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
 _FIELDS = {
     "name", "version", "group", "table", "key", "stream_key", "cross_stream", "stream_column", "reads", "reads_before",
-    "events", "barriers", "barriers_affect", "affected_by", "depends_on", "streams_of_row", "part_of", "copies",
+    "events", "barriers", "expires", "barriers_affect", "affected_by", "depends_on", "streams_of_row", "part_of",
+    "copies",
 }  # fmt: skip
 # The fields that name queries of this room's queries.sql.
 _QUERIES = ("barriers_affect", "affected_by", "depends_on", "streams_of_row", "copies")
@@ -31,6 +32,9 @@ _CONTINUATION = re.compile(r"--   (?P<value>\S.*)")
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}")
 _EVENT = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,127}")
+# Where no stream is written: that of runfold's own barriers is known.
+_KNOWN_STREAMS = {"WorkflowDeleted": ("deployment-", "workflow_id"), "TenantErased": ("tenant-", "user_id")}
+_BARRIER = re.compile(r"(?P<type>\S+)(?: of (?P<prefix>[a-z][a-z0-9_]*-)\{(?P<column>[a-z_][a-z0-9_]{0,62})\})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,15 @@ class Statement:
 
     text: str
     events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BarrierStream:
+    """In which stream a barrier of a row is: its type, what the stream's id begins with, the column that follows."""
+
+    type: str
+    prefix: str
+    column: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,10 @@ class Projection:
     barriers: tuple[str, ...]
     statements: tuple[Statement, ...]
     digest: str
+    barrier_streams: tuple[BarrierStream, ...] = ()
+    """Of the barriers, those whose stream follows from a row: a look at a few rows finds them by index."""
+    expires: str | None = None
+    """The column of the key by which rows expire: below the cutoff of the table no row is compared, written or read."""
     barriers_affect: tuple[str, ...] = ()
     """Queries for the streams whose rows the barriers in given streams concern."""
     affected_by: tuple[str, ...] = ()
@@ -111,9 +128,10 @@ def define_projection(
         raise ProjectionInvalid(f"the header lacks {', '.join(missing)}")
     if not header["version"].isdecimal() or int(header["version"]) < 1:
         raise ProjectionInvalid(f"version is a whole number from 1, not {header['version']!r}")
-    key, reads, reads_before, listed, barriers = (
-        _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events", "barriers")
+    key, reads, reads_before, listed = (
+        _listed(header.get(name, "")) for name in ("key", "reads", "reads_before", "events")
     )
+    barriers, barrier_streams = _barriers(_listed(header.get("barriers", "")))
     events = _event_types(listed)
     stream_key = _listed(header.get("stream_key", ""))
     columns = [header[name] for name in ("stream_column", "part_of") if name in header]
@@ -133,6 +151,8 @@ def define_projection(
         raise ProjectionInvalid("cross_stream is true or false")
     if (cross_stream == "true") == ("stream_key" in header):
         raise ProjectionInvalid("a projection has either a stream_key or cross_stream: true")
+    if header.get("expires", key[0]) not in key:
+        raise ProjectionInvalid(f"expires names a column of the key, {', '.join(key)}, not {header['expires']!r}")
     if "stream_column" in header and cross_stream == "false":
         raise ProjectionInvalid("stream_column is for cross_stream: true; a stream_key names the column already")
     named = {name: _queries(name, header.get(name, "")) for name in _QUERIES}
@@ -152,6 +172,8 @@ def define_projection(
         barriers=barriers,
         statements=_statements(body, events, barriers) if handler is None else (),
         digest=digest,
+        barrier_streams=barrier_streams,
+        expires=header.get("expires"),
         barriers_affect=named["barriers_affect"],
         affected_by=named["affected_by"],
         depends_on=named["depends_on"],
@@ -160,6 +182,22 @@ def define_projection(
         copies=next(iter(named["copies"]), None),
         handler=handler,
     )
+
+
+def _barriers(listed: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[BarrierStream, ...]]:
+    """Return the types of `WorkflowDeleted of deployment-{workflow_id}`, and the streams of those that name one."""
+    types, streams = [], []
+    for text in listed:
+        if (match := _BARRIER.fullmatch(text)) is None:
+            raise ProjectionInvalid(
+                f"{text!r} is not a barrier: write its type, or its type and stream, `Closed of account-{{account_id}}`"
+            )
+        kind = match["type"]
+        prefix, column = _KNOWN_STREAMS.get(kind, (None, None)) if match["column"] is None else match.group(2, 3)
+        types.append(kind)
+        if prefix is not None and column is not None:
+            streams.append(BarrierStream(kind, prefix, column))
+    return tuple(types), tuple(streams)
 
 
 def _queries(field: str, value: str) -> tuple[str, ...]:

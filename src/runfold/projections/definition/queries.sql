@@ -50,6 +50,35 @@ SELECT DISTINCT e.stream_id
           AND (%(upto)s::bigint IS NULL OR d.position <= %(upto)s)
           AND d.stream_version BETWEEN 0 AND 9223372036854775807)
 
+-- name: executions_of_erased_tenants
+-- barriers_affect: the executions of the tenants that are erased in some tenant streams.
+SELECT x.stream_id
+  FROM unnest(%(streams)s::text[]) AS s (id)
+ CROSS JOIN LATERAL runfold.streams_of_tenant(substr(s.id, 8)::uuid, 'execution') AS x (stream_id)
+ WHERE s.id LIKE 'tenant-%%'
+
+-- name: logs_of_erased_tenants
+-- barriers_affect: the logs of the tenants that are erased in some tenant streams.
+SELECT x.stream_id
+  FROM unnest(%(streams)s::text[]) AS s (id)
+ CROSS JOIN LATERAL runfold.streams_of_tenant(substr(s.id, 8)::uuid, 'log') AS x (stream_id)
+ WHERE s.id LIKE 'tenant-%%'
+
+-- name: interactions_of_erased_tenants
+-- barriers_affect: the interactions and responses of the tenants that are erased in some tenant streams.
+SELECT x.stream_id
+  FROM unnest(%(streams)s::text[]) AS s (id)
+ CROSS JOIN unnest('{interaction,response}'::text[]) AS c (category)
+ CROSS JOIN LATERAL runfold.streams_of_tenant(substr(s.id, 8)::uuid, c.category) AS x (stream_id)
+ WHERE s.id LIKE 'tenant-%%'
+
+-- name: deployments_of_erased_tenants
+-- barriers_affect: the deployments of the tenants that are erased in some tenant streams.
+SELECT x.stream_id
+  FROM unnest(%(streams)s::text[]) AS s (id)
+ CROSS JOIN LATERAL runfold.streams_of_tenant(substr(s.id, 8)::uuid, 'deployment') AS x (stream_id)
+ WHERE s.id LIKE 'tenant-%%'
+
 -- name: workflows_of_executions
 -- affected_by: the deployments of the workflows that some executions were created for.
 SELECT DISTINCT 'deployment-' || lower(e.data ->> 'workflow_id' COLLATE "C")

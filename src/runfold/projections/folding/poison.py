@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 
 from runfold.errors import FoldDenied, RunfoldError
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import ONE_STREAM, THE_LOG, HandlerFailed, events_of_one, fold_batch
+from runfold.projections.folding.barriers import (
+    OF_BARRIER_STREAMS,
+    barrier_parameters,
+    barrier_streams,
+    found_by_streams,
+)
+from runfold.projections.folding.fold import (
+    ONE_STREAM,
+    THE_LOG,
+    HandlerFailed,
+    events_of_one,
+    events_of_some,
+    fold_batch,
+)
 from runfold.projections.folding.ledger import Ledger
 from runfold.runtime_sql import runtime_sql
 
@@ -33,6 +46,8 @@ _PASSING_CLASSES = ("08", "40", _RESOURCES, "57", "58")
 _PASSING_STATES = ("55P03", "55006", "25006")
 
 _SHORT_RANGE = 10_000
+
+_ONE_STREAM_AND_BARRIERS: LiteralString = f"({ONE_STREAM} OR {OF_BARRIER_STREAMS})"
 
 Failure = psycopg.Error | HandlerFailed
 """What a fold that failed raised."""
@@ -161,17 +176,30 @@ def fold_alone(
     """
     try:
         with ledger.connection.transaction():
-            fold_batch(
-                cursor,
-                group,
-                after=after,
-                upto=upto,
-                types=types,
-                streams=ONE_STREAM,
-                stream=stream_id,
-                # A short range is read by position, however long the stream is.
-                events=events_of_one(group) if upto - after > _SHORT_RANGE else THE_LOG,
-            )
+            # A short range is read by position, however long the stream is.
+            if upto - after > _SHORT_RANGE and group.barriers and found_by_streams(group):
+                barriers = barrier_streams(cursor, group, [stream_id], upto)
+                fold_batch(
+                    cursor,
+                    group,
+                    after=after,
+                    upto=upto,
+                    types=types,
+                    streams=_ONE_STREAM_AND_BARRIERS,
+                    given={"stream": stream_id, "some": [stream_id, *barriers], **barrier_parameters(group, barriers)},
+                    events=events_of_some(group),
+                )
+            else:
+                fold_batch(
+                    cursor,
+                    group,
+                    after=after,
+                    upto=upto,
+                    types=types,
+                    streams=ONE_STREAM,
+                    stream=stream_id,
+                    events=events_of_one(group) if upto - after > _SHORT_RANGE else THE_LOG,
+                )
             if checked:
                 ledger.check_constraints(group)
     except (psycopg.Error, HandlerFailed) as exc:

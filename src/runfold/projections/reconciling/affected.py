@@ -15,6 +15,7 @@ import psycopg
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import header_query
+from runfold.projections.folding.barriers import barrier_streams, found_by_streams
 from runfold.projections.reconciling.pair import stream_values
 from runfold.runtime_sql import runtime_sql
 
@@ -27,6 +28,8 @@ class AffectedRows:
 
     rows_of: list[str]
     folded: list[str]
+    barriers: list[str] | None = None
+    """The streams whose barriers may concern them; None: no index finds these, all of the log is read for them."""
 
     @property
     def values(self) -> list[str]:
@@ -44,7 +47,8 @@ def affected_rows(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[s
     folded = set(rows_of)
     for query in group.depends_on:
         folded |= ask(cursor, query, rows_of)
-    return AffectedRows(sorted(rows_of), sorted(folded))
+    barriers = barrier_streams(cursor, group, folded) if found_by_streams(group) else None
+    return AffectedRows(sorted(rows_of), sorted(folded), barriers)
 
 
 def ask(cursor: psycopg.Cursor[Any], query: str, streams: Iterable[str], upto: int | None = None) -> set[str]:

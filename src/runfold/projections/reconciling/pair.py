@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -82,7 +82,10 @@ class Pair:
         keys = range(len(self._key))
         self._names: dict[str, sql.Composable] = {
             "live": live,
-            "shadow": sql.Identifier(shadow_schema, projection.table),
+            "shadow": (shadow := sql.Identifier(shadow_schema, projection.table)),
+            "live_seen": _seen(projection, live),
+            "shadow_seen": _seen(projection, shadow),
+            "shadow_in_order": _seen(projection, shadow, "ctid, *"),
             "suspects": sql.Identifier("pg_temp", self.suspects),
             "found": sql.Identifier("pg_temp", f"found {projection.name}"[:63]),
             "renamed": sql.Identifier("pg_temp", f"renamed {projection.name}"[:63]),
@@ -248,15 +251,15 @@ class Pair:
             if found:
                 restricted = "SELECT t.* FROM {} AS t JOIN {} AS s ON {}"
                 rows[f"{side}_rows"] = sql.SQL(f"({restricted})").format(
-                    self._names[side], self._names["found"], self._key_is("t", "s")
+                    self._names[f"{side}_seen"], self._names["found"], self._key_is("t", "s")
                 )
             elif column is not None:
                 rows[f"{side}_rows"] = sql.SQL("(SELECT t.* FROM {} AS t WHERE {})").format(
-                    self._names[side], self._of_streams("t", column)
+                    self._names[f"{side}_seen"], self._of_streams("t", column)
                 )
                 parameters["values"] = self._typed(column, values)
             else:
-                rows[f"{side}_rows"] = self._names[side]
+                rows[f"{side}_rows"] = self._names[f"{side}_seen"]
         query = self._query("differences", counted=sql.SQL("0" if limit is None else "count(*) OVER ()"), **rows)
         if limit is not None:
             query += sql.SQL(" LIMIT {}").format(sql.Literal(limit))
@@ -271,7 +274,7 @@ class Pair:
 
     def count(self, cursor: psycopg.Cursor[Any], column: str | None = None, values: Sequence[str] = ()) -> int:
         """How many rows the live table has, or those whose `column` that names the stream holds one of `values`."""
-        query = sql.SQL("SELECT count(*) FROM {} AS live").format(self._names["live"])
+        query = sql.SQL("SELECT count(*) FROM {} AS live").format(self._names["live_seen"])
         if column is None:
             cursor.execute(query)
         else:
@@ -372,6 +375,19 @@ def _is_uuid(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _seen(projection: Projection, table: sql.Identifier, columns: LiteralString = "*") -> sql.Composable:
+    """The rows of a table that have not expired, by the cutoff at the moment of the statement.
+
+    A landing executes its statements under the lock of the checkpoint, which whoever moves the cutoff takes: it sees
+    the last one. What lies below is neither missing nor surplus, on either side, and nothing writes it again.
+    """
+    if projection.expires is None:
+        return table
+    return sql.SQL("(SELECT {} FROM {} WHERE {} >= (SELECT runfold.cutoff_of({})))").format(
+        sql.SQL(columns), table, _id(projection.expires), sql.Literal(f"{projection.schema}.{projection.table}")
+    )
 
 
 def _id(name: str) -> sql.Identifier:

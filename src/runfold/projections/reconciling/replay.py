@@ -16,6 +16,7 @@ from psycopg import sql
 from runfold.errors import FoldFailed, ProjectionInvalid, UnknownStream
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
+from runfold.projections.folding.barriers import OF_BARRIER_STREAMS, barrier_parameters
 from runfold.projections.folding.fold import NOT_PARKED, SOME_STREAMS, bind, events_of_some, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import refusing
@@ -30,6 +31,7 @@ from runfold.runtime_sql import runtime_sql
 statement = runtime_sql("runfold.projections")
 
 THESE_STREAMS: LiteralString = f"{SOME_STREAMS} AND {NOT_PARKED}"
+_THESE_STREAMS_AND_BARRIERS: LiteralString = f"({THESE_STREAMS} OR {OF_BARRIER_STREAMS})"
 
 
 @dataclass(slots=True)
@@ -94,7 +96,8 @@ def _replay(
 
 def can_replay(group: Group) -> bool:
     """Whether it is known which rows of the group each stream concerns."""
-    known = bool(group.barriers_affect) or not group.barriers
+    # A tenant's barrier concerns the rows of its own streams, which it comes after.
+    known = bool(group.barriers_affect) or group.barriers <= {"TenantErased"}
     return known and all(projection.stream_column is not None for projection in group.projections)
 
 
@@ -159,16 +162,22 @@ def fold_affected(cursor: psycopg.Cursor[Any], group: Group, affected: AffectedR
     """Fold the streams into new temporary shadows up to a position; parked ones up to their bad event."""
     make_shadows(cursor, group)
     bind(cursor, ["pg_temp"])
+    barriers: LiteralString | None = NOT_PARKED
+    streams, events, given = THESE_STREAMS, events_of_some(group), {"some": affected.folded}
+    if affected.barriers is not None:
+        streams, barriers = _THESE_STREAMS_AND_BARRIERS, None
+        events = events.replace("%(some)s", "%(read)s")
+        given |= {"read": [*affected.folded, *affected.barriers], **barrier_parameters(group, affected.barriers)}
     fold_in_parts(
         cursor,
         group,
         after=0,
         upto=position,
         types=frozenset(group.events),
-        streams=THESE_STREAMS,
-        barriers=NOT_PARKED,
-        given={"some": affected.folded},
-        events=events_of_some(group),
+        streams=streams,
+        barriers=barriers,
+        given=given,
+        events=events,
     )
     unbind(cursor)
 

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
+from runfold.projections.folding.barriers import barrier_streams
 from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
@@ -23,7 +24,6 @@ from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
 
-_DELETION = "WorkflowDeleted"
 _WORKFLOWS = "workflows_of_executions"
 # The header's queries that look at tables as they are, and those that look at the log in their place.
 LATEST_EXECUTIONS = "latest_executions"
@@ -51,17 +51,17 @@ class Reach:
         """Return the condition for the events to fold, and its parameters."""
         if self.streams is None:
             return NOT_PARKED, {}
-        others = sorted(group.barriers - {_DELETION})
+        others = list(group.other_barriers)
         return _THESE_STREAMS_AND_BARRIERS if others else _THESE_STREAMS, {
             "read_streams": [*self.streams, *self.deletions],
             "own_streams": list(self.streams),
-            "deletions": [_DELETION],
+            "deletions": [each.type for each in group.barrier_streams],
             "other_barriers": others,
         }
 
     def events(self, group: Group) -> LiteralString:
         """The relation that holds what is within reach, and little else."""
-        some = self.streams is not None and group.barriers <= {_DELETION}
+        some = self.streams is not None and not group.other_barriers
         return events_of_some(group).replace("%(some)s", "%(read_streams)s") if some else THE_LOG
 
     def fold(
@@ -119,7 +119,7 @@ class Scope:
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
             folded |= _depended_on(cursor, group, query, rows_of, upto)
-        reach = reach_of(cursor, folded, upto)
+        reach = reach_of(cursor, group, folded, upto)
         fold(reach)
         values = _values(rows_of)
         for projection in group.projections:
@@ -148,11 +148,11 @@ def scope_of_execution(cursor: psycopg.Cursor[Any], execution_id: str, upto: int
     return Scope(tuple(dict.fromkeys([*(stream for (stream,) in rows), *sorted(workflows)])))
 
 
-def reach_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Reach:
-    """Return these streams, and the streams of the deletions up to a position that concern their rows."""
+def reach_of(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], upto: int) -> Reach:
+    """Return these streams, and the streams of the barriers up to a position that concern their rows."""
     wanted = tuple(dict.fromkeys(streams))
-    rows = cursor.execute(statement("deletions_of_streams"), {"streams": list(wanted), "upto": upto}).fetchall()
-    return Reach(wanted, tuple(stream for (stream,) in rows if stream not in wanted))
+    found = barrier_streams(cursor, group, wanted, upto)
+    return Reach(wanted, tuple(stream for stream in found if stream not in wanted))
 
 
 def executions_of_workflows() -> LiteralString:

@@ -171,6 +171,7 @@ class Past:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
                 fold = self._folding(cursor, group)
                 reach, tables = self._scope.fold(cursor, group, self.position, wanted=readable, fold=fold)
+                leave_out_expired(cursor, [item for item in group.projections if item.table in tables])
         except (psycopg.Error, HandlerFailed) as exc:
             if not is_poison(exc):
                 raise
@@ -240,6 +241,19 @@ class Past:
                     hint=f"write {table}, without a schema",
                     code="live_table",
                 )
+
+
+def leave_out_expired(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
+    """Remove from the shadows what has expired by now: the past shows no more of it than the present."""
+    for projection in projections:
+        if projection.expires is not None:
+            cursor.execute(
+                sql.SQL("DELETE FROM {} WHERE {} < (SELECT runfold.cutoff_of({}))").format(
+                    sql.Identifier("pg_temp", projection.table),
+                    sql.Identifier(projection.expires),
+                    sql.Literal(f"{projection.schema}.{projection.table}"),
+                )
+            )
 
 
 def _by_table(catalogue: Catalogue) -> dict[str, Projection]:

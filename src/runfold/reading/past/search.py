@@ -127,6 +127,9 @@ class LastChangeSearch:
         parameters = {**self._parameters, "group": group.name, "types": group.events, "upto": head}
         self._events = [_Event(*found) for found in cursor.execute(query, parameters).fetchall()]
         self._deletions = [event.position for event in self._events if event.type in self._removing]
+        # A tenant's barrier removes some of a workflow's executions, and so lets an earlier one be the latest.
+        some = {each.type for each in group.barrier_streams if each.column == "user_id"}
+        self._partly = [event.position for event in self._events if event.type in some]
         self._executions: list[_Execution] | None = None
         if workflow is not None:
             asked = {"group": group.name, "workflows": [workflow], "upto": head}
@@ -256,6 +259,8 @@ class LastChangeSearch:
             (each.earliest for each in self._executions if each.plain and deleted < each.created <= begins),
             default=None,
         )
+        if any(begins < position <= ends for position in self._partly):
+            reached = None
         streams = {
             each.stream_id
             for each in self._executions

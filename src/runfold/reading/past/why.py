@@ -79,7 +79,7 @@ def why(
         streams = _streams(connection, projection, cell, head, of_user=catalogue.groups[projection.group].of_user)
         group = closure(catalogue.groups[projection.group], [projection.table])
         with connection.cursor() as asking:
-            reach = Reach() if streams is None else reach_of(asking, streams, head)
+            reach = Reach() if streams is None else reach_of(asking, group, streams, head)
         with _empty_tables(connection, group, login) as cursor:
             bind(cursor, ["pg_temp"])
             found = LastChangeSearch(
@@ -89,7 +89,7 @@ def why(
                 reach,
                 head,
                 column=column,
-                row=_equal(cell.key, cell.types, "key_"),
+                row=_standing(projection, _equal(cell.key, cell.types, "key_")),
                 key={f"key_{name}": value for name, value in cell.key.items()},
                 workflow=next(iter(cell.key.values())) if LATEST_EXECUTIONS in projection.depends_on else None,
                 computed=group.of_user and cell.column in _computed(connection, projection),
@@ -222,6 +222,15 @@ def _equal(wanted: dict[str, str], types: dict[str, str], prefix: str = "") -> s
         for name in wanted
     ]
     return sql.SQL(" AND ").join(parts)
+
+
+def _standing(projection: Projection, condition: sql.Composable) -> sql.Composable:
+    """Return the condition on a row `t` that has not expired."""
+    if projection.expires is None:
+        return condition
+    return sql.SQL("{} AND t.{} >= (SELECT runfold.cutoff_of({}))").format(
+        condition, sql.Identifier(projection.expires), sql.Literal(f"{projection.schema}.{projection.table}")
+    )
 
 
 def _no_row(projection: Projection, cell: Cell) -> UnknownRow:

@@ -1,11 +1,12 @@
 -- executions_of_workflows: every execution that was created for some workflows up to a position, with bounds of the time that decides
 -- which one is the latest (its start, or else its creation), for every possible result of its fold.
--- `plain` says that its row surely exists from `created` on, until its workflow is deleted: `deleted` is the last deletion, and
--- `surely_deleted` the last one that every fold applies. Parameters: group, workflows (text[], lower case), upto. The caller puts in
+-- `plain` says that its row surely exists from `created` on, until its workflow is deleted or its tenant erased: `deleted` is when
+-- that was last, and `surely_deleted` when every fold applies it. Parameters: group, workflows (text[], lower case), upto. The caller puts in
 -- the condition on parked streams. The bounds of stream_version: as in queries.sql.
 SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.earliest) AS earliest,
        greatest(c.latest, s.latest) AS latest, c.plain, d.deleted, d.surely_deleted
-  FROM (SELECT lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow, e.stream_id, min(e.position) AS created,
+  FROM (SELECT lower(e.data ->> 'workflow_id' COLLATE "C") AS workflow, e.stream_id, (array_agg(e.user_id))[1] AS user_id,
+               min(e.position) AS created,
                max(e.position) AS last_created, min(e.occurred_at) AS earliest, max(e.occurred_at) AS latest,
                -- A stream's first event finds no row and creates it, unless the fold skips the event.
                bool_or(e.stream_version = 1 AND {folded}) AS plain
@@ -30,5 +31,6 @@ SELECT c.workflow, c.stream_id, c.created, c.last_created, least(c.earliest, s.e
               coalesce(max(e.position) FILTER (WHERE {folded}), 0) AS surely_deleted
          FROM runfold.streams s
          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-        WHERE s.stream_id = 'deployment-' || c.workflow AND e.type = 'WorkflowDeleted' AND e.position <= %(upto)s
+        WHERE s.stream_id IN ('deployment-' || c.workflow, 'tenant-' || c.user_id)
+          AND e.type IN ('WorkflowDeleted', 'TenantErased') AND e.position <= %(upto)s
           AND e.stream_version BETWEEN 0 AND 9223372036854775807) AS d

@@ -1,0 +1,158 @@
+"""Retention: what has expired is removed for good, once a day by the leader, and by hand."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from runfold.errors import InvalidInput, UnknownRetention
+from runfold.runtime_sql import runtime_sql
+
+statement = runtime_sql("runfold.worker")
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 60.0
+PART = 10_000
+"""How many rows are deleted in a transaction: folds of the table's group wait for one part at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the rows of a table are kept, and what became of those that were not.
+
+    `keep` is None where they are kept for ever; `cutoff` is None for a table that is no read table, or of which nothing
+    has expired yet. `expired` is how many rows have expired and are not removed yet, None where that was not asked.
+    """
+
+    table: str
+    column: str
+    group: str | None
+    exists: bool
+    keep: timedelta | None
+    cutoff: datetime | None
+    ran_at: datetime
+    blocked_since: datetime | None
+    expired: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """How many rows of a table were removed, or would be, and since when a partition could not be locked."""
+
+    table: str
+    rows: int
+    blocked_since: datetime | None
+
+
+def read_retention(connection: psycopg.Connection[Any], *, count: bool = False) -> list[Retention]:
+    """Return what is entered for each table, by name; `count` also counts what has expired, as an operator may."""
+    with connection.cursor(row_factory=class_row(Retention)) as cursor:
+        return cursor.execute(statement("retention"), {"count": count}).fetchall()
+
+
+def set_retention(connection: psycopg.Connection[Any], table: str, keep: timedelta | None) -> str:
+    """Enter how long a table's rows are kept, None for ever; returns the table's full name.
+
+    A shorter time takes effect at the next run. A longer one brings nothing back. Raises UnknownRetention, and
+    InvalidInput for less than a day for a read table.
+    """
+    name = full_name(connection, table)
+    is_folded = any(entry.table == name and entry.group is not None for entry in read_retention(connection))
+    if keep is not None and keep < (timedelta(days=1) if is_folded else timedelta(0)):
+        raise InvalidInput(
+            f"{name} cannot keep its rows for {keep} only",
+            hint="keep the rows of a read table for a day at least, others for no negative time",
+            code="retention_too_short",
+            table=name,
+        )
+    connection.execute(statement("set_retention"), {"table": name, "keep": keep})
+    return name
+
+
+def full_name(connection: psycopg.Connection[Any], table: str) -> str:
+    """Return the name of a table that has a retention, given with or without its schema; raises UnknownRetention."""
+    known = [entry.table for entry in read_retention(connection)]
+    for name in known:
+        if table in (name, name.partition(".")[2]):
+            return name
+    raise UnknownRetention(f"there is no retention for {table}", hint=f"choose one of {', '.join(known)}", table=table)
+
+
+def run_retention(
+    connection: psycopg.Connection[Any],
+    tables: Iterable[str] = (),
+    *,
+    dry_run: bool = False,
+    progress: Callable[[str, int], None] = lambda *_: None,
+) -> list[Expired]:
+    """Remove all that has expired in some tables, or in all, each part in a transaction of its own.
+
+    `progress` is called with a table and the rows removed so far. With `dry_run` nothing is removed, and the rows are
+    counted that would be. The connection is in autocommit. Raises UnknownRetention.
+    """
+    names = [full_name(connection, table) for table in tables] or [
+        entry.table for entry in read_retention(connection) if entry.exists and entry.keep is not None
+    ]
+    found = []
+    for name in names:
+        if dry_run:
+            (rows,) = connection.execute(statement("expired_rows"), {"table": name}).fetchone() or (0,)
+        else:
+            rows = 0
+            while not (step := expire(connection, name))[1]:
+                rows += step[0]
+                progress(name, rows)
+        blocked = next(entry.blocked_since for entry in read_retention(connection) if entry.table == name)
+        found.append(Expired(name, rows, blocked))
+    return found
+
+
+def expire(connection: psycopg.Connection[Any], table: str) -> tuple[int, bool]:
+    """Remove one part of what has expired in a table; returns how many rows, and whether nothing is left to do."""
+    removed, done = connection.execute(statement("expire"), {"table": table, "most": PART}).fetchone() or (0, True)
+    return removed, done
+
+
+class Expiry:
+    """Removes what has expired, a part at each call, while this worker leads; a table is due once a day."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._said: dict[str, str] = {}
+
+    def step(self, connection: psycopg.Connection[Any]) -> None:
+        """Remove one part, if something is due; the connection is in autocommit. What fails waits a minute."""
+        if time.monotonic() < self._next:
+            return
+        row = connection.execute(statement("due_retention")).fetchone()
+        if row is None:
+            self._next = time.monotonic() + EVERY_SECONDS
+            return
+        (table,) = row
+        try:
+            removed, done = expire(connection, table)
+        except psycopg.Error as exc:
+            if connection.closed:
+                raise
+            if self._said.get(table) != str(exc):
+                log.warning("what has expired in %s could not be removed: %s", table, exc)
+            self._said[table] = str(exc)
+            self._next = time.monotonic() + EVERY_SECONDS
+            return
+        self._said.pop(table, None)
+        if removed:
+            log.info("%s rows of %s have expired and were removed", removed, table)
+        if done:
+            self._next = time.monotonic() + (EVERY_SECONDS if self._is_due(connection, table) else 0)
+
+    def _is_due(self, connection: psycopg.Connection[Any], table: str) -> bool:
+        """Whether the same table is due again: a partition of it could not be locked."""
+        return connection.execute(statement("due_retention")).fetchone() == (table,)
