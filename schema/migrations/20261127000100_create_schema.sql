@@ -555,206 +555,6 @@ GRANT UPDATE (session_id, user_id, sequence, summary, key_points, entities, topi
                 updated_at)
     ON public.conversation_summaries TO authenticated;
 
--- What a user can connect with. Everybody reads it, operators write it.
-CREATE TABLE public.integrations (
-    integration_id varchar(255) NOT NULL,
-    provider varchar(50) NOT NULL,
-    name varchar(255) NOT NULL,
-    description text,
-    config jsonb NOT NULL DEFAULT '{}',
-    is_active boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
-    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
-    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
-);
-
-COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
-COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
-
-ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
-CREATE POLICY "services see every row" ON public.integrations FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
-
-INSERT INTO public.integrations (integration_id, provider, name)
-VALUES ('slack', 'slack', 'Slack'),
-       ('github', 'github', 'GitHub'),
-       ('notion', 'notion', 'Notion'),
-       ('google_calendar', 'google_calendar', 'Google Calendar')
-    ON CONFLICT (integration_id) DO NOTHING;
-
--- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
-CREATE TABLE public.user_external_credentials (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    provider varchar(50) NOT NULL,
-    credential_type varchar(20) NOT NULL DEFAULT 'oauth2',
-
-    encrypted_access_token bytea,
-    encrypted_refresh_token bytea,
-    encrypted_additional_data bytea,
-    key_id uuid NOT NULL,
-
-    token_expires_at timestamptz,
-    scope text[] NOT NULL DEFAULT '{}',
-    token_type varchar(20) NOT NULL DEFAULT 'Bearer',
-    can_refresh boolean NOT NULL GENERATED ALWAYS AS (encrypted_refresh_token IS NOT NULL) STORED,
-
-    is_valid boolean NOT NULL DEFAULT true,
-    last_validated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    validation_error text,
-
-    refresh_lease uuid,
-    refresh_lease_until timestamptz,
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT user_external_credentials_pkey PRIMARY KEY (id),
-    CONSTRAINT user_external_credentials_user_id_provider_key UNIQUE (user_id, provider),
-    CONSTRAINT credential_is_named_by_its_user UNIQUE (user_id, id),
-    CONSTRAINT user_external_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    -- words: CredentialProvider
-    CONSTRAINT valid_provider CHECK (provider IN ('google_calendar', 'github', 'slack', 'notion', 'custom_http')),
-    -- words: CredentialType
-    CONSTRAINT valid_credential_type CHECK (credential_type IN ('oauth2', 'api_key', 'basic_auth', 'bearer_token')),
-    CONSTRAINT valid_credential_holds_a_secret CHECK (
-        NOT is_valid OR num_nonnulls(encrypted_access_token, encrypted_refresh_token, encrypted_additional_data) > 0),
-    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted.
-    CONSTRAINT secrets_are_ciphertext CHECK (
-        least(octet_length(encrypted_access_token), octet_length(encrypted_refresh_token),
-              octet_length(encrypted_additional_data)) >= 28),
-    CONSTRAINT lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
-);
--- What a list of a user's credentials shows comes from the index alone.
-CREATE INDEX idx_user_credentials_user_provider ON public.user_external_credentials (user_id, provider)
-    INCLUDE (is_valid, token_expires_at);
-CREATE INDEX idx_user_credentials_expires_at ON public.user_external_credentials (token_expires_at) WHERE is_valid;
-CREATE INDEX idx_user_credentials_valid ON public.user_external_credentials (user_id, last_validated_at) WHERE is_valid;
-
-COMMENT ON TABLE public.user_external_credentials IS
-    'What users have entrusted to reach services for them. `store.credentials` writes and opens it.';
-COMMENT ON COLUMN public.user_external_credentials.key_id IS 'The tenant''s key that its secrets are encrypted with.';
-COMMENT ON COLUMN public.user_external_credentials.token_expires_at IS 'NULL: never refreshed.';
-COMMENT ON COLUMN public.user_external_credentials.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
-COMMENT ON COLUMN public.user_external_credentials.updated_at IS 'When its secrets were written last.';
-
-ALTER TABLE public.user_external_credentials ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.user_external_credentials FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.user_external_credentials FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
--- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
-REVOKE ALL ON public.user_external_credentials FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
-              validation_error, created_at, updated_at), DELETE
-    ON public.user_external_credentials TO authenticated;
-GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
-              validation_error, created_at, updated_at)
-    ON public.user_external_credentials TO runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.user_external_credentials TO runfold_engine, runfold_operator, service_role;
-
--- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
-CREATE TABLE public.oauth_tokens (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    integration_id varchar(255),
-    provider varchar(100) NOT NULL,
-    credential_id uuid,
-
-    access_token bytea NOT NULL,
-    refresh_token bytea,
-    token_type varchar(50) NOT NULL DEFAULT 'Bearer',
-    expires_at timestamptz,
-    key_id uuid NOT NULL,
-    can_refresh boolean NOT NULL GENERATED ALWAYS AS (refresh_token IS NOT NULL) STORED,
-
-    credential_data jsonb NOT NULL DEFAULT '{}',
-    is_active boolean NOT NULL DEFAULT true,
-
-    refresh_lease uuid,
-    refresh_lease_until timestamptz,
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT oauth_tokens_pkey PRIMARY KEY (id),
-    CONSTRAINT oauth_tokens_user_id_integration_id_key UNIQUE (user_id, integration_id),
-    CONSTRAINT oauth_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT oauth_tokens_integration_id_fkey FOREIGN KEY (integration_id)
-        REFERENCES public.integrations (integration_id) ON DELETE CASCADE,
-    CONSTRAINT token_comes_from_a_credential FOREIGN KEY (user_id, credential_id)
-        REFERENCES public.user_external_credentials (user_id, id) ON DELETE SET NULL (credential_id),
-    CONSTRAINT oauth_provider_is_not_blank CHECK (length(trim(provider)) > 0),
-    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted. A revoked token is empty.
-    CONSTRAINT tokens_are_ciphertext CHECK (
-        (octet_length(access_token) >= 28 OR NOT is_active AND octet_length(access_token) = 0)
-        AND coalesce(octet_length(refresh_token) >= 28, true)),
-    CONSTRAINT credential_data_is_encrypted CHECK (
-        credential_data = '{}' OR (credential_data ?& '{$encrypted,v}' AND credential_data - '{$encrypted,v}'::text[] = '{}')),
-    CONSTRAINT token_lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
-);
-CREATE INDEX idx_oauth_tokens_user_id ON public.oauth_tokens (user_id, credential_id);
-CREATE INDEX idx_oauth_tokens_integration_id ON public.oauth_tokens (integration_id);
-
-COMMENT ON TABLE public.oauth_tokens IS 'What a platform keeps for an integration of a user. `store.credentials` writes and opens it.';
-COMMENT ON COLUMN public.oauth_tokens.credential_id IS
-    'The credential that the token comes from: it is refreshed there, and both are written together.';
-COMMENT ON COLUMN public.oauth_tokens.expires_at IS 'NULL: never refreshed.';
-COMMENT ON COLUMN public.oauth_tokens.key_id IS 'The tenant''s key that its secrets are encrypted with.';
-COMMENT ON COLUMN public.oauth_tokens.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
-COMMENT ON COLUMN public.oauth_tokens.updated_at IS 'When its secrets were written last.';
-
-ALTER TABLE public.oauth_tokens ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.oauth_tokens FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.oauth_tokens FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
--- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
-REVOKE ALL ON public.oauth_tokens FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
-              updated_at), DELETE
-    ON public.oauth_tokens TO authenticated;
-GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
-              updated_at)
-    ON public.oauth_tokens TO runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.oauth_tokens TO runfold_engine, runfold_operator, service_role;
-
--- The credentials that somebody has to look at, each with the reason. It reads no ciphertext.
-CREATE VIEW public.credentials_to_look_at WITH (security_invoker = true) AS
-    SELECT c.id, c.user_id, 'user_external_credentials' AS kept_in, c.provider::text AS provider, NULL::text AS integration_id,
-           CASE WHEN NOT c.is_valid THEN 'invalid'
-                WHEN c.token_expires_at < now() THEN 'expired'
-                WHEN c.token_expires_at < now() + interval '1 day' AND NOT c.can_refresh THEN 'expires soon'
-                ELSE 'not validated' END AS reason,
-           c.validation_error, c.token_expires_at AS expires_at, c.can_refresh, c.last_validated_at
-      FROM public.user_external_credentials c
-     WHERE NOT c.is_valid
-        OR c.token_expires_at < now() + CASE WHEN c.can_refresh THEN interval '0' ELSE interval '1 day' END
-        OR c.last_validated_at < now() - interval '30 days'
-    UNION ALL
-    SELECT t.id, t.user_id, 'oauth_tokens', t.provider::text, t.integration_id::text,
-           CASE WHEN NOT t.is_active THEN 'invalid'
-                WHEN t.expires_at < now() THEN 'expired'
-                ELSE 'expires soon' END,
-           NULL, t.expires_at, t.can_refresh, NULL
-      FROM public.oauth_tokens t
-     WHERE NOT t.is_active
-        OR t.expires_at < now() + CASE WHEN t.can_refresh THEN interval '0' ELSE interval '1 day' END;
-
-COMMENT ON VIEW public.credentials_to_look_at IS
-    'Credentials that are invalid, expired, expire within a day and cannot be refreshed, or were not validated for 30 days.';
-
-REVOKE ALL ON public.credentials_to_look_at FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.credentials_to_look_at TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
-
 CREATE TABLE runfold.definitions (
     user_id uuid NOT NULL,
     digest text COLLATE "C" NOT NULL,
@@ -879,36 +679,6 @@ CREATE TABLE runfold.edited_workflows (
 );
 
 COMMENT ON TABLE runfold.edited_workflows IS 'Workflows whose definition an open transaction may have changed.';
-
-CREATE TABLE runfold.encryption_policies (
-    id bigint GENERATED ALWAYS AS IDENTITY,
-    user_id uuid,
-    event_type text COLLATE "C" NOT NULL DEFAULT '*',
-    field text COLLATE "C" NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    created_by text NOT NULL DEFAULT SESSION_USER,
-
-    CONSTRAINT encryption_policies_pkey PRIMARY KEY (id),
-    CONSTRAINT policy_is_stated_once UNIQUE NULLS NOT DISTINCT (user_id, event_type, field),
-    CONSTRAINT policy_is_of_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT event_type_is_given CHECK (event_type <> ''),
-    -- words: EncryptedField
-    CONSTRAINT field_may_be_encrypted CHECK (
-        field IN ('*', 'payload', 'trigger_data', 'run_data', 'input_data', 'output_data', 'error_data',
-        'error_details', 'error_message', 'request_data', 'response_data', 'raw_payload', 'headers',
-        'resume_conditions', 'message', 'user_friendly_message', 'stack_trace', 'data', 'technical_details',
-        'performance_metrics', 'metadata'))
-);
-
-COMMENT ON TABLE runfold.encryption_policies IS
-    'Which fields of which events clients encrypt before they append. A policy holds for values that are appended after it.';
-COMMENT ON COLUMN runfold.encryption_policies.user_id IS 'The tenant it holds for; NULL: every tenant.';
-COMMENT ON COLUMN runfold.encryption_policies.event_type IS 'The event type it holds for; *: every type.';
-COMMENT ON COLUMN runfold.encryption_policies.field IS
-    'The field; *: every field that may be encrypted, and payloads; metadata: its top-level values.';
-
-GRANT SELECT ON runfold.encryption_policies TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-GRANT INSERT, DELETE ON runfold.encryption_policies TO runfold_operator, service_role;
 
 CREATE TABLE public.entities (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -1683,6 +1453,41 @@ REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_rol
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
+
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     subject varchar(500) NOT NULL,
@@ -2369,33 +2174,6 @@ CREATE POLICY "services see every row" ON runfold.streams FOR ALL
 GRANT SELECT ON runfold.streams
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE TABLE runfold.tenant_keys (
-    key_id uuid NOT NULL,
-    -- No foreign key: the record of a destroyed key outlives its user.
-    user_id uuid NOT NULL,
-    wrapped bytea,
-    created_at timestamptz NOT NULL,
-    retired_at timestamptz,
-    destroyed_at timestamptz,
-    value_count bigint NOT NULL DEFAULT 0,
-
-    CONSTRAINT tenant_keys_pkey PRIMARY KEY (key_id),
-    CONSTRAINT key_is_destroyed_or_there CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
-    CONSTRAINT key_retires_after_its_creation CHECK (retired_at >= created_at),
-    CONSTRAINT values_are_counted CHECK (value_count >= 0)
-);
-CREATE INDEX idx_tenant_keys_user_id ON runfold.tenant_keys (user_id, created_at);
-
-COMMENT ON TABLE runfold.tenant_keys IS
-    'Keys of tenants, wrapped by a master key that is not in the database. Used where RUNFOLD_KEY_HOME is `database`.';
-COMMENT ON COLUMN runfold.tenant_keys.wrapped IS 'The key, encrypted by a master key; NULL: it was destroyed.';
-COMMENT ON COLUMN runfold.tenant_keys.retired_at IS 'When a newer key of the tenant took over; this one still opens values.';
-COMMENT ON COLUMN runfold.tenant_keys.value_count IS 'How many values processes have reserved under this key.';
-
-GRANT SELECT, INSERT ON runfold.tenant_keys TO runfold_engine, runfold_operator, service_role;
-GRANT UPDATE (retired_at, value_count) ON runfold.tenant_keys TO runfold_engine;
-GRANT UPDATE ON runfold.tenant_keys TO runfold_operator, service_role;
-
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
     application_name text COLLATE "C" NOT NULL,
@@ -2905,13 +2683,13 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
-    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL),
     ('DefinitionSaved', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
     ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
     ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
     ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
-    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL);
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);
 
 INSERT INTO runfold.event_types (category, type, schema_version, closed, reserved) VALUES
     ('execution', 'ExecutionCreated', 1, true, false),
@@ -2962,8 +2740,8 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
     ('deployment', 'WorkflowDeleted', 1, true, false),
-    ('tenant', 'TenantErased', 1, true, true),
-    ('definition', 'DefinitionSaved', 1, true, true);
+    ('definition', 'DefinitionSaved', 1, true, true),
+    ('tenant', 'TenantErased', 1, true, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -3014,7 +2792,6 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
     ('too_short', '{at} is {found} long, less than {limit}', 'Give more.'),
     ('not_matching', '{at} does not match its pattern: {found}', 'Expected: {limit}.'),
-    ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
     ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),
@@ -3023,10 +2800,10 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
-    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
+    ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
-    ('workflow_unavailable', 'RF031', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
-    ('unknown_workflow', 'RF032', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
+    ('workflow_unavailable', 'RF041', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
+    ('unknown_workflow', 'RF042', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
@@ -3744,8 +3521,7 @@ BEGIN
             OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
-       AND (append - '{stream_id,expected_version,user_id,events,claims,releases,encrypted}'::text[]) = '{}'
-       AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
        AND (NOT append ?| '{claims,releases}'
             OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
 END
@@ -4520,55 +4296,6 @@ COMMENT ON FUNCTION runfold.event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.encryptable_fields() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT '{data,error_data,error_details,error_message,headers,input_data,message,metadata,output_data,performance_metrics,raw_payload,request_data,response_data,resume_conditions,run_data,stack_trace,technical_details,trigger_data,user_friendly_message}'::text[]
-$$;
-COMMENT ON FUNCTION runfold.encryptable_fields IS
-    'The fields that clients may encrypt, generated from EncryptedField.';
-REVOKE ALL ON FUNCTION runfold.encryptable_fields FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.encryptable_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.has_encrypted_form(value jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE jsonb_typeof(value)
-           WHEN 'string' THEN starts_with(value #>> '{}', 'encrypted:')
-           WHEN 'object' THEN value ? '$encrypted'
-           ELSE false END
-$$;
-COMMENT ON FUNCTION runfold.has_encrypted_form IS
-    'Whether a value has the marks of an encrypted one: a text that begins with encrypted:, or an object with the key $encrypted.';
-REVOKE ALL ON FUNCTION runfold.has_encrypted_form FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.has_encrypted_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.first_reserved_form(call jsonb) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT format('/%s/events/%s', a.n - 1, e.n - 1) || v.pointer
-      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
-     CROSS JOIN LATERAL jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
-     CROSS JOIN LATERAL (
-        SELECT '/payload' AS pointer, 0 AS n
-         WHERE starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
-        UNION ALL
-        SELECT '/data/' || f.key, f.n
-          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event -> 'data') = 'object' THEN e.event -> 'data' END)
-               WITH ORDINALITY AS f (key, value, n)
-         WHERE f.key = ANY (runfold.encryptable_fields()) AND f.key <> 'metadata' AND runfold.has_encrypted_form(f.value)
-        UNION ALL
-        SELECT '/data/metadata/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.n
-          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event #> '{data,metadata}') = 'object' THEN e.event #> '{data,metadata}' END)
-               WITH ORDINALITY AS m (key, value, n)
-         WHERE runfold.has_encrypted_form(m.value)) AS v
-     WHERE a.append -> 'encrypted' IS DISTINCT FROM 'true'
-       AND (v.pointer = '/payload'
-            OR EXISTS (SELECT FROM runfold.event_fields k WHERE k.type = e.event ->> 'type'))
-     ORDER BY a.n, e.n, v.pointer COLLATE "C" LIMIT 1
-$$;
-COMMENT ON FUNCTION runfold.first_reserved_form IS
-    'The pointer of the first plain value of a call that a reader would take for an encrypted one; NULL if it has none.';
-REVOKE ALL ON FUNCTION runfold.first_reserved_form FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.first_reserved_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
-
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT octet_length(appends) - octet_length(replace(appends, ':', ''))
@@ -5010,7 +4737,8 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant')
+          AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -5103,16 +4831,9 @@ BEGIN
         END LOOP;
         PERFORM runfold.raise_claims_fault(a.append -> 'claims', pointer || '/claims');
         PERFORM runfold.raise_claims_fault(a.append -> 'releases', pointer || '/releases');
-        IF coalesce(a.append -> 'encrypted', 'null') <> 'null' THEN
-            PERFORM runfold.raise_value_fault('boolean', NULL, NULL, NULL, a.append -> 'encrypted', pointer || '/encrypted');
-        END IF;
         PERFORM runfold.raise_unknown_field(
-            a.append, '{stream_id,expected_version,user_id,events,claims,releases,encrypted}', pointer);
+            a.append, '{stream_id,expected_version,user_id,events,claims,releases}', pointer);
     END LOOP;
-    pointer := runfold.first_reserved_form(call);
-    IF pointer IS NOT NULL THEN
-        PERFORM runfold.raise_fault('reserved_form', pointer);
-    END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
@@ -5170,12 +4891,6 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        -- The marks of encrypted values, and of an encrypted payload in base64: few calls have them.
-        IF valid AND (strpos(coalesce(canonical, appends), '"$encrypted"') > 0
-                      OR strpos(coalesce(canonical, appends), '"encrypted:') > 0
-                      OR strpos(coalesce(canonical, appends), '"cnVuZm9sZC1lbmNyeXB0ZWQK') > 0) THEN
-            valid := runfold.first_reserved_form(parsed) IS NULL;
-        END IF;
         IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
             append := parsed -> 0;
             events := append -> 'events';
@@ -5186,8 +4901,7 @@ BEGIN
             IF coalesce(
                    category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
                    AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
-                   AND (append - '{stream_id,expected_version,user_id,events,encrypted}'::text[]) = '{}'
-                   AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
+                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
                    AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
                    AND (append ->> 'user_id' IS NULL
                         OR append ->> 'user_id' LIKE '________-____-____-____-____________'
@@ -6735,12 +6449,11 @@ REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
-RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[], user_id uuid)
+RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.id, a.position, s.status, runfold.upcast(e.type, e.schema_version, e.data),
            ARRAY(SELECT n.metadata ->> 'message_id' FROM runfold.read_stream(e.stream_id) AS n
-                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version),
-           e.user_id
+                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version)
       FROM (SELECT u.id, min(u.position) AS position
               FROM (SELECT h.id, h.first_event_position AS position
                       FROM public.human_interactions h
@@ -7519,21 +7232,6 @@ COMMENT ON FUNCTION runfold.erase_tenant IS
     'Does the next step of the erasure of a tenant, and returns what it did. Call it again, each time in a transaction of its own, until it returns `erased`, with the position of TenantErased.';
 REVOKE ALL ON FUNCTION runfold.erase_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
-
-CREATE FUNCTION runfold.events_of_command(command_id uuid)
-RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.n::integer - 1, (e.position - (a.appended ->> 'first_position')::bigint)::integer, e.data, e.payload
-      FROM runfold.commands c
-     CROSS JOIN LATERAL jsonb_array_elements(c.result) WITH ORDINALITY AS a (appended, n)
-      JOIN runfold.events e ON e.position BETWEEN (a.appended ->> 'first_position')::bigint AND (a.appended ->> 'last_position')::bigint
-     WHERE c.command_id = events_of_command.command_id
-     ORDER BY 1, 2
-$$;
-COMMENT ON FUNCTION runfold.events_of_command IS
-    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that these name.';
-REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -47,7 +47,7 @@ class DefinitionInvalid(InvalidInput):
     """The definition of a workflow is not valid, and nothing was written: correct what `faults` lists."""
 
     code = "definition_invalid"
-    sqlstate = "RF030"
+    sqlstate = "RF040"
     faults: list[dict[str, Any]]
     count: int
 
@@ -56,7 +56,7 @@ class WorkflowUnavailable(RunfoldError):
     """This tenant cannot use the workflow's id: use another one, or let the database choose it."""
 
     code = "workflow_unavailable"
-    sqlstate = "RF031"
+    sqlstate = "RF041"
     workflow_id: str
 
 
@@ -422,7 +422,7 @@ class UnknownWorkflow(RunfoldError):
     """There is no workflow with that id: see `runfold workflow list`."""
 
     code = "unknown_workflow"
-    sqlstate = "RF032"
+    sqlstate = "RF042"
     workflow_id: str
 
 

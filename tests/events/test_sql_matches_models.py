@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from runfold import errors
 from runfold.events.checks_sql import table_files, with_words
 from runfold.events.sql import TYPES_BY_MACHINE, fault_rows, field_rows, generated, type_rows, types_by_machine
 from runfold.settings import migrations_dir
@@ -66,3 +67,23 @@ def test_the_quick_path_is_the_generated_one(connection: psycopg.Connection[Any]
     written = re.search(r"\$valid\$(.*)\$valid\$", generated()["functions/event_is_valid.sql"], re.DOTALL)
     assert written
     assert written.group(1) == body
+
+
+def errors_by_sqlstate() -> dict[str, list[str]]:
+    """Return the errors of each SQLSTATE that a class names itself."""
+    found: dict[str, list[str]] = {}
+    for name, error in vars(errors).items():
+        if isinstance(error, type) and (state := vars(error).get("sqlstate")) is not None:
+            found.setdefault(state, []).append(name)
+    return found
+
+
+def test_an_sqlstate_names_one_error() -> None:
+    assert {state: names for state, names in errors_by_sqlstate().items() if len(names) > 1} == {}
+
+
+def test_control_an_sqlstate_of_two_errors_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        errors, "Another", type("Another", (errors.RunfoldError,), {"sqlstate": "RF002"}), raising=False
+    )
+    assert errors_by_sqlstate()["RF002"] == ["VersionConflict", "Another"]

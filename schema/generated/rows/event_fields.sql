@@ -209,10 +209,10 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
-    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL),
     ('DefinitionSaved', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
     ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
     ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
     ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
-    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL);
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);

@@ -47,5 +47,5 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
     ('deployment', 'WorkflowDeleted', 1, true, false),
-    ('tenant', 'TenantErased', 1, true, true),
-    ('definition', 'DefinitionSaved', 1, true, true);
+    ('definition', 'DefinitionSaved', 1, true, true),
+    ('tenant', 'TenantErased', 1, true, true);

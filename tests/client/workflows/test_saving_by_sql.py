@@ -142,7 +142,7 @@ def test_the_id_is_another_s_or_nobody_s_and_says_the_same(connection: Connectio
         with pytest.raises(psycopg.Error) as caught:
             save_as_tenant(connection, user, {**chain(1), "id": str(taken)})
         state, facts = refusal(caught)
-        assert (state, facts) == ("RF031", {"code": "workflow_unavailable", "workflow_id": str(taken)})
+        assert (state, facts) == ("RF041", {"code": "workflow_unavailable", "workflow_id": str(taken)})
         said.add(str(caught.value).replace(str(taken), "ID"))
     assert len(said) == 1
     free = uuid4()
@@ -275,7 +275,7 @@ def test_everything_that_is_wrong_is_said_with_its_pointer(connection: Connectio
     with pytest.raises(psycopg.Error) as caught:
         save(connection, user, definition)
     state, facts = refusal(caught)
-    assert (state, facts["code"], facts["count"]) == ("RF030", "definition_invalid", len(expected))
+    assert (state, facts["code"], facts["count"]) == ("RF040", "definition_invalid", len(expected))
     assert [(fault["pointer"], fault["code"]) for fault in facts["faults"]] == expected
     for fault in facts["faults"]:
         assert "{" not in re.sub(r"'.*?'", "", fault["message"])
