@@ -55,6 +55,19 @@ class UnknownEntity(RunfoldError):
     sqlstate = "RF033"
 
 
+class UnknownNode(RunfoldError):
+    """The tenant's graph has no node with that id: create the node first."""
+
+    code = "unknown_node"
+
+
+class MemoryConflict(RunfoldError):
+    """Another row of the tenant's memory has this name already: give it another one."""
+
+    code = "memory_conflict"
+    constraint: str
+
+
 class VersionConflict(RunfoldError):
     """The stream is not at the expected version: reload it and try again."""
 
@@ -273,7 +286,7 @@ class TransactionEnded(RunfoldError):
 
 
 class FoldDenied(PermissionDenied):
-    """The role lacks a right on what is folded, which is no event's fault, so nothing is parked: grant it the right."""
+    """The role lacks a right on what is folded, and no event is at fault, so nothing is parked: grant the right."""
 
     code = "fold_denied"
     group: str

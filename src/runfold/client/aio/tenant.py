@@ -21,6 +21,7 @@ from psycopg.rows import dict_row, tuple_row
 from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.vectors import AsyncVectors
 from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
@@ -33,6 +34,7 @@ from runfold.errors import (
 from runfold.events.envelope import RecordedEvent
 
 if TYPE_CHECKING:
+    from runfold.memory.aio.memory import AsyncMemory
     from runfold.reading.past.as_of import AsyncAsOf
 
 _Row = dict[str, Any]
@@ -96,9 +98,21 @@ class AsyncTenant:
         return AsyncTenantDeployments(self)
 
     @cached_property
+    def memory(self) -> AsyncMemory:
+        """What agents remember of the tenant."""
+        from runfold.memory.aio.memory import AsyncMemory  # who reads the tables does without
+
+        return AsyncMemory(self, self.user_id, service=False)
+
+    @cached_property
     def triggers(self) -> AsyncTriggers:
         """The tenant's active triggers by their keys."""
         return AsyncTriggers(self)
+
+    @cached_property
+    def vectors(self) -> AsyncVectors:
+        """The tenant's collections of vectors."""
+        return AsyncVectors(self, self.user_id)
 
     async def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
         """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.

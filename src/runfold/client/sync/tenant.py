@@ -22,6 +22,7 @@ from psycopg.rows import dict_row, tuple_row
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.tenant_reads import TenantDeployments, TenantExecutions, TenantInteractions
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.vectors import Vectors
 from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
@@ -34,6 +35,7 @@ from runfold.errors import (
 from runfold.events.envelope import RecordedEvent
 
 if TYPE_CHECKING:
+    from runfold.memory.sync.memory import Memory
     from runfold.reading.past.as_of import AsOf
 
 _Row = dict[str, Any]
@@ -97,9 +99,21 @@ class Tenant:
         return TenantDeployments(self)
 
     @cached_property
+    def memory(self) -> Memory:
+        """What agents remember of the tenant."""
+        from runfold.memory.sync.memory import Memory  # who reads the tables does without
+
+        return Memory(self, self.user_id, service=False)
+
+    @cached_property
     def triggers(self) -> Triggers:
         """The tenant's active triggers by their keys."""
         return Triggers(self)
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The tenant's collections of vectors."""
+        return Vectors(self, self.user_id)
 
     def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
         """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.
