@@ -49,13 +49,15 @@ _BECOME = """
 """
 
 
-def fill(connection: psycopg.Connection[Any], *, executions: int) -> None:
-    """Write the tenants' rows; of fewer executions, fewer tenants and workflows."""
+def fill(
+    connection: psycopg.Connection[Any], *, executions: int, tenants: int | None = None, workflows: int | None = None
+) -> None:
+    """Write the tenants' rows; of fewer executions, fewer tenants and workflows unless they are given."""
     shrunk = min(1.0, executions / EXECUTIONS)
     text = (SQL / "tenants.sql").read_text(encoding="utf-8")
     filled = sql.SQL(text.replace("{}", "{{}}")).format(  # type: ignore[arg-type]
-        tenants=sql.Literal(max(20, round(TENANTS * shrunk))),
-        workflows=sql.Literal(max(200, round(WORKFLOWS * shrunk))),
+        tenants=sql.Literal(tenants or max(20, round(TENANTS * shrunk))),
+        workflows=sql.Literal(workflows or max(200, round(WORKFLOWS * shrunk))),
         executions=sql.Literal(executions),
     )
     # VACUUM does not run inside of a message with other statements.

@@ -17,6 +17,7 @@ import runfold
 from runfold import errors
 from runfold.client.aio import tenant as aio_tenant
 from runfold.client.sync import tenant as sync_tenant
+from runfold.database import tenants
 from runfold.settings import Settings
 from tests.client.tenants.conftest import ONE, OTHER, ROWS
 from tests.factories import line
@@ -273,9 +274,12 @@ def test_a_statement_that_returns_to_the_login_is_not_guarded_against(store: run
 def test_a_role_that_is_not_the_tenants_fails_before_the_query(
     store: runfold.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def becoming(user_id: UUID) -> Any:
+        statement, parameters = tenants.becoming(user_id)
+        return statement.replace("set_config('role', 'authenticated', true)", "now()::text"), parameters
+
     for module in (aio_tenant, sync_tenant):
-        wrong = module.statement("become_tenant").replace("set_config('role', 'authenticated', true)", "now()::text")
-        monkeypatch.setattr(module, "statement", lambda _, text=wrong: text)
+        monkeypatch.setattr(module, "becoming", becoming)
     with pytest.raises(psycopg.errors.InvalidTextRepresentation, match="the role is runfold_test_gateway"):
         store.as_user(ONE).fetch("SELECT count(*) FROM workflows")
 
