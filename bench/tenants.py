@@ -2,9 +2,9 @@
 
 1,000,000 executions of 1,000 tenants, the largest with a tenth of them. Each query runs as a tenant under the policies
 and as a service with the same rows by a condition, in turns, each in one round trip with its role and claims set; the
-tenants are drawn by their size. The ratio that has a bound is of the CPU of client and backend, which no other work of
-the machine changes; the bounds of percentiles are on the clock, and hold for a machine that does nothing else. Then one writer appends 20 changes of status a second, and each is looked for as its
-tenant, until the worker has folded it.
+tenants are drawn by their size. The ratio that has a bound is of the CPU of client and backend, which other work of the
+machine changes little; the bounds of percentiles are on the clock, for a machine that does nothing else. Then one
+writer appends 20 changes of status a second, and each is looked for as its tenant, until the worker has folded it.
 """
 
 from __future__ import annotations
