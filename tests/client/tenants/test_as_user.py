@@ -304,6 +304,21 @@ async def _sleeps(connection: Any) -> bool:
     return found.fetchone() is not None
 
 
+def test_a_tenant_reads_where_nothing_can_be_written_and_keeps_its_session(
+    gateway_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    connection.execute(f"ALTER DATABASE {connection.info.dbname} SET default_transaction_read_only = on".encode())
+    with runfold.connect(gateway_url, settings=ONE_SESSION) as store:
+        one = store.as_user(ONE)
+        pids = [one.fetch("SELECT pg_backend_pid() AS pid, count(*) AS n FROM workflows") for _ in range(3)]
+        assert pids[0] == pids[1] == pids[2]
+        assert pids[0][0]["n"] == ROWS[ONE]
+        with pytest.raises(errors.DatabaseReadOnly):
+            one.fetch("UPDATE workflows SET name = 'new'")
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} RESET default_transaction_read_only".encode())
+        assert one.fetch("UPDATE workflows SET name = 'new' WHERE name = 'w1' RETURNING 1 AS done") == [{"done": 1}]
+
+
 def test_triggers_of_a_tenant_are_its_own(store: runfold.Store, connection: Any) -> None:
     for tenant in ROWS:
         connection.execute(

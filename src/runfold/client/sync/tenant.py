@@ -26,6 +26,7 @@ from runfold.client.sync.vectors import Vectors
 from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
+    DatabaseReadOnly,
     InvalidInput,
     PermissionDenied,
     TenantCannotAppend,
@@ -195,12 +196,14 @@ class Tenant:
     def _once(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
         try:
             return self._try(query, params, prepare)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not; nothing was executed
         except BehindPooler:
             self._store._prepares = False  # the pooler did not show itself, and nothing was executed
         return self._try(query, params, prepare)
 
     def _try(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
-        with self._store._connection(writes=True) as connection:
+        with self._store._connection(role=None) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             with self._begun(connection):
                 cursor.execute(query, params, prepare=prepare)
