@@ -1194,7 +1194,7 @@ CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_e
 CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
 CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
 
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+CREATE TABLE runfold_partitions.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
 
 COMMENT ON TABLE public.external_api_call_logs IS
     'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
@@ -1205,7 +1205,6 @@ CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR
 CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
@@ -2737,12 +2736,12 @@ COMMENT ON FUNCTION runfold.refuse IS
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.require_between(pointer text, found bigint, least_value bigint, greatest_value bigint) RETURNS void
+CREATE FUNCTION runfold.require_between(pointer text, given bigint, least_value bigint, greatest_value bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF found IS NULL OR found NOT BETWEEN least_value AND greatest_value THEN
+    IF given IS NULL OR given NOT BETWEEN least_value AND greatest_value THEN
         PERFORM runfold.refuse('not_between', jsonb_build_object(
-            'pointer', pointer, 'found', found, 'least', least_value, 'limit', greatest_value));
+            'pointer', pointer, 'found', given, 'least', least_value, 'limit', greatest_value));
     END IF;
 END
 $$;
@@ -2751,7 +2750,8 @@ COMMENT ON FUNCTION runfold.require_between IS
 REVOKE ALL ON FUNCTION runfold.require_between FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.require_between TO runfold_engine, runfold_operator, authenticated, service_role;
 
-CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb) RETURNS SETOF public.conversation_buffers
+CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb, ttl interval DEFAULT NULL)
+RETURNS SETOF public.conversation_buffers
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last_place integer;
@@ -2766,7 +2766,7 @@ BEGIN
            (user_id, session_id, message_index, role, content, metadata, tokens_count, timestamp, expires_at)
     SELECT tenant, session, coalesce(last_place, 0) + g.place::integer, g.given ->> 'role', g.given ->> 'content',
            coalesce(g.given -> 'metadata', '{}'), (g.given ->> 'tokens_count')::integer,
-           coalesce((g.given ->> 'timestamp')::timestamptz, now()), (g.given ->> 'expires_at')::timestamptz
+           coalesce((g.given ->> 'timestamp')::timestamptz, now()), now() + ttl
       FROM jsonb_array_elements(messages) WITH ORDINALITY AS g (given, place)
      ORDER BY g.place
     RETURNING m.*;
@@ -6594,6 +6594,24 @@ COMMENT ON FUNCTION runfold.head_holders IS
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.hidden_tables(tables regclass[]) RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t
+      FROM unnest(tables) AS t
+     WHERE row_security_active(t)
+       AND (NOT EXISTS (SELECT FROM pg_policy p
+                         WHERE p.polrelid = t AND p.polpermissive AND p.polcmd = '*' AND pg_get_expr(p.polqual, t) = 'true'
+                           AND coalesce(pg_get_expr(p.polwithcheck, t), 'true') = 'true'
+                           AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+            OR EXISTS (SELECT FROM pg_policy p
+                        WHERE p.polrelid = t AND NOT p.polpermissive
+                          AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+$$;
+COMMENT ON FUNCTION runfold.hidden_tables IS
+    'Those of these tables whose rows row security may hide from the session''s role.';
+REVOKE ALL ON FUNCTION runfold.hidden_tables FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6733,7 +6751,7 @@ GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfol
 
 CREATE FUNCTION runfold.learn_fact(
     tenant uuid, about text, relation text, what jsonb, content jsonb DEFAULT '{}', since timestamptz DEFAULT NULL,
-    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false
+    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false, ttl interval DEFAULT NULL
 ) RETURNS SETOF public.knowledge_facts
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6775,7 +6793,7 @@ BEGIN
                source = coalesce(content ->> 'source', f.source), domain = coalesce(content ->> 'domain', f.domain),
                fact_type = coalesce(content ->> 'fact_type', f.fact_type),
                metadata = f.metadata || coalesce(content -> 'metadata', '{}'),
-               expires_at = coalesce((content ->> 'expires_at')::timestamptz, f.expires_at), validated_at = now(), updated_at = now()
+               expires_at = coalesce(now() + ttl, f.expires_at), validated_at = now(), updated_at = now()
          WHERE f.user_id = tenant AND f.id = covering.id
         RETURNING f.id INTO kept;
     ELSE
@@ -6784,7 +6802,7 @@ BEGIN
                 valid_from, valid_to, superseded_by)
         VALUES (tenant, about, relation, what, coalesce((content ->> 'confidence')::double precision, 1.0),
                 content ->> 'source', content ->> 'domain', content ->> 'fact_type', coalesce(content -> 'metadata', '{}'),
-                (content ->> 'expires_at')::timestamptz, since, until, following.id)
+                now() + ttl, since, until, following.id)
         RETURNING f.id INTO kept;
         UPDATE public.knowledge_facts f SET superseded_by = kept WHERE f.user_id = tenant AND f.id = ANY (before);
     END IF;
@@ -8080,6 +8098,8 @@ BEGIN
         SELECT c.oid
           FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
          WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- What was asked of other services is no news for a browser.
+           AND c.relname <> 'external_api_call_logs'
                -- Without it the changes of a partition are published as those of a table that users cannot see.
            AND (c.relkind <> 'p' OR published.pubviaroot)
            AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)

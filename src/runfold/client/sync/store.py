@@ -14,14 +14,18 @@ from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
 from runfold.client.sync.responses import Responses
+from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.vectors import ServiceSession, Vectors
 from runfold.client.sync.writer import change_streams
+from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
+    from runfold.memory.sync.memory import Memory
     from runfold.reading.past.as_of import AsOf
 
 
@@ -72,12 +76,25 @@ class Store(Log):
         """Active triggers by their keys."""
         return Triggers(self)
 
+    def memory(self, user_id: UUID | str) -> Memory:
+        """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
+        from runfold.memory.sync.memory import Memory  # a writer of events does without
+
+        return Memory(Service(self), user_id, service=True)
+
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
 
         Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
         """
         return Tenant(self, user_id)
+
+    def vectors(self, user_id: UUID, *, embedder: Embedder | None = None) -> Vectors:
+        """Return a user's collections of vectors, with the rights of this store's login: for services.
+
+        `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
+        """
+        return Vectors(ServiceSession(self), user_id, embedder=embedder)
 
     def as_of(
         self,

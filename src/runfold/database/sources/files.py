@@ -189,7 +189,8 @@ def read_sources(folder: Path | None = None) -> Sources:
         if function.name in functions:
             raise MigrationFailed(f"two files hold runfold.{function.name}", hint="remove one of them")
         functions[function.name] = function
-    first, last = folder / "extension.sql", folder / "publications.sql"
+    first = folder / "extension.sql"
+    publications = folder / "publications.sql"
     return Sources(
         roles=(first if first.is_file() else folder / "roles.sql").read_text(encoding="utf-8"),
         tables=tuple(_ordered(tables, lambda table: (makers[need] for need in sorted(table.needs) if need in makers))),
@@ -198,7 +199,7 @@ def read_sources(folder: Path | None = None) -> Sources:
             for path in sorted((folder / "generated" / "rows").glob("*.sql"))
         },
         functions=tuple(_ordered(functions.values(), lambda function: _known(functions, function.calls))),
-        publications=last.read_text(encoding="utf-8") if last.is_file() else "",
+        publications=publications.read_text(encoding="utf-8") if publications.is_file() else "",
     )
 
 
