@@ -18,6 +18,7 @@ BENCHES = (
     "import_",
     "memory",
     "listing",
+    "tenants",
     "growth",
     "past",
     "user_projections",

@@ -193,6 +193,31 @@ def test_a_worker_stops_the_group_of_a_hidden_table_alone_and_goes_on_when_it_is
     log.assert_folded()
 
 
+def test_a_worker_that_may_not_see_the_log_folds_nothing_and_passes_nothing_by(log: Log, url: str) -> None:
+    before = checkpoint(log.connection)
+    log.append("execution-c", *run("c"))
+    log.connection.execute(f"DROP POLICY {PASSES} ON runfold.events".encode())
+    stopped = drain(url)
+    assert set(stopped) == {group.name for group in load_catalogue().groups.values()}
+    assert checkpoint(log.connection) == before
+    mend = re.search(r"CREATE POLICY .*;", stopped["execution"])
+    assert mend is not None
+    log.connection.execute(mend[0].encode())
+    assert drain(url) == {}
+    log.assert_folded()
+
+
+def test_control_a_worker_that_does_not_ask_passes_hidden_events_by(
+    log: Log, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append("execution-c", *run("c"))
+    log.connection.execute(f"DROP POLICY {PASSES} ON runfold.events".encode())
+    monkeypatch.setattr(group_runner, "require_visible", lambda *_: None)
+    assert drain(url) == {}
+    assert checkpoint(log.connection) >= log.events[-1].position
+    assert log.connection.execute("SELECT count(*) FROM workflow_executions").fetchone() == (2,)
+
+
 def test_a_users_group_with_a_hidden_table_is_refused_alone(
     log: Log, database_url: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

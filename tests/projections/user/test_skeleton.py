@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import runfold
 from runfold.erasure.erasing import unaware_tables
-from runfold.errors import ProjectionInvalid
+from runfold.errors import PermissionDenied, ProjectionInvalid
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.definition.skeleton import write_skeleton
 from runfold.projections.folding.user_session import UserLogin
@@ -16,7 +17,9 @@ from runfold.settings import load_settings
 from tests.cli.conftest import run_console_script
 from tests.fixtures.logs import Log, run
 from tests.fixtures.processes import assert_nothing_differs, drain
+from tests.fixtures.tenants import login_of_gateway
 from tests.fixtures.user_logins import login_of_users
+from tests.model.payloads import TENANTS
 
 
 @pytest.mark.parametrize("python", [False, True])
@@ -65,6 +68,39 @@ def test_a_table_whose_file_does_not_know_of_erasures_is_named(log: Log, tmp_pat
     log.append("execution-a", *run("a"))
     catalogue = load_catalogue(folder)
     assert unaware_tables(log.connection, catalogue) == ["projections.counts"]
+
+
+@pytest.mark.parametrize("python", [False, True])
+def test_each_tenant_sees_its_own_rows_of_a_skeletons_table(
+    log: Log, database_url: str, tmp_path: Path, python: bool
+) -> None:
+    written = write_skeleton(tmp_path / "own", "counts", types=["NodeSucceeded"], python=python)
+    log.connection.execute(written.create_table.encode())
+    tenants = [tenant for tenant in TENANTS if tenant is not None]
+    for number, tenant in enumerate(tenants):
+        log.append(f"execution-{number}", *run(str(number)), user_id=tenant)
+    log.append("execution-nobodys", *run("nobodys"), user_id=None)
+    assert drain(database_url, tmp_path / "own") == {}
+    assert log.connection.execute("SELECT count(*) FROM projections.counts").fetchone() == (len(tenants) + 1,)
+    with runfold.connect(login_of_gateway(database_url)) as store:
+        for number, tenant in enumerate(tenants):
+            rows = store.as_user(tenant).fetch("SELECT stream_id, user_id FROM projections.counts")
+            assert rows == [{"stream_id": f"execution-{number}", "user_id": tenant}]
+            with pytest.raises(PermissionDenied):
+                store.as_user(tenant).fetch("DELETE FROM projections.counts")
+
+
+def test_control_a_skeletons_table_without_its_policies_shows_a_tenant_everything(
+    log: Log, database_url: str, tmp_path: Path
+) -> None:
+    written = write_skeleton(tmp_path / "own", "counts", types=["NodeSucceeded"], python=False)
+    log.connection.execute(written.create_table.encode())
+    log.append("execution-a", *run("a"), user_id=TENANTS[0])
+    log.append("execution-b", *run("b"), user_id=TENANTS[2])
+    drain(database_url, tmp_path / "own")
+    log.connection.execute("ALTER TABLE projections.counts DISABLE ROW LEVEL SECURITY")
+    with runfold.connect(login_of_gateway(database_url)) as store:
+        assert len(store.as_user(str(TENANTS[0])).fetch("SELECT FROM projections.counts")) == 2
 
 
 @pytest.mark.process

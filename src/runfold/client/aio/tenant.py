@@ -27,6 +27,7 @@ from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
+    DatabaseReadOnly,
     InvalidInput,
     PermissionDenied,
     TenantCannotAppend,
@@ -206,12 +207,14 @@ class AsyncTenant:
     async def _once(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
         try:
             return await self._try(query, params, prepare)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not; nothing was executed
         except BehindPooler:
             self._store._prepares = False  # the pooler did not show itself, and nothing was executed
         return await self._try(query, params, prepare)
 
     async def _try(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
-        async with self._store._connection(writes=True) as connection:
+        async with self._store._connection(role=None) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             async with self._begun(connection):
                 await cursor.execute(query, params, prepare=prepare)

@@ -19,15 +19,14 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
-from runfold.client.sync.encryption import Encryption
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.tenant_reads import TenantDeployments, TenantExecutions, TenantInteractions
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import Vectors
-from runfold.client.sync.workflows import Workflows
 from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
+    DatabaseReadOnly,
     InvalidInput,
     PermissionDenied,
     TenantCannotAppend,
@@ -84,16 +83,6 @@ class Tenant:
         self.user_id = _as_uuid(user_id)
         self._store = store
         self._become = becoming(self.user_id)
-
-    @cached_property
-    def workflows(self) -> Workflows:
-        """Definitions of the tenant's workflows, and their versions."""
-        return Workflows(self)
-
-    @property
-    def encryption(self) -> Encryption:
-        """What opens the tenant's values: the store's, with the keys of this process."""
-        return self._store.encryption
 
     @cached_property
     def executions(self) -> TenantExecutions:
@@ -161,7 +150,7 @@ class Tenant:
         None for a stream of another tenant, as for one that does not exist.
         """
         parameters = {"stream": stream_id, "after": after, "limit": limit}
-        return self.encryption.opened(self._retried(statement("read_own_stream"), parameters))
+        return [RecordedEvent(*row) for row in self._retried(statement("read_own_stream"), parameters)]
 
     def as_of(
         self,
@@ -207,12 +196,14 @@ class Tenant:
     def _once(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
         try:
             return self._try(query, params, prepare)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not; nothing was executed
         except BehindPooler:
             self._store._prepares = False  # the pooler did not show itself, and nothing was executed
         return self._try(query, params, prepare)
 
     def _try(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
-        with self._store._connection(writes=True) as connection:
+        with self._store._connection(role=None) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             with self._begun(connection):
                 cursor.execute(query, params, prepare=prepare)
