@@ -50,6 +50,27 @@ BEGIN
 END
 $roles$;
 
+-- A login of the gateway becomes a tenant, or for a look at the past the reader that folds it. Only who may grant a role does so.
+DO $gateway$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['anon', 'authenticated', 'runfold_reader'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_auth_members m
+                               WHERE m.roleid = role_name::regrole AND m.member = 'runfold_gateway'::regrole);
+        BEGIN
+            EXECUTE format('GRANT %I TO runfold_gateway', role_name);
+        EXCEPTION
+            WHEN unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'runfold_gateway cannot become %: who may grant that role has to GRANT % TO runfold_gateway',
+                    role_name, role_name;
+        END;
+    END LOOP;
+END
+$gateway$;
+
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
@@ -57,6 +78,12 @@ REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
 GRANT USAGE ON SCHEMA runfold
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
        runfold_reader, service_role;
+
+-- A partition that is queried by its own name has no row security of its parent's. Nobody may use their schema but their owner:
+-- who reads or writes the parent needs no right on its partitions.
+CREATE SCHEMA IF NOT EXISTS runfold_partitions;
+COMMENT ON SCHEMA runfold_partitions IS 'Partitions of the log and of tables of log lines: reached through their parents only.';
+REVOKE ALL ON SCHEMA runfold_partitions FROM PUBLIC;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
@@ -123,3 +150,19 @@ BEGIN
     END IF;
 END
 $auth$;
+
+-- A temporary table that is named like a read table comes first in the search path of a pooled session's next user. Only who
+-- folds into temporary tables may make them.
+DO $temporary$
+DECLARE
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role';
+BEGIN
+    IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
+        RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
+            ' and to GRANT it to %', quote_ident(current_database()), makers;
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), makers);
+END
+$temporary$;

@@ -31,6 +31,7 @@ FLOORS: list[dict[str, str]] = [
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
+        "vectors": "The indexes of large collections of vectors: which are wanted, and building them.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
@@ -51,6 +52,7 @@ FLOORS: list[dict[str, str]] = [
     {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
         "interop": "Imports recorded processes (XES).",
+        "langgraph": "LangGraph's store over a tenant's documents and vectors.",
     },
     {
         "cli": "The command `runfold <noun> <verb>`.",

@@ -17,13 +17,13 @@ BEGIN
     next_from := runfold.log_end();
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
-        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+        EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
                        ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
-        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
                        ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
         next_from := next_from + size;
         made := made + 1;

@@ -11,11 +11,11 @@ DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
                    partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
 END
 $$;

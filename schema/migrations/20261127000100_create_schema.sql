@@ -55,6 +55,27 @@ BEGIN
 END
 $roles$;
 
+-- A login of the gateway becomes a tenant, or for a look at the past the reader that folds it. Only who may grant a role does so.
+DO $gateway$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['anon', 'authenticated', 'runfold_reader'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_auth_members m
+                               WHERE m.roleid = role_name::regrole AND m.member = 'runfold_gateway'::regrole);
+        BEGIN
+            EXECUTE format('GRANT %I TO runfold_gateway', role_name);
+        EXCEPTION
+            WHEN unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'runfold_gateway cannot become %: who may grant that role has to GRANT % TO runfold_gateway',
+                    role_name, role_name;
+        END;
+    END LOOP;
+END
+$gateway$;
+
 -- The log, and what runfold keeps about itself.
 CREATE SCHEMA IF NOT EXISTS runfold;
 REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
@@ -62,6 +83,12 @@ REVOKE ALL ON SCHEMA runfold FROM PUBLIC;
 GRANT USAGE ON SCHEMA runfold
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_scheduler, runfold_agent,
        runfold_reader, service_role;
+
+-- A partition that is queried by its own name has no row security of its parent's. Nobody may use their schema but their owner:
+-- who reads or writes the parent needs no right on its partitions.
+CREATE SCHEMA IF NOT EXISTS runfold_partitions;
+COMMENT ON SCHEMA runfold_partitions IS 'Partitions of the log and of tables of log lines: reached through their parents only.';
+REVOKE ALL ON SCHEMA runfold_partitions FROM PUBLIC;
 
 CREATE SCHEMA IF NOT EXISTS runfold_shadow;
 COMMENT ON SCHEMA runfold_shadow IS 'Tables that a rebuild folds the log into, before it compares them with the live ones.';
@@ -129,6 +156,22 @@ BEGIN
 END
 $auth$;
 
+-- A temporary table that is named like a read table comes first in the search path of a pooled session's next user. Only who
+-- folds into temporary tables may make them.
+DO $temporary$
+DECLARE
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role';
+BEGIN
+    IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
+        RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
+            ' and to GRANT it to %', quote_ident(current_database()), makers;
+        RETURN;
+    END IF;
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), makers);
+END
+$temporary$;
+
 -- What a model generated for a user: a workflow from a prompt. Written by the agent, kept as long as its user.
 CREATE TABLE public.ai_generation_history (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -160,6 +203,7 @@ CREATE POLICY "services see every row" ON public.ai_generation_history FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
 -- A tenant says whether it took what was generated, and may forget it. It writes no key, nor what the agent recorded.
+REVOKE ALL ON public.ai_generation_history FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, UPDATE (accepted), DELETE ON public.ai_generation_history TO authenticated;
 GRANT SELECT, INSERT ON public.ai_generation_history TO runfold_agent;
 GRANT SELECT ON public.ai_generation_history TO runfold_engine, runfold_reader;
@@ -207,6 +251,7 @@ CREATE POLICY "everybody reads" ON public.ai_models FOR SELECT TO authenticated 
 CREATE POLICY "services see every row" ON public.ai_models FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.ai_models FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.ai_models TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 -- The costs are copies: who knows a price enters it in ai_model_prices.
 GRANT SELECT, DELETE,
@@ -251,6 +296,7 @@ CREATE POLICY "everybody reads" ON public.ai_model_prices FOR SELECT TO authenti
 CREATE POLICY "services see every row" ON public.ai_model_prices FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.ai_model_prices FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.ai_model_prices TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.ai_model_prices TO runfold_operator, service_role;
 
@@ -429,6 +475,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.conversation_buffers FOR A
 CREATE POLICY "services see every row" ON public.conversation_buffers FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.conversation_buffers FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.conversation_buffers TO runfold_engine;
 GRANT ALL ON public.conversation_buffers TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -494,6 +541,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.conversation_summaries FOR
 CREATE POLICY "services see every row" ON public.conversation_summaries FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.conversation_summaries FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.conversation_summaries TO runfold_engine;
 GRANT ALL ON public.conversation_summaries TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -596,6 +644,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.document_store FOR ALL TO 
 CREATE POLICY "services see every row" ON public.document_store FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.document_store FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO runfold_engine;
 GRANT ALL ON public.document_store TO runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO authenticated;
@@ -642,6 +691,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.entities FOR ALL TO authen
 CREATE POLICY "services see every row" ON public.entities FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.entities FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.entities TO runfold_engine;
 GRANT ALL ON public.entities TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -691,6 +741,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.entity_relationships FOR A
 CREATE POLICY "services see every row" ON public.entity_relationships FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.entity_relationships FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.entity_relationships TO runfold_engine;
 GRANT ALL ON public.entity_relationships TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -744,6 +795,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.episodic_memory FOR ALL TO
 CREATE POLICY "services see every row" ON public.episodic_memory FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.episodic_memory FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.episodic_memory TO runfold_engine;
 GRANT ALL ON public.episodic_memory TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -862,6 +914,86 @@ GRANT SELECT ON runfold.events
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 GRANT SELECT ON runfold.events_position TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE TABLE public.model_calls (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    user_id uuid,
+    activation varchar(255),
+    provider varchar(50) NOT NULL,
+    model_id varchar(100) NOT NULL,
+    version varchar(50),
+    input_tokens integer NOT NULL,
+    cached_tokens integer NOT NULL,
+    output_tokens integer NOT NULL,
+    latency_ms integer,
+    last_event_position bigint NOT NULL,
+    called_at timestamptz NOT NULL,
+    CONSTRAINT model_calls_pkey PRIMARY KEY (id)
+);
+CREATE INDEX idx_model_calls_execution_id ON public.model_calls (execution_id, called_at);
+CREATE INDEX idx_model_calls_user ON public.model_calls (user_id, called_at DESC);
+CREATE INDEX idx_model_calls_model ON public.model_calls (provider, model_id, called_at DESC);
+
+COMMENT ON TABLE public.model_calls IS 'Calls of models, with the tokens that each used: a fold of the execution streams.';
+COMMENT ON COLUMN public.model_calls.input_tokens IS 'All tokens of the input, those from the cache as well.';
+
+ALTER TABLE public.model_calls ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.model_calls FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.model_calls FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+REVOKE ALL ON public.model_calls FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.model_calls TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.model_calls TO runfold_projector;
+
+-- The cost of each call, by the price that was valid when it was made. A call without a price is unpriced: its cost is NULL.
+CREATE VIEW public.model_call_costs WITH (security_invoker = true) AS
+    SELECT c.id, c.execution_id, c.user_id, c.activation, c.provider, c.model_id, c.version, c.called_at, c.input_tokens,
+           c.cached_tokens, c.output_tokens, m.id AS model, p.valid_from, p.above_input_tokens,
+           (greatest(c.input_tokens - c.cached_tokens, 0) * p.input_per_million
+            -- A model without a cache needs no price of it.
+            + CASE WHEN c.cached_tokens = 0 THEN 0 ELSE c.cached_tokens * p.cached_per_million END
+            + c.output_tokens * p.output_per_million) / 1000000 AS cost
+      FROM public.model_calls c
+      LEFT JOIN LATERAL (SELECT m.id
+                           FROM public.ai_models m
+                          WHERE m.provider = c.provider AND m.model_id = c.model_id
+                            AND (m.version IS NOT DISTINCT FROM c.version OR m.version IS NULL)
+                          ORDER BY m.version NULLS LAST, m.name COLLATE "C"
+                          LIMIT 1) AS m ON true
+      LEFT JOIN LATERAL (SELECT p.valid_from, p.above_input_tokens, p.input_per_million, p.cached_per_million,
+                                p.output_per_million
+                           FROM public.ai_model_prices p
+                          WHERE p.model = m.id AND p.valid_from <= c.called_at
+                            AND (p.above_input_tokens = 0 OR c.input_tokens > p.above_input_tokens)
+                          ORDER BY p.valid_from DESC, p.above_input_tokens DESC
+                          LIMIT 1) AS p ON true;
+
+COMMENT ON VIEW public.model_call_costs IS
+    'Each call of a model with its cost in US dollars, by the price that was valid when it was made; NULL where none is known.';
+
+REVOKE ALL ON public.model_call_costs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.model_call_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
+-- What the calls of models of an execution cost.
+CREATE VIEW public.execution_costs WITH (security_invoker = true) AS
+    SELECT c.execution_id, c.user_id, count(*) AS calls, sum(c.input_tokens) AS input_tokens,
+           sum(c.cached_tokens) AS cached_tokens, sum(c.output_tokens) AS output_tokens,
+           count(*) FILTER (WHERE c.cost IS NULL) AS unpriced_calls,
+           CASE WHEN bool_and(c.cost IS NOT NULL) THEN 'priced' ELSE 'unpriced' END AS pricing,
+           -- Never the sum of a part: it would be read as the whole.
+           CASE WHEN bool_and(c.cost IS NOT NULL) THEN sum(c.cost) END AS cost,
+           sum(c.cost) AS priced_cost
+      FROM public.model_call_costs c
+     GROUP BY c.execution_id, c.user_id;
+
+COMMENT ON VIEW public.execution_costs IS
+    'The tokens that an execution used and their cost in US dollars. Where a call has no price, pricing is unpriced and cost is NULL.';
+COMMENT ON COLUMN public.execution_costs.priced_cost IS 'The cost of the calls that have a price; NULL if none has.';
+
+REVOKE ALL ON public.execution_costs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.execution_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE public.workflow_executions (
     id uuid NOT NULL,
     execution_id varchar(255) COLLATE "C" NOT NULL,
@@ -928,6 +1060,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SE
 CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
 
@@ -979,6 +1112,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.node_executions FOR SELECT
 CREATE POLICY "services see every row" ON public.node_executions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.node_executions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
 
@@ -990,6 +1124,7 @@ CREATE VIEW public.execution_outputs WITH (security_invoker = true) AS
 
 COMMENT ON VIEW public.execution_outputs IS 'Outputs of the nodes that succeeded, by execution and node.';
 
+REVOKE ALL ON public.execution_outputs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.execution_outputs TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What depends on the order of an execution's events: status, open pauses, first start, the end, and the anomalies found on
@@ -1070,6 +1205,8 @@ CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR
 CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
 
@@ -1109,6 +1246,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.graph_nodes FOR ALL TO aut
 CREATE POLICY "services see every row" ON public.graph_nodes FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.graph_nodes FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_nodes TO runfold_engine;
 GRANT ALL ON public.graph_nodes TO runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_nodes TO authenticated;
@@ -1149,6 +1287,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.graph_relationships FOR AL
 CREATE POLICY "services see every row" ON public.graph_relationships FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.graph_relationships FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_relationships TO runfold_engine;
 GRANT ALL ON public.graph_relationships TO runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.graph_relationships TO authenticated;
@@ -1208,6 +1347,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.human_interactions FOR SEL
 CREATE POLICY "services see every row" ON public.human_interactions FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.human_interactions FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.human_interactions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.human_interactions TO runfold_projector;
 
@@ -1253,6 +1393,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.hil_responses FOR SELECT T
 CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
@@ -1280,6 +1421,7 @@ CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticat
 CREATE POLICY "services see every row" ON public.integrations FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
 
@@ -1344,6 +1486,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.knowledge_facts FOR ALL TO
 CREATE POLICY "services see every row" ON public.knowledge_facts FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.knowledge_facts FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.knowledge_facts TO runfold_engine;
 GRANT ALL ON public.knowledge_facts TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -1384,6 +1527,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.knowledge_rules FOR ALL TO
 CREATE POLICY "services see every row" ON public.knowledge_rules FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.knowledge_rules FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.knowledge_rules TO runfold_engine;
 GRANT ALL ON public.knowledge_rules TO runfold_operator, service_role;
 -- Without id: an id that is taken and one that is free are to look the same to who may not see the row.
@@ -1444,6 +1588,7 @@ CREATE POLICY "everybody reads" ON public.mcp_tools FOR SELECT TO authenticated 
 CREATE POLICY "services see every row" ON public.mcp_tools FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.mcp_tools FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
 
@@ -1470,6 +1615,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authen
 CREATE POLICY "services see every row" ON public.sessions FOR ALL
     TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.sessions TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -1551,6 +1697,7 @@ CREATE POLICY "services see every row" ON public.workflows FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.workflows TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 -- The columns that the log owns are set by a trigger.
@@ -1632,6 +1779,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authentic
 CREATE POLICY "services see every row" ON public.nodes FOR ALL
     TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.nodes TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -1690,6 +1838,7 @@ CREATE POLICY "a tenant keeps its own rows" ON public.node_connections FOR ALL T
 CREATE POLICY "services see every row" ON public.node_connections FOR ALL
     TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.node_connections FROM PUBLIC, anon, authenticated, service_role;
 GRANT ALL ON public.node_connections TO runfold_operator, service_role;
 -- By column, without the key: a key that is unique across tenants would tell which ids are taken.
 GRANT SELECT, DELETE,
@@ -1730,6 +1879,7 @@ CREATE POLICY "everybody reads" ON public.node_specifications FOR SELECT TO auth
 CREATE POLICY "services see every row" ON public.node_specifications FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
+REVOKE ALL ON public.node_specifications FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.node_specifications
     TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_specifications TO runfold_operator, service_role;
@@ -1973,6 +2123,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.trigger_index FOR SELECT T
 CREATE POLICY "services see every row" ON public.trigger_index FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.trigger_index FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.trigger_index TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.trigger_index TO runfold_projector;
 
@@ -2059,6 +2210,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_deployment_histor
 CREATE POLICY "services see every row" ON public.workflow_deployment_history FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_scheduler, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_deployment_history FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_deployment_history TO authenticated, runfold_engine, runfold_operator, runfold_reader, runfold_scheduler, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_deployment_history TO runfold_projector;
 
@@ -2106,7 +2258,7 @@ CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs
 CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
 CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
 
-CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+CREATE TABLE runfold_partitions.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 
@@ -2116,6 +2268,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_logs FO
 CREATE POLICY "services see every row" ON public.workflow_execution_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_execution_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_execution_logs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_logs TO runfold_projector;
 
@@ -2160,6 +2313,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_execution_pauses 
 CREATE POLICY "services see every row" ON public.workflow_execution_pauses FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_execution_pauses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_execution_pauses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_execution_pauses TO runfold_projector;
 
@@ -2192,6 +2346,7 @@ CREATE POLICY "a tenant reads its own rows" ON public.workflow_status FOR SELECT
 CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
 
+REVOKE ALL ON public.workflow_status FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
 
@@ -2243,6 +2398,14 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
+    ('ModelCalled', 1, 'activation', false, 'name', 1, 255, NULL),
+    ('ModelCalled', 2, 'provider', true, 'name', 1, 50, NULL),
+    ('ModelCalled', 3, 'model_id', true, 'name', 1, 100, NULL),
+    ('ModelCalled', 4, 'version', false, 'name', 1, 50, NULL),
+    ('ModelCalled', 5, 'input_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 6, 'cached_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 7, 'output_tokens', true, 'integer', 0, 2147483647, NULL),
+    ('ModelCalled', 8, 'latency_ms', false, 'integer', 0, 2147483647, NULL),
     ('NodeScheduled', 1, 'activation', true, 'name', 1, 255, NULL),
     ('NodeScheduled', 2, 'node_id', true, 'name', 1, 255, NULL),
     ('NodeScheduled', 3, 'node_type', true, 'text', NULL, 100, NULL),
@@ -2426,6 +2589,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('execution', 'ExecutionTimedOut', 1, true),
     ('execution', 'ExecutionDeclaredLost', 1, true),
     ('execution', 'ExecutionMetadataSet', 1, true),
+    ('execution', 'ModelCalled', 1, true),
     ('execution', 'NodeScheduled', 1, true),
     ('execution', 'NodeStarted', 1, true),
     ('execution', 'NodeAttemptFailed', 1, true),
@@ -2493,6 +2657,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
     ('data_and_payload', '{at} has both data and payload', 'Send one of the two.'),
     ('closed_category', '{at} is of our own vocabulary, which is closed: {found}', 'Use a category of your own.'),
+    ('not_of_a_deployment', '{at} is not what a scheduler may append: {found}', 'A scheduler appends events of deployment streams; a login of runfold_engine appends others.'),
     ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
     ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
     ('required', '{at} is missing', 'It is required and not null.'),
@@ -2534,7 +2699,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('unknown_entity', 'RF033', 'unknown_entity', 'the tenant has no entity {found}', 'look it up by its name'),
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
-    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events');
+    ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
+    ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
 
 CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
 LANGUAGE sql AS $$
@@ -3434,6 +3602,28 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'ModelCalled' THEN
+            IF coalesce((data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
+                AND data @? '$ ? ((!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.provider.type() == "string" && @.provider >= "!" && @.model_id.type() == "string" && @.model_id >= "!" && (!exists(@.version) || @.version.type() == "null" || @.version.type() == "string" && @.version >= "!") && @.input_tokens.type() == "number" && @.input_tokens >= 0 && @.input_tokens <= 2147483647 && @.cached_tokens.type() == "number" && @.cached_tokens >= 0 && @.cached_tokens <= 2147483647 && @.output_tokens.type() == "number" && @.output_tokens >= 0 && @.output_tokens <= 2147483647 && (!exists(@.latency_ms) || @.latency_ms.type() == "null" || @.latency_ms.type() == "number" && @.latency_ms >= 0 && @.latency_ms <= 2147483647))'
+                AND octet_length(concat(data ->> 'activation', data ->> 'provider', data ->> 'model_id', data ->> 'version')) <= 50
+                AND concat(data ->> 'activation', data ->> 'provider', data ->> 'model_id', data ->> 'version') !~ '[^ -~]'
+                AND strpos(concat(data ->> 'input_tokens', data ->> 'cached_tokens', data ->> 'output_tokens', data ->> 'latency_ms'), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
+                AND ((data ->> 'activation') IS NULL OR (data -> 'activation') ? (data ->> 'activation'))
+                AND (data -> 'provider') ? (data ->> 'provider')
+                AND (data -> 'model_id') ? (data ->> 'model_id')
+                AND ((data ->> 'version') IS NULL OR (data -> 'version') ? (data ->> 'version'))
+                AND (data -> 'input_tokens')::text::integer >= 0
+                AND (data -> 'cached_tokens')::text::integer >= 0
+                AND (data -> 'output_tokens')::text::integer >= 0
+                AND ((data ->> 'latency_ms') IS NULL OR (data -> 'latency_ms')::text::integer >= 0), false)
+                AND coalesce(length(data ->> 'activation') <= 255 AND data ->> 'activation' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'activation', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true)
+                AND coalesce(length(data ->> 'provider') <= 50 AND data ->> 'provider' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'provider', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'model_id') <= 100 AND data ->> 'model_id' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'model_id', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'version') <= 50 AND data ->> 'version' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'version', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'NodeAttemptFailed' THEN
             IF coalesce((data - '{activation,node_id,attempt,error_data,will_retry,next_retry_at}'::text[]) = '{}'
                 AND data @? '$ ? (@.activation.type() == "string" && @.activation >= "!" && @.node_id.type() == "string" && @.node_id >= "!" && @.attempt.type() == "number" && @.attempt >= 1 && @.attempt <= 2147483647 && @.error_data.type() != "null" && @.will_retry.type() == "boolean")'
@@ -4837,6 +5027,37 @@ COMMENT ON FUNCTION runfold.append_events IS
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    call constant jsonb := runfold.validate_appends(appends);
+    pointer text;
+    found jsonb;
+BEGIN
+    SELECT format('/%s/stream_id', a.n - 1), a.append -> 'stream_id' INTO pointer, found
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     WHERE NOT starts_with(a.append ->> 'stream_id', 'deployment-')
+     ORDER BY a.n LIMIT 1;
+    IF pointer IS NULL THEN
+        SELECT format('/%s/events/%s/type', a.n - 1, e.n - 1), e.event -> 'type' INTO pointer, found
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+         WHERE e.event ->> 'type' = 'WorkflowDeleted'
+         ORDER BY a.n, e.n LIMIT 1;
+    END IF;
+    IF pointer IS NOT NULL THEN
+        PERFORM runfold.raise_fault('not_of_a_deployment', pointer, NULL, found);
+    END IF;
+    RETURN QUERY SELECT * FROM runfold.append_events(appends, command_id);
+END
+$$;
+COMMENT ON FUNCTION runfold.append_deployment_events IS
+    'Appends events of deployments, as append_events does; refuses all others.';
+REVOKE ALL ON FUNCTION runfold.append_deployment_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_deployment_events TO runfold_scheduler;
+
 CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT runfold.end_status($1) IS NOT NULL
@@ -6095,11 +6316,11 @@ DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('public.%I', partition)) IS NOT NULL THEN
+    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
                    partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
 END
 $$;
@@ -6113,8 +6334,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET l
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('public.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
-       AND NOT EXISTS (SELECT FROM public.workflow_execution_logs_default d
+     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+       AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
      ORDER BY i
@@ -6170,13 +6391,13 @@ BEGIN
     next_from := runfold.log_end();
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
-        EXECUTE format('CREATE TABLE runfold.%I (LIKE runfold.events INCLUDING ALL,'
+        EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
                        ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold.%I FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
-        EXECUTE format('ALTER TABLE runfold.%I DROP CONSTRAINT position_is_in_range', partition);
-        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold.%I'
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', partition);
+        EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
                        ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', partition);
         next_from := next_from + size;
         made := made + 1;
@@ -6188,6 +6409,19 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
+               (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.start_time, n.created_at, n.id)
+                  FROM public.node_executions n WHERE n.execution_id = e.execution_id), '[]'))
+      FROM public.workflow_executions e
+     WHERE e.execution_id = $1
+$$;
+COMMENT ON FUNCTION runfold.execution_detail IS
+    'An execution''s row with its nodes as an array, in the order of their starts; null where there is no such execution, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.execution_detail FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_detail TO runfold_engine, runfold_operator, runfold_projector, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.executions_of(workflow uuid, before bigint) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
@@ -6371,6 +6605,24 @@ COMMENT ON FUNCTION runfold.head_holders IS
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.hidden_tables(tables regclass[]) RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t
+      FROM unnest(tables) AS t
+     WHERE row_security_active(t)
+       AND (NOT EXISTS (SELECT FROM pg_policy p
+                         WHERE p.polrelid = t AND p.polpermissive AND p.polcmd = '*' AND pg_get_expr(p.polqual, t) = 'true'
+                           AND coalesce(pg_get_expr(p.polwithcheck, t), 'true') = 'true'
+                           AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+            OR EXISTS (SELECT FROM pg_policy p
+                        WHERE p.polrelid = t AND NOT p.polpermissive
+                          AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+$$;
+COMMENT ON FUNCTION runfold.hidden_tables IS
+    'Those of these tables whose rows row security may hide from the session''s role.';
+REVOKE ALL ON FUNCTION runfold.hidden_tables FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6393,6 +6645,38 @@ COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.item_matches(item jsonb, conditions jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT NOT EXISTS (
+        SELECT
+          FROM jsonb_array_elements(conditions) AS c (given)
+         CROSS JOIN LATERAL (
+               SELECT coalesce(item #> ARRAY(SELECT jsonb_array_elements_text(c.given -> 'path')), 'null') AS value) AS found
+         CROSS JOIN LATERAL (
+               SELECT CASE
+                      WHEN jsonb_typeof(found.value) IN ('number', 'string')
+                           AND found.value #>> '{}' ~ '^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?\s*$'
+                      THEN (found.value #>> '{}')::double precision
+                      WHEN jsonb_typeof(found.value) = 'boolean' THEN (found.value = 'true')::integer::double precision
+                      END AS number) AS n
+         WHERE NOT coalesce(
+               CASE c.given ->> 'op'
+               WHEN '$eq' THEN found.value = c.given -> 'value'
+               WHEN '$ne' THEN found.value <> c.given -> 'value'
+               WHEN '$gt' THEN n.number > (c.given ->> 'value')::double precision
+               WHEN '$gte' THEN n.number >= (c.given ->> 'value')::double precision
+               WHEN '$lt' THEN n.number < (c.given ->> 'value')::double precision
+               WHEN '$lte' THEN n.number <= (c.given ->> 'value')::double precision
+               WHEN 'object' THEN jsonb_typeof(found.value) = 'object'
+               WHEN 'array' THEN CASE jsonb_typeof(found.value) WHEN 'array' THEN jsonb_array_length(found.value) END
+                                 = (c.given ->> 'value')::integer
+               END, false))
+$$;
+COMMENT ON FUNCTION runfold.item_matches IS
+    'Whether an item of a LangGraph store meets every condition of a filter.';
+REVOKE ALL ON FUNCTION runfold.item_matches FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.item_matches TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.joined(texts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -7856,6 +8140,39 @@ CREATE TRIGGER updated_status_is_copied AFTER UPDATE ON public.workflow_status
 -- A workflow whose status row is gone has the columns' defaults again.
 CREATE TRIGGER deleted_status_is_copied AFTER DELETE ON public.workflow_status
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+
+-- The publication by which users follow their rows: every read table that they see, in Supabase's where it is there, else in one
+-- of ours. It costs nothing until a slot reads it. The replica identity stays the key: a deletion is not filtered by row security,
+-- and carries the key only.
+
+DO $realtime$
+DECLARE
+    publication text := 'supabase_realtime';
+    published pg_publication;
+    read_table regclass;
+BEGIN
+    SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
+    IF published IS NULL THEN
+        publication := 'runfold_realtime';
+        CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
+    ELSIF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
+        RAISE NOTICE 'the publication % is left as it is', publication;
+        RETURN;
+    END IF;
+    FOR read_table IN
+        SELECT c.oid
+          FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
+         WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- Without it the changes of a partition are published as those of a table that users cannot see.
+           AND (c.relkind <> 'p' OR published.pubviaroot)
+           AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)
+         ORDER BY c.relname
+    LOOP
+        EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %s', publication, read_table);
+    END LOOP;
+END
+$realtime$;
 
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
 

@@ -42,7 +42,7 @@ CREATE INDEX idx_workflow_execution_logs_level ON public.workflow_execution_logs
 CREATE INDEX idx_workflow_execution_logs_priority ON public.workflow_execution_logs (display_priority);
 CREATE INDEX idx_workflow_execution_logs_user_id ON public.workflow_execution_logs (user_id);
 
-CREATE TABLE public.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
+CREATE TABLE runfold_partitions.workflow_execution_logs_default PARTITION OF public.workflow_execution_logs DEFAULT;
 
 COMMENT ON TABLE public.workflow_execution_logs IS 'Log lines of executions: a fold of the log streams.';
 

@@ -56,9 +56,16 @@ class UnknownEntity(RunfoldError):
 
 
 class UnknownNode(RunfoldError):
-    """The tenant's graph has no node with that id: add the node first."""
+    """The tenant's graph has no node with that id: create the node first."""
 
     code = "unknown_node"
+
+
+class ExtraMissing(RunfoldError):
+    """This needs an optional package: install it."""
+
+    code = "extra_missing"
+    extra: str
 
 
 class MemoryConflict(RunfoldError):
@@ -285,6 +292,21 @@ class TransactionEnded(RunfoldError):
     code = "transaction_ended"
 
 
+class FoldDenied(PermissionDenied):
+    """The role lacks a right on what is folded, and no event is at fault, so nothing is parked: grant the right."""
+
+    code = "fold_denied"
+    group: str
+    by_policy: bool
+
+
+class RowsHidden(RunfoldError):
+    """Row security hides rows from this login, which would take them for missing: give its role a policy."""
+
+    code = "rows_hidden"
+    tables: list[str]
+
+
 class WaitTimeout(RunfoldError):
     """The projections did not reach the position in time: see with `runfold status` whether a worker folds."""
 
@@ -473,6 +495,18 @@ class DiscardFailed(RunfoldError):
     code = "discard_failed"
 
 
+class VectorsUnavailable(RunfoldError):
+    """This database has no vectors: install pgvector on its server, and run `runfold migrate`."""
+
+    code = "vectors_unavailable"
+
+
+class VectorIndexFailed(RunfoldError):
+    """The index was not built, and nothing was left behind: fix the cause and try again."""
+
+    code = "vector_index_failed"
+
+
 class Refusal(NamedTuple):
     """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
@@ -598,5 +632,18 @@ REFUSALS: Final = {
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
         "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
+    ),
+    "no_user": Refusal(
+        InvalidInput,
+        "the search names no user, and the request has none",
+        "give user_id_param, or set the claims of the request",
+    ),
+    "invalid_search": Refusal(
+        InvalidInput, "{pointer} of the search is {found}, and must be {limit}", "correct it and search again"
+    ),
+    "other_dimensions": Refusal(
+        InvalidInput,
+        "the vector has {found} dimensions, and those of the collection {collection} have {limit}",
+        "make it with the model of the collection",
     ),
 }

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from pgvector.sqlalchemy import Vector
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -200,7 +201,7 @@ class DocumentStore(Base):
     # By how much a read that asks for it moves expires_at.
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
     # Title, description and content as words, for runfold.search_documents.
-    search_vector: Mapped[str] = mapped_column(TSVECTOR, server_default=FetchedValue())
+    search_vector: Mapped[str | None] = mapped_column(TSVECTOR, server_default=FetchedValue())
 
 
 class Entity(Base):
@@ -280,7 +281,7 @@ class EpisodicMemory(Base):
     # Not read from this time on, and deleted by the daily run; null: never.
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # Its description, actor, action and object as words, for runfold.search_episodes.
-    search_vector: Mapped[str] = mapped_column(TSVECTOR, server_default=FetchedValue())
+    search_vector: Mapped[str | None] = mapped_column(TSVECTOR, server_default=FetchedValue())
 
 
 class ExternalApiCallLog(Base):
@@ -311,7 +312,9 @@ class ExternalApiCallLog(Base):
     retry_count: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
     rate_limit_remaining: Mapped[int | None] = mapped_column(Integer)
     rate_limit_reset_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    called_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True, server_default=FetchedValue())
+    called_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), primary_key=True, server_default=FetchedValue()
+    )
 
 
 class GraphNode(Base):
@@ -515,6 +518,28 @@ class McpTool(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
 
 
+class ModelCall(Base):
+    """Calls of models, with the tokens that each used: a fold of the execution streams."""
+
+    __tablename__ = "model_calls"
+    __table_args__ = {"schema": "public"}  # noqa: RUF012
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    execution_id: Mapped[str] = mapped_column(String(255))
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
+    activation: Mapped[str | None] = mapped_column(String(255))
+    provider: Mapped[str] = mapped_column(String(50))
+    model_id: Mapped[str] = mapped_column(String(100))
+    version: Mapped[str | None] = mapped_column(String(50))
+    # All tokens of the input, those from the cache as well.
+    input_tokens: Mapped[int] = mapped_column(Integer)
+    cached_tokens: Mapped[int] = mapped_column(Integer)
+    output_tokens: Mapped[int] = mapped_column(Integer)
+    latency_ms: Mapped[int | None] = mapped_column(Integer)
+    last_event_position: Mapped[int] = mapped_column(BigInteger)
+    called_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class NodeConnection(Base):
     """The data flow between the nodes of a workflow."""
 
@@ -682,6 +707,57 @@ class TriggerIndex(Base):
     last_event_position: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class VectorCollection(Base):
+    """Collections of vectors: all vectors of one have the same size, and should come from the same model."""
+
+    __tablename__ = "vector_collections"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        UniqueConstraint("user_id", "name", "dimensions"),
+        {"schema": "public"},
+    )
+
+    user_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    # Is in the name of the collection's index.
+    number: Mapped[int] = mapped_column(BigInteger)
+    # The model that made the vectors.
+    model: Mapped[str | None] = mapped_column(String(255))
+    dimensions: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
+    # The language of the texts: it decides which forms of a word are found.
+    language: Mapped[str] = mapped_column(String(20), server_default=FetchedValue())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+
+
+class VectorEmbedding(Base):
+    """Texts with their vectors. A large collection gets an index idx_vector_embeddings_cosine_<number> of its own."""
+
+    __tablename__ = "vector_embeddings"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "collection_name", "dimensions"], ["public.vector_collections.user_id", "public.vector_collections.name", "public.vector_collections.dimensions"]),
+        UniqueConstraint("user_id", "collection_name", "key"),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID] = mapped_column(Uuid)
+    collection_name: Mapped[str] = mapped_column(String(255))
+    # The user's own key of the row in its collection; a random one without it.
+    key: Mapped[str] = mapped_column(String(255), server_default=FetchedValue())
+    text_content: Mapped[str] = mapped_column(Text)
+    embedding: Mapped[Any] = mapped_column(Vector)
+    dimensions: Mapped[int] = mapped_column(Integer, server_default=FetchedValue())
+    # The model that made the vector.
+    model: Mapped[str | None] = mapped_column(String(255))
+    # The collection's, copied when the row is written.
+    language: Mapped[str] = mapped_column(String(20), server_default=FetchedValue())
+    metadata_: Mapped[Any] = mapped_column("metadata", JSONB, server_default=FetchedValue())
+    search_vector: Mapped[str] = mapped_column(TSVECTOR, server_default=FetchedValue())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=FetchedValue())
 
 
 class WorkflowDeploymentHistory(Base):

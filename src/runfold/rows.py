@@ -149,7 +149,7 @@ class DocumentStoreRow(Row):
     # By how much a read that asks for it moves expires_at.
     ttl: timedelta | None
     # Title, description and content as words, for runfold.search_documents.
-    search_vector: str
+    search_vector: str | None
 
 
 class EntityRow(Row):
@@ -209,7 +209,25 @@ class EpisodicMemoryRow(Row):
     # Not read from this time on, and deleted by the daily run; null: never.
     expires_at: datetime | None
     # Its description, actor, action and object as words, for runfold.search_episodes.
-    search_vector: str
+    search_vector: str | None
+
+
+class ExecutionCostRow(Row):
+    """The tokens that an execution used and their cost in US dollars. Where a call has no price, pricing is unpriced
+    and cost is NULL.
+    """
+
+    execution_id: str | None
+    user_id: UUID | None
+    calls: int | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    unpriced_calls: int | None
+    pricing: str | None
+    cost: Decimal | None
+    # The cost of the calls that have a price; NULL if none has.
+    priced_cost: Decimal | None
 
 
 class ExecutionOutputRow(Row):
@@ -407,6 +425,47 @@ class McpToolRow(Row):
     updated_at: datetime
 
 
+class ModelCallCostRow(Row):
+    """Each call of a model with its cost in US dollars, by the price that was valid when it was made; NULL where
+    none is known.
+    """
+
+    id: UUID | None
+    execution_id: str | None
+    user_id: UUID | None
+    activation: str | None
+    provider: str | None
+    model_id: str | None
+    version: str | None
+    called_at: datetime | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    model: UUID | None
+    valid_from: datetime | None
+    above_input_tokens: int | None
+    cost: Decimal | None
+
+
+class ModelCallRow(Row):
+    """Calls of models, with the tokens that each used: a fold of the execution streams."""
+
+    id: UUID
+    execution_id: str
+    user_id: UUID | None
+    activation: str | None
+    provider: str
+    model_id: str
+    version: str | None
+    # All tokens of the input, those from the cache as well.
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    latency_ms: int | None
+    last_event_position: int
+    called_at: datetime
+
+
 class NodeConnectionRow(Row):
     """The data flow between the nodes of a workflow."""
 
@@ -528,6 +587,43 @@ class TriggerIndexRow(Row):
     is_active: bool
     user_id: UUID | None
     last_event_position: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class VectorCollectionRow(Row):
+    """Collections of vectors: all vectors of one have the same size, and should come from the same model."""
+
+    user_id: UUID
+    name: str
+    # Is in the name of the collection's index.
+    number: int
+    # The model that made the vectors.
+    model: str | None
+    dimensions: int
+    # The language of the texts: it decides which forms of a word are found.
+    language: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class VectorEmbeddingRow(Row):
+    """Texts with their vectors. A large collection gets an index idx_vector_embeddings_cosine_<number> of its own."""
+
+    id: UUID
+    user_id: UUID
+    collection_name: str
+    # The user's own key of the row in its collection; a random one without it.
+    key: str
+    text_content: str
+    embedding: Any
+    dimensions: int
+    # The model that made the vector.
+    model: str | None
+    # The collection's, copied when the row is written.
+    language: str
+    metadata: Any
+    search_vector: str
     created_at: datetime
     updated_at: datetime
 

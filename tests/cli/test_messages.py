@@ -38,7 +38,7 @@ _IDIOM = re.compile(
     r"can[ ]not|(?<!there )\bis no\b(?! longer)|\btold\b|\bstands?\b|whatever|what waits|anew|\bmend|who leads", re.I
 )
 _VERBS = (
-    r"append|ask|begin|check|choose|close|connect|continue|correct|create|delete|discard|end|fix|free|give|grant|leave|let|look|name"
+    r"append|ask|begin|check|choose|close|connect|continue|correct|create|delete|discard|end|fix|free|give|grant|install|leave|let|look|make|name"
     r"|open|pass|put|raise|read|rebuild|reinstall|release|reload|remove|rename|repeat|reset|restore|revoke|run|say|search|see|set|shorten"
     r"|skip|start|stop|summarize|unset|upgrade|use|wait|write"
 )

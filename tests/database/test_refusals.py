@@ -11,6 +11,7 @@ import pytest
 
 from runfold.database.connections import map_error
 from runfold.database.sources.files import sources_dir
+from runfold.database.vector_migrations import VECTORS
 from runfold.errors import REFUSALS, VersionConflict
 from runfold.events.claims_sql import claim_rule_rows
 from runfold.events.sql import refusal_rows
@@ -63,11 +64,14 @@ def test_a_refusal_that_is_not_in_the_catalogue_still_refuses(connection: psycop
 
 
 def test_no_function_raises_an_error_of_ours_by_hand() -> None:
-    files = [path for folder in ("functions", "steps") for path in (sources_dir() / folder).rglob("*.sql")]
+    folders = ("functions", "steps", f"{VECTORS}/functions")
+    files = [path for folder in folders for path in (sources_dir() / folder).rglob("*.sql")]
     files = [path for path in files if path.stem not in RAISING]
     by_hand = {path.stem for path in files if "ERRCODE = 'RF" in path.read_text()}
     assert by_hand == set()
-    named = {name for path in files for name in re.findall(r"runfold\.refuse\(\s*'(\w+)'", path.read_text())}
+    named = {
+        name for path in files for name in re.findall(r"runfold\.refuse(?:_search)?\(\s*'(\w+)'", path.read_text())
+    }
     named |= {"event_ids_mixed", "event_id_conflict"}  # recorded_appends chooses one of them
     named |= {refusal for *_, refusal, _ in claim_rule_rows() if refusal}
     assert named == set(REFUSALS)

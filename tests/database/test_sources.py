@@ -13,8 +13,9 @@ import pytest
 from runfold.database.migrations import migrate, migrations, verify_checksums, write_checksums
 from runfold.database.sources.__main__ import write_baseline, write_migration
 from runfold.database.sources.catalogue import Catalogue, read_catalogue
-from runfold.database.sources.compare import catalogue_of_migrations, catalogue_of_sources
+from runfold.database.sources.compare import catalogue_of_migrations, catalogue_of_sources, has_pgvector
 from runfold.database.sources.files import Sources, read_sources, sources_dir
+from runfold.database.vector_migrations import VECTORS
 from runfold.errors import MigrationFailed
 from runfold.settings import migrations_dir
 from tests.fixtures.databases import create_database, drop_database
@@ -28,9 +29,15 @@ def sources() -> Sources:
 
 
 @pytest.fixture(scope="session")
-def made(server_url: str, sources: Sources) -> Catalogue:
+def made(server_url: str) -> Catalogue:
     """The catalogue of a database that was made from the sources."""
-    return catalogue_of_sources(server_url, sources)
+    return made_from(server_url, sources_dir())
+
+
+def made_from(server_url: str, folder: Path) -> Catalogue:
+    """Return the catalogue of a database from a folder's sources, those for vectors where the server has pgvector."""
+    vectors = [read_sources(folder / VECTORS)] if has_pgvector(server_url) else []
+    return catalogue_of_sources(server_url, read_sources(folder), *vectors)
 
 
 @pytest.fixture
@@ -102,6 +109,8 @@ def test_the_sources_are_what_a_migrated_database_holds(made: Catalogue, migrate
         "DELETE FROM runfold.event_fields WHERE type = 'NodeStarted' AND ordinal = 1",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA projections REVOKE SELECT ON TABLES FROM runfold_engine",
         "REVOKE USAGE ON SCHEMA runfold FROM service_role",
+        "ALTER PUBLICATION runfold_realtime DROP TABLE public.node_executions",
+        "ALTER PUBLICATION runfold_realtime SET (publish_via_partition_root = false)",
     ],
 )
 def test_control_the_comparison_sees_one_changed_fact(
@@ -176,6 +185,11 @@ def _change_tables(tree: Path) -> None:
         "idx_workflows_active ON public.workflows (user_id, id)",
     )
     replace(tree / "tables" / "nodes.sql", "CREATE INDEX idx_nodes_type ON public.nodes (node_type);\n", "")
+    replace(
+        tree / "tables" / "streams.sql",
+        "TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING",
+        "TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_agent, service_role USING",
+    )
 
 
 def _change_generated_rows(tree: Path) -> None:
@@ -209,15 +223,33 @@ def _add_much(tree: Path) -> None:
         change(tree)
 
 
-@pytest.mark.parametrize("change", [_change_much, _add_much])
+def _change_vectors(tree: Path) -> None:
+    vectors = tree / VECTORS
+    replace(vectors / "functions" / "vector_schema.sql", "extname = 'vector'", "extname LIKE 'vector'")
+    replace(
+        vectors / "functions" / "search_vectors_hybrid.sql",
+        "rank_constant integer DEFAULT 60",
+        "rank_constant integer DEFAULT 50",
+    )
+    replace(
+        vectors / "tables" / "vector_embeddings.sql",
+        "    model varchar(255),\n",
+        "    model varchar(255),\n    shade text,\n",
+    )
+
+
+@pytest.mark.parametrize("change", [_change_much, _add_much, _change_vectors])
 def test_the_written_migration_brings_a_database_to_the_sources(tree: Path, server_url: str, change: Change) -> None:
     change(tree)
-    wanted = catalogue_of_sources(server_url, read_sources(tree))
+    wanted = made_from(server_url, tree)
     folder = tree / "migrations"
     said = write_migration("change_something", server_url, folder)
     assert "for you" not in said
-    written = migrations(folder)[-1]
-    assert written.name == "change_something"
+    written = max([*migrations(folder), *migrations(folder / VECTORS)], key=lambda each: each.version)
+    assert (folder / VECTORS if change is _change_vectors else folder, "change_something") == (
+        written.path.parent,
+        written.name,
+    )
     verify_checksums(folder)
     assert catalogue_of_migrations(server_url, folder).lines() == wanted.lines()
 
@@ -237,7 +269,7 @@ def test_what_a_migration_does_to_rows_is_left_to_a_person(tree: Path, server_ur
     assert "-- ALTER TABLE public.nodes DROP CONSTRAINT valid_node_type, ADD CONSTRAINT valid_node_type CHECK" in text
     assert "-- by hand: rows of runfold.settings" in text
     assert "CREATE OR REPLACE FUNCTION runfold.is_uuid" in text
-    wanted = catalogue_of_sources(server_url, read_sources(tree))
+    wanted = made_from(server_url, tree)
     assert catalogue_of_migrations(server_url, folder).digest() != wanted.digest()
     by_hand = re.sub(r"^-- (ALTER TABLE)", r"\1", text, flags=re.MULTILINE).replace(
         "-- migrate:down",

@@ -25,6 +25,7 @@ from tests.model import executions, interactions, nodes, pauses, responses, trig
 MOVE_NOTHING = {
     "ExecutionMetadataSet",
     "LogAppended",
+    "ModelCalled",
     "InteractionNotified",
     "InteractionReminderSent",
     "DeploymentLogAppended",

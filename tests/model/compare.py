@@ -22,6 +22,7 @@ _WHERE: Mapping[str, tuple[str, tuple[str, ...], str]] = {
     "node_executions": ("public", ("id",), "last_event_position"),
     "workflow_execution_pauses": ("public", ("id",), "last_event_position"),
     "workflow_execution_logs": ("public", ("id",), "last_event_position"),
+    "model_calls": ("public", ("id",), "last_event_position"),
     "workflow_status": ("public", ("workflow_id",), "last_event_position"),
     "human_interactions": ("public", ("id",), "last_event_position"),
     "hil_responses": ("public", ("id",), "last_event_position"),

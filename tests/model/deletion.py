@@ -22,9 +22,11 @@ def apply(tables: Tables, event: Recorded) -> None:
     removed(tables.node_executions, lambda row: row["execution_id"] in names)
     removed(tables.workflow_execution_pauses, lambda row: row["execution_id"] in ids)
     tables.execution_of = {stream: row for stream, row in tables.execution_of.items() if row not in ids}
-    # A log line needs no execution row, and outlives none: it goes by the executions that there ever were.
+    # Neither a log line nor a call of a model needs an execution row, or outlives it: it goes by
+    # the executions that there ever were.
     ever = tables.created_for.get(workflow_id, set())
     removed(tables.workflow_execution_logs, lambda row: row["execution_id"] in ever)
+    removed(tables.model_calls, lambda row: row["execution_id"] in ever)
 
     removed(tables.human_interactions, of_the_workflow)
     removed(tables.hil_responses, of_the_workflow)

@@ -306,6 +306,8 @@ class _Walk:
         return self.random.choice(self.random.choice(ways))
 
     def any(self, stream: _Stream) -> Choice:
+        if self.random.random() < 0.1:
+            return "ModelCalled", {}
         event_type = self.random.choice(self.random.choice((MOVES, NODES, PAUSE_EVENTS)))
         if event_type == "ExecutionCreated":
             return event_type, {"execution_id": stream.name}
@@ -320,7 +322,7 @@ class _Walk:
         moves: list[Choice] = [(kind, {}) for kind, target in executions.TARGETS.items() if target in legal]
         # Ends are the majority of the types; most events do not end their execution.
         going_on = [move for move in moves if executions.TARGETS[move[0]] not in executions.ENDED]
-        return [*going_on * 3, *moves, ("ExecutionMetadataSet", {})]
+        return [*going_on * 3, *moves, ("ExecutionMetadataSet", {}), ("ModelCalled", {})]
 
     def legal_nodes(self, stream: _Stream) -> list[Choice]:
         options: list[Choice] = []

@@ -167,6 +167,16 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "ExecutionTimedOut": ({"end_time": milliseconds}, {}),
     "ExecutionDeclaredLost": ({"end_time": milliseconds, "detector": label, "last_seen": instant}, {}),
     "ExecutionMetadataSet": ({"metadata": json_object}, {}),
+    "ModelCalled": (
+        {
+            "provider": one_of("openai", "\u00e9", "x" * 50),
+            "model_id": one_of("gpt-5", "gpt-5 ", "m" * 100),
+            "input_tokens": count,
+            "cached_tokens": count,
+            "output_tokens": count,
+        },
+        {"activation": one_of(*ACTIVATIONS), "version": one_of("1", "\u00e9", "v" * 50), "latency_ms": count},
+    ),
     "NodeScheduled": ({"node_id": node_id, "node_type": label}, _node_context),
     "NodeStarted": (
         {"node_id": node_id, "node_type": label, "attempt": one_of(1, 2, 3, 2**31 - 1), "start_time": milliseconds},

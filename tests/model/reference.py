@@ -14,6 +14,7 @@ from tests.model import (
     executions,
     interactions,
     logs,
+    model_calls,
     nodes,
     pauses,
     responses,
@@ -27,6 +28,7 @@ EVENTS = (
     | nodes.EVENTS
     | pauses.EVENTS
     | logs.EVENTS
+    | model_calls.EVENTS
     | interactions.EVENTS
     | responses.EVENTS
     | deployments.EVENTS
@@ -56,6 +58,8 @@ def apply(tables: Tables, event: Recorded) -> None:
         nodes.apply(tables, event)
     elif event.type in logs.EVENTS:
         logs.apply(tables, event)
+    elif event.type in model_calls.EVENTS:
+        model_calls.apply(tables, event)
     elif event.type in interactions.EVENTS:
         interactions.apply(tables, event)
     elif event.type in responses.EVENTS:
@@ -77,6 +81,7 @@ def read(tables: Tables) -> dict[str, Table]:
         "node_executions": tables.node_executions,
         "workflow_execution_pauses": tables.workflow_execution_pauses,
         "workflow_execution_logs": tables.workflow_execution_logs,
+        "model_calls": tables.model_calls,
         "workflow_status": workflow_status.of(tables),
         "human_interactions": tables.human_interactions,
         "hil_responses": tables.hil_responses,

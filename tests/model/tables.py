@@ -21,6 +21,7 @@ _NAMES = (
     "node_executions",
     "workflow_execution_pauses",
     "workflow_execution_logs",
+    "model_calls",
     "workflow_status",
     "human_interactions",
     "hil_responses",
@@ -75,6 +76,7 @@ class Tables:
     node_executions: Table = field(default_factory=dict)
     workflow_execution_pauses: Table = field(default_factory=dict)
     workflow_execution_logs: Table = field(default_factory=dict)
+    model_calls: Table = field(default_factory=dict)
     human_interactions: Table = field(default_factory=dict)
     hil_responses: Table = field(default_factory=dict)
     workflow_deployment_history: Table = field(default_factory=dict)

@@ -215,6 +215,7 @@ def test_a_trigger_s_move_is_reported_exactly_when_the_vocabulary_lacks_it(
 def everything(log: Log) -> Log:
     """A log with a row of every kind, of one workflow."""
     log.started()("NodeStarted", activation="a")("PauseOpened", pause="p")("LogAppended", "log-1")
+    log("ModelCalled")
     log.asked("InteractionRequested").answered("ResponseReceived").answered("ResponseMatched")
     return log.deployed("DeploymentStarted").deployed("TriggerRegistered", trigger="t")("ExecutionCreated")
 
@@ -253,9 +254,9 @@ def test_what_comes_after_a_deletion_may_begin_anew(log: Log) -> None:
     everything(log).deployed("WorkflowDeleted")
     before = len(log.anomalies())
     everything(log)
-    assert log.execution()["first_event_position"] == 13
-    assert (log.pause()["status"], log.node()["created_at"]) == ("active", BASE + timedelta(seconds=15))
-    assert (log.interaction()["first_event_position"], log.response()["status"]) == (18, "matched")
+    assert log.execution()["first_event_position"] == 14
+    assert (log.pause()["status"], log.node()["created_at"]) == ("active", BASE + timedelta(seconds=16))
+    assert (log.interaction()["first_event_position"], log.response()["status"]) == (20, "matched")
     assert [(projection, code) for _, projection, code, _ in log.anomalies()[before:]] == [
         ("workflow_deployment_history", "already_exists"),
         ("workflow_executions", "already_exists"),

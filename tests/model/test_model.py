@@ -446,6 +446,7 @@ def test_the_model_knows_every_event_type_it_is_asked_about() -> None:
 
 def test_the_model_s_rows_have_exactly_the_columns_of_the_tables(log: Log) -> None:
     log.started()("NodeStarted", activation="a")("PauseOpened", pause="p")("LogAppended", "log-1")("ExecutionCreated")
+    log("ModelCalled")
     log.asked("InteractionRequested").answered("ResponseReceived").deployed("TriggerRegistered", trigger="t")
     log("ExecutionCreated", "execution-2", workflow_id=WORKFLOWS[1]).deployed("DeploymentStarted")
     log.deployed("DeploymentStarted", "deployment-99999999-9999-4999-8999-999999999999")

@@ -60,7 +60,12 @@ def execute_as(connection: Connection, role: str, statement: sql.Composed) -> No
 
 def partitions(connection: Connection) -> list[str]:
     rows = connection.execute("SELECT relid::text FROM pg_partition_tree('runfold.events') WHERE isleaf").fetchall()
-    return [str(name).removeprefix("runfold.") for (name,) in rows]
+    return [str(name) for (name,) in rows]
+
+
+def identifier(table: str) -> sql.Identifier:
+    """Return a table of the schema runfold, or one whose schema is named."""
+    return sql.Identifier(*table.split(".")) if "." in table else sql.Identifier("runfold", table)
 
 
 def contents(connection: Connection) -> list[Any]:
@@ -84,7 +89,7 @@ def test_every_role_is_refused_to_change_the_log(
     for table in (*TABLES, *partitions(connection)):
         for verb, template in VERBS.items():
             column = sql.Identifier(FIRST_COLUMN.get(table, FIRST_COLUMN["events"]))
-            statement = sql.SQL(template).format(table=sql.Identifier("runfold", table), column=column)
+            statement = sql.SQL(template).format(table=identifier(table), column=column)
             with pytest.raises(psycopg.Error) as error:
                 execute_as(connection, role, statement)
             assert isinstance(error.value, errors.InsufficientPrivilege), (verb, table, error.value)
@@ -104,7 +109,7 @@ def test_the_owner_is_refused_to_change_events_also_in_a_partition(
     before = contents(connection)
     tables = ("events", *partitions(connection))
     for table in tables:
-        statement = sql.SQL(VERBS[verb]).format(table=sql.Identifier("runfold", table), column=sql.Identifier("type"))
+        statement = sql.SQL(VERBS[verb]).format(table=identifier(table), column=sql.Identifier("type"))
         if verb != "TRUNCATE" and table not in ("events", tables[1]):
             continue  # row triggers have no row to refuse in an empty partition
         with pytest.raises(psycopg.Error) as refused:
@@ -121,7 +126,7 @@ def test_partitions_made_later_refuse_changes_too(connection: Connection, writte
     connection.execute("SELECT setval('runfold.events_position', runfold.log_end() - 10)")
     written.append(a_stream(), lines(2))
     for verb in ("UPDATE", "DELETE", "TRUNCATE"):
-        statement = sql.SQL(VERBS[verb]).format(table=sql.Identifier("runfold", newest), column=sql.Identifier("type"))
+        statement = sql.SQL(VERBS[verb]).format(table=identifier(newest), column=sql.Identifier("type"))
         with pytest.raises(psycopg.Error) as refused:
             connection.execute(statement)
         assert refused.value.sqlstate == LogImmutable.sqlstate

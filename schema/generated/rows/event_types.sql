@@ -9,6 +9,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
     ('execution', 'ExecutionTimedOut', 1, true),
     ('execution', 'ExecutionDeclaredLost', 1, true),
     ('execution', 'ExecutionMetadataSet', 1, true),
+    ('execution', 'ModelCalled', 1, true),
     ('execution', 'NodeScheduled', 1, true),
     ('execution', 'NodeStarted', 1, true),
     ('execution', 'NodeAttemptFailed', 1, true),

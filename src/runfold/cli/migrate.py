@@ -31,13 +31,17 @@ def migrate(
     applied = [version for version in state.applied if version not in before.applied]
     if as_json:
         print_json({"current": state.current, "applied": state.applied, "pending": state.pending,
-                    "newer": state.newer, "applied_now": applied})  # fmt: skip
+                    "newer": state.newer, "applied_now": applied,
+                    "vectors": {"applied": state.vectors.applied, "pending": state.vectors.pending,
+                                "skipped": state.vectors.skipped}})  # fmt: skip
     elif state.newer:
         print_text(f"newer than this runfold: at version {state.newer[-1]}; upgrade runfold")
     elif state.pending:
         print_text(f"{len(state.pending)} migrations pending: {', '.join(state.pending)}; run `runfold migrate`")
     else:
         print_text(f"at version {state.applied[-1]}, {len(applied)} migrations applied now")
+    if not as_json and (state.vectors.skipped is not None or state.vectors.pending):
+        print_text(f"vectors: {state.vectors.sentence()}")
     if check and not state.current:
         raise typer.Exit(1)
 

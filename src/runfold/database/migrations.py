@@ -11,6 +11,8 @@ the table of applied migrations contains those of a project that uses runfold.
 No tool notices when an applied file is edited. Therefore `checksums.sha256` (in the format of `sha256sum -c`) lists
 every file, and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` writes
 that list and adds missing stamps.
+
+`vectors/` in the same folder holds the files that need pgvector, with a stamp of their own: see `vector_migrations.py`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
 from runfold.database.sessions import startup_options
 from runfold.database.urls import checked_url
+from runfold.database.vector_migrations import VECTORS, VectorState, stamp_statement, vector_state
 from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings, migrations_dir
@@ -67,11 +70,12 @@ class MigrationState:
     applied: list[str]
     pending: list[str]
     newer: list[str]
+    vectors: VectorState
 
     @property
     def current(self) -> bool:
-        """Whether the database has exactly our migrations."""
-        return not self.pending and not self.newer
+        """Whether the database has exactly our migrations, and those for vectors where it can have them."""
+        return not self.pending and not self.newer and self.vectors.current
 
 
 def migrations(folder: Path | None = None) -> list[Migration]:
@@ -89,9 +93,13 @@ def migrations(folder: Path | None = None) -> list[Migration]:
     return found
 
 
-def migrate(url: str, settings: Settings | None = None, *, folder: Path | None = None) -> MigrationState:
+def migrate(
+    url: str, settings: Settings | None = None, *, folder: Path | None = None, vectors: bool = True
+) -> MigrationState:
     """Migrate the database to our version and return its state.
 
+    The files for vectors are left out where the server has no pgvector or the role may not create it: the state says
+    why. Without `vectors` they are left out everywhere.
     It may run again after a kill at any moment, and several may run at once: one applies the files, all succeed.
     Raises MigrationFailed (a file was edited and nothing was applied, or a statement failed and its file was rolled
     back), SchemaNewer, DatabaseUnavailable, DatabaseReadOnly and PermissionDenied.
@@ -104,11 +112,14 @@ def migrate(url: str, settings: Settings | None = None, *, folder: Path | None =
         state = _state(connection, folder)
         if state.newer:
             raise _newer(state.newer)
-        if not state.pending:
+        if state.current:
             return state
         _create_history(connection)
         environment = _dbmate_environment(connection, url)
-    _run_dbmate(folder, environment)
+    if state.pending:
+        _run_dbmate(folder, environment)
+    if vectors and not state.vectors.current:
+        _run_dbmate(folder / VECTORS, environment)
     return check(url, settings, folder=folder)
 
 
@@ -172,9 +183,10 @@ def verify_checksums(folder: Path) -> None:
 
 def write_checksums(folder: Path) -> None:
     """Write the manifest and add missing stamps, for developers who write migrations."""
-    for migration in migrations(folder):
+    stamps = {each: f"COMMENT ON SCHEMA runfold IS 'runfold schema {each.version}';\n" for each in migrations(folder)}
+    stamps |= {each: stamp_statement(each.version) for each in _vector_migrations(folder)}
+    for migration, stamp in stamps.items():
         text = migration.path.read_text()
-        stamp = f"COMMENT ON SCHEMA runfold IS 'runfold schema {migration.version}';\n"
         up, down, rest = text.partition(_DOWN)
         if not text.startswith(_UP) or not down or rest.strip():
             raise MigrationFailed(
@@ -184,6 +196,10 @@ def write_checksums(folder: Path) -> None:
             migration.path.write_text(f"{up.rstrip()}\n\n{stamp}\n{_DOWN}\n")
     manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(_checksums(folder).items()))
     (folder / MANIFEST).write_text(manifest)
+
+
+def _vector_migrations(folder: Path) -> list[Migration]:
+    return migrations(folder / VECTORS) if (folder / VECTORS).is_dir() else []
 
 
 def _checksums(folder: Path) -> dict[str, str]:
@@ -208,6 +224,7 @@ def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
         pending=[version for version in ours if version not in known],
         # Other versions in the table may belong to a Supabase project: only the stamp shows a newer runfold.
         newer=[stamped] if stamped is not None and stamped > ours[-1] else [],
+        vectors=vector_state(connection, [each.version for each in _vector_migrations(folder)], known),
     )
 
 

@@ -56,3 +56,25 @@ SELECT d.direct, pg_catalog.current_setting('session_replication_role'), c.numbe
 -- name: backend_pid
 -- The backend that runs this session's statements. Parameters: none.
 SELECT pg_catalog.pg_backend_pid()
+
+-- name: vectors_state
+-- Whether this database has what needs pgvector, in one query that any role may run.
+-- Parameters: none. Returns one row:
+--   stamp     the comment on a constraint of vector_collections: every migration for vectors ends by writing its version there;
+--             null if there is no such table
+--   available the version of pgvector that CREATE EXTENSION would install; null if the server has none
+--   installed the version that is installed; null if none is
+--   can_write whether the server is no replica
+SELECT (SELECT obj_description(c.oid, 'pg_constraint') FROM pg_constraint c
+         WHERE c.conrelid = to_regclass('public.vector_collections') AND c.conname = 'vector_collections_pkey') AS stamp,
+       (SELECT a.default_version FROM pg_available_extensions a WHERE a.name = 'vector') AS available,
+       (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'vector') AS installed,
+       NOT pg_is_in_recovery() AS can_write
+
+-- name: vectors_lock
+-- Lets one session after the other try whether it may create the extension. Parameters: none.
+SELECT pg_advisory_xact_lock(5706231190217542)
+
+-- name: vectors_create_extension
+-- Creates pgvector's extension, to see whether this role may. Parameters: none.
+CREATE EXTENSION vector

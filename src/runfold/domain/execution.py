@@ -12,7 +12,7 @@ from runfold.domain.aggregate import NAME, Recorded, check_value, or_now, or_now
 from runfold.domain.execution_rules import STARTED, ExecutionRules
 from runfold.domain.execution_state import Node
 from runfold.domain.signatures import spells_out
-from runfold.events.execution import NewExecution, NodeDetails
+from runfold.events.execution import ModelUse, NewExecution, NodeDetails
 from runfold.events.fields import PauseReason
 from runfold.events.machines import EXECUTION, NODE, PAUSE
 
@@ -87,6 +87,16 @@ class Execution(ExecutionRules):
         if self.status is None:
             raise self._illegal(EXECUTION, None, "set_metadata")
         return self._with(events.ExecutionMetadataSet(metadata=metadata))
+
+    def model_called(self, *, activation: str | None = None, **use: Unpack[ModelUse]) -> Self:
+        """Record that a model was called, also after the end: what was used is paid for.
+
+        `activation` is the one that called it. `runfold.events.execution.ModelUse` says what was used.
+        """
+        if self.status is None:
+            raise self._illegal(EXECUTION, None, "model_called")
+        use.setdefault("cached_tokens", 0)
+        return self._with(events.ModelCalled(activation=activation, **use))
 
     # Nodes
 

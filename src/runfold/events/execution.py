@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Required, TypedDict
 from uuid import UUID
 
+from pydantic import ConfigDict
+
 from runfold.events.base import Event
 from runfold.events.claims import Claim
 from runfold.events.fields import (
@@ -16,6 +18,8 @@ from runfold.events.fields import (
     Json,
     Mode,
     Name,
+    Name50,
+    Name100,
     Object,
     PauseReason,
     Text,
@@ -137,6 +141,43 @@ class ExecutionMetadataSet(ExecutionEvent):
     """Keys of the execution's metadata were set; the merge is shallow."""
 
     metadata: Object
+
+
+class ModelCalled(ExecutionEvent):
+    """A model was called, for one activation of a node or for the execution as a whole.
+
+    `input_tokens` counts the whole input; `cached_tokens` of them came from the provider's cache.
+    """
+
+    model_config = ConfigDict(protected_namespaces=())  # pydantic keeps names in `model_` for itself
+
+    activation: Name | None = None
+    provider: Name50
+    model_id: Name100
+    version: Name50 | None = None
+    input_tokens: Count
+    cached_tokens: Count
+    output_tokens: Count
+    latency_ms: Count | None = None
+
+
+class ModelUse(TypedDict, total=False):
+    """What a call of a model used: the fields of ModelCalled, but for the activation."""
+
+    provider: Required[str]
+    """Who runs the model, `openai` for instance, as ai_models names it."""
+    model_id: Required[str]
+    """The model, as the provider names it."""
+    version: str | None
+    """The version of the model, where the registry tells versions apart."""
+    input_tokens: Required[int]
+    """The tokens of the whole input, those from the cache as well."""
+    cached_tokens: int
+    """How many of them came from the provider's cache; 0 if it is not given."""
+    output_tokens: Required[int]
+    """The tokens of the output."""
+    latency_ms: int | None
+    """How long the call took, in milliseconds."""
 
 
 class NodeEvent(ExecutionEvent, abstract=True):

@@ -59,6 +59,10 @@ def _plain(value: Any) -> Any:
 
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255, pattern=_NAME), Rule("name", 1, 255)]
+Name50 = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=_NAME), Rule("name", 1, 50)]
+Name100 = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=_NAME), Rule("name", 1, 100)
+]
 Text = Annotated[str, StringConstraints(strict=True, pattern=_STORABLE), Rule("text")]
 Text50 = Annotated[str, StringConstraints(strict=True, max_length=50, pattern=_STORABLE), Rule("text", None, 50)]
 Text100 = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=_STORABLE), Rule("text", None, 100)]

@@ -196,7 +196,11 @@ def _model(catalog: Catalog, table: Relation, used: set[tuple[str, str]]) -> Ite
         if attribute == "metadata":  # taken by SQLAlchemy
             attribute, arguments = "metadata_", ['"metadata"', *arguments]
         yield from _comment(column.comment)
-        yield f"    {attribute}: Mapped[{typed.python}] = mapped_column({', '.join(arguments)})"
+        start, inside = f"    {attribute}: Mapped[{typed.python}] = mapped_column(", ", ".join(arguments)
+        if len(start) + len(inside) < _WIDTH:
+            yield f"{start}{inside})"
+        else:
+            yield from (start, f"        {inside}", "    )")
     yield from _relationships(catalog, table, rules, used)
     yield ""
 

@@ -55,6 +55,7 @@ COMMANDS: dict[type[Event], tuple[Command, set[str]]] = {
     events.ExecutionTimedOut: (STARTED.time_out, set()),
     events.ExecutionDeclaredLost: (STARTED.declare_lost, set()),
     events.ExecutionMetadataSet: (STARTED.set_metadata, set()),
+    events.ModelCalled: (STARTED.model_called, set()),
     events.NodeScheduled: (STARTED.schedule_node, set()),
     events.NodeStarted: (STARTED.start_node, {"attempt"}),
     events.NodeAttemptFailed: (NODE.fail_attempt, {"attempt", "node_id"}),

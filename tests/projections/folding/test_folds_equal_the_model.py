@@ -229,7 +229,9 @@ REGISTERED = written(
 
 A_WORKFLOW_S_LIFE = written(
     ("log-1", "LogAppended", {"message": "before its execution"}),
+    ("execution-1", "ModelCalled", {"input_tokens": 9}),
     ("execution-1", "ExecutionCreated", {}),
+    ("execution-1", "ModelCalled", {"activation": "a"}),
     ("execution-1", "NodeStarted", {"activation": "a"}),
     ("execution-1", "PauseOpened", {"pause": "p"}),
     (INTERACTION, "InteractionRequested", {}),
@@ -240,6 +242,7 @@ A_WORKFLOW_S_LIFE = written(
 )
 AFTER_IT = written(
     ("log-1", "LogAppended", {"message": "after the deletion"}),
+    ("execution-1", "ModelCalled", {"output_tokens": 7}),
     ("execution-1", "ExecutionStarted", {}),
     ("execution-1", "NodeStarted", {"activation": "a"}),
     ("execution-1", "PauseResumed", {"pause": "p"}),

@@ -51,7 +51,7 @@ def restore_the_older_log(log: Log, url: str, postgres_bin: Path) -> int:
     append_everything(log, appends=5)
     drain(url)
     last = log.events[-1].position
-    tables = ["--table=runfold.events", "--table=runfold.events_*"]
+    tables = ["--table=runfold.events", "--table=runfold.events_position", "--table=runfold_partitions.events_*"]
     tables += [f"--table=runfold.{name}" for name in LOG_TABLES[1:]]
     dump = server_tool(postgres_bin / "pg_dump", url, "--data-only", *tables)
     kept = len(log.events)

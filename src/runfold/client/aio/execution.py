@@ -148,6 +148,7 @@ class AsyncExecutionHandle:
     time_out = _ending(Execution.time_out)
     declare_lost = _ending(Execution.declare_lost)
     set_metadata = _command(Execution.set_metadata)
+    model_called = _command(Execution.model_called)
     schedule = _command(Execution.schedule_node)
     open_pause = _command(Execution.open_pause)
     resume_pause = _command(Execution.resume_pause)

@@ -16,7 +16,9 @@ from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.service import AsyncService
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.vectors import AsyncServiceSession, AsyncVectors
 from runfold.client.aio.writer import change_streams
+from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
 from runfold.settings import Settings
@@ -85,6 +87,13 @@ class AsyncStore(AsyncLog):
         Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
         """
         return AsyncTenant(self, user_id)
+
+    def vectors(self, user_id: UUID, *, embedder: Embedder | None = None) -> AsyncVectors:
+        """Return a user's collections of vectors, with the rights of this store's login: for services.
+
+        `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
+        """
+        return AsyncVectors(AsyncServiceSession(self), user_id, embedder=embedder)
 
     def as_of(
         self,

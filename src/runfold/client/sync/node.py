@@ -23,6 +23,7 @@ from runfold.domain.signatures import spells_out
 from runfold.errors import IllegalTransition, InvalidInput, OldAttempt
 from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
+from runfold.events.execution import ModelUse
 from runfold.events.interaction import InteractionRequest
 
 P = ParamSpec("P")
@@ -285,6 +286,10 @@ class NodeHandle:
             resume_conditions=resume_conditions,
             **request,
         )
+
+    def model_called(self, **use: Unpack[ModelUse]) -> None:
+        """Record that this activation called a model. `runfold.events.execution.ModelUse` says what was used."""
+        self.run.writer.do(Execution.model_called, activation=self._begun(), **use)
 
     log = _logging(log_line)
 

@@ -17,7 +17,9 @@ from runfold.client.sync.responses import Responses
 from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.vectors import ServiceSession, Vectors
 from runfold.client.sync.writer import change_streams
+from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
 from runfold.settings import Settings
@@ -86,6 +88,13 @@ class Store(Log):
         Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
         """
         return Tenant(self, user_id)
+
+    def vectors(self, user_id: UUID, *, embedder: Embedder | None = None) -> Vectors:
+        """Return a user's collections of vectors, with the rights of this store's login: for services.
+
+        `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
+        """
+        return Vectors(ServiceSession(self), user_id, embedder=embedder)
 
     def as_of(
         self,

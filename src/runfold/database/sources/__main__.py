@@ -9,41 +9,64 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runfold.database.migrations import migrations, write_checksums
-from runfold.database.sources.compare import catalogue_of_migrations, catalogue_of_sources, scratch_server
-from runfold.database.sources.files import read_sources
-from runfold.database.sources.migration import LIMITS, migration_between
+from runfold.database.sources.compare import (
+    catalogue_of_migrations,
+    catalogue_of_sources,
+    has_pgvector,
+    scratch_server,
+)
+from runfold.database.sources.files import Sources, read_sources
+from runfold.database.sources.migration import LIMITS, Migration, migration_between
+from runfold.database.vector_migrations import VECTORS
 from runfold.settings import migrations_dir
 
 BASELINE = "create_schema"
+VECTOR_BASELINE = "create_vectors"
 
 
 def write_migration(name: str, server_url: str, folder: Path) -> str:
-    """Write the next migration of the folder from the changes of the sources, and return a sentence about it."""
-    sources = read_sources(folder.parent)
-    written = migration_between(
-        catalogue_of_migrations(server_url, folder), catalogue_of_sources(server_url, sources), sources
-    )
+    """Write the next migration of the folder, and that for vectors, from the changes of the sources; say what it wrote.
+
+    Those for vectors are compared where the server has pgvector, and where the others are the sources already.
+    """
+    sources, vectors = read_sources(folder.parent), read_sources(folder.parent / VECTORS)
+    migrated = catalogue_of_migrations(server_url, folder, vectors=False)
+    written = migration_between(migrated, catalogue_of_sources(server_url, sources), sources)
+    said = _write(written, name, folder)
+    if not written.by_hand and has_pgvector(server_url):
+        migrated = catalogue_of_migrations(server_url, folder)
+        written = migration_between(migrated, catalogue_of_sources(server_url, sources, vectors), vectors)
+        said += _write(written, name, folder, VECTORS)
+    return "\n".join(said) or "nothing changed: no migration is written"
+
+
+def _write(written: Migration, name: str, folder: Path, part: str = "") -> list[str]:
     if not written:
-        return "nothing changed: no migration is written"
-    path = folder / f"{_next_version(folder)}_{name}.sql"
+        return []
+    path = folder / part / f"{_next_version(folder / part)}_{name}.sql"
     path.write_text(written.text(), encoding="utf-8")
     write_checksums(folder)
-    said = [f"wrote {path.name}"]
+    said = [f"wrote {path.relative_to(folder)}"]
     if written.by_hand:
         said.append(f"{len(written.by_hand)} changes are for you to write, see `by hand` there; then `make checksums`")
-    return "\n".join(said)
+    return said
 
 
 def write_baseline(folder: Path) -> str:
     """Replace all migrations by one that creates everything; only before a release."""
+    path = _in_one(folder, BASELINE, read_sources(folder.parent))
+    vectors = _in_one(folder / VECTORS, VECTOR_BASELINE, read_sources(folder.parent / VECTORS))
+    write_checksums(folder)
+    return f"wrote {path.name} and {vectors.name}"
+
+
+def _in_one(folder: Path, name: str, sources: Sources) -> Path:
     found = migrations(folder)
-    path = folder / f"{found[-1].version}_{BASELINE}.sql"
+    path = folder / f"{found[-1].version}_{name}.sql"
     for migration in found:
         migration.path.unlink()
-    statements = read_sources(folder.parent).statements()
-    path.write_text(f"-- migrate:up\n\n{LIMITS}\n\n{statements}\n-- migrate:down\n", encoding="utf-8")
-    write_checksums(folder)
-    return f"wrote {path.name}"
+    path.write_text(f"-- migrate:up\n\n{LIMITS}\n\n{sources.statements()}\n-- migrate:down\n", encoding="utf-8")
+    return path
 
 
 def _next_version(folder: Path) -> str:

@@ -16,7 +16,10 @@ from runfold.database.migrations import migrate
 from runfold.database.server import EmbeddedServer
 from runfold.database.sources.catalogue import Catalogue, read_catalogue
 from runfold.database.sources.files import Sources
+from runfold.runtime_sql import runtime_sql
 from runfold.settings import load_settings
+
+_database_sql = runtime_sql("runfold.database")
 
 
 @contextmanager
@@ -30,19 +33,27 @@ def scratch_server() -> Iterator[str]:
             server.stop("immediate")
 
 
-def catalogue_of_sources(server_url: str, sources: Sources) -> Catalogue:
-    """Make a database from the sources and return its catalogue."""
+def catalogue_of_sources(server_url: str, *sources: Sources) -> Catalogue:
+    """Make a database from the sources, each in a transaction, and return its catalogue."""
     with _database(server_url) as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sources.statements().encode())
+        for each in sources:
+            connection.execute(each.statements().encode())
         return read_catalogue(connection)
 
 
-def catalogue_of_migrations(server_url: str, folder: Path) -> Catalogue:
-    """Migrate a new database by the files of a folder and return its catalogue."""
+def catalogue_of_migrations(server_url: str, folder: Path, *, vectors: bool = True) -> Catalogue:
+    """Migrate a new database by the files of a folder and return its catalogue; `vectors`: those for pgvector too."""
     with _database(server_url) as url:
-        migrate(url, folder=folder)
+        migrate(url, folder=folder, vectors=vectors)
         with psycopg.connect(url, autocommit=True) as connection:
             return read_catalogue(connection)
+
+
+def has_pgvector(server_url: str) -> bool:
+    """Return whether the server has pgvector."""
+    with psycopg.connect(server_url) as connection:
+        row = connection.execute(_database_sql("vectors_state")).fetchone()
+        return row is not None and row[1] is not None
 
 
 @contextmanager

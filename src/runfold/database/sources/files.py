@@ -1,10 +1,15 @@
 """Read the files of `schema/` as statements, in an order in which each comes after those that it needs.
 
+`schema/vectors/` is a schema of its own in the same form: what only a database with pgvector gets.
+
 A table's file may have a line `-- after the functions`: triggers and calls follow it, because they need functions.
 
 A function's file has one `CREATE FUNCTION` under a header. The first paragraph of the header is the function's comment
 in the catalogue, and its line `-- grant: engine, operator` names the roles that may call it (`nobody` for the owner
 only). Names are not overloaded, so the name alone identifies a function, and its signature is written once.
+
+What a file of `tables/` makes in `public` is withdrawn, before the file grants it, from those to whom a platform grants
+new tables there by default: `_closed`.
 
 A line `-- step: name` in a function's body is replaced with `schema/steps/name.sql`, which two functions share where a
 call would cost too much.
@@ -24,8 +29,9 @@ from runfold.settings import migrations_dir
 
 _AFTER_FUNCTIONS = "\n-- after the functions\n"
 _CREATED = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|TYPE|VIEW|SEQUENCE) (\w+\.\w+)", re.MULTILINE)
+_PUBLIC = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW) (public\.\w+)", re.MULTILINE)
 _NEEDED = re.compile(r"\b(?:REFERENCES|PARTITION OF|FROM|JOIN)\s+((?:public|runfold)\.\w+)")
-_FUNCTION = re.compile(r"^CREATE (FUNCTION|AGGREGATE) runfold\.(\w+)", re.MULTILINE)
+_FUNCTION = re.compile(r"^CREATE (FUNCTION|AGGREGATE) (runfold|public)\.(\w+)", re.MULTILINE)
 _CALLED = re.compile(r"\brunfold\.(\w+)\(")
 _REMARK = re.compile(r"--[^\n]*")
 _STEP = re.compile(r"^( *)-- step: (\w+)$", re.MULTILINE)
@@ -73,11 +79,16 @@ class Table:
         return frozenset(_NEEDED.findall(_REMARK.sub("", self.text))) - self.creates
 
     def statement(self, kind: str, name: str) -> str:
-        """Return the statement that creates an index or a trigger, as in the file."""
+        """Return the statement that creates an index, a trigger or a policy, as in the file.
+
+        The name is the catalogue's: `public.idx_nodes_type`, `deletion_is_appended on public.workflows`.
+        """
+        own, _, relation = name.rpartition(" on ")
+        own = re.escape(own or relation.rpartition(".")[2])
+        # Policies have the same name on each table of a file; a trigger names its table after its events.
+        on = rf" ON {re.escape(relation)}" if kind == "policy" else ""
         found = re.search(
-            rf"^CREATE (?:\w+ )?{kind.upper()} {re.escape(name)}\b[^;]*;",
-            self.text + self.after_functions,
-            re.MULTILINE,
+            rf"^CREATE (?:\w+ )?{kind.upper()} {own}{on}(?!\w)[^;]*;", self.text + self.after_functions, re.MULTILINE
         )
         if found is None:
             raise MigrationFailed(f"tables/{self.name}.sql has no {kind} {name}", hint="write its statement there")
@@ -96,9 +107,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A file with a function or an aggregate of the schema runfold."""
+    """A file with a function or an aggregate of the schema runfold, or with a function of public."""
 
     name: str
+    schema: str
     kind: str
     create: str
     comment: str
@@ -132,7 +144,7 @@ class Function:
     @property
     def _routine(self) -> str:
         # Without arguments: the name is unique. Only ROUTINE finds an aggregate so.
-        return f"{'FUNCTION' if self.kind == 'FUNCTION' else 'ROUTINE'} runfold.{self.name}"
+        return f"{'FUNCTION' if self.kind == 'FUNCTION' else 'ROUTINE'} {self.schema}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,7 @@ class Sources:
     tables: tuple[Table, ...]
     rows: Mapping[str, str]  # table -> the statement that fills it
     functions: tuple[Function, ...]
+    publications: str
 
     def table_of(self, relation: str | None) -> Table:
         """Return the file that creates a relation."""
@@ -155,7 +168,7 @@ class Sources:
         """Return the statements that make the schema in an empty database."""
         parts = [self.roles, *(table.text for table in self.tables), *self.rows.values()]
         parts += [function.statements() for function in self.functions]
-        parts += [table.after_functions for table in self.tables]
+        parts += [*(table.after_functions for table in self.tables), self.publications]
         return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
@@ -176,14 +189,17 @@ def read_sources(folder: Path | None = None) -> Sources:
         if function.name in functions:
             raise MigrationFailed(f"two files hold runfold.{function.name}", hint="remove one of them")
         functions[function.name] = function
+    first = folder / "extension.sql"
+    publications = folder / "publications.sql"
     return Sources(
-        roles=(folder / "roles.sql").read_text(encoding="utf-8"),
+        roles=(first if first.is_file() else folder / "roles.sql").read_text(encoding="utf-8"),
         tables=tuple(_ordered(tables, lambda table: (makers[need] for need in sorted(table.needs) if need in makers))),
         rows={
             f"runfold.{path.stem}": path.read_text(encoding="utf-8")
             for path in sorted((folder / "generated" / "rows").glob("*.sql"))
         },
         functions=tuple(_ordered(functions.values(), lambda function: _known(functions, function.calls))),
+        publications=publications.read_text(encoding="utf-8") if publications.is_file() else "",
     )
 
 
@@ -193,7 +209,16 @@ def _known(functions: Mapping[str, Function], names: Iterable[str]) -> Iterator[
 
 def _table(path: Path) -> Table:
     before, _, after = path.read_text(encoding="utf-8").partition(_AFTER_FUNCTIONS)
-    return Table(path.stem, before, after)
+    return Table(path.stem, _closed(before), after)
+
+
+def _closed(text: str) -> str:
+    """Return the text in which what it makes in `public` is withdrawn from everybody before its grants."""
+    for made in reversed(list(_PUBLIC.finditer(text))):
+        grant = text.find("\nGRANT ", made.end())
+        before, after = (text[:grant], text[grant:]) if grant >= 0 else (text.rstrip(), "\n")
+        text = f"{before}\nREVOKE ALL ON {made[1]} FROM PUBLIC, anon, authenticated, service_role;{after}"
+    return text
 
 
 def _function(path: Path, steps: Mapping[str, str]) -> Function:
@@ -204,11 +229,11 @@ def _function(path: Path, steps: Mapping[str, str]) -> Function:
 
     text = _STEP.sub(step, path.read_text(encoding="utf-8"))
     found = _FUNCTION.findall(text)
-    if len(found) != 1 or found[0][1] != path.stem:
+    if len(found) != 1 or found[0][2] != path.stem:
         raise MigrationFailed(
             f"{path.name} must create runfold.{path.stem} and nothing else", hint="put each function into its own file"
         )
-    kind, name = found[0]
+    kind, schema, name = found[0]
     start = text.index(f"CREATE {kind}")
     header = text[:start]
     paragraph = header.partition("\n--\n")[0]
@@ -219,7 +244,7 @@ def _function(path: Path, steps: Mapping[str, str]) -> Function:
             f"{path.name} has no header of a comment and a grant",
             hint="begin with `-- what it does`, a line `--`, and `-- grant: engine, operator` (or nobody)",
         )
-    return Function(name, kind, text[start:].rstrip(), comment, tuple(_roles(path, grants[0])))
+    return Function(name, schema, kind, text[start:].rstrip(), comment, tuple(_roles(path, grants[0])))
 
 
 def _roles(path: Path, names: str) -> Iterator[str]:

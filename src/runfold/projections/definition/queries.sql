@@ -31,6 +31,12 @@ SELECT DISTINCT 'log-' || x.execution_id
          GROUP BY e.stream_id) AS d
  CROSS JOIN LATERAL runfold.executions_of(substr(d.stream_id, 12)::uuid, d.position) AS x (execution_id)
 
+-- name: both_streams_of_executions
+-- affected_by: of each execution's two streams the other one, since rows of the group `log` are named after the execution.
+SELECT CASE WHEN s.id LIKE 'log-%%' THEN 'execution-' || substr(s.id, 5) ELSE 'log-' || substr(s.id, 11) END
+  FROM unnest(%(streams)s::text[]) AS s (id)
+ WHERE s.id LIKE 'log-%%' OR s.id LIKE 'execution-%%'
+
 -- name: interactions_of_deleted_workflows
 -- barriers_affect: the interactions and responses of the workflows that are deleted in some deployment streams.
 SELECT DISTINCT e.stream_id

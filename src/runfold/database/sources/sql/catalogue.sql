@@ -1,6 +1,6 @@
 -- What a database holds, an object a row: kind, name, definition, comment, grants (role -> privileges), the relation that the
 -- object belongs to, and whether it is a copy that PostgreSQL keeps equal to a parent's. The order of columns does not matter,
--- nor who owns an object; the stamp of the version is left out.
+-- nor who owns an object; the stamps of versions are left out, and what an extension brings.
 WITH schemas AS (
     SELECT n.oid, n.nspname
       FROM pg_namespace n
@@ -42,7 +42,8 @@ WITH schemas AS (
       LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      WHERE r.kind <> 'sequence'
     UNION ALL
-    SELECT 'constraint', format('%I on %s', c.conname, r.name), pg_get_constraintdef(c.oid), obj_description(c.oid, 'pg_constraint'),
+    SELECT 'constraint', format('%I on %s', c.conname, r.name), pg_get_constraintdef(c.oid),
+           CASE WHEN obj_description(c.oid, 'pg_constraint') !~ '^runfold vectors \d{14}$' THEN obj_description(c.oid, 'pg_constraint') END,
            NULL, r.relowner, r.name, c.coninhcount > 0
       FROM relations r JOIN pg_constraint c ON c.conrelid = r.oid
      WHERE c.contype NOT IN ('t', 'n')  -- which are among the triggers, and the columns
@@ -74,6 +75,7 @@ WITH schemas AS (
            ELSE pg_get_functiondef(p.oid) END,
            obj_description(p.oid, 'pg_proc'), p.proacl, p.proowner, NULL, false
       FROM pg_proc p JOIN schemas s ON s.oid = p.pronamespace
+     WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
     UNION ALL
     SELECT 'type', format('%I.%I', s.nspname, t.typname),
            concat_ws(' ', t.typtype, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
@@ -85,6 +87,13 @@ WITH schemas AS (
     UNION ALL
     SELECT 'default privileges', concat_ws(' ', d.defaclobjtype, 'in', s.nspname), '', NULL, d.defaclacl, d.defaclrole, NULL, false
       FROM pg_default_acl d JOIN schemas s ON s.oid = d.defaclnamespace
+    UNION ALL
+    SELECT 'publication', quote_ident(p.pubname),
+           concat_ws(' ', p.puballtables, p.pubviaroot, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate,
+                     (SELECT string_agg(r.prrelid::regclass::text, ',' ORDER BY r.prrelid::regclass::text COLLATE "C")
+                        FROM pg_publication_rel r WHERE r.prpubid = p.oid)),
+           obj_description(p.oid, 'pg_publication'), NULL, p.pubowner, NULL, false
+      FROM pg_publication p
     UNION ALL
     SELECT 'extension', e.extname, e.extversion, NULL, NULL, e.extowner, NULL, false FROM pg_extension e
 )
