@@ -15,7 +15,7 @@ from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, PutOp,
 from langgraph.store.memory import InMemoryStore
 
 import runfold
-from runfold.errors import InvalidInput
+from runfold.errors import InvalidInput, VectorsUnavailable
 from runfold.langgraph import RunfoldStore
 from tests.memory.conftest import ENGINE, add_user
 
@@ -255,9 +255,18 @@ def by_score(items: list[Any]) -> list[Any]:
     return sorted((-round(item.score, 5), item.namespace, item.key) for item in items)
 
 
+@pytest.fixture
+def vectors(module_database_url: str) -> None:
+    """Skip where the server has no pgvector."""
+    with psycopg.connect(module_database_url) as connection:
+        if connection.execute("SELECT to_regclass('public.vector_embeddings')").fetchone() == (None,):
+            pytest.skip("this server has no pgvector")
+
+
 INDEX: Any = {"dims": 26, "embed": letters, "fields": ["text", "more[*]"]}
 
 
+@pytest.mark.usefixtures("vectors")
 def test_items_are_found_by_the_most_similar_of_their_vectors(stores: Any) -> None:
     ours, reference = stores(index=INDEX), InMemoryStore(index=INDEX)
     for store in (ours, reference):
@@ -276,6 +285,7 @@ def test_items_are_found_by_the_most_similar_of_their_vectors(stores: Any) -> No
     assert [item.key for item in ours.search(("n",), query="fox", filter={"text": "fix"})] == ["2"]
 
 
+@pytest.mark.usefixtures("vectors")
 def test_an_item_that_changes_takes_its_vectors_along(stores: Any, module_database_url: str) -> None:
     store = stores(index=INDEX)
     store.put(("n",), "k", {"text": "fox"})
@@ -288,6 +298,7 @@ def test_an_item_that_changes_takes_its_vectors_along(stores: Any, module_databa
         assert left.fetchone() == (0,)
 
 
+@pytest.mark.usefixtures("vectors")
 def test_embedders_of_asyncio_are_awaited(stores: Any) -> None:
     async def embed(texts: list[str]) -> list[list[float]]:
         return letters(list(texts))
@@ -300,3 +311,14 @@ def test_embedders_of_asyncio_are_awaited(stores: Any) -> None:
 
     (found,) = asyncio.run(run())
     assert found.score == pytest.approx(1)
+
+
+def test_a_database_without_pgvector_says_so(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS public.vector_embeddings CASCADE")
+    with runfold.connect(database_url) as store:
+        ours = RunfoldStore(store.as_user(add_user(database_url)), index=INDEX)
+        for call in (lambda: ours.put(("n",), "k", {"text": "fox"}), lambda: ours.search(("n",), query="fox")):
+            with pytest.raises(VectorsUnavailable):
+                call()
+        assert ours.get(("n",), "k") is None

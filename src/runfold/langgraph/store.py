@@ -38,6 +38,7 @@ except ImportError as missing:
 
 from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
+from runfold.client.vector_rows import vector_errors
 from runfold.events.faults import fault
 from runfold.langgraph.filters import conditions, pattern
 from runfold.memory import checks
@@ -187,7 +188,8 @@ class RunfoldStore(BaseStore):
             rows = self._session.fetch(_sql("search_items"), parameters)
         else:
             parameters |= {"vector": orjson.dumps(vector).decode(), "dimensions": len(vector)}
-            rows = self._session.fetch(_sql("search_items_by_vector"), parameters)
+            with vector_errors():
+                rows = self._session.fetch(_sql("search_items_by_vector"), parameters)
         return [SearchItem(tuple(row.pop("collection_name").split(".")), row.pop("id"), **row) for row in rows]
 
     def _list(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
@@ -207,7 +209,7 @@ class RunfoldStore(BaseStore):
     def _put(self, batch: _Batch, vectors: _Vectors) -> None:
         items = [_written(place, op) for place, op in batch.puts.items()]
         user = {"user": self.user_id}
-        with self._session.transaction() as cursor:
+        with vector_errors(), self._session.transaction() as cursor:
             cursor.execute(_sql("put_items"), {**user, "items": orjson.dumps(items).decode()})
             if self.embeddings is None:
                 return

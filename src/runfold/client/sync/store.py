@@ -17,7 +17,7 @@ from runfold.client.sync.responses import Responses
 from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
-from runfold.client.sync.vectors import ServiceSession, Vectors
+from runfold.client.sync.vectors import Vectors
 from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
@@ -25,7 +25,7 @@ from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
-    from runfold.memory.sync.memory import Memory
+    from runfold.client.sync.agent_memory import AgentMemory
     from runfold.reading.past.as_of import AsOf
 
 
@@ -76,11 +76,11 @@ class Store(Log):
         """Active triggers by their keys."""
         return Triggers(self)
 
-    def memory(self, user_id: UUID | str) -> Memory:
+    def memory(self, user_id: UUID | str) -> AgentMemory:
         """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
-        from runfold.memory.sync.memory import Memory  # a writer of events does without
+        from runfold.client.sync.agent_memory import AgentMemory  # a writer of events does without
 
-        return Memory(Service(self), user_id, service=True)
+        return AgentMemory(Service(self), user_id, service=True)
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
@@ -94,7 +94,7 @@ class Store(Log):
 
         `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
         """
-        return Vectors(ServiceSession(self), user_id, embedder=embedder)
+        return Vectors(Service(self), user_id, embedder=embedder)
 
     def as_of(
         self,

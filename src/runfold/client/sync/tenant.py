@@ -34,7 +34,7 @@ from runfold.errors import (
 from runfold.events.envelope import RecordedEvent
 
 if TYPE_CHECKING:
-    from runfold.memory.sync.memory import Memory
+    from runfold.client.sync.agent_memory import AgentMemory
 
 ROLE = "authenticated"
 """The role that a tenant's statements run as."""
@@ -106,11 +106,11 @@ class Tenant:
         return TenantDeployments(self)
 
     @cached_property
-    def memory(self) -> Memory:
+    def memory(self) -> AgentMemory:
         """What agents remember of the tenant."""
-        from runfold.memory.sync.memory import Memory  # who reads the tables does without
+        from runfold.client.sync.agent_memory import AgentMemory  # who reads the tables does without
 
-        return Memory(self, self.user_id, service=False)
+        return AgentMemory(self, self.user_id, service=False)
 
     @cached_property
     def triggers(self) -> Triggers:
