@@ -6252,12 +6252,11 @@ $$;
 COMMENT ON FUNCTION runfold.matching_documents IS
     'The documents of a tenant that match, each with the query in its language; all of them where no query is given.';
 REVOKE ALL ON FUNCTION runfold.matching_documents FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.matching_documents TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.document_tags_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL, max_results integer DEFAULT 50
 ) RETURNS TABLE (tag text, documents bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 1000);
     RETURN QUERY
@@ -6911,7 +6910,6 @@ $$;
 COMMENT ON FUNCTION runfold.matching_episodes IS
     'The episodes of a tenant that match, each searched in its language.';
 REVOKE ALL ON FUNCTION runfold.matching_episodes FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.matching_episodes TO runfold_engine, runfold_operator, service_role;
 
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
@@ -7379,7 +7377,7 @@ CREATE FUNCTION runfold.search_documents_of(
     collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
     tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
 )
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     PERFORM runfold.require_between('/offset', skipped, 0, 10000);
@@ -7423,7 +7421,7 @@ GRANT EXECUTE ON FUNCTION runfold.search_documents TO authenticated;
 CREATE FUNCTION runfold.search_entities_of(
     tenant uuid, typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.entities
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
@@ -7457,7 +7455,7 @@ CREATE FUNCTION runfold.search_episodes_of(
     tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.episodic_memory
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
@@ -7489,7 +7487,7 @@ CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
     at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.knowledge_facts
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     at := coalesce(at, clock_timestamp());
