@@ -54,6 +54,7 @@ FLOORS: list[dict[str, str]] = [
     {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
         "interop": "Imports recorded processes (XES).",
+        "langgraph": "LangGraph's store over a tenant's documents and vectors.",
     },
     {
         "cli": "The command `runfold <noun> <verb>`.",

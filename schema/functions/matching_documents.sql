@@ -3,7 +3,7 @@
 -- A query is read in the language of each document. The languages of a tenant are found by index, one look a language. Each
 -- has a plan of its own, which knows the words: with words that are not known yet, the index would seem too dear.
 --
--- grant: engine, operator, service_role
+-- grant: nobody
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
 ) RETURNS TABLE (collection_name varchar, id varchar, query tsquery, rank real)

@@ -2,7 +2,7 @@
 --
 -- As matching_documents, one plan a language.
 --
--- grant: engine, operator, service_role
+-- grant: nobody
 CREATE FUNCTION runfold.matching_episodes(
     tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
 ) RETURNS TABLE (id uuid, rank real)

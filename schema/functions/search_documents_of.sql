@@ -1,5 +1,6 @@
 -- A page of the documents of a tenant that match words, tags, category and metadata, the best first; for services.
 --
+-- It runs as its owner: with a policy on the table, even one that lets all pass, the planner may not use its statistics.
 -- The highlight has **two asterisks** around what matched, and is not escaped for HTML.
 --
 -- grant: engine, operator, service_role
@@ -10,7 +11,7 @@ CREATE FUNCTION runfold.search_documents_of(
     collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
     tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
 )
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     PERFORM runfold.require_between('/offset', skipped, 0, 10000);

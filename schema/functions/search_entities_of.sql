@@ -1,10 +1,12 @@
 -- The entities of a tenant by name, alias, words and attributes; who is named so comes first; for services.
 --
+-- As its owner, for the planner: see search_documents_of.
+--
 -- grant: engine, operator, service_role
 CREATE FUNCTION runfold.search_entities_of(
     tenant uuid, typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.entities
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY

@@ -1,11 +1,13 @@
 -- The facts of a tenant that hold at a time, by their words, by what their object or metadata contains; for services.
 --
+-- As its owner, for the planner: see search_documents_of.
+--
 -- grant: engine, operator, service_role
 CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
     at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.knowledge_facts
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     at := coalesce(at, clock_timestamp());

@@ -79,6 +79,13 @@ class UnknownNode(RunfoldError):
     code = "unknown_node"
 
 
+class ExtraMissing(RunfoldError):
+    """This needs an optional package: install it."""
+
+    code = "extra_missing"
+    extra: str
+
+
 class MemoryConflict(RunfoldError):
     """Another row of the tenant's memory has this name already: give it another one."""
 

@@ -58,22 +58,28 @@ def users(module_database_url: str) -> tuple[UUID, UUID]:
     return users
 
 
-def become(connection: psycopg.Connection[Any], user: UUID) -> None:
+def become(connection: psycopg.Connection[Any], user: UUID, role: str = "authenticated") -> None:
     connection.execute(
-        "SELECT set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)",
-        [f'{{"sub": "{user}"}}'],
+        "SELECT set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
+        [role, f'{{"sub": "{user}"}}'],
     )
 
 
-def plans(url: str, user: UUID, call: str) -> list[str]:
-    """Return the plans of every statement that a call of a tenant runs, those inside of functions among them."""
+def as_service(call: str, user: UUID) -> str:
+    """Return the call of the twin that names the tenant."""
+    name, _, rest = call.partition("(")
+    return f"{name}_of('{user}', {rest}"
+
+
+def plans(url: str, user: UUID, call: str, role: str = "authenticated") -> list[str]:
+    """Return the plans of every statement that a call runs, those inside of functions among them."""
     notices: list[str] = []
     with psycopg.connect(url) as connection:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute("LOAD 'auto_explain'")
         for setting, value in (("log_min_duration", "0"), ("log_nested_statements", "on"), ("log_level", "notice")):
             connection.execute(f"SET auto_explain.{setting} = {value}")  # type: ignore[arg-type]
-        become(connection, user)
+        become(connection, user, role)
         connection.execute(f"SELECT * FROM runfold.{call}").fetchall()  # type: ignore[arg-type]
     return notices
 
@@ -83,11 +89,12 @@ def indexes(texts: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-def test_a_search_of_a_tenant_reads_its_gin_index(
+def test_a_search_of_a_tenant_and_of_a_service_reads_its_gin_index(
     module_database_url: str, users: tuple[UUID, UUID], name: str
 ) -> None:
     call, index = SEARCHES[name]
     assert index in indexes(plans(module_database_url, users[0], call))
+    assert index in indexes(plans(module_database_url, users[0], as_service(call, users[0]), "runfold_engine"))
 
 
 def test_control_under_row_security_the_index_is_not_read(module_database_url: str, users: tuple[UUID, UUID]) -> None:

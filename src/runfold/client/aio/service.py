@@ -24,7 +24,7 @@ class AsyncService:
         async with self._store._connection(writes=True) as connection:
             with mapped_errors("runfold_engine", url=self._store.url):
                 cursor = await connection.cursor(row_factory=dict_row).execute(query, params)
-                rows = await cursor.fetchall()
+                rows = [] if cursor.description is None else await cursor.fetchall()
             self._store._sessions.require_confirmed(connection)
             return rows
 

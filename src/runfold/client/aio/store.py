@@ -20,7 +20,7 @@ from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.service import AsyncService
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
-from runfold.client.aio.vectors import AsyncServiceSession, AsyncVectors
+from runfold.client.aio.vectors import AsyncVectors
 from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.client.aio.writer import change_streams
 from runfold.client.vector_rows import Embedder
@@ -30,7 +30,7 @@ from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
-    from runfold.memory.aio.memory import AsyncMemory
+    from runfold.client.aio.agent_memory import AsyncAgentMemory
     from runfold.reading.past.as_of import AsyncAsOf
 
 
@@ -93,11 +93,11 @@ class AsyncStore(AsyncLog):
         """Active triggers by their keys."""
         return AsyncTriggers(self)
 
-    def memory(self, user_id: UUID | str) -> AsyncMemory:
+    def memory(self, user_id: UUID | str) -> AsyncAgentMemory:
         """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
-        from runfold.memory.aio.memory import AsyncMemory  # a writer of events does without
+        from runfold.client.aio.agent_memory import AsyncAgentMemory  # a writer of events does without
 
-        return AsyncMemory(AsyncService(self), user_id, service=True)
+        return AsyncAgentMemory(AsyncService(self), user_id, service=True)
 
     @cached_property
     def node_specifications(self) -> AsyncNodeSpecifications:
@@ -141,7 +141,7 @@ class AsyncStore(AsyncLog):
 
         `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
         """
-        return AsyncVectors(AsyncServiceSession(self), user_id, embedder=embedder)
+        return AsyncVectors(AsyncService(self), user_id, embedder=embedder)
 
     def as_of(
         self,

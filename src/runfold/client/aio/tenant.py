@@ -37,7 +37,7 @@ from runfold.errors import (
 from runfold.events.envelope import RecordedEvent
 
 if TYPE_CHECKING:
-    from runfold.memory.aio.memory import AsyncMemory
+    from runfold.client.aio.agent_memory import AsyncAgentMemory
     from runfold.reading.past.as_of import AsyncAsOf
 
 _Row = dict[str, Any]
@@ -111,11 +111,11 @@ class AsyncTenant:
         return AsyncTenantDeployments(self)
 
     @cached_property
-    def memory(self) -> AsyncMemory:
+    def memory(self) -> AsyncAgentMemory:
         """What agents remember of the tenant."""
-        from runfold.memory.aio.memory import AsyncMemory  # who reads the tables does without
+        from runfold.client.aio.agent_memory import AsyncAgentMemory  # who reads the tables does without
 
-        return AsyncMemory(self, self.user_id, service=False)
+        return AsyncAgentMemory(self, self.user_id, service=False)
 
     @cached_property
     def triggers(self) -> AsyncTriggers:

@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from psycopg.rows import dict_row
-
-from runfold.client.aio.log import AsyncLog, statement
+from runfold.client.aio.log import statement
 from runfold.client.vector_rows import (
     Embedder,
     Vector,
@@ -36,20 +34,6 @@ class AsyncSession(Protocol):
 
     async def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one statement in a transaction of its own, and return its rows by column."""
-
-
-class AsyncServiceSession:
-    """Runs statements with the rights of the store's login, which must be a service's."""
-
-    def __init__(self, store: AsyncLog) -> None:
-        self._store = store
-
-    async def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run one statement in a transaction of its own, and return its rows by column."""
-        async with self._store._connection(writes=True) as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            await cursor.execute(query, params)
-            return [] if cursor.description is None else await cursor.fetchall()
 
 
 class AsyncVectors:

@@ -25,7 +25,7 @@ class Service:
         with self._store._connection(writes=True) as connection:
             with mapped_errors("runfold_engine", url=self._store.url):
                 cursor = connection.cursor(row_factory=dict_row).execute(query, params)
-                rows = cursor.fetchall()
+                rows = [] if cursor.description is None else cursor.fetchall()
             self._store._sessions.require_confirmed(connection)
             return rows
 

@@ -9,29 +9,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from runfold.client.sync.api_calls import ApiCalls
-from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
-from runfold.client.sync.registries import Models, NodeSpecifications, Tools
-from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
 from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
-from runfold.client.sync.vectors import ServiceSession, Vectors
-from runfold.client.sync.workflows import Workflows
+from runfold.client.sync.vectors import Vectors
 from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
-from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
-    from runfold.memory.sync.memory import Memory
+    from runfold.client.sync.agent_memory import AgentMemory
     from runfold.reading.past.as_of import AsOf
 
 
@@ -41,16 +35,14 @@ def connect(
     user_id: UUID | None = None,
     settings: Settings | None = None,
     default: Default | None = None,
-    master_keys: MasterKeySource | None = None,
 ) -> Store:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
-    does not know is written as, like the one of `json.dumps`. `master_keys` returns the keys that wrap tenants'
-    keys, in place of RUNFOLD_MASTER_KEYS. Raises SchemaOutdated or SchemaNewer when the database
+    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return Store.connected(url, user_id=user_id, settings=settings, default=default, master_keys=master_keys)
+    return Store.connected(url, user_id=user_id, settings=settings, default=default)
 
 
 class Store(Log):
@@ -80,55 +72,15 @@ class Store(Log):
         return Deployments(self)
 
     @cached_property
-    def workflows(self) -> Workflows:
-        """Definitions of workflows, and their versions."""
-        return Workflows(self)
-
-    @cached_property
-    def credentials(self) -> Credentials:
-        """What users have entrusted to reach services for them."""
-        return Credentials(self)
-
-    @cached_property
     def triggers(self) -> Triggers:
         """Active triggers by their keys."""
         return Triggers(self)
 
-    def memory(self, user_id: UUID | str) -> Memory:
+    def memory(self, user_id: UUID | str) -> AgentMemory:
         """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
-        from runfold.memory.sync.memory import Memory  # a writer of events does without
+        from runfold.client.sync.agent_memory import AgentMemory  # a writer of events does without
 
-        return Memory(Service(self), user_id, service=True)
-
-    @cached_property
-    def node_specifications(self) -> NodeSpecifications:
-        """The kinds of nodes, with the parameters that each takes."""
-        return NodeSpecifications(self, self._registry_cache)
-
-    @cached_property
-    def tools(self) -> Tools:
-        """The tools of the Model Context Protocol."""
-        return Tools(self, self._registry_cache)
-
-    @cached_property
-    def models(self) -> Models:
-        """The models and what they cost."""
-        return Models(self, self._registry_cache)
-
-    @cached_property
-    def api_calls(self) -> ApiCalls:
-        """Calls of other services, recorded without their secrets."""
-        return ApiCalls(self)
-
-    @cached_property
-    def _registry_cache(self) -> RegistryCache:
-        return RegistryCache(self)
-
-    def close(self) -> None:
-        """Close the connections."""
-        if "_registry_cache" in vars(self):
-            self._registry_cache.close()
-        super().close()
+        return AgentMemory(Service(self), user_id, service=True)
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
@@ -142,7 +94,7 @@ class Store(Log):
 
         `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
         """
-        return Vectors(ServiceSession(self), user_id, embedder=embedder)
+        return Vectors(Service(self), user_id, embedder=embedder)
 
     def as_of(
         self,
