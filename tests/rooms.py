@@ -42,6 +42,7 @@ FLOORS: list[dict[str, str]] = [
         "projections/reconciling": "Folds the log again: verify, rebuild, replay, retry and discard.",
     },
     {
+        "memory": "What agents remember of a tenant: `aio` is the source, `sync` is generated from it.",
         "reading": "Lists, status and tail of the present; the tables of the past in `past`.",
         "worker": "Leads, wakes up, folds all groups, appends timeouts, verifies samples.",
     },

@@ -53,6 +53,17 @@ SELECT e.stream_id, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS 
  CROSS JOIN LATERAL runfold.read_stream(s.stream_id) AS e
  ORDER BY e.stream_id COLLATE "C", e.stream_version
 
+-- name: read_own_stream
+-- A stream's events after a version, in order, as they were recorded, for a tenant: by the policies of the log.
+-- Parameters: stream, after, limit.
+SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data, e.payload, e.metadata,
+       e.occurred_at, e.recorded_at
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = %(stream)s AND e.stream_version > %(after)s
+ ORDER BY e.stream_version
+ LIMIT %(limit)s
+
 -- name: read_stream
 -- A stream's events after a version, in order.
 -- Parameters: stream, after, limit.

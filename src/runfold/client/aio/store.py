@@ -13,6 +13,7 @@ from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interactions import AsyncInteractions
 from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.responses import AsyncResponses
+from runfold.client.aio.service import AsyncService
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncServiceSession, AsyncVectors
@@ -23,6 +24,7 @@ from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
+    from runfold.memory.aio.memory import AsyncMemory
     from runfold.reading.past.as_of import AsyncAsOf
 
 
@@ -72,6 +74,12 @@ class AsyncStore(AsyncLog):
     def triggers(self) -> AsyncTriggers:
         """Active triggers by their keys."""
         return AsyncTriggers(self)
+
+    def memory(self, user_id: UUID | str) -> AsyncMemory:
+        """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
+        from runfold.memory.aio.memory import AsyncMemory  # a writer of events does without
+
+        return AsyncMemory(AsyncService(self), user_id, service=True)
 
     def as_user(self, user_id: UUID | str) -> AsyncTenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.

@@ -14,6 +14,7 @@ from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
 from runfold.client.sync.responses import Responses
+from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import ServiceSession, Vectors
@@ -24,6 +25,7 @@ from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
+    from runfold.memory.sync.memory import Memory
     from runfold.reading.past.as_of import AsOf
 
 
@@ -73,6 +75,12 @@ class Store(Log):
     def triggers(self) -> Triggers:
         """Active triggers by their keys."""
         return Triggers(self)
+
+    def memory(self, user_id: UUID | str) -> Memory:
+        """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
+        from runfold.memory.sync.memory import Memory  # a writer of events does without
+
+        return Memory(Service(self), user_id, service=True)
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
