@@ -7428,7 +7428,7 @@ CREATE FUNCTION runfold.search_executions_of(
     tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
     max_results integer DEFAULT 20
 ) RETURNS SETOF public.workflow_executions
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
 BEGIN
@@ -7501,7 +7501,7 @@ GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
 CREATE FUNCTION runfold.search_workflows_of(
     tenant uuid, having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
 ) RETURNS SETOF public.workflows
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     pattern constant text := replace(replace(replace(lower(name_begins), '\', '\\'), '%', '\%'), '_', '\_') || '%';
 BEGIN
