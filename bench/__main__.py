@@ -20,6 +20,7 @@ BENCHES = (
     "growth",
     "past",
     "user_projections",
+    "vectors",
     "start",
 )
 

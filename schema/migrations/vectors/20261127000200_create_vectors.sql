@@ -205,6 +205,14 @@ COMMENT ON FUNCTION runfold.check_vector_search IS
 REVOKE ALL ON FUNCTION runfold.check_vector_search FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.check_vector_search TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
+CREATE FUNCTION runfold.cosine_similarity(one vector, other vector) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1 - (one <=> other);
+COMMENT ON FUNCTION runfold.cosine_similarity IS
+    'How similar two vectors are by cosine, from -1 to 1, wherever pgvector''s operators are.';
+REVOKE ALL ON FUNCTION runfold.cosine_similarity FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.cosine_similarity TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_agent, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.place_embedding() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
