@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import runfold
 from runfold import events
 from runfold.vectors.failures import failure_hash, message_of, normalised
-from tests.fixtures.minilm import minilm
+from tests.fixtures.minilm import minilm, minilm_folder
 from tests.fixtures.processes import assert_nothing_differs, drain
 
-__all__ = ["minilm"]
+__all__ = ["minilm", "minilm_folder"]
 
 TABLE = Path(__file__).with_name("failures.sql").read_text()
 
@@ -137,6 +137,43 @@ def test_normalising_again_changes_nothing(message: str) -> None:
     once = normalised(message)
     assert normalised(once) == once
     assert failure_hash(once) == failure_hash(message)
+
+
+REAL = """
+from pathlib import Path
+from runfold.vectors.failures import failure_projection
+from tests.fixtures.minilm import Model
+
+model = Model(Path({folder!r}))
+failures = failure_projection(lambda texts: [model.vector(text) for text in texts])
+"""
+
+
+@pytest.mark.large
+def test_a_failure_is_seen_again_in_other_words(
+    store: runfold.Store,
+    connection: psycopg.Connection[Any],
+    database_url: str,
+    projections: Path,
+    minilm: Any,
+    minilm_folder: Path,
+    user: UUID,
+) -> None:
+    (projections / "failures.py").write_text(REAL.format(folder=str(minilm_folder)))
+    fail(
+        store,
+        user,
+        "The connection to the database at 10.0.0.7:5432 was refused",
+        "The customer's credit card was declined by the bank",
+        "There is no space left on the device",
+    )
+    assert drain(database_url, projections) == {}
+    vectors = store.as_user(user).vectors.embedding_with(minilm)
+    (seen, *_) = vectors.similar_failures("could not connect to PostgreSQL: connection refused", threshold=0.4)
+    assert (seen.same, seen.occurrences) == (False, 1)
+    assert seen.message.startswith("The connection to the database")
+    assert vectors.similar_failures("my hovercraft is full of eels", threshold=0.6) == []
+    assert_nothing_differs(database_url, projections)
 
 
 @pytest.mark.large
