@@ -27,3 +27,15 @@ CREATE INDEX bench_ivfflat ON public.vector_embeddings USING ivfflat ((embedding
 SELECT id FROM public.vector_embeddings
  WHERE user_id = %(user)s AND collection_name = %(collection)s
  ORDER BY embedding::vector({size}) <=> %(vector)s::vector({size}) LIMIT 10
+
+-- name: become
+-- Sets a tenant's role and claims for the transaction.
+SELECT set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)
+
+-- name: search
+-- Ten results, however far they are.
+SELECT id FROM public.search_similar_vectors(%s, %s, -1, 10)
+
+-- name: ef_search
+-- How many rows a search by the index looks at, in place of the function's own.
+ALTER FUNCTION public.search_similar_vectors SET hnsw.ef_search = {ef}
