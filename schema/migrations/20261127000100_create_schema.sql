@@ -1196,7 +1196,7 @@ CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_e
 CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
 CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
 
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+CREATE TABLE runfold_partitions.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
 
 COMMENT ON TABLE public.external_api_call_logs IS
     'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
@@ -1207,7 +1207,6 @@ CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR
 CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
@@ -8193,6 +8192,8 @@ BEGIN
         SELECT c.oid
           FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
          WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- What was asked of other services is no news for a browser.
+           AND c.relname <> 'external_api_call_logs'
                -- Without it the changes of a partition are published as those of a table that users cannot see.
            AND (c.relkind <> 'p' OR published.pubviaroot)
            AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)

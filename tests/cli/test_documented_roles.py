@@ -41,10 +41,15 @@ def documented() -> dict[str, set[str]]:
     page = (DOCS / "how-to" / "use-your-own-postgresql.md").read_text(encoding="utf-8")
     table = page.split("| commands | a login with |\n|---|---|\n")[1].split("\n\n")[0]
     found: dict[str, set[str]] = {}
+    last: set[str] = set()
     for row in table.splitlines():
-        _, named, roles, _ = row.split("|")
+        _, named, said, _ = row.split("|")
+        roles = set(re.findall(r"`(runfold_\w+)`", said))
+        if "the same" in said:
+            roles |= last
+        last = roles
         for command in re.findall(r"`([^`]+)`", named):
-            found[command] = set(re.findall(r"`(runfold_\w+)`", roles))
+            found[command] = set(LOGINS) if "any of the roles" in said else roles
     return found
 
 

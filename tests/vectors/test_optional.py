@@ -1,4 +1,4 @@
-"""A database has vectors where its server has pgvector and the role may create it; else the rest works, and it says so."""
+"""A database has vectors where its server has pgvector and the role may create it; else it says so, and works."""
 
 from __future__ import annotations
 

@@ -65,6 +65,7 @@ CREATE POLICY "services see every row" ON public.vector_collections FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
 REVOKE ALL ON public.vector_collections FROM PUBLIC, anon, authenticated, service_role;
+REVOKE ALL ON SEQUENCE public.vector_collections_number_seq FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, DELETE ON public.vector_collections TO authenticated;
 GRANT INSERT (user_id, name, model, dimensions, language) ON public.vector_collections TO authenticated;
 GRANT UPDATE (model, updated_at) ON public.vector_collections TO authenticated;
@@ -308,7 +309,7 @@ END
 $$;
 COMMENT ON FUNCTION public.search_similar_vectors IS
     'The rows of a collection whose vectors are most similar to a vector by cosine, the most similar first.';
-REVOKE ALL ON FUNCTION public.search_similar_vectors FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.search_similar_vectors FROM PUBLIC, anon;
 GRANT EXECUTE ON FUNCTION public.search_similar_vectors TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.search_vector_texts(collection text, query text, max_results integer DEFAULT 10)
@@ -402,7 +403,7 @@ END
 $$;
 COMMENT ON FUNCTION public.search_vectors_hybrid IS
     'The rows of a collection that are nearest to a vector, or have the words of a query, or both, by reciprocal rank.';
-REVOKE ALL ON FUNCTION public.search_vectors_hybrid FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.search_vectors_hybrid FROM PUBLIC, anon;
 GRANT EXECUTE ON FUNCTION public.search_vectors_hybrid TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
 
 CREATE TRIGGER embeddings_take_their_collections_language BEFORE INSERT ON public.vector_embeddings

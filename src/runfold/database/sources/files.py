@@ -30,6 +30,7 @@ from runfold.settings import migrations_dir
 _AFTER_FUNCTIONS = "\n-- after the functions\n"
 _CREATED = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|TYPE|VIEW|SEQUENCE) (\w+\.\w+)", re.MULTILINE)
 _PUBLIC = re.compile(r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW) (public\.\w+)", re.MULTILINE)
+_NUMBERED = re.compile(r"^ +(\w+) .*\bAS IDENTITY\b", re.MULTILINE)
 _NEEDED = re.compile(r"\b(?:REFERENCES|PARTITION OF|FROM|JOIN)\s+((?:public|runfold)\.\w+)")
 _FUNCTION = re.compile(r"^CREATE (FUNCTION|AGGREGATE) (runfold|public)\.(\w+)", re.MULTILINE)
 _CALLED = re.compile(r"\brunfold\.(\w+)\(")
@@ -49,6 +50,7 @@ _ROLES = {
     "authenticated": "authenticated",
     "service_role": "service_role",
 }
+_PLATFORMS = ("anon", "authenticated", "service_role")
 
 
 def literal(value: object) -> str:
@@ -131,8 +133,12 @@ class Function:
         return f"COMMENT ON {self._routine} IS\n    {literal(self.comment)};"
 
     def grant_statements(self, *, withdraw: bool = True) -> Iterator[str]:
-        """Return the statements of its grants; `withdraw` first revokes all grants."""
-        withdrawn = [role for role in _ROLES.values() if withdraw and role not in self.roles]
+        """Return the statements of its grants; `withdraw` first revokes all grants.
+
+        One of `public` is always withdrawn from the roles to whom a platform grants new functions there by default.
+        """
+        granted = _ROLES.values() if withdraw else _PLATFORMS if self.schema == "public" else ()
+        withdrawn = [role for role in granted if role not in self.roles]
         yield f"REVOKE ALL ON {self._routine} FROM {', '.join(['PUBLIC', *withdrawn])};"
         if self.roles:
             yield f"GRANT EXECUTE ON {self._routine} TO {', '.join(self.roles)};"
@@ -217,7 +223,10 @@ def _closed(text: str) -> str:
     for made in reversed(list(_PUBLIC.finditer(text))):
         grant = text.find("\nGRANT ", made.end())
         before, after = (text[:grant], text[grant:]) if grant >= 0 else (text.rstrip(), "\n")
-        text = f"{before}\nREVOKE ALL ON {made[1]} FROM PUBLIC, anon, authenticated, service_role;{after}"
+        numbered = _NUMBERED.findall(text[made.end() : text.index(";\n", made.end())])
+        made_there = [made[1], *(f"SEQUENCE {made[1]}_{column}_seq" for column in numbered)]
+        withdrawn = "".join(f"\nREVOKE ALL ON {one} FROM PUBLIC, {', '.join(_PLATFORMS)};" for one in made_there)
+        text = before + withdrawn + after
     return text
 
 
