@@ -22,6 +22,7 @@ BENCHES = (
     "growth",
     "past",
     "user_projections",
+    "vectors",
     "start",
 )
 

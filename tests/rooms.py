@@ -31,11 +31,11 @@ FLOORS: list[dict[str, str]] = [
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
-        "vectors": "The indexes of large collections of vectors: which are wanted, and building them.",
         "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
+        "vectors": "Indexes of large collections of vectors, and the projection of failures by similarity.",
         "projections/folding": "Folds batches: the projector, the ledger of what is folded, the session of users'"
         " projections, poison.",
     },

@@ -2,13 +2,14 @@
 --
 -- Encrypted fields are not found: an encrypted error has no text to look into. The words are part of the statement when it is
 -- planned, so that a rare one is found by an index: trigrams of errors where pg_trgm is there, and the metadata's.
+-- It runs as its owner: under a policy the planner may not use the statistics of these columns, and misses the index.
 --
 -- grant: engine, operator, service_role
 CREATE FUNCTION runfold.search_executions_of(
     tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
     max_results integer DEFAULT 20
 ) RETURNS SETOF public.workflow_executions
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
 BEGIN

@@ -1044,6 +1044,8 @@ CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (p
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
 CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+-- For runfold.search_executions; the fold pays only for executions that have metadata.
+CREATE INDEX idx_executions_metadata ON public.workflow_executions USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 
 COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
 COMMENT ON COLUMN public.workflow_executions.order_time IS
@@ -1194,7 +1196,7 @@ CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_e
 CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
 CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
 
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+CREATE TABLE runfold_partitions.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
 
 COMMENT ON TABLE public.external_api_call_logs IS
     'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
@@ -1205,7 +1207,6 @@ CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR
 CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
@@ -1681,6 +1682,8 @@ CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
 CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- For the beginning of a name, see runfold.search_workflows.
+CREATE INDEX idx_workflows_name ON public.workflows (user_id, lower(name) text_pattern_ops);
 -- Without these, deleting a session or a user reads all workflows.
 CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
@@ -2702,7 +2705,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
-    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'use the model of the collection to make it');
 
 CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
 LANGUAGE sql AS $$
@@ -6199,10 +6202,8 @@ CREATE FUNCTION runfold.text_query(language text, typed text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT websearch_to_tsquery(runfold.text_configuration(language),
                                 regexp_replace(typed, '("[^"]*"?)|(?<!\S)-?[[:alnum:]_]+\*(?!\S)', '\1', 'g'))
-           && coalesce((SELECT string_agg(CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || '('
-                                          || (to_tsquery('simple', lower(p.part[2]) || ':*')
-                                              || plainto_tsquery(runfold.text_configuration(language), p.part[2]))::text || ')',
-                                          ' & ')::tsquery
+           && coalesce((SELECT to_tsquery('simple', string_agg(
+                                   CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || lower(p.part[2]) || ':*', ' & '))
                           FROM regexp_matches(regexp_replace(typed, '"[^"]*"?', ' ', 'g'),
                                               '(?<!\S)(-?)([[:alnum:]_]+)\*(?!\S)', 'g') AS p (part)), ''::tsquery)
 $$;
@@ -6213,11 +6214,8 @@ GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator
 
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, query tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, asked tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    found_language text;
-    asked tsquery;
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
@@ -6227,36 +6225,32 @@ BEGIN
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
            AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     ELSE
-        FOR found_language IN
-            WITH RECURSIVE found AS (
-                (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-                UNION ALL
-                SELECT (SELECT t.language FROM public.document_store t
-                         WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-                  FROM found f WHERE f.language IS NOT NULL
-            )
-            SELECT f.language FROM found f WHERE f.language IS NOT NULL
-        LOOP
-            asked := runfold.text_query(found_language, typed);
-            RETURN QUERY
-            SELECT d.collection_name, d.id, asked, ts_rank(d.search_vector, asked)
-              FROM public.document_store d
-             WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
-               AND (collection IS NULL OR d.collection_name = collection)
-               AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
-               AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
-        END LOOP;
+        RETURN QUERY
+        WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+        SELECT d.collection_name, d.id, q.asked, ts_rank(d.search_vector, q.asked)
+          FROM found f
+         CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
+          JOIN public.document_store d ON d.search_vector @@ q.asked AND d.language = f.language
+         WHERE f.language IS NOT NULL AND d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
+           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.matching_documents IS
     'The documents of a tenant that match, each with the query in its language; all of them where no query is given.';
 REVOKE ALL ON FUNCTION runfold.matching_documents FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.matching_documents TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.document_tags_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL, max_results integer DEFAULT 50
 ) RETURNS TABLE (tag text, documents bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 1000);
     RETURN QUERY
@@ -6645,38 +6639,6 @@ COMMENT ON FUNCTION runfold.interactions_named IS
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.item_matches(item jsonb, conditions jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT NOT EXISTS (
-        SELECT
-          FROM jsonb_array_elements(conditions) AS c (given)
-         CROSS JOIN LATERAL (
-               SELECT coalesce(item #> ARRAY(SELECT jsonb_array_elements_text(c.given -> 'path')), 'null') AS value) AS found
-         CROSS JOIN LATERAL (
-               SELECT CASE
-                      WHEN jsonb_typeof(found.value) IN ('number', 'string')
-                           AND found.value #>> '{}' ~ '^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?\s*$'
-                      THEN (found.value #>> '{}')::double precision
-                      WHEN jsonb_typeof(found.value) = 'boolean' THEN (found.value = 'true')::integer::double precision
-                      END AS number) AS n
-         WHERE NOT coalesce(
-               CASE c.given ->> 'op'
-               WHEN '$eq' THEN found.value = c.given -> 'value'
-               WHEN '$ne' THEN found.value <> c.given -> 'value'
-               WHEN '$gt' THEN n.number > (c.given ->> 'value')::double precision
-               WHEN '$gte' THEN n.number >= (c.given ->> 'value')::double precision
-               WHEN '$lt' THEN n.number < (c.given ->> 'value')::double precision
-               WHEN '$lte' THEN n.number <= (c.given ->> 'value')::double precision
-               WHEN 'object' THEN jsonb_typeof(found.value) = 'object'
-               WHEN 'array' THEN CASE jsonb_typeof(found.value) WHEN 'array' THEN jsonb_array_length(found.value) END
-                                 = (c.given ->> 'value')::integer
-               END, false))
-$$;
-COMMENT ON FUNCTION runfold.item_matches IS
-    'Whether an item of a LangGraph store meets every condition of a filter.';
-REVOKE ALL ON FUNCTION runfold.item_matches FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.item_matches TO runfold_engine, runfold_operator, authenticated, service_role;
-
 CREATE FUNCTION runfold.joined(texts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT array_to_string(texts, ' ')
@@ -6877,39 +6839,6 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
     'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.matching_episodes(
-    tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
-) RETURNS TABLE (id uuid, rank real)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
-DECLARE
-    found_language text;
-    asked tsquery;
-BEGIN
-    FOR found_language IN
-        WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.episodic_memory t
-                     WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
-        SELECT f.language FROM found f WHERE f.language IS NOT NULL
-    LOOP
-        asked := runfold.text_query(found_language, typed);
-        RETURN QUERY
-        SELECT e.id, ts_rank(e.search_vector, asked)
-          FROM public.episodic_memory e
-         WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
-           AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)
-           AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
-           AND (e.expires_at IS NULL OR e.expires_at > now());
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION runfold.matching_episodes IS
-    'The episodes of a tenant that match, each searched in its language.';
-REVOKE ALL ON FUNCTION runfold.matching_episodes FROM PUBLIC;
 
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
@@ -7377,18 +7306,18 @@ CREATE FUNCTION runfold.search_documents_of(
     collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
     tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
 )
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     PERFORM runfold.require_between('/offset', skipped, 0, 10000);
     RETURN QUERY
     SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
            d.updated_at, d.expires_at, page.rank,
-           CASE WHEN page.query IS NOT NULL THEN
-               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
+           CASE WHEN page.asked IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.query, m.rank, t.updated_at
+      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
               FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
               JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
              ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
@@ -7421,7 +7350,7 @@ GRANT EXECUTE ON FUNCTION runfold.search_documents TO authenticated;
 CREATE FUNCTION runfold.search_entities_of(
     tenant uuid, typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.entities
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
@@ -7455,14 +7384,25 @@ CREATE FUNCTION runfold.search_episodes_of(
     tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.episodic_memory
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
+    WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
     SELECT e.*
-      FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
-      JOIN public.episodic_memory e ON e.id = m.id
-     ORDER BY m.rank DESC, e.importance DESC, e.timestamp DESC, e.id
+      FROM found f
+     CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
+      JOIN public.episodic_memory e ON e.search_vector @@ q.asked AND e.language = f.language
+     WHERE f.language IS NOT NULL AND e.user_id = tenant AND (by_actor IS NULL OR e.actor = by_actor)
+       AND (in_session IS NULL OR e.session_id = in_session)
+       AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
+       AND (e.expires_at IS NULL OR e.expires_at > now())
+     ORDER BY ts_rank(e.search_vector, q.asked) DESC, e.importance DESC, e.timestamp DESC, e.id
      LIMIT max_results;
 END
 $$;
@@ -7483,11 +7423,48 @@ COMMENT ON FUNCTION runfold.search_episodes IS
 REVOKE ALL ON FUNCTION runfold.search_episodes FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_episodes TO authenticated;
 
+CREATE FUNCTION runfold.search_executions_of(
+    tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
+    max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT e.*
+      FROM public.workflow_executions e
+     WHERE e.user_id = tenant
+       AND (pattern IS NULL OR e.error_message ILIKE pattern)
+       -- Its index leaves out the executions without metadata.
+       AND (having_metadata IS NULL OR having_metadata = '{}' OR e.metadata @> having_metadata AND e.metadata <> '{}')
+       AND (of_status IS NULL OR e.status = of_status)
+     ORDER BY e.created_at DESC, e.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_executions_of IS
+    'The newest executions of a tenant by a part of their error''s text, by what their metadata contains, by status; for services.';
+REVOKE ALL ON FUNCTION runfold.search_executions_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_executions(
+    error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_executions_of(auth.uid(), error_text, having_metadata, of_status, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_executions IS
+    'The caller''s newest executions by a part of their error''s text, by what their metadata contains, by status.';
+REVOKE ALL ON FUNCTION runfold.search_executions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions TO authenticated;
+
 CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
     at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.knowledge_facts
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     at := coalesce(at, clock_timestamp());
@@ -7519,6 +7496,40 @@ COMMENT ON FUNCTION runfold.search_facts IS
     'The caller''s facts that hold at a time, by their words, by what their object or metadata contains.';
 REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
+
+CREATE FUNCTION runfold.search_workflows_of(
+    tenant uuid, having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := replace(replace(replace(lower(name_begins), '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT w.*
+      FROM public.workflows w
+     WHERE w.user_id = tenant
+       AND (having_tags IS NULL OR w.tags @> having_tags)
+       AND (pattern IS NULL OR lower(w.name) LIKE pattern)
+     ORDER BY lower(w.name), w.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_workflows_of IS
+    'The workflows of a tenant that have all of these tags, and whose name begins so, by name; for services.';
+REVOKE ALL ON FUNCTION runfold.search_workflows_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows_of TO runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_workflows(
+    having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_workflows_of(auth.uid(), having_tags, name_begins, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_workflows IS
+    'The caller''s workflows that have all of these tags, and whose name begins so, by name; large and small letters are the same.';
+REVOKE ALL ON FUNCTION runfold.search_workflows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows TO authenticated;
 
 CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -8070,7 +8081,7 @@ CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON
 
 ALTER TABLE public.document_store
     ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
         runfold.text_vector(language, title, description, search_content)) STORED;
 COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
 CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
@@ -8085,7 +8096,7 @@ CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
 
 ALTER TABLE public.episodic_memory
     ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
         runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
 COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
 CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);
@@ -8095,6 +8106,25 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.event
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
+
+-- Parts of error texts are found by trigrams, where the server has them and this role may create them; without them, a search
+-- reads a tenant's failed executions.
+DO $trigrams$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        IF to_regnamespace('extensions') IS NULL THEN
+            CREATE EXTENSION pg_trgm SCHEMA public;
+        ELSE
+            CREATE EXTENSION pg_trgm SCHEMA extensions;
+        END IF;
+    END IF;
+    EXECUTE (SELECT format('CREATE INDEX idx_executions_error_trigrams ON public.workflow_executions '
+                           'USING gin (error_message %I.gin_trgm_ops) WHERE error_message IS NOT NULL', n.nspname)
+               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
+EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege THEN
+    RAISE NOTICE 'searches of error texts have no index, because pg_trgm cannot be created: %', SQLERRM;
+END
+$trigrams$;
 
 ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
     runfold.text_vector('simple', subject, predicate, object #>> '{}')) STORED;
@@ -8162,6 +8192,8 @@ BEGIN
         SELECT c.oid
           FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
          WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- What was asked of other services is no news for a browser.
+           AND c.relname <> 'external_api_call_logs'
                -- Without it the changes of a partition are published as those of a table that users cannot see.
            AND (c.relkind <> 'p' OR published.pubviaroot)
            AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)

@@ -17,3 +17,6 @@ $extension$;
 SELECT set_config('search_path', format('pg_catalog, %I, pg_temp', n.nspname), true)
   FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname = 'vector';
+
+-- The settings of pgvector are known to a session that has loaded it; only a superuser may name unknown ones in a function.
+SELECT '[1]'::vector;

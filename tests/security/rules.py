@@ -187,7 +187,9 @@ RULES = {
     ),
     "0014 no extension is in public": Rule(
         "SELECT e.extname FROM pg_extension e WHERE e.extnamespace = 'public'::regnamespace",
-        {"vector": "where the platform has no schema `extensions`, and the migrating role chose none"},
+        dict.fromkeys(
+            ("vector", "pg_trgm"), "where the platform has no schema `extensions`, and the migrating role chose none"
+        ),
     ),
     "a policy names its roles": Rule(
         "SELECT format('%s on %s', p.polname, p.polrelid::regclass) FROM pg_policy p WHERE 0::oid = ANY (p.polroles)"

@@ -23,6 +23,9 @@ SELECT set_config('search_path', format('pg_catalog, %I, pg_temp', n.nspname), t
   FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname = 'vector';
 
+-- The settings of pgvector are known to a session that has loaded it; only a superuser may name unknown ones in a function.
+SELECT '[1]'::vector;
+
 CREATE TABLE public.vector_collections (
     user_id uuid NOT NULL,
     name varchar(255) NOT NULL,
@@ -205,6 +208,14 @@ COMMENT ON FUNCTION runfold.check_vector_search IS
     'Refuses a search with a limit, a threshold or a vector that cannot be, and returns the number of the collection.';
 REVOKE ALL ON FUNCTION runfold.check_vector_search FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.check_vector_search TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.cosine_similarity(one vector, other vector) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1 - (one <=> other);
+COMMENT ON FUNCTION runfold.cosine_similarity IS
+    'How similar two vectors are by cosine, from -1 to 1, wherever pgvector''s operators are.';
+REVOKE ALL ON FUNCTION runfold.cosine_similarity FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.cosine_similarity TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_agent, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.place_embedding() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

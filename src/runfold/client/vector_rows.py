@@ -79,6 +79,22 @@ class VectorsUpserted:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureSeen:
+    """A failure that was seen before: its first message, how often and when, and how similar it is (the cosine).
+
+    `same`: its message differs in ids, times and numbers only.
+    """
+
+    message: str
+    occurrences: int
+    first_seen: datetime
+    last_seen: datetime
+    last_stream_id: str
+    similarity: float
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
 class VectorFilter:
     """Which rows of a collection: those with these keys, whose metadata contains this, that are older than this."""
 

@@ -1,1 +1,1 @@
-"""The indexes of large collections of vectors: which are wanted, and building them."""
+"""The indexes of large collections of vectors, and the projection of failures that are searched by similarity."""

@@ -54,3 +54,10 @@ SELECT pg_try_advisory_lock(5706231190217543)
 -- name: unlock
 -- Gives the lock of those who build indexes back. Parameters: none.
 SELECT pg_advisory_unlock(5706231190217543)
+
+-- name: known_failures
+-- Which of these failures the table has. Parameters: users (uuid[]), hashes (text[]), in pairs; in braces: table.
+SELECT t.user_id, t.message_hash
+  FROM {table} t
+  JOIN ROWS FROM (unnest(%(users)s::uuid[]), unnest(%(hashes)s::text[])) AS k (user_id, message_hash)
+    ON t.user_id = k.user_id AND t.message_hash = k.message_hash

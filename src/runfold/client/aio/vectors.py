@@ -8,9 +8,12 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from psycopg import sql
+
 from runfold.client.aio.log import statement
 from runfold.client.vector_rows import (
     Embedder,
+    FailureSeen,
     Vector,
     VectorCollection,
     VectorFilter,
@@ -25,6 +28,7 @@ from runfold.client.vector_rows import (
     vector_text,
 )
 from runfold.errors import InvalidInput
+from runfold.vectors.failures import failure_hash, normalised
 
 _DEFAULT_DIMENSIONS = 1536
 
@@ -168,6 +172,31 @@ class AsyncVectors:
         """
         wanted = VectorFilter(keys, metadata, before).parameters()
         return int((await self._fetch("delete_vectors", collection=collection, **wanted))[0]["deleted"])
+
+    async def similar_failures(
+        self,
+        message: str,
+        *,
+        threshold: float = 0.6,
+        limit: int = 5,
+        table: str = "projections.failure_embeddings",
+    ) -> list[FailureSeen]:
+        """Return the failures that were like this message, the most similar first; `same` for the same kind of failure.
+
+        They come from the table of a projection of failures: see `runfold.vectors.failures`. The embedder is that
+        projection's.
+        """
+        (vector,) = await self._embed([normalised(message)])
+        query = sql.SQL(statement("similar_failures")).format(table=sql.Identifier(*table.split(".")))
+        asked = {
+            "user": self.user_id,
+            "vector": vector_text(vector, "/message"),
+            "hash": failure_hash(message),
+            "threshold": threshold,
+            "limit": limit,
+        }
+        with vector_errors():
+            return [FailureSeen(**row) for row in await self._session.fetch(query, asked)]
 
     async def drop(self, collection: str) -> bool:
         """Delete a collection with its rows, and return whether there was one."""

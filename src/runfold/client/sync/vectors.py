@@ -8,9 +8,13 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from runfold.client.sync.log import statement
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from runfold.client.sync.log import Log, statement
 from runfold.client.vector_rows import (
     Embedder,
+    FailureSeen,
     Vector,
     VectorCollection,
     VectorFilter,
@@ -25,6 +29,7 @@ from runfold.client.vector_rows import (
     vector_text,
 )
 from runfold.errors import InvalidInput
+from runfold.vectors.failures import failure_hash, normalised
 
 _DEFAULT_DIMENSIONS = 1536
 
@@ -34,6 +39,20 @@ class Session(Protocol):
 
     def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one statement in a transaction of its own, and return its rows by column."""
+
+
+class ServiceSession:
+    """Runs statements with the rights of the store's login, which must be a service's."""
+
+    def __init__(self, store: Log) -> None:
+        self._store = store
+
+    def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one statement in a transaction of its own, and return its rows by column."""
+        with self._store._connection(writes=True) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            cursor.execute(query, params)
+            return [] if cursor.description is None else cursor.fetchall()
 
 
 class Vectors:
@@ -166,6 +185,31 @@ class Vectors:
         """
         wanted = VectorFilter(keys, metadata, before).parameters()
         return int((self._fetch("delete_vectors", collection=collection, **wanted))[0]["deleted"])
+
+    def similar_failures(
+        self,
+        message: str,
+        *,
+        threshold: float = 0.6,
+        limit: int = 5,
+        table: str = "projections.failure_embeddings",
+    ) -> list[FailureSeen]:
+        """Return the failures that were like this message, the most similar first; `same` for the same kind of failure.
+
+        They come from the table of a projection of failures: see `runfold.vectors.failures`. The embedder is that
+        projection's.
+        """
+        (vector,) = self._embed([normalised(message)])
+        query = sql.SQL(statement("similar_failures")).format(table=sql.Identifier(*table.split(".")))
+        asked = {
+            "user": self.user_id,
+            "vector": vector_text(vector, "/message"),
+            "hash": failure_hash(message),
+            "threshold": threshold,
+            "limit": limit,
+        }
+        with vector_errors():
+            return [FailureSeen(**row) for row in self._session.fetch(query, asked)]
 
     def drop(self, collection: str) -> bool:
         """Delete a collection with its rows, and return whether there was one."""
