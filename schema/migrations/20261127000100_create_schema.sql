@@ -390,7 +390,7 @@ CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_e
 CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
 CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
 
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+CREATE TABLE runfold_partitions.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
 
 COMMENT ON TABLE public.external_api_call_logs IS
     'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
@@ -401,7 +401,6 @@ CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR
 CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
     USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
@@ -2168,6 +2167,24 @@ COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has m
 
 GRANT SELECT, INSERT, UPDATE ON runfold.user_groups TO runfold_projector, runfold_operator;
 
+-- What was found wrong, wherever it was: events that the vocabulary does not allow at their place, and streams that wait.
+CREATE VIEW public.validation_logs WITH (security_invoker = true) AS
+    SELECT 'anomaly' AS kind, a.stream_id AS subject, a.user_id, a.code, e.recorded_at AS found_at, a.position,
+           a.projection AS found_by, a.detail
+      FROM runfold.anomalies a
+      LEFT JOIN runfold.events e ON e.position = a.position
+    UNION ALL
+    SELECT 'parked_stream', p.stream_id, s.user_id, p.sqlstate, p.parked_at, p.position, p.group_name,
+           jsonb_build_object('error', p.error)
+      FROM runfold.parked_streams p
+      LEFT JOIN runfold.streams s ON s.stream_id = p.stream_id;
+
+COMMENT ON VIEW public.validation_logs IS
+    'What was found wrong: anomalies, parked streams and credentials that are not valid. For operators.';
+
+REVOKE ALL ON public.validation_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.validation_logs TO runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE runfold.verifications (
     projection text PRIMARY KEY,
     position bigint NOT NULL,
@@ -2365,6 +2382,26 @@ CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
 REVOKE ALL ON public.workflow_status FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
+
+-- The triggers of workflows: those that are deployed, and the nodes that are to become some.
+CREATE VIEW public.workflow_triggers WITH (security_invoker = true) AS
+    SELECT coalesce(t.workflow_id, n.workflow_id) AS workflow_id, coalesce(t.user_id, n.user_id) AS user_id,
+           coalesce(t.node_id, n.node_id) AS node_id, t.name, n.name AS node_name,
+           coalesce(t.trigger_subtype, n.node_subtype) AS trigger_subtype, t.index_key,
+           coalesce(t.trigger_config, n.parameters) AS trigger_config, t.deployment_status,
+           coalesce(t.is_active, false) AS is_active, t.id IS NOT NULL AS is_deployed, n.id IS NOT NULL AS is_defined
+      FROM public.trigger_index t
+      FULL JOIN (SELECT n.* FROM public.nodes n WHERE n.node_type = 'TRIGGER') AS n
+        ON n.workflow_id = t.workflow_id AND n.node_id = t.node_id;
+
+COMMENT ON VIEW public.workflow_triggers IS
+    'The triggers of each workflow: as they are deployed, and the nodes of type TRIGGER that its definition has.';
+COMMENT ON COLUMN public.workflow_triggers.is_deployed IS 'Whether the deployment has registered it; only then can it be active.';
+COMMENT ON COLUMN public.workflow_triggers.is_defined IS 'Whether the definition has a node for it still.';
+
+REVOKE ALL ON public.workflow_triggers FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_triggers
+    TO authenticated, runfold_engine, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role;
 
 INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
     ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'activation', 'pause', 'node_paused', NULL),
@@ -6802,6 +6839,44 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    month timestamptz;
+    upto timestamptz;
+    partition text;
+    made integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
+    FOR month, upto IN
+        SELECT m.month AT TIME ZONE 'UTC', (m.month + interval '1 month') AT TIME ZONE 'UTC'
+          FROM generate_series(-1, ahead) AS i,
+               LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
+         WHERE to_regclass('runfold_partitions.external_api_call_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+         ORDER BY i
+    LOOP
+        partition := 'external_api_call_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+        BEGIN
+            CONTINUE WHEN EXISTS (SELECT FROM runfold_partitions.external_api_call_logs_default d
+                                   WHERE d.called_at >= month AND d.called_at < upto);
+            EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.external_api_call_logs INCLUDING ALL,'
+                           ' CONSTRAINT called_in_its_month CHECK (called_at >= %L AND called_at < %L))', partition, month, upto);
+            EXECUTE format('ALTER TABLE public.external_api_call_logs ATTACH PARTITION runfold_partitions.%I'
+                           ' FOR VALUES FROM (%L) TO (%L)', partition, month, upto);
+            EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT called_in_its_month', partition);
+            made := made + 1;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the partition of external_api_call_logs for % cannot be made: %', month, SQLERRM;
+        END;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION runfold.make_api_log_months IS
+    'Makes the monthly partitions of external_api_call_logs, from the last month to `ahead` months from now; returns how many.';
+REVOKE ALL ON FUNCTION runfold.make_api_log_months FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.make_api_log_months TO runfold_projector, runfold_operator;
+
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
@@ -7966,6 +8041,8 @@ CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON publi
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_price_changed();
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
+SELECT runfold.make_api_log_months();
 
 CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();

@@ -39,7 +39,7 @@ CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_e
 CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
 CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
 
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+CREATE TABLE runfold_partitions.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
 
 COMMENT ON TABLE public.external_api_call_logs IS
     'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
@@ -52,3 +52,7 @@ CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     USING (true) WITH CHECK (true);
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
+-- after the functions
+
+SELECT runfold.make_api_log_months();

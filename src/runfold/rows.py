@@ -607,6 +607,19 @@ class TriggerIndexRow(Row):
     updated_at: datetime
 
 
+class ValidationLogRow(Row):
+    """What was found wrong: anomalies, parked streams and credentials that are not valid. For operators."""
+
+    kind: str | None
+    subject: str | None
+    user_id: UUID | None
+    code: str | None
+    found_at: datetime | None
+    position: int | None
+    found_by: str | None
+    detail: Any | None
+
+
 class VectorCollectionRow(Row):
     """Collections of vectors: all vectors of one have the same size, and should come from the same model."""
 
@@ -781,6 +794,25 @@ class WorkflowStatusRow(Row):
     deployment_position: int | None
     last_event_position: int
     updated_at: datetime
+
+
+class WorkflowTriggerRow(Row):
+    """The triggers of each workflow: as they are deployed, and the nodes of type TRIGGER that its definition has."""
+
+    workflow_id: UUID | None
+    user_id: UUID | None
+    node_id: str | None
+    name: str | None
+    node_name: str | None
+    trigger_subtype: str | None
+    index_key: str | None
+    trigger_config: Any | None
+    deployment_status: str | None
+    is_active: bool | None
+    # Whether the deployment has registered it; only then can it be active.
+    is_deployed: bool | None
+    # Whether the definition has a node for it still.
+    is_defined: bool | None
 
 
 class WorkflowRow(Row):
