@@ -22,6 +22,7 @@ from bench.servers import Server, options, server
 from runfold.events.envelope import Append, NewEvent
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.hidden import require_visible
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.projector import Projector
 from runfold.projections.folding.registry import register_group
@@ -97,6 +98,7 @@ def fold(connection: psycopg.Connection[Any], head: int) -> dict[str, float]:
     projector = Projector(Ledger(connection), batch_size=100_000)
     for group in load_catalogue().groups.values():
         if not group.of_user:
+            require_visible(connection, group)
             register_group(connection, group)
             while projector.advance(group, head) is not None:
                 pass

@@ -155,7 +155,7 @@ $auth$;
 -- folds into temporary tables may make them.
 DO $temporary$
 DECLARE
-    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role';
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role';
 BEGIN
     IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
         RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'

@@ -31,6 +31,7 @@ FLOORS: list[dict[str, str]] = [
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
+        "vectors": "The indexes of large collections of vectors: which are wanted, and building them.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
@@ -41,6 +42,7 @@ FLOORS: list[dict[str, str]] = [
         "projections/reconciling": "Folds the log again: verify, rebuild, replay, retry and discard.",
     },
     {
+        "memory": "What agents remember of a tenant: `aio` is the source, `sync` is generated from it.",
         "reading": "Lists, status and tail of the present; the tables of the past in `past`.",
         "worker": "Leads, wakes up, folds all groups, appends timeouts, verifies samples.",
     },

@@ -4,7 +4,8 @@
 -- A place is not used again while a message or a summary of the session is there.
 --
 -- grant: engine, operator, authenticated, service_role
-CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb) RETURNS SETOF public.conversation_buffers
+CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb, ttl interval DEFAULT NULL)
+RETURNS SETOF public.conversation_buffers
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last_place integer;
@@ -19,7 +20,7 @@ BEGIN
            (user_id, session_id, message_index, role, content, metadata, tokens_count, timestamp, expires_at)
     SELECT tenant, session, coalesce(last_place, 0) + g.place::integer, g.given ->> 'role', g.given ->> 'content',
            coalesce(g.given -> 'metadata', '{}'), (g.given ->> 'tokens_count')::integer,
-           coalesce((g.given ->> 'timestamp')::timestamptz, now()), (g.given ->> 'expires_at')::timestamptz
+           coalesce((g.given ->> 'timestamp')::timestamptz, now()), now() + ttl
       FROM jsonb_array_elements(messages) WITH ORDINALITY AS g (given, place)
      ORDER BY g.place
     RETURNING m.*;

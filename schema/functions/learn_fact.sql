@@ -3,12 +3,12 @@
 -- Facts that say the same never overlap: what covers the time already is validated and keeps its id. An exclusive fact
 -- ends the others of its subject and predicate that hold at that time. A fact ends where the next one begins that says
 -- the same or that it excludes; nothing is overwritten. The content is an object with the columns confidence, source,
--- domain, fact_type, metadata and expires_at.
+-- domain, fact_type and metadata.
 --
 -- grant: engine, operator, authenticated, service_role
 CREATE FUNCTION runfold.learn_fact(
     tenant uuid, about text, relation text, what jsonb, content jsonb DEFAULT '{}', since timestamptz DEFAULT NULL,
-    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false
+    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false, ttl interval DEFAULT NULL
 ) RETURNS SETOF public.knowledge_facts
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -50,7 +50,7 @@ BEGIN
                source = coalesce(content ->> 'source', f.source), domain = coalesce(content ->> 'domain', f.domain),
                fact_type = coalesce(content ->> 'fact_type', f.fact_type),
                metadata = f.metadata || coalesce(content -> 'metadata', '{}'),
-               expires_at = coalesce((content ->> 'expires_at')::timestamptz, f.expires_at), validated_at = now(), updated_at = now()
+               expires_at = coalesce(now() + ttl, f.expires_at), validated_at = now(), updated_at = now()
          WHERE f.user_id = tenant AND f.id = covering.id
         RETURNING f.id INTO kept;
     ELSE
@@ -59,7 +59,7 @@ BEGIN
                 valid_from, valid_to, superseded_by)
         VALUES (tenant, about, relation, what, coalesce((content ->> 'confidence')::double precision, 1.0),
                 content ->> 'source', content ->> 'domain', content ->> 'fact_type', coalesce(content -> 'metadata', '{}'),
-                (content ->> 'expires_at')::timestamptz, since, until, following.id)
+                now() + ttl, since, until, following.id)
         RETURNING f.id INTO kept;
         UPDATE public.knowledge_facts f SET superseded_by = kept WHERE f.user_id = tenant AND f.id = ANY (before);
     END IF;

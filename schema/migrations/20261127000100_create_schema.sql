@@ -160,7 +160,7 @@ $auth$;
 -- folds into temporary tables may make them.
 DO $temporary$
 DECLARE
-    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role';
+    makers constant text := 'runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role';
 BEGIN
     IF NOT (SELECT pg_has_role(d.datdba, 'USAGE') FROM pg_database d WHERE d.datname = current_database()) THEN
         RAISE NOTICE 'everybody may make temporary tables here: the owner of the database has to REVOKE TEMPORARY ON DATABASE % FROM PUBLIC'
@@ -2710,6 +2710,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
     ('data_and_payload', '{at} has both data and payload', 'Send one of the two.'),
     ('closed_category', '{at} is of our own vocabulary, which is closed: {found}', 'Use a category of your own.'),
+    ('not_of_a_deployment', '{at} is not what a scheduler may append: {found}', 'A scheduler appends events of deployment streams; a login of runfold_engine appends others.'),
     ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
     ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
     ('required', '{at} is missing', 'It is required and not null.'),
@@ -2789,12 +2790,12 @@ COMMENT ON FUNCTION runfold.refuse IS
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.require_between(pointer text, found bigint, least_value bigint, greatest_value bigint) RETURNS void
+CREATE FUNCTION runfold.require_between(pointer text, given bigint, least_value bigint, greatest_value bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF found IS NULL OR found NOT BETWEEN least_value AND greatest_value THEN
+    IF given IS NULL OR given NOT BETWEEN least_value AND greatest_value THEN
         PERFORM runfold.refuse('not_between', jsonb_build_object(
-            'pointer', pointer, 'found', found, 'least', least_value, 'limit', greatest_value));
+            'pointer', pointer, 'found', given, 'least', least_value, 'limit', greatest_value));
     END IF;
 END
 $$;
@@ -2803,7 +2804,8 @@ COMMENT ON FUNCTION runfold.require_between IS
 REVOKE ALL ON FUNCTION runfold.require_between FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.require_between TO runfold_engine, runfold_operator, authenticated, service_role;
 
-CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb) RETURNS SETOF public.conversation_buffers
+CREATE FUNCTION runfold.add_messages(tenant uuid, session text, messages jsonb, ttl interval DEFAULT NULL)
+RETURNS SETOF public.conversation_buffers
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last_place integer;
@@ -2818,7 +2820,7 @@ BEGIN
            (user_id, session_id, message_index, role, content, metadata, tokens_count, timestamp, expires_at)
     SELECT tenant, session, coalesce(last_place, 0) + g.place::integer, g.given ->> 'role', g.given ->> 'content',
            coalesce(g.given -> 'metadata', '{}'), (g.given ->> 'tokens_count')::integer,
-           coalesce((g.given ->> 'timestamp')::timestamptz, now()), (g.given ->> 'expires_at')::timestamptz
+           coalesce((g.given ->> 'timestamp')::timestamptz, now()), now() + ttl
       FROM jsonb_array_elements(messages) WITH ORDINALITY AS g (given, place)
      ORDER BY g.place
     RETURNING m.*;
@@ -5078,6 +5080,37 @@ COMMENT ON FUNCTION runfold.append_events IS
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    call constant jsonb := runfold.validate_appends(appends);
+    pointer text;
+    found jsonb;
+BEGIN
+    SELECT format('/%s/stream_id', a.n - 1), a.append -> 'stream_id' INTO pointer, found
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     WHERE NOT starts_with(a.append ->> 'stream_id', 'deployment-')
+     ORDER BY a.n LIMIT 1;
+    IF pointer IS NULL THEN
+        SELECT format('/%s/events/%s/type', a.n - 1, e.n - 1), e.event -> 'type' INTO pointer, found
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+         WHERE e.event ->> 'type' = 'WorkflowDeleted'
+         ORDER BY a.n, e.n LIMIT 1;
+    END IF;
+    IF pointer IS NOT NULL THEN
+        PERFORM runfold.raise_fault('not_of_a_deployment', pointer, NULL, found);
+    END IF;
+    RETURN QUERY SELECT * FROM runfold.append_events(appends, command_id);
+END
+$$;
+COMMENT ON FUNCTION runfold.append_deployment_events IS
+    'Appends events of deployments, as append_events does; refuses all others.';
+REVOKE ALL ON FUNCTION runfold.append_deployment_events FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.append_deployment_events TO runfold_scheduler;
+
 CREATE FUNCTION runfold.has_ended(execution_id text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT runfold.end_status($1) IS NOT NULL
@@ -6615,6 +6648,24 @@ COMMENT ON FUNCTION runfold.head_holders IS
 REVOKE ALL ON FUNCTION runfold.head_holders FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.head_holders TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.hidden_tables(tables regclass[]) RETURNS SETOF regclass
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT t
+      FROM unnest(tables) AS t
+     WHERE row_security_active(t)
+       AND (NOT EXISTS (SELECT FROM pg_policy p
+                         WHERE p.polrelid = t AND p.polpermissive AND p.polcmd = '*' AND pg_get_expr(p.polqual, t) = 'true'
+                           AND coalesce(pg_get_expr(p.polwithcheck, t), 'true') = 'true'
+                           AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+            OR EXISTS (SELECT FROM pg_policy p
+                        WHERE p.polrelid = t AND NOT p.polpermissive
+                          AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE'))))
+$$;
+COMMENT ON FUNCTION runfold.hidden_tables IS
+    'Those of these tables whose rows row security may hide from the session''s role.';
+REVOKE ALL ON FUNCTION runfold.hidden_tables FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6754,7 +6805,7 @@ GRANT EXECUTE ON FUNCTION runfold.last_opaque_position TO runfold_engine, runfol
 
 CREATE FUNCTION runfold.learn_fact(
     tenant uuid, about text, relation text, what jsonb, content jsonb DEFAULT '{}', since timestamptz DEFAULT NULL,
-    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false
+    until timestamptz DEFAULT NULL, exclusive boolean DEFAULT false, ttl interval DEFAULT NULL
 ) RETURNS SETOF public.knowledge_facts
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6796,7 +6847,7 @@ BEGIN
                source = coalesce(content ->> 'source', f.source), domain = coalesce(content ->> 'domain', f.domain),
                fact_type = coalesce(content ->> 'fact_type', f.fact_type),
                metadata = f.metadata || coalesce(content -> 'metadata', '{}'),
-               expires_at = coalesce((content ->> 'expires_at')::timestamptz, f.expires_at), validated_at = now(), updated_at = now()
+               expires_at = coalesce(now() + ttl, f.expires_at), validated_at = now(), updated_at = now()
          WHERE f.user_id = tenant AND f.id = covering.id
         RETURNING f.id INTO kept;
     ELSE
@@ -6805,7 +6856,7 @@ BEGIN
                 valid_from, valid_to, superseded_by)
         VALUES (tenant, about, relation, what, coalesce((content ->> 'confidence')::double precision, 1.0),
                 content ->> 'source', content ->> 'domain', content ->> 'fact_type', coalesce(content -> 'metadata', '{}'),
-                (content ->> 'expires_at')::timestamptz, since, until, following.id)
+                now() + ttl, since, until, following.id)
         RETURNING f.id INTO kept;
         UPDATE public.knowledge_facts f SET superseded_by = kept WHERE f.user_id = tenant AND f.id = ANY (before);
     END IF;
@@ -8117,6 +8168,39 @@ CREATE TRIGGER updated_status_is_copied AFTER UPDATE ON public.workflow_status
 -- A workflow whose status row is gone has the columns' defaults again.
 CREATE TRIGGER deleted_status_is_copied AFTER DELETE ON public.workflow_status
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
+
+-- The publication by which users follow their rows: every read table that they see, in Supabase's where it is there, else in one
+-- of ours. It costs nothing until a slot reads it. The replica identity stays the key: a deletion is not filtered by row security,
+-- and carries the key only.
+
+DO $realtime$
+DECLARE
+    publication text := 'supabase_realtime';
+    published pg_publication;
+    read_table regclass;
+BEGIN
+    SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
+    IF published IS NULL THEN
+        publication := 'runfold_realtime';
+        CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
+    ELSIF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
+        RAISE NOTICE 'the publication % is left as it is', publication;
+        RETURN;
+    END IF;
+    FOR read_table IN
+        SELECT c.oid
+          FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
+         WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- Without it the changes of a partition are published as those of a table that users cannot see.
+           AND (c.relkind <> 'p' OR published.pubviaroot)
+           AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)
+         ORDER BY c.relname
+    LOOP
+        EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %s', publication, read_table);
+    END LOOP;
+END
+$realtime$;
 
 COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runfold.client.aio.tenant import AsyncTenant
     from runfold.client.sync.store import Store, connect
     from runfold.client.sync.tenant import Tenant
+    from runfold.client.vector_rows import VectorRow, VectorsUpserted
     from runfold.domain.deployment import Deployment
     from runfold.domain.execution import Execution
     from runfold.domain.interaction import Interaction
@@ -42,6 +43,8 @@ __all__ = [
     "RunfoldError",
     "Store",
     "Tenant",
+    "VectorRow",
+    "VectorsUpserted",
     "connect",
     "connect_async",
     "errors",
@@ -67,6 +70,8 @@ _HOMES = {
     "Execution": "domain.execution",
     "Interaction": "domain.interaction",
     "Response": "domain.response",
+    "VectorRow": "client.vector_rows",
+    "VectorsUpserted": "client.vector_rows",
 }
 
 

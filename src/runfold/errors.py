@@ -55,6 +55,19 @@ class UnknownEntity(RunfoldError):
     sqlstate = "RF033"
 
 
+class UnknownNode(RunfoldError):
+    """The tenant's graph has no node with that id: create the node first."""
+
+    code = "unknown_node"
+
+
+class MemoryConflict(RunfoldError):
+    """Another row of the tenant's memory has this name already: give it another one."""
+
+    code = "memory_conflict"
+    constraint: str
+
+
 class VersionConflict(RunfoldError):
     """The stream is not at the expected version: reload it and try again."""
 
@@ -270,6 +283,21 @@ class TransactionEnded(RunfoldError):
     """A statement ended the tenant's transaction, and with it the tenant's role: leave out COMMIT and ROLLBACK."""
 
     code = "transaction_ended"
+
+
+class FoldDenied(PermissionDenied):
+    """The role lacks a right on what is folded, and no event is at fault, so nothing is parked: grant the right."""
+
+    code = "fold_denied"
+    group: str
+    by_policy: bool
+
+
+class RowsHidden(RunfoldError):
+    """Row security hides rows from this login, which would take them for missing: give its role a policy."""
+
+    code = "rows_hidden"
+    tables: list[str]
 
 
 class WaitTimeout(RunfoldError):

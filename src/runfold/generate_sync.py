@@ -1,8 +1,8 @@
 """Generates the synchronous client from the asynchronous one, so that neither is kept by hand.
 
-Every module of `client/aio/` has a twin of its name in `client/sync/`. `--write` writes the twins, `--check` fails
-where one differs. This script imports nothing of runfold and so runs also where a twin is broken; it needs ruff, and is
-not part of the wheel.
+Every module of `client/aio/` and `memory/aio/` has a twin of its name in the `sync/` beside it. `--write` writes the
+twins, `--check` fails where one differs. This script imports nothing of runfold and so runs also where a twin is
+broken; it needs ruff, and is not part of the wheel.
 
 A source differs from its twin by these substitutions alone, comments and docstrings included. A line that they do not
 make synchronous is refused.
@@ -16,9 +16,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-CLIENT = Path(__file__).parent / "client"
-SOURCES = CLIENT / "aio"
-TWINS = CLIENT / "sync"
+PACKAGE = Path(__file__).parent
+SOURCES = [PACKAGE / room / "aio" for room in ("client", "memory")]
+TWINS = PACKAGE / "client" / "sync"
 
 HEADER = "# Generated from ../aio/{source} by `make sync`: edit that file, never this one.\n"
 
@@ -27,7 +27,7 @@ _SUBSTITUTIONS = [
     for pattern, replacement in [
         # What is not used of the two is taken away below.
         (r"^import asyncio\n", "import threading\nimport time\n"),
-        (r"\brunfold\.client\.aio\b", "runfold.client.sync"),
+        (r"\brunfold\.(client|memory)\.aio\b", r"runfold.\1.sync"),
         (r"\bconnect_async\b", "connect"),
         (r"\basynccontextmanager\b", "contextmanager"),
         (r"\bAsync(?=[A-Z])", ""),
@@ -45,14 +45,14 @@ _SUBSTITUTIONS = [
 _LEFT_OVER = re.compile(r".*(async|await|__a(?:enter|exit|iter|next)__).*", re.IGNORECASE)
 
 
-def sources(folder: Path = SOURCES) -> list[Path]:
+def sources() -> list[Path]:
     """The asynchronous modules."""
-    return sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    return sorted(path for folder in SOURCES for path in folder.glob("*.py") if path.name != "__init__.py")
 
 
 def twin_of(source: Path) -> Path:
     """The synchronous module that is generated from an asynchronous one."""
-    return source.parent.with_name(TWINS.name) / source.name
+    return source.parent.with_name("sync") / source.name
 
 
 def generate(source: str, name: str = "store.py") -> str:
@@ -88,7 +88,8 @@ def main() -> None:
         if writes:
             twin.write_text(wanted, encoding="utf-8")
         elif not twin.is_file() or twin.read_text(encoding="utf-8") != wanted:
-            stale.append(f"client/{TWINS.name}/{twin.name} is not what client/aio/{source.name} makes of it")
+            room = twin.parent.parent.name
+            stale.append(f"{room}/sync/{twin.name} is not what {room}/aio/{source.name} makes of it")
     if stale:
         sys.exit(f"error: {'; '.join(stale)}: run `make sync`")
 

@@ -144,7 +144,10 @@ class ConversationSummary(Base):
 
     __tablename__ = "conversation_summaries"
     __table_args__ = (
-        ForeignKeyConstraint(["user_id", "previous_summary_id"], ["public.conversation_summaries.user_id", "public.conversation_summaries.id"]),
+        ForeignKeyConstraint(
+            ["user_id", "previous_summary_id"],
+            ["public.conversation_summaries.user_id", "public.conversation_summaries.id"],
+        ),
         UniqueConstraint("user_id", "session_id", "sequence"),
         UniqueConstraint("user_id", "id"),
         {"schema": "public"},
@@ -737,7 +740,14 @@ class VectorEmbedding(Base):
 
     __tablename__ = "vector_embeddings"
     __table_args__ = (
-        ForeignKeyConstraint(["user_id", "collection_name", "dimensions"], ["public.vector_collections.user_id", "public.vector_collections.name", "public.vector_collections.dimensions"]),
+        ForeignKeyConstraint(
+            ["user_id", "collection_name", "dimensions"],
+            [
+                "public.vector_collections.user_id",
+                "public.vector_collections.name",
+                "public.vector_collections.dimensions",
+            ],
+        ),
         UniqueConstraint("user_id", "collection_name", "key"),
         {"schema": "public"},
     )

@@ -64,6 +64,11 @@ class Settings(BaseModel):
         default=0, description="streams that an idle worker verifies, at most once a minute; 0: none"
     )
 
+    vector_index_interval: NonNegativeFloat = Field(
+        default=600.0,
+        description="seconds between two looks of the worker for collections that want an index; 0: never",
+    )
+
     connect_timeout: PositiveInt = Field(default=10, description="seconds until an attempt to connect fails")
     pool_min_size: NonNegativeInt = Field(default=1, description="connections that a pool keeps open")
     pool_max_size: PositiveInt = Field(default=10, description="the most connections that a pool opens")

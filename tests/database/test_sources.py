@@ -109,6 +109,8 @@ def test_the_sources_are_what_a_migrated_database_holds(made: Catalogue, migrate
         "DELETE FROM runfold.event_fields WHERE type = 'NodeStarted' AND ordinal = 1",
         "ALTER DEFAULT PRIVILEGES IN SCHEMA projections REVOKE SELECT ON TABLES FROM runfold_engine",
         "REVOKE USAGE ON SCHEMA runfold FROM service_role",
+        "ALTER PUBLICATION runfold_realtime DROP TABLE public.node_executions",
+        "ALTER PUBLICATION runfold_realtime SET (publish_via_partition_root = false)",
     ],
 )
 def test_control_the_comparison_sees_one_changed_fact(
@@ -183,6 +185,11 @@ def _change_tables(tree: Path) -> None:
         "idx_workflows_active ON public.workflows (user_id, id)",
     )
     replace(tree / "tables" / "nodes.sql", "CREATE INDEX idx_nodes_type ON public.nodes (node_type);\n", "")
+    replace(
+        tree / "tables" / "streams.sql",
+        "TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING",
+        "TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_agent, service_role USING",
+    )
 
 
 def _change_generated_rows(tree: Path) -> None:

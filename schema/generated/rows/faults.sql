@@ -27,6 +27,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
     ('data_and_payload', '{at} has both data and payload', 'Send one of the two.'),
     ('closed_category', '{at} is of our own vocabulary, which is closed: {found}', 'Use a category of your own.'),
+    ('not_of_a_deployment', '{at} is not what a scheduler may append: {found}', 'A scheduler appends events of deployment streams; a login of runfold_engine appends others.'),
     ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
     ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
     ('required', '{at} is missing', 'It is required and not null.'),

@@ -78,4 +78,8 @@ NOUNS: dict[str, Noun] = {
         "Triggers of deployed workflows.",
         ("trigger",),
     ),
+    "vector": Noun(
+        "Collections of vectors, and their indexes.",
+        ("vector",),
+    ),
 }

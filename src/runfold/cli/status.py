@@ -37,6 +37,7 @@ def status(
             if verified["position"] is not None
             else "never: run `runfold projection verify`",
             **_sample(found["sample_verified"]),
+            **_vectors(found["vectors"]),
         }
     )
     print_text()
@@ -74,6 +75,16 @@ def _sample(sample: dict[str, Any]) -> dict[str, str]:
         return {}
     said = f"{sample['streams']:,} streams up to {sample['position']:,}, {sample['differences']:,} differences"
     return {"verified sample": said}
+
+
+def _vectors(vectors: dict[str, Any]) -> dict[str, str]:
+    """Return the line on vectors where there is something to say."""
+    if vectors["state"] == "unavailable":
+        return {"vectors": f"none: {vectors['reason']}"}
+    if vectors["state"] == "unindexed":
+        named = ", ".join(vectors["unindexed"])
+        return {"vectors": f"{named} should have an index: run `runfold vector index --auto` as the tables' owner"}
+    return {}
 
 
 def _group(row: dict[str, Any]) -> dict[str, Any]:

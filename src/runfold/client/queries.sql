@@ -108,6 +108,17 @@ SELECT e.stream_id, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS 
  CROSS JOIN LATERAL runfold.read_stream(s.stream_id) AS e
  ORDER BY e.stream_id COLLATE "C", e.stream_version
 
+-- name: read_own_stream
+-- A stream's events after a version, in order, as they were recorded, for a tenant: by the policies of the log.
+-- Parameters: stream, after, limit.
+SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data, e.payload, e.metadata,
+       e.occurred_at, e.recorded_at
+  FROM runfold.streams s
+  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ WHERE s.stream_id = %(stream)s AND e.stream_version > %(after)s
+ ORDER BY e.stream_version
+ LIMIT %(limit)s
+
 -- name: read_stream
 -- A stream's events after a version, in order.
 -- Parameters: stream, after, limit.
@@ -212,3 +223,53 @@ SELECT r.id, r.received_at
 -- The user a workflow belongs to.
 -- Parameters: workflow.
 SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s
+
+-- name: create_vector_collection
+-- Makes a collection of vectors, or returns the one of that name; no row for one that another session makes just now.
+-- Parameters: user, collection, model (null: any), dimensions, language.
+WITH made AS (
+    INSERT INTO public.vector_collections (user_id, name, model, dimensions, language)
+    VALUES (%(user)s, %(collection)s, %(model)s, %(dimensions)s, %(language)s)
+        ON CONFLICT (user_id, name) DO NOTHING RETURNING name, model, dimensions, language
+)
+SELECT name, model, dimensions, language FROM made
+UNION ALL
+SELECT c.name, c.model, c.dimensions, c.language FROM public.vector_collections c
+ WHERE c.user_id = %(user)s AND c.name = %(collection)s
+
+-- name: vector_collections
+-- The collections of a user by name, with their rows. Parameters: user.
+SELECT c.name, c.model, c.dimensions, c.language,
+       (SELECT count(*) FROM public.vector_embeddings e WHERE e.user_id = c.user_id AND e.collection_name = c.name) AS rows
+  FROM public.vector_collections c
+ WHERE c.user_id = %(user)s
+ ORDER BY c.name
+
+-- name: drop_vector_collection
+-- Deletes a collection with its rows. Parameters: user, collection.
+DELETE FROM public.vector_collections c WHERE c.user_id = %(user)s AND c.name = %(collection)s RETURNING c.name
+
+-- name: delete_vectors
+-- Deletes the rows of a collection that fit, and returns how many.
+-- Parameters: user, collection, keys (text[]), metadata (jsonb that a row's contains), before; each but the first two may be null.
+WITH gone AS (
+    DELETE FROM public.vector_embeddings e
+     WHERE e.user_id = %(user)s AND e.collection_name = %(collection)s
+       AND (%(keys)s::text[] IS NULL OR e.key = ANY (%(keys)s::text[]))
+       AND (%(metadata)s::jsonb IS NULL OR e.metadata @> %(metadata)s::jsonb)
+       AND (%(before)s::timestamptz IS NULL OR e.updated_at < %(before)s::timestamptz)
+    RETURNING 1
+)
+SELECT count(*) AS deleted FROM gone
+
+-- name: search_vectors
+-- The rows of a collection that are most similar to a vector. Parameters: vector, collection, threshold, limit, user.
+SELECT id, text_content AS text, metadata, similarity
+  FROM public.search_similar_vectors(%(vector)s, %(collection)s, %(threshold)s, %(limit)s, %(user)s)
+
+-- name: search_vectors_hybrid
+-- The rows of a collection that are near to a vector, or have the words of a text.
+-- Parameters: text, vector, collection, limit, vector_weight, text_weight, user.
+SELECT id, text_content AS text, metadata, similarity, score, text_rank
+  FROM public.search_vectors_hybrid(%(text)s, %(vector)s, %(collection)s, %(limit)s, %(vector_weight)s, %(text_weight)s,
+                                    user_id_param => %(user)s)

@@ -106,11 +106,16 @@ def mapped_errors(role: str | None = None, *, url: str | None = None) -> Iterato
 
 
 def _with_role(error: errors.RunfoldError, role: str | None, url: str | None) -> errors.RunfoldError:
-    if role is None or not isinstance(error, errors.PermissionDenied):
+    if role is None or not isinstance(error, errors.PermissionDenied) or _is_of_policies(error):
         return error
     login = (url and conninfo_to_dict(url).get("user")) or "your login"
     facts = {**error.facts, "role": role}
-    return errors.PermissionDenied(error.message, hint=f"this needs {role}: GRANT {role} TO {login}", **facts)
+    return type(error)(error.message, hint=f"this needs {role}: GRANT {role} TO {login}", **facts)
+
+
+def _is_of_policies(error: errors.PermissionDenied) -> bool:
+    """Whether a policy, and no missing membership, refused what a fold wrote."""
+    return isinstance(error, errors.FoldDenied) and error.by_policy
 
 
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {

@@ -69,6 +69,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "data_and_payload": Fault("{at} has both data and payload", "Send one of the two."),
     "closed_category": Fault("{at} is of our own vocabulary, which is closed: {found}", "Use a category of your own."),
+    "not_of_a_deployment": Fault(
+        "{at} is not what a scheduler may append: {found}",
+        "A scheduler appends events of deployment streams; a login of runfold_engine appends others.",
+    ),
     "not_a_pair": Fault("{at} has {found} elements, expected {limit}", "A claim is a pair of kind and key."),
     "not_base64": Fault("{at} is not base64", "Encode the payload with the standard alphabet and padding."),
     # values

@@ -216,6 +216,23 @@ SELECT position, stream_id, stream_version, event_id, type, schema_version, user
   FROM batch
  ORDER BY position
 
+-- name: hidden_tables
+-- Those of some tables that exist, and that the session may read, whose rows may be hidden from it: the table, the role
+-- that a policy is to name, and whether a RESTRICTIVE policy is what hides them. Parameters: tables (text[]).
+SELECT format('%%I.%%I', n.nspname, c.relname),
+       coalesce((SELECT r.name FROM unnest('{runfold_projections,runfold_projector,runfold_operator,runfold_engine,runfold_reader}'::text[])
+                                    WITH ORDINALITY AS r (name, n)
+                  WHERE pg_has_role(r.name, 'USAGE') ORDER BY r.n LIMIT 1), current_user),
+       EXISTS (SELECT FROM pg_policy p
+                WHERE p.polrelid = t.name AND NOT p.polpermissive
+                  AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
+  FROM runfold.hidden_tables((SELECT array_agg(to_regclass(a.name))
+                                FROM unnest(%(tables)s::text[]) AS a (name)
+                               WHERE to_regclass(a.name) IS NOT NULL AND has_table_privilege(to_regclass(a.name), 'SELECT'))) AS t (name)
+  JOIN pg_class c ON c.oid = t.name
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ ORDER BY 1
+
 -- name: insert_missing
 -- Inserts the rows that the table lacks. The runner puts in the names.
 INSERT INTO {live} ({written})

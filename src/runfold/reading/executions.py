@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from runfold.errors import PositionUnavailable, UnknownExecution
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.ids import find_id
-from runfold.reading.lists import page, place
+from runfold.reading.lists import Listing, page, place
 from runfold.reading.pages import PageToken
 from runfold.reading.status import Row, statement
 
@@ -45,6 +45,11 @@ def list_executions(
     connection: psycopg.Connection[Any], wanted: Filter = Filter(), *, after: PageToken | None = None, limit: int = 20
 ) -> list[Row]:
     """Return at most `limit` executions, the newest first, after a page token; each row has its `page_token`."""
+    return page(connection, executions(wanted, after=after, limit=limit))
+
+
+def executions(wanted: Filter = Filter(), *, after: PageToken | None = None, limit: int = 20) -> Listing:
+    """Return the page that `list_executions` reads."""
     error = None if wanted.error is None else f"%{_LIKE_SIGNS.sub(_ESCAPED, wanted.error)}%"
     parameters = {
         "status": wanted.status,
@@ -59,7 +64,7 @@ def list_executions(
         "limit": limit,
         **place(after),
     }
-    return page(connection, "executions", parameters, sorted_by="created_at")
+    return Listing(statement("executions"), parameters, "created_at")
 
 
 def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, logs: int = 50) -> Row:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -16,6 +18,19 @@ from runfold.reading.status import Row, statement
 _NO_ID = UUID(int=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a list, for any connection to read: its statement, the parameters, and the column that it sorts by."""
+
+    statement: LiteralString
+    parameters: Row
+    sorted_by: str
+
+    def with_tokens(self, rows: Iterable[Row]) -> list[Row]:
+        """Return the rows that were read, each with its page token."""
+        return [{**row, "page_token": str(PageToken(row[self.sorted_by], row["id"]))} for row in rows]
+
+
 def list_interactions(
     connection: psycopg.Connection[Any],
     *,
@@ -25,6 +40,13 @@ def list_interactions(
     limit: int = 20,
 ) -> list[Row]:
     """Return at most `limit` interactions after the page token `after`, by deadline, those without one last."""
+    return page(connection, interactions(status=status, workflow_id=workflow_id, after=after, limit=limit))
+
+
+def interactions(
+    *, status: str | None = None, workflow_id: UUID | None = None, after: PageToken | None = None, limit: int = 20
+) -> Listing:
+    """Return the page that `list_interactions` reads."""
     began = "-infinity" if after is None else "infinity"
     parameters = {
         "status": status,
@@ -33,7 +55,7 @@ def list_interactions(
         "after_id": _NO_ID if after is None else after.id,
         "limit": limit,
     }
-    return page(connection, "interactions", parameters, sorted_by="timeout_at")
+    return Listing(statement("interactions"), parameters, "timeout_at")
 
 
 def list_deployments(
@@ -45,8 +67,15 @@ def list_deployments(
     limit: int = 20,
 ) -> list[Row]:
     """Return at most `limit` deployments after the page token `after`, the newest first."""
+    return page(connection, deployments(status=status, workflow_id=workflow_id, after=after, limit=limit))
+
+
+def deployments(
+    *, status: str | None = None, workflow_id: UUID | None = None, after: PageToken | None = None, limit: int = 20
+) -> Listing:
+    """Return the page that `list_deployments` reads."""
     parameters = {"status": status, "workflow": workflow_id, "limit": limit, **place(after)}
-    return page(connection, "deployments", parameters, sorted_by="started_at")
+    return Listing(statement("deployments"), parameters, "started_at")
 
 
 def read_interaction(connection: psycopg.Connection[Any], interaction_id: str) -> Row:
@@ -79,9 +108,8 @@ def place(after: PageToken | None) -> Row:
     return {"after_time": after and after.time, "after_id": after and after.id}
 
 
-def page(connection: psycopg.Connection[Any], name: str, parameters: Row, *, sorted_by: str) -> list[Row]:
+def page(connection: psycopg.Connection[Any], listing: Listing) -> list[Row]:
     """Return one page of a list, each row with its page token."""
     with connection.cursor(row_factory=dict_row) as cursor:
         # A prepared statement gets one plan for all filters, which is good for none of them.
-        rows = cursor.execute(statement(name), parameters, prepare=False).fetchall()
-    return [{**row, "page_token": str(PageToken(row[sorted_by], row["id"]))} for row in rows]
+        return listing.with_tokens(cursor.execute(listing.statement, listing.parameters, prepare=False).fetchall())

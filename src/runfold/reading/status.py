@@ -8,10 +8,13 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from runfold.errors import PermissionDenied, VectorsUnavailable
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.runtime_sql import runtime_sql
+from runfold.vectors.indexes import read_indexes
 
 statement = runtime_sql("runfold.reading")
+database_statement = runtime_sql("runfold.database")
 
 LAG_COUNTED_TO = 10_000
 LAG_LOOKED_AT = 200_000
@@ -55,6 +58,7 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
         "discarded": discarded[0]["total"] if discarded else 0,
         "discarded_events": discarded,
         "workflow_copies": copies,
+        "vectors": _vectors(connection),
         "anomalies": log["anomalies"],
         "leader": {name: log[name] for name in ("worker", "epoch", "led_since", "beat_at")} if log["leads"] else None,
         "verified": {
@@ -69,6 +73,25 @@ def read_status(connection: psycopg.Connection[Any], catalogue: Catalogue) -> Ro
             "differences": log["sample_differences"],
         },
     }
+
+
+def _vectors(connection: psycopg.Connection[Any]) -> Row:
+    """Return how collections of vectors are searched, and why this database has none where it has none.
+
+    `state` is `ok`, `unindexed` (collections want an index that nobody built yet), `unavailable`, or `unseen` for a
+    login that may not read them.
+    """
+    found: Row = {"state": "ok", "collections": 0, "unindexed": [], "reason": None}
+    try:
+        indexes = read_indexes(connection)
+    except VectorsUnavailable:
+        state = connection.execute(database_statement("vectors_state")).fetchone()
+        lacks = "pgvector is there: run `runfold migrate`" if state and state[1] else "this server has no pgvector"
+        return {**found, "state": "unavailable", "reason": lacks}
+    except PermissionDenied:
+        return {**found, "state": "unseen"}
+    late = [each.collection_name for each in indexes if each.wanted]
+    return {**found, "state": "unindexed" if late else "ok", "collections": len(indexes), "unindexed": late[:SHOWN]}
 
 
 def _lag(cursor: psycopg.Cursor[Row], group: Group, checkpoint: int, head: int) -> Row:

@@ -153,6 +153,23 @@ def _split(start: str, names: list[str], indent: str) -> list[str]:
     return [line] if len(line) <= _WIDTH else [f"{start}(", *(f"{indent}{name}," for name in names), ")"]
 
 
+def _call(name: str, arguments: list[str], indent: str) -> list[str]:
+    """A call as ruff writes it: on one line, or its arguments on one line, or on one each."""
+    joined = ", ".join(arguments)
+    if len(line := f"{indent}{name}({joined}),") <= _WIDTH:
+        return [line]
+    if len(line := f"{indent}    {joined}") <= _WIDTH:
+        return [f"{indent}{name}(", line, f"{indent}),"]
+    lines = []
+    for one in arguments:
+        if len(line := f"{indent}    {one},") <= _WIDTH:
+            lines.append(line)
+        else:  # a list
+            items = (f"{indent}        {item}," for item in one[1:-1].split(", "))
+            lines += [f"{indent}    [", *items, f"{indent}    ],"]
+    return [f"{indent}{name}(", *lines, f"{indent}),"]
+
+
 def _models(catalog: Catalog, tables: list[Relation]) -> str:
     used = {("sqlalchemy.orm", name) for name in ("DeclarativeBase", "Mapped", "mapped_column")}
     lines = ["class Base(DeclarativeBase):", '    """What all classes of this module share: their metadata."""', ""]
@@ -170,15 +187,16 @@ def _model(catalog: Catalog, table: Relation, used: set[tuple[str, str]]) -> Ite
     for rule in rules:
         if found := _UNIQUE.match(rule):
             distinct = ", postgresql_nulls_not_distinct=True" if found[1] else ""
-            constraints.append(f"UniqueConstraint({_quoted(found[2])}{distinct})")
+            constraints.append(("UniqueConstraint", [f"{_quoted(found[2])}{distinct}"]))
             used.add(("sqlalchemy", "UniqueConstraint"))
         elif found := _FOREIGN.match(rule):
             away = ", ".join(f'"public.{found[2]}.{one}"' for one in found[3].split(", "))
-            constraints.append(f"ForeignKeyConstraint([{_quoted(found[1])}], [{away}])")
+            constraints.append(("ForeignKeyConstraint", [f"[{_quoted(found[1])}]", f"[{away}]"]))
             used.add(("sqlalchemy", "ForeignKeyConstraint"))
     if constraints:
         yield "    __table_args__ = ("
-        yield from (f"        {one}," for one in constraints)
+        for call, given in constraints:
+            yield from _call(call, given, " " * 8)
         yield from ('        {"schema": "public"},', "    )", "")
     else:
         yield from ('    __table_args__ = {"schema": "public"}  # noqa: RUF012', "")

@@ -1,7 +1,7 @@
 """Runs groups along the log, a batch of each at a time.
 
-A group that fails backs off, and is tried again ever later. A group whose tables have to be rebuilt waits, and is
-examined again every second. The other groups go on meanwhile.
+A group that fails backs off, and is tried again ever later. A group waits whose tables have to be rebuilt, or have rows
+that may be hidden from the session that folds it; it is examined again every second. The other groups go on meanwhile.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Any
 
 import psycopg
 
+from runfold.errors import RowsHidden
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.poison import may_pass, one_line, sqlstate_of
+from runfold.projections.folding.hidden import require_visible
+from runfold.projections.folding.poison import may_pass, one_line, sqlstate_of, why_stopped
 from runfold.projections.folding.projector import BuiltOtherwise, GroupStopped, Projector
-from runfold.projections.folding.registry import register_group
+from runfold.projections.folding.registry import note_waiting, register_group
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -99,19 +101,28 @@ class GroupRunner:
             if may_pass(exc):
                 self._note_retried(group, exc)
             else:  # while the reason of a failure was looked for: a function left its transaction behind, for instance
-                self.projector.ledger.note_stopped(group, sqlstate_of(exc), one_line(exc))
+                said = why_stopped(exc, self.projector.connection.info.user)
+                self.projector.ledger.note_stopped(group, sqlstate_of(exc), said)
             self._back_off(group, str(exc))
             return False
         self._waiting.pop(group.name, None)
         return advanced is not None
 
     def _register(self, group: Group, *, leading: bool) -> bool:
-        """Note the group's projections; False where it has to wait for a rebuild, which is said once."""
+        """Note the group's projections; False where it has to wait, which is said once.
+
+        It waits for a rebuild, or for policies: rows of its tables may be hidden.
+        """
         before = self._waiting.get(group.name)
-        reason = register_group(self._notes, group, leading=leading)
+        try:
+            require_visible(self.projector.connection, group)
+        except RowsHidden as exc:
+            reason: str | None = note_waiting(self._notes, group, str(exc))
+        else:
+            reason = register_group(self._notes, group, leading=leading)
         if reason is None:
             if before is not None and before.rebuild:
-                log.info("projection group %s was rebuilt, and goes on", group.name)
+                log.info("projection group %s has what it waited for, and goes on", group.name)
                 del self._waiting[group.name]
             return True
         if before is None or not before.rebuild:

@@ -32,6 +32,7 @@ from runfold.worker.maintenance import Maintenance
 from runfold.worker.sampling import Sampling
 from runfold.worker.timeouts import Timeouts
 from runfold.worker.user_groups import UserGroups
+from runfold.worker.vector_indexes import VectorIndexes
 from runfold.worker.wake_up import Bell
 
 statement = runtime_sql("runfold.worker")
@@ -167,6 +168,7 @@ class Worker:
                     Sampling(
                         lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
                     ) as sampling,
+                    VectorIndexes(lambda: self._session("vectors"), self._settings.vector_index_interval),
                 ):
                     self._fold_until(done, lead, runner, bell, users, sampling, timeouts)
             finally:

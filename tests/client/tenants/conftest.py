@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.fixtures.tenants import give_policies, login_of_gateway
+from tests.fixtures.tenants import login_of_gateway
 
 ONE = UUID("11111111-1111-4111-8111-111111111111")
 OTHER = UUID("22222222-2222-4222-8222-222222222222")
@@ -20,7 +20,6 @@ ROWS = {ONE: 3, OTHER: 5}
 def connection(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A superuser's connection to the test's database, which has workflows of two tenants."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        give_policies(connection, "workflows", "sessions", "trigger_index", "workflow_executions")
         for tenant, count in ROWS.items():
             connection.execute("INSERT INTO auth.users (id) VALUES (%s)", [tenant])
             connection.execute(

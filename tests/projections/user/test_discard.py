@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from runfold.errors import DiscardFailed, StreamNotParked
+from runfold.errors import DiscardFailed, FoldDenied, StreamNotParked
 from runfold.projections.definition.catalogue import Group, load_catalogue
 from runfold.projections.folding.fold import bind, live_schemas
 from runfold.projections.folding.ledger import Ledger
@@ -321,7 +321,7 @@ def test_where_no_event_is_to_blame_nothing_is_discarded(sick: Log, database_url
     with pytest.raises(DiscardFailed, match="can be folded now"):
         give_up(database_url, group_of(repaired))
     sick.connection.execute("REVOKE INSERT ON projections.costs FROM runfold_projections")
-    with pytest.raises(DiscardFailed, match="permission denied for table costs"):
+    with pytest.raises(FoldDenied, match=r"permission denied for table costs: no event is to blame"):
         give_up(database_url, group_of(write_form(folder, "py")))
     assert (discarded(sick), permits(sick)) == ([], [])
 

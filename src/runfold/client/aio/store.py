@@ -16,14 +16,18 @@ from runfold.client.aio.log import AsyncLog
 from runfold.client.aio.registries import AsyncModels, AsyncNodeSpecifications, AsyncTools
 from runfold.client.aio.registry_cache import AsyncRegistryCache
 from runfold.client.aio.responses import AsyncResponses
+from runfold.client.aio.service import AsyncService
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.vectors import AsyncServiceSession, AsyncVectors
 from runfold.client.aio.writer import change_streams
+from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
+    from runfold.memory.aio.memory import AsyncMemory
     from runfold.reading.past.as_of import AsyncAsOf
 
 
@@ -74,6 +78,7 @@ class AsyncStore(AsyncLog):
         """Active triggers by their keys."""
         return AsyncTriggers(self)
 
+<<<<<<< HEAD
     @cached_property
     def node_specifications(self) -> AsyncNodeSpecifications:
         """The kinds of nodes, with the parameters that each takes."""
@@ -103,6 +108,13 @@ class AsyncStore(AsyncLog):
         if "_registry_cache" in vars(self):
             await self._registry_cache.close()
         await super().close()
+=======
+    def memory(self, user_id: UUID | str) -> AsyncMemory:
+        """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
+        from runfold.memory.aio.memory import AsyncMemory  # a writer of events does without
+
+        return AsyncMemory(AsyncService(self), user_id, service=True)
+>>>>>>> main
 
     def as_user(self, user_id: UUID | str) -> AsyncTenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
@@ -110,6 +122,13 @@ class AsyncStore(AsyncLog):
         Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
         """
         return AsyncTenant(self, user_id)
+
+    def vectors(self, user_id: UUID, *, embedder: Embedder | None = None) -> AsyncVectors:
+        """Return a user's collections of vectors, with the rights of this store's login: for services.
+
+        `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
+        """
+        return AsyncVectors(AsyncServiceSession(self), user_id, embedder=embedder)
 
     def as_of(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import orjson
@@ -19,7 +19,9 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.aio.log import AsyncLog, statement
+from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
 from runfold.client.aio.triggers import AsyncTriggers
+from runfold.client.aio.vectors import AsyncVectors
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -28,6 +30,10 @@ from runfold.errors import (
     TransactionEnded,
     TransactionFailed,
 )
+from runfold.events.envelope import RecordedEvent
+
+if TYPE_CHECKING:
+    from runfold.memory.aio.memory import AsyncMemory
 
 ROLE = "authenticated"
 """The role that a tenant's statements run as."""
@@ -84,9 +90,36 @@ class AsyncTenant:
         }
 
     @cached_property
+    def executions(self) -> AsyncTenantExecutions:
+        """The tenant's executions, to list and to show."""
+        return AsyncTenantExecutions(self)
+
+    @cached_property
+    def interactions(self) -> AsyncTenantInteractions:
+        """The tenant's interactions, to list and to show."""
+        return AsyncTenantInteractions(self)
+
+    @cached_property
+    def deployments(self) -> AsyncTenantDeployments:
+        """The deployments of the tenant's workflows, to list."""
+        return AsyncTenantDeployments(self)
+
+    @cached_property
+    def memory(self) -> AsyncMemory:
+        """What agents remember of the tenant."""
+        from runfold.memory.aio.memory import AsyncMemory  # who reads the tables does without
+
+        return AsyncMemory(self, self.user_id, service=False)
+
+    @cached_property
     def triggers(self) -> AsyncTriggers:
         """The tenant's active triggers by their keys."""
         return AsyncTriggers(self)
+
+    @cached_property
+    def vectors(self) -> AsyncVectors:
+        """The tenant's collections of vectors."""
+        return AsyncVectors(self, self.user_id)
 
     async def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
         """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.
@@ -115,6 +148,14 @@ class AsyncTenant:
                 raise TransactionEnded
             await connection.commit()
             self._store._sessions.require_confirmed(connection)
+
+    async def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
+        """Return a stream's events after a version, in order and in the shape in which they were recorded.
+
+        None for a stream of another tenant, as for one that does not exist.
+        """
+        parameters = {"stream": stream_id, "after": after, "limit": limit}
+        return [RecordedEvent(*row) for row in await self._retried(statement("read_own_stream"), parameters)]
 
     async def append(self, *_: Any, **__: Any) -> NoReturn:
         """Raise TenantCannotAppend: events are appended by services, with `user_id` of the tenant."""

@@ -9,22 +9,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from runfold.client.sync.api_calls import ApiCalls
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
-from runfold.client.sync.registries import Models, NodeSpecifications, Tools
-from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
+from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.vectors import ServiceSession, Vectors
 from runfold.client.sync.writer import change_streams
+from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
+    from runfold.memory.sync.memory import Memory
     from runfold.reading.past.as_of import AsOf
 
 
@@ -75,35 +76,11 @@ class Store(Log):
         """Active triggers by their keys."""
         return Triggers(self)
 
-    @cached_property
-    def node_specifications(self) -> NodeSpecifications:
-        """The kinds of nodes, with the parameters that each takes."""
-        return NodeSpecifications(self, self._registry_cache)
+    def memory(self, user_id: UUID | str) -> Memory:
+        """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
+        from runfold.memory.sync.memory import Memory  # a writer of events does without
 
-    @cached_property
-    def tools(self) -> Tools:
-        """The tools of the Model Context Protocol."""
-        return Tools(self, self._registry_cache)
-
-    @cached_property
-    def models(self) -> Models:
-        """The models and what they cost."""
-        return Models(self, self._registry_cache)
-
-    @cached_property
-    def api_calls(self) -> ApiCalls:
-        """Calls of other services, recorded without their secrets."""
-        return ApiCalls(self)
-
-    @cached_property
-    def _registry_cache(self) -> RegistryCache:
-        return RegistryCache(self)
-
-    def close(self) -> None:
-        """Close the connections."""
-        if "_registry_cache" in vars(self):
-            self._registry_cache.close()
-        super().close()
+        return Memory(Service(self), user_id, service=True)
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
@@ -111,6 +88,13 @@ class Store(Log):
         Raises InvalidInput for what is no UUID. Nothing is asked of the database before the first call.
         """
         return Tenant(self, user_id)
+
+    def vectors(self, user_id: UUID, *, embedder: Embedder | None = None) -> Vectors:
+        """Return a user's collections of vectors, with the rights of this store's login: for services.
+
+        `embedder` makes vectors of texts. `store.as_user(user).vectors` is for the user's own session.
+        """
+        return Vectors(ServiceSession(self), user_id, embedder=embedder)
 
     def as_of(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import orjson
@@ -20,7 +20,9 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.sync.log import Log, statement
+from runfold.client.sync.tenant_reads import TenantDeployments, TenantExecutions, TenantInteractions
 from runfold.client.sync.triggers import Triggers
+from runfold.client.sync.vectors import Vectors
 from runfold.errors import (
     BehindPooler,
     InvalidInput,
@@ -29,6 +31,10 @@ from runfold.errors import (
     TransactionEnded,
     TransactionFailed,
 )
+from runfold.events.envelope import RecordedEvent
+
+if TYPE_CHECKING:
+    from runfold.memory.sync.memory import Memory
 
 ROLE = "authenticated"
 """The role that a tenant's statements run as."""
@@ -85,9 +91,36 @@ class Tenant:
         }
 
     @cached_property
+    def executions(self) -> TenantExecutions:
+        """The tenant's executions, to list and to show."""
+        return TenantExecutions(self)
+
+    @cached_property
+    def interactions(self) -> TenantInteractions:
+        """The tenant's interactions, to list and to show."""
+        return TenantInteractions(self)
+
+    @cached_property
+    def deployments(self) -> TenantDeployments:
+        """The deployments of the tenant's workflows, to list."""
+        return TenantDeployments(self)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What agents remember of the tenant."""
+        from runfold.memory.sync.memory import Memory  # who reads the tables does without
+
+        return Memory(self, self.user_id, service=False)
+
+    @cached_property
     def triggers(self) -> Triggers:
         """The tenant's active triggers by their keys."""
         return Triggers(self)
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The tenant's collections of vectors."""
+        return Vectors(self, self.user_id)
 
     def fetch(self, query: Any, params: Mapping[str, Any] | Sequence[Any] | None = None) -> list[_Row]:
         """Run one statement as the tenant, in a transaction of its own and one round trip, and return its rows.
@@ -116,6 +149,14 @@ class Tenant:
                 raise TransactionEnded
             connection.commit()
             self._store._sessions.require_confirmed(connection)
+
+    def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
+        """Return a stream's events after a version, in order and in the shape in which they were recorded.
+
+        None for a stream of another tenant, as for one that does not exist.
+        """
+        parameters = {"stream": stream_id, "after": after, "limit": limit}
+        return [RecordedEvent(*row) for row in self._retried(statement("read_own_stream"), parameters)]
 
     def append(self, *_: Any, **__: Any) -> NoReturn:
         """Raise TenantCannotAppend: events are appended by services, with `user_id` of the tenant."""

@@ -79,11 +79,16 @@ class Table:
         return frozenset(_NEEDED.findall(_REMARK.sub("", self.text))) - self.creates
 
     def statement(self, kind: str, name: str) -> str:
-        """Return the statement that creates an index or a trigger, as in the file."""
+        """Return the statement that creates an index, a trigger or a policy, as in the file.
+
+        The name is the catalogue's: `public.idx_nodes_type`, `deletion_is_appended on public.workflows`.
+        """
+        own, _, relation = name.rpartition(" on ")
+        own = re.escape(own or relation.rpartition(".")[2])
+        # Policies have the same name on each table of a file; a trigger names its table after its events.
+        on = rf" ON {re.escape(relation)}" if kind == "policy" else ""
         found = re.search(
-            rf"^CREATE (?:\w+ )?{kind.upper()} {re.escape(name)}\b[^;]*;",
-            self.text + self.after_functions,
-            re.MULTILINE,
+            rf"^CREATE (?:\w+ )?{kind.upper()} {own}{on}(?!\w)[^;]*;", self.text + self.after_functions, re.MULTILINE
         )
         if found is None:
             raise MigrationFailed(f"tables/{self.name}.sql has no {kind} {name}", hint="write its statement there")
@@ -150,6 +155,7 @@ class Sources:
     tables: tuple[Table, ...]
     rows: Mapping[str, str]  # table -> the statement that fills it
     functions: tuple[Function, ...]
+    publications: str
 
     def table_of(self, relation: str | None) -> Table:
         """Return the file that creates a relation."""
@@ -162,7 +168,7 @@ class Sources:
         """Return the statements that make the schema in an empty database."""
         parts = [self.roles, *(table.text for table in self.tables), *self.rows.values()]
         parts += [function.statements() for function in self.functions]
-        parts += [table.after_functions for table in self.tables]
+        parts += [*(table.after_functions for table in self.tables), self.publications]
         return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
@@ -184,6 +190,7 @@ def read_sources(folder: Path | None = None) -> Sources:
             raise MigrationFailed(f"two files hold runfold.{function.name}", hint="remove one of them")
         functions[function.name] = function
     first = folder / "extension.sql"
+    publications = folder / "publications.sql"
     return Sources(
         roles=(first if first.is_file() else folder / "roles.sql").read_text(encoding="utf-8"),
         tables=tuple(_ordered(tables, lambda table: (makers[need] for need in sorted(table.needs) if need in makers))),
@@ -192,6 +199,7 @@ def read_sources(folder: Path | None = None) -> Sources:
             for path in sorted((folder / "generated" / "rows").glob("*.sql"))
         },
         functions=tuple(_ordered(functions.values(), lambda function: _known(functions, function.calls))),
+        publications=publications.read_text(encoding="utf-8") if publications.is_file() else "",
     )
 
 

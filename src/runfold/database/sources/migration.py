@@ -18,7 +18,7 @@ from runfold.database.sources.files import Sources, literal
 
 _FUNCTIONS = ("function", "aggregate")
 # The kinds of objects that PostgreSQL can create again without changing a row.
-_RECREATED = ("index", "trigger")
+_RECREATED = ("index", "trigger", "policy")
 # A migration that waits for a lock holds up everybody behind it: it fails instead, and is run again.
 LIMITS = "SET LOCAL lock_timeout = '5s';\nSET LOCAL statement_timeout = '10min';"
 _GRANTED = ("table", "view", "column", "sequence", "schema", "type")
@@ -51,7 +51,7 @@ class _Difference:
     def __init__(self, old: Mapping[Key, DatabaseObject], new: Mapping[Key, DatabaseObject], sources: Sources) -> None:
         self._old, self._new, self._sources = old, new, sources
         relations = {each.name for key, each in new.items() if key not in old and each.relation == each.name}
-        self._new_tables = [table for table in sources.tables if table.creates <= relations]
+        self._new_tables = [table for table in sources.tables if table.creates and table.creates <= relations]
         self._new_relations = {name for table in self._new_tables for name in table.creates}
         self._by_hand: list[str] = []
 
@@ -102,8 +102,7 @@ class _Difference:
             if drop and before:
                 yield f"DROP {each.kind.upper()} {each.name};"
             elif not drop and after:
-                name = after.name.partition(" on ")[0].rpartition(".")[2]
-                yield self._sources.table_of(after.relation).statement(after.kind, name)
+                yield self._sources.table_of(after.relation).statement(after.kind, after.name)
 
     def _functions(self) -> Iterator[str]:
         for function in self._sources.functions:

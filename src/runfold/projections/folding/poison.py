@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from runfold.errors import RunfoldError
+from runfold.errors import FoldDenied, RunfoldError
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import ONE_STREAM, THE_LOG, HandlerFailed, events_of_one, fold_batch
 from runfold.projections.folding.ledger import Ledger
@@ -39,6 +39,8 @@ Failure = psycopg.Error | HandlerFailed
 
 PERMISSION_DENIED = "42501"
 """The SQLSTATE of what the role may not do: that is no event's fault."""
+# The function of PostgreSQL that refuses rows by a policy; what a role lacks otherwise is a grant.
+_CHECKS_POLICIES = "ExecWithCheckOptions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,12 @@ class Bad:
 
 
 def is_poison(exc: Failure) -> bool:
-    """Whether the error is the data's or the fold's."""
+    """Whether the error is the data's or the fold's; what the role may not do is neither's."""
     if isinstance(exc, HandlerFailed):
         return True
     state = exc.sqlstate or ""
+    if state == PERMISSION_DENIED:
+        return False
     return state[:2] in _POISON_CLASSES or state in _POISON_STATES or _is_allocation(exc)
 
 
@@ -97,6 +101,36 @@ def refusing(refusal: Callable[[str], RunfoldError]) -> Iterator[None]:
         if not is_poison(exc):
             raise
         raise refusal(one_line(exc)) from exc
+
+
+@contextmanager
+def denied_stops(group: Group, login: str) -> Iterator[None]:
+    """Raise FoldDenied, with what to do, where the role of a session lacks a right on what is folded in the block."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise FoldDenied(
+            f"the group {group.name} cannot be folded: {one_line(exc)}",
+            hint=_remedy(exc, login),
+            group=group.name,
+            by_policy=exc.diag.source_function == _CHECKS_POLICIES,
+            postgres_sqlstate=PERMISSION_DENIED,
+        ) from exc
+
+
+def why_stopped(exc: Failure, login: str) -> str:
+    """What went wrong, in a line, with what to do where the session's role lacks a right."""
+    denied = sqlstate_of(exc) == PERMISSION_DENIED
+    return f"{one_line(exc)}: {_remedy(exc, login)}" if denied else one_line(exc)
+
+
+def _remedy(exc: Failure, login: str) -> str:
+    if isinstance(exc, psycopg.Error) and exc.diag.source_function == _CHECKS_POLICIES:
+        return (
+            f"no event is to blame, the policies of the table do not let {login} pass:"
+            " CREATE POLICY … FOR ALL TO a role of its USING (true) WITH CHECK (true)"
+        )
+    return f"no event is to blame, {login} lacks a right: GRANT it what is missing"
 
 
 def sqlstate_of(exc: Failure) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from runfold.errors import ProjectionEscaped
+from runfold.errors import ProjectionEscaped, RowsHidden
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import (
     EVERY_STREAM,
@@ -27,6 +27,7 @@ from runfold.projections.folding.fold import (
     live_schemas,
     read_bounds,
 )
+from runfold.projections.folding.hidden import require_visible
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.poison import (
     PERMISSION_DENIED,
@@ -36,8 +37,8 @@ from runfold.projections.folding.poison import (
     is_poison,
     is_too_large,
     may_pass,
-    one_line,
     sqlstate_of,
+    why_stopped,
 )
 from runfold.runtime_sql import runtime_sql
 
@@ -233,10 +234,7 @@ class Projector:
 
     def _fails_without_events(self, group: Group, exc: Failure) -> bool:
         """Whether a statement is wrong in itself, and so fails over no events at all: then no event is to blame."""
-        state = sqlstate_of(exc)
-        if state == PERMISSION_DENIED:
-            return True
-        if state[:2] not in _OF_STATEMENTS:
+        if sqlstate_of(exc)[:2] not in _OF_STATEMENTS:
             return False
         try:
             with self.ledger.transaction(force_rollback=True), self.connection.cursor() as cursor:
@@ -250,13 +248,20 @@ class Projector:
 
     def _stopped(self, group: Group, exc: Failure | ProjectionEscaped) -> GroupStopped:
         """Note why the group cannot be folded; returns what is to be raised."""
-        said = str(exc) if isinstance(exc, ProjectionEscaped) else one_line(exc)
+        login = self.connection.info.user
+        said = str(exc) if isinstance(exc, ProjectionEscaped) else why_stopped(exc, login)
         state = (exc.sqlstate or "") if isinstance(exc, ProjectionEscaped) else sqlstate_of(exc)
         self.ledger.note_stopped(group, state, said)
         return GroupStopped(said)
 
     def _park(self, group: Group, head: int) -> Advanced | None:
         """Park the streams of the next append that fail alone, and fold the others of it."""
+        try:
+            # A row that is hidden is inserted again, and its key is there: that is no event's fault.
+            require_visible(self.connection, group)
+        except RowsHidden as exc:
+            self.ledger.note_stopped(group, PERMISSION_DENIED, str(exc))
+            raise GroupStopped(str(exc)) from exc
         if any(projection.handler is not None for projection in group.projections) and group.name not in self._proven:
             self._refuse_broken(group, head)
         with self.ledger.transaction(), self.connection.cursor() as cursor:

@@ -38,6 +38,14 @@ def register_group(connection: psycopg.Connection[Any], group: Group, *, leading
     return reason
 
 
+def note_waiting(connection: psycopg.Connection[Any], group: Group, reason: str) -> str:
+    """Note at the group's checkpoint why it has to wait for an operator, and return that."""
+    with connection.transaction():
+        connection.execute(statement("register_group"), {"group": group.name})
+        connection.execute(statement("note_waiting"), {"group": group.name, "reason": reason})
+    return reason
+
+
 def note_ready(cursor: psycopg.Cursor[Any], group: Group, position: int) -> None:
     """Note whether the group still has to wait for a rebuild, after tables of it were rebuilt."""
     reason = _register_projections(cursor, group, position)

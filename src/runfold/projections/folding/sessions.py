@@ -12,7 +12,9 @@ from runfold.errors import ProjectionRoleMissing
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.copies import Copies
 from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.hidden import require_visible
 from runfold.projections.folding.ledger import Ledger
+from runfold.projections.folding.poison import denied_stops
 from runfold.projections.folding.registry import register_user_group
 from runfold.projections.folding.user_session import UserLedger, UserLogin
 
@@ -21,10 +23,16 @@ from runfold.projections.folding.user_session import UserLedger, UserLogin
 def folding_session(
     connection: psycopg.Connection[Any], group: Group, login: UserLogin | None
 ) -> Iterator[psycopg.Connection[Any]]:
-    """The session that folds the group, set up for it; raises ProjectionRoleMissing where a login is needed."""
+    """The session that folds the group, set up for it.
+
+    Raises ProjectionRoleMissing where a login is needed, RowsHidden where rows are hidden from it, FoldDenied where it
+    lacks a right.
+    """
     if not group.of_user:
         connection.execute(FOLD_SESSION)
-        yield connection
+        require_visible(connection, group)
+        with denied_stops(group, connection.info.user):
+            yield connection
         return
     if login is None:
         raise ProjectionRoleMissing(
@@ -32,15 +40,22 @@ def folding_session(
         )
     with login.open() as own:
         own.execute(FOLD_SESSION)
-        yield own
+        require_visible(own, group)
+        with denied_stops(group, own.info.user):
+            yield own
 
 
 @contextmanager
 def operators_ledger(connection: psycopg.Connection[Any], group: Group, login: UserLogin | None) -> Iterator[Ledger]:
-    """The ledger for what an operator does to the group; `connection`, the operator's, notes whose group it is."""
+    """The ledger for what an operator does to the group; `connection`, the operator's, notes whose group it is.
+
+    Raises as `folding_session`.
+    """
     if not group.of_user:
         connection.execute(FOLD_SESSION)
-        yield Ledger(connection)
+        require_visible(connection, group)
+        with denied_stops(group, connection.info.user):
+            yield Ledger(connection)
         if not connection.closed and connection.autocommit:
             Copies().finish(connection)
         return
@@ -50,5 +65,7 @@ def operators_ledger(connection: psycopg.Connection[Any], group: Group, login: U
         )
     with login.open() as own:
         own.execute(FOLD_SESSION)
+        require_visible(own, group)
         register_user_group(connection, group, own.info.user)
-        yield UserLedger(own)
+        with denied_stops(group, own.info.user):
+            yield UserLedger(own)

@@ -11,7 +11,7 @@ from runfold.errors import DiscardFailed, InvalidInput, StreamNotParked
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NO_STREAM, bind, fold_batch, live_schemas
 from runfold.projections.folding.ledger import Ledger
-from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, refusing
+from runfold.projections.folding.poison import Bad, refusing
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.replay import can_replay, replay_group
@@ -99,7 +99,6 @@ class _Discard:
                 raise DiscardFailed(
                     f"the events of {stream_id} can be folded now", hint=f"run `runfold parked retry {stream_id}`"
                 )
-            self._require_an_event_to_blame(bad)
             version, kind = ledger.record_discard(group, bad.position, sqlstate=bad.sqlstate, error=bad.message)
             if can_replay(group):
                 again = bad_from_scratch(ledger, cursor, group, stream_id, upto=checkpoint)
@@ -141,7 +140,6 @@ class _Discard:
         """Park the stream at another event, or no more."""
         self.ledger.unpark(self.group, self.stream_id)
         if bad is not None:
-            self._require_an_event_to_blame(bad)
             self.ledger.park(self.group, self.stream_id, bad.position, sqlstate=bad.sqlstate, error=bad.message)
 
     def _replay(self, cursor: psycopg.Cursor[Any], upto: int) -> None:
@@ -156,13 +154,6 @@ class _Discard:
         ):
             replay_group(cursor, self.group, self.stream_id, upto)
             self.ledger.check_constraints(self.group)
-
-    def _require_an_event_to_blame(self, bad: Bad) -> None:
-        if bad.sqlstate == PERMISSION_DENIED:
-            raise DiscardFailed(
-                f"no event of the group {self.group.name} is to blame: {bad.message}",
-                hint=f"grant {self.ledger.connection.info.user} what it needs",
-            )
 
     def _require_sound_statements(self, cursor: psycopg.Cursor[Any]) -> None:
         """Raise DiscardFailed where a statement fails over no events at all."""

@@ -10,7 +10,7 @@ from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import NO_STREAM, SOME_STREAMS, HandlerFailed, bind, events_of_some
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.parts import fold_in_parts
-from runfold.projections.folding.poison import PERMISSION_DENIED, Bad, Failure, is_poison, one_line, sqlstate_of
+from runfold.projections.folding.poison import Bad, Failure, is_poison, one_line
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, make_shadows
 from runfold.runtime_sql import runtime_sql
 
@@ -76,8 +76,8 @@ def leave_out(ledger: Ledger, group: Group, stream_id: str, bad: Bad) -> None:
 
 
 def require_sound_statements(ledger: Ledger, group: Group, types: frozenset[str], failure: Failure) -> None:
-    """Raise RebuildFailed where the statements fail over no events at all, or the role lacks a right."""
-    if sqlstate_of(failure) == PERMISSION_DENIED or _failure(ledger, group, 0, types, []) is not None:
+    """Raise RebuildFailed where the statements fail over no events at all."""
+    if _failure(ledger, group, 0, types, []) is not None:
         raise RebuildFailed(
             f"group {group.name} cannot be folded, its statements cannot be run: {one_line(failure)}",
             hint="repair the file or the table",

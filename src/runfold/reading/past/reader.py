@@ -31,6 +31,7 @@ from runfold.events.streams import streams_of_execution
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed
+from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.poison import is_poison, one_line
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.shadows import FoldProgress, make_shadows
@@ -297,9 +298,11 @@ def open_past(
     its log, its interactions and their responses, its children, and its workflow's status and deployments. The
     connection must be in autocommit; its session is changed for folding. `login` folds users' tables in another
     session. Raises PositionUnavailable, UnknownTable, FoldFailed, and UnknownExecution or UnknownStream for those
-    that the log never had. A standby has no past: DatabaseReadOnly.
+    that the log never had. A standby has no past: DatabaseReadOnly. RowsHidden where events may be hidden from the
+    session.
     """
     refuse_standby(connection, "a look at the past needs temporary tables")
+    require_visible_log(connection)
     if streams is not None and execution is not None:
         raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
     named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)

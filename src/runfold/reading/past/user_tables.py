@@ -16,6 +16,7 @@ from psycopg import IsolationLevel, sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.fold import FOLD_SESSION
+from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.projections.reconciling.shadows import make_shadows
 
@@ -25,6 +26,7 @@ def users_session(login: UserLogin, group: Group) -> Iterator[psycopg.Cursor[Any
     """A session of the login with empty temporary tables of the group, in a transaction that is rolled back."""
     with login.open() as connection:
         connection.execute(FOLD_SESSION)
+        require_visible_log(connection)
         # A transaction that a file begins writes nothing, either.
         connection.execute("SET default_transaction_read_only = on")
         connection.isolation_level = IsolationLevel.REPEATABLE_READ

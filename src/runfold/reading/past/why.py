@@ -21,6 +21,7 @@ from runfold.events.streams import stream_id
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
+from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of
@@ -64,9 +65,10 @@ def why(
     `key` is the value of the table's key (several values with commas), or of another unique column, for example an
     execution_id. The streams on which the row depends are folded, the last events first. The connection must be in
     autocommit. Raises UnknownTable, UnknownRow, UnknownColumn, and InvalidInput for the table of a user projection. A
-    standby has no past: DatabaseReadOnly.
+    standby has no past: DatabaseReadOnly. RowsHidden where events may be hidden from the session.
     """
     refuse_standby(connection, "a look at the past needs temporary tables")
+    require_visible_log(connection)
     projection = _projection(catalogue, table)
     require_login(catalogue.groups[projection.group], projection.table, login)
     cell = Cell.of(connection, projection, key, column)

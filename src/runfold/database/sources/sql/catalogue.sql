@@ -88,6 +88,13 @@ WITH schemas AS (
     SELECT 'default privileges', concat_ws(' ', d.defaclobjtype, 'in', s.nspname), '', NULL, d.defaclacl, d.defaclrole, NULL, false
       FROM pg_default_acl d JOIN schemas s ON s.oid = d.defaclnamespace
     UNION ALL
+    SELECT 'publication', quote_ident(p.pubname),
+           concat_ws(' ', p.puballtables, p.pubviaroot, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate,
+                     (SELECT string_agg(r.prrelid::regclass::text, ',' ORDER BY r.prrelid::regclass::text COLLATE "C")
+                        FROM pg_publication_rel r WHERE r.prpubid = p.oid)),
+           obj_description(p.oid, 'pg_publication'), NULL, p.pubowner, NULL, false
+      FROM pg_publication p
+    UNION ALL
     SELECT 'extension', e.extname, e.extversion, NULL, NULL, e.extowner, NULL, false FROM pg_extension e
 )
 SELECT o.kind, o.name, o.definition, o.comment,

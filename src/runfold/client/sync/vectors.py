@@ -1,0 +1,205 @@
+# Generated from ../aio/vectors.py by `make sync`: edit that file, never this one.
+"""Vectors of one user: texts with what a model made of them, in collections, to be searched by similarity and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from runfold.client.sync.log import Log, statement
+from runfold.client.vector_rows import (
+    Embedder,
+    Vector,
+    VectorCollection,
+    VectorFilter,
+    VectorFound,
+    VectorRow,
+    VectorsUpserted,
+    checked_name,
+    embedded,
+    encoded_rows,
+    rows_of,
+    vector_errors,
+    vector_text,
+)
+from runfold.errors import InvalidInput
+
+_DEFAULT_DIMENSIONS = 1536
+
+
+class Session(Protocol):
+    """Runs the statements of a user: a tenant's session, or a service's."""
+
+    def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one statement in a transaction of its own, and return its rows by column."""
+
+
+class ServiceSession:
+    """Runs statements with the rights of the store's login, which must be a service's."""
+
+    def __init__(self, store: Log) -> None:
+        self._store = store
+
+    def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run one statement in a transaction of its own, and return its rows by column."""
+        with self._store._connection(writes=True) as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            cursor.execute(query, params)
+            return [] if cursor.description is None else cursor.fetchall()
+
+
+class Vectors:
+    """The collections of vectors of one user.
+
+    `embedder` makes a vector of each text of a list; it is called in a thread, and outside of any transaction. Every
+    method raises VectorsUnavailable where the database has no pgvector.
+    """
+
+    def __init__(self, session: Session, user_id: UUID, *, embedder: Embedder | None = None) -> None:
+        self.user_id = user_id
+        self._session = session
+        self._embedder = embedder
+
+    def embedding_with(self, embedder: Embedder) -> Vectors:
+        """Return the same collections, with an embedder for the rows and searches that have only a text."""
+        return Vectors(self._session, self.user_id, embedder=embedder)
+
+    def create(
+        self, collection: str, *, model: str | None = None, dimensions: int | None = None, language: str | None = None
+    ) -> VectorCollection:
+        """Return the collection, made if it is new: 1,536 dimensions and English without further words.
+
+        Raises InvalidInput for a collection that is there with another model, size or language.
+        """
+        asked = {
+            "collection": checked_name(collection, "/collection"),
+            "model": model,
+            "dimensions": _DEFAULT_DIMENSIONS if dimensions is None else dimensions,
+            "language": language or "english",
+        }
+        # One that another session makes at this moment is not in the statement's snapshot.
+        while not (rows := self._fetch("create_vector_collection", **asked)):
+            pass
+        found = VectorCollection(**rows[0])
+        for name, wanted, given in (
+            ("model", model, found.model),
+            ("dimensions", dimensions, found.dimensions),
+            ("language", language, found.language),
+        ):
+            if wanted is not None and given is not None and wanted != given:
+                raise InvalidInput(
+                    f"the {name} of the collection {collection} is {given}, not {wanted}",
+                    hint="use another collection: a collection keeps what it was made with",
+                    code=f"other_{name}",
+                    pointer=f"/{name}",
+                    limit=given,
+                    found=wanted,
+                )
+        return found
+
+    def collections(self) -> list[VectorCollection]:
+        """Return the collections by name, each with its number of rows."""
+        return [VectorCollection(**row) for row in self._fetch("vector_collections")]
+
+    def upsert(
+        self,
+        collection: str,
+        rows: Iterable[VectorRow | Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        language: str | None = None,
+    ) -> VectorsUpserted:
+        """Write rows by their keys, all or nothing, and return how many were added and changed.
+
+        A row is a VectorRow, or a mapping with `text`, `embedding`, `key` and `metadata`. At most 10,000 rows, and
+        64 MiB. The collection is made if it is new, with the size of the vectors. Raises InvalidInput for a row that
+        cannot be written, and for vectors of another size or model than the collection's.
+        """
+        given = rows_of(rows)
+        if not given:
+            return VectorsUpserted(0, 0)
+        texts = [row.text for row in given if row.embedding is None]
+        made = iter(self._embed(texts) if texts else [])
+        vectors = [next(made) if row.embedding is None else row.embedding for row in given]
+        encoded, size = encoded_rows(given, vectors, model)
+        self.create(collection, model=model, dimensions=size, language=language)
+        (counted,) = self._fetch("upsert_vectors", collection=collection, rows=encoded)
+        return VectorsUpserted(**counted)
+
+    def search(
+        self, collection: str, query: str | Vector, *, threshold: float = 0.7, limit: int = 10
+    ) -> list[VectorFound]:
+        """Return the rows that are most similar to a text or a vector, the most similar first.
+
+        At least `threshold` similar (the cosine, -1 to 1), and at most `limit` (1 to 1,000). A collection that is not
+        there has none. Raises InvalidInput for a vector of another size than the collection's.
+        """
+        vector = self._vector(query)
+        rows = self._fetch("search_vectors", collection=collection, vector=vector, threshold=threshold, limit=limit)
+        return [VectorFound(**row) for row in rows]
+
+    def hybrid(
+        self,
+        collection: str,
+        text: str,
+        *,
+        vector: Vector | None = None,
+        limit: int = 10,
+        vector_weight: float = 1.0,
+        text_weight: float = 1.0,
+    ) -> list[VectorFound]:
+        """Return the rows that are near to a text's vector, or have its words, or both, the best first.
+
+        The words are those of a search engine: `"a phrase"`, `or`, `-not`. Without `vector`, the embedder makes it.
+        Raises as `search`.
+        """
+        rows = self._fetch(
+            "search_vectors_hybrid",
+            collection=collection,
+            text=text,
+            vector=self._vector(text if vector is None else vector),
+            limit=limit,
+            vector_weight=vector_weight,
+            text_weight=text_weight,
+        )
+        return [VectorFound(**row) for row in rows]
+
+    def delete(
+        self,
+        collection: str,
+        *,
+        keys: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        before: datetime | None = None,
+    ) -> int:
+        """Delete the rows with these keys, whose metadata contains this, and that were changed before; return how many.
+
+        All that is given must hold. Raises InvalidInput without any: `drop` deletes a collection.
+        """
+        wanted = VectorFilter(keys, metadata, before).parameters()
+        return int((self._fetch("delete_vectors", collection=collection, **wanted))[0]["deleted"])
+
+    def drop(self, collection: str) -> bool:
+        """Delete a collection with its rows, and return whether there was one."""
+        return bool(self._fetch("drop_vector_collection", collection=collection))
+
+    def _vector(self, query: str | Vector) -> str:
+        vectors = self._embed([query]) if isinstance(query, str) else [query]
+        return vector_text(vectors[0], "/query")
+
+    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        if self._embedder is None:
+            raise InvalidInput(
+                "there is no embedder to make vectors of texts",
+                hint="give the vectors, or use vectors.embedding_with(embedder)",
+                code="no_embedder",
+            )
+        return embedded(self._embedder, texts)
+
+    def _fetch(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        with vector_errors():
+            return self._session.fetch(statement(name), {"user": self.user_id, **parameters})

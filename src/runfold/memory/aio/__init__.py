@@ -1,0 +1,1 @@
+"""The asyncio memory: the source of `memory/sync`, which `make sync` generates."""
