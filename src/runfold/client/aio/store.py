@@ -78,7 +78,6 @@ class AsyncStore(AsyncLog):
         """Active triggers by their keys."""
         return AsyncTriggers(self)
 
-<<<<<<< HEAD
     @cached_property
     def node_specifications(self) -> AsyncNodeSpecifications:
         """The kinds of nodes, with the parameters that each takes."""
@@ -108,13 +107,12 @@ class AsyncStore(AsyncLog):
         if "_registry_cache" in vars(self):
             await self._registry_cache.close()
         await super().close()
-=======
+
     def memory(self, user_id: UUID | str) -> AsyncMemory:
         """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
         from runfold.memory.aio.memory import AsyncMemory  # a writer of events does without
 
         return AsyncMemory(AsyncService(self), user_id, service=True)
->>>>>>> main
 
     def as_user(self, user_id: UUID | str) -> AsyncTenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.

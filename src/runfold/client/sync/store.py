@@ -9,10 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.sync.api_calls import ApiCalls
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
+from runfold.client.sync.registries import Models, NodeSpecifications, Tools
+from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
 from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
@@ -75,6 +78,36 @@ class Store(Log):
     def triggers(self) -> Triggers:
         """Active triggers by their keys."""
         return Triggers(self)
+
+    @cached_property
+    def node_specifications(self) -> NodeSpecifications:
+        """The kinds of nodes, with the parameters that each takes."""
+        return NodeSpecifications(self, self._registry_cache)
+
+    @cached_property
+    def tools(self) -> Tools:
+        """The tools of the Model Context Protocol."""
+        return Tools(self, self._registry_cache)
+
+    @cached_property
+    def models(self) -> Models:
+        """The models and what they cost."""
+        return Models(self, self._registry_cache)
+
+    @cached_property
+    def api_calls(self) -> ApiCalls:
+        """Calls of other services, recorded without their secrets."""
+        return ApiCalls(self)
+
+    @cached_property
+    def _registry_cache(self) -> RegistryCache:
+        return RegistryCache(self)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_registry_cache" in vars(self):
+            self._registry_cache.close()
+        super().close()
 
     def memory(self, user_id: UUID | str) -> Memory:
         """Return the memory of a tenant, for a service that acts for it; the tenant's own is `as_user(…).memory`."""
