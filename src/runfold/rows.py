@@ -246,6 +246,56 @@ class ExecutionCostRow(Row):
     priced_cost: Decimal | None
 
 
+class ExecutionDayRow(Row):
+    """What became of executions, by workflow and day (UTC). Never stale: the transaction that changes an execution's
+    row changes it.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    workflow_id: UUID
+    day: date
+    # How many executions were created on the day.
+    created: int
+    # How many of those that were created on the day have succeeded, whenever that was.
+    succeeded: int
+    failed: int
+    canceled: int
+    timed_out: int
+    # How many executions succeeded on the day, whenever they were created.
+    ended_succeeded: int
+    ended_failed: int
+    ended_canceled: int
+    ended_timed_out: int
+    # How many executions that ended on the day took how long, by the 224 parts of runfold.duration_part.
+    durations: list[int]
+
+
+class ExecutionHourRow(Row):
+    """What became of executions, by workflow and hour (UTC). Never stale: the transaction that changes an
+    execution's row changes it.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    workflow_id: UUID
+    hour: datetime
+    # How many executions were created in the hour.
+    created: int
+    # How many of those that were created in the hour have succeeded, whenever that was.
+    succeeded: int
+    failed: int
+    canceled: int
+    timed_out: int
+    # How many executions succeeded in the hour, whenever they were created.
+    ended_succeeded: int
+    ended_failed: int
+    ended_canceled: int
+    ended_timed_out: int
+    # How many executions that ended in the hour took how long, by the 224 parts of runfold.duration_part.
+    durations: list[int]
+
+
 class ExecutionOutputRow(Row):
     """Outputs of the nodes that succeeded, by execution and node."""
 
@@ -496,6 +546,30 @@ class NodeConnectionRow(Row):
     label: str | None
     conditions: Any
     created_at: datetime
+
+
+class NodeDayRow(Row):
+    """What became of activations, by kind of node and day (UTC). Never stale: the transaction that changes an
+    activation's row changes it.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    node_type: str
+    node_subtype: str | None
+    day: date
+    # How many activations were begun on the day.
+    created: int
+    succeeded: int
+    failed: int
+    canceled: int
+    skipped: int
+    ended_succeeded: int
+    ended_failed: int
+    ended_canceled: int
+    ended_skipped: int
+    # How many activations that ended on the day took how long, by the 224 parts of runfold.duration_part.
+    durations: list[int]
 
 
 class NodeExecutionRow(Row):
