@@ -2,7 +2,7 @@
 
 Collections of 1,000, 10,000 and 60,000 rows, one of a tenant each, among others of 1,000. Each search is a transaction
 of the tenant's, with role and claims set; the specified ivfflat index is asked in plain SQL. Beside the time that
-passed, the CPU time of the server's process, which other work of the machine does not lengthen: the mean of all searches.
+passed, the CPU time of the server's process, which other work does not lengthen: the mean of all searches.
 """
 
 from __future__ import annotations

@@ -52,3 +52,7 @@ CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
     USING (true) WITH CHECK (true);
 GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
 GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
+-- after the functions
+
+SELECT runfold.make_api_log_months();

@@ -48,3 +48,15 @@ CREATE POLICY "services see every row" ON public.node_executions FOR ALL
 
 GRANT SELECT ON public.node_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.node_executions TO runfold_projector;
+
+-- after the functions
+
+-- Dashboards: see execution_hours and node_days.
+CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.node_executions
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_added_nodes();
+CREATE TRIGGER changed_rows_are_counted AFTER UPDATE ON public.node_executions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_changed_nodes();
+CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.node_executions
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_removed_nodes();
+CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.node_executions
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();

@@ -89,3 +89,13 @@ EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege
     RAISE NOTICE 'searches of error texts have no index, because pg_trgm cannot be created: %', SQLERRM;
 END
 $trigrams$;
+
+-- Dashboards: see execution_hours and node_days.
+CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.workflow_executions
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_added_executions();
+CREATE TRIGGER changed_rows_are_counted AFTER UPDATE ON public.workflow_executions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_changed_executions();
+CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executions
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_removed_executions();
+CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();

@@ -533,13 +533,6 @@ class DiscardFailed(RunfoldError):
     code = "discard_failed"
 
 
-class ExtraMissing(RunfoldError):
-    """This needs an optional package: install it."""
-
-    code = "extra_missing"
-    extra: str
-
-
 class KeyUnavailable(RunfoldError):
     """A key is missing, so nothing was encrypted or opened: give this process the keys."""
 

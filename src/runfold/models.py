@@ -288,6 +288,68 @@ class EpisodicMemory(Base):
     search_vector: Mapped[str | None] = mapped_column(TSVECTOR, server_default=FetchedValue())
 
 
+class ExecutionDay(Base):
+    """What became of executions, by workflow and day (UTC). Never stale: the transaction that changes an execution's
+    row changes it.
+    """
+
+    __tablename__ = "execution_days"
+    __table_args__ = (
+        UniqueConstraint("user_id", "workflow_id", "day", postgresql_nulls_not_distinct=True),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
+    workflow_id: Mapped[UUID] = mapped_column(Uuid)
+    day: Mapped[date] = mapped_column(Date)
+    # How many executions were created on the day.
+    created: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many of those that were created on the day have succeeded, whenever that was.
+    succeeded: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    failed: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    canceled: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    timed_out: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many executions succeeded on the day, whenever they were created.
+    ended_succeeded: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_failed: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_canceled: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_timed_out: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many executions that ended on the day took how long, by the 224 parts of runfold.duration_part.
+    durations: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
+class ExecutionHour(Base):
+    """What became of executions, by workflow and hour (UTC). Never stale: the transaction that changes an
+    execution's row changes it.
+    """
+
+    __tablename__ = "execution_hours"
+    __table_args__ = (
+        UniqueConstraint("user_id", "workflow_id", "hour", postgresql_nulls_not_distinct=True),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
+    workflow_id: Mapped[UUID] = mapped_column(Uuid)
+    hour: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    # How many executions were created in the hour.
+    created: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many of those that were created in the hour have succeeded, whenever that was.
+    succeeded: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    failed: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    canceled: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    timed_out: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many executions succeeded in the hour, whenever they were created.
+    ended_succeeded: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_failed: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_canceled: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_timed_out: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many executions that ended in the hour took how long, by the 224 parts of runfold.duration_part.
+    durations: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
 class ExternalApiCallLog(Base):
     """Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and
     expire, and never change.
@@ -571,6 +633,36 @@ class NodeConnection(Base):
     workflow: Mapped[Workflow] = relationship(foreign_keys=[workflow_id], viewonly=True)
     target_node: Mapped[Node] = relationship(foreign_keys=[workflow_id, target_node_id], viewonly=True)
     source_node: Mapped[Node] = relationship(foreign_keys=[workflow_id, source_node_id], viewonly=True)
+
+
+class NodeDay(Base):
+    """What became of activations, by kind of node and day (UTC). Never stale: the transaction that changes an
+    activation's row changes it.
+    """
+
+    __tablename__ = "node_days"
+    __table_args__ = (
+        UniqueConstraint("user_id", "node_type", "node_subtype", "day", postgresql_nulls_not_distinct=True),
+        {"schema": "public"},
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, server_default=FetchedValue())
+    user_id: Mapped[UUID | None] = mapped_column(Uuid)
+    node_type: Mapped[str] = mapped_column(String(100))
+    node_subtype: Mapped[str | None] = mapped_column(String(100))
+    day: Mapped[date] = mapped_column(Date)
+    # How many activations were begun on the day.
+    created: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    succeeded: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    failed: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    canceled: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    skipped: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_succeeded: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_failed: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_canceled: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    ended_skipped: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
+    # How many activations that ended on the day took how long, by the 224 parts of runfold.duration_part.
+    durations: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class NodeExecution(Base):

@@ -263,6 +263,56 @@ class ExecutionCostRow(Row):
     priced_cost: Decimal | None
 
 
+class ExecutionDayRow(Row):
+    """What became of executions, by workflow and day (UTC). Never stale: the transaction that changes an execution's
+    row changes it.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    workflow_id: UUID
+    day: date
+    # How many executions were created on the day.
+    created: int
+    # How many of those that were created on the day have succeeded, whenever that was.
+    succeeded: int
+    failed: int
+    canceled: int
+    timed_out: int
+    # How many executions succeeded on the day, whenever they were created.
+    ended_succeeded: int
+    ended_failed: int
+    ended_canceled: int
+    ended_timed_out: int
+    # How many executions that ended on the day took how long, by the 224 parts of runfold.duration_part.
+    durations: list[int]
+
+
+class ExecutionHourRow(Row):
+    """What became of executions, by workflow and hour (UTC). Never stale: the transaction that changes an
+    execution's row changes it.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    workflow_id: UUID
+    hour: datetime
+    # How many executions were created in the hour.
+    created: int
+    # How many of those that were created in the hour have succeeded, whenever that was.
+    succeeded: int
+    failed: int
+    canceled: int
+    timed_out: int
+    # How many executions succeeded in the hour, whenever they were created.
+    ended_succeeded: int
+    ended_failed: int
+    ended_canceled: int
+    ended_timed_out: int
+    # How many executions that ended in the hour took how long, by the 224 parts of runfold.duration_part.
+    durations: list[int]
+
+
 class ExecutionOutputRow(Row):
     """Outputs of the nodes that succeeded, by execution and node."""
 
@@ -515,6 +565,30 @@ class NodeConnectionRow(Row):
     created_at: datetime
 
 
+class NodeDayRow(Row):
+    """What became of activations, by kind of node and day (UTC). Never stale: the transaction that changes an
+    activation's row changes it.
+    """
+
+    id: UUID
+    user_id: UUID | None
+    node_type: str
+    node_subtype: str | None
+    day: date
+    # How many activations were begun on the day.
+    created: int
+    succeeded: int
+    failed: int
+    canceled: int
+    skipped: int
+    ended_succeeded: int
+    ended_failed: int
+    ended_canceled: int
+    ended_skipped: int
+    # How many activations that ended on the day took how long, by the 224 parts of runfold.duration_part.
+    durations: list[int]
+
+
 class NodeExecutionRow(Row):
     """Activations of nodes, one row each: a fold of the execution streams."""
 
@@ -677,6 +751,19 @@ class UserExternalCredentialRow(Row):
     created_at: datetime
     # When its secrets were written last.
     updated_at: datetime
+
+
+class ValidationLogRow(Row):
+    """What was found wrong: anomalies, parked streams and credentials that are not valid. For operators."""
+
+    kind: str | None
+    subject: str | None
+    user_id: UUID | None
+    code: str | None
+    found_at: datetime | None
+    position: int | None
+    found_by: str | None
+    detail: Any | None
 
 
 class VectorCollectionRow(Row):
@@ -853,6 +940,25 @@ class WorkflowStatusRow(Row):
     deployment_position: int | None
     last_event_position: int
     updated_at: datetime
+
+
+class WorkflowTriggerRow(Row):
+    """The triggers of each workflow: as they are deployed, and the nodes of type TRIGGER that its definition has."""
+
+    workflow_id: UUID | None
+    user_id: UUID | None
+    node_id: str | None
+    name: str | None
+    node_name: str | None
+    trigger_subtype: str | None
+    index_key: str | None
+    trigger_config: Any | None
+    deployment_status: str | None
+    is_active: bool | None
+    # Whether the deployment has registered it; only then can it be active.
+    is_deployed: bool | None
+    # Whether the definition has a node for it still.
+    is_defined: bool | None
 
 
 class WorkflowRow(Row):

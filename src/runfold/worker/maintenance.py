@@ -1,4 +1,7 @@
-"""Partitions are made ahead of time: the log's first, then those of the log table, each in a transaction of its own."""
+"""What the leader does now and then: it makes partitions ahead of time, and copies prices that begin to be valid.
+
+Each is done in a transaction of its own.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,8 @@ class Maintenance:
         for (month,) in months or ():
             about = f"the logs of executions in {month:%Y-%m}"
             self._do(connection, about, "make_log_partition", {"month": month})
+        self._do(connection, "the calls of other services", "make_api_log_months")
+        self._do(connection, "the present prices", "copy_present_prices")
 
     def _do(
         self,
@@ -55,7 +60,7 @@ class Maintenance:
             if connection.closed:
                 raise
             if self._said.get(about) != str(exc):
-                log.warning("a partition of %s could not be made ahead of time: %s", about, exc)
+                log.warning("%s could not be maintained: %s", about, exc)
             self._said[about] = str(exc)
             return None
         self._said.pop(about, None)

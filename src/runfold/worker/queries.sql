@@ -38,6 +38,10 @@ SELECT removed, done FROM runfold.expire(%(table)s, NULL, %(most)s)
 -- How many rows of a table have expired and stand. Parameters: table.
 SELECT runfold.expired_rows(%(table)s)
 
+-- name: copy_present_prices
+-- Copies the prices that are valid now to their models; returns how many changed.
+SELECT runfold.copy_present_prices()
+
 -- name: group_positions
 -- How far each group is, and why it waits for an operator; a group without a checkpoint is at 0.
 -- Parameters: groups (text[]).
@@ -115,3 +119,7 @@ SELECT pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::inte
 -- name: watch_leader
 -- The pulse of the leader, for who waits to lead.
 SELECT epoch, beat FROM runfold.leader
+
+-- name: make_api_log_months
+-- Makes the missing partitions of external_api_call_logs; returns how many.
+SELECT runfold.make_api_log_months()

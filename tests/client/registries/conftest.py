@@ -20,14 +20,5 @@ def store(database_url: str, request: pytest.FixtureRequest) -> Iterator[Any]:
         return
     with Loop() as loop:
         made = loop.call(runfold.connect_async, database_url)
-        with Deep(made, loop) as blocking:
+        with Blocking(made, loop) as blocking:
             yield blocking
-
-
-class Deep(Blocking):
-    """A store of asyncio whose parts block as well."""
-
-    def __getattr__(self, name: str) -> Any:
-        found = super().__getattr__(name)
-        parts = ("node_specifications", "tools", "models", "api_calls", "executions")
-        return Blocking(found, self._loop) if name in parts else found

@@ -14,7 +14,7 @@ import runfold
 from runfold import events
 from runfold.client.sync.api_calls import ApiCalls
 from runfold.errors import InvalidInput
-from tests.fixtures.processes import drain
+from tests.fixtures.processes import drain, eventually
 
 CANARY = "cAnArY-7f3a"
 CALL: dict[str, Any] = {"provider": "slack", "operation": "chat.postMessage", "success": True}
@@ -98,6 +98,26 @@ def test_a_value_at_its_limit_is_taken(store: Any, connection: psycopg.Connectio
     assert rows(connection, field) == [(value,)]
 
 
+def at_once(store: runfold.Store, calls: list[dict[str, Any]]) -> list[str]:
+    """Record these calls while all of them wait, so that one thread writes for all; return the codes of refusals."""
+    refused: list[str] = []
+
+    def record(call: dict[str, Any]) -> None:
+        try:
+            store.api_calls.record(**call)
+        except InvalidInput as error:
+            refused.append(error.code)
+
+    threads = [threading.Thread(target=record, args=(call,)) for call in calls]
+    with store.api_calls._lock:
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(store.api_calls._waiting) == len(calls))
+    for thread in threads:
+        thread.join()
+    return refused
+
+
 def test_calls_at_the_same_time_are_written_together(
     database_url: str, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,48 +125,23 @@ def test_calls_at_the_same_time_are_written_together(
     insert = ApiCalls._insert
 
     def counting(self: ApiCalls, batch: list[Any]) -> None:
-        if not written:
-            barrier.wait(30)  # until all the others wait for the lock
         written.append(len(batch))
         insert(self, batch)
 
     monkeypatch.setattr(ApiCalls, "_insert", counting)
     with runfold.connect(database_url) as store:
-        barrier = threading.Barrier(2)
-        threads = [threading.Thread(target=store.api_calls.record, kwargs=CALL) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        while len(store.api_calls._waiting) < 19:
-            pass
-        barrier.wait(30)
-        for thread in threads:
-            thread.join()
-    assert written == [1, 19]
-    assert len(rows(connection)) == 20
+        assert at_once(store, [CALL] * 20) == []
+        store.api_calls.record(**CALL)
+    assert written == [20, 1]
+    assert len(rows(connection)) == 21
 
 
 def test_one_that_is_refused_does_not_keep_back_the_others(
-    database_url: str, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    database_url: str, connection: psycopg.Connection[Any]
 ) -> None:
     with runfold.connect(database_url) as store:
-        refused: list[Exception] = []
-
-        def record(**about: Any) -> None:
-            try:
-                store.api_calls.record(**CALL, **about)
-            except InvalidInput as error:
-                refused.append(error)
-
-        with store.api_calls._lock:  # all wait, so that one writes for all
-            threads = [threading.Thread(target=record, kwargs={"retry_count": n}) for n in range(5)]
-            threads.append(threading.Thread(target=record, kwargs={"user_id": uuid4()}))
-            for thread in threads:
-                thread.start()
-            while len(store.api_calls._waiting) < 6:
-                pass
-        for thread in threads:
-            thread.join()
-    assert [error.code for error in refused] == ["unknown_user"]  # type: ignore[attr-defined]
+        calls = [{**CALL, "retry_count": n} for n in range(5)]
+        assert at_once(store, [*calls, {**CALL, "user_id": uuid4()}]) == ["unknown_user"]
     assert sorted(rows(connection, "retry_count")) == [(n,) for n in range(5)]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
@@ -15,9 +14,11 @@ import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import PoolTimeout
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from runfold.client.encrypting import SentCall
 from runfold.client.pools import Pool
+from runfold.client.sync.encryption import Encryption
+from runfold.client.sync.retries import retried
 from runfold.database import sessions
 from runfold.database.connections import connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
@@ -28,17 +29,17 @@ from runfold.errors import (
     BehindPooler,
     DatabaseReadOnly,
     DatabaseUnavailable,
+    EventIdConflict,
     InheritedConnection,
-    RunfoldError,
     StreamParked,
     UnknownProjection,
     WaitTimeout,
     WrongAnswer,
 )
 from runfold.events import Event
-from runfold.events.codec import encode_appends
-from runfold.events.encoding import Default, encoding_with
-from runfold.events.envelope import Append, Appended, EncodedCall, NewEvent, RecordedEvent, with_metadata
+from runfold.events.encoding import Default
+from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+from runfold.keys.masters import MasterKeySource
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
 
@@ -61,11 +62,18 @@ class Log:
     """
 
     def __init__(
-        self, url: str, settings: Settings, *, user_id: UUID | None = None, default: Default | None = None
+        self,
+        url: str,
+        settings: Settings,
+        *,
+        user_id: UUID | None = None,
+        default: Default | None = None,
+        master_keys: MasterKeySource | None = None,
     ) -> None:
         self.url = checked_url(url)
         self.user_id = user_id
         self.default = default
+        self.encryption = Encryption(self, master_keys)
         self._settings = settings
         self._held: set[_Connection] = set()
         self._sessions = PooledSessions()
@@ -106,12 +114,13 @@ class Log:
         user_id: UUID | None = None,
         settings: Settings | None = None,
         default: Default | None = None,
+        master_keys: MasterKeySource | None = None,
     ) -> Self:
         """Return an open one, on the database of `url`, of RUNFOLD_DATABASE_URL, or the embedded one, which starts."""
         settings = settings or load_settings()
         if not url:
             url = resolve_url(settings)  # a server that starts blocks for seconds
-        store = cls(url, settings, user_id=user_id, default=default)
+        store = cls(url, settings, user_id=user_id, default=default, master_keys=master_keys)
         store._open()
         return store
 
@@ -141,6 +150,7 @@ class Log:
         """Close the connections."""
         self._opens_at_use = False
         self._pool.close()
+        self.encryption.close()
 
     @property
     def retry_seconds(self) -> float:
@@ -166,7 +176,8 @@ class Log:
         `connection` joins the caller's transaction: then nothing is retried, and nothing is durable before its commit.
 
         Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, InheritedConnection for a transaction
-        of the process that forked this one, and DatabaseUnavailable or TransactionFailed when retrying did not help.
+        of the process that forked this one, KeyUnavailable where values are to be encrypted and the key is not here,
+        and DatabaseUnavailable or TransactionFailed when retrying did not help.
         """
         append = Append(stream_id=stream_id, events=events, expected_version=expected_version, user_id=user_id)
         (appended,) = self.append_many([append], metadata=metadata, command_id=command_id, connection=connection)
@@ -181,20 +192,30 @@ class Log:
         connection: _Connection | None = None,
     ) -> list[Appended]:
         """Record appends to several streams, all or nothing; one result an append, in their order. As `append`."""
-        parameters = {
-            "appends": self._encoded(appends, metadata or {}),
-            "command_id": command_id,
-        }
+        if connection is not None and is_inherited(connection):
+            raise InheritedConnection
         asked = [append.stream_id for append in appends]
+        call = self.encryption.call_of(appends, metadata or {}, command_id, connection)
+        try:
+            return self._sent(call, asked, connection)
+        except EventIdConflict as conflict:
+            if (again := self.encryption.as_recorded(call, conflict, connection)) is None:
+                raise
+            return self._sent(again, asked, connection)
+
+    def _sent(self, call: SentCall, asked: list[str], connection: _Connection | None) -> list[Appended]:
+        """Send a call. A refusal of one with encrypted values leaves the caller's transaction as it was."""
+        parameters = {"appends": call.text, "command_id": call.command_id}
 
         def fits(rows: _Rows) -> bool:
             return [row[0] for row in rows] == asked
 
         if connection is None:
             return [Appended(*row) for row in self._retried(statement("append_events"), parameters, fits)]
-        if is_inherited(connection):
-            raise InheritedConnection
-        with mapped_errors("runfold_engine", url=self.url):
+        with ExitStack() as stack:
+            stack.enter_context(mapped_errors("runfold_engine", url=self.url))
+            if call.plain is not None:
+                stack.enter_context(connection.transaction())
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
             cursor.execute(statement("append_events"), parameters)
             rows = cursor.fetchall()
@@ -209,7 +230,7 @@ class Log:
         def fits(rows: _Rows) -> bool:
             return all(row[1] == stream_id for row in rows)
 
-        return [RecordedEvent(*row) for row in self._retried(statement("read_stream"), parameters, fits)]
+        return self.encryption.opened(self._retried(statement("read_stream"), parameters, fits))
 
     def read_all(self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None) -> list[RecordedEvent]:
         """Return events after a position, in order, upcast: at most `limit`, and never past the safe head.
@@ -217,7 +238,7 @@ class Log:
         Raises CheckpointAhead for a position that the log never issued, as after an older dump was restored.
         """
         parameters = {"after": after, "limit": limit, "types": None if types is None else list(types)}
-        return [RecordedEvent(*row) for row in self._retried(statement("read_all"), parameters)]
+        return self.encryption.opened(self._retried(statement("read_all"), parameters))
 
     def wait_for(self, position: int, projections: Sequence[str] | None = None, *, timeout: float = 10.0) -> None:
         """Return when the named projections, or all, have folded the log up to a position.
@@ -261,18 +282,6 @@ class Log:
                 yield connection
             self._sessions.require_confirmed(connection)
 
-    def _encoded(self, appends: Sequence[Append], metadata: Mapping[str, Any]) -> str:
-        if isinstance(appends, EncodedCall) and not metadata and self.user_id is None:
-            return appends.text
-        with encoding_with(self.default):
-            return encode_appends([self._completed(append, metadata) for append in appends])
-
-    def _completed(self, append: Append, metadata: Mapping[str, Any]) -> Append:
-        """Return the append with this store's tenant, and with the call's metadata under each event's own."""
-        if metadata:
-            append = replace(append, events=[with_metadata(event, metadata) for event in append.events])
-        return replace(append, user_id=self.user_id) if append.user_id is None and self.user_id is not None else append
-
     def _retried(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits = None) -> _Rows:
         """Run one statement in its own transaction, and retry while that can help.
 
@@ -282,21 +291,8 @@ class Log:
         return self._again(self._once, query, parameters, fits)
 
     def _again(self, call: Callable[..., _T], *arguments: Any) -> _T:
-        """Call until it succeeds, while that can help; what succeeds at once does not pay for the machinery."""
-        give_up_at = time.monotonic() + self._settings.retry_seconds
-        try:
-            return call(*arguments)
-        except RunfoldError as exc:
-            left = give_up_at - time.monotonic()
-            if left <= 0 or not _is_worth_another_try(exc):
-                raise
-        retrying = Retrying(
-            retry=retry_if_exception(_is_worth_another_try),
-            stop=stop_after_delay(left),
-            wait=wait_random_exponential(multiplier=0.01, max=1),
-            reraise=True,
-        )
-        return retrying(call, *arguments)
+        """Call until it succeeds, while that can help."""
+        return retried(self._settings.retry_seconds, call, *arguments)
 
     def _once(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         try:
@@ -386,9 +382,3 @@ class Log:
         cursor = connection.execute(database_statement("session_settings"), asked)
         if not sessions.is_direct(cursor.fetchone()):
             connection.prepare_threshold = None
-
-
-def _is_worth_another_try(exc: BaseException) -> bool:
-    """Whether the same call can succeed soon; a wait for a standby that somebody canceled is not begun again."""
-    callers = ("pool_exhausted", "replication_unconfirmed")
-    return isinstance(exc, RunfoldError) and exc.retryable and exc.code not in callers

@@ -9,19 +9,25 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from runfold.client.sync.api_calls import ApiCalls
+from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log
+from runfold.client.sync.registries import Models, NodeSpecifications, Tools
+from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
 from runfold.client.sync.service import Service
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import Vectors
+from runfold.client.sync.workflows import Workflows
 from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,14 +41,16 @@ def connect(
     user_id: UUID | None = None,
     settings: Settings | None = None,
     default: Default | None = None,
+    master_keys: MasterKeySource | None = None,
 ) -> Store:
     """Open a store on the database of `url`, of RUNFOLD_DATABASE_URL, or on the embedded one, which starts by itself.
 
     `user_id` is the tenant that appends get when they name none. `default` returns what a value of a type that runfold
-    does not know is written as, like the one of `json.dumps`. Raises SchemaOutdated or SchemaNewer when the database
+    does not know is written as, like the one of `json.dumps`. `master_keys` returns the keys that wrap tenants'
+    keys, in place of RUNFOLD_MASTER_KEYS. Raises SchemaOutdated or SchemaNewer when the database
     is not at this runfold's migrations, DatabaseUnavailable when it cannot be reached.
     """
-    return Store.connected(url, user_id=user_id, settings=settings, default=default)
+    return Store.connected(url, user_id=user_id, settings=settings, default=default, master_keys=master_keys)
 
 
 class Store(Log):
@@ -72,6 +80,16 @@ class Store(Log):
         return Deployments(self)
 
     @cached_property
+    def workflows(self) -> Workflows:
+        """Definitions of workflows, and their versions."""
+        return Workflows(self)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What users have entrusted to reach services for them."""
+        return Credentials(self)
+
+    @cached_property
     def triggers(self) -> Triggers:
         """Active triggers by their keys."""
         return Triggers(self)
@@ -81,6 +99,36 @@ class Store(Log):
         from runfold.client.sync.agent_memory import AgentMemory  # a writer of events does without
 
         return AgentMemory(Service(self), user_id, service=True)
+
+    @cached_property
+    def node_specifications(self) -> NodeSpecifications:
+        """The kinds of nodes, with the parameters that each takes."""
+        return NodeSpecifications(self, self._registry_cache)
+
+    @cached_property
+    def tools(self) -> Tools:
+        """The tools of the Model Context Protocol."""
+        return Tools(self, self._registry_cache)
+
+    @cached_property
+    def models(self) -> Models:
+        """The models and what they cost."""
+        return Models(self, self._registry_cache)
+
+    @cached_property
+    def api_calls(self) -> ApiCalls:
+        """Calls of other services, recorded without their secrets."""
+        return ApiCalls(self)
+
+    @cached_property
+    def _registry_cache(self) -> RegistryCache:
+        return RegistryCache(self)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "_registry_cache" in vars(self):
+            self._registry_cache.close()
+        super().close()
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.

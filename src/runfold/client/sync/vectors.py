@@ -9,9 +9,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
-from runfold.client.sync.log import Log, statement
+from runfold.client.sync.log import statement
 from runfold.client.vector_rows import (
     Embedder,
     FailureSeen,
@@ -39,20 +38,6 @@ class Session(Protocol):
 
     def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run one statement in a transaction of its own, and return its rows by column."""
-
-
-class ServiceSession:
-    """Runs statements with the rights of the store's login, which must be a service's."""
-
-    def __init__(self, store: Log) -> None:
-        self._store = store
-
-    def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run one statement in a transaction of its own, and return its rows by column."""
-        with self._store._connection(writes=True) as connection:
-            cursor = connection.cursor(row_factory=dict_row)
-            cursor.execute(query, params)
-            return [] if cursor.description is None else cursor.fetchall()
 
 
 class Vectors:
