@@ -38,7 +38,9 @@ def test_a_migrated_database_breaks_no_rule(migrated: Connection, name: str) -> 
 
 
 @pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.exceptions])
-def test_every_exception_is_needed(migrated: Connection, name: str) -> None:
+def test_every_exception_is_needed(migrated: Connection, name: str, has_vectors: bool) -> None:
+    if not has_vectors:
+        pytest.skip("this server has no pgvector")
     rows = {str(what) for (what, *_) in migrated.execute(RULES[name].query.encode()).fetchall()}
     assert RULES[name].exceptions.keys() <= rows
 
