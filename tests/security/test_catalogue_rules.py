@@ -133,6 +133,16 @@ def test_where_the_platform_has_a_publication_the_read_tables_are_added_to_it(
         assert publications == [("supabase_realtime",)]
 
 
+def test_a_publication_that_outlived_its_tables_is_filled_again(
+    empty_database_url: str, schema_copy: Path, migrated: Connection
+) -> None:
+    published = "SELECT schemaname, tablename FROM pg_publication_tables ORDER BY 1, 2"
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        connection.execute("CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true)")
+        migrate(empty_database_url, folder=schema_copy)
+        assert connection.execute(published).fetchall() == migrated.execute(published).fetchall()
+
+
 def test_a_publication_of_everything_is_left_as_it_is(empty_database_url: str, schema_copy: Path) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("CREATE PUBLICATION supabase_realtime FOR ALL TABLES")
