@@ -258,6 +258,24 @@ def test_what_is_no_user_is_refused_before_the_database_is_asked(store: runfold.
     assert (refused.value.code, refused.value.pointer) == ("invalid_user_id", "/user_id")
 
 
+def test_rows_are_streamed_and_copied_as_the_tenant_and_not_after_its_transaction(gateway_url: str) -> None:
+    names_of_all = "SELECT name FROM workflows ORDER BY name"
+    with runfold.connect(gateway_url, settings=ONE_SESSION) as store, store.as_user(ONE).transaction() as cursor:
+        assert names(list(cursor.stream(names_of_all))) == ["w1", "w2", "w3"]
+        with cursor.copy(f"COPY ({names_of_all}) TO STDOUT") as copy:
+            assert b"".join(map(bytes, copy)) == b"w1\nw2\nw3\n"
+    for go_on in ("stream", "copy", "executemany"):
+        with runfold.connect(gateway_url, settings=ONE_SESSION) as store, pytest.raises(errors.TransactionEnded):
+            _commit_and(go_on, store.as_user(ONE))
+
+
+def _commit_and(go_on: str, one: runfold.Tenant) -> None:
+    with one.transaction() as cursor:
+        cursor.execute("COMMIT")
+        getattr(cursor, go_on)("SELECT 1", [])
+        pytest.fail(f"{go_on} has run after the transaction")
+
+
 def test_several_statements_in_one_fetch_are_refused(store: runfold.Store) -> None:
     with pytest.raises(psycopg.errors.SyntaxError):
         store.as_user(ONE).fetch("SELECT 1; COMMIT; SELECT 2")

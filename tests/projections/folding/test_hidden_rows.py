@@ -148,6 +148,19 @@ def test_who_would_take_hidden_rows_for_missing_is_refused(log: Log, database_ur
         hidden.require_visible(connection, group())
 
 
+@pytest.mark.parametrize("command", ["verify", "rebuild", "replay"])
+def test_who_compares_copies_in_hidden_workflows_is_refused_and_a_worker_goes_on(
+    log: Log, url: str, command: str
+) -> None:
+    log.connection.execute(f"DROP POLICY {PASSES} ON public.workflows".encode())
+    with psycopg.connect(url, autocommit=True) as connection, pytest.raises(RowsHidden) as refused:
+        COMMANDS[command](url, connection)
+    assert refused.value.facts["tables"] == ["public.workflows"]
+    log.append("execution-c", *run("c"))
+    assert drain(url) == {}
+    log.assert_folded()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("table", ["runfold.events", "runfold.streams"])
 def test_a_look_back_over_a_hidden_log_is_refused(log: Log, url: str, look: str, table: str) -> None:
@@ -161,7 +174,7 @@ def test_control_without_asking_verify_takes_hidden_rows_for_missing(
     log: Log, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.connection.execute(f"DROP POLICY {PASSES} ON {TABLES}".encode())
-    monkeypatch.setattr(sessions, "require_visible", lambda *_: None)
+    monkeypatch.setattr(sessions, "require_visible", lambda *_, **__: None)
     with psycopg.connect(url, autocommit=True) as connection:
         (found,) = verify(connection, load_catalogue(), ["workflow_executions"])
     assert (found.rows, found.differing) == (0, 2)
@@ -212,7 +225,7 @@ def test_control_a_worker_that_does_not_ask_passes_hidden_events_by(
 ) -> None:
     log.append("execution-c", *run("c"))
     log.connection.execute(f"DROP POLICY {PASSES} ON runfold.events".encode())
-    monkeypatch.setattr(group_runner, "require_visible", lambda *_: None)
+    monkeypatch.setattr(group_runner, "require_visible", lambda *_, **__: None)
     assert drain(url) == {}
     assert checkpoint(log.connection) >= log.events[-1].position
     assert log.connection.execute("SELECT count(*) FROM workflow_executions").fetchone() == (2,)
@@ -255,7 +268,7 @@ REFUSALS = {
 def asked_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rights are taken away when the groups have been looked at already."""
     for module in (group_runner, projector, sessions):
-        monkeypatch.setattr(module, "require_visible", lambda *_: None)
+        monkeypatch.setattr(module, "require_visible", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("asked_before")

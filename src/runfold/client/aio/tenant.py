@@ -20,7 +20,12 @@ from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.aio.encryption import AsyncEncryption
 from runfold.client.aio.log import AsyncLog, statement
-from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
+from runfold.client.aio.tenant_reads import (
+    AsyncTenantDeployments,
+    AsyncTenantExecutions,
+    AsyncTenantInteractions,
+    AsyncTenantResponses,
+)
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
 from runfold.client.aio.workflows import AsyncWorkflows
@@ -104,6 +109,11 @@ class AsyncTenant:
     def interactions(self) -> AsyncTenantInteractions:
         """The tenant's interactions, to list and to show."""
         return AsyncTenantInteractions(self)
+
+    @cached_property
+    def responses(self) -> AsyncTenantResponses:
+        """The responses that came in for the tenant, to list."""
+        return AsyncTenantResponses(self)
 
     @cached_property
     def deployments(self) -> AsyncTenantDeployments:

@@ -21,7 +21,12 @@ from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.sync.encryption import Encryption
 from runfold.client.sync.log import Log, statement
-from runfold.client.sync.tenant_reads import TenantDeployments, TenantExecutions, TenantInteractions
+from runfold.client.sync.tenant_reads import (
+    TenantDeployments,
+    TenantExecutions,
+    TenantInteractions,
+    TenantResponses,
+)
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import Vectors
 from runfold.client.sync.workflows import Workflows
@@ -105,6 +110,11 @@ class Tenant:
     def interactions(self) -> TenantInteractions:
         """The tenant's interactions, to list and to show."""
         return TenantInteractions(self)
+
+    @cached_property
+    def responses(self) -> TenantResponses:
+        """The responses that came in for the tenant, to list."""
+        return TenantResponses(self)
 
     @cached_property
     def deployments(self) -> TenantDeployments:
