@@ -126,14 +126,20 @@ def call(matrix: Matrix, stranger: Stranger, name: str, about_user: UUID) -> lis
         return error.sqlstate or "?"
 
 
-def test_every_function_that_tenants_may_call_is_called_here(matrix: WithEntities) -> None:
+def test_every_function_that_tenants_may_call_is_called_here(matrix: WithEntities, has_vectors: bool) -> None:
     called = {name for (name,) in matrix.connection.execute(CALLED_BY_TENANTS).fetchall()}
-    assert called == CALLS.keys() | OF_NO_TABLE
+    assert called <= CALLS.keys() | OF_NO_TABLE
+    if has_vectors:
+        assert called == CALLS.keys() | OF_NO_TABLE
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_function_shows_or_changes_the_callers_rows_and_no_others(matrix: WithEntities, name: str) -> None:
+def test_a_function_shows_or_changes_the_callers_rows_and_no_others(
+    matrix: WithEntities, name: str, has_vectors: bool
+) -> None:
     """Called by Alice about her rows it does something: else that Bob gets nothing would prove nothing."""
+    if "vector" in name and not has_vectors:
+        pytest.skip("this server has no pgvector")
     own = call(matrix, Stranger("authenticated", ALICE), name, ALICE)
     assert isinstance(own, list)
     assert own, f"{name} shows Alice nothing of her own"
@@ -148,5 +154,5 @@ def test_control_a_function_that_runs_as_its_owner_and_asks_nobody_is_found(conn
     connection.execute("ALTER FUNCTION runfold.execution_detail(text) SECURITY DEFINER")
     with pytest.raises(AssertionError, match="another tenant"):
         test_a_function_shows_or_changes_the_callers_rows_and_no_others(
-            WithEntities(connection), "runfold.execution_detail"
+            WithEntities(connection), "runfold.execution_detail", has_vectors=True
         )
