@@ -1,29 +1,13 @@
 -- Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.
 --
 -- The log must not hinder an edit: the event is appended when the transaction commits, so that its
--- locks are held briefly, and at any version and for any tenant of the stream.
+-- locks are held briefly.
 --
 -- grant: nobody
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    stream constant text := runfold.stream_id('deployment', OLD.id::text);
-    tenant uuid := OLD.user_id;
-    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
-    IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
-        BEGIN
-            PERFORM runfold.append_events(jsonb_build_array(append || jsonb_build_object('user_id', tenant))::text);
-            RETURN NULL;
-        EXCEPTION WHEN SQLSTATE 'RF003' THEN
-            -- Another tenant made the stream at this moment.
-            NULL;
-        END;
-    END IF;
-    PERFORM runfold.append_events(jsonb_build_array(append)::text);
+    PERFORM runfold.append_deletion(OLD.id, OLD.user_id);
     RETURN NULL;
 END
 $$;

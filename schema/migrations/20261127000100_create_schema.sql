@@ -3153,7 +3153,7 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerDeactivated', 1, true, false),
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
-    ('deployment', 'WorkflowDeleted', 1, true, false),
+    ('deployment', 'WorkflowDeleted', 1, true, true),
     ('definition', 'DefinitionSaved', 1, true, true),
     ('tenant', 'TenantErased', 1, true, true);
 
@@ -4702,16 +4702,6 @@ BEGIN
                 AND (data - '{trigger}'::text[]) = '{}'
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
-        ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
     END IF;
     RETURN false;
@@ -5894,6 +5884,31 @@ COMMENT ON FUNCTION runfold.append_definition_saved IS
     'Trigger: appends DefinitionSaved, at the commit, for the workflows that the transaction edited.';
 REVOKE ALL ON FUNCTION runfold.append_definition_saved FROM PUBLIC;
 
+CREATE FUNCTION runfold.append_deletion(workflow_id uuid, owner uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream constant text := runfold.stream_id('deployment', workflow_id::text);
+    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
+        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
+BEGIN
+    IF owner IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
+        BEGIN
+            PERFORM runfold.append_reserved(jsonb_build_array(append || jsonb_build_object('user_id', owner)));
+            RETURN;
+        EXCEPTION WHEN SQLSTATE 'RF003' THEN
+            -- Another tenant made the stream at this moment.
+            NULL;
+        END;
+    END IF;
+    PERFORM runfold.append_reserved(jsonb_build_array(append));
+END
+$$;
+COMMENT ON FUNCTION runfold.append_deletion IS
+    'Appends WorkflowDeleted to a workflow''s deployment stream, at any version and for any tenant of the stream.';
+REVOKE ALL ON FUNCTION runfold.append_deletion FROM PUBLIC;
+
 CREATE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -6506,24 +6521,8 @@ REVOKE ALL ON FUNCTION runfold.append_tenant_erased FROM PUBLIC;
 
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    stream constant text := runfold.stream_id('deployment', OLD.id::text);
-    tenant uuid := OLD.user_id;
-    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
-    IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
-        BEGIN
-            PERFORM runfold.append_events(jsonb_build_array(append || jsonb_build_object('user_id', tenant))::text);
-            RETURN NULL;
-        EXCEPTION WHEN SQLSTATE 'RF003' THEN
-            -- Another tenant made the stream at this moment.
-            NULL;
-        END;
-    END IF;
-    PERFORM runfold.append_events(jsonb_build_array(append)::text);
+    PERFORM runfold.append_deletion(OLD.id, OLD.user_id);
     RETURN NULL;
 END
 $$;
@@ -7671,13 +7670,37 @@ GRANT EXECUTE ON FUNCTION runfold.definition_faults TO runfold_engine, runfold_o
 
 CREATE FUNCTION runfold.delete_workflow(workflow_id uuid, tenant uuid DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    known record;
 BEGIN
-    DELETE FROM public.workflows w WHERE w.id = workflow_id AND (tenant IS NULL OR w.user_id = tenant);
-    RETURN FOUND;
+    IF EXISTS (SELECT FROM public.workflows w WHERE w.id = workflow_id) THEN
+        DELETE FROM public.workflows w WHERE w.id = workflow_id AND (tenant IS NULL OR w.user_id = tenant);
+        RETURN FOUND;
+    END IF;
+    -- Deleted already, if that is the last thing that its stream says.
+    SELECT s.user_id INTO known
+      FROM runfold.streams s JOIN runfold.events e ON e.position = s.last_position
+     WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text) AND e.type <> 'WorkflowDeleted';
+    IF NOT FOUND THEN
+        -- By idx_events_execution_created, so that no fold has to be awaited.
+        SELECT e.user_id INTO known FROM runfold.events e
+         WHERE e.category = 'execution' AND e.type = 'ExecutionCreated'
+           AND lower(e.data ->> 'workflow_id' COLLATE "C") = workflow_id::text
+           AND NOT EXISTS (SELECT FROM runfold.streams s
+                             JOIN runfold.events d ON d.position = s.last_position
+                            WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text) AND d.position > e.position)
+         LIMIT 1;
+    END IF;
+    IF NOT FOUND OR tenant <> known.user_id OR tenant IS NOT NULL AND known.user_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM runfold.append_deletion(workflow_id, known.user_id);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION runfold.delete_workflow IS
-    'Deletes a workflow, of a tenant''s or (null) of anybody''s, and returns whether there was one: for services. Its trigger appends WorkflowDeleted.';
+    'Deletes a workflow, of a tenant''s or (null) of anybody''s, and returns whether there was one: for services. Its rows go from the read tables, by WorkflowDeleted.';
 REVOKE ALL ON FUNCTION runfold.delete_workflow FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.delete_workflow TO runfold_engine, runfold_operator, service_role;
 

@@ -125,7 +125,7 @@ def test_a_deleted_workflow_s_execution_is_gone_at_the_deletion_and_there_before
     written: runfold.Store, database_url: str
 ) -> None:
     before = written.read_all()[-1].position
-    written.append(f"deployment-{WORKFLOW}", [events.WorkflowDeleted(at=NOON)])
+    written.workflows.delete(WORKFLOW)
     gone = run(database_url, "execution", "at", "e", "--position", str(before + 1))
     assert gone.stderr.startswith(f"error: there was no execution 'e' at position {before + 1}: choose a later")
     assert ask(database_url, "execution", "at", "e", "--position", str(before))["status"] == "ERROR"

@@ -331,7 +331,7 @@ def test_an_anomaly_has_a_key_of_two_columns(recorded: psycopg.Connection[Any]) 
 def test_a_row_that_is_gone_is_found_by_what_names_its_stream(
     recorded: psycopg.Connection[Any], store: runfold.Store, database_url: str
 ) -> None:
-    store.append(f"deployment-{WORKFLOW}", [events.WorkflowDeleted(at=NOON)])
+    store.workflows.delete(WORKFLOW)
     drain(database_url)
     assert recorded.execute("SELECT FROM workflow_executions").fetchall() == []
     found = ask_why(recorded, "workflow_executions", "e", "status")

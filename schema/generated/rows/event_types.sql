@@ -46,6 +46,6 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerDeactivated', 1, true, false),
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
-    ('deployment', 'WorkflowDeleted', 1, true, false),
+    ('deployment', 'WorkflowDeleted', 1, true, true),
     ('definition', 'DefinitionSaved', 1, true, true),
     ('tenant', 'TenantErased', 1, true, true);

@@ -228,10 +228,6 @@ class Deployment(Aggregate):
             raise self._illegal(TRIGGER, None, "remove_trigger", trigger)
         return self._with(events.TriggerRemoved(trigger=trigger))
 
-    def delete_workflow(self, *, by: str | None = None, at: datetime | None = None) -> Self:
-        """Delete the workflow: its rows go from the read tables, its deployment history stays."""
-        return self._with(events.WorkflowDeleted(at=or_now(at), by=by))
-
     def _start(self, action: DeploymentAction, about: Mapping[str, Any]) -> Self:
         command = _COMMANDS[action]
         target: DeploymentStatus = "UNDEPLOYING" if action == "UNDEPLOY" else "DEPLOYING"

@@ -113,7 +113,7 @@ class TriggerRemoved(TriggerEvent):
     """The trigger was removed from the workflow."""
 
 
-class WorkflowDeleted(DeploymentEvent, claims=_ACTIVE_WEBHOOKS):
+class WorkflowDeleted(DeploymentEvent, claims=_ACTIVE_WEBHOOKS, reserved=True):
     """The workflow was deleted: its read rows go, its deployment history stays."""
 
     at: Timestamp

@@ -368,7 +368,7 @@ class DeploymentMachine(Judged):
     steps = 50
 
     def step(self) -> None:
-        self.random.choice((self.begin, self.end, self.end, self.log, *[self.of_a_trigger] * 3, self.delete_workflow))()
+        self.random.choice((self.begin, self.end, self.end, self.log, *[self.of_a_trigger] * 3))()
 
     @property
     def status(self) -> str:
@@ -411,7 +411,3 @@ class DeploymentMachine(Judged):
         self.give(
             command, lambda one: getattr(one, command)(trigger, **about), legal=legal, status=status, name=trigger
         )
-
-    def delete_workflow(self) -> None:
-        if self.random.random() < 0.1 and self.status not in ("DEPLOYING", "UNDEPLOYING"):
-            self.give("delete_workflow", Deployment.delete_workflow, legal=True, status=self.status)

@@ -6,7 +6,6 @@ its events wrote, so a fold that touches rows of another example shows as too ma
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from runfold.database.server import EmbeddedServer
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.folding.fold import bind, fold_batch, live_schemas
 from tests.fixtures.databases import drop_database, with_database
+from tests.fixtures.logs import append_all
 from tests.model import deletion, executions, reference
 from tests.model.compare import assert_tables_equal, read_tables
 from tests.model.histories import History, crowded_histories, cut_histories, histories, isolate, record, size
@@ -99,11 +99,7 @@ class Database:
                 ]
                 appended = {"stream_id": stream_id, "expected_version": None, "events": events}
                 appended["user_id"] = None if user_id is None else str(user_id)
-                row = self.connection.execute(
-                    "SELECT first_position, last_position FROM runfold.append_events(%s)",
-                    (json.dumps([appended], ensure_ascii=False),),
-                ).fetchone()
-                assert row is not None
+                (row,) = append_all(self.connection, [appended])
                 positions += range(row[0], row[1] + 1)
             recorded = dict(
                 self.connection.execute(

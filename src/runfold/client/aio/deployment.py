@@ -80,4 +80,3 @@ class AsyncDeploymentHandle:
     deactivate_trigger = _command(Deployment.deactivate_trigger)
     fail_trigger = _command(Deployment.fail_trigger)
     remove_trigger = _command(Deployment.remove_trigger)
-    delete_workflow = _command(Deployment.delete_workflow)
