@@ -38,10 +38,8 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        -- The marks of encrypted values, and of an encrypted payload in base64: few calls have them.
-        IF valid AND (strpos(coalesce(canonical, appends), '"$encrypted"') > 0
-                      OR strpos(coalesce(canonical, appends), '"encrypted:') > 0
-                      OR strpos(coalesce(canonical, appends), '"cnVuZm9sZC1lbmNyeXB0ZWQK') > 0) THEN
+        -- Both marks of an encrypted value have this part, and few calls have it.
+        IF valid AND strpos(coalesce(canonical, appends), 'ncrypted') > 0 THEN
             valid := runfold.first_reserved_form(parsed) IS NULL;
         END IF;
         IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
@@ -101,6 +99,9 @@ BEGIN
                                     OR runfold.large_event_is_valid(e.event)))
                        AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment', 'tenant')
                                 THEN runfold.registered_event_is_valid(a.category, e.event)
+                                     -- The mark of an encrypted payload, in base64.
+                                     AND (NOT starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
+                                          OR a.append -> 'encrypted' = 'true') IS NOT FALSE
                                 WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
                                 THEN false
                                 WHEN coalesce(e.event ->> 'schema_version', '1')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet
 
-from runfold.errors import InvalidInput, KeyDestroyed, KeyUnavailable, LedgerMissing, NotOpened
-from runfold.keys.cipher import TenantKey, new_key, secret_place
+from runfold.errors import ExtraMissing, InvalidInput, KeyDestroyed, KeyUnavailable, LedgerMissing, NotOpened
+from runfold.keys.cipher import TenantKey, has_cipher, new_key, secret_place
 from runfold.keys.directory_home import DirectoryKeyHome
 from runfold.keys.home import KeyHome, StoredKey
 from runfold.keys.keyring import Keyring
@@ -153,6 +155,23 @@ def test_without_master_keys_nothing_is_opened(tmp_path: Path) -> None:
         open_keyring(Settings(key_home=str(tmp_path)), "postgresql://nowhere")
     with pytest.raises(KeyUnavailable, match="no master keys"):
         MasterKeys.of(Settings(), list)
+
+
+def test_without_the_package_the_extra_is_named(master: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(ExtraMissing, match=r"pip install 'runfold\[encryption\]'") as missing:
+        MasterKeys([master])
+    assert missing.value.facts == {"extra": "encryption"}
+
+
+def test_without_the_cipher_the_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(_: bytes) -> None:
+        raise UnsupportedAlgorithm("AES-GCM-SIV is not supported by this version of OpenSSL")
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.ciphers.aead.AESGCMSIV", without)
+    assert not has_cipher()
+    with pytest.raises(KeyUnavailable, match=r"OpenSSL 3\.2"):
+        TenantKey(uuid4(), uuid4(), new_key())
 
 
 def test_without_a_home_nothing_is_opened(master: str) -> None:
