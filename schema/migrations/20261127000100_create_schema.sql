@@ -7167,8 +7167,8 @@ REVOKE ALL ON FUNCTION runfold.discard_event FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.discard_event TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.text_configuration(language text) RETURNS regconfig
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE language
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE language
            WHEN 'simple' THEN 'runfold.runfold_simple'::regconfig
            WHEN 'arabic' THEN 'runfold.runfold_arabic'::regconfig
            WHEN 'armenian' THEN 'runfold.runfold_armenian'::regconfig
@@ -7198,8 +7198,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            WHEN 'tamil' THEN 'runfold.runfold_tamil'::regconfig
            WHEN 'turkish' THEN 'runfold.runfold_turkish'::regconfig
            WHEN 'yiddish' THEN 'runfold.runfold_yiddish'::regconfig
-           END
-$$;
+           END;
 COMMENT ON FUNCTION runfold.text_configuration IS
     'The text search configuration of a language, or null for one that is not known.';
 REVOKE ALL ON FUNCTION runfold.text_configuration FROM PUBLIC;
@@ -8840,7 +8839,8 @@ BEGIN
          WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.atttypid = 'uuid'::regtype
            AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'auth', 'runfold_shadow', 'runfold_user_shadow')
            AND n.nspname !~ '^pg_(toast_)?temp_'
-           AND c.oid NOT IN ('runfold.events'::regclass, 'runfold.streams'::regclass, 'runfold.erased_tenants'::regclass)
+           AND c.oid NOT IN ('runfold.events'::regclass, 'runfold.streams'::regclass, 'runfold.erased_tenants'::regclass,
+                             'runfold.tenant_keys'::regclass)
          ORDER BY 1
     LOOP
         EXECUTE format('SELECT count(*) FROM %s WHERE user_id = $1', table_name) INTO rows USING tenant;
@@ -8851,7 +8851,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION runfold.rows_of_tenant IS
-    'The tables that have rows of a tenant, and how many: every table with a column user_id, but for the log and the record of erasures.';
+    'The tables that have rows of a tenant, and how many: every table with a column user_id, but for the log, the record of erasures and the records of keys, which stay.';
 REVOKE ALL ON FUNCTION runfold.rows_of_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.rows_of_tenant TO runfold_operator;
 
@@ -9136,11 +9136,10 @@ REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.text_vector(language text, name text, details text, body text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(name, ''), 1000)), 'A')
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(name, ''), 1000)), 'A')
            || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(details, ''), 20000)), 'B')
-           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(body, ''), 200000)), 'D')
-$$;
+           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(body, ''), 200000)), 'D');
 COMMENT ON FUNCTION runfold.text_vector IS
     'Three texts of a row as words for a search, the first with the greatest weight, the last with the least.';
 REVOKE ALL ON FUNCTION runfold.text_vector FROM PUBLIC;
