@@ -2266,7 +2266,8 @@ CREATE TABLE runfold.retention (
 INSERT INTO runfold.retention (table_name, column_name, group_name, keep)
 VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
        ('public.external_api_call_logs', 'called_at', NULL, '30 days'),
-       ('public.conversation_buffers', 'expires_at', NULL, '0'),
+       -- Those that a summary covers, see runfold.expired_messages; and at their expires_at in any case.
+       ('public.conversation_buffers', 'timestamp', NULL, '30 days'),
        ('public.document_store', 'expires_at', NULL, '0'),
        ('public.episodic_memory', 'expires_at', NULL, '0'),
        ('public.knowledge_facts', 'expires_at', NULL, '0');
@@ -7560,6 +7561,35 @@ COMMENT ON FUNCTION runfold.executions_of IS
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.expired_messages(older_than timestamptz, force boolean DEFAULT false) RETURNS SETOF uuid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.id FROM public.conversation_buffers m WHERE m.expires_at < clock_timestamp()
+     UNION
+    SELECT m.id
+      FROM public.conversation_buffers m
+     WHERE m.timestamp < older_than
+       AND (force OR EXISTS (SELECT FROM public.conversation_summaries s
+                              WHERE s.user_id = m.user_id AND s.session_id = m.session_id AND s.upto_index >= m.message_index))
+$$;
+COMMENT ON FUNCTION runfold.expired_messages IS
+    'The messages of conversations that have expired: by their own end, and those older than a time that a summary of their session covers; with `force` all that are older. Without a time only the first.';
+REVOKE ALL ON FUNCTION runfold.expired_messages FROM PUBLIC;
+
+CREATE FUNCTION runfold.expire_messages(older_than timestamptz, force boolean, most bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    DELETE FROM public.conversation_buffers m
+     WHERE m.id IN (SELECT x FROM runfold.expired_messages(older_than, force) AS x LIMIT most);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_messages IS
+    'Deletes messages of conversations that have expired, `most` of them at most; returns how many.';
+REVOKE ALL ON FUNCTION runfold.expire_messages FROM PUBLIC;
+
 CREATE FUNCTION runfold.expiring_partitions(whole regclass) RETURNS TABLE (leaf regclass, ends_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
     SELECT t.relid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$TO \('([^']+)'\)$r$))[1]::timestamptz
@@ -7598,6 +7628,13 @@ BEGIN
         PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', table_name, 'keep', keep::text));
     END IF;
     boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF table_name = 'public.conversation_buffers' THEN
+        removed := runfold.expire_messages(boundary, false, most);
+        done := removed = 0;
+        UPDATE runfold.retention r SET ran_at = CASE WHEN done AND keep IS NULL THEN clock_timestamp() ELSE r.ran_at END
+         WHERE r.table_name = table_name;
+        RETURN;
+    END IF;
     IF boundary IS NULL OR whole IS NULL THEN
         UPDATE runfold.retention r SET ran_at = clock_timestamp(), blocked_since = NULL WHERE r.table_name = table_name;
         RETURN;
@@ -7664,28 +7701,6 @@ COMMENT ON FUNCTION runfold.expire_all IS
 REVOKE ALL ON FUNCTION runfold.expire_all FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.expire_all TO runfold_operator;
 
-CREATE FUNCTION runfold.expire_conversations(days integer, force boolean DEFAULT false) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    removed bigint;
-BEGIN
-    IF days IS NULL OR days < 0 THEN
-        PERFORM runfold.refuse('retention_too_short', jsonb_build_object(
-            'table', 'public.conversation_buffers', 'keep', coalesce(days || ' days', 'no number of days')));
-    END IF;
-    DELETE FROM public.conversation_buffers m
-     WHERE m.timestamp < clock_timestamp() - make_interval(days => days)
-       AND (force OR EXISTS (SELECT FROM public.conversation_summaries s
-                              WHERE s.user_id = m.user_id AND s.session_id = m.session_id AND s.upto_index >= m.message_index));
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    RETURN removed;
-END
-$$;
-COMMENT ON FUNCTION runfold.expire_conversations IS
-    'Deletes messages older than so many days: those that a summary of their session covers, with `force` all; returns how many.';
-REVOKE ALL ON FUNCTION runfold.expire_conversations FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.expire_conversations TO runfold_operator;
-
 CREATE FUNCTION runfold.expired_rows(table_name text, keep interval DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
 #variable_conflict use_variable
@@ -7699,6 +7714,9 @@ BEGIN
         PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
     END IF;
     boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF table_name = 'public.conversation_buffers' THEN
+        RETURN (SELECT count(*) FROM runfold.expired_messages(boundary));
+    END IF;
     IF entry.group_name IS NOT NULL THEN
         boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
     END IF;
@@ -9643,11 +9661,17 @@ CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE O
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT runfold.expire_conversations(retention_days, force)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF retention_days IS NULL OR retention_days < 0 THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object(
+            'table', 'public.conversation_buffers', 'keep', coalesce(retention_days || ' days', 'no number of days')));
+    END IF;
+    RETURN runfold.expire_messages(clock_timestamp() - make_interval(days => retention_days), force);
+END
 $$;
 COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
-    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
+    'Deletes the messages older than so many days that a summary covers, with force all of them, and those past their end.';
 REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
 
