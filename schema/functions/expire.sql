@@ -34,6 +34,13 @@ BEGIN
         PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', table_name, 'keep', keep::text));
     END IF;
     boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF table_name = 'public.conversation_buffers' THEN
+        removed := runfold.expire_messages(boundary, false, most);
+        done := removed = 0;
+        UPDATE runfold.retention r SET ran_at = CASE WHEN done AND keep IS NULL THEN clock_timestamp() ELSE r.ran_at END
+         WHERE r.table_name = table_name;
+        RETURN;
+    END IF;
     IF boundary IS NULL OR whole IS NULL THEN
         UPDATE runfold.retention r SET ran_at = clock_timestamp(), blocked_since = NULL WHERE r.table_name = table_name;
         RETURN;

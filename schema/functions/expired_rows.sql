@@ -14,6 +14,9 @@ BEGIN
         PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
     END IF;
     boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF table_name = 'public.conversation_buffers' THEN
+        RETURN (SELECT count(*) FROM runfold.expired_messages(boundary));
+    END IF;
     IF entry.group_name IS NOT NULL THEN
         boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
     END IF;

@@ -1,11 +1,12 @@
 -- The text search configuration of a language, or null for one that is not known.
 --
--- The constants make it immutable. A column of type regconfig would stop pg_upgrade.
+-- The constants make it immutable. A column of type regconfig would stop pg_upgrade. RETURN, and no text: so pg_dump
+-- knows the configurations that it names, and restores them first.
 --
 -- grant: engine, operator, authenticated, service_role
 CREATE FUNCTION runfold.text_configuration(language text) RETURNS regconfig
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE language
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE language
            WHEN 'simple' THEN 'runfold.runfold_simple'::regconfig
            WHEN 'arabic' THEN 'runfold.runfold_arabic'::regconfig
            WHEN 'armenian' THEN 'runfold.runfold_armenian'::regconfig
@@ -35,5 +36,4 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            WHEN 'tamil' THEN 'runfold.runfold_tamil'::regconfig
            WHEN 'turkish' THEN 'runfold.runfold_turkish'::regconfig
            WHEN 'yiddish' THEN 'runfold.runfold_yiddish'::regconfig
-           END
-$$;
+           END;

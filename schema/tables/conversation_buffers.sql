@@ -52,10 +52,16 @@ GRANT UPDATE (session_id, user_id, message_index, role, content, metadata, token
 -- after the functions
 
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT runfold.expire_conversations(retention_days, force)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF retention_days IS NULL OR retention_days < 0 THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object(
+            'table', 'public.conversation_buffers', 'keep', coalesce(retention_days || ' days', 'no number of days')));
+    END IF;
+    RETURN runfold.expire_messages(clock_timestamp() - make_interval(days => retention_days), force);
+END
 $$;
 COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
-    'Deletes the messages older than so many days that a summary covers, with force all of them; returns how many.';
+    'Deletes the messages older than so many days that a summary covers, with force all of them, and those past their end.';
 REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;

@@ -17,7 +17,8 @@ CREATE TABLE runfold.retention (
 INSERT INTO runfold.retention (table_name, column_name, group_name, keep)
 VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
        ('public.external_api_call_logs', 'called_at', NULL, '30 days'),
-       ('public.conversation_buffers', 'expires_at', NULL, '0'),
+       -- Those that a summary covers, see runfold.expired_messages; and at their expires_at in any case.
+       ('public.conversation_buffers', 'timestamp', NULL, '30 days'),
        ('public.document_store', 'expires_at', NULL, '0'),
        ('public.episodic_memory', 'expires_at', NULL, '0'),
        ('public.knowledge_facts', 'expires_at', NULL, '0');

@@ -447,6 +447,57 @@ def test_a_state_table_loses_what_its_own_column_says(connection: psycopg.Connec
     assert connection.execute("SELECT id FROM public.notes ORDER BY id").fetchall() == [(2,), (3,)]
 
 
+def test_every_table_that_is_entered_is_there_with_its_column_and_group(connection: psycopg.Connection[Any]) -> None:
+    entered = connection.execute("SELECT table_name, column_name, group_name FROM runfold.retention").fetchall()
+    found = connection.execute(
+        "SELECT r.table_name, a.attname, r.group_name FROM runfold.retention r JOIN pg_attribute a"
+        " ON a.attrelid = to_regclass(r.table_name) AND a.attname = r.column_name AND a.atttypid = 'timestamptz'::regtype"
+    ).fetchall()
+    assert sorted(found) == sorted(entered)
+    expiring = [item for item in CATALOGUE.projections if item.expires is not None]
+    folded = {f"{item.schema}.{item.table}": (item.expires, item.group) for item in expiring}
+    assert folded == {table: (column, group) for table, column, group in entered if group is not None}
+
+
+def test_every_table_with_an_end_is_entered(connection: psycopg.Connection[Any]) -> None:
+    """A column that says when a row expires is in vain if nothing removes the row."""
+    rows = connection.execute(
+        "SELECT table_schema || '.' || table_name FROM information_schema.columns JOIN information_schema.tables"
+        " USING (table_schema, table_name) WHERE column_name = 'expires_at' AND table_type = 'BASE TABLE'"
+        " AND table_schema IN ('public', 'runfold') AND table_name <> 'oauth_tokens'"
+        " EXCEPT SELECT table_name FROM runfold.retention"
+    ).fetchall()
+    assert rows == [], "enter it in schema/tables/retention.sql"
+
+
+def test_messages_that_a_summary_covers_are_deleted_and_with_force_the_others(
+    connection: psycopg.Connection[Any],
+) -> None:
+    user = uuid4()
+    connection.execute("INSERT INTO auth.users (id) VALUES (%s)", (user,))
+    for index, age in ((1, 50), (2, 45), (3, 40), (4, 1)):
+        connection.execute(
+            "INSERT INTO public.conversation_buffers (session_id, user_id, message_index, role, content, timestamp)"
+            " VALUES ('s', %s, %s, 'user', 'hello', now() - make_interval(days => %s))",
+            (user, index, age),
+        )
+    connection.execute(
+        "INSERT INTO public.conversation_summaries (session_id, user_id, sequence, summary, upto_index)"
+        " VALUES ('s', %s, 1, 'they said hello', 2), ('other', %s, 1, 'nothing', 9)",
+        (user, user),
+    )
+    call = "SELECT public.cleanup_old_conversation_buffers(%s, %s)"
+    assert connection.execute("SELECT public.cleanup_old_conversation_buffers(46)").fetchone() == (1,)
+    assert run_retention(connection, ["conversation_buffers"], dry_run=True)[0].rows == 1
+    assert [done.rows for done in run_retention(connection, ["conversation_buffers"])] == [1]
+    assert connection.execute(call, (30, False)).fetchone() == (0,)
+    assert connection.execute(call, (30, True)).fetchone() == (1,)
+    assert connection.execute("SELECT message_index FROM public.conversation_buffers").fetchall() == [(4,)]
+    with pytest.raises(InvalidInput) as refused, mapped_errors():
+        connection.execute(call, (-1, True))
+    assert refused.value.code == "retention_too_short"
+
+
 def test_kept_for_ever_and_not_there_are_passed_over(aged: Log) -> None:
     set_retention(aged.connection, LOGS, None)
     aged.connection.execute("INSERT INTO runfold.retention VALUES ('public.nowhere', 'at', NULL, '1 day')")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from runfold.cli.output import Json, instant, print_json, print_table, print_tex
 
 if TYPE_CHECKING:
     from runfold.erasure.erasing import Report
+    from runfold.keys.keyring import Keyring
 
 app = typer.Typer(help="Tenants: the users to whom streams and rows belong.", no_args_is_help=True)
 
@@ -21,6 +24,21 @@ def _user(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a user's id: give its UUID") from None
+
+
+@contextmanager
+def _keys() -> Iterator[Keyring | None]:
+    """Open the keys of tenants, where this process is told where they are; else there are none."""
+    from runfold.cli.invocation import settings
+    from runfold.database.connections import resolve_url
+    from runfold.keys.opening import are_configured, open_keyring
+
+    chosen = settings()
+    if not are_configured(chosen):
+        yield None
+        return
+    with closing(open_keyring(chosen, resolve_url(chosen, create=False))) as keyring:
+        yield keyring
 
 
 @app.command(epilog="Example: runfold tenant erase 7c9e6679-7425-40de-944b-e07fc1f90ae7 --dry-run")
@@ -42,16 +60,19 @@ def erase(
     The events stay in the log, and what is encrypted in them cannot be opened any more. It waits until a worker has
     removed the rows. Run it again if it is interrupted: each step can be repeated.
     """
-    from runfold.erasure.erasing import erase_tenant
+    from runfold.erasure.erasing import erase_tenant, require_keys
 
     if not dry_run and not yes:
         typer.confirm(f"erase the tenant {user} for good?", abort=True)
     chosen = catalogue()
-    with open_database(role="runfold_operator") as connection:
+    with open_database(role="runfold_operator") as connection, _keys() as keys:
+        if keys is None and not dry_run:
+            require_keys(connection, user)
         report = erase_tenant(
             connection,
             chosen,
             user,
+            keys=keys,
             dry_run=dry_run,
             timeout=timeout,
             progress=lambda said: print_text(said, err=True),
@@ -79,7 +100,9 @@ def _print(report: Report) -> None:
             f"tenant {report.user_id} is erased, at position {report.position:,}, {instant(report.erased_at)} UTC"
         )
         print_text(f"  {sum(report.rows.values()):,} rows of {len(report.rows)} tables were there before")
-        if report.keys_destroyed is not None:
+        if report.keys_destroyed is None:
+            print_text("  there are no keys: nothing of this store is encrypted")
+        else:
             print_text(f"  {report.keys_destroyed} keys are destroyed")
     else:
         print_text(f"tenant {report.user_id} is not erased wholly: rows are left in {', '.join(report.left)}")

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from runfold.errors import ErasureWaits, GroupWaits
+from runfold.errors import ErasureWaits, GroupWaits, KeyUnavailable
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.runtime_sql import runtime_sql
 
@@ -100,6 +100,15 @@ def erase_tenant(
     ]
     (report.quoting_errors,) = _one(connection, "quoting_errors", user_id)
     return report
+
+
+def require_keys(connection: psycopg.Connection[Any], user_id: UUID) -> None:
+    """Raise KeyUnavailable where the tenant may have keys, for a process that is not told where keys are."""
+    if _one(connection, "needs_keys", user_id) == (True,):
+        raise KeyUnavailable(
+            "the store encrypts, and this process is not told where the keys are that an erasure destroys",
+            hint="set RUNFOLD_KEY_HOME, RUNFOLD_MASTER_KEYS and RUNFOLD_ERASURE_LEDGER as engines have them",
+        )
 
 
 def unaware_tables(connection: psycopg.Connection[Any], catalogue: Catalogue) -> list[str]:

@@ -25,6 +25,13 @@ SELECT begun_at, position, erased_at FROM runfold.erased_tenants WHERE user_id =
 -- Who holds the safe head back: the lowest position, the process, and what it is.
 SELECT bound, coalesce(pid::text, prepared_gid), application_name, state, since FROM runfold.head_holders() ORDER BY bound LIMIT 3
 
+-- name: needs_keys
+-- Whether the store encrypts fields, or a tenant has keys in this database, or credentials. Parameters: tenant.
+SELECT EXISTS (SELECT FROM runfold.encryption_policies)
+    OR EXISTS (SELECT FROM runfold.tenant_keys k WHERE k.user_id = %(tenant)s)
+    OR EXISTS (SELECT FROM runfold.rows_of_tenant(%(tenant)s) AS r
+                WHERE r.table_name IN ('public.user_external_credentials', 'public.oauth_tokens'))
+
 -- name: quoting_errors
 -- How many discarded events of a tenant keep an error text that may quote it. Parameters: tenant.
 SELECT count(*)

@@ -35,6 +35,13 @@ def open_keyring(settings: Settings, url: str, *, master_keys: MasterKeySource |
     return Keyring(home, masters, ledger=ledger)
 
 
+def are_configured(settings: Settings) -> bool:
+    """Whether this process is told anything of tenants' keys, or the embedded server has some."""
+    if settings.key_home is not None or settings.master_keys is not None or settings.master_keys_file is not None:
+        return True
+    return settings.database_url is None and (settings.home / "keys").is_dir()
+
+
 def open_home(settings: Settings, url: str) -> KeyHome:
     """Return where tenants' keys are; raises KeyUnavailable where nobody has said it."""
     said = settings.key_home
