@@ -16,6 +16,7 @@ BENCHES = (
     "latency",
     "import_",
     "memory",
+    "agent_memory",
     "listing",
     "growth",
     "past",

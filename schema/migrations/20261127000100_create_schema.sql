@@ -6213,7 +6213,7 @@ GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator
 
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, query tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, tags text[], updated_at timestamptz, query tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     found_language text;
@@ -6221,7 +6221,7 @@ DECLARE
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
-        SELECT d.collection_name, d.id, NULL::tsquery, NULL::real
+        SELECT d.collection_name, d.id, d.tags, d.updated_at, NULL::tsquery, NULL::real
           FROM public.document_store d
          WHERE d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
@@ -6239,7 +6239,7 @@ BEGIN
         LOOP
             asked := runfold.text_query(found_language, typed);
             RETURN QUERY
-            SELECT d.collection_name, d.id, asked, ts_rank(d.search_vector, asked)
+            SELECT d.collection_name, d.id, d.tags, d.updated_at, asked, ts_rank(d.search_vector, asked)
               FROM public.document_store d
              WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
                AND (collection IS NULL OR d.collection_name = collection)
@@ -6260,10 +6260,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 1000);
     RETURN QUERY
-    SELECT g.tag, count(DISTINCT (d.collection_name, d.id))
+    SELECT g.tag, count(DISTINCT (m.collection_name, m.id))
       FROM runfold.matching_documents(tenant, typed, collection, all_tags, NULL, NULL) AS m
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = m.collection_name AND d.id = m.id
-     CROSS JOIN LATERAL unnest(d.tags) AS g (tag)
+     CROSS JOIN LATERAL unnest(m.tags) AS g (tag)
      GROUP BY g.tag
      ORDER BY 2 DESC, g.tag COLLATE "C"
      LIMIT max_results;
@@ -6880,7 +6879,7 @@ GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfo
 
 CREATE FUNCTION runfold.matching_episodes(
     tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
-) RETURNS TABLE (id uuid, rank real)
+) RETURNS TABLE (id uuid, importance numeric, happened timestamptz, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     found_language text;
@@ -6898,7 +6897,7 @@ BEGIN
     LOOP
         asked := runfold.text_query(found_language, typed);
         RETURN QUERY
-        SELECT e.id, ts_rank(e.search_vector, asked)
+        SELECT e.id, e.importance, e.timestamp, ts_rank(e.search_vector, asked)
           FROM public.episodic_memory e
          WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
            AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)
@@ -7388,12 +7387,14 @@ BEGIN
                ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.query, m.rank, t.updated_at
-              FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
-              JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
-             ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
+      FROM (SELECT * FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
+             ORDER BY m.rank DESC NULLS LAST, m.updated_at DESC, m.collection_name, m.id
              LIMIT max_results OFFSET skipped) AS page
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = page.collection_name AND d.id = page.id
+     -- Row by row by the key: how many match is not known when this is planned, and all documents would be read.
+     CROSS JOIN LATERAL (
+           SELECT * FROM public.document_store s
+            WHERE s.user_id = tenant AND s.collection_name = page.collection_name AND s.id = page.id
+           OFFSET 0) AS d
      ORDER BY page.rank DESC NULLS LAST, page.updated_at DESC, page.collection_name, page.id;
 END
 $$;
@@ -7460,10 +7461,11 @@ BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
     SELECT e.*
-      FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
-      JOIN public.episodic_memory e ON e.id = m.id
-     ORDER BY m.rank DESC, e.importance DESC, e.timestamp DESC, e.id
-     LIMIT max_results;
+      FROM (SELECT * FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
+             ORDER BY m.rank DESC, m.importance DESC, m.happened DESC, m.id
+             LIMIT max_results) AS page
+     CROSS JOIN LATERAL (SELECT * FROM public.episodic_memory s WHERE s.id = page.id OFFSET 0) AS e
+     ORDER BY page.rank DESC, page.importance DESC, page.happened DESC, page.id;
 END
 $$;
 COMMENT ON FUNCTION runfold.search_episodes_of IS
