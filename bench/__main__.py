@@ -17,6 +17,7 @@ BENCHES = (
     "latency",
     "import_",
     "memory",
+    "agent_memory",
     "listing",
     "tenants",
     "growth",

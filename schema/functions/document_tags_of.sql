@@ -10,10 +10,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 1000);
     RETURN QUERY
-    SELECT g.tag, count(DISTINCT (d.collection_name, d.id))
+    SELECT g.tag, count(DISTINCT (m.collection_name, m.id))
       FROM runfold.matching_documents(tenant, typed, collection, all_tags, NULL, NULL) AS m
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = m.collection_name AND d.id = m.id
-     CROSS JOIN LATERAL unnest(d.tags) AS g (tag)
+     CROSS JOIN LATERAL unnest(m.tags) AS g (tag)
      GROUP BY g.tag
      ORDER BY 2 DESC, g.tag COLLATE "C"
      LIMIT max_results;

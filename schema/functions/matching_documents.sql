@@ -6,7 +6,7 @@
 -- grant: nobody
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, query tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, tags text[], updated_at timestamptz, query tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     found_language text;
@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
-        SELECT d.collection_name, d.id, NULL::tsquery, NULL::real
+        SELECT d.collection_name, d.id, d.tags, d.updated_at, NULL::tsquery, NULL::real
           FROM public.document_store d
          WHERE d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
@@ -32,7 +32,7 @@ BEGIN
         LOOP
             asked := runfold.text_query(found_language, typed);
             RETURN QUERY
-            SELECT d.collection_name, d.id, asked, ts_rank(d.search_vector, asked)
+            SELECT d.collection_name, d.id, d.tags, d.updated_at, asked, ts_rank(d.search_vector, asked)
               FROM public.document_store d
              WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
                AND (collection IS NULL OR d.collection_name = collection)

@@ -5,7 +5,7 @@
 -- grant: nobody
 CREATE FUNCTION runfold.matching_episodes(
     tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
-) RETURNS TABLE (id uuid, rank real)
+) RETURNS TABLE (id uuid, importance numeric, happened timestamptz, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     found_language text;
@@ -23,7 +23,7 @@ BEGIN
     LOOP
         asked := runfold.text_query(found_language, typed);
         RETURN QUERY
-        SELECT e.id, ts_rank(e.search_vector, asked)
+        SELECT e.id, e.importance, e.timestamp, ts_rank(e.search_vector, asked)
           FROM public.episodic_memory e
          WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
            AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)

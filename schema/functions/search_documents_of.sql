@@ -22,12 +22,14 @@ BEGIN
                ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.query, m.rank, t.updated_at
-              FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
-              JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
-             ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
+      FROM (SELECT * FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
+             ORDER BY m.rank DESC NULLS LAST, m.updated_at DESC, m.collection_name, m.id
              LIMIT max_results OFFSET skipped) AS page
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = page.collection_name AND d.id = page.id
+     -- Row by row by the key: how many match is not known when this is planned, and all documents would be read.
+     CROSS JOIN LATERAL (
+           SELECT * FROM public.document_store s
+            WHERE s.user_id = tenant AND s.collection_name = page.collection_name AND s.id = page.id
+           OFFSET 0) AS d
      ORDER BY page.rank DESC NULLS LAST, page.updated_at DESC, page.collection_name, page.id;
 END
 $$;

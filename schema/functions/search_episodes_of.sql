@@ -12,9 +12,10 @@ BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
     SELECT e.*
-      FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
-      JOIN public.episodic_memory e ON e.id = m.id
-     ORDER BY m.rank DESC, e.importance DESC, e.timestamp DESC, e.id
-     LIMIT max_results;
+      FROM (SELECT * FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
+             ORDER BY m.rank DESC, m.importance DESC, m.happened DESC, m.id
+             LIMIT max_results) AS page
+     CROSS JOIN LATERAL (SELECT * FROM public.episodic_memory s WHERE s.id = page.id OFFSET 0) AS e
+     ORDER BY page.rank DESC, page.importance DESC, page.happened DESC, page.id;
 END
 $$;

@@ -93,8 +93,10 @@ def test_a_search_of_a_tenant_and_of_a_service_reads_its_gin_index(
     module_database_url: str, users: tuple[UUID, UUID], name: str
 ) -> None:
     call, index = SEARCHES[name]
-    assert index in indexes(plans(module_database_url, users[0], call))
-    assert index in indexes(plans(module_database_url, users[0], as_service(call, users[0]), "runfold_engine"))
+    for asked, role in ((call, "authenticated"), (as_service(call, users[0]), "runfold_engine")):
+        found = plans(module_database_url, users[0], asked, role)
+        assert index in indexes(found)
+        assert not re.findall(r"Seq Scan on (?!pg_)\w+", "\n".join(found)), "nothing is read as a whole beside it"
 
 
 def test_control_under_row_security_the_index_is_not_read(module_database_url: str, users: tuple[UUID, UUID]) -> None:
