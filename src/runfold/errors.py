@@ -659,7 +659,6 @@ REFUSALS: Final = {
         "this tenant cannot use the workflow {workflow_id}",
         "choose another id, or give none",
     ),
-    "unknown_workflow": Refusal(UnknownWorkflow, "there is no workflow {workflow_id}", "see `runfold workflow list`"),
     "snapshot_exists": Refusal(
         VersionConflict, "there is a snapshot of that version already", "use it, or delete it first"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
@@ -215,10 +216,32 @@ def test_a_database_without_vectors_has_no_indexes(connection: psycopg.Connectio
 # -- who builds --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collections of more than 100 rows want an index, for this process and those that are forked from it."""
+    monkeypatch.setattr("runfold.vectors.indexes.EXACT_ROWS", 100)
+
+
 def test_the_worker_builds_them_where_it_owns_the_table(
-    connection: psycopg.Connection[Any], database_url: str, user: UUID
+    connection: psycopg.Connection[Any], database_url: str, user: UUID, small_limit: None
 ) -> None:
-    fill(connection, user, "large", EXACT_ROWS + 1, size=2)
+    fill(connection, user, "large", 101, size=2)
+    with worker(database_url, vector_index_interval=0.2):
+        eventually(lambda: [each.state for each in read_indexes(connection)] == ["indexed"])
+
+
+def test_a_worker_that_is_stopped_in_a_build_ends_and_the_next_one_builds(
+    connection: psycopg.Connection[Any], database_url: str, user: UUID, small_limit: None
+) -> None:
+    fill(connection, user, "large", 101, size=2)
+    with psycopg.connect(database_url) as reader:
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")  # the build waits for this transaction, until it is canceled
+        with worker(database_url, vector_index_interval=0.2) as stopped:
+            waiting = "SELECT count(*) FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for old snapshots'"
+            eventually(lambda: connection.execute(waiting).fetchone() == (1,))
+            stopped.send(signal.SIGTERM)
+            assert stopped.wait() == 0
     with worker(database_url, vector_index_interval=0.2):
         eventually(lambda: [each.state for each in read_indexes(connection)] == ["indexed"])
 

@@ -64,13 +64,14 @@ def read_indexes(
     *,
     user_id: UUID | None = None,
     collection: str | None = None,
-    least: int = EXACT_ROWS,
+    least: int | None = None,
 ) -> list[CollectionIndex]:
     """Return the collections, the largest first, each with what is to be done: `build` for more than `least` rows.
 
-    Raises VectorsUnavailable where the database has no vectors.
+    `least` is EXACT_ROWS without it. Raises VectorsUnavailable where the database has no vectors.
     """
     require_vectors(connection)
+    least = EXACT_ROWS if least is None else least
     with mapped_errors("runfold_operator"), connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(statement("collections"), {"user": user_id, "collection": collection}).fetchall()
         counted = cursor.execute(statement("index_count")).fetchone()
@@ -117,7 +118,7 @@ def build_all(
     *,
     user_id: UUID | None = None,
     collection: str | None = None,
-    least: int = EXACT_ROWS,
+    least: int | None = None,
     progress: Progress = lambda _: None,
 ) -> list[CollectionIndex]:
     """Build every index that is wanted, and return them; drop those of collections that are gone.
