@@ -62,7 +62,7 @@ def value_of(column: Row, checks: str) -> Any:
         case "date":
             return datetime.now(UTC).date()
         case "bytea":
-            return uuid4().bytes * 4  # as long as a ciphertext
+            return uuid4().bytes * 2  # as long as a digest, or a ciphertext
         case "text[]" | "character varying[]":
             return [f"v{next(_counter)}"]
         case "integer[]" | "bigint[]":
@@ -169,6 +169,7 @@ SPECIAL: dict[str, Callable[[Maker, UUID | None], Row]] = {
     "node_connections": _connection,
     "vector_embeddings": _embedding,
     "user_external_credentials": lambda _maker, _user: {"encrypted_access_token": bytes(64)},
+    "runfold.definitions": lambda _maker, _user: {"digest": uuid4().hex * 2},
     "document_store": lambda _maker, _user: {"tags": ["a tag"]},
     "entity_relationships": _ends("entity_relationships", "entities"),
     "graph_relationships": _ends("graph_relationships", "graph_nodes"),
