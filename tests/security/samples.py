@@ -62,9 +62,11 @@ def value_of(column: Row, checks: str) -> Any:
         case "date":
             return datetime.now(UTC).date()
         case "bytea":
-            return uuid4().bytes
+            return uuid4().bytes * 2  # as long as a digest, or a ciphertext
         case "text[]" | "character varying[]":
             return [f"v{next(_counter)}"]
+        case "integer[]" | "bigint[]":
+            return [0] * 224  # the buckets of a histogram
         case other:
             raise AssertionError(f"{column['name']} is of type {other}: say in samples.py what to write into it")
 
@@ -166,6 +168,8 @@ def _ends(table: str, parent: str) -> Callable[[Maker, UUID | None], Row]:
 SPECIAL: dict[str, Callable[[Maker, UUID | None], Row]] = {
     "node_connections": _connection,
     "vector_embeddings": _embedding,
+    "user_external_credentials": lambda _maker, _user: {"encrypted_access_token": bytes(64)},
+    "runfold.definitions": lambda _maker, _user: {"digest": uuid4().hex * 2},
     "document_store": lambda _maker, _user: {"tags": ["a tag"]},
     "entity_relationships": _ends("entity_relationships", "entities"),
     "graph_relationships": _ends("graph_relationships", "graph_nodes"),
