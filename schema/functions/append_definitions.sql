@@ -1,6 +1,8 @@
 -- Appends DefinitionSaved for each workflow that this transaction edited and whose digest is another
 -- than that of its newest version; keeps the bodies.
 --
+-- A workflow without a user has no versions: nobody could see them, and nothing would ever delete their bodies.
+--
 -- The streams are locked before the definitions are read: of two transactions that edit one workflow
 -- the second sees what the first committed. All streams are locked, and all bodies kept, in one order, so no two transactions
 -- deadlock here. An append takes 1,000 streams. A stream's tenant stays, whoever the workflow is given to.
@@ -22,14 +24,14 @@ BEGIN
     PERFORM runfold.lock_definitions(edited);
     WITH digested AS MATERIALIZED (
         SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
-          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d WHERE w.id = ANY (edited)
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d
+         WHERE w.id = ANY (edited) AND w.user_id IS NOT NULL
     ), changed AS MATERIALIZED (
         SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
         SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
-         WHERE c.user_id IS NOT NULL
-           AND NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
+         WHERE NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
          ORDER BY c.user_id, c.digest COLLATE "C"
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )

@@ -62,7 +62,7 @@ BEGIN
     END IF;
     workflow_id := id;
     digest := (runfold.digest_of_workflow(id)).digest;
-    changed := digest IS DISTINCT FROM last.digest;
+    changed := owner IS NOT NULL AND digest IS DISTINCT FROM last.digest;
     version := last.version + changed::integer;
     RETURN NEXT;
 END

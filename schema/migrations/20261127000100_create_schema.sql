@@ -5807,7 +5807,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO runfold.streams AS s (stream_id, user_id, version)
     SELECT runfold.stream_id('definition', w.id::text), w.user_id, 0
       FROM public.workflows w
-     WHERE w.id = ANY (workflow_ids)
+     WHERE w.id = ANY (workflow_ids) AND w.user_id IS NOT NULL
      ORDER BY runfold.stream_id('definition', w.id::text) COLLATE "C"
         ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false
 $$;
@@ -5843,14 +5843,14 @@ BEGIN
     PERFORM runfold.lock_definitions(edited);
     WITH digested AS MATERIALIZED (
         SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
-          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d WHERE w.id = ANY (edited)
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d
+         WHERE w.id = ANY (edited) AND w.user_id IS NOT NULL
     ), changed AS MATERIALIZED (
         SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
         SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
-         WHERE c.user_id IS NOT NULL
-           AND NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
+         WHERE NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
          ORDER BY c.user_id, c.digest COLLATE "C"
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )
@@ -9327,7 +9327,7 @@ BEGIN
     END IF;
     workflow_id := id;
     digest := (runfold.digest_of_workflow(id)).digest;
-    changed := digest IS DISTINCT FROM last.digest;
+    changed := owner IS NOT NULL AND digest IS DISTINCT FROM last.digest;
     version := last.version + changed::integer;
     RETURN NEXT;
 END
@@ -10469,10 +10469,10 @@ CREATE TRIGGER made_workflows_are_noted AFTER INSERT ON public.workflows
 -- Not the columns that the log owns: a fold copies them.
 CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
     FOR EACH ROW WHEN (
-        (OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
+        (OLD.user_id, OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
          OLD.tags, OLD.is_template, OLD.template_category, OLD.icon_url)
         IS DISTINCT FROM
-        (NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
+        (NEW.user_id, NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
          NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
     EXECUTE FUNCTION runfold.note_edited_workflow();
 

@@ -104,9 +104,9 @@ CREATE TRIGGER made_workflows_are_noted AFTER INSERT ON public.workflows
 -- Not the columns that the log owns: a fold copies them.
 CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
     FOR EACH ROW WHEN (
-        (OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
+        (OLD.user_id, OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
          OLD.tags, OLD.is_template, OLD.template_category, OLD.icon_url)
         IS DISTINCT FROM
-        (NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
+        (NEW.user_id, NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
          NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
     EXECUTE FUNCTION runfold.note_edited_workflow();

@@ -313,13 +313,13 @@ def test_who_edits_is_said(connection: psycopg.Connection[Any], user: UUID) -> N
 def test_a_workflow_that_is_given_to_another_user_can_be_edited(
     connection: psycopg.Connection[Any], user: UUID, first: bool
 ) -> None:
-    """Its history stays with the tenant who began it, or with nobody; the new body is the new user's alone."""
+    """Its history stays with the tenant who began it; one of nobody's begins its history then. The new body is new."""
     workflow = insert_workflow(connection, user if first else None, nodes=1)
     other = a_user(connection)
     connection.execute("UPDATE public.workflows SET user_id = %s", (other,))
     connection.execute("UPDATE public.workflows SET name = 'moved'")
     events = connection.execute("SELECT user_id FROM runfold.events WHERE type = 'DefinitionSaved'").fetchall()
-    assert events == [(user if first else None,)] * 2
+    assert events == [(user if first else other,)] * 2
     last = saved(connection, workflow)[-1]["digest"]
     assert connection.execute("SELECT user_id FROM runfold.definitions WHERE digest = %s", (last,)).fetchall() == [
         (other,)
@@ -330,3 +330,16 @@ def test_connections_are_noted_as_nodes_are(connection: psycopg.Connection[Any],
     workflow = insert_workflow(connection, user, nodes=3)
     insert_connection(connection, workflow, "n0", "n2", connection_type="ERROR", conditions={"code": 500})
     assert [event["connections"] for event in saved(connection, workflow)] == [2, 3]
+
+
+def test_a_workflow_without_a_user_has_no_versions(connection: psycopg.Connection[Any]) -> None:
+    workflow = insert_workflow(connection, None, nodes=2)
+    connection.execute("UPDATE public.nodes SET name = 'other'")
+    assert saved(connection) == []
+    assert connection.execute("SELECT count(*) FROM runfold.streams").fetchone() == (0,)
+    definition = json.dumps({"id": str(workflow), "nodes": []})
+    row = connection.execute(
+        "SELECT version, changed FROM runfold.save_workflow_of(NULL, %s)", (definition,)
+    ).fetchone()
+    assert row == (0, False)
+    assert left_over(connection) == 0

@@ -43,7 +43,7 @@ def assert_refused(connection: Connection, role: str, user: UUID, statement: str
         ("definition_has_a_digest", "UPDATE runfold.definitions SET digest = 'ABC'"),
         (
             "edited_workflows_pkey",
-            "INSERT INTO runfold.edited_workflows SELECT pg_current_xact_id(), id FROM workflows, generate_series(1, 2)",
+            "INSERT INTO runfold.edited_workflows SELECT pg_current_xact_id(), id FROM workflows, (VALUES (1), (2)) v",
         ),
         ("permits_pkey", f"INSERT INTO runfold.permits SELECT '{UUID(int=1)}' FROM generate_series(1, 2)"),
     ],
