@@ -451,7 +451,8 @@ def test_every_table_that_is_entered_is_there_with_its_column_and_group(connecti
     entered = connection.execute("SELECT table_name, column_name, group_name FROM runfold.retention").fetchall()
     found = connection.execute(
         "SELECT r.table_name, a.attname, r.group_name FROM runfold.retention r JOIN pg_attribute a"
-        " ON a.attrelid = to_regclass(r.table_name) AND a.attname = r.column_name AND a.atttypid = 'timestamptz'::regtype"
+        " ON a.attrelid = to_regclass(r.table_name) AND a.attname = r.column_name"
+        " WHERE a.atttypid = 'timestamptz'::regtype"
     ).fetchall()
     assert sorted(found) == sorted(entered)
     expiring = [item for item in CATALOGUE.projections if item.expires is not None]
