@@ -121,7 +121,10 @@ def _is_of_policies(error: errors.PermissionDenied) -> bool:
 _BY_OWN_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
     state: kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, errors.RunfoldError) and (state := kind.sqlstate) is not None
+    # Its own, and not the one that it inherits: FilterMissing is an InvalidInput that SQL does not raise.
+    if isinstance(kind, type)
+    and issubclass(kind, errors.RunfoldError)
+    and (state := vars(kind).get("sqlstate")) is not None
 }
 
 _BY_SQLSTATE: dict[str, type[errors.RunfoldError]] = {
