@@ -282,7 +282,7 @@ def test_a_tenant_keeps_its_own_rows_only(database: Connection, table: str) -> N
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize(
-    "role", ["anon", "runfold_gateway", "runfold_scheduler", "runfold_agent", "runfold_projections"]
+    "role", ["anon", "runfold_scheduler", "runfold_agent", "runfold_projections", "runfold_projector", "runfold_reader"]
 )
 def test_other_roles_do_not_read_the_memory(database: Connection, table: str, role: str) -> None:
     become(database, USER, role)
