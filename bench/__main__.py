@@ -17,6 +17,7 @@ BENCHES = (
     "import_",
     "memory",
     "listing",
+    "tenants",
     "growth",
     "past",
     "user_projections",

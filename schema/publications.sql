@@ -9,11 +9,15 @@ DECLARE
     read_table regclass;
 BEGIN
     SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
-    IF published IS NULL THEN
+    IF published.oid IS NULL THEN
         publication := 'runfold_realtime';
-        CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        -- A publication stays when the schemas of what it published are dropped.
+        IF NOT EXISTS (SELECT FROM pg_publication p WHERE p.pubname = publication) THEN
+            CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        END IF;
         SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
-    ELSIF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
+    END IF;
+    IF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
         RAISE NOTICE 'the publication % is left as it is', publication;
         RETURN;
     END IF;

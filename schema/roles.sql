@@ -103,7 +103,7 @@ CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
 REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
 GRANT USAGE ON SCHEMA projections
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections

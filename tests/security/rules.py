@@ -82,10 +82,18 @@ RULES = {
               AND has_schema_privilege(r.oid, 'runfold_partitions', 'USAGE, CREATE')"""
     ),
     "tenants use these schemas only": Rule(
-        f"""SELECT n.nspname FROM pg_namespace n, {TENANTS}
+        f"""SELECT format('%s by %s', n.nspname, t.role) FROM pg_namespace n, {TENANTS}
              WHERE {OURS} AND has_schema_privilege(t.role, n.oid, 'USAGE')
                AND (n.nspname <> 'public' AND (n.nspname, t.role) <> ('runfold', 'authenticated')
-                    OR has_schema_privilege(t.role, n.oid, 'CREATE'))"""
+                    OR has_schema_privilege(t.role, n.oid, 'CREATE'))""",
+        {"projections by authenticated": "tables of users' projections, whose own policies show a tenant its rows"},
+    ),
+    "what tenants are granted has row security": Rule(
+        f"""SELECT DISTINCT c.oid::regclass::text
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, {TENANTS}
+             WHERE {OURS} AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+               AND (has_any_column_privilege(t.role, c.oid, 'SELECT, INSERT, UPDATE')
+                    OR has_table_privilege(t.role, c.oid, 'DELETE, TRUNCATE'))"""
     ),
     "no sequence tells tenants how much there is": Rule(
         f"""SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, {TENANTS}
@@ -245,6 +253,10 @@ BREAKS = {
     "nobody uses the schema of partitions": (
         "GRANT USAGE ON SCHEMA runfold_partitions TO authenticated",
         "authenticated",
+    ),
+    "what tenants are granted has row security": (
+        "CREATE TABLE projections.fresh (id uuid PRIMARY KEY); GRANT SELECT ON projections.fresh TO authenticated",
+        "projections.fresh",
     ),
     "tenants use these schemas only": ("GRANT USAGE ON SCHEMA runfold_shadow TO anon", "runfold_shadow"),
     "no sequence tells tenants how much there is": (

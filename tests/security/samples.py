@@ -166,6 +166,7 @@ def _ends(table: str, parent: str) -> Callable[[Maker, UUID | None], Row]:
 SPECIAL: dict[str, Callable[[Maker, UUID | None], Row]] = {
     "node_connections": _connection,
     "vector_embeddings": _embedding,
+    "document_store": lambda _maker, _user: {"tags": ["a tag"]},
     "entity_relationships": _ends("entity_relationships", "entities"),
     "graph_relationships": _ends("graph_relationships", "graph_nodes"),
 }

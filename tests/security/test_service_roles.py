@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from psycopg import errors, sql
 
 from runfold.database.connections import map_error
+from runfold.database.migrations import migrate
 from runfold.errors import InvalidInput, LogImmutable
 from runfold.events.codec import encode_appends
 from runfold.events.envelope import Append, NewEvent
@@ -311,7 +313,23 @@ def test_only_who_folds_makes_temporary_tables(owned: Owned, role: str) -> None:
                 connection.execute("CREATE TEMPORARY TABLE workflow_executions (id uuid)")
 
 
-def test_control_a_database_that_its_owner_did_not_migrate_gives_temporary_tables_to_all(owned: Owned) -> None:
+def test_who_does_not_own_the_database_migrates_it_and_leaves_temporary_tables_to_all(owned: Owned) -> None:
+    """Only the owner can revoke them; the page says what the owner has to run."""
+    with psycopg.connect(owned.superuser, autocommit=True) as connection:
+        connection.execute("CREATE ROLE a_migrator LOGIN CREATEROLE PASSWORD 'change'")
+        connection.execute("CREATE DATABASE of_another")
+        connection.execute("GRANT CREATE ON DATABASE of_another TO a_migrator")
+    other = Owned(urlsplit(owned.superuser)._replace(path="/of_another").geturl())
+    with psycopg.connect(other.superuser, autocommit=True) as connection:
+        connection.execute("GRANT CREATE ON SCHEMA public TO a_migrator")
+        migrate(other.login("a_migrator"))
+        assert connection.execute(
+            "SELECT has_database_privilege('authenticated', current_database(), 'TEMPORARY')"
+        ).fetchone() == (True,)
+        assert connection.execute("SELECT count(*) FROM pg_publication_rel").fetchone() != (0,)
+
+
+def test_control_everybody_makes_temporary_tables_where_that_is_not_revoked(owned: Owned) -> None:
     with psycopg.connect(owned.superuser) as connection:
         connection.execute(f"GRANT TEMPORARY ON DATABASE {connection.info.dbname} TO PUBLIC".encode())
         become(connection, "authenticated")

@@ -6,16 +6,6 @@
 SELECT stream_id, version, first_position, last_position, repeated
   FROM runfold.append_events(%(appends)s, %(command_id)s)
 
--- name: become_tenant
--- Makes the rest of this transaction a tenant's: its role and its claims, in both forms that auth.uid() may read. It fails
--- where the role is another afterwards. Parameters: claims (JSON text), user.
-SELECT CASE WHEN b.who = 'authenticated' THEN b.who ELSE ('the role is ' || b.who)::pg_catalog.int4::pg_catalog.text END
-  FROM (SELECT pg_catalog.set_config('request.jwt.claims', %(claims)s, true),
-               pg_catalog.set_config('request.jwt.claim.sub', %(user)s, true),
-               pg_catalog.set_config('role', 'authenticated', true),
-               CURRENT_USER::pg_catalog.text
-        OFFSET 0) AS b (claims, sub, role, who)
-
 -- name: current_interactions
 -- The interactions of a workflow that are open, or ended a moment ago, with the status that the log gives them.
 -- Parameters: workflow, tenant (null: any).

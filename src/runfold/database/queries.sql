@@ -1,5 +1,15 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
+-- name: become_tenant
+-- Makes the rest of this transaction a tenant's: its role and its claims, in both forms that auth.uid() may read. It fails
+-- where the role is another afterwards. Parameters: claims (JSON text), user.
+SELECT CASE WHEN b.who = 'authenticated' THEN b.who ELSE ('the role is ' || b.who)::pg_catalog.int4::pg_catalog.text END
+  FROM (SELECT pg_catalog.set_config('request.jwt.claims', %(claims)s, true),
+               pg_catalog.set_config('request.jwt.claim.sub', %(user)s, true),
+               pg_catalog.set_config('role', 'authenticated', true),
+               CURRENT_USER::pg_catalog.text
+        OFFSET 0) AS b (claims, sub, role, who)
+
 -- name: migrations_history_create
 -- Creates the table of applied migrations as the Supabase CLI does.
 -- Parameters: none. It is created once, because the caller holds the advisory lock.

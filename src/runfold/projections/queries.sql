@@ -228,7 +228,7 @@ SELECT format('%%I.%%I', n.nspname, c.relname),
                   AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(r, 'USAGE')))
   FROM runfold.hidden_tables((SELECT array_agg(to_regclass(a.name))
                                 FROM unnest(%(tables)s::text[]) AS a (name)
-                               WHERE to_regclass(a.name) IS NOT NULL AND has_table_privilege(to_regclass(a.name), 'SELECT'))) AS t (name)
+                               WHERE to_regclass(a.name) IS NOT NULL AND has_any_column_privilege(to_regclass(a.name), 'SELECT'))) AS t (name)
   JOIN pg_class c ON c.oid = t.name
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY 1

@@ -55,11 +55,13 @@ SELECT group_name, stream_id, position, stream_version, event_id, type, sqlstate
 
 -- name: discarded_until
 -- The discarded events of these groups at or before a position.
--- Parameters: groups (text[]), streams (text[], null: any), upto.
-SELECT group_name, stream_id, position, stream_version, type, reason, discarded_by, discarded_at
-  FROM runfold.discarded_events
- WHERE group_name = ANY (%(groups)s) AND (%(streams)s::text[] IS NULL OR stream_id = ANY (%(streams)s)) AND position <= %(upto)s
- ORDER BY group_name, position
+-- Parameters: groups (text[]), streams (text[], null: any), tenant (null: any), upto.
+SELECT d.group_name, d.stream_id, d.position, d.stream_version, d.type, d.reason, d.discarded_by, d.discarded_at
+  FROM runfold.discarded_events d
+ WHERE d.group_name = ANY (%(groups)s) AND (%(streams)s::text[] IS NULL OR d.stream_id = ANY (%(streams)s)) AND d.position <= %(upto)s
+   AND (%(tenant)s::uuid IS NULL
+        OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = d.stream_id AND s.user_id = %(tenant)s))
+ ORDER BY d.group_name, d.position
 
 -- name: event_at
 -- The event at a position, upcast, with its actor. Parameters: position.
@@ -209,8 +211,11 @@ SELECT i.*, x.execution_id AS execution, w.name AS workflow
  WHERE i.id = %(id)s::uuid
 
 -- name: known_streams
--- Those of these streams that exist. Parameters: streams (text[]).
-SELECT stream_id FROM runfold.streams WHERE stream_id = ANY (%(streams)s) ORDER BY stream_id
+-- Those of these streams that exist. Parameters: streams (text[]), tenant (null: any).
+SELECT s.stream_id
+  FROM runfold.streams s
+ WHERE s.stream_id = ANY (%(streams)s) AND (%(tenant)s::uuid IS NULL OR s.user_id = %(tenant)s)
+ ORDER BY s.stream_id
 
 -- name: latest_of_workflows
 -- The executions that may be the latest of some workflows at a position: mostly one of each workflow, and several if only
@@ -237,11 +242,13 @@ SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at,
 
 -- name: parked_until
 -- The streams of these groups that are parked at or before a position.
--- Parameters: groups (text[]), streams (text[], null: any), upto.
-SELECT group_name, stream_id, position, sqlstate, error, parked_at
-  FROM runfold.parked_streams
- WHERE group_name = ANY (%(groups)s) AND (%(streams)s::text[] IS NULL OR stream_id = ANY (%(streams)s)) AND position <= %(upto)s
- ORDER BY group_name, position
+-- Parameters: groups (text[]), streams (text[], null: any), tenant (null: any), upto.
+SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at
+  FROM runfold.parked_streams p
+ WHERE p.group_name = ANY (%(groups)s) AND (%(streams)s::text[] IS NULL OR p.stream_id = ANY (%(streams)s)) AND p.position <= %(upto)s
+   AND (%(tenant)s::uuid IS NULL
+        OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = p.stream_id AND s.user_id = %(tenant)s))
+ ORDER BY p.group_name, p.position
 
 -- name: position_at
 -- The log's last position at a time, 0 before its first event. Parameters: time.

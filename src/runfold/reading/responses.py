@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import dict_row
 
 from runfold.errors import UnknownId
-from runfold.reading.lists import one_row
+from runfold.reading.lists import Listing, one_row, page
 from runfold.reading.pages import PageToken
 from runfold.reading.status import Row
 from runfold.runtime_sql import runtime_sql
@@ -17,6 +18,15 @@ from runfold.runtime_sql import runtime_sql
 statement = runtime_sql("runfold.reading")
 
 _OPEN = "open-"
+
+
+@dataclass(frozen=True, slots=True)
+class Responses(Listing):
+    """A page of responses: a page token also says whether its row was unprocessed."""
+
+    def with_tokens(self, rows: Iterable[Row]) -> list[Row]:
+        """Return the rows that were read, each with its page token."""
+        return [{**row, "page_token": _page_token(row)} for row in rows]
 
 
 def list_responses(
@@ -28,6 +38,13 @@ def list_responses(
     limit: int = 20,
 ) -> list[Row]:
     """Return at most `limit` responses after a page token; each row has its `page_token`; raises InvalidInput."""
+    return page(connection, responses(status=status, workflow_id=workflow_id, after=after, limit=limit))
+
+
+def responses(
+    *, status: str | None = None, workflow_id: UUID | None = None, after: str | None = None, limit: int = 20
+) -> Responses:
+    """Return the page that `list_responses` reads."""
     place = None if after is None else PageToken.parse(after.removeprefix(_OPEN))
     parameters = {
         "status": status,
@@ -37,9 +54,7 @@ def list_responses(
         "after_id": place and place.id,
         "limit": limit,
     }
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(statement("responses"), parameters, prepare=False).fetchall()
-    return [{**row, "page_token": _page_token(row)} for row in rows]
+    return Responses(statement("responses"), parameters, "received_at")
 
 
 def read_response(connection: psycopg.Connection[Any], response_id: str) -> Row:

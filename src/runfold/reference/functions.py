@@ -14,12 +14,14 @@ The functions of the schema `runfold`. An engine in any language needs the first
 Errors have SQLSTATEs of class `RF` and their facts as a JSON object in DETAIL: see [errors](errors.md#errors).
 
 Roles: `runfold_engine` appends and reads, `runfold_projector` folds, `runfold_operator` appends, reads and registers,
-`service_role` is Supabase's server key. They cannot log in: grant them to a role that can.
+`runfold_reader` reads, `runfold_scheduler` appends events of deployments, `authenticated` is a user, `service_role` is
+Supabase's server key. They cannot log in: grant them to a role that can.
 """
 
 # The functions that people call, in the order of a tutorial. The others are for folds, or internal.
 _CALLED = (
     "append_events",
+    "append_deployment_events",
     "read_stream",
     "read_all",
     "safe_head",

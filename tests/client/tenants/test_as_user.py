@@ -17,6 +17,7 @@ import runfold
 from runfold import errors
 from runfold.client.aio import tenant as aio_tenant
 from runfold.client.sync import tenant as sync_tenant
+from runfold.database import tenants
 from runfold.settings import Settings
 from tests.client.tenants.conftest import ONE, OTHER, ROWS
 from tests.factories import line
@@ -257,6 +258,24 @@ def test_what_is_no_user_is_refused_before_the_database_is_asked(store: runfold.
     assert (refused.value.code, refused.value.pointer) == ("invalid_user_id", "/user_id")
 
 
+def test_rows_are_streamed_and_copied_as_the_tenant_and_not_after_its_transaction(gateway_url: str) -> None:
+    names_of_all = "SELECT name FROM workflows ORDER BY name"
+    with runfold.connect(gateway_url, settings=ONE_SESSION) as store, store.as_user(ONE).transaction() as cursor:
+        assert names(list(cursor.stream(names_of_all))) == ["w1", "w2", "w3"]
+        with cursor.copy(f"COPY ({names_of_all}) TO STDOUT") as copy:
+            assert b"".join(map(bytes, copy)) == b"w1\nw2\nw3\n"
+    for go_on in ("stream", "copy", "executemany"):
+        with runfold.connect(gateway_url, settings=ONE_SESSION) as store, pytest.raises(errors.TransactionEnded):
+            _commit_and(go_on, store.as_user(ONE))
+
+
+def _commit_and(go_on: str, one: runfold.Tenant) -> None:
+    with one.transaction() as cursor:
+        cursor.execute("COMMIT")
+        getattr(cursor, go_on)("SELECT 1", [])
+        pytest.fail(f"{go_on} has run after the transaction")
+
+
 def test_several_statements_in_one_fetch_are_refused(store: runfold.Store) -> None:
     with pytest.raises(psycopg.errors.SyntaxError):
         store.as_user(ONE).fetch("SELECT 1; COMMIT; SELECT 2")
@@ -273,9 +292,12 @@ def test_a_statement_that_returns_to_the_login_is_not_guarded_against(store: run
 def test_a_role_that_is_not_the_tenants_fails_before_the_query(
     store: runfold.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def becoming(user_id: UUID) -> Any:
+        statement, parameters = tenants.becoming(user_id)
+        return statement.replace("set_config('role', 'authenticated', true)", "now()::text"), parameters
+
     for module in (aio_tenant, sync_tenant):
-        wrong = module.statement("become_tenant").replace("set_config('role', 'authenticated', true)", "now()::text")
-        monkeypatch.setattr(module, "statement", lambda _, text=wrong: text)
+        monkeypatch.setattr(module, "becoming", becoming)
     with pytest.raises(psycopg.errors.InvalidTextRepresentation, match="the role is runfold_test_gateway"):
         store.as_user(ONE).fetch("SELECT count(*) FROM workflows")
 
@@ -298,6 +320,21 @@ def test_a_task_that_is_cancelled_gives_back_a_clean_session(gateway_url: str, c
 async def _sleeps(connection: Any) -> bool:
     found = connection.execute("SELECT FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'")
     return found.fetchone() is not None
+
+
+def test_a_tenant_reads_where_nothing_can_be_written_and_keeps_its_session(
+    gateway_url: str, connection: psycopg.Connection[Any]
+) -> None:
+    connection.execute(f"ALTER DATABASE {connection.info.dbname} SET default_transaction_read_only = on".encode())
+    with runfold.connect(gateway_url, settings=ONE_SESSION) as store:
+        one = store.as_user(ONE)
+        pids = [one.fetch("SELECT pg_backend_pid() AS pid, count(*) AS n FROM workflows") for _ in range(3)]
+        assert pids[0] == pids[1] == pids[2]
+        assert pids[0][0]["n"] == ROWS[ONE]
+        with pytest.raises(errors.DatabaseReadOnly):
+            one.fetch("UPDATE workflows SET name = 'new'")
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} RESET default_transaction_read_only".encode())
+        assert one.fetch("UPDATE workflows SET name = 'new' WHERE name = 'w1' RETURNING 1 AS done") == [{"done": 1}]
 
 
 def test_triggers_of_a_tenant_are_its_own(store: runfold.Store, connection: Any) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 import runfold
 from runfold import errors
-from runfold.events import LogAppended
+from runfold.events import LogAppended, ResponseReceived
 from runfold.reading.executions import list_executions
 from runfold.reading.lists import list_deployments, list_interactions
+from runfold.reading.responses import list_responses
 from tests.client.tenants.conftest import ONE, OTHER
 from tests.fixtures.blocking import Blocking, Loop
 from tests.fixtures.processes import drain
@@ -60,6 +61,14 @@ def written(database_url: str, connection: Connection) -> None:
                     handle.succeed()
                 else:
                     handle.pause_for_human("h", interaction_type="approval", channel_type="slack", request_data={})
+            for number in range(3):
+                received = {
+                    "workflow_id": str(WORKFLOW[user]),
+                    "source_channel": "slack",
+                    "raw_payload": {},
+                    "received_at": f"2026-03-0{number + 1}T12:00:00Z",
+                }
+                service.append(f"response-{uuid4()}", [ResponseReceived(**received)], user_id=user)
             service.deployments.deploy(WORKFLOW[user], user_id=user, definition={}, triggers=[])
     drain(database_url)
 
@@ -80,6 +89,7 @@ def test_lists_are_the_services_without_the_rows_of_others(store: Any, connectio
     for name, of_service in (
         ("executions", list_executions),
         ("interactions", list_interactions),
+        ("responses", list_responses),
         ("deployments", list_deployments),
     ):
         mine = f"SELECT id FROM {_TABLES[name]} WHERE user_id = %s"
@@ -94,6 +104,7 @@ def test_lists_are_the_services_without_the_rows_of_others(store: Any, connectio
 _TABLES = {
     "executions": "workflow_executions",
     "interactions": "human_interactions",
+    "responses": "hil_responses",
     "deployments": "workflow_deployment_history",
 }
 

@@ -148,6 +148,19 @@ def test_who_would_take_hidden_rows_for_missing_is_refused(log: Log, database_ur
         hidden.require_visible(connection, group())
 
 
+@pytest.mark.parametrize("command", ["verify", "rebuild", "replay"])
+def test_who_compares_copies_in_hidden_workflows_is_refused_and_a_worker_goes_on(
+    log: Log, url: str, command: str
+) -> None:
+    log.connection.execute(f"DROP POLICY {PASSES} ON public.workflows".encode())
+    with psycopg.connect(url, autocommit=True) as connection, pytest.raises(RowsHidden) as refused:
+        COMMANDS[command](url, connection)
+    assert refused.value.facts["tables"] == ["public.workflows"]
+    log.append("execution-c", *run("c"))
+    assert drain(url) == {}
+    log.assert_folded()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("table", ["runfold.events", "runfold.streams"])
 def test_a_look_back_over_a_hidden_log_is_refused(log: Log, url: str, look: str, table: str) -> None:
@@ -161,7 +174,7 @@ def test_control_without_asking_verify_takes_hidden_rows_for_missing(
     log: Log, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.connection.execute(f"DROP POLICY {PASSES} ON {TABLES}".encode())
-    monkeypatch.setattr(sessions, "require_visible", lambda *_: None)
+    monkeypatch.setattr(sessions, "require_visible", lambda *_, **__: None)
     with psycopg.connect(url, autocommit=True) as connection:
         (found,) = verify(connection, load_catalogue(), ["workflow_executions"])
     assert (found.rows, found.differing) == (0, 2)
@@ -191,6 +204,31 @@ def test_a_worker_stops_the_group_of_a_hidden_table_alone_and_goes_on_when_it_is
     log.connection.execute(mend[0].encode())
     assert drain(url) == {}
     log.assert_folded()
+
+
+def test_a_worker_that_may_not_see_the_log_folds_nothing_and_passes_nothing_by(log: Log, url: str) -> None:
+    before = checkpoint(log.connection)
+    log.append("execution-c", *run("c"))
+    log.connection.execute(f"DROP POLICY {PASSES} ON runfold.events".encode())
+    stopped = drain(url)
+    assert set(stopped) == {group.name for group in load_catalogue().groups.values()}
+    assert checkpoint(log.connection) == before
+    mend = re.search(r"CREATE POLICY .*;", stopped["execution"])
+    assert mend is not None
+    log.connection.execute(mend[0].encode())
+    assert drain(url) == {}
+    log.assert_folded()
+
+
+def test_control_a_worker_that_does_not_ask_passes_hidden_events_by(
+    log: Log, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append("execution-c", *run("c"))
+    log.connection.execute(f"DROP POLICY {PASSES} ON runfold.events".encode())
+    monkeypatch.setattr(group_runner, "require_visible", lambda *_, **__: None)
+    assert drain(url) == {}
+    assert checkpoint(log.connection) >= log.events[-1].position
+    assert log.connection.execute("SELECT count(*) FROM workflow_executions").fetchone() == (2,)
 
 
 def test_a_users_group_with_a_hidden_table_is_refused_alone(
@@ -230,7 +268,7 @@ REFUSALS = {
 def asked_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rights are taken away when the groups have been looked at already."""
     for module in (group_runner, projector, sessions):
-        monkeypatch.setattr(module, "require_visible", lambda *_: None)
+        monkeypatch.setattr(module, "require_visible", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("asked_before")

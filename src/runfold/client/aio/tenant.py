@@ -7,23 +7,30 @@ pooler's. It guards against a mistaken query, not against hostile SQL, which can
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
-import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
 from runfold.client.aio.log import AsyncLog, statement
-from runfold.client.aio.tenant_reads import AsyncTenantDeployments, AsyncTenantExecutions, AsyncTenantInteractions
+from runfold.client.aio.tenant_reads import (
+    AsyncTenantDeployments,
+    AsyncTenantExecutions,
+    AsyncTenantInteractions,
+    AsyncTenantResponses,
+)
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
+from runfold.database.tenants import TENANT, becoming, not_a_gateway
 from runfold.errors import (
     BehindPooler,
+    DatabaseReadOnly,
     InvalidInput,
     PermissionDenied,
     TenantCannotAppend,
@@ -34,12 +41,7 @@ from runfold.events.envelope import RecordedEvent
 
 if TYPE_CHECKING:
     from runfold.memory.aio.memory import AsyncMemory
-
-ROLE = "authenticated"
-"""The role that a tenant's statements run as."""
-
-GATEWAY = "runfold_gateway"
-"""The role whose members may become `authenticated`."""
+    from runfold.reading.past.as_of import AsyncAsOf
 
 _Row = dict[str, Any]
 _Connection = psycopg.AsyncConnection[Any]
@@ -84,10 +86,7 @@ class AsyncTenant:
     def __init__(self, store: AsyncLog, user_id: UUID | str) -> None:
         self.user_id = _as_uuid(user_id)
         self._store = store
-        self._become = {
-            "claims": orjson.dumps({"sub": str(self.user_id), "role": ROLE}).decode(),
-            "user": str(self.user_id),
-        }
+        self._become = becoming(self.user_id)
 
     @cached_property
     def executions(self) -> AsyncTenantExecutions:
@@ -98,6 +97,11 @@ class AsyncTenant:
     def interactions(self) -> AsyncTenantInteractions:
         """The tenant's interactions, to list and to show."""
         return AsyncTenantInteractions(self)
+
+    @cached_property
+    def responses(self) -> AsyncTenantResponses:
+        """The responses that came in for the tenant, to list."""
+        return AsyncTenantResponses(self)
 
     @cached_property
     def deployments(self) -> AsyncTenantDeployments:
@@ -157,6 +161,33 @@ class AsyncTenant:
         parameters = {"stream": stream_id, "after": after, "limit": limit}
         return [RecordedEvent(*row) for row in await self._retried(statement("read_own_stream"), parameters)]
 
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        time: datetime | None = None,
+        tables: Iterable[str] | None = None,
+        streams: Iterable[str] | None = None,
+        execution: str | None = None,
+    ) -> AsyncAsOf:
+        """Return the tenant's rows as they were at a position or a time, to query in `with`; as `store.as_of`.
+
+        The tenant's own events alone are folded, as `runfold_reader`; the queries run as the tenant. All of it is one
+        transaction on a connection of its own, which a transaction pooler may be in front of; it is rolled back.
+        """
+        from runfold.reading.past.as_of import AsyncAsOf  # and with it the projections, which a writer does without
+
+        return AsyncAsOf(
+            self._store.url,
+            self._store._settings,
+            position=position,
+            time=time,
+            tables=tables,
+            streams=streams,
+            execution=execution,
+            tenant=self.user_id,
+        )
+
     async def append(self, *_: Any, **__: Any) -> NoReturn:
         """Raise TenantCannotAppend: events are appended by services, with `user_id` of the tenant."""
         raise TenantCannotAppend(hint=_APPEND)
@@ -174,12 +205,14 @@ class AsyncTenant:
     async def _once(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
         try:
             return await self._try(query, params, prepare)
+        except DatabaseReadOnly:
+            pass  # after a fail-over a new session may write where the pool's old ones do not; nothing was executed
         except BehindPooler:
             self._store._prepares = False  # the pooler did not show itself, and nothing was executed
         return await self._try(query, params, prepare)
 
     async def _try(self, query: Any, params: Any, prepare: bool | None) -> list[_Row]:
-        async with self._store._connection(writes=True) as connection:
+        async with self._store._connection(role=None) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             async with self._begun(connection):
                 await cursor.execute(query, params, prepare=prepare)
@@ -197,18 +230,12 @@ class AsyncTenant:
         try:
             async with connection.pipeline():
                 await connection.execute(_BEGIN)
-                await became.execute(statement("become_tenant"), self._become)
+                await became.execute(*self._become)
                 yield
         except psycopg.errors.InsufficientPrivilege as exc:
             if became.description is not None:
                 raise _refused(exc) from exc
-            login = connection.info.user
-            raise PermissionDenied(
-                f"the login {login} cannot act for a tenant, because it is not a member of {ROLE}",
-                hint=f"GRANT {GATEWAY} TO {login}",
-                role=GATEWAY,
-                postgres_sqlstate=exc.sqlstate,
-            ) from exc
+            raise not_a_gateway(connection.info.user, exc) from exc
 
 
 _BEGIN = "BEGIN"
@@ -225,7 +252,7 @@ def _refused(exc: psycopg.Error) -> PermissionDenied:
         f"a tenant may not do this: {exc.diag.message_primary}",
         hint="a tenant reads its own rows, and writes its own rows of the tables that users edit; to append, "
         + _APPEND,
-        role=ROLE,
+        role=TENANT,
         postgres_sqlstate=exc.sqlstate,
     )
 

@@ -111,6 +111,26 @@ class AsyncTenantInteractions:
         return rows[0]
 
 
+class AsyncTenantResponses:
+    """The responses to the interactions of a tenant."""
+
+    def __init__(self, tenant: AsyncTenantReader) -> None:
+        self._tenant = tenant
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        workflow_id: UUID | None = None,
+        after: str | None = None,
+        limit: int = 20,
+    ) -> list[_Row]:
+        """Return at most `limit` responses, the unprocessed first; pages as those of executions."""
+        from runfold.reading.responses import responses
+
+        return await _page(self._tenant, responses(status=status, workflow_id=workflow_id, after=after, limit=limit))
+
+
 class AsyncTenantDeployments:
     """The deployments of a tenant's workflows."""
 

@@ -282,8 +282,7 @@ class Log:
         return self._again(self._once, query, parameters, fits)
 
     def _again(self, call: Callable[..., _T], *arguments: Any) -> _T:
-        """Call until it succeeds, while that can help."""
-        # What nearly always succeeds does not pay for the machinery of retrying.
+        """Call until it succeeds, while that can help; what succeeds at once does not pay for the machinery."""
         give_up_at = time.monotonic() + self._settings.retry_seconds
         try:
             return call(*arguments)
@@ -319,13 +318,12 @@ class Log:
             return rows
 
     @contextmanager
-    def _connection(self, *, writes: bool = False) -> Iterator[_Connection]:
-        """Return a connection of the pool; psycopg's errors become ours.
+    def _connection(self, *, writes: bool = False, role: str | None = "runfold_engine") -> Iterator[_Connection]:
+        """Return a connection of the pool; psycopg's errors become ours, and name the role that may do what is done.
 
-        `writes` takes a new session for one that cannot write: the caller's statements are not tried again.
+        `writes` takes a new session for one that cannot write: a caller's statements, of unknown needs, run once.
         """
-        # What a caller's own statements need is not known.
-        with mapped_errors(None if writes else "runfold_engine", url=self.url):
+        with mapped_errors(None if writes else role, url=self.url):
             if self._opens_at_use:
                 self._pool.open()
                 self._opens_at_use = False

@@ -112,6 +112,26 @@ class TenantInteractions:
         return rows[0]
 
 
+class TenantResponses:
+    """The responses to the interactions of a tenant."""
+
+    def __init__(self, tenant: TenantReader) -> None:
+        self._tenant = tenant
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        workflow_id: UUID | None = None,
+        after: str | None = None,
+        limit: int = 20,
+    ) -> list[_Row]:
+        """Return at most `limit` responses, the unprocessed first; pages as those of executions."""
+        from runfold.reading.responses import responses
+
+        return _page(self._tenant, responses(status=status, workflow_id=workflow_id, after=after, limit=limit))
+
+
 class TenantDeployments:
     """The deployments of a tenant's workflows."""
 

@@ -60,6 +60,13 @@ def events_of_some(group: Group) -> LiteralString:
     return _IN_THEIR_PARTITIONS.replace("{streams}", "t.stream_id = ANY (%(some)s)")
 
 
+def events_of_tenant(group: Group) -> LiteralString:
+    """The relation of a tenant's events, for folds of the group with the parameter `tenant`."""
+    if group.of_user:
+        return "(SELECT s.* FROM runfold.events s WHERE s.user_id = %(tenant)s OFFSET 0)"
+    return _IN_THEIR_PARTITIONS.replace("{streams}", "t.user_id = %(tenant)s")
+
+
 _NOTHING: Mapping[str, Any] = {}
 
 # What a session that folds sets, so that nothing but the log decides the rows: no zone, no locale, no date style. JIT

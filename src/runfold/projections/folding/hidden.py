@@ -20,13 +20,15 @@ statement = runtime_sql("runfold.projections")
 _LOG = ("runfold.events", "runfold.streams")
 
 
-def require_visible(connection: psycopg.Connection[Any], group: Group) -> None:
-    """Raise RowsHidden where rows of a group's tables, or of the log, may be hidden from the session's role."""
-    require_visible_tables(
-        connection,
-        [f"{projection.schema}.{projection.table}" for projection in group.projections],
-        f"the group {group.name} is not folded",
-    )
+def require_visible(connection: psycopg.Connection[Any], group: Group, *, copies: bool = False) -> None:
+    """Raise RowsHidden where rows of a group's tables, or of the log, may be hidden from the session's role.
+
+    `copies` is for who compares what workflows copy from the group, too; a worker has functions of the owner copy it.
+    """
+    tables = [f"{projection.schema}.{projection.table}" for projection in group.projections]
+    if copies and any(projection.copies is not None for projection in group.projections):
+        tables.append("public.workflows")
+    require_visible_tables(connection, tables, f"the group {group.name} is not folded")
 
 
 def require_visible_log(connection: psycopg.Connection[Any]) -> None:

@@ -30,7 +30,7 @@ def folding_session(
     """
     if not group.of_user:
         connection.execute(FOLD_SESSION)
-        require_visible(connection, group)
+        require_visible(connection, group, copies=True)
         with denied_stops(group, connection.info.user):
             yield connection
         return
@@ -53,7 +53,7 @@ def operators_ledger(connection: psycopg.Connection[Any], group: Group, login: U
     """
     if not group.of_user:
         connection.execute(FOLD_SESSION)
-        require_visible(connection, group)
+        require_visible(connection, group, copies=True)
         with denied_stops(group, connection.info.user):
             yield Ledger(connection)
         if not connection.closed and connection.autocommit:

@@ -8,7 +8,7 @@ their rows are removed from the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
-from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, unbind
+from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, events_of_tenant, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
 from runfold.projections.reconciling.pair import stream_values
@@ -42,13 +42,23 @@ _THESE_STREAMS_AND_BARRIERS: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What one group folds: all events of these streams (None: all), and the deletions of others."""
+    """What one group folds: all events of these streams (None: all), and the deletions of others.
+
+    Of a tenant's, if there is one.
+    """
 
     streams: tuple[str, ...] | None = None
     deletions: tuple[str, ...] = ()
+    tenant: UUID | None = None
 
     def condition(self, group: Group) -> tuple[LiteralString, Mapping[str, Any]]:
         """Return the condition for the events to fold, and its parameters."""
+        condition, named = self._of_streams(group)
+        if self.tenant is None:
+            return condition, named
+        return f"({condition} AND e.user_id = %(tenant)s)", {**named, "tenant": self.tenant}
+
+    def _of_streams(self, group: Group) -> tuple[LiteralString, Mapping[str, Any]]:
         if self.streams is None:
             return NOT_PARKED, {}
         others = sorted(group.barriers - {_DELETION})
@@ -61,21 +71,25 @@ class Reach:
 
     def events(self, group: Group) -> LiteralString:
         """The relation that holds what is within reach, and little else."""
-        some = self.streams is not None and group.barriers <= {_DELETION}
-        return events_of_some(group).replace("%(some)s", "%(read_streams)s") if some else THE_LOG
+        if self.streams is None:
+            return THE_LOG if self.tenant is None else events_of_tenant(group)
+        return self._events_of_streams(group) if group.barriers <= {_DELETION} else THE_LOG
+
+    def _events_of_streams(self, group: Group) -> LiteralString:
+        return events_of_some(group).replace("%(some)s", "%(read_streams)s")
 
     def fold(
         self, cursor: psycopg.Cursor[Any], group: Group, upto: int, *, progress: FoldProgress = lambda *_: None
     ) -> None:
         """Fold these events, from the log's start up to a position, into the group's shadows."""
-        if self.streams is None:
+        if self.streams is None and self.tenant is None:
             fold_shadows(cursor, group, upto, progress=progress)
             return
         bind(cursor, ["pg_temp"])
         condition, named = self.condition(group)
-        events = events_of_some(group).replace("%(some)s", "%(read_streams)s")
+        events = self.events(group) if self.streams is None else self._events_of_streams(group)
         cursor.execute(statement("types_of_streams").replace("{events}", events), {**named, "upto": upto})
-        types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named["other_barriers"])
+        types = frozenset(type_ for (type_,) in cursor.fetchall()) | frozenset(named.get("other_barriers", ()))
         fold_in_parts(
             cursor,
             group,
@@ -91,9 +105,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The streams whose rows are wanted; None: all."""
+    """The streams whose rows are wanted, None: all; of a tenant's, if there is one."""
 
     streams: tuple[str, ...] | None = None
+    tenant: UUID | None = None
 
     def fold(
         self,
@@ -111,15 +126,16 @@ class Scope:
         """
         tables = {projection.table for projection in group.projections}
         if self.streams is None:
-            fold(Reach())
-            return Reach(), tables
+            whole = Reach(tenant=self.tenant)
+            fold(whole)
+            return whole, tables
         rows_of = {*self.streams}
         for query in group.affected_by:
             rows_of |= ask(cursor, query, rows_of, upto)
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
             folded |= _depended_on(cursor, group, query, rows_of, upto)
-        reach = reach_of(cursor, folded, upto)
+        reach = replace(reach_of(cursor, folded, upto), tenant=self.tenant)
         fold(reach)
         values = _values(rows_of)
         for projection in group.projections:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from uuid import UUID
 
 import orjson
 import psycopg
@@ -43,11 +44,13 @@ class AsOf:
         tables: Iterable[str] | None = None,
         streams: Iterable[str] | None = None,
         execution: str | None = None,
+        tenant: UUID | None = None,
     ) -> None:
         self._url = url
         self._settings = settings
         self._wanted: dict[str, Any] = {
             "position": position, "time": time, "tables": tables, "streams": streams, "execution": execution,
+            "tenant": tenant,
         }  # fmt: skip
         self._open = ExitStack()
         self.connection: psycopg.Connection[Any] | None = None
@@ -55,10 +58,15 @@ class AsOf:
     def __enter__(self) -> Past:
         with ExitStack() as opening:
             opening.enter_context(mapped_errors())
-            self.connection = connect(self._url, self._settings, application="runfold past", autocommit=True)
+            for_tenant = self._wanted["tenant"] is not None
+            self.connection = connect(
+                self._url, self._settings, application="runfold past", autocommit=True, shared=for_tenant
+            )
             opening.enter_context(self.connection)
-            # The session cannot write, even if a statement ends the transaction of the past.
-            self.connection.execute("SET default_transaction_read_only = on")
+            if not for_tenant:
+                # The session cannot write, even if a statement ends the transaction of the past. A tenant's may be a
+                # pooler's, and its login has no rights outside of a transaction.
+                self.connection.execute("SET default_transaction_read_only = on")
             # jsonb writes 1e30 as digits; read it as a double again, as the store does.
             set_json_loads(orjson.loads, self.connection)
             catalogue = _catalogue(self._settings)
@@ -111,9 +119,17 @@ class AsyncAsOf:
         tables: Iterable[str] | None = None,
         streams: Iterable[str] | None = None,
         execution: str | None = None,
+        tenant: UUID | None = None,
     ) -> None:
         self._as_of = AsOf(
-            url, settings, position=position, time=time, tables=tables, streams=streams, execution=execution
+            url,
+            settings,
+            position=position,
+            time=time,
+            tables=tables,
+            streams=streams,
+            execution=execution,
+            tenant=tenant,
         )
 
     async def __aenter__(self) -> AsyncPast:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -19,6 +20,7 @@ from psycopg.rows import dict_row
 
 from runfold.database.connections import map_error, mapped_errors
 from runfold.database.sessions import refuse_standby
+from runfold.database.tenants import TENANT, becoming
 from runfold.errors import (
     FoldFailed,
     InvalidInput,
@@ -37,6 +39,7 @@ from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.shadows import FoldProgress, make_shadows
 from runfold.reading.past.affected import Reach, Scope, scope_of, scope_of_execution
 from runfold.reading.past.positions import position_of
+from runfold.reading.past.tenants import as_reader, become_reader
 from runfold.reading.past.user_tables import fold_and_copy
 from runfold.reading.status import Row, statement
 
@@ -52,13 +55,14 @@ _BEGIN_READING = """
 """
 _END_READING = "ROLLBACK TO SAVEPOINT reading; RELEASE SAVEPOINT reading"
 
+# A condition of a tenant's query sees no row before the view's own condition has.
 _LOG_UP_TO = """
-    CREATE TEMPORARY VIEW events AS
+    CREATE TEMPORARY VIEW events WITH (security_barrier) AS
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version,
            e.user_id, runfold.upcast(e.type, e.schema_version, e.data) AS data, e.payload, e.metadata, e.occurred_at,
            e.recorded_at
       FROM runfold.events e
-     WHERE e.position <= {}
+     WHERE e.position <= {} AND ({}::uuid IS NULL OR e.user_id = {}::uuid)
 """
 
 
@@ -116,7 +120,8 @@ class Past:
         """Fold these tables, and the tables that they read, unless done before; raises UnknownTable, FoldFailed."""
         for name in tables:
             if name == _EVENTS and name not in self._known:
-                self._make_view(name, sql.SQL(_LOG_UP_TO).format(sql.Literal(self.position)))
+                tenant = sql.Literal(self._scope.tenant)
+                self._make_view(name, sql.SQL(_LOG_UP_TO).format(sql.Literal(self.position), tenant, tenant))
             elif name == _ANOMALIES and name not in self._known:
                 parts = self._anomaly_tables()
                 self.fold(*parts)
@@ -156,6 +161,7 @@ class Past:
                 parameters = {
                     "groups": [group],
                     "streams": None if streams is None else list(streams),
+                    "tenant": self._scope.tenant,
                     "upto": self.position,
                 }
                 found += cursor.execute(statement(name), parameters).fetchall()
@@ -171,6 +177,8 @@ class Past:
                         cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", projection.table)))
                 fold = self._folding(cursor, group)
                 reach, tables = self._scope.fold(cursor, group, self.position, wanted=readable, fold=fold)
+                for table in sorted(tables):
+                    self._let_tenant_read(cursor, table)
         except (psycopg.Error, HandlerFailed) as exc:
             if not is_poison(exc):
                 raise
@@ -197,13 +205,22 @@ class Past:
 
     def _make_view(self, name: str, definition: sql.Composed) -> None:
         if name not in self._views:
-            self._connection.execute(definition)
+            with self._connection.cursor() as cursor:
+                cursor.execute(definition)
+                self._let_tenant_read(cursor, name)
             self._views.add(name)
+
+    def _let_tenant_read(self, cursor: psycopg.Cursor[Any], relation: str) -> None:
+        if self._scope.tenant is not None:
+            granted = sql.SQL("GRANT SELECT ON {} TO {}")
+            cursor.execute(granted.format(sql.Identifier("pg_temp", relation), sql.Identifier(TENANT)))
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         self._connection.execute(_BEGIN_READING)
         try:
+            if self._scope.tenant is not None:
+                self._connection.execute(*becoming(self._scope.tenant))
             yield
         except psycopg.errors.UndefinedTable as exc:
             raise UnknownTable(
@@ -290,6 +307,7 @@ def open_past(
     execution: str | None = None,
     progress: FoldProgress = lambda *_: None,
     login: UserLogin | None = None,
+    tenant: UUID | None = None,
 ) -> Iterator[Past]:
     """Open the past at a position, or at a time: with all events before the first one that was recorded later.
 
@@ -297,44 +315,50 @@ def open_past(
     `streams` or an `execution` restricts the rows to these streams, and folds them by index. An execution includes
     its log, its interactions and their responses, its children, and its workflow's status and deployments. The
     connection must be in autocommit; its session is changed for folding. `login` folds users' tables in another
-    session. Raises PositionUnavailable, UnknownTable, FoldFailed, and UnknownExecution or UnknownStream for those
-    that the log never had. A standby has no past: DatabaseReadOnly. RowsHidden where events may be hidden from the
-    session.
+    session. `tenant` has the events of that tenant alone folded, as runfold_reader, and queries run as the tenant: all
+    of it in transactions, for a pooler may be in between. Raises PositionUnavailable, UnknownTable, FoldFailed, and
+    UnknownExecution or UnknownStream for those that the log never had, RowsHidden where events may be hidden from the
+    session. A standby has no past: DatabaseReadOnly.
     """
     refuse_standby(connection, "a look at the past needs temporary tables")
-    require_visible_log(connection)
     if streams is not None and execution is not None:
         raise InvalidInput("streams and execution exclude each other: give one of them", code="invalid_option")
     named = None if streams is None else [streams] if isinstance(streams, str) else list(streams)
-    found = position_of(connection, position=position, time=time)
-    if execution is not None:
-        _require_execution(connection, execution)
-    if named is not None:
-        _require_streams(connection, named)
-    connection.execute(FOLD_SESSION)
+    with nullcontext() if tenant is None else as_reader(connection):
+        require_visible_log(connection)
+        found = position_of(connection, position=position, time=time)
+        if execution is not None:
+            _require_execution(connection, execution, tenant)
+        if named is not None:
+            _require_streams(connection, named, tenant)
+    if tenant is None:
+        connection.execute(FOLD_SESSION)
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ WRITE")
     try:
+        if tenant is not None:
+            become_reader(connection)
         scope = Scope()
         with connection.cursor() as cursor:
             if execution is not None:
                 scope = scope_of_execution(cursor, execution, found)
             elif named is not None:
                 scope = scope_of(cursor, named, found)
+        scope = replace(scope, tenant=tenant)
         yield Past(connection, catalogue, found, scope, tables=tables, progress=progress, login=login)
     finally:
         if not connection.closed:
             connection.rollback()
 
 
-def _require_execution(connection: psycopg.Connection[Any], execution_id: str) -> None:
+def _require_execution(connection: psycopg.Connection[Any], execution_id: str, tenant: UUID | None) -> None:
     """Raise UnknownExecution if the log has no execution with that id, instead of showing no rows."""
     if not isinstance(execution_id, str):
         raise InvalidInput(f"{execution_id!r} is not the id of an execution", hint="give a text", code="invalid_option")
-    if not _known(connection, list(streams_of_execution(execution_id))):
+    if not _known(connection, list(streams_of_execution(execution_id)), tenant):
         raise UnknownExecution(f"there is no execution {execution_id!r}", hint="see `runfold execution list`")
 
 
-def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) -> None:
+def _require_streams(connection: psycopg.Connection[Any], streams: list[str], tenant: UUID | None) -> None:
     for stream in streams:
         if not isinstance(stream, str):
             raise InvalidInput(
@@ -342,7 +366,7 @@ def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) ->
                 hint="write its full name, for example execution-7",
                 code="invalid_option",
             )
-    if unknown := sorted(set(streams) - _known(connection, streams)):
+    if unknown := sorted(set(streams) - _known(connection, streams, tenant)):
         raise UnknownStream(
             f"there is no stream {unknown[0]!r}",
             hint="write its full name, for example execution-7",
@@ -350,7 +374,7 @@ def _require_streams(connection: psycopg.Connection[Any], streams: list[str]) ->
         )
 
 
-def _known(connection: psycopg.Connection[Any], streams: list[str]) -> set[str]:
-    """Return those streams that exist; a name with NUL cannot exist, nor be sent to PostgreSQL."""
-    asked = [stream for stream in streams if "\0" not in stream]
-    return {stream for (stream,) in connection.execute(statement("known_streams"), {"streams": asked}).fetchall()}
+def _known(connection: psycopg.Connection[Any], streams: list[str], tenant: UUID | None) -> set[str]:
+    """Return those streams that exist, of a tenant's; a name with NUL cannot exist, nor be sent to PostgreSQL."""
+    asked = {"streams": [stream for stream in streams if "\0" not in stream], "tenant": tenant}
+    return {stream for (stream,) in connection.execute(statement("known_streams"), asked).fetchall()}

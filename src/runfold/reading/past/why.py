@@ -98,7 +98,7 @@ def why(
         if found is None:
             raise _no_row(projection, cell)
         position, before, after = found
-        left_out = {"groups": [group.name], "streams": streams, "upto": head}
+        left_out = {"groups": [group.name], "streams": streams, "tenant": None, "upto": head}
         with connection.cursor(row_factory=dict_row) as rows:
             event = rows.execute(statement("event_at"), {"position": position}).fetchone()
             parked = rows.execute(statement("parked_until"), left_out).fetchall()
@@ -258,7 +258,7 @@ def _streams(
         return ask("stream_at", {"position": touched})
     names = {value, str(row.get(projection.stream_key or "", value))}
     candidates = [*names, *(stream_id(category, name) for category in CATEGORIES for name in sorted(names))]
-    if streams := ask("known_streams", {"streams": candidates}):
+    if streams := ask("known_streams", {"streams": candidates, "tenant": None}):
         return streams
     if cell.row is None:
         raise _no_row(projection, cell)
