@@ -31,6 +31,7 @@ ROOMS = (
     "projections",
     "reading",
     "reference",
+    "vectors",
     "worker",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -240,6 +241,24 @@ def test_a_delete_takes_what_fits_and_refuses_without_a_filter(store: runfold.St
     assert vectors.collections()[0].rows == 4
     assert vectors.drop("words") is True
     assert vectors.drop("words") is False
+
+
+def test_the_asynchronous_store_does_the_same(database_url: str, user: UUID) -> None:
+    async def use() -> None:
+        async with await runfold.connect_async(database_url) as store:
+            for vectors in (
+                store.vectors(user, embedder=_embedder),
+                store.as_user(user).vectors.embedding_with(_embedder),
+            ):
+                await vectors.upsert("words", [{"key": word, "text": word} for word in ("arose", "until")])
+                (found,) = await vectors.search("words", "arose", threshold=0.99)
+                assert found.text == "arose"
+                assert (await vectors.hybrid("words", "until"))[0].text == "until"
+                assert await vectors.delete("words", keys=["until"]) == 1
+                assert [each.rows for each in await vectors.collections()] == [1]
+                assert await vectors.drop("words")
+
+    asyncio.run(use())
 
 
 BAD_ROWS: dict[str, tuple[Any, str, str | None]] = {

@@ -62,7 +62,7 @@ ALTER TABLE public.vector_collections ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant keeps its own rows" ON public.vector_collections FOR ALL TO authenticated
     USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
 CREATE POLICY "services see every row" ON public.vector_collections FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
 REVOKE ALL ON public.vector_collections FROM PUBLIC, anon, authenticated, service_role;
 REVOKE ALL ON SEQUENCE public.vector_collections_number_seq FROM PUBLIC, anon, authenticated, service_role;
@@ -144,7 +144,7 @@ ALTER TABLE public.vector_embeddings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant keeps its own rows" ON public.vector_embeddings FOR ALL TO authenticated
     USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
 CREATE POLICY "services see every row" ON public.vector_embeddings FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
 REVOKE ALL ON public.vector_embeddings FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT, DELETE ON public.vector_embeddings TO authenticated;

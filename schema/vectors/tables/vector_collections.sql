@@ -34,7 +34,7 @@ ALTER TABLE public.vector_collections ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant keeps its own rows" ON public.vector_collections FOR ALL TO authenticated
     USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
 CREATE POLICY "services see every row" ON public.vector_collections FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
 GRANT SELECT, DELETE ON public.vector_collections TO authenticated;
 GRANT INSERT (user_id, name, model, dimensions, language) ON public.vector_collections TO authenticated;

@@ -70,7 +70,7 @@ ALTER TABLE public.vector_embeddings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant keeps its own rows" ON public.vector_embeddings FOR ALL TO authenticated
     USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
 CREATE POLICY "services see every row" ON public.vector_embeddings FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, runfold_agent, service_role
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, runfold_agent, service_role
     USING (true) WITH CHECK (true);
 GRANT SELECT, DELETE ON public.vector_embeddings TO authenticated;
 GRANT INSERT (user_id, collection_name, key, text_content, embedding, model, metadata, created_at, updated_at)
