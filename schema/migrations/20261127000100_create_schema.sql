@@ -103,6 +103,12 @@ REVOKE ALL ON SCHEMA runfold_user_shadow FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA runfold_user_shadow TO runfold_projector, runfold_operator;
 GRANT USAGE ON SCHEMA runfold_user_shadow TO runfold_projections;
 
+-- What operators watch: views of the server's statistics and of ours.
+CREATE SCHEMA IF NOT EXISTS runfold_stats;
+COMMENT ON SCHEMA runfold_stats IS 'What operators watch: connections, slow queries, sizes, indexes, lags.';
+REVOKE ALL ON SCHEMA runfold_stats FROM PUBLIC;
+GRANT USAGE ON SCHEMA runfold_stats TO runfold_operator;
+
 -- A place for users' tables. Those that the migrating role makes there are granted by default.
 CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
@@ -895,9 +901,10 @@ GRANT UPDATE (session_id, user_id, sequence, summary, key_points, entities, topi
                 updated_at)
     ON public.conversation_summaries TO authenticated;
 
--- What the counts of dashboards need of a row: it is added (1) or taken away (-1). The key is a workflow, or a kind of node.
+-- What the counts of dashboards need of rows that are alike: how many are added, or taken away where `number` is negative. The
+-- key is a workflow, or a kind of node; the times are beginnings of hours or days.
 CREATE TYPE runfold.counted_row AS (
-    sign integer,
+    number bigint,
     user_id uuid,
     workflow_id uuid,
     node_type text,
@@ -905,10 +912,10 @@ CREATE TYPE runfold.counted_row AS (
     created_at timestamptz,
     outcome text,
     ended_at timestamptz,
-    duration_ms bigint
+    part integer
 );
 
-COMMENT ON TYPE runfold.counted_row IS 'What the counts of dashboards need of a row that is added (sign 1) or taken away (sign -1).';
+COMMENT ON TYPE runfold.counted_row IS 'What the counts of dashboards need of rows that are alike; a negative number is taken away.';
 
 -- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
@@ -2197,6 +2204,68 @@ COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be ma
 GRANT SELECT ON runfold.stale_workflows TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
+-- What operators watch. Each view says with `alarms` what is above the threshold of the alert rules.
+CREATE VIEW runfold_stats.connection_use WITH (security_invoker = true) AS
+    SELECT d.used, d.most, round(d.used::numeric / d.most, 3) AS share, d.used > 0.8 * d.most AS alarms
+      -- Of pg_stat_activity only members of pg_read_all_stats see all.
+      FROM (SELECT sum(b.numbackends) AS used, current_setting('max_connections')::integer AS most
+              FROM pg_catalog.pg_stat_database b) AS d;
+
+CREATE VIEW runfold_stats.connections_by_application WITH (security_invoker = true) AS
+    SELECT a.usename::text AS role, a.application_name, count(*) AS connections
+      FROM pg_catalog.pg_stat_activity a
+     WHERE a.datname = current_database()
+     GROUP BY a.usename, a.application_name;
+
+CREATE VIEW runfold_stats.index_hits WITH (security_invoker = true) AS
+    SELECT format('%I.%I', s.schemaname, s.relname) AS table_name, s.heap_blks_hit + s.heap_blks_read AS table_blocks,
+           round(s.heap_blks_hit::numeric / nullif(s.heap_blks_hit + s.heap_blks_read, 0), 4) AS table_hit_ratio,
+           coalesce(s.idx_blks_hit, 0) + coalesce(s.idx_blks_read, 0) AS index_blocks,
+           round(s.idx_blks_hit::numeric / nullif(s.idx_blks_hit + s.idx_blks_read, 0), 4) AS index_hit_ratio
+      FROM pg_catalog.pg_statio_user_tables s
+     WHERE s.schemaname IN ('public', 'runfold', 'runfold_partitions', 'projections');
+
+CREATE VIEW runfold_stats.unused_indexes WITH (security_invoker = true) AS
+    SELECT format('%I.%I', s.schemaname, s.relname) AS table_name, format('%I.%I', s.schemaname, s.indexrelname) AS index_name,
+           pg_relation_size(s.indexrelid) AS bytes, d.stats_reset AS counted_since
+      FROM pg_catalog.pg_stat_user_indexes s
+      JOIN pg_catalog.pg_index i ON i.indexrelid = s.indexrelid
+      JOIN pg_catalog.pg_stat_database d ON d.datname = current_database()
+     WHERE s.idx_scan = 0 AND NOT i.indisunique AND s.schemaname IN ('public', 'runfold', 'projections');
+
+CREATE VIEW runfold_stats.dead_rows WITH (security_invoker = true) AS
+    SELECT format('%I.%I', s.schemaname, s.relname) AS table_name, s.n_live_tup AS live, s.n_dead_tup AS dead,
+           round(s.n_dead_tup::numeric / nullif(s.n_live_tup + s.n_dead_tup, 0), 3) AS dead_share,
+           greatest(s.last_vacuum, s.last_autovacuum) AS vacuumed_at, greatest(s.last_analyze, s.last_autoanalyze) AS analyzed_at,
+           s.n_dead_tup > greatest(s.n_live_tup, 100000) AS alarms
+      FROM pg_catalog.pg_stat_user_tables s
+     WHERE s.schemaname IN ('public', 'runfold', 'runfold_partitions', 'projections');
+
+CREATE VIEW runfold_stats.replication_lag WITH (security_invoker = true) AS
+    SELECT r.application_name, r.state, r.sync_state, r.replay_lag,
+           pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END,
+                           r.replay_lsn) AS bytes,
+           coalesce(r.replay_lag > interval '10 s', false) AS alarms
+      FROM pg_catalog.pg_stat_replication r;
+
+CREATE VIEW runfold_stats.fold_lag WITH (security_invoker = true) AS
+    SELECT c.group_name, c.position AS checkpoint, h.position AS published_head, greatest(h.position - c.position, 0) AS lag,
+           c.stopped_error, c.stopped_error IS NOT NULL AS alarms
+      FROM runfold.checkpoints c
+     CROSS JOIN runfold.published_head h;
+
+COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
+COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
+COMMENT ON VIEW runfold_stats.index_hits IS 'How much of each table and its indexes is found in memory.';
+COMMENT ON VIEW runfold_stats.unused_indexes IS 'Indexes that no query has used since the statistics were reset.';
+COMMENT ON VIEW runfold_stats.dead_rows IS 'How many rows of each table are dead, and when it was last vacuumed and analyzed.';
+COMMENT ON VIEW runfold_stats.replication_lag IS 'How far each standby is behind; it alarms above 10 seconds.';
+COMMENT ON VIEW runfold_stats.fold_lag IS 'How far each group of projections is behind the published head; it alarms when one has stopped.';
+
+GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_application, runfold_stats.index_hits,
+                runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag
+   TO runfold_operator;
+
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
     user_id uuid,
@@ -2218,6 +2287,19 @@ CREATE POLICY "services see every row" ON runfold.streams FOR ALL
 
 GRANT SELECT ON runfold.streams
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE TABLE runfold.table_size_samples (
+    day date NOT NULL,
+    table_name text COLLATE "C" NOT NULL,
+    bytes bigint NOT NULL,
+    row_estimate bigint NOT NULL,
+    CONSTRAINT table_size_samples_pkey PRIMARY KEY (day, table_name)
+);
+
+COMMENT ON TABLE runfold.table_size_samples IS
+    'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
+
+GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
@@ -2526,7 +2608,9 @@ CREATE VIEW public.workflow_triggers WITH (security_invoker = true) AS
            coalesce(t.trigger_config, n.parameters) AS trigger_config, t.deployment_status,
            coalesce(t.is_active, false) AS is_active, t.id IS NOT NULL AS is_deployed, n.id IS NOT NULL AS is_defined
       FROM public.trigger_index t
-      FULL JOIN (SELECT n.* FROM public.nodes n WHERE n.node_type = 'TRIGGER') AS n
+      FULL JOIN (SELECT n.id, n.workflow_id, n.user_id, n.node_id, n.node_subtype, n.name, n.parameters
+                   FROM public.nodes n
+                  WHERE n.node_type = 'TRIGGER') AS n
         ON n.workflow_id = t.workflow_id AND n.node_id = t.node_id;
 
 COMMENT ON VIEW public.workflow_triggers IS
@@ -5827,6 +5911,23 @@ COMMENT ON FUNCTION runfold.append_workflow_deleted IS
     'Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.';
 REVOKE ALL ON FUNCTION runfold.append_workflow_deleted FROM PUBLIC;
 
+CREATE FUNCTION runfold.applied_migrations() RETURNS TABLE (version text, is_newest boolean, is_stamped boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF to_regclass('supabase_migrations.schema_migrations') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT m.version::text, m.version = max(m.version) OVER (),'
+        ' m.version = (regexp_match(obj_description(''runfold''::regnamespace, ''pg_namespace''), ''[0-9]{14}''))[1]'
+        ' FROM supabase_migrations.schema_migrations m';
+END
+$$;
+COMMENT ON FUNCTION runfold.applied_migrations IS
+    'The migrations that were applied, and whether the schema''s stamp is the newest of them: else one has failed half way.';
+REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
+
 CREATE FUNCTION runfold.may_fold(group_name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_has_role(session_user, 'runfold_projector', 'MEMBER')
@@ -6200,18 +6301,6 @@ COMMENT ON FUNCTION runfold.copy_to_workflows IS
     'Copies workflow_status to some workflows, and forgets that they are stale; what is locked is due again in a moment.';
 REVOKE ALL ON FUNCTION runfold.copy_to_workflows FROM PUBLIC;
 
-CREATE FUNCTION runfold.duration_part(ms bigint) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT CASE WHEN v.ms < 8 THEN v.ms + 1
-                ELSE (v.octave - 2) * 8 + ((v.ms >> (v.octave - 3)) & 7) + 1 END
-      FROM (SELECT m.ms, length(ltrim(m.ms::bit(30)::text, '0')) - 1 AS octave
-              FROM (SELECT CASE WHEN ms IS NOT NULL THEN least(greatest(ms, 0), 1073741823)::integer END AS ms) AS m) AS v
-$$;
-COMMENT ON FUNCTION runfold.duration_part IS
-    'Which of the 224 parts of a list of durations a time in milliseconds is in: 8 parts an octave, the last one from 11.6 days on.';
-REVOKE ALL ON FUNCTION runfold.duration_part FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.duration_part TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
-
 CREATE FUNCTION runfold.list_of_durations(parts integer[], counts bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6229,7 +6318,7 @@ COMMENT ON FUNCTION runfold.list_of_durations IS
     'A list of 224 durations that has these counts in these parts, and 0 elsewhere.';
 REVOKE ALL ON FUNCTION runfold.list_of_durations FROM PUBLIC;
 
-CREATE FUNCTION runfold.sum_of_rows(rows runfold.counted_row[], unit text) RETURNS TABLE (
+CREATE FUNCTION runfold.sum_of_rows(rows runfold.counted_row[], unit interval) RETURNS TABLE (
     user_id uuid, workflow_id uuid, node_type text, node_subtype text, at timestamptz, created bigint, succeeded bigint,
     failed bigint, canceled bigint, other bigint, ended_succeeded bigint, ended_failed bigint, ended_canceled bigint,
     ended_other bigint, durations bigint[])
@@ -6244,15 +6333,15 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'failed'), 0)::bigint,
            coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'canceled'), 0)::bigint,
            coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'other'), 0)::bigint,
-           runfold.list_of_durations(array_agg(p.part), array_agg(p.ended))
+           runfold.list_of_durations(array_agg(p.part), array_agg(p.ended::bigint))
       FROM (SELECT g.user_id, g.workflow_id, g.node_type, g.node_subtype, g.at, g.outcome, g.part, sum(g.created) AS created,
                    sum(g.ended) AS ended
               FROM (SELECT r.user_id, r.workflow_id, r.node_type, r.node_subtype, r.outcome,
-                           date_trunc(unit, r.created_at, 'UTC') AS at, NULL::integer AS part, r.sign AS created, 0 AS ended
+                           date_bin(unit, r.created_at, '2000-01-01Z') AS at, NULL::integer AS part, r.number AS created, 0 AS ended
                       FROM unnest(rows) AS r
                     UNION ALL
                     SELECT r.user_id, r.workflow_id, r.node_type, r.node_subtype, r.outcome,
-                           date_trunc(unit, r.ended_at, 'UTC'), runfold.duration_part(r.duration_ms), 0, r.sign
+                           date_bin(unit, r.ended_at, '2000-01-01Z'), r.part, 0, r.number
                       FROM unnest(rows) AS r
                      WHERE r.outcome IS NOT NULL) AS g
              GROUP BY g.user_id, g.workflow_id, g.node_type, g.node_subtype, g.at, g.outcome, g.part) AS p
@@ -6276,7 +6365,7 @@ BEGIN
              ended_timed_out, durations)
         SELECT s.user_id, s.workflow_id, s.at, s.created, s.succeeded, s.failed, s.canceled, s.other,
                s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
-          FROM runfold.sum_of_rows(rows, 'hour') AS s
+          FROM runfold.sum_of_rows(rows, '1 hour') AS s
             ON CONFLICT (user_id, workflow_id, hour) DO UPDATE SET
                created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
                failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
@@ -6297,7 +6386,7 @@ BEGIN
              ended_timed_out, durations)
         SELECT s.user_id, s.workflow_id, (s.at AT TIME ZONE 'UTC')::date, s.created, s.succeeded, s.failed, s.canceled, s.other,
                s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
-          FROM runfold.sum_of_rows(rows, 'day') AS s
+          FROM runfold.sum_of_rows(rows, '1 day') AS s
             ON CONFLICT (user_id, workflow_id, day) DO UPDATE SET
                created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
                failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
@@ -6318,6 +6407,29 @@ COMMENT ON FUNCTION runfold.count_executions IS
     'Adds executions to the counts of their hours and days, and takes others away.';
 REVOKE ALL ON FUNCTION runfold.count_executions FROM PUBLIC;
 
+CREATE FUNCTION runfold.duration_part(ms bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.width_bucket($1, '{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,18,20,22,24,26,28,30,32,36,40,44,48,52,56,60,64,72,80,88,96,
+           104,112,120,128,144,160,176,192,208,224,240,256,288,320,352,384,416,448,480,512,576,640,704,768,832,
+           896,960,1024,1152,1280,1408,1536,1664,1792,1920,2048,2304,2560,2816,3072,3328,3584,3840,4096,4608,
+           5120,5632,6144,6656,7168,7680,8192,9216,10240,11264,12288,13312,14336,15360,16384,18432,20480,22528,
+           24576,26624,28672,30720,32768,36864,40960,45056,49152,53248,57344,61440,65536,73728,81920,90112,
+           98304,106496,114688,122880,131072,147456,163840,180224,196608,212992,229376,245760,262144,294912,
+           327680,360448,393216,425984,458752,491520,524288,589824,655360,720896,786432,851968,917504,983040,
+           1048576,1179648,1310720,1441792,1572864,1703936,1835008,1966080,2097152,2359296,2621440,2883584,
+           3145728,3407872,3670016,3932160,4194304,4718592,5242880,5767168,6291456,6815744,7340032,7864320,
+           8388608,9437184,10485760,11534336,12582912,13631488,14680064,15728640,16777216,18874368,20971520,
+           23068672,25165824,27262976,29360128,31457280,33554432,37748736,41943040,46137344,50331648,54525952,
+           58720256,62914560,67108864,75497472,83886080,92274688,100663296,109051904,117440512,125829120,
+           134217728,150994944,167772160,184549376,201326592,218103808,234881024,251658240,268435456,301989888,
+           335544320,369098752,402653184,436207616,469762048,503316480,536870912,603979776,671088640,738197504,
+           805306368,872415232,939524096,1006632960}'::pg_catalog.int8[]) + 1
+$$;
+COMMENT ON FUNCTION runfold.duration_part IS
+    'Which of the 224 parts of a list of durations a time in milliseconds is in: 8 parts an octave, the last one from 11.6 days on.';
+REVOKE ALL ON FUNCTION runfold.duration_part FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.duration_part TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- Days apart from the rest: whole milliseconds times an interval lose precision in the year 2255.
@@ -6330,25 +6442,21 @@ COMMENT ON FUNCTION runfold.from_epoch_ms IS
 REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.counted_execution(
-    sign integer, user_id uuid, workflow_id uuid, status text, created_at timestamptz, end_time bigint, duration_ms bigint)
-RETURNS runfold.counted_row
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT ROW (sign, user_id, workflow_id, NULL, NULL, created_at,
-                CASE status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
-                            WHEN 'TIMEOUT' THEN 'other' END,
-                coalesce(runfold.from_epoch_ms(end_time), created_at), duration_ms)::runfold.counted_row
-$$;
-COMMENT ON FUNCTION runfold.counted_execution IS
-    'What the row of an execution is for the counts of dashboards.';
-REVOKE ALL ON FUNCTION runfold.counted_execution FROM PUBLIC;
-
 CREATE FUNCTION runfold.count_added_executions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_executions(ARRAY(
-        SELECT runfold.counted_execution(1, n.user_id, n.workflow_id, n.status, n.created_at, n.end_time, n.duration_ms)
-          FROM new_rows n));
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
+                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
     RETURN NULL;
 END
 $$;
@@ -6370,7 +6478,7 @@ BEGIN
              ended_skipped, durations)
         SELECT s.user_id, s.node_type, s.node_subtype, (s.at AT TIME ZONE 'UTC')::date, s.created, s.succeeded, s.failed, s.canceled, s.other,
                s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
-          FROM runfold.sum_of_rows(rows, 'day') AS s
+          FROM runfold.sum_of_rows(rows, '1 day') AS s
             ON CONFLICT (user_id, node_type, node_subtype, day) DO UPDATE SET
                created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
                failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
@@ -6391,31 +6499,65 @@ COMMENT ON FUNCTION runfold.count_nodes IS
     'Adds activations to the counts of their days, and takes others away.';
 REVOKE ALL ON FUNCTION runfold.count_nodes FROM PUBLIC;
 
-CREATE FUNCTION runfold.counted_node(
-    sign integer, user_id uuid, node_type text, node_subtype text, status text, created_at timestamptz, end_time bigint, duration_ms bigint)
-RETURNS runfold.counted_row
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT ROW (sign, user_id, NULL, node_type, node_subtype, created_at,
-                CASE status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
-                            WHEN 'SKIPPED' THEN 'other' END,
-                coalesce(runfold.from_epoch_ms(end_time), created_at), duration_ms)::runfold.counted_row
-$$;
-COMMENT ON FUNCTION runfold.counted_node IS
-    'What the row of an activation is for the counts of dashboards.';
-REVOKE ALL ON FUNCTION runfold.counted_node FROM PUBLIC;
-
 CREATE FUNCTION runfold.count_added_nodes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_nodes(ARRAY(
-        SELECT runfold.counted_node(1, n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time, n.duration_ms)
-          FROM new_rows n));
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
+                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.count_added_nodes IS
     'Counts activations whose rows were added, for dashboards.';
 REVOKE ALL ON FUNCTION runfold.count_added_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.rows_of_executions() RETURNS runfold.counted_row[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
+                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM public.workflow_executions n) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0)
+$$;
+COMMENT ON FUNCTION runfold.rows_of_executions IS
+    'All executions, for the counts of dashboards.';
+REVOKE ALL ON FUNCTION runfold.rows_of_executions FROM PUBLIC;
+
+CREATE FUNCTION runfold.rows_of_nodes() RETURNS runfold.counted_row[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
+                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM public.node_executions n) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0)
+$$;
+COMMENT ON FUNCTION runfold.rows_of_nodes IS
+    'All activations, for the counts of dashboards.';
+REVOKE ALL ON FUNCTION runfold.rows_of_nodes FROM PUBLIC;
 
 CREATE FUNCTION runfold.count_again() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -6424,10 +6566,8 @@ BEGIN
     DELETE FROM public.execution_hours;
     DELETE FROM public.execution_days;
     DELETE FROM public.node_days;
-    PERFORM runfold.count_executions(ARRAY(SELECT runfold.counted_execution(
-        1, e.user_id, e.workflow_id, e.status, e.created_at, e.end_time, e.duration_ms) FROM public.workflow_executions e));
-    PERFORM runfold.count_nodes(ARRAY(SELECT runfold.counted_node(
-        1, n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time, n.duration_ms) FROM public.node_executions n));
+    PERFORM runfold.count_executions(runfold.rows_of_executions());
+    PERFORM runfold.count_nodes(runfold.rows_of_nodes());
 END
 $$;
 COMMENT ON FUNCTION runfold.count_again IS
@@ -6439,19 +6579,22 @@ CREATE FUNCTION runfold.count_changed_executions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_executions(ARRAY(
-        SELECT CASE s.sign WHEN 1 THEN c.new_row ELSE c.old_row END
-          FROM old_rows o
-          JOIN new_rows n ON n.id = o.id
-         CROSS JOIN LATERAL (SELECT runfold.counted_execution(-1, o.user_id, o.workflow_id, o.status, o.created_at, o.end_time, o.duration_ms) AS old_row,
-                                    runfold.counted_execution(1, n.user_id, n.workflow_id, n.status, n.created_at, n.end_time, n.duration_ms) AS new_row) AS c
-         CROSS JOIN (VALUES (1), (-1)) AS s (sign)
-         -- Most changes are of rows that have not ended, and change no count.
-         WHERE (n.user_id, n.workflow_id, n.status, n.created_at, n.end_time, n.duration_ms)
-               IS DISTINCT FROM
-               (o.user_id, o.workflow_id, o.status, o.created_at, o.end_time, o.duration_ms)
-           AND ((c.old_row).outcome IS NOT NULL OR (c.new_row).outcome IS NOT NULL
-                OR (n.user_id, n.workflow_id, n.created_at)
-                   IS DISTINCT FROM (o.user_id, o.workflow_id, o.created_at))));
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
+                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n
+                UNION ALL
+                SELECT -1 AS sign, o.user_id, o.workflow_id, o.status,
+                       date_bin('1 hour', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 3600000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
     RETURN NULL;
 END
 $$;
@@ -6463,19 +6606,22 @@ CREATE FUNCTION runfold.count_changed_nodes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_nodes(ARRAY(
-        SELECT CASE s.sign WHEN 1 THEN c.new_row ELSE c.old_row END
-          FROM old_rows o
-          JOIN new_rows n ON n.id = o.id
-         CROSS JOIN LATERAL (SELECT runfold.counted_node(-1, o.user_id, o.node_type, o.node_subtype, o.status, o.created_at, o.end_time, o.duration_ms) AS old_row,
-                                    runfold.counted_node(1, n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time, n.duration_ms) AS new_row) AS c
-         CROSS JOIN (VALUES (1), (-1)) AS s (sign)
-         -- Most changes are of rows that have not ended, and change no count.
-         WHERE (n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time, n.duration_ms)
-               IS DISTINCT FROM
-               (o.user_id, o.node_type, o.node_subtype, o.status, o.created_at, o.end_time, o.duration_ms)
-           AND ((c.old_row).outcome IS NOT NULL OR (c.new_row).outcome IS NOT NULL
-                OR (n.user_id, n.node_type, n.node_subtype, n.created_at)
-                   IS DISTINCT FROM (o.user_id, o.node_type, o.node_subtype, o.created_at))));
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
+                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n
+                UNION ALL
+                SELECT -1 AS sign, o.user_id, o.node_type, o.node_subtype, o.status,
+                       date_bin('1 day', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 86400000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
     RETURN NULL;
 END
 $$;
@@ -6487,8 +6633,17 @@ CREATE FUNCTION runfold.count_removed_executions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_executions(ARRAY(
-        SELECT runfold.counted_execution(-1, o.user_id, o.workflow_id, o.status, o.created_at, o.end_time, o.duration_ms)
-          FROM old_rows o));
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT -1 AS sign, o.user_id, o.workflow_id, o.status,
+                       date_bin('1 hour', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 3600000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
     RETURN NULL;
 END
 $$;
@@ -6500,8 +6655,17 @@ CREATE FUNCTION runfold.count_removed_nodes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_nodes(ARRAY(
-        SELECT runfold.counted_node(-1, o.user_id, o.node_type, o.node_subtype, o.status, o.created_at, o.end_time, o.duration_ms)
-          FROM old_rows o));
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT -1 AS sign, o.user_id, o.node_type, o.node_subtype, o.status,
+                       date_bin('1 day', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 86400000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
     RETURN NULL;
 END
 $$;
@@ -6512,28 +6676,24 @@ REVOKE ALL ON FUNCTION runfold.count_removed_nodes FROM PUBLIC;
 CREATE FUNCTION runfold.counts_that_differ() RETURNS TABLE (table_name text, key jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH executions AS MATERIALIZED (
-        SELECT array_agg(runfold.counted_execution(1, e.user_id, e.workflow_id, e.status, e.created_at, e.end_time, e.duration_ms))
-                   AS rows
-          FROM public.workflow_executions e
+        SELECT runfold.rows_of_executions() AS rows
     ), nodes AS MATERIALIZED (
-        SELECT array_agg(runfold.counted_node(1, n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time,
-                                              n.duration_ms)) AS rows
-          FROM public.node_executions n
+        SELECT runfold.rows_of_nodes() AS rows
     ), expected (table_name, key, counts) AS (
         SELECT 'execution_hours', jsonb_build_array(s.user_id, s.workflow_id, extract(epoch FROM s.at)),
                jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
                                  s.ended_canceled, s.ended_other, s.durations)
-          FROM executions, runfold.sum_of_rows(rows, 'hour') AS s
+          FROM executions, runfold.sum_of_rows(rows, '1 hour') AS s
         UNION ALL
         SELECT 'execution_days', jsonb_build_array(s.user_id, s.workflow_id, (s.at AT TIME ZONE 'UTC')::date),
                jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
                                  s.ended_canceled, s.ended_other, s.durations)
-          FROM executions, runfold.sum_of_rows(rows, 'day') AS s
+          FROM executions, runfold.sum_of_rows(rows, '1 day') AS s
         UNION ALL
         SELECT 'node_days', jsonb_build_array(s.user_id, s.node_type, s.node_subtype, (s.at AT TIME ZONE 'UTC')::date),
                jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
                                  s.ended_canceled, s.ended_other, s.durations)
-          FROM nodes, runfold.sum_of_rows(rows, 'day') AS s
+          FROM nodes, runfold.sum_of_rows(rows, '1 day') AS s
     ), found (table_name, key, counts) AS (
         SELECT 'execution_hours', jsonb_build_array(t.user_id, t.workflow_id, extract(epoch FROM t.hour)),
                jsonb_build_array(t.created, t.succeeded, t.failed, t.canceled, t.timed_out, t.ended_succeeded, t.ended_failed,
@@ -7920,6 +8080,43 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.table_sizes() RETURNS TABLE (table_name text, bytes bigint, row_estimate bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%I.%I', n.nspname, c.relname), sum(pg_total_relation_size(p.relid))::bigint,
+           sum(greatest(l.reltuples, 0))::bigint
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     CROSS JOIN LATERAL (SELECT t.relid FROM pg_partition_tree(c.oid) AS t WHERE t.isleaf
+                         UNION SELECT c.oid WHERE c.relkind = 'r') AS p
+      JOIN pg_class l ON l.oid = p.relid
+     WHERE n.nspname IN ('public', 'runfold', 'projections') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+     GROUP BY n.nspname, c.relname
+$$;
+COMMENT ON FUNCTION runfold.table_sizes IS
+    'The tables of runfold and of public with their size, a partitioned one with all its partitions.';
+REVOKE ALL ON FUNCTION runfold.table_sizes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.table_sizes TO runfold_operator;
+
+CREATE FUNCTION runfold.sample_table_sizes() RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH today AS (
+        SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS day
+    ), old AS (
+        DELETE FROM runfold.table_size_samples s USING today t WHERE s.day < t.day - 400
+    ), noted AS (
+        INSERT INTO runfold.table_size_samples (day, table_name, bytes, row_estimate)
+        SELECT t.day, s.table_name, s.bytes, s.row_estimate
+          FROM today t, runfold.table_sizes() AS s
+         WHERE NOT EXISTS (SELECT FROM runfold.table_size_samples n WHERE n.day = t.day)
+            ON CONFLICT DO NOTHING
+        RETURNING 1)
+    SELECT count(*) FROM noted
+$$;
+COMMENT ON FUNCTION runfold.sample_table_sizes IS
+    'Notes the size of each table, once a day; returns how many were noted.';
+REVOKE ALL ON FUNCTION runfold.sample_table_sizes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.sample_table_sizes TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.search_documents_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
     of_category text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, max_results integer DEFAULT 10, skipped integer DEFAULT 0
@@ -8121,6 +8318,31 @@ COMMENT ON FUNCTION runfold.seed_models IS
     'Enters models by name and version; returns how many rows were made or changed.';
 REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
+
+CREATE FUNCTION runfold.slow_statements() RETURNS TABLE (
+    source text, pid integer, calls bigint, mean_ms double precision, total_ms double precision, statement text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    extension constant text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                                 WHERE e.extname = 'pg_stat_statements');
+BEGIN
+    RETURN QUERY
+    SELECT 'running', a.pid, 1::bigint, t.ms, t.ms, left(a.query, 1000)
+      FROM pg_stat_activity a
+     CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - a.query_start)::double precision * 1000 AS ms) AS t
+     WHERE a.datname = current_database() AND a.state = 'active' AND a.pid <> pg_backend_pid() AND t.ms > 1000;
+    IF extension IS NOT NULL AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%' THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT ''statements'', NULL::integer, s.calls, s.mean_exec_time, s.total_exec_time, left(s.query, 1000)'
+            ' FROM %I.pg_stat_statements s WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())'
+            ' AND s.mean_exec_time > 1000', extension);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.slow_statements IS
+    'Statements that take more than a second: those that run now, and by pg_stat_statements, where it is installed, on average.';
+REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
 
 CREATE AGGREGATE runfold.sum_durations(bigint[]) (SFUNC = runfold.add_durations, STYPE = bigint[], PARALLEL = SAFE);
 COMMENT ON ROUTINE runfold.sum_durations IS
@@ -8714,6 +8936,27 @@ CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_s
     FOR EACH ROW EXECUTE FUNCTION runfold.check_node_specification();
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
+CREATE VIEW runfold_stats.slow_queries WITH (security_invoker = true) AS
+    SELECT s.source, s.pid, s.calls, s.mean_ms, s.total_ms, s.statement, true AS alarms FROM runfold.slow_statements() AS s;
+
+CREATE VIEW runfold_stats.table_sizes WITH (security_invoker = true) AS
+    SELECT t.table_name, t.bytes, t.row_estimate, t.bytes - d.bytes AS growth_of_day, t.bytes - w.bytes AS growth_of_week,
+           t.bytes - m.bytes AS growth_of_30_days
+      FROM runfold.table_sizes() AS t
+     CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS n
+      LEFT JOIN runfold.table_size_samples d ON d.table_name = t.table_name AND d.day = n.today - 1
+      LEFT JOIN runfold.table_size_samples w ON w.table_name = t.table_name AND w.day = n.today - 7
+      LEFT JOIN runfold.table_size_samples m ON m.table_name = t.table_name AND m.day = n.today - 30;
+
+CREATE VIEW runfold_stats.migrations WITH (security_invoker = true) AS
+    SELECT m.version, m.is_newest, m.is_stamped, m.is_newest AND NOT m.is_stamped AS alarms FROM runfold.applied_migrations() AS m;
+
+COMMENT ON VIEW runfold_stats.slow_queries IS 'Statements that take more than a second: now, and on average where pg_stat_statements is installed.';
+COMMENT ON VIEW runfold_stats.table_sizes IS 'The size of each table, and how much it grew, by a sample of each day.';
+COMMENT ON VIEW runfold_stats.migrations IS 'The migrations that were applied; it alarms where the schema''s stamp is another version.';
+
+GRANT SELECT ON runfold_stats.slow_queries, runfold_stats.table_sizes, runfold_stats.migrations TO runfold_operator;
 
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
