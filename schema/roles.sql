@@ -98,6 +98,12 @@ REVOKE ALL ON SCHEMA runfold_user_shadow FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA runfold_user_shadow TO runfold_projector, runfold_operator;
 GRANT USAGE ON SCHEMA runfold_user_shadow TO runfold_projections;
 
+-- What operators watch: views of the server's statistics and of ours.
+CREATE SCHEMA IF NOT EXISTS runfold_stats;
+COMMENT ON SCHEMA runfold_stats IS 'What operators watch: connections, slow queries, sizes, indexes, lags.';
+REVOKE ALL ON SCHEMA runfold_stats FROM PUBLIC;
+GRANT USAGE ON SCHEMA runfold_stats TO runfold_operator;
+
 -- A place for users' tables. Those that the migrating role makes there are granted by default.
 CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';

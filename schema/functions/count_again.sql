@@ -10,9 +10,7 @@ BEGIN
     DELETE FROM public.execution_hours;
     DELETE FROM public.execution_days;
     DELETE FROM public.node_days;
-    PERFORM runfold.count_executions(ARRAY(SELECT runfold.counted_execution(
-        1, e.user_id, e.workflow_id, e.status, e.created_at, e.end_time, e.duration_ms) FROM public.workflow_executions e));
-    PERFORM runfold.count_nodes(ARRAY(SELECT runfold.counted_node(
-        1, n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time, n.duration_ms) FROM public.node_executions n));
+    PERFORM runfold.count_executions(runfold.rows_of_executions());
+    PERFORM runfold.count_nodes(runfold.rows_of_nodes());
 END
 $$;

@@ -17,7 +17,7 @@ BEGIN
              ended_timed_out, durations)
         SELECT s.user_id, s.workflow_id, s.at, s.created, s.succeeded, s.failed, s.canceled, s.other,
                s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
-          FROM runfold.sum_of_rows(rows, 'hour') AS s
+          FROM runfold.sum_of_rows(rows, '1 hour') AS s
             ON CONFLICT (user_id, workflow_id, hour) DO UPDATE SET
                created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
                failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
@@ -38,7 +38,7 @@ BEGIN
              ended_timed_out, durations)
         SELECT s.user_id, s.workflow_id, (s.at AT TIME ZONE 'UTC')::date, s.created, s.succeeded, s.failed, s.canceled, s.other,
                s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
-          FROM runfold.sum_of_rows(rows, 'day') AS s
+          FROM runfold.sum_of_rows(rows, '1 day') AS s
             ON CONFLICT (user_id, workflow_id, day) DO UPDATE SET
                created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
                failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,

@@ -17,7 +17,7 @@ BEGIN
              ended_skipped, durations)
         SELECT s.user_id, s.node_type, s.node_subtype, (s.at AT TIME ZONE 'UTC')::date, s.created, s.succeeded, s.failed, s.canceled, s.other,
                s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
-          FROM runfold.sum_of_rows(rows, 'day') AS s
+          FROM runfold.sum_of_rows(rows, '1 day') AS s
             ON CONFLICT (user_id, node_type, node_subtype, day) DO UPDATE SET
                created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
                failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,

@@ -4,28 +4,24 @@
 CREATE FUNCTION runfold.counts_that_differ() RETURNS TABLE (table_name text, key jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH executions AS MATERIALIZED (
-        SELECT array_agg(runfold.counted_execution(1, e.user_id, e.workflow_id, e.status, e.created_at, e.end_time, e.duration_ms))
-                   AS rows
-          FROM public.workflow_executions e
+        SELECT runfold.rows_of_executions() AS rows
     ), nodes AS MATERIALIZED (
-        SELECT array_agg(runfold.counted_node(1, n.user_id, n.node_type, n.node_subtype, n.status, n.created_at, n.end_time,
-                                              n.duration_ms)) AS rows
-          FROM public.node_executions n
+        SELECT runfold.rows_of_nodes() AS rows
     ), expected (table_name, key, counts) AS (
         SELECT 'execution_hours', jsonb_build_array(s.user_id, s.workflow_id, extract(epoch FROM s.at)),
                jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
                                  s.ended_canceled, s.ended_other, s.durations)
-          FROM executions, runfold.sum_of_rows(rows, 'hour') AS s
+          FROM executions, runfold.sum_of_rows(rows, '1 hour') AS s
         UNION ALL
         SELECT 'execution_days', jsonb_build_array(s.user_id, s.workflow_id, (s.at AT TIME ZONE 'UTC')::date),
                jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
                                  s.ended_canceled, s.ended_other, s.durations)
-          FROM executions, runfold.sum_of_rows(rows, 'day') AS s
+          FROM executions, runfold.sum_of_rows(rows, '1 day') AS s
         UNION ALL
         SELECT 'node_days', jsonb_build_array(s.user_id, s.node_type, s.node_subtype, (s.at AT TIME ZONE 'UTC')::date),
                jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
                                  s.ended_canceled, s.ended_other, s.durations)
-          FROM nodes, runfold.sum_of_rows(rows, 'day') AS s
+          FROM nodes, runfold.sum_of_rows(rows, '1 day') AS s
     ), found (table_name, key, counts) AS (
         SELECT 'execution_hours', jsonb_build_array(t.user_id, t.workflow_id, extract(epoch FROM t.hour)),
                jsonb_build_array(t.created, t.succeeded, t.failed, t.canceled, t.timed_out, t.ended_succeeded, t.ended_failed,

@@ -1,6 +1,7 @@
--- What the counts of dashboards need of a row: it is added (1) or taken away (-1). The key is a workflow, or a kind of node.
+-- What the counts of dashboards need of rows that are alike: how many are added, or taken away where `number` is negative. The
+-- key is a workflow, or a kind of node; the times are beginnings of hours or days.
 CREATE TYPE runfold.counted_row AS (
-    sign integer,
+    number bigint,
     user_id uuid,
     workflow_id uuid,
     node_type text,
@@ -8,7 +9,7 @@ CREATE TYPE runfold.counted_row AS (
     created_at timestamptz,
     outcome text,
     ended_at timestamptz,
-    duration_ms bigint
+    part integer
 );
 
-COMMENT ON TYPE runfold.counted_row IS 'What the counts of dashboards need of a row that is added (sign 1) or taken away (sign -1).';
+COMMENT ON TYPE runfold.counted_row IS 'What the counts of dashboards need of rows that are alike; a negative number is taken away.';

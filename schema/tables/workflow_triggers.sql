@@ -6,7 +6,9 @@ CREATE VIEW public.workflow_triggers WITH (security_invoker = true) AS
            coalesce(t.trigger_config, n.parameters) AS trigger_config, t.deployment_status,
            coalesce(t.is_active, false) AS is_active, t.id IS NOT NULL AS is_deployed, n.id IS NOT NULL AS is_defined
       FROM public.trigger_index t
-      FULL JOIN (SELECT n.* FROM public.nodes n WHERE n.node_type = 'TRIGGER') AS n
+      FULL JOIN (SELECT n.id, n.workflow_id, n.user_id, n.node_id, n.node_subtype, n.name, n.parameters
+                   FROM public.nodes n
+                  WHERE n.node_type = 'TRIGGER') AS n
         ON n.workflow_id = t.workflow_id AND n.node_id = t.node_id;
 
 COMMENT ON VIEW public.workflow_triggers IS

@@ -22,6 +22,10 @@ NOUNS: dict[str, Noun] = {
         "Apply the pending migrations.",
         ("migrate",),
     ),
+    "doctor": Noun(
+        "Advise on indexes, statistics and autovacuum, with the statements that would change them.",
+        ("doctor",),
+    ),
     "status": Noun(
         "Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader.",
         ("status",),

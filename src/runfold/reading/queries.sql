@@ -318,3 +318,7 @@ UNION
   WHERE s.workflow_id BETWEEN %(least)s AND %(greatest)s ORDER BY s.workflow_id LIMIT %(limit)s)
 ORDER BY 1
 LIMIT %(limit)s
+
+-- name: limit_locks
+-- Lets no statement of the session wait for a lock longer than a second.
+SET lock_timeout = '1s'

@@ -45,6 +45,7 @@ class Maintenance:
             self._do(connection, about, "make_log_partition", {"month": month})
         self._do(connection, "the calls of other services", "make_api_log_months")
         self._do(connection, "the present prices", "copy_present_prices")
+        self._do(connection, "the sizes of tables", "sample_table_sizes")
 
     def _do(
         self,

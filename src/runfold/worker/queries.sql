@@ -123,3 +123,7 @@ SELECT epoch, beat FROM runfold.leader
 -- name: make_api_log_months
 -- Makes the missing partitions of external_api_call_logs; returns how many.
 SELECT runfold.make_api_log_months()
+
+-- name: sample_table_sizes
+-- Notes the size of each table, once a day; returns how many were noted.
+SELECT runfold.sample_table_sizes()

@@ -55,8 +55,7 @@ CHANGES = {
     "a workflow of another": "UPDATE public.workflow_executions SET workflow_id = gen_random_uuid()",
     "another tenant": "UPDATE public.workflow_executions SET user_id = gen_random_uuid()",
     "another time": "UPDATE public.workflow_executions SET created_at = created_at + interval '25 hours'",
-    "another end": "UPDATE public.workflow_executions"
-    " SET status = 'TIMEOUT', end_time = 3600000 * 24, duration_ms = 77",
+    "another end": "UPDATE public.workflow_executions SET status = 'TIMEOUT', end_time = 86400000, duration_ms = 77",
     "no end": "UPDATE public.workflow_executions SET status = 'RUNNING', end_time = NULL, duration_ms = NULL",
     "another kind of node": "UPDATE public.node_executions SET node_subtype = 'other', node_type = 'x'",
     "another end of a node": "UPDATE public.node_executions SET status = 'SKIPPED', end_time = 1, duration_ms = 1",
