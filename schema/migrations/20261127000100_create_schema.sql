@@ -114,7 +114,7 @@ CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
 REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
 GRANT USAGE ON SCHEMA projections
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections
@@ -500,6 +500,8 @@ CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
 CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
 CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
 CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- For the beginning of a name, see runfold.search_workflows.
+CREATE INDEX idx_workflows_name ON public.workflows (user_id, lower(name) text_pattern_ops);
 -- Without these, deleting a session or a user reads all workflows.
 CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
@@ -659,6 +661,8 @@ CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (p
     WHERE parent_execution_id IS NOT NULL;
 -- Who searches an error text looks at failed executions only: a tenth of the table, or less.
 CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+-- For runfold.search_executions; the fold pays only for executions that have metadata.
+CREATE INDEX idx_executions_metadata ON public.workflow_executions USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 
 COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
 COMMENT ON COLUMN public.workflow_executions.order_time IS
@@ -917,6 +921,227 @@ CREATE TYPE runfold.counted_row AS (
 
 COMMENT ON TYPE runfold.counted_row IS 'What the counts of dashboards need of rows that are alike; a negative number is taken away.';
 
+-- What a user can connect with. Everybody reads it, operators write it.
+CREATE TABLE public.integrations (
+    integration_id varchar(255) NOT NULL,
+    provider varchar(50) NOT NULL,
+    name varchar(255) NOT NULL,
+    description text,
+    config jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
+    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
+    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
+);
+
+COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
+COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
+
+ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
+CREATE POLICY "services see every row" ON public.integrations FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
+
+INSERT INTO public.integrations (integration_id, provider, name)
+VALUES ('slack', 'slack', 'Slack'),
+       ('github', 'github', 'GitHub'),
+       ('notion', 'notion', 'Notion'),
+       ('google_calendar', 'google_calendar', 'Google Calendar')
+    ON CONFLICT (integration_id) DO NOTHING;
+
+-- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
+CREATE TABLE public.user_external_credentials (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    provider varchar(50) NOT NULL,
+    credential_type varchar(20) NOT NULL DEFAULT 'oauth2',
+
+    encrypted_access_token bytea,
+    encrypted_refresh_token bytea,
+    encrypted_additional_data bytea,
+    key_id uuid NOT NULL,
+
+    token_expires_at timestamptz,
+    scope text[] NOT NULL DEFAULT '{}',
+    token_type varchar(20) NOT NULL DEFAULT 'Bearer',
+    can_refresh boolean NOT NULL GENERATED ALWAYS AS (encrypted_refresh_token IS NOT NULL) STORED,
+
+    is_valid boolean NOT NULL DEFAULT true,
+    last_validated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    validation_error text,
+
+    refresh_lease uuid,
+    refresh_lease_until timestamptz,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT user_external_credentials_pkey PRIMARY KEY (id),
+    CONSTRAINT user_external_credentials_user_id_provider_key UNIQUE (user_id, provider),
+    CONSTRAINT credential_is_named_by_its_user UNIQUE (user_id, id),
+    CONSTRAINT user_external_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    -- words: CredentialProvider
+    CONSTRAINT valid_provider CHECK (provider IN ('google_calendar', 'github', 'slack', 'notion', 'custom_http')),
+    -- words: CredentialType
+    CONSTRAINT valid_credential_type CHECK (credential_type IN ('oauth2', 'api_key', 'basic_auth', 'bearer_token')),
+    CONSTRAINT valid_credential_holds_a_secret CHECK (
+        NOT is_valid OR num_nonnulls(encrypted_access_token, encrypted_refresh_token, encrypted_additional_data) > 0),
+    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted.
+    CONSTRAINT secrets_are_ciphertext CHECK (
+        least(octet_length(encrypted_access_token), octet_length(encrypted_refresh_token),
+              octet_length(encrypted_additional_data)) >= 28),
+    CONSTRAINT lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
+);
+-- What a list of a user's credentials shows comes from the index alone.
+CREATE INDEX idx_user_credentials_user_provider ON public.user_external_credentials (user_id, provider)
+    INCLUDE (is_valid, token_expires_at);
+CREATE INDEX idx_user_credentials_expires_at ON public.user_external_credentials (token_expires_at) WHERE is_valid;
+CREATE INDEX idx_user_credentials_valid ON public.user_external_credentials (user_id, last_validated_at) WHERE is_valid;
+
+COMMENT ON TABLE public.user_external_credentials IS
+    'What users have entrusted to reach services for them. `store.credentials` writes and opens it.';
+COMMENT ON COLUMN public.user_external_credentials.key_id IS 'The tenant''s key that its secrets are encrypted with.';
+COMMENT ON COLUMN public.user_external_credentials.token_expires_at IS 'NULL: never refreshed.';
+COMMENT ON COLUMN public.user_external_credentials.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
+COMMENT ON COLUMN public.user_external_credentials.updated_at IS 'When its secrets were written last.';
+
+ALTER TABLE public.user_external_credentials ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.user_external_credentials FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.user_external_credentials FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+-- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
+REVOKE ALL ON public.user_external_credentials FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
+              validation_error, created_at, updated_at), DELETE
+    ON public.user_external_credentials TO authenticated;
+GRANT SELECT (id, user_id, provider, credential_type, token_expires_at, scope, token_type, can_refresh, is_valid, last_validated_at,
+              validation_error, created_at, updated_at)
+    ON public.user_external_credentials TO runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.user_external_credentials TO runfold_engine, runfold_operator, service_role;
+
+-- Secrets are ciphertext before they come here: encrypted with a key of the tenant, for this row and column only.
+CREATE TABLE public.oauth_tokens (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    integration_id varchar(255),
+    provider varchar(100) NOT NULL,
+    credential_id uuid,
+
+    access_token bytea NOT NULL,
+    refresh_token bytea,
+    token_type varchar(50) NOT NULL DEFAULT 'Bearer',
+    expires_at timestamptz,
+    key_id uuid NOT NULL,
+    can_refresh boolean NOT NULL GENERATED ALWAYS AS (refresh_token IS NOT NULL) STORED,
+
+    credential_data jsonb NOT NULL DEFAULT '{}',
+    is_active boolean NOT NULL DEFAULT true,
+
+    refresh_lease uuid,
+    refresh_lease_until timestamptz,
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT oauth_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT oauth_tokens_user_id_integration_id_key UNIQUE (user_id, integration_id),
+    CONSTRAINT oauth_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT oauth_tokens_integration_id_fkey FOREIGN KEY (integration_id)
+        REFERENCES public.integrations (integration_id) ON DELETE CASCADE,
+    CONSTRAINT token_comes_from_a_credential FOREIGN KEY (user_id, credential_id)
+        REFERENCES public.user_external_credentials (user_id, id) ON DELETE SET NULL (credential_id),
+    CONSTRAINT oauth_provider_is_not_blank CHECK (length(trim(provider)) > 0),
+    -- Nonce and tag alone have 28 bytes: what is shorter was never encrypted. A revoked token is empty.
+    CONSTRAINT tokens_are_ciphertext CHECK (
+        (octet_length(access_token) >= 28 OR NOT is_active AND octet_length(access_token) = 0)
+        AND coalesce(octet_length(refresh_token) >= 28, true)),
+    CONSTRAINT credential_data_is_encrypted CHECK (
+        credential_data = '{}' OR (credential_data ?& '{$encrypted,v}' AND credential_data - '{$encrypted,v}'::text[] = '{}')),
+    CONSTRAINT token_lease_has_an_end CHECK ((refresh_lease IS NULL) = (refresh_lease_until IS NULL))
+);
+CREATE INDEX idx_oauth_tokens_user_id ON public.oauth_tokens (user_id, credential_id);
+CREATE INDEX idx_oauth_tokens_integration_id ON public.oauth_tokens (integration_id);
+
+COMMENT ON TABLE public.oauth_tokens IS 'What a platform keeps for an integration of a user. `store.credentials` writes and opens it.';
+COMMENT ON COLUMN public.oauth_tokens.credential_id IS
+    'The credential that the token comes from: it is refreshed there, and both are written together.';
+COMMENT ON COLUMN public.oauth_tokens.expires_at IS 'NULL: never refreshed.';
+COMMENT ON COLUMN public.oauth_tokens.key_id IS 'The tenant''s key that its secrets are encrypted with.';
+COMMENT ON COLUMN public.oauth_tokens.refresh_lease IS 'The call that refreshes it now, until refresh_lease_until.';
+COMMENT ON COLUMN public.oauth_tokens.updated_at IS 'When its secrets were written last.';
+
+ALTER TABLE public.oauth_tokens ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.oauth_tokens FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.oauth_tokens FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+-- Without the ciphertext. Who writes encrypts, so users write through `store.credentials`; they may delete.
+REVOKE ALL ON public.oauth_tokens FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
+              updated_at), DELETE
+    ON public.oauth_tokens TO authenticated;
+GRANT SELECT (id, user_id, integration_id, provider, credential_id, token_type, expires_at, can_refresh, is_active, created_at,
+              updated_at)
+    ON public.oauth_tokens TO runfold_reader;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.oauth_tokens TO runfold_engine, runfold_operator, service_role;
+
+-- The credentials that somebody has to look at, each with the reason. It reads no ciphertext.
+CREATE VIEW public.credentials_to_look_at WITH (security_invoker = true) AS
+    SELECT c.id, c.user_id, 'user_external_credentials' AS kept_in, c.provider::text AS provider, NULL::text AS integration_id,
+           CASE WHEN NOT c.is_valid THEN 'invalid'
+                WHEN c.token_expires_at < now() THEN 'expired'
+                WHEN c.token_expires_at < now() + interval '1 day' AND NOT c.can_refresh THEN 'expires soon'
+                ELSE 'not validated' END AS reason,
+           c.validation_error, c.token_expires_at AS expires_at, c.can_refresh, c.last_validated_at
+      FROM public.user_external_credentials c
+     WHERE NOT c.is_valid
+        OR c.token_expires_at < now() + CASE WHEN c.can_refresh THEN interval '0' ELSE interval '1 day' END
+        OR c.last_validated_at < now() - interval '30 days'
+    UNION ALL
+    SELECT t.id, t.user_id, 'oauth_tokens', t.provider::text, t.integration_id::text,
+           CASE WHEN NOT t.is_active THEN 'invalid'
+                WHEN t.expires_at < now() THEN 'expired'
+                ELSE 'expires soon' END,
+           NULL, t.expires_at, t.can_refresh, NULL
+      FROM public.oauth_tokens t
+     WHERE NOT t.is_active
+        OR t.expires_at < now() + CASE WHEN t.can_refresh THEN interval '0' ELSE interval '1 day' END;
+
+COMMENT ON VIEW public.credentials_to_look_at IS
+    'Credentials that are invalid, expired, expire within a day and cannot be refreshed, or were not validated for 30 days.';
+
+REVOKE ALL ON public.credentials_to_look_at FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.credentials_to_look_at TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
+CREATE TABLE runfold.definitions (
+    user_id uuid NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    body jsonb NOT NULL,
+    CONSTRAINT definitions_pkey PRIMARY KEY (user_id, digest),
+    CONSTRAINT definition_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT definition_has_a_digest CHECK (digest ~ '^[0-9a-f]{64}$')
+);
+
+COMMENT ON TABLE runfold.definitions IS
+    'The bodies of workflow definitions that events name by their digests: in no event, so that they go with their tenant.';
+COMMENT ON COLUMN runfold.definitions.digest IS 'runfold.definition_digest(body): without positions, notes and times.';
+
+ALTER TABLE runfold.definitions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.definitions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.definitions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.definitions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+
 -- Events that an operator gave up, so that the events behind them could be folded. Every fold of a group leaves them out: the
 -- worker, retry, verify, rebuild, and every look at the past, also at one before they were given up.
 CREATE TABLE runfold.discarded_events (
@@ -1010,6 +1235,46 @@ REVOKE ALL ON public.document_store FROM PUBLIC, anon, authenticated, service_ro
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO runfold_engine;
 GRANT ALL ON public.document_store TO runfold_operator, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.document_store TO authenticated;
+
+-- The workflows that an open transaction edited. Its rows live until its commit, which appends an event for each definition that
+-- changed; so no other transaction ever sees one.
+CREATE TABLE runfold.edited_workflows (
+    xid xid8 NOT NULL,
+    workflow_id uuid NOT NULL,
+    CONSTRAINT edited_workflows_pkey PRIMARY KEY (xid, workflow_id)
+);
+
+COMMENT ON TABLE runfold.edited_workflows IS 'Workflows whose definition an open transaction may have changed.';
+
+CREATE TABLE runfold.encryption_policies (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    user_id uuid,
+    event_type text COLLATE "C" NOT NULL DEFAULT '*',
+    field text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    created_by text NOT NULL DEFAULT SESSION_USER,
+
+    CONSTRAINT encryption_policies_pkey PRIMARY KEY (id),
+    CONSTRAINT policy_is_stated_once UNIQUE NULLS NOT DISTINCT (user_id, event_type, field),
+    CONSTRAINT policy_is_of_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT event_type_is_given CHECK (event_type <> ''),
+    -- words: EncryptedField
+    CONSTRAINT field_may_be_encrypted CHECK (
+        field IN ('*', 'payload', 'trigger_data', 'run_data', 'input_data', 'output_data', 'error_data',
+        'error_details', 'error_message', 'request_data', 'response_data', 'raw_payload', 'headers',
+        'resume_conditions', 'message', 'user_friendly_message', 'stack_trace', 'data', 'technical_details',
+        'performance_metrics', 'metadata'))
+);
+
+COMMENT ON TABLE runfold.encryption_policies IS
+    'Which fields of which events clients encrypt before they append. A policy holds for values that are appended after it.';
+COMMENT ON COLUMN runfold.encryption_policies.user_id IS 'The tenant it holds for; NULL: every tenant.';
+COMMENT ON COLUMN runfold.encryption_policies.event_type IS 'The event type it holds for; *: every type.';
+COMMENT ON COLUMN runfold.encryption_policies.field IS
+    'The field; *: every field that may be encrypted, and payloads; metadata: its top-level values.';
+
+GRANT SELECT ON runfold.encryption_policies TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+GRANT INSERT, DELETE ON runfold.encryption_policies TO runfold_operator, service_role;
 
 CREATE TABLE public.entities (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -1169,6 +1434,29 @@ GRANT UPDATE (actor, action, object, context, outcome, importance, timestamp, se
                 event_description, language, expires_at)
     ON public.episodic_memory TO authenticated;
 
+-- Tenants that are erased, or being erased: from the commit of its row on, no stream of the tenant takes an event.
+CREATE TABLE runfold.erased_tenants (
+    user_id uuid NOT NULL,
+    begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    begun_by text NOT NULL DEFAULT session_user,
+    begun_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    issued bigint,
+    position bigint,
+    erased_at timestamptz,
+    CONSTRAINT erased_tenants_pkey PRIMARY KEY (user_id),
+    CONSTRAINT erased_has_a_position CHECK (erased_at IS NULL OR position IS NOT NULL)
+);
+
+COMMENT ON TABLE runfold.erased_tenants IS
+    'Tenants that are erased or being erased: appends to their streams are refused. A row stays for ever.';
+COMMENT ON COLUMN runfold.erased_tenants.begun_in IS 'The transaction that entered it: before its commit nobody else knows.';
+COMMENT ON COLUMN runfold.erased_tenants.issued IS
+    'The last position that may have been given to an append that did not know yet; NULL: that is not asked yet.';
+COMMENT ON COLUMN runfold.erased_tenants.position IS 'The position of its TenantErased; NULL: it is not appended yet.';
+COMMENT ON COLUMN runfold.erased_tenants.erased_at IS 'When everything was done; NULL: `runfold tenant erase` is to be run again.';
+
+GRANT SELECT ON runfold.erased_tenants TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+
 CREATE TABLE runfold.event_fields (
     type text COLLATE "C" NOT NULL,
     ordinal integer NOT NULL,
@@ -1204,6 +1492,7 @@ CREATE TABLE runfold.event_types (
     schema_version integer NOT NULL DEFAULT 1,
     opaque boolean NOT NULL DEFAULT false,
     closed boolean NOT NULL DEFAULT false,
+    reserved boolean NOT NULL DEFAULT false,
     CONSTRAINT event_types_pkey PRIMARY KEY (category, type),
     CONSTRAINT schema_version_is_positive CHECK (schema_version > 0),
     CONSTRAINT category_is_an_identifier CHECK (category ~ '^[a-z][a-z0-9_]*$' AND length(category) <= 100)
@@ -1213,6 +1502,7 @@ COMMENT ON TABLE runfold.event_types IS
     'The event types that streams of a category take, with the current version of their shape; type * is any.';
 COMMENT ON COLUMN runfold.event_types.opaque IS 'Takes a payload of bytes in place of data; * always does.';
 COMMENT ON COLUMN runfold.event_types.closed IS 'Of our own vocabulary: register_event_types leaves its category alone.';
+COMMENT ON COLUMN runfold.event_types.reserved IS 'Appended by functions of ours only: append_events refuses it from everybody else.';
 
 GRANT SELECT ON runfold.event_types TO runfold_engine, runfold_projector, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.event_types TO runfold_operator;
@@ -1714,41 +2004,6 @@ REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_rol
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
--- What a user can connect with. Everybody reads it, operators write it.
-CREATE TABLE public.integrations (
-    integration_id varchar(255) NOT NULL,
-    provider varchar(50) NOT NULL,
-    name varchar(255) NOT NULL,
-    description text,
-    config jsonb NOT NULL DEFAULT '{}',
-    is_active boolean NOT NULL DEFAULT true,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT integrations_pkey PRIMARY KEY (integration_id),
-    CONSTRAINT integration_id_is_not_blank CHECK (length(trim(integration_id)) > 0),
-    CONSTRAINT integration_config_is_an_object CHECK (jsonb_typeof(config) = 'object')
-);
-
-COMMENT ON TABLE public.integrations IS 'The services that users connect with, by name. Operators add to it.';
-COMMENT ON COLUMN public.integrations.config IS 'What is public about it, as the address of its login. No secrets: everybody reads this table.';
-
-ALTER TABLE public.integrations ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "everybody reads" ON public.integrations FOR SELECT TO authenticated USING (true);
-CREATE POLICY "services see every row" ON public.integrations FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.integrations FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.integrations TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.integrations TO runfold_operator, service_role;
-
-INSERT INTO public.integrations (integration_id, provider, name)
-VALUES ('slack', 'slack', 'Slack'),
-       ('github', 'github', 'GitHub'),
-       ('notion', 'notion', 'Notion'),
-       ('google_calendar', 'google_calendar', 'Google Calendar')
-    ON CONFLICT (integration_id) DO NOTHING;
-
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     subject varchar(500) NOT NULL,
@@ -2057,6 +2312,17 @@ COMMENT ON TABLE runfold.parked_streams IS
 GRANT SELECT ON runfold.parked_streams TO runfold_engine, runfold_projections, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.parked_streams TO runfold_projector, runfold_operator;
 
+-- Who may append a reserved event: nobody but functions of the owner, which note its id here, append it, and forget the id, all in
+-- one transaction. A setting or a parameter could be given by anybody.
+CREATE TABLE runfold.permits (
+    event_id uuid PRIMARY KEY
+);
+
+COMMENT ON TABLE runfold.permits IS 'The ids of the reserved events that a function of ours appends at this moment; empty for everybody else.';
+
+-- The exact check of a call looks here, whoever asks for it.
+GRANT SELECT ON runfold.permits TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE runfold.projections (
     name text PRIMARY KEY,
     group_name text NOT NULL,
@@ -2141,6 +2407,45 @@ COMMENT ON TABLE runfold.refusals IS 'What runfold.refuse raises, generated from
 COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fact.';
 
 GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
+-- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
+CREATE TABLE runfold.retention (
+    table_name text COLLATE "C" NOT NULL,
+    column_name text COLLATE "C" NOT NULL,
+    group_name text,
+    keep interval,
+    cutoff timestamptz,
+    ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    blocked_since timestamptz,
+    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
+    CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
+    CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
+    CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
+    CONSTRAINT only_read_tables_have_a_cutoff CHECK (group_name IS NOT NULL OR cutoff IS NULL)
+);
+INSERT INTO runfold.retention (table_name, column_name, group_name, keep)
+VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
+       ('public.external_api_call_logs', 'called_at', NULL, '30 days'),
+       -- Those that a summary covers, see runfold.expired_messages; and at their expires_at in any case.
+       ('public.conversation_buffers', 'timestamp', NULL, '30 days'),
+       ('public.document_store', 'expires_at', NULL, '0'),
+       ('public.episodic_memory', 'expires_at', NULL, '0'),
+       ('public.knowledge_facts', 'expires_at', NULL, '0');
+
+COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
+COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
+COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
+COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.cutoff IS
+    'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
+COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
+COMMENT ON COLUMN runfold.retention.blocked_since IS
+    'Since when a partition that has expired could not be locked to be dropped; NULL: none waits.';
+
+GRANT SELECT ON runfold.retention TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, service_role;
+GRANT UPDATE (keep) ON runfold.retention TO runfold_operator;
 
 -- Verifications of a sample have a table of their own, apart from those of a whole table.
 CREATE TABLE runfold.sample_verifications (
@@ -2300,6 +2605,33 @@ COMMENT ON TABLE runfold.table_size_samples IS
     'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
 
 GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
+
+CREATE TABLE runfold.tenant_keys (
+    key_id uuid NOT NULL,
+    -- No foreign key: the record of a destroyed key outlives its user.
+    user_id uuid NOT NULL,
+    wrapped bytea,
+    created_at timestamptz NOT NULL,
+    retired_at timestamptz,
+    destroyed_at timestamptz,
+    value_count bigint NOT NULL DEFAULT 0,
+
+    CONSTRAINT tenant_keys_pkey PRIMARY KEY (key_id),
+    CONSTRAINT key_is_destroyed_or_there CHECK ((wrapped IS NULL) = (destroyed_at IS NOT NULL)),
+    CONSTRAINT key_retires_after_its_creation CHECK (retired_at >= created_at),
+    CONSTRAINT values_are_counted CHECK (value_count >= 0)
+);
+CREATE INDEX idx_tenant_keys_user_id ON runfold.tenant_keys (user_id, created_at);
+
+COMMENT ON TABLE runfold.tenant_keys IS
+    'Keys of tenants, wrapped by a master key that is not in the database. Used where RUNFOLD_KEY_HOME is `database`.';
+COMMENT ON COLUMN runfold.tenant_keys.wrapped IS 'The key, encrypted by a master key; NULL: it was destroyed.';
+COMMENT ON COLUMN runfold.tenant_keys.retired_at IS 'When a newer key of the tenant took over; this one still opens values.';
+COMMENT ON COLUMN runfold.tenant_keys.value_count IS 'How many values processes have reserved under this key.';
+
+GRANT SELECT, INSERT ON runfold.tenant_keys TO runfold_engine, runfold_operator, service_role;
+GRANT UPDATE (retired_at, value_count) ON runfold.tenant_keys TO runfold_engine;
+GRANT UPDATE ON runfold.tenant_keys TO runfold_operator, service_role;
 
 CREATE TABLE runfold.tracking (
     tracker text COLLATE "C" NOT NULL,
@@ -2817,8 +3149,9 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('DeploymentStarted', 5, 'deployment_version', true, 'integer', 0, 2147483647, NULL),
     ('DeploymentStarted', 6, 'deployment_config', true, 'object', NULL, NULL, NULL),
     ('DeploymentStarted', 7, 'definition', false, 'object', NULL, NULL, NULL),
-    ('DeploymentStarted', 8, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
-    ('DeploymentStarted', 9, 'started_at', true, 'timestamp', NULL, NULL, NULL),
+    ('DeploymentStarted', 8, 'definition_digest', false, 'text', NULL, 100, NULL),
+    ('DeploymentStarted', 9, 'triggered_by', false, 'uuid', NULL, NULL, NULL),
+    ('DeploymentStarted', 10, 'started_at', true, 'timestamp', NULL, NULL, NULL),
     ('DeploymentLogAppended', 1, 'deployment_id', true, 'uuid', NULL, NULL, NULL),
     ('DeploymentLogAppended', 2, 'level', true, 'enum', NULL, NULL, '{DEBUG,INFO,WARNING,ERROR}'),
     ('DeploymentLogAppended', 3, 'message', true, 'text', NULL, NULL, NULL),
@@ -2848,57 +3181,66 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerFailed', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL);
+    ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
+    ('DefinitionSaved', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
+    ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
+    ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
+    ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);
 
-INSERT INTO runfold.event_types (category, type, schema_version, closed) VALUES
-    ('execution', 'ExecutionCreated', 1, true),
-    ('execution', 'ExecutionStarted', 1, true),
-    ('execution', 'ExecutionPaused', 1, true),
-    ('execution', 'ExecutionResumed', 1, true),
-    ('execution', 'ExecutionSucceeded', 1, true),
-    ('execution', 'ExecutionFailed', 1, true),
-    ('execution', 'ExecutionCanceled', 1, true),
-    ('execution', 'ExecutionTimedOut', 1, true),
-    ('execution', 'ExecutionDeclaredLost', 1, true),
-    ('execution', 'ExecutionMetadataSet', 1, true),
-    ('execution', 'ModelCalled', 1, true),
-    ('execution', 'NodeScheduled', 1, true),
-    ('execution', 'NodeStarted', 1, true),
-    ('execution', 'NodeAttemptFailed', 1, true),
-    ('execution', 'NodeWaiting', 1, true),
-    ('execution', 'NodeContinued', 1, true),
-    ('execution', 'NodeSucceeded', 1, true),
-    ('execution', 'NodeFailed', 1, true),
-    ('execution', 'NodeSkipped', 1, true),
-    ('execution', 'NodeCanceled', 1, true),
-    ('execution', 'PauseOpened', 1, true),
-    ('execution', 'PauseResumed', 1, true),
-    ('execution', 'PauseTimedOut', 1, true),
-    ('execution', 'PauseCanceled', 1, true),
-    ('log', 'LogAppended', 1, true),
-    ('interaction', 'InteractionRequested', 1, true),
-    ('interaction', 'InteractionNotified', 1, true),
-    ('interaction', 'InteractionReminderSent', 1, true),
-    ('interaction', 'InteractionResponded', 1, true),
-    ('interaction', 'InteractionTimedOut', 1, true),
-    ('interaction', 'InteractionFailed', 1, true),
-    ('interaction', 'InteractionReopened', 1, true),
-    ('interaction', 'InteractionCanceled', 1, true),
-    ('response', 'ResponseReceived', 1, true),
-    ('response', 'ResponseMatched', 1, true),
-    ('response', 'ResponseFilteredOut', 1, true),
-    ('response', 'ResponseErrored', 1, true),
-    ('response', 'ResponseReopened', 1, true),
-    ('deployment', 'DeploymentStarted', 1, true),
-    ('deployment', 'DeploymentLogAppended', 1, true),
-    ('deployment', 'DeploymentCompleted', 1, true),
-    ('deployment', 'DeploymentFailed', 1, true),
-    ('deployment', 'TriggerRegistered', 1, true),
-    ('deployment', 'TriggerActivated', 1, true),
-    ('deployment', 'TriggerDeactivated', 1, true),
-    ('deployment', 'TriggerFailed', 1, true),
-    ('deployment', 'TriggerRemoved', 1, true),
-    ('deployment', 'WorkflowDeleted', 1, true);
+INSERT INTO runfold.event_types (category, type, schema_version, closed, reserved) VALUES
+    ('execution', 'ExecutionCreated', 1, true, false),
+    ('execution', 'ExecutionStarted', 1, true, false),
+    ('execution', 'ExecutionPaused', 1, true, false),
+    ('execution', 'ExecutionResumed', 1, true, false),
+    ('execution', 'ExecutionSucceeded', 1, true, false),
+    ('execution', 'ExecutionFailed', 1, true, false),
+    ('execution', 'ExecutionCanceled', 1, true, false),
+    ('execution', 'ExecutionTimedOut', 1, true, false),
+    ('execution', 'ExecutionDeclaredLost', 1, true, false),
+    ('execution', 'ExecutionMetadataSet', 1, true, false),
+    ('execution', 'ModelCalled', 1, true, false),
+    ('execution', 'NodeScheduled', 1, true, false),
+    ('execution', 'NodeStarted', 1, true, false),
+    ('execution', 'NodeAttemptFailed', 1, true, false),
+    ('execution', 'NodeWaiting', 1, true, false),
+    ('execution', 'NodeContinued', 1, true, false),
+    ('execution', 'NodeSucceeded', 1, true, false),
+    ('execution', 'NodeFailed', 1, true, false),
+    ('execution', 'NodeSkipped', 1, true, false),
+    ('execution', 'NodeCanceled', 1, true, false),
+    ('execution', 'PauseOpened', 1, true, false),
+    ('execution', 'PauseResumed', 1, true, false),
+    ('execution', 'PauseTimedOut', 1, true, false),
+    ('execution', 'PauseCanceled', 1, true, false),
+    ('log', 'LogAppended', 1, true, false),
+    ('interaction', 'InteractionRequested', 1, true, false),
+    ('interaction', 'InteractionNotified', 1, true, false),
+    ('interaction', 'InteractionReminderSent', 1, true, false),
+    ('interaction', 'InteractionResponded', 1, true, false),
+    ('interaction', 'InteractionTimedOut', 1, true, false),
+    ('interaction', 'InteractionFailed', 1, true, false),
+    ('interaction', 'InteractionReopened', 1, true, false),
+    ('interaction', 'InteractionCanceled', 1, true, false),
+    ('response', 'ResponseReceived', 1, true, false),
+    ('response', 'ResponseMatched', 1, true, false),
+    ('response', 'ResponseFilteredOut', 1, true, false),
+    ('response', 'ResponseErrored', 1, true, false),
+    ('response', 'ResponseReopened', 1, true, false),
+    ('deployment', 'DeploymentStarted', 1, true, false),
+    ('deployment', 'DeploymentLogAppended', 1, true, false),
+    ('deployment', 'DeploymentCompleted', 1, true, false),
+    ('deployment', 'DeploymentFailed', 1, true, false),
+    ('deployment', 'TriggerRegistered', 1, true, false),
+    ('deployment', 'TriggerActivated', 1, true, false),
+    ('deployment', 'TriggerDeactivated', 1, true, false),
+    ('deployment', 'TriggerFailed', 1, true, false),
+    ('deployment', 'TriggerRemoved', 1, true, false),
+    ('deployment', 'WorkflowDeleted', 1, true, true),
+    ('definition', 'DefinitionSaved', 1, true, true),
+    ('tenant', 'TenantErased', 1, true, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -2924,6 +3266,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('unknown_category', '{at} is of a category that is not registered: {found}', 'Register it with register_event_types.'),
     ('unknown_type', '{at} is not an event type of its category: {found}', 'Register it, or correct the name.'),
     ('reserved_type', '{at} is a type of our own vocabulary: {found}', 'Choose another name for yours.'),
+    ('reserved_category', '{at} is an event that only runfold''s own functions append: {found}', 'Edit or delete the workflow, or erase the tenant: that appends it.'),
     ('schema_version_newer', '{at} is {found}, newer than the {limit} that this database knows', 'Migrate the database first.'),
     ('stream_mismatch', '{at} is not what the stream is named after: {found}', 'Expected {limit}.'),
     ('payload_not_allowed', '{at} is opaque bytes, which this event type does not take', 'Send data, or register the type as opaque.'),
@@ -2932,12 +3275,23 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_of_a_deployment', '{at} is not what a scheduler may append: {found}', 'A scheduler appends events of deployment streams; a login of runfold_engine appends others.'),
     ('not_a_pair', '{at} has {found} elements, expected {limit}', 'A claim is a pair of kind and key.'),
     ('not_base64', '{at} is not base64', 'Encode the payload with the standard alphabet and padding.'),
+    ('duplicate_node', '{at} repeats a node''s id: {found}', 'A node''s id is unique in its workflow.'),
+    ('unknown_node', '{at} names a node that the definition does not have: {found}', 'Add the node, or correct the id.'),
+    ('self_connection', '{at} is the node where the connection starts: {found}', 'A connection joins two nodes.'),
+    ('duplicate_connection', '{at} repeats a connection: {found}', 'Two connections of one type between two nodes differ in connection_index.'),
+    ('not_an_agent', '{at} is of a node of type {found}', 'Only a node of type {limit} has attached nodes.'),
+    ('not_attachable', '{at} names a node of type {found}', 'Attach nodes of type {limit}.'),
+    ('unknown_user', '{at} is not a user that auth.users has: {found}', 'Sign it up first, or correct the id.'),
+    ('unknown_session', '{at} is not a session of the workflow''s user: {found}', 'Give one of its sessions, or none.'),
     ('required', '{at} is missing', 'It is required and not null.'),
     ('unknown_field', '{at} is not a field here', 'Remove it; fields of the caller''s own belong in metadata.'),
     ('wrong_type', '{at} is of type {found}, expected {limit}', 'Send the expected JSON type.'),
     ('not_an_integer', '{at} is not an integer: {found}', 'Send it without fraction.'),
     ('out_of_range', '{at} is out of range: {found}', 'Expected a value in {limit}.'),
     ('too_long', '{at} is {found} long, more than {limit}', 'Shorten it: its column has no room for more.'),
+    ('too_short', '{at} is {found} long, less than {limit}', 'Give more.'),
+    ('not_matching', '{at} does not match its pattern: {found}', 'Expected: {limit}.'),
+    ('reserved_form', '{at} has the form of an encrypted value', 'A text may not begin with encrypted:, nor an object have the key $encrypted: write it in another way.'),
     ('blank', '{at} is blank', 'Give it at least one visible character.'),
     ('control_character', '{at} contains the control character {found}', 'Names hold printable characters.'),
     ('not_allowed', '{at} is not an allowed value: {found}', 'Allowed: {limit}.'),
@@ -2946,6 +3300,9 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
+    ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
+    ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
+    ('workflow_unavailable', 'RF041', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
@@ -2972,9 +3329,13 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
+    ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'keep the rows of a read table for a day at least, others for no negative time'),
+    ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
+    ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
-    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'use the model of the collection to make it');
 
 CREATE FUNCTION runfold.add_durations(one bigint[], other bigint[]) RETURNS bigint[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -3422,6 +3783,24 @@ COMMENT ON FUNCTION runfold.recorded_command IS
     'The result that a command had when it was recorded; NULL if it was not, refused if it was with another body.';
 REVOKE ALL ON FUNCTION runfold.recorded_command FROM PUBLIC;
 
+CREATE FUNCTION runfold.refuse_erased(tenants uuid[], stream_ids text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT s.n, s.stream_id, t.user_id INTO found
+      FROM unnest(stream_ids, tenants) WITH ORDINALITY AS s (stream_id, user_id, n)
+      JOIN runfold.erased_tenants t ON t.user_id = s.user_id
+     ORDER BY s.n
+     LIMIT 1;
+    PERFORM runfold.refuse('tenant_erased', jsonb_build_object(
+        'pointer', format('/%s/stream_id', found.n - 1), 'stream_id', found.stream_id, 'user_id', found.user_id));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_erased IS
+    'Raises RF031 for the first stream of a call whose tenant is erased.';
+REVOKE ALL ON FUNCTION runfold.refuse_erased FROM PUBLIC;
+
 CREATE FUNCTION runfold.ends_execution(type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT type IN ('ExecutionSucceeded', 'ExecutionFailed', 'ExecutionCanceled', 'ExecutionTimedOut', 'ExecutionDeclaredLost')
@@ -3644,14 +4023,15 @@ BEGIN
     RETURN jsonb_typeof(append -> 'stream_id') = 'string' AND octet_length(stream_id) <= 264
        AND stream_id !~ '[^!-~]' AND stream_name <> ''
        AND CASE WHEN category IN ('execution', 'log') THEN true
-                WHEN category IN ('interaction', 'response', 'deployment') THEN stream_name::uuid::text = stream_name
+                WHEN category IN ('interaction', 'response', 'deployment', 'tenant') THEN stream_name::uuid::text = stream_name
                 ELSE category ~ '^[a-z][a-z0-9_]*$' END
        -- A number, or the text of one: drivers give a bigint as a text, because not every language has such integers.
        AND (append ->> 'expected_version' IS NULL
             OR append ->> 'expected_version' ~ '^[0-9]{1,19}$' AND (append ->> 'expected_version')::bigint >= 0)
        AND (append ->> 'user_id' IS NULL
             OR append ->> 'user_id' LIKE '________-____-____-____-____________' AND (append ->> 'user_id')::uuid IS NOT NULL)
-       AND (append - '{stream_id,expected_version,user_id,events,claims,releases}'::text[]) = '{}'
+       AND (append - '{stream_id,expected_version,user_id,events,claims,releases,encrypted}'::text[]) = '{}'
+       AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
        AND (NOT append ?| '{claims,releases}'
             OR runfold.claims_are_valid(append -> 'claims') AND runfold.claims_are_valid(append -> 'releases'));
 END
@@ -4273,8 +4653,9 @@ BEGIN
         END IF;
     ELSIF category = 'deployment' THEN
         IF type = 'DeploymentStarted' THEN
-            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
-                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object"))'
+            IF coalesce((data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
+                AND data @? '$ ? (@.deployment_action.type() == "string" && (@.deployment_action == "DEPLOY" || @.deployment_action == "UPDATE" || @.deployment_action == "ROLLBACK" || @.deployment_action == "UNDEPLOY") && @.from_status.type() == "string" && (@.from_status == "IDLE" || @.from_status == "DEPLOYING" || @.from_status == "DEPLOYED" || @.from_status == "DEPLOYMENT_FAILED" || @.from_status == "UNDEPLOYING" || @.from_status == "UNDEPLOYED") && @.to_status.type() == "string" && (@.to_status == "IDLE" || @.to_status == "DEPLOYING" || @.to_status == "DEPLOYED" || @.to_status == "DEPLOYMENT_FAILED" || @.to_status == "UNDEPLOYING" || @.to_status == "UNDEPLOYED") && @.deployment_version.type() == "number" && @.deployment_version >= 0 && @.deployment_version <= 2147483647 && @.deployment_config.type() == "object" && (!exists(@.definition) || @.definition.type() == "null" || @.definition.type() == "object") && (!exists(@.definition_digest) || @.definition_digest.type() == "null" || @.definition_digest.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'definition_digest', '')) <= 100
                 AND strpos(coalesce(data ->> 'deployment_version', ''), '.') = 0
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
@@ -4282,7 +4663,7 @@ BEGIN
                 RETURN true;
             END IF;
             RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,triggered_by,started_at}'::text[]) = '{}'
+                AND (data - '{deployment_id,deployment_action,from_status,to_status,deployment_version,deployment_config,definition,definition_digest,triggered_by,started_at}'::text[]) = '{}'
                 AND runfold.is_uuid((data ->> 'deployment_id'))
                 AND (data ->> 'deployment_action') IN ('DEPLOY', 'UPDATE', 'ROLLBACK', 'UNDEPLOY')
                 AND (data ->> 'from_status') IN ('IDLE', 'DEPLOYING', 'DEPLOYED', 'DEPLOYMENT_FAILED', 'UNDEPLOYING', 'UNDEPLOYED')
@@ -4290,8 +4671,10 @@ BEGIN
                 AND (data -> 'deployment_version')::text::integer >= 0
                 AND jsonb_typeof((data -> 'deployment_config')) = 'object'
                 AND ((data ->> 'definition') IS NULL OR jsonb_typeof((data -> 'definition')) = 'object')
+                AND ((data ->> 'definition_digest') IS NULL OR (data -> 'definition_digest') ? (data ->> 'definition_digest'))
                 AND ((data ->> 'triggered_by') IS NULL OR runfold.is_uuid((data ->> 'triggered_by')))
-                AND runfold.is_timestamp((data ->> 'started_at')), false);
+                AND runfold.is_timestamp((data ->> 'started_at')), false)
+                AND coalesce(length(data ->> 'definition_digest') <= 100, true);
         ELSIF type = 'DeploymentLogAppended' THEN
             IF coalesce((data - '{deployment_id,level,message,at}'::text[]) = '{}'
                 AND data @? '$ ? (@.level.type() == "string" && (@.level == "DEBUG" || @.level == "INFO" || @.level == "WARNING" || @.level == "ERROR") && @.message.type() == "string")'
@@ -4403,16 +4786,6 @@ BEGIN
                 AND (data - '{trigger}'::text[]) = '{}'
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
-        ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
     END IF;
     RETURN false;
@@ -4422,6 +4795,55 @@ COMMENT ON FUNCTION runfold.event_is_valid IS
     'Quick check of an event''s data against the vocabulary, generated from the models.';
 REVOKE ALL ON FUNCTION runfold.event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.encryptable_fields() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT '{data,error_data,error_details,error_message,headers,input_data,message,metadata,output_data,performance_metrics,raw_payload,request_data,response_data,resume_conditions,run_data,stack_trace,technical_details,trigger_data,user_friendly_message}'::text[]
+$$;
+COMMENT ON FUNCTION runfold.encryptable_fields IS
+    'The fields that clients may encrypt, generated from EncryptedField.';
+REVOKE ALL ON FUNCTION runfold.encryptable_fields FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.encryptable_fields TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.has_encrypted_form(value jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE jsonb_typeof(value)
+           WHEN 'string' THEN starts_with(value #>> '{}', 'encrypted:')
+           WHEN 'object' THEN value ? '$encrypted'
+           ELSE false END
+$$;
+COMMENT ON FUNCTION runfold.has_encrypted_form IS
+    'Whether a value has the marks of an encrypted one: a text that begins with encrypted:, or an object with the key $encrypted.';
+REVOKE ALL ON FUNCTION runfold.has_encrypted_form FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.has_encrypted_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.first_reserved_form(call jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('/%s/events/%s', a.n - 1, e.n - 1) || v.pointer
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)
+     CROSS JOIN LATERAL jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+     CROSS JOIN LATERAL (
+        SELECT '/payload' AS pointer, 0 AS n
+         WHERE starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
+        UNION ALL
+        SELECT '/data/' || f.key, f.n
+          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event -> 'data') = 'object' THEN e.event -> 'data' END)
+               WITH ORDINALITY AS f (key, value, n)
+         WHERE f.key = ANY (runfold.encryptable_fields()) AND f.key <> 'metadata' AND runfold.has_encrypted_form(f.value)
+        UNION ALL
+        SELECT '/data/metadata/' || replace(replace(m.key, '~', '~0'), '/', '~1'), m.n
+          FROM jsonb_each(CASE WHEN jsonb_typeof(e.event #> '{data,metadata}') = 'object' THEN e.event #> '{data,metadata}' END)
+               WITH ORDINALITY AS m (key, value, n)
+         WHERE runfold.has_encrypted_form(m.value)) AS v
+     WHERE a.append -> 'encrypted' IS DISTINCT FROM 'true'
+       AND (v.pointer = '/payload'
+            OR EXISTS (SELECT FROM runfold.event_fields k WHERE k.type = e.event ->> 'type'))
+     ORDER BY a.n, e.n, v.pointer COLLATE "C" LIMIT 1
+$$;
+COMMENT ON FUNCTION runfold.first_reserved_form IS
+    'The pointer of the first plain value of a call that a reader would take for an encrypted one; NULL if it has none.';
+REVOKE ALL ON FUNCTION runfold.first_reserved_form FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.first_reserved_form TO runfold_engine, runfold_projector, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.json_is_exact(appends text, parsed jsonb, canonical text) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -4676,6 +5098,9 @@ BEGIN
     ELSIF NOT known.closed AND EXISTS (SELECT FROM runfold.event_types o WHERE o.type = event_type AND o.closed) THEN
         PERFORM runfold.raise_fault('reserved_type', pointer || '/type', NULL, to_jsonb(event_type));
     END IF;
+    IF known.reserved AND NOT EXISTS (SELECT FROM runfold.permits p WHERE p.event_id::text = lower(event ->> 'event_id')) THEN
+        PERFORM runfold.raise_fault('reserved_category', pointer || '/type', NULL, to_jsonb(event_type));
+    END IF;
     IF coalesce(event -> 'schema_version', 'null') <> 'null' THEN
         PERFORM runfold.raise_value_fault('integer', 1, 2147483647, NULL, event -> 'schema_version', pointer || '/schema_version');
         version := event ->> 'schema_version';
@@ -4861,7 +5286,8 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant')
+       AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -4954,9 +5380,16 @@ BEGIN
         END LOOP;
         PERFORM runfold.raise_claims_fault(a.append -> 'claims', pointer || '/claims');
         PERFORM runfold.raise_claims_fault(a.append -> 'releases', pointer || '/releases');
+        IF coalesce(a.append -> 'encrypted', 'null') <> 'null' THEN
+            PERFORM runfold.raise_value_fault('boolean', NULL, NULL, NULL, a.append -> 'encrypted', pointer || '/encrypted');
+        END IF;
         PERFORM runfold.raise_unknown_field(
-            a.append, '{stream_id,expected_version,user_id,events,claims,releases}', pointer);
+            a.append, '{stream_id,expected_version,user_id,events,claims,releases,encrypted}', pointer);
     END LOOP;
+    pointer := runfold.first_reserved_form(call);
+    IF pointer IS NOT NULL THEN
+        PERFORM runfold.raise_fault('reserved_form', pointer);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.raise_append_fault IS
@@ -5014,6 +5447,10 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
+        -- Both marks of an encrypted value have this part, and few calls have it.
+        IF valid AND strpos(coalesce(canonical, appends), 'ncrypted') > 0 THEN
+            valid := runfold.first_reserved_form(parsed) IS NULL;
+        END IF;
         IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
             append := parsed -> 0;
             events := append -> 'events';
@@ -5024,7 +5461,8 @@ BEGIN
             IF coalesce(
                    category IN ('execution', 'log') AND octet_length(stream) BETWEEN octet_length(category) + 2 AND 264
                    AND stream !~ '[^!-~]' AND jsonb_typeof(append -> 'stream_id') = 'string'
-                   AND (append - '{stream_id,expected_version,user_id,events}'::text[]) = '{}'
+                   AND (append - '{stream_id,expected_version,user_id,events,encrypted}'::text[]) = '{}'
+                   AND coalesce(jsonb_typeof(append -> 'encrypted'), 'null') IN ('boolean', 'null')
                    AND (append ->> 'expected_version' IS NULL OR (append -> 'expected_version')::text::bigint >= 0)
                    AND (append ->> 'user_id' IS NULL
                         OR append ->> 'user_id' LIKE '________-____-____-____-____________'
@@ -5068,8 +5506,11 @@ BEGIN
                             OR NOT jsonb_path_exists(e.event, 'strict $.**{101}')
                                AND (pg_column_size(e.event) < 1600 AND pg_column_size(e.event -> 'metadata') < 400
                                     OR runfold.large_event_is_valid(e.event)))
-                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment')
+                       AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment', 'tenant')
                                 THEN runfold.registered_event_is_valid(a.category, e.event)
+                                     -- The mark of an encrypted payload, in base64.
+                                     AND (NOT starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
+                                          OR a.append -> 'encrypted' = 'true') IS NOT FALSE
                                 WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
                                 THEN false
                                 WHEN coalesce(e.event ->> 'schema_version', '1')
@@ -5244,6 +5685,12 @@ BEGIN
     last := runfold.allocate_positions(total);
     base := last - total;
 
+    -- An erased tenant's streams take no event, whoever appends. Looked up behind the fence, in a statement of its own: who looked
+    -- before it and then waited would come in behind TenantErased, and the tenant's rows would come back.
+    IF EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = ANY (tenants[:count])) THEN
+        PERFORM runfold.refuse_erased(tenants[:count], stream_ids[:count]);
+    END IF;
+
     -- The events, at offsets (a row_number() would sort the payloads).
     IF single IS NOT NULL THEN
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
@@ -5308,6 +5755,244 @@ COMMENT ON FUNCTION runfold.append_events IS
     'Appends events to one or several streams, all or nothing; safe to send again with the same event ids.';
 REVOKE ALL ON FUNCTION runfold.append_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_events TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.append_reserved(appends jsonb)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ids constant uuid[] := ARRAY(SELECT (e ->> 'event_id')::uuid
+                                   FROM jsonb_array_elements(appends) AS a, jsonb_array_elements(a -> 'events') AS e);
+BEGIN
+    INSERT INTO runfold.permits (event_id) SELECT unnest(ids);
+    RETURN QUERY SELECT r.* FROM runfold.append_events(appends::text) AS r;
+    DELETE FROM runfold.permits p WHERE p.event_id = ANY (ids);
+END
+$$;
+COMMENT ON FUNCTION runfold.append_reserved IS
+    'Appends reserved events, which append_events refuses from everybody else: for definer functions of ours only. Takes the call of append_events and returns the same.';
+REVOKE ALL ON FUNCTION runfold.append_reserved FROM PUBLIC;
+
+CREATE FUNCTION runfold.connection_body(c public.node_connections) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'source_node_id', c.source_node_id, 'target_node_id', c.target_node_id, 'connection_type', c.connection_type,
+        'connection_index', c.connection_index, 'label', c.label, 'conditions', c.conditions)
+$$;
+COMMENT ON FUNCTION runfold.connection_body IS
+    'A connection''s row as it is in a definition.';
+REVOKE ALL ON FUNCTION runfold.connection_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.connection_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.node_body(n public.nodes) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'node_id', n.node_id, 'node_type', n.node_type, 'node_subtype', n.node_subtype, 'type_version', n.type_version,
+        'name', n.name, 'description', n.description, 'disabled', n.disabled, 'parameters', n.parameters,
+        'credentials', n.credentials, 'attached_nodes', n.attached_nodes, 'error_handling', n.error_handling,
+        'max_retries', n.max_retries, 'retry_wait_time', n.retry_wait_time, 'webhooks', pg_catalog.to_jsonb(n.webhooks))
+$$;
+COMMENT ON FUNCTION runfold.node_body IS
+    'A node''s row as it is in a definition, without what only the canvas shows.';
+REVOKE ALL ON FUNCTION runfold.node_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.node_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.workflow_body(w public.workflows) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        'name', w.name, 'description', w.description, 'version', w.version, 'active', w.active, 'workflow_data', w.workflow_data,
+        'settings', w.settings, 'static_data', w.static_data, 'pin_data', w.pin_data, 'tags', pg_catalog.to_jsonb(w.tags),
+        'is_template', w.is_template, 'template_category', w.template_category, 'icon_url', w.icon_url)
+$$;
+COMMENT ON FUNCTION runfold.workflow_body IS
+    'A workflow''s row as it is in a definition: the columns that people own.';
+REVOKE ALL ON FUNCTION runfold.workflow_body FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.workflow_body TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.definition_of(workflow_id uuid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.workflow_body(w) || jsonb_build_object(
+               'nodes', coalesce((
+                   SELECT jsonb_agg(runfold.node_body(n) || jsonb_build_object(
+                              -- JSON has no infinity.
+                              'position_x', CASE WHEN abs(n.position_x) < 'Infinity' THEN n.position_x END,
+                              'position_y', CASE WHEN abs(n.position_y) < 'Infinity' THEN n.position_y END, 'notes', n.notes)
+                              ORDER BY n.node_id COLLATE "C")
+                     FROM public.nodes n WHERE n.workflow_id = w.id), '[]'),
+               'connections', coalesce((
+                   SELECT jsonb_agg(runfold.connection_body(c)
+                              ORDER BY c.source_node_id COLLATE "C", c.target_node_id COLLATE "C", c.connection_type COLLATE "C",
+                                       c.connection_index)
+                     FROM public.node_connections c WHERE c.workflow_id = w.id), '[]'))
+      FROM public.workflows w
+     WHERE w.id = $1
+$$;
+COMMENT ON FUNCTION runfold.definition_of IS
+    'A workflow''s definition as its rows have it now; null where there is no such workflow, or not for the caller.';
+REVOKE ALL ON FUNCTION runfold.definition_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_of TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.without_canvas(nodes jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(nodes) = 'array' THEN coalesce((
+               SELECT jsonb_agg(CASE WHEN jsonb_typeof(e.node) = 'object'
+                                     THEN e.node - '{position,position_x,position_y,notes,created_at,updated_at}'::text[]
+                                     ELSE e.node END ORDER BY e.n)
+                 FROM jsonb_array_elements(nodes) WITH ORDINALITY AS e (node, n)), '[]')
+           ELSE nodes END
+$$;
+COMMENT ON FUNCTION runfold.without_canvas IS
+    'Nodes without what only the canvas shows: positions, notes and times. What is no array of objects is returned as it is.';
+REVOKE ALL ON FUNCTION runfold.without_canvas FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.without_canvas TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.digest_of_parts(workflow jsonb, nodes text, connections text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT encode(sha256(convert_to(
+        CASE WHEN jsonb_typeof(workflow #> '{workflow_data,nodes}') = 'array'
+             THEN workflow || jsonb_build_object('workflow_data', jsonb_set(
+                      workflow -> 'workflow_data', '{nodes}', runfold.without_canvas(workflow #> '{workflow_data,nodes}')))
+             ELSE workflow END::text
+        || E'\n\n' || coalesce(nodes, '') || E'\n\n' || coalesce(connections, ''), 'UTF8')), 'hex')
+$$;
+COMMENT ON FUNCTION runfold.digest_of_parts IS
+    'The digest of a definition that is given in parts: what is neither node nor connection, and the texts of these, a line each.';
+REVOKE ALL ON FUNCTION runfold.digest_of_parts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.digest_of_parts TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.digest_of_workflow(workflow_id uuid, OUT digest text, OUT nodes bigint, OUT connections bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.digest_of_parts(runfold.workflow_body(w), n.lines, c.lines), n.count, c.count
+      FROM public.workflows w,
+           LATERAL (SELECT string_agg(runfold.node_body(x)::text, E'\n' ORDER BY x.node_id COLLATE "C") AS lines, count(*) AS count
+                      FROM public.nodes x WHERE x.workflow_id = w.id) AS n,
+           LATERAL (SELECT string_agg(runfold.connection_body(x)::text, E'\n'
+                               ORDER BY x.source_node_id COLLATE "C", x.target_node_id COLLATE "C", x.connection_type COLLATE "C",
+                                        x.connection_index) AS lines, count(*) AS count
+                      FROM public.node_connections x WHERE x.workflow_id = w.id) AS c
+     WHERE w.id = $1
+$$;
+COMMENT ON FUNCTION runfold.digest_of_workflow IS
+    'The digest of a workflow''s definition as its rows have it now, and how many nodes and connections it has.';
+REVOKE ALL ON FUNCTION runfold.digest_of_workflow FROM PUBLIC;
+
+CREATE FUNCTION runfold.last_definition(workflow_id uuid, OUT version bigint, OUT digest text, OUT user_id uuid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(s.version, 0), e.data ->> 'digest', s.user_id
+      FROM (SELECT runfold.stream_id('definition', $1::text) AS stream_id) AS named
+      LEFT JOIN runfold.streams s ON s.stream_id = named.stream_id
+      LEFT JOIN runfold.events e ON e.position = s.last_position
+$$;
+COMMENT ON FUNCTION runfold.last_definition IS
+    'The newest version of a workflow''s definition: its number and digest, and the tenant of its stream; 0 and nulls before the first.';
+REVOKE ALL ON FUNCTION runfold.last_definition FROM PUBLIC;
+
+CREATE FUNCTION runfold.lock_definitions(workflow_ids uuid[]) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO runfold.streams AS s (stream_id, user_id, version)
+    SELECT runfold.stream_id('definition', w.id::text), w.user_id, 0
+      FROM public.workflows w
+     WHERE w.id = ANY (workflow_ids) AND w.user_id IS NOT NULL
+     ORDER BY runfold.stream_id('definition', w.id::text) COLLATE "C"
+        ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false
+$$;
+COMMENT ON FUNCTION runfold.lock_definitions IS
+    'Locks the definition streams of some workflows, in the order in which every append takes streams.';
+REVOKE ALL ON FUNCTION runfold.lock_definitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.new_id() RETURNS uuid
+LANGUAGE sql VOLATILE AS $$
+    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
+    SELECT encode(overlay(uuid_send(gen_random_uuid())
+                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
+                          FROM 1), 'hex')::uuid
+      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
+$$;
+COMMENT ON FUNCTION runfold.new_id IS
+    'A new UUID of version 7: it sorts by when it was made.';
+REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_definitions() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    edited uuid[];
+    actor constant text := coalesce(auth.uid()::text, session_user);
+    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    appends jsonb;
+BEGIN
+    WITH noted AS (DELETE FROM runfold.edited_workflows e WHERE e.xid = pg_current_xact_id() RETURNING e.workflow_id)
+    SELECT array_agg(n.workflow_id) INTO edited FROM noted n;
+    IF edited IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM runfold.lock_definitions(edited);
+    WITH digested AS MATERIALIZED (
+        SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d
+         WHERE w.id = ANY (edited) AND w.user_id IS NOT NULL
+    ), changed AS MATERIALIZED (
+        SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
+    ), kept AS (
+        INSERT INTO runfold.definitions (user_id, digest, body)
+        SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
+         WHERE NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
+         ORDER BY c.user_id, c.digest COLLATE "C"
+            ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
+    )
+    SELECT jsonb_agg(jsonb_build_object(
+               'stream_id', runfold.stream_id('definition', c.id::text),
+               'events', jsonb_build_array(jsonb_build_object(
+                   'event_id', runfold.new_id(), 'type', 'DefinitionSaved', 'schema_version', 1, 'occurred_at', now,
+                   'data', jsonb_build_object(
+                       'workflow_id', c.id, 'digest', c.digest, 'nodes', c.nodes, 'connections', c.connections,
+                       'by', actor))))
+               ORDER BY runfold.stream_id('definition', c.id::text) COLLATE "C")
+      INTO appends
+      FROM changed c;
+    WHILE jsonb_array_length(appends) > 0 LOOP
+        PERFORM runfold.append_reserved(jsonb_path_query_array(appends, '$[0 to 999]'));
+        appends := jsonb_path_query_array(appends, '$[1000 to last]');
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_definitions IS
+    'Appends DefinitionSaved for each workflow that this transaction edited and whose digest is another than that of its newest version; keeps the bodies.';
+REVOKE ALL ON FUNCTION runfold.append_definitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_definition_saved() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.append_definitions();
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.append_definition_saved IS
+    'Trigger: appends DefinitionSaved, at the commit, for the workflows that the transaction edited.';
+REVOKE ALL ON FUNCTION runfold.append_definition_saved FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_deletion(workflow_id uuid, owner uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream constant text := runfold.stream_id('deployment', workflow_id::text);
+    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
+        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
+BEGIN
+    IF owner IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
+        BEGIN
+            PERFORM runfold.append_reserved(jsonb_build_array(append || jsonb_build_object('user_id', owner)));
+            RETURN;
+        EXCEPTION WHEN SQLSTATE 'RF003' THEN
+            -- Another tenant made the stream at this moment.
+            NULL;
+        END;
+    END IF;
+    PERFORM runfold.append_reserved(jsonb_build_array(append));
+END
+$$;
+COMMENT ON FUNCTION runfold.append_deletion IS
+    'Appends WorkflowDeleted to a workflow''s deployment stream, at any version and for any tenant of the stream.';
+REVOKE ALL ON FUNCTION runfold.append_deletion FROM PUBLIC;
 
 CREATE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
@@ -5667,7 +6352,9 @@ DECLARE
     maximum bigint;
     name text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
+    IF EXISTS (SELECT FROM runfold.event_types t WHERE t.category = require_opaque_events.category AND t.reserved) THEN
+        PERFORM runfold.raise_fault('reserved_category', '/category', NULL, to_jsonb(category));
+    ELSIF NOT EXISTS (SELECT FROM runfold.applications a WHERE a.category = require_opaque_events.category) THEN
         PERFORM runfold.raise_fault('unknown_category', '/category', NULL, to_jsonb(left(category, 100)));
     ELSIF coalesce(total, 0) = 0 THEN
         PERFORM runfold.raise_fault('empty_call', '');
@@ -5872,38 +6559,55 @@ COMMENT ON FUNCTION runfold.append_opaque_events IS
 REVOKE ALL ON FUNCTION runfold.append_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.new_id() RETURNS uuid
-LANGUAGE sql VOLATILE AS $$
-    -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.
-    SELECT encode(overlay(uuid_send(gen_random_uuid())
-                          PLACING substring(int8send(t.us / 1000), 3) || substring(int8send(28672 + t.us % 1000 * 4096 / 1000), 7)
-                          FROM 1), 'hex')::uuid
-      FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us OFFSET 0) AS t
+CREATE FUNCTION runfold.append_tenant_erased(tenant uuid) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    application constant text := NULL;
+    stream constant text := runfold.stream_id('tenant', tenant::text);
+    now constant timestamptz := clock_timestamp();
+    id constant uuid := runfold.new_id();
+    before bigint;
+    last bigint;
+BEGIN
+    INSERT INTO runfold.streams (stream_id, user_id, version) VALUES (stream, tenant, 0) ON CONFLICT DO NOTHING;
+    SELECT s.version INTO STRICT before FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
+    INSERT INTO runfold.event_ids (event_id, stream_version) VALUES (id, before + 1);
+    last := runfold.allocate_positions(1);
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+                                user_id, data, metadata, occurred_at, recorded_at)
+    VALUES (last, last, stream, before + 1, id, 'tenant', 'TenantErased', 1, tenant,
+            jsonb_build_object('at', to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'), 'by', session_user),
+            '{}', now, clock_timestamp());
+    UPDATE runfold.streams s
+       SET version = before + 1, first_position = coalesce(s.first_position, last), last_position = last
+     WHERE s.stream_id = stream;
+
+    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
+    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
+    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
+    -- goes to sleep now sees our fence, and looks again.
+    IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
+       AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
+            OR application IS NOT NULL
+               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
+                            ELSE false END)
+       -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
+       AND pg_notification_queue_usage() < 0.5 THEN
+        PERFORM pg_notify('runfold_events', '');
+    END IF;
+
+    RETURN last;
+END
 $$;
-COMMENT ON FUNCTION runfold.new_id IS
-    'A new UUID of version 7: it sorts by when it was made.';
-REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
+COMMENT ON FUNCTION runfold.append_tenant_erased IS
+    'Appends TenantErased to the stream of a tenant; returns its position.';
+REVOKE ALL ON FUNCTION runfold.append_tenant_erased FROM PUBLIC;
 
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    stream constant text := runfold.stream_id('deployment', OLD.id::text);
-    tenant uuid := OLD.user_id;
-    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
-    IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
-        BEGIN
-            PERFORM runfold.append_events(jsonb_build_array(append || jsonb_build_object('user_id', tenant))::text);
-            RETURN NULL;
-        EXCEPTION WHEN SQLSTATE 'RF003' THEN
-            -- Another tenant made the stream at this moment.
-            NULL;
-        END;
-    END IF;
-    PERFORM runfold.append_events(jsonb_build_array(append)::text);
+    PERFORM runfold.append_deletion(OLD.id, OLD.user_id);
     RETURN NULL;
 END
 $$;
@@ -6753,11 +7457,12 @@ REVOKE ALL ON FUNCTION runfold.creation_took_effect FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.creation_took_effect TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.current_interactions(workflow uuid, tenant uuid DEFAULT NULL)
-RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[])
+RETURNS TABLE (interaction_id uuid, "position" bigint, status text, request jsonb, message_ids text[], user_id uuid)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT a.id, a.position, s.status, runfold.upcast(e.type, e.schema_version, e.data),
            ARRAY(SELECT n.metadata ->> 'message_id' FROM runfold.read_stream(e.stream_id) AS n
-                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version)
+                  WHERE jsonb_typeof(n.metadata -> 'message_id') = 'string' ORDER BY n.stream_version),
+           e.user_id
       FROM (SELECT u.id, min(u.position) AS position
               FROM (SELECT h.id, h.first_event_position AS position
                       FROM public.human_interactions h
@@ -6783,6 +7488,15 @@ COMMENT ON FUNCTION runfold.current_interactions IS
     'The interactions of a workflow that are open, or were a moment ago, the oldest first, each with the status that the log gives it.';
 REVOKE ALL ON FUNCTION runfold.current_interactions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.current_interactions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.cutoff_of(table_name text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(r.cutoff), '-infinity') FROM runfold.retention r WHERE r.table_name = cutoff_of.table_name
+$$;
+COMMENT ON FUNCTION runfold.cutoff_of IS
+    'Returns the time before which the rows of a read table have expired; -infinity where none have.';
+REVOKE ALL ON FUNCTION runfold.cutoff_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.cutoff_of TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.execution_last_seen(execution_id text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6825,6 +7539,331 @@ COMMENT ON FUNCTION runfold.declare_lost IS
     'Ends an execution that was not seen for that long, and returns when it was last seen; NULL, and nothing, if it was or has ended.';
 REVOKE ALL ON FUNCTION runfold.declare_lost FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.declare_lost TO runfold_operator;
+
+CREATE FUNCTION runfold.definition_digest(definition jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.digest_of_parts(
+        definition - '{id,user_id,session_id,created_at,updated_at}'::text[]
+            - CASE WHEN jsonb_typeof(definition -> 'nodes') = 'array' THEN 'nodes' ELSE '' END
+            - CASE WHEN jsonb_typeof(definition -> 'connections') = 'array' THEN 'connections' ELSE '' END,
+        (SELECT string_agg(CASE WHEN jsonb_typeof(e.node) = 'object'
+                                THEN e.node - '{position,position_x,position_y,notes,created_at,updated_at}'::text[]
+                                ELSE e.node END::text, E'\n' ORDER BY e.n)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(definition -> 'nodes') = 'array' THEN definition -> 'nodes' ELSE '[]' END)
+                WITH ORDINALITY AS e (node, n)),
+        (SELECT string_agg(e.edge::text, E'\n' ORDER BY e.n)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(definition -> 'connections') = 'array'
+                                          THEN definition -> 'connections' ELSE '[]' END) WITH ORDINALITY AS e (edge, n)))
+$$;
+COMMENT ON FUNCTION runfold.definition_digest IS
+    'The digest of a definition: sha256 of its text without positions, notes, times and ids.';
+REVOKE ALL ON FUNCTION runfold.definition_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_digest TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.definition_fields()
+RETURNS TABLE (part text, place integer, field text, kind text, minimum bigint, maximum bigint, allowed text[], required boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT f.part, (row_number() OVER ())::integer, f.field, f.kind, f.minimum, f.maximum, f.allowed::text[], f.required
+      FROM (VALUES
+        ('workflow', 'id', 'uuid', NULL, NULL, NULL, false),
+        ('workflow', 'session_id', 'uuid', NULL, NULL, NULL, false),
+        ('workflow', 'name', 'name', 1, 255, NULL, false),
+        ('workflow', 'description', 'text', NULL, NULL, NULL, false),
+        ('workflow', 'version', 'name', 1, 50, NULL, false),
+        ('workflow', 'active', 'boolean', NULL, NULL, NULL, false),
+        ('workflow', 'workflow_data', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'settings', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'static_data', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'pin_data', 'object', NULL, NULL, NULL, false),
+        ('workflow', 'tags', 'strings', NULL, NULL, NULL, false),
+        ('workflow', 'is_template', 'boolean', NULL, NULL, NULL, false),
+        ('workflow', 'template_category', 'text', NULL, 100, NULL, false),
+        ('workflow', 'icon_url', 'text', NULL, 500, NULL, false),
+        ('workflow', 'nodes', 'array', NULL, NULL, NULL, true),
+        ('workflow', 'connections', 'array', NULL, NULL, NULL, false),
+        ('nodes', 'node_id', 'name', 1, 255, NULL, true),
+        ('nodes', 'node_type', 'enum', NULL, NULL,
+         '{TRIGGER,AI_AGENT,EXTERNAL_ACTION,ACTION,FLOW,HUMAN_IN_THE_LOOP,TOOL,MEMORY}', true),
+        ('nodes', 'node_subtype', 'name', 1, 100, NULL, true),
+        ('nodes', 'type_version', 'integer', 1, 2147483647, NULL, false),
+        ('nodes', 'name', 'name', 1, 255, NULL, true),
+        ('nodes', 'description', 'text', NULL, NULL, NULL, false),
+        ('nodes', 'disabled', 'boolean', NULL, NULL, NULL, false),
+        ('nodes', 'position_x', 'number', -1000000000, 1000000000, NULL, false),
+        ('nodes', 'position_y', 'number', -1000000000, 1000000000, NULL, false),
+        ('nodes', 'parameters', 'object', NULL, NULL, NULL, false),
+        ('nodes', 'credentials', 'object', NULL, NULL, NULL, false),
+        ('nodes', 'attached_nodes', 'strings', NULL, NULL, NULL, false),
+        ('nodes', 'error_handling', 'enum', NULL, NULL,
+         '{STOP_WORKFLOW_ON_ERROR,CONTINUE_REGULAR_OUTPUT_ON_ERROR,CONTINUE_ERROR_OUTPUT_ON_ERROR}', false),
+        ('nodes', 'max_retries', 'integer', 0, 2147483647, NULL, false),
+        ('nodes', 'retry_wait_time', 'integer', 0, 2147483647, NULL, false),
+        ('nodes', 'notes', 'text', NULL, NULL, NULL, false),
+        ('nodes', 'webhooks', 'strings', NULL, NULL, NULL, false),
+        ('connections', 'source_node_id', 'name', 1, 255, NULL, true),
+        ('connections', 'target_node_id', 'name', 1, 255, NULL, true),
+        ('connections', 'connection_type', 'enum', NULL, NULL,
+         '{MAIN,ERROR,SUCCESS,CONDITIONAL,AI_AGENT,AI_CHAIN,AI_DOCUMENT,AI_EMBEDDING,AI_LANGUAGE_MODEL,AI_MEMORY,AI_OUTPUT_PARSER,AI_RETRIEVER,AI_RERANKER,AI_TEXT_SPLITTER,AI_TOOL,AI_VECTOR_STORE,MEMORY_ATTACHMENT,CONTEXT_PROVIDER}',
+         false),
+        ('connections', 'connection_index', 'integer', 0, 2147483647, NULL, false),
+        ('connections', 'label', 'text', NULL, 255, NULL, false),
+        ('connections', 'conditions', 'object', NULL, NULL, NULL, false)
+      ) AS f (part, field, kind, minimum, maximum, allowed, required)
+$$;
+COMMENT ON FUNCTION runfold.definition_fields IS
+    'The fields of a workflow''s definition, of its nodes and of its connections: what each may be.';
+REVOKE ALL ON FUNCTION runfold.definition_fields FROM PUBLIC;
+
+CREATE FUNCTION runfold.schema_violations(document jsonb, value jsonb, pointer text)
+RETURNS TABLE (at text, code text, "limit" jsonb, found jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    type constant text := jsonb_typeof(value);
+    content constant text := value #>> '{}';
+    shown constant jsonb := to_jsonb(left(content, 100));
+    types constant jsonb := CASE jsonb_typeof(document -> 'type') WHEN 'string' THEN jsonb_build_array(document -> 'type')
+                                                                  ELSE document -> 'type' END;
+    number numeric;
+    size integer;
+    name text;
+    member jsonb;
+BEGIN
+    at := pointer;
+    IF document = 'false' THEN
+        RETURN QUERY SELECT at, 'unknown_field', NULL::jsonb, NULL::jsonb;
+    END IF;
+    IF jsonb_typeof(document) <> 'object' THEN
+        RETURN;
+    END IF;
+    IF types IS NOT NULL AND NOT (types ? type OR types ? 'integer' AND type = 'number' AND content::numeric % 1 = 0) THEN
+        RETURN QUERY SELECT at, 'wrong_type', types, to_jsonb(type);
+        RETURN;
+    END IF;
+    IF NOT document -> 'enum' @> jsonb_build_array(value) OR value <> document -> 'const' THEN
+        RETURN QUERY SELECT at, 'not_allowed', coalesce(document -> 'enum', document -> 'const'), shown;
+    END IF;
+    IF type = 'number' THEN
+        number := content;
+        IF number < (document ->> 'minimum')::numeric OR number > (document ->> 'maximum')::numeric
+           OR number <= (document ->> 'exclusiveMinimum')::numeric OR number >= (document ->> 'exclusiveMaximum')::numeric THEN
+            RETURN QUERY SELECT at, 'out_of_range',
+                jsonb_build_array(coalesce(document -> 'minimum', document -> 'exclusiveMinimum'),
+                                  coalesce(document -> 'maximum', document -> 'exclusiveMaximum')), value;
+        END IF;
+    ELSIF type = 'string' THEN
+        size := length(content);
+        IF size > (document ->> 'maxLength')::numeric THEN
+            RETURN QUERY SELECT at, 'too_long', document -> 'maxLength', to_jsonb(size);
+        ELSIF size < (document ->> 'minLength')::numeric THEN
+            RETURN QUERY SELECT at, 'too_short', document -> 'minLength', to_jsonb(size);
+        END IF;
+        BEGIN
+            IF content !~ (document ->> 'pattern') THEN
+                RETURN QUERY SELECT at, 'not_matching', document -> 'pattern', shown;
+            END IF;
+        EXCEPTION WHEN invalid_regular_expression THEN
+            NULL;
+        END;
+    ELSIF type = 'array' THEN
+        size := jsonb_array_length(value);
+        IF size > (document ->> 'maxItems')::numeric THEN
+            RETURN QUERY SELECT at, 'too_long', document -> 'maxItems', to_jsonb(size);
+        ELSIF size < (document ->> 'minItems')::numeric THEN
+            RETURN QUERY SELECT at, 'too_short', document -> 'minItems', to_jsonb(size);
+        END IF;
+        RETURN QUERY SELECT v.* FROM jsonb_array_elements(value) WITH ORDINALITY AS e (item, n),
+                                     runfold.schema_violations(document -> 'items', e.item, format('%s/%s', pointer, e.n - 1)) AS v;
+    ELSIF type = 'object' THEN
+        RETURN QUERY SELECT pointer || '/' || replace(replace(r.name, '~', '~0'), '/', '~1'), 'required', NULL::jsonb, NULL::jsonb
+                       FROM jsonb_array_elements_text(document -> 'required') AS r (name) WHERE NOT value ? r.name;
+        FOR name, member IN SELECT e.key, e.value FROM jsonb_each(value) AS e ORDER BY e.key COLLATE "C" LOOP
+            RETURN QUERY SELECT v.* FROM runfold.schema_violations(
+                CASE WHEN document -> 'properties' ? name THEN document #> ARRAY['properties', name]
+                     WHEN document ? 'patternProperties' THEN NULL ELSE document -> 'additionalProperties' END,
+                member, pointer || '/' || replace(replace(name, '~', '~0'), '/', '~1')) AS v;
+        END LOOP;
+    END IF;
+    RETURN QUERY SELECT v.* FROM jsonb_array_elements(document -> 'allOf') AS part, runfold.schema_violations(part, value, pointer) AS v;
+END
+$$;
+COMMENT ON FUNCTION runfold.schema_violations IS
+    'Where a value does not fit a JSON Schema: a JSON pointer below `pointer`, a code of runfold.faults, the limit and what was found.';
+REVOKE ALL ON FUNCTION runfold.schema_violations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.schema_violations TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.whole_definition(definition jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN jsonb_typeof(definition) = 'object' AND jsonb_typeof(definition -> 'workflow_data') = 'object'
+                THEN (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')
+                        FROM jsonb_each(definition -> 'workflow_data') AS e WHERE e.key IN ('nodes', 'connections'))
+                     || definition
+                     || jsonb_build_object('workflow_data', (definition -> 'workflow_data') - '{nodes,connections}'::text[])
+                ELSE definition END
+$$;
+COMMENT ON FUNCTION runfold.whole_definition IS
+    'A definition with `nodes` and `connections` at its top, where a person or a front end may have left them in `workflow_data`.';
+REVOKE ALL ON FUNCTION runfold.whole_definition FROM PUBLIC;
+
+CREATE FUNCTION runfold.definition_faults(definition jsonb)
+RETURNS TABLE (pointer text, code text, "limit" jsonb, found jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH parts AS (
+        SELECT 'workflow' AS part, 0 AS rank, 0::bigint AS n, '' AS pointer, runfold.whole_definition(definition) AS value
+        UNION ALL
+        SELECT p.part, p.rank, e.n, format('/%s/%s', p.part, e.n - 1), e.value
+          FROM (VALUES ('nodes', 1), ('connections', 2)) AS p (part, rank),
+               runfold.whole_definition(definition) AS whole,
+               jsonb_array_elements(CASE WHEN jsonb_typeof(whole) = 'object' AND jsonb_typeof(whole -> p.part) = 'array'
+                                         THEN whole -> p.part ELSE '[]' END) WITH ORDINALITY AS e (value, n)
+    ), objects AS (
+        SELECT * FROM parts p WHERE jsonb_typeof(p.value) = 'object'
+    ), given AS MATERIALIZED (
+        SELECT o.part, o.rank, o.n, coalesce(f.place, 1000) AS place,
+               o.pointer || '/' || replace(replace(v.key, '~', '~0'), '/', '~1') AS pointer,
+               f.kind, f.minimum, f.maximum, f.allowed, v.value, v.value #>> '{}' AS content, jsonb_typeof(v.value) AS type,
+               CASE WHEN f.kind IN ('name', 'text', 'enum', 'uuid') THEN 'string' WHEN f.kind IN ('integer', 'number') THEN 'number'
+                    WHEN f.kind = 'strings' THEN 'array' ELSE f.kind END AS expected
+          FROM objects o
+         CROSS JOIN jsonb_each(o.value) AS v
+          LEFT JOIN runfold.definition_fields() AS f ON f.part = o.part AND f.field = v.key
+         WHERE f.kind IS NULL OR v.value <> 'null'
+    ), of_values AS (
+        SELECT g.rank, g.n, g.place, g.pointer,
+               CASE WHEN g.kind IS NULL THEN 'unknown_field'
+                    WHEN g.type <> g.expected THEN 'wrong_type'
+                    WHEN g.kind IN ('name', 'text') AND length(g.content) > g.maximum THEN 'too_long'
+                    WHEN g.kind = 'name' AND g.content ~ '[\x01-\x1f\x7f-\x9f]' THEN 'control_character'
+                    WHEN g.kind = 'name' AND g.content ~ '^[\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$'
+                    THEN 'blank'
+                    WHEN g.kind = 'enum' AND g.content <> ALL (g.allowed) THEN 'not_allowed'
+                    WHEN g.kind = 'uuid' AND NOT runfold.is_uuid(g.content) THEN 'not_a_uuid'
+                    WHEN g.kind = 'integer' AND scale(g.value::numeric) > 0 THEN 'not_an_integer'
+                    WHEN g.kind IN ('integer', 'number') AND g.value::numeric NOT BETWEEN g.minimum AND g.maximum THEN 'out_of_range'
+               END AS code,
+               g.expected, g.type, g.kind, g.minimum, g.maximum, g.allowed, g.content
+          FROM given g
+    ), strings AS (
+        SELECT g.rank, g.n, g.place, format('%s/%s', g.pointer, e.n - 1) AS pointer, e.value, e.n AS item
+          FROM given g, jsonb_array_elements(CASE WHEN g.type = 'array' THEN g.value ELSE '[]' END) WITH ORDINALITY AS e (value, n)
+         WHERE g.kind = 'strings'
+    ), nodes AS MATERIALIZED (
+        SELECT o.n, o.pointer, o.value ->> 'node_id' AS node_id, o.value ->> 'node_type' AS node_type, o.value,
+               row_number() OVER (PARTITION BY o.value ->> 'node_id' ORDER BY o.n) AS occurrence
+          FROM objects o WHERE o.part = 'nodes' AND jsonb_typeof(o.value -> 'node_id') = 'string'
+    ), named AS MATERIALIZED (
+        SELECT node_id, node_type FROM nodes WHERE occurrence = 1
+    ), ends AS MATERIALIZED (
+        SELECT o.n, o.pointer, o.value ->> 'source_node_id' AS source, o.value ->> 'target_node_id' AS target,
+               coalesce(o.value ->> 'connection_type', 'MAIN') AS type, coalesce(o.value -> 'connection_index', '0') AS index
+          FROM objects o WHERE o.part = 'connections'
+    ), attached AS MATERIALIZED (
+        SELECT o.n, o.node_type, format('%s/attached_nodes/%s', o.pointer, e.n - 1) AS pointer, e.value #>> '{}' AS node_id,
+               row_number() OVER (PARTITION BY o.n, e.value ORDER BY e.n) AS occurrence
+          FROM nodes o,
+               jsonb_array_elements(CASE WHEN jsonb_typeof(o.value -> 'attached_nodes') = 'array' THEN o.value -> 'attached_nodes'
+                                         ELSE '[]' END) WITH ORDINALITY AS e (value, n)
+         WHERE jsonb_typeof(e.value) = 'string'
+    ), faults AS (
+        SELECT p.rank, p.n, 0 AS place, p.pointer, 'wrong_type' AS code, '"object"'::jsonb AS "limit",
+               to_jsonb(coalesce(jsonb_typeof(p.value), 'null')) AS found
+          FROM parts p WHERE jsonb_typeof(p.value) IS DISTINCT FROM 'object'
+        UNION ALL
+        SELECT o.rank, o.n, f.place, o.pointer || '/' || f.field, 'required', NULL, NULL
+          FROM objects o JOIN runfold.definition_fields() AS f ON f.part = o.part AND f.required
+         WHERE o.value ->> f.field IS NULL
+        UNION ALL
+        SELECT v.rank, v.n, v.place, v.pointer, v.code,
+               CASE v.code WHEN 'wrong_type' THEN to_jsonb(v.expected) WHEN 'too_long' THEN to_jsonb(v.maximum)
+                           WHEN 'not_allowed' THEN to_jsonb(v.allowed)
+                           WHEN 'out_of_range' THEN jsonb_build_array(v.minimum, v.maximum) END,
+               CASE v.code WHEN 'wrong_type' THEN to_jsonb(v.type) WHEN 'too_long' THEN to_jsonb(length(v.content))
+                           WHEN 'control_character' THEN to_jsonb('U+' || upper(lpad(to_hex(ascii(
+                               substring(v.content FROM '[\x01-\x1f\x7f-\x9f]'))), 4, '0')))
+                           WHEN 'blank' THEN NULL WHEN 'unknown_field' THEN NULL ELSE to_jsonb(left(v.content, 100)) END
+          FROM of_values v WHERE v.code IS NOT NULL
+        UNION ALL
+        SELECT s.rank, s.n, s.place, s.pointer, 'wrong_type', '"string"', to_jsonb(jsonb_typeof(s.value))
+          FROM strings s WHERE jsonb_typeof(s.value) <> 'string'
+        UNION ALL
+        SELECT 1, d.n, 2000, d.pointer || '/node_id', 'duplicate_node', NULL, to_jsonb(d.node_id) FROM nodes d WHERE d.occurrence > 1
+        UNION ALL
+        SELECT 1, a.n, 2001, format('/nodes/%s/attached_nodes', a.n - 1), 'not_an_agent', '"AI_AGENT"', to_jsonb(a.node_type)
+          FROM attached a WHERE a.node_type <> 'AI_AGENT' GROUP BY a.n, a.node_type
+        UNION ALL
+        SELECT 1, a.n, 2002, a.pointer,
+               CASE WHEN a.occurrence > 1 THEN 'duplicate_node' WHEN t.node_id IS NULL THEN 'unknown_node' ELSE 'not_attachable' END,
+               CASE WHEN a.occurrence = 1 AND t.node_id IS NOT NULL THEN '["TOOL", "MEMORY"]'::jsonb END,
+               CASE WHEN a.occurrence = 1 AND t.node_id IS NOT NULL THEN to_jsonb(t.node_type) ELSE to_jsonb(a.node_id) END
+          FROM attached a LEFT JOIN named t ON t.node_id = a.node_id
+         WHERE a.node_type = 'AI_AGENT' AND (a.occurrence > 1 OR coalesce(t.node_type, '') NOT IN ('TOOL', 'MEMORY'))
+        UNION ALL
+        SELECT 2, c.n, 2000, c.pointer || '/' || side.field, 'unknown_node', NULL, to_jsonb(side.node_id)
+          FROM ends c, LATERAL (VALUES ('source_node_id', c.source), ('target_node_id', c.target)) AS side (field, node_id)
+         WHERE NOT EXISTS (SELECT FROM named t WHERE t.node_id = side.node_id) AND side.node_id IS NOT NULL
+        UNION ALL
+        SELECT 2, c.n, 2001, c.pointer || '/target_node_id', 'self_connection', NULL, to_jsonb(c.target)
+          FROM ends c WHERE c.source = c.target
+        UNION ALL
+        SELECT 2, r.n, 2002, r.pointer, 'duplicate_connection', NULL,
+               to_jsonb(format('%s -> %s, %s %s', r.source, r.target, r.type, r.index))
+          FROM (SELECT c.*, row_number() OVER (PARTITION BY c.source, c.target, c.type, c.index ORDER BY c.n) AS occurrence
+                  FROM ends c WHERE c.source IS NOT NULL AND c.target IS NOT NULL) AS r
+         WHERE r.occurrence > 1
+        UNION ALL
+        SELECT 1, o.n, 3000, v.at, v.code, v."limit", v.found
+          FROM (SELECT DISTINCT ON (s.node_type, s.node_subtype) s.node_type, s.node_subtype, s.specification_data
+                  FROM public.node_specifications s
+                 WHERE s.is_active
+                   AND (s.node_type, s.node_subtype) IN (SELECT n.node_type, n.value ->> 'node_subtype' FROM nodes n)
+                 ORDER BY s.node_type, s.node_subtype, runfold.version_order(s.specification_version) DESC) AS s
+          JOIN nodes o ON o.node_type = s.node_type AND o.value ->> 'node_subtype' = s.node_subtype
+         CROSS JOIN LATERAL runfold.schema_violations(
+                   s.specification_data, coalesce(nullif(o.value -> 'parameters', 'null'), '{}'), o.pointer || '/parameters') AS v
+         WHERE coalesce(jsonb_typeof(o.value -> 'parameters'), 'null') IN ('object', 'null')
+    )
+    SELECT f.pointer, f.code, f."limit", f.found FROM faults f ORDER BY f.rank, f.n, f.place, f.pointer COLLATE "C"
+$$;
+COMMENT ON FUNCTION runfold.definition_faults IS
+    'Everything that is wrong with a workflow''s definition, in the order of its parts: a JSON pointer, a code of runfold.faults, the limit and what was found. No row: the definition is valid.';
+REVOKE ALL ON FUNCTION runfold.definition_faults FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.definition_faults TO runfold_engine, runfold_operator, runfold_agent, authenticated, service_role;
+
+CREATE FUNCTION runfold.delete_workflow(workflow_id uuid, tenant uuid DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    known record;
+BEGIN
+    IF EXISTS (SELECT FROM public.workflows w WHERE w.id = workflow_id) THEN
+        DELETE FROM public.workflows w WHERE w.id = workflow_id AND (tenant IS NULL OR w.user_id = tenant);
+        RETURN FOUND;
+    END IF;
+    -- Deleted already, if that is the last thing that its stream says.
+    SELECT s.user_id INTO known
+      FROM runfold.streams s JOIN runfold.events e ON e.position = s.last_position
+     WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text) AND e.type <> 'WorkflowDeleted';
+    IF NOT FOUND THEN
+        -- By idx_events_execution_created, so that no fold has to be awaited.
+        SELECT e.user_id INTO known FROM runfold.events e
+         WHERE e.category = 'execution' AND e.type = 'ExecutionCreated'
+           AND lower(e.data ->> 'workflow_id' COLLATE "C") = workflow_id::text
+           AND NOT EXISTS (SELECT FROM runfold.streams s
+                             JOIN runfold.events d ON d.position = s.last_position
+                            WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text) AND d.position > e.position)
+         LIMIT 1;
+    END IF;
+    IF NOT FOUND OR tenant <> known.user_id OR tenant IS NOT NULL AND known.user_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM runfold.append_deletion(workflow_id, known.user_id);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.delete_workflow IS
+    'Deletes a workflow, of a tenant''s or (null) of anybody''s, and returns whether there was one: for services. Its rows go from the read tables, by WorkflowDeleted.';
+REVOKE ALL ON FUNCTION runfold.delete_workflow FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.delete_workflow TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.require_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -6874,8 +7913,8 @@ REVOKE ALL ON FUNCTION runfold.discard_event FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.discard_event TO runfold_projections, runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.text_configuration(language text) RETURNS regconfig
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE language
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE language
            WHEN 'simple' THEN 'runfold.runfold_simple'::regconfig
            WHEN 'arabic' THEN 'runfold.runfold_arabic'::regconfig
            WHEN 'armenian' THEN 'runfold.runfold_armenian'::regconfig
@@ -6905,8 +7944,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            WHEN 'tamil' THEN 'runfold.runfold_tamil'::regconfig
            WHEN 'turkish' THEN 'runfold.runfold_turkish'::regconfig
            WHEN 'yiddish' THEN 'runfold.runfold_yiddish'::regconfig
-           END
-$$;
+           END;
 COMMENT ON FUNCTION runfold.text_configuration IS
     'The text search configuration of a language, or null for one that is not known.';
 REVOKE ALL ON FUNCTION runfold.text_configuration FROM PUBLIC;
@@ -6916,8 +7954,10 @@ CREATE FUNCTION runfold.text_query(language text, typed text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT websearch_to_tsquery(runfold.text_configuration(language),
                                 regexp_replace(typed, '("[^"]*"?)|(?<!\S)-?[[:alnum:]_]+\*(?!\S)', '\1', 'g'))
-           && coalesce((SELECT to_tsquery('simple', string_agg(
-                                   CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || lower(p.part[2]) || ':*', ' & '))
+           && coalesce((SELECT string_agg(CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || '('
+                                          || (to_tsquery('simple', lower(p.part[2]) || ':*')
+                                              || plainto_tsquery(runfold.text_configuration(language), p.part[2]))::text || ')',
+                                          ' & ')::tsquery
                           FROM regexp_matches(regexp_replace(typed, '"[^"]*"?', ' ', 'g'),
                                               '(?<!\S)(-?)([[:alnum:]_]+)\*(?!\S)', 'g') AS p (part)), ''::tsquery)
 $$;
@@ -6928,50 +7968,56 @@ GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator
 
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, asked tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, tags text[], updated_at timestamptz, query tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    found_language text;
+    asked tsquery;
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
-        SELECT d.collection_name, d.id, NULL::tsquery, NULL::real
+        SELECT d.collection_name, d.id, d.tags, d.updated_at, NULL::tsquery, NULL::real
           FROM public.document_store d
          WHERE d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
            AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     ELSE
-        RETURN QUERY
-        WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
-        SELECT d.collection_name, d.id, q.asked, ts_rank(d.search_vector, q.asked)
-          FROM found f
-         CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
-          JOIN public.document_store d ON d.search_vector @@ q.asked AND d.language = f.language
-         WHERE f.language IS NOT NULL AND d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
-           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
-           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+        FOR found_language IN
+            WITH RECURSIVE found AS (
+                (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+                UNION ALL
+                SELECT (SELECT t.language FROM public.document_store t
+                         WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+                  FROM found f WHERE f.language IS NOT NULL
+            )
+            SELECT f.language FROM found f WHERE f.language IS NOT NULL
+        LOOP
+            asked := runfold.text_query(found_language, typed);
+            RETURN QUERY
+            SELECT d.collection_name, d.id, d.tags, d.updated_at, asked, ts_rank(d.search_vector, asked)
+              FROM public.document_store d
+             WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
+               AND (collection IS NULL OR d.collection_name = collection)
+               AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+               AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+        END LOOP;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.matching_documents IS
     'The documents of a tenant that match, each with the query in its language; all of them where no query is given.';
 REVOKE ALL ON FUNCTION runfold.matching_documents FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.matching_documents TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.document_tags_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL, max_results integer DEFAULT 50
 ) RETURNS TABLE (tag text, documents bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 1000);
     RETURN QUERY
-    SELECT g.tag, count(DISTINCT (d.collection_name, d.id))
+    SELECT g.tag, count(DISTINCT (m.collection_name, m.id))
       FROM runfold.matching_documents(tenant, typed, collection, all_tags, NULL, NULL) AS m
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = m.collection_name AND d.id = m.id
-     CROSS JOIN LATERAL unnest(d.tags) AS g (tag)
+     CROSS JOIN LATERAL unnest(m.tags) AS g (tag)
      GROUP BY g.tag
      ORDER BY 2 DESC, g.tag COLLATE "C"
      LIMIT max_results;
@@ -7004,6 +8050,19 @@ COMMENT ON FUNCTION runfold.drop_nulls IS
 REVOKE ALL ON FUNCTION runfold.drop_nulls FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.drop_nulls TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.drop_partition(leaf regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+BEGIN
+    EXECUTE format('DROP TABLE %s', leaf);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.drop_partition IS
+    'Drops a partition of a table, unless somebody reads or writes the table just now; returns whether it did.';
+REVOKE ALL ON FUNCTION runfold.drop_partition FROM PUBLIC;
+
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -7017,18 +8076,32 @@ COMMENT ON FUNCTION runfold.end_batch IS
 REVOKE ALL ON FUNCTION runfold.end_batch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_batch TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.end_erasure(tenant uuid) RETURNS timestamptz
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.erased_tenants t SET erased_at = coalesce(t.erased_at, clock_timestamp())
+     WHERE t.user_id = tenant AND t.position IS NOT NULL
+    RETURNING t.erased_at
+$$;
+COMMENT ON FUNCTION runfold.end_erasure IS
+    'Notes that everything of an erasure was done; returns when; null before its TenantErased is in the log.';
+REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
+
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+    upto constant timestamptz := ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
     IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL)', partition);
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL,'
+                   ' CONSTRAINT created_in_its_month CHECK (created_at >= %L AND created_at < %L))', partition, month, upto);
     EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
-                   partition, month, ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC');
+                   partition, month, upto);
+    EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT created_in_its_month', partition);
 END
 $$;
 COMMENT ON FUNCTION runfold.make_log_partition IS
@@ -7036,12 +8109,15 @@ COMMENT ON FUNCTION runfold.make_log_partition IS
 REVOKE ALL ON FUNCTION runfold.make_log_partition FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.make_log_partition TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 3) RETURNS SETOF timestamptz
+CREATE FUNCTION runfold.missing_log_months(ahead integer DEFAULT 12) RETURNS SETOF timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
     SELECT m.month AT TIME ZONE 'UTC'
       FROM generate_series(-1, ahead) AS i,
            LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
-     WHERE to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+     WHERE NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+                        WHERE h.inhparent = 'public.workflow_execution_logs'::regclass
+                          AND c.relname = 'workflow_execution_logs_' || to_char(m.month, 'YYYYMM'))
+       AND (m.month + interval '1 month') AT TIME ZONE 'UTC' > (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
        AND NOT EXISTS (SELECT FROM runfold_partitions.workflow_execution_logs_default d
                         WHERE d.created_at >= m.month AT TIME ZONE 'UTC'
                           AND d.created_at < (m.month + interval '1 month') AT TIME ZONE 'UTC')
@@ -7052,7 +8128,7 @@ COMMENT ON FUNCTION runfold.missing_log_months IS
 REVOKE ALL ON FUNCTION runfold.missing_log_months FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.missing_log_months TO runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 3) RETURNS integer
+CREATE FUNCTION runfold.ensure_log_partitions(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     month timestamptz;
@@ -7117,6 +8193,101 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.safe_head() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    issued bigint;
+    behind bigint;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RETURN (SELECT position FROM runfold.published_head);
+    END IF;
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
+            'isolation', upper(current_setting('transaction_isolation'))));
+    END IF;
+    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
+    SELECT max(distance) INTO behind
+      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
+              FROM pg_locks l
+             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
+               AND l.classid = 'runfold.events_position'::regclass::oid
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
+     WHERE distance < 2147483648;
+    RETURN issued - coalesce(behind, 0);
+END
+$$;
+COMMENT ON FUNCTION runfold.safe_head IS
+    'The position up to which the log is settled.';
+REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.erase_tenant(tenant uuid, OUT state text, OUT "position" bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.erased_tenants;
+BEGIN
+    PERFORM runfold.require_value('uuid', NULL, NULL, to_jsonb(tenant), '/tenant');
+    IF EXISTS (SELECT FROM auth.users u WHERE u.id = tenant) THEN
+        -- Where auth is a platform's, its users are the platform's to delete.
+        IF (SELECT c.relowner FROM pg_class c WHERE c.oid = 'auth.users'::regclass)
+           <> (SELECT c.relowner FROM pg_class c WHERE c.oid = 'runfold.erased_tenants'::regclass) THEN
+            PERFORM runfold.refuse('user_not_deleted', jsonb_build_object('user_id', tenant));
+        END IF;
+        DELETE FROM auth.users u WHERE u.id = tenant;
+        state := 'user_deleted';
+        RETURN;
+    END IF;
+    SELECT * INTO entry FROM runfold.erased_tenants t WHERE t.user_id = tenant FOR NO KEY UPDATE;
+    IF entry.user_id IS NULL THEN
+        INSERT INTO runfold.erased_tenants (user_id) VALUES (tenant) ON CONFLICT DO NOTHING;
+        state := 'refusing';
+        RETURN;
+    END IF;
+    IF entry.begun_in = pg_current_xact_id() THEN
+        state := 'refusing';
+        RETURN;
+    END IF;
+    IF entry.position IS NULL THEN
+        IF entry.issued IS NULL THEN
+            entry.issued := (SELECT q.last_value - (NOT q.is_called)::integer FROM runfold.events_position q);
+            UPDATE runfold.erased_tenants t SET issued = entry.issued WHERE t.user_id = tenant;
+        END IF;
+        IF runfold.safe_head() < entry.issued THEN
+            state := 'waiting';
+            "position" := entry.issued;
+            RETURN;
+        END IF;
+        entry.position := runfold.append_tenant_erased(tenant);
+        UPDATE runfold.erased_tenants t SET position = entry.position WHERE t.user_id = tenant;
+        DELETE FROM runfold.claims c USING runfold.streams s WHERE s.user_id = tenant AND c.stream_id = s.stream_id;
+    END IF;
+    state := 'erased';
+    "position" := entry.position;
+END
+$$;
+COMMENT ON FUNCTION runfold.erase_tenant IS
+    'Does the next step of the erasure of a tenant, and returns what it did. Call it again, each time in a transaction of its own, until it returns `erased`, with the position of TenantErased.';
+REVOKE ALL ON FUNCTION runfold.erase_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
+
+CREATE FUNCTION runfold.events_of_command(command_id uuid)
+RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.n::integer - 1, (e.position - (a.appended ->> 'first_position')::bigint)::integer, e.data, e.payload
+      FROM runfold.commands c
+     CROSS JOIN LATERAL jsonb_array_elements(c.result) WITH ORDINALITY AS a (appended, n)
+      JOIN runfold.events e ON e.position BETWEEN (a.appended ->> 'first_position')::bigint AND (a.appended ->> 'last_position')::bigint
+     WHERE c.command_id = events_of_command.command_id
+     ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION runfold.events_of_command IS
+    'The events that a command recorded, with their places in its call: who sends it again encrypts its values with the keys that these name.';
+REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
@@ -7142,6 +8313,191 @@ COMMENT ON FUNCTION runfold.executions_of IS
     'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.expired_messages(older_than timestamptz, force boolean DEFAULT false) RETURNS SETOF uuid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT m.id FROM public.conversation_buffers m WHERE m.expires_at < clock_timestamp()
+     UNION
+    SELECT m.id
+      FROM public.conversation_buffers m
+     WHERE m.timestamp < older_than
+       AND (force OR EXISTS (SELECT FROM public.conversation_summaries s
+                              WHERE s.user_id = m.user_id AND s.session_id = m.session_id AND s.upto_index >= m.message_index))
+$$;
+COMMENT ON FUNCTION runfold.expired_messages IS
+    'The messages of conversations that have expired: by their own end, and those older than a time that a summary of their session covers; with `force` all that are older. Without a time only the first.';
+REVOKE ALL ON FUNCTION runfold.expired_messages FROM PUBLIC;
+
+CREATE FUNCTION runfold.expire_messages(older_than timestamptz, force boolean, most bigint DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    DELETE FROM public.conversation_buffers m
+     WHERE m.id IN (SELECT x FROM runfold.expired_messages(older_than, force) AS x LIMIT most);
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_messages IS
+    'Deletes messages of conversations that have expired, `most` of them at most; returns how many.';
+REVOKE ALL ON FUNCTION runfold.expire_messages FROM PUBLIC;
+
+CREATE FUNCTION runfold.expiring_partitions(whole regclass) RETURNS TABLE (leaf regclass, ends_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+    SELECT t.relid, (regexp_match(pg_get_expr(c.relpartbound, c.oid), $r$TO \('([^']+)'\)$r$))[1]::timestamptz
+      FROM pg_partition_tree(whole) AS t
+      JOIN pg_class c ON c.oid = t.relid
+     WHERE t.isleaf
+     UNION ALL
+    SELECT c.oid::regclass, NULL FROM pg_class c WHERE c.oid = whole AND c.relkind = 'r' AND NOT c.relispartition
+       AND NOT EXISTS (SELECT FROM pg_partition_tree(whole))
+     ORDER BY 2, 1
+$$;
+COMMENT ON FUNCTION runfold.expiring_partitions IS
+    'The leaves of a table, the table itself if it is not partitioned, with the time at which each ends (null: it has no upper bound).';
+REVOKE ALL ON FUNCTION runfold.expiring_partitions FROM PUBLIC;
+
+CREATE FUNCTION runfold.expire(
+    table_name text, keep interval DEFAULT NULL, most integer DEFAULT 10000, OUT removed bigint, OUT done boolean
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.retention;
+    whole constant regclass := to_regclass(table_name);
+    boundary timestamptz;
+    part record;
+    rows bigint;
+    blocked boolean := false;
+BEGIN
+    removed := 0;
+    done := true;
+    SELECT * INTO entry FROM runfold.retention r WHERE r.table_name = table_name FOR NO KEY UPDATE;
+    IF entry.table_name IS NULL THEN
+        PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
+    END IF;
+    IF keep < interval '0' OR keep < interval '1 day' AND entry.group_name IS NOT NULL THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', table_name, 'keep', keep::text));
+    END IF;
+    boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF table_name = 'public.conversation_buffers' THEN
+        removed := runfold.expire_messages(boundary, false, most);
+        done := removed = 0;
+        UPDATE runfold.retention r SET ran_at = CASE WHEN done AND keep IS NULL THEN clock_timestamp() ELSE r.ran_at END
+         WHERE r.table_name = table_name;
+        RETURN;
+    END IF;
+    IF boundary IS NULL OR whole IS NULL THEN
+        UPDATE runfold.retention r SET ran_at = clock_timestamp(), blocked_since = NULL WHERE r.table_name = table_name;
+        RETURN;
+    END IF;
+    IF entry.group_name IS NOT NULL THEN
+        boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
+        IF entry.cutoff IS DISTINCT FROM boundary THEN
+            PERFORM FROM runfold.checkpoints c WHERE c.group_name = entry.group_name FOR NO KEY UPDATE;
+            UPDATE runfold.retention r SET cutoff = boundary WHERE r.table_name = table_name;
+        END IF;
+    END IF;
+    FOR part IN SELECT * FROM runfold.expiring_partitions(whole) AS p
+                 WHERE p.ends_at IS NULL OR p.ends_at > boundary
+                    OR entry.blocked_since < clock_timestamp() - interval '1 day' LOOP
+        EXECUTE format('DELETE FROM %1$s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %1$s WHERE %2$I < $1 LIMIT $2))',
+                       part.leaf, entry.column_name) USING boundary, most - removed;
+        GET DIAGNOSTICS rows = ROW_COUNT;
+        removed := removed + rows;
+        IF removed >= most THEN
+            done := false;
+            RETURN;
+        END IF;
+    END LOOP;
+    IF removed > 0 THEN
+        done := false;
+        RETURN;
+    END IF;
+    FOR part IN SELECT * FROM runfold.expiring_partitions(whole) AS p WHERE p.ends_at <= boundary AND p.leaf <> whole LOOP
+        EXECUTE format('SELECT count(*) FROM %s', part.leaf) INTO rows;
+        IF runfold.drop_partition(part.leaf) THEN
+            removed := rows;
+            done := false;
+            RETURN;
+        END IF;
+        blocked := true;
+    END LOOP;
+    UPDATE runfold.retention r
+       SET ran_at = CASE WHEN keep IS NULL THEN clock_timestamp() ELSE r.ran_at END,
+           blocked_since = CASE WHEN blocked THEN coalesce(r.blocked_since, clock_timestamp()) END
+     WHERE r.table_name = table_name;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire IS
+    'Removes a part of what has expired in a table; returns how many rows it removed, and whether that was all.';
+REVOKE ALL ON FUNCTION runfold.expire FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.expire_all(table_name text, keep interval DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    step record;
+    total bigint := 0;
+BEGIN
+    LOOP
+        SELECT * INTO step FROM runfold.expire(expire_all.table_name, expire_all.keep);
+        total := total + step.removed;
+        EXIT WHEN step.done;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION runfold.expire_all IS
+    'Removes all that has expired in a table, in the caller''s transaction; returns how many rows that were.';
+REVOKE ALL ON FUNCTION runfold.expire_all FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expire_all TO runfold_operator;
+
+CREATE FUNCTION runfold.expired_rows(table_name text, keep interval DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.retention;
+    boundary timestamptz;
+    found bigint := 0;
+BEGIN
+    SELECT * INTO entry FROM runfold.retention r WHERE r.table_name = table_name;
+    IF entry.table_name IS NULL THEN
+        PERFORM runfold.refuse('unknown_retention', jsonb_build_object('table', table_name));
+    END IF;
+    boundary := clock_timestamp() - coalesce(keep, entry.keep);
+    IF table_name = 'public.conversation_buffers' THEN
+        RETURN (SELECT count(*) FROM runfold.expired_messages(boundary));
+    END IF;
+    IF entry.group_name IS NOT NULL THEN
+        boundary := greatest(date_trunc('day', boundary, 'UTC'), entry.cutoff);
+    END IF;
+    IF boundary IS NOT NULL AND to_regclass(table_name) IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM %s WHERE %I < $1', to_regclass(table_name), entry.column_name)
+           INTO found USING boundary;
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION runfold.expired_rows IS
+    'How many rows of a table have expired and stand; with another time to keep them, how many would.';
+REVOKE ALL ON FUNCTION runfold.expired_rows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.expired_rows TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.fault_text(code text, at text, "limit" jsonb, found jsonb, OUT message text, OUT hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT replace(replace(replace(f.message, '{limit}', w.said), '{at}', at), '{found}', coalesce(found #>> '{}', 'None')),
+           replace(replace(f.hint, '{limit}', w.said), '{found}', coalesce(found #>> '{}', 'None'))
+      FROM runfold.faults f,
+           LATERAL (SELECT CASE jsonb_typeof("limit")
+                                WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
+                                ELSE coalesce("limit" #>> '{}', 'None') END AS said) AS w
+     WHERE f.code = $1
+$$;
+COMMENT ON FUNCTION runfold.fault_text IS
+    'What a fault''s code says, with its words filled in.';
+REVOKE ALL ON FUNCTION runfold.fault_text FROM PUBLIC;
 
 CREATE FUNCTION runfold.fill_search_content() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -7357,6 +8713,38 @@ COMMENT ON FUNCTION runfold.interactions_named IS
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.item_matches(item jsonb, conditions jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT NOT EXISTS (
+        SELECT
+          FROM jsonb_array_elements(conditions) AS c (given)
+         CROSS JOIN LATERAL (
+               SELECT coalesce(item #> ARRAY(SELECT jsonb_array_elements_text(c.given -> 'path')), 'null') AS value) AS found
+         CROSS JOIN LATERAL (
+               SELECT CASE
+                      WHEN jsonb_typeof(found.value) IN ('number', 'string')
+                           AND found.value #>> '{}' ~ '^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?\s*$'
+                      THEN (found.value #>> '{}')::double precision
+                      WHEN jsonb_typeof(found.value) = 'boolean' THEN (found.value = 'true')::integer::double precision
+                      END AS number) AS n
+         WHERE NOT coalesce(
+               CASE c.given ->> 'op'
+               WHEN '$eq' THEN found.value = c.given -> 'value'
+               WHEN '$ne' THEN found.value <> c.given -> 'value'
+               WHEN '$gt' THEN n.number > (c.given ->> 'value')::double precision
+               WHEN '$gte' THEN n.number >= (c.given ->> 'value')::double precision
+               WHEN '$lt' THEN n.number < (c.given ->> 'value')::double precision
+               WHEN '$lte' THEN n.number <= (c.given ->> 'value')::double precision
+               WHEN 'object' THEN jsonb_typeof(found.value) = 'object'
+               WHEN 'array' THEN CASE jsonb_typeof(found.value) WHEN 'array' THEN jsonb_array_length(found.value) END
+                                 = (c.given ->> 'value')::integer
+               END, false))
+$$;
+COMMENT ON FUNCTION runfold.item_matches IS
+    'Whether an item of a LangGraph store meets every condition of a filter.';
+REVOKE ALL ON FUNCTION runfold.item_matches FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.item_matches TO runfold_engine, runfold_operator, authenticated, service_role;
+
 CREATE FUNCTION runfold.joined(texts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT array_to_string(texts, ' ')
@@ -7365,6 +8753,41 @@ COMMENT ON FUNCTION runfold.joined IS
     'The texts of an array in one, with spaces between.';
 REVOKE ALL ON FUNCTION runfold.joined FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.joined TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.keep_cutoff() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.cutoff := greatest(OLD.cutoff, NEW.cutoff);
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_cutoff IS
+    'Trigger: keeps a cutoff from moving back, which would bring back rows that were removed.';
+REVOKE ALL ON FUNCTION runfold.keep_cutoff FROM PUBLIC;
+
+CREATE FUNCTION runfold.keep_definition(workflow_id uuid, tenant uuid, definition jsonb) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    owner constant uuid := coalesce(
+        (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text)), tenant,
+        (SELECT w.user_id FROM public.workflows w WHERE w.id = workflow_id));
+    digest constant text := runfold.definition_digest(definition);
+BEGIN
+    IF definition IS NULL THEN
+        RETURN (SELECT l.digest FROM runfold.last_definition(workflow_id) AS l);
+    ELSIF NOT EXISTS (SELECT FROM auth.users u WHERE u.id = owner) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO runfold.definitions (user_id, digest, body) VALUES (owner, digest, definition)
+        ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING;
+    RETURN digest;
+END
+$$;
+COMMENT ON FUNCTION runfold.keep_definition IS
+    'Keeps the definition that a deployment names, and returns its digest; null where it cannot be kept apart from the event: for a tenant that auth.users does not have, or for none, nothing would delete it.';
+REVOKE ALL ON FUNCTION runfold.keep_definition FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.keep_definition TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.keep_log_columns() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -7423,36 +8846,6 @@ COMMENT ON FUNCTION runfold.land_rebuild IS
     'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.safe_head() RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    issued bigint;
-    behind bigint;
-BEGIN
-    IF pg_is_in_recovery() THEN
-        RETURN (SELECT position FROM runfold.published_head);
-    END IF;
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM runfold.refuse('unsupported_isolation', words => jsonb_build_object(
-            'isolation', upper(current_setting('transaction_isolation'))));
-    END IF;
-    SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
-    -- A fence's key is the low 32 bits of a lower bound; a key ahead of `issued` was taken after we read it.
-    SELECT max(distance) INTO behind
-      FROM (SELECT (issued - l.objid::bigint) & 4294967295 AS distance
-              FROM pg_locks l
-             WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.granted AND l.objsubid = 2
-               AND l.classid = 'runfold.events_position'::regclass::oid
-               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS fences
-     WHERE distance < 2147483648;
-    RETURN issued - coalesce(behind, 0);
-END
-$$;
-COMMENT ON FUNCTION runfold.safe_head IS
-    'The position up to which the log is settled.';
-REVOKE ALL ON FUNCTION runfold.safe_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.safe_head TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7596,6 +8989,39 @@ COMMENT ON FUNCTION runfold.make_api_log_months IS
 REVOKE ALL ON FUNCTION runfold.make_api_log_months FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.make_api_log_months TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.matching_episodes(
+    tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
+) RETURNS TABLE (id uuid, importance numeric, happened timestamptz, rank real)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    found_language text;
+    asked tsquery;
+BEGIN
+    FOR found_language IN
+        WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.episodic_memory t
+                     WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+        SELECT f.language FROM found f WHERE f.language IS NOT NULL
+    LOOP
+        asked := runfold.text_query(found_language, typed);
+        RETURN QUERY
+        SELECT e.id, e.importance, e.timestamp, ts_rank(e.search_vector, asked)
+          FROM public.episodic_memory e
+         WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
+           AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)
+           AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
+           AND (e.expires_at IS NULL OR e.expires_at > now());
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.matching_episodes IS
+    'The episodes of a tenant that match, each searched in its language.';
+REVOKE ALL ON FUNCTION runfold.matching_episodes FROM PUBLIC;
+
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
     'Concatenation of objects in their order: of each key the last.';
@@ -7710,6 +9136,39 @@ COMMENT ON FUNCTION runfold.note_copy_failed IS
     'Notes why workflow_status could not be copied to a workflow, or to the first one that is due (null); it is tried again ever later.';
 REVOKE ALL ON FUNCTION runfold.note_copy_failed FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_copy_failed TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_edited() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO runfold.edited_workflows (xid, workflow_id)
+        SELECT pg_current_xact_id(), w.id FROM public.workflows w ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO runfold.edited_workflows (xid, workflow_id)
+        SELECT DISTINCT pg_current_xact_id(), n.workflow_id FROM new_rows n WHERE n.workflow_id IS NOT NULL ON CONFLICT DO NOTHING;
+    END IF;
+    IF TG_OP IN ('UPDATE', 'DELETE') THEN
+        INSERT INTO runfold.edited_workflows (xid, workflow_id)
+        SELECT DISTINCT pg_current_xact_id(), o.workflow_id FROM old_rows o WHERE o.workflow_id IS NOT NULL ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_edited IS
+    'Trigger: notes the workflows whose nodes or connections a statement changed.';
+REVOKE ALL ON FUNCTION runfold.note_edited FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_edited_workflow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO runfold.edited_workflows (xid, workflow_id) VALUES (pg_current_xact_id(), NEW.id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_edited_workflow IS
+    'Trigger: notes a workflow that was made, or in which a column that people own was changed.';
+REVOKE ALL ON FUNCTION runfold.note_edited_workflow FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_folded(group_name text, after bigint, upto bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -7870,6 +9329,173 @@ COMMENT ON FUNCTION runfold.position_at IS
 REVOKE ALL ON FUNCTION runfold.position_at FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.position_at TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.put_connections(workflow_id uuid, connections jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    given constant jsonb := CASE WHEN jsonb_typeof(connections) = 'array' THEN connections ELSE '[]' END;
+    deleted bigint;
+    put bigint;
+BEGIN
+    DELETE FROM public.node_connections c
+     WHERE c.workflow_id = put_connections.workflow_id
+       AND (c.source_node_id, c.target_node_id, c.connection_type, c.connection_index) NOT IN (
+           SELECT e ->> 'source_node_id', e ->> 'target_node_id', coalesce(e ->> 'connection_type', 'MAIN'),
+                  coalesce((e ->> 'connection_index')::integer, 0)
+             FROM jsonb_array_elements(given) AS e);
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    INSERT INTO public.node_connections AS c (
+        workflow_id, source_node_id, target_node_id, connection_type, connection_index, label, conditions)
+    SELECT put_connections.workflow_id, e ->> 'source_node_id', e ->> 'target_node_id', coalesce(e ->> 'connection_type', 'MAIN'),
+           coalesce((e ->> 'connection_index')::integer, 0), e ->> 'label', coalesce(nullif(e -> 'conditions', 'null'), '{}')
+      FROM jsonb_array_elements(given) AS e
+     ORDER BY 2, 3, 4, 5
+        ON CONFLICT (workflow_id, source_node_id, target_node_id, connection_type, connection_index) DO UPDATE
+       SET label = excluded.label, conditions = excluded.conditions
+     WHERE (c.label, c.conditions) IS DISTINCT FROM (excluded.label, excluded.conditions);
+    GET DIAGNOSTICS put = ROW_COUNT;
+    RETURN deleted + put;
+END
+$$;
+COMMENT ON FUNCTION runfold.put_connections IS
+    'Makes the connections of a workflow equal to those of a definition; returns how many rows it wrote.';
+REVOKE ALL ON FUNCTION runfold.put_connections FROM PUBLIC;
+
+CREATE FUNCTION runfold.put_nodes(workflow_id uuid, nodes jsonb) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    deleted bigint;
+    put bigint;
+BEGIN
+    DELETE FROM public.nodes n
+     WHERE n.workflow_id = put_nodes.workflow_id
+       AND n.node_id NOT IN (SELECT e ->> 'node_id' FROM jsonb_array_elements(nodes) AS e);
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    INSERT INTO public.nodes AS n (
+        workflow_id, node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+        credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks)
+    SELECT put_nodes.workflow_id, e ->> 'node_id', e ->> 'node_type', e ->> 'node_subtype',
+           coalesce((e ->> 'type_version')::integer, 1), e ->> 'name', e ->> 'description', coalesce((e ->> 'disabled')::boolean, false),
+           coalesce((e ->> 'position_x')::float, o.position_x, 0), coalesce((e ->> 'position_y')::float, o.position_y, 0),
+           coalesce(nullif(e -> 'parameters', 'null'), '{}'), coalesce(nullif(e -> 'credentials', 'null'), '{}'),
+           coalesce(nullif(e -> 'attached_nodes', 'null'), '[]'), coalesce(e ->> 'error_handling', 'STOP_WORKFLOW_ON_ERROR'),
+           coalesce((e ->> 'max_retries')::integer, 3), coalesce((e ->> 'retry_wait_time')::integer, 5),
+           CASE WHEN e ? 'notes' THEN e ->> 'notes' ELSE o.notes END,
+           CASE WHEN jsonb_typeof(e -> 'webhooks') = 'array' THEN ARRAY(SELECT jsonb_array_elements_text(e -> 'webhooks')) END
+      FROM jsonb_array_elements(nodes) AS e
+      LEFT JOIN public.nodes o ON o.workflow_id = put_nodes.workflow_id AND o.node_id = e ->> 'node_id'
+     ORDER BY e ->> 'node_id' COLLATE "C"
+        ON CONFLICT (workflow_id, node_id) DO UPDATE
+       SET node_type = excluded.node_type, node_subtype = excluded.node_subtype, type_version = excluded.type_version,
+           name = excluded.name, description = excluded.description, disabled = excluded.disabled,
+           position_x = excluded.position_x, position_y = excluded.position_y, parameters = excluded.parameters,
+           credentials = excluded.credentials, attached_nodes = excluded.attached_nodes, error_handling = excluded.error_handling,
+           max_retries = excluded.max_retries, retry_wait_time = excluded.retry_wait_time, notes = excluded.notes,
+           webhooks = excluded.webhooks, updated_at = now()
+     WHERE (n.node_type, n.node_subtype, n.type_version, n.name, n.description, n.disabled, n.position_x, n.position_y, n.parameters,
+            n.credentials, n.attached_nodes, n.error_handling, n.max_retries, n.retry_wait_time, n.notes, n.webhooks)
+           IS DISTINCT FROM
+           (excluded.node_type, excluded.node_subtype, excluded.type_version, excluded.name, excluded.description, excluded.disabled,
+            excluded.position_x, excluded.position_y, excluded.parameters, excluded.credentials, excluded.attached_nodes,
+            excluded.error_handling, excluded.max_retries, excluded.retry_wait_time, excluded.notes, excluded.webhooks);
+    GET DIAGNOSTICS put = ROW_COUNT;
+    RETURN deleted + put;
+END
+$$;
+COMMENT ON FUNCTION runfold.put_nodes IS
+    'Makes the nodes of a workflow equal to those of a definition; returns how many rows it wrote.';
+REVOKE ALL ON FUNCTION runfold.put_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.require_definition(definition jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    listed jsonb;
+    total bigint;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('pointer', f.pointer, 'code', f.code, 'limit', f."limit", 'found', f.found,
+                                        'message', f.message, 'hint', f.hint) ORDER BY f.n) FILTER (WHERE f.n <= 100),
+           count(*)
+      INTO listed, total
+      FROM (SELECT x.*, row_number() OVER () AS n, t.message, t.hint
+              FROM runfold.definition_faults(definition) AS x,
+                   runfold.fault_text(x.code, coalesce(nullif(x.pointer, ''), 'The definition'), x."limit", x.found) AS t) AS f;
+    IF total > 0 THEN
+        PERFORM runfold.refuse('definition_invalid',
+                               jsonb_build_object('pointer', listed #> '{0,pointer}', 'count', total, 'faults', listed),
+                               jsonb_build_object('first', listed #> '{0,message}'));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_definition IS
+    'Refuses a definition that is not valid, with all its faults, of which the first hundred are listed.';
+REVOKE ALL ON FUNCTION runfold.require_definition FROM PUBLIC;
+
+CREATE FUNCTION runfold.put_workflow(owner uuid, definition jsonb, expected_version bigint)
+RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    whole constant jsonb := runfold.whole_definition(definition);
+    id constant uuid := coalesce((definition ->> 'id')::uuid, runfold.new_id());
+    now constant bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+    present public.workflows;
+    wanted public.workflows;
+    written bigint;
+    last record;
+BEGIN
+    PERFORM runfold.require_definition(definition);
+    IF EXISTS (SELECT FROM runfold.streams s
+                WHERE s.stream_id IN (runfold.stream_id('definition', id::text), runfold.stream_id('deployment', id::text))
+                  AND s.user_id <> owner)
+       OR EXISTS (SELECT FROM public.workflows w WHERE w.id = id AND w.user_id IS DISTINCT FROM owner) THEN
+        PERFORM runfold.refuse('workflow_unavailable', jsonb_build_object('workflow_id', id));
+    ELSIF owner IS NOT NULL AND NOT EXISTS (SELECT FROM auth.users u WHERE u.id = owner) THEN
+        PERFORM runfold.raise_fault('unknown_user', '/user_id', NULL, to_jsonb(owner));
+    ELSIF whole ->> 'session_id' IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.sessions s WHERE s.user_id = owner AND s.id = (whole ->> 'session_id')::uuid) THEN
+        PERFORM runfold.raise_fault('unknown_session', '/session_id', NULL, whole -> 'session_id');
+    END IF;
+    SELECT * INTO present FROM public.workflows w WHERE w.id = id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM runfold.require_value('name', 1, 255, whole -> 'name', '/name');
+        INSERT INTO public.workflows AS w (id, user_id, name, workflow_data, created_at, updated_at)
+        VALUES (id, owner, whole ->> 'name', '{}', now, now) ON CONFLICT DO NOTHING RETURNING w.* INTO present;
+        IF NOT FOUND THEN  -- taken at this moment
+            PERFORM runfold.refuse('workflow_unavailable', jsonb_build_object('workflow_id', id));
+        END IF;
+    END IF;
+    -- jsonb_populate_record keeps what is absent, and takes a null for NULL: what may not be NULL is left out then.
+    wanted := jsonb_populate_record(present, (
+        SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(whole) AS e
+         WHERE e.key NOT IN ('id', 'nodes', 'connections')
+           AND (e.value <> 'null' OR e.key NOT IN ('name', 'version', 'active', 'workflow_data', 'is_template'))));
+    written := runfold.put_nodes(id, whole -> 'nodes') + runfold.put_connections(id, whole -> 'connections');
+    IF written > 0 OR wanted IS DISTINCT FROM present THEN
+        UPDATE public.workflows w
+           SET session_id = wanted.session_id, name = wanted.name, description = wanted.description, version = wanted.version,
+               active = wanted.active, workflow_data = wanted.workflow_data, settings = wanted.settings,
+               static_data = wanted.static_data, pin_data = wanted.pin_data, tags = wanted.tags, is_template = wanted.is_template,
+               template_category = wanted.template_category, icon_url = wanted.icon_url, updated_at = now
+         WHERE w.id = id;
+    END IF;
+    PERFORM runfold.lock_definitions(ARRAY[id]);
+    last := runfold.last_definition(id);
+    IF expected_version <> last.version THEN
+        PERFORM runfold.refuse('definition_changed', jsonb_build_object(
+            'stream_id', runfold.stream_id('definition', id::text), 'version', last.version, 'expected_version', expected_version));
+    END IF;
+    workflow_id := id;
+    digest := (runfold.digest_of_workflow(id)).digest;
+    changed := owner IS NOT NULL AND digest IS DISTINCT FROM last.digest;
+    version := last.version + changed::integer;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION runfold.put_workflow IS
+    'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
+REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
+
 CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
@@ -7921,6 +9547,31 @@ COMMENT ON FUNCTION runfold.read_opaque_events IS
     'An application''s opaque events after a position, in order, never past the safe head.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.readable_of_tenant(tenant uuid) RETURNS TABLE (type text, field text, events bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.type, f.field, count(*)
+      FROM runfold.streams s
+      JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     CROSS JOIN LATERAL (
+           SELECT d.key
+             FROM jsonb_each(CASE jsonb_typeof(e.data) WHEN 'object' THEN e.data ELSE '{}' END) AS d (key, value)
+            WHERE d.value <> 'null'
+              AND NOT (jsonb_typeof(d.value) = 'object' AND d.value ? '$encrypted'
+                       OR jsonb_typeof(d.value) = 'string' AND starts_with(d.value #>> '{}', 'encrypted:'))
+            UNION ALL
+           SELECT 'metadata' WHERE e.metadata <> '{}'
+            UNION ALL
+           SELECT 'payload' WHERE e.payload IS NOT NULL) AS f (field)
+     WHERE s.user_id = tenant AND s.stream_id <> runfold.stream_id('tenant', tenant::text)
+       AND e.stream_version BETWEEN 0 AND 9223372036854775807
+     GROUP BY 1, 2
+     ORDER BY 1, 2
+$$;
+COMMENT ON FUNCTION runfold.readable_of_tenant IS
+    'What stays readable of a tenant in the log: by type and field, the events whose value is not encrypted; an opaque payload counts as the field `payload`.';
+REVOKE ALL ON FUNCTION runfold.readable_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.readable_of_tenant TO runfold_operator;
 
 CREATE FUNCTION runfold.record_snapshots(
     category text, originator_ids text[], versions bigint[], topics text[], states bytea[], call_id uuid
@@ -8080,6 +9731,33 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    FOR table_name IN
+        SELECT format('%I.%I', n.nspname, c.relname)
+          FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped
+         WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.atttypid = 'uuid'::regtype
+           AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'auth', 'runfold_shadow', 'runfold_user_shadow')
+           AND n.nspname !~ '^pg_(toast_)?temp_'
+           AND c.oid NOT IN ('runfold.events'::regclass, 'runfold.streams'::regclass, 'runfold.erased_tenants'::regclass,
+                             'runfold.tenant_keys'::regclass)
+         ORDER BY 1
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s WHERE user_id = $1', table_name) INTO rows USING tenant;
+        IF rows > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.rows_of_tenant IS
+    'The tables that have rows of a tenant, and how many: every table with a column user_id, but for the log, the record of erasures and the records of keys, which stay.';
+REVOKE ALL ON FUNCTION runfold.rows_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.rows_of_tenant TO runfold_operator;
+
 CREATE FUNCTION runfold.table_sizes() RETURNS TABLE (table_name text, bytes bigint, row_estimate bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%I.%I', n.nspname, c.relname), sum(pg_total_relation_size(p.relid))::bigint,
@@ -8117,6 +9795,42 @@ COMMENT ON FUNCTION runfold.sample_table_sizes IS
 REVOKE ALL ON FUNCTION runfold.sample_table_sizes FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sample_table_sizes TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.save_workflow(definition jsonb, expected_version bigint DEFAULT NULL)
+RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF auth.uid() IS NULL THEN
+        PERFORM runfold.raise_fault('required', '/user_id');
+    END IF;
+    RETURN QUERY SELECT p.* FROM runfold.put_workflow(auth.uid(), definition, expected_version) AS p;
+END
+$$;
+COMMENT ON FUNCTION runfold.save_workflow IS
+    'Saves a definition as a workflow of the caller''s: a new one, or the one that its `id` names; returns its id, the version and the digest that it has now, and whether that is a new version.';
+REVOKE ALL ON FUNCTION runfold.save_workflow FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.save_workflow TO authenticated;
+
+CREATE FUNCTION runfold.save_workflow_of(owner uuid, definition jsonb, expected_version bigint DEFAULT NULL)
+RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    user_id uuid := owner;
+BEGIN
+    PERFORM runfold.require_definition(definition);
+    IF user_id IS NULL THEN
+        SELECT w.user_id INTO user_id FROM public.workflows w WHERE w.id = (definition ->> 'id')::uuid;
+        IF NOT FOUND THEN
+            PERFORM runfold.raise_fault('required', '/user_id');
+        END IF;
+    END IF;
+    RETURN QUERY SELECT p.* FROM runfold.put_workflow(user_id, definition, expected_version) AS p;
+END
+$$;
+COMMENT ON FUNCTION runfold.save_workflow_of IS
+    'Saves a definition for a user, as save_workflow does: for services. Without a user, the one whose workflow the definition''s `id` names.';
+REVOKE ALL ON FUNCTION runfold.save_workflow_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.save_workflow_of TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.search_documents_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
     of_category text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, max_results integer DEFAULT 10, skipped integer DEFAULT 0
@@ -8124,23 +9838,25 @@ CREATE FUNCTION runfold.search_documents_of(
     collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
     tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
 )
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     PERFORM runfold.require_between('/offset', skipped, 0, 10000);
     RETURN QUERY
     SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
            d.updated_at, d.expires_at, page.rank,
-           CASE WHEN page.asked IS NOT NULL THEN
-               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
+           CASE WHEN page.query IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
-              FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
-              JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
-             ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
+      FROM (SELECT * FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
+             ORDER BY m.rank DESC NULLS LAST, m.updated_at DESC, m.collection_name, m.id
              LIMIT max_results OFFSET skipped) AS page
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = page.collection_name AND d.id = page.id
+     -- Row by row by the key: how many match is not known when this is planned, and all documents would be read.
+     CROSS JOIN LATERAL (
+           SELECT * FROM public.document_store s
+            WHERE s.user_id = tenant AND s.collection_name = page.collection_name AND s.id = page.id
+           OFFSET 0) AS d
      ORDER BY page.rank DESC NULLS LAST, page.updated_at DESC, page.collection_name, page.id;
 END
 $$;
@@ -8168,7 +9884,7 @@ GRANT EXECUTE ON FUNCTION runfold.search_documents TO authenticated;
 CREATE FUNCTION runfold.search_entities_of(
     tenant uuid, typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.entities
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
@@ -8202,26 +9918,16 @@ CREATE FUNCTION runfold.search_episodes_of(
     tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.episodic_memory
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
-    WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
     SELECT e.*
-      FROM found f
-     CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
-      JOIN public.episodic_memory e ON e.search_vector @@ q.asked AND e.language = f.language
-     WHERE f.language IS NOT NULL AND e.user_id = tenant AND (by_actor IS NULL OR e.actor = by_actor)
-       AND (in_session IS NULL OR e.session_id = in_session)
-       AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
-       AND (e.expires_at IS NULL OR e.expires_at > now())
-     ORDER BY ts_rank(e.search_vector, q.asked) DESC, e.importance DESC, e.timestamp DESC, e.id
-     LIMIT max_results;
+      FROM (SELECT * FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
+             ORDER BY m.rank DESC, m.importance DESC, m.happened DESC, m.id
+             LIMIT max_results) AS page
+     CROSS JOIN LATERAL (SELECT * FROM public.episodic_memory s WHERE s.id = page.id OFFSET 0) AS e
+     ORDER BY page.rank DESC, page.importance DESC, page.happened DESC, page.id;
 END
 $$;
 COMMENT ON FUNCTION runfold.search_episodes_of IS
@@ -8241,11 +9947,48 @@ COMMENT ON FUNCTION runfold.search_episodes IS
 REVOKE ALL ON FUNCTION runfold.search_episodes FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_episodes TO authenticated;
 
+CREATE FUNCTION runfold.search_executions_of(
+    tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
+    max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT e.*
+      FROM public.workflow_executions e
+     WHERE e.user_id = tenant
+       AND (pattern IS NULL OR e.error_message ILIKE pattern)
+       -- Its index leaves out the executions without metadata.
+       AND (having_metadata IS NULL OR having_metadata = '{}' OR e.metadata @> having_metadata AND e.metadata <> '{}')
+       AND (of_status IS NULL OR e.status = of_status)
+     ORDER BY e.created_at DESC, e.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_executions_of IS
+    'The newest executions of a tenant by a part of their error''s text, by what their metadata contains, by status; for services.';
+REVOKE ALL ON FUNCTION runfold.search_executions_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_executions(
+    error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_executions_of(auth.uid(), error_text, having_metadata, of_status, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_executions IS
+    'The caller''s newest executions by a part of their error''s text, by what their metadata contains, by status.';
+REVOKE ALL ON FUNCTION runfold.search_executions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions TO authenticated;
+
 CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
     at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.knowledge_facts
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     at := coalesce(at, clock_timestamp());
@@ -8277,6 +10020,40 @@ COMMENT ON FUNCTION runfold.search_facts IS
     'The caller''s facts that hold at a time, by their words, by what their object or metadata contains.';
 REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
+
+CREATE FUNCTION runfold.search_workflows_of(
+    tenant uuid, having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := replace(replace(replace(lower(name_begins), '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT w.*
+      FROM public.workflows w
+     WHERE w.user_id = tenant
+       AND (having_tags IS NULL OR w.tags @> having_tags)
+       AND (pattern IS NULL OR lower(w.name) LIKE pattern)
+     ORDER BY lower(w.name), w.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_workflows_of IS
+    'The workflows of a tenant that have all of these tags, and whose name begins so, by name; for services.';
+REVOKE ALL ON FUNCTION runfold.search_workflows_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows_of TO runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_workflows(
+    having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_workflows_of(auth.uid(), having_tags, name_begins, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_workflows IS
+    'The caller''s workflows that have all of these tags, and whose name begins so, by name; large and small letters are the same.';
+REVOKE ALL ON FUNCTION runfold.search_workflows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows TO authenticated;
 
 CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -8344,6 +10121,15 @@ COMMENT ON FUNCTION runfold.slow_statements IS
 REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
 
+CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.stream_id FROM runfold.streams s WHERE s.user_id = tenant AND starts_with(s.stream_id, category || '-')
+$$;
+COMMENT ON FUNCTION runfold.streams_of_tenant IS
+    'The streams of a tenant in a category.';
+REVOKE ALL ON FUNCTION runfold.streams_of_tenant FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.streams_of_tenant TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE AGGREGATE runfold.sum_durations(bigint[]) (SFUNC = runfold.add_durations, STYPE = bigint[], PARALLEL = SAFE);
 COMMENT ON ROUTINE runfold.sum_durations IS
     'The sum of lists of durations, part by part; NULL without any.';
@@ -8384,15 +10170,51 @@ REVOKE ALL ON FUNCTION runfold.sync_workflows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.sync_workflows TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.text_vector(language text, name text, details text, body text) RETURNS tsvector
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(name, ''), 1000)), 'A')
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(name, ''), 1000)), 'A')
            || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(details, ''), 20000)), 'B')
-           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(body, ''), 200000)), 'D')
-$$;
+           || setweight(to_tsvector(runfold.text_configuration(language), left(coalesce(body, ''), 200000)), 'D');
 COMMENT ON FUNCTION runfold.text_vector IS
     'Three texts of a row as words for a search, the first with the greatest weight, the last with the least.';
 REVOKE ALL ON FUNCTION runfold.text_vector FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.text_vector TO runfold_engine, runfold_operator, authenticated, service_role;
+
+CREATE FUNCTION runfold.unpark_erased(tenant uuid) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parked record;
+    unparked integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = tenant AND t.position IS NOT NULL) THEN
+        RETURN 0;
+    END IF;
+    FOR parked IN SELECT p.group_name, p.stream_id
+                    FROM runfold.parked_streams p
+                    JOIN runfold.streams s ON s.stream_id = p.stream_id
+                   WHERE s.user_id = tenant AND p.stream_id <> runfold.stream_id('tenant', tenant::text)
+                   ORDER BY p.group_name, p.stream_id LOOP
+        PERFORM FROM runfold.checkpoints c WHERE c.group_name = parked.group_name FOR NO KEY UPDATE;
+        -- The error may quote what the tenant wrote, and is not recorded.
+        INSERT INTO runfold.discarded_events (group_name, position, stream_id, stream_version, event_id, type, sqlstate, error,
+                                              reason, discarded_by)
+        SELECT p.group_name, e.position, e.stream_id, e.stream_version, e.event_id, e.type, p.sqlstate, 'the tenant was erased',
+               'the tenant was erased', session_user
+          FROM runfold.parked_streams p
+          JOIN runfold.streams s ON s.stream_id = p.stream_id
+          JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN p.position AND s.last_position
+         WHERE p.group_name = parked.group_name AND p.stream_id = parked.stream_id
+           AND e.stream_version BETWEEN 0 AND 9223372036854775807
+            ON CONFLICT DO NOTHING;
+        DELETE FROM runfold.parked_streams p WHERE p.group_name = parked.group_name AND p.stream_id = parked.stream_id;
+        unparked := unparked + 1;
+    END LOOP;
+    RETURN unparked;
+END
+$$;
+COMMENT ON FUNCTION runfold.unpark_erased IS
+    'Unparks the streams of an erased tenant without folding them; returns how many.';
+REVOKE ALL ON FUNCTION runfold.unpark_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.unpark_erased TO runfold_operator;
 
 CREATE FUNCTION runfold.unpark_stream(group_name text, stream_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -8864,9 +10686,47 @@ CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
     FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
 CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+CREATE TRIGGER made_workflows_are_noted AFTER INSERT ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.note_edited_workflow();
+-- Not the columns that the log owns: a fold copies them.
+CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
+    FOR EACH ROW WHEN (
+        (OLD.user_id, OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
+         OLD.tags, OLD.is_template, OLD.template_category, OLD.icon_url)
+        IS DISTINCT FROM
+        (NEW.user_id, NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
+         NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
+    EXECUTE FUNCTION runfold.note_edited_workflow();
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+
+-- Parts of error texts are found by trigrams, where the server has them and this role may create them; without them, a search
+-- reads a tenant's failed executions.
+DO $trigrams$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        IF to_regnamespace('extensions') IS NULL THEN
+            CREATE EXTENSION pg_trgm SCHEMA public;
+        ELSE
+            CREATE EXTENSION pg_trgm SCHEMA extensions;
+        END IF;
+    END IF;
+    EXECUTE (SELECT format('CREATE INDEX idx_executions_error_trigrams ON public.workflow_executions '
+                           'USING gin (error_message %I.gin_trgm_ops) WHERE error_message IS NOT NULL', n.nspname)
+               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
+EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege THEN
+    RAISE NOTICE 'searches of error texts have no index, because pg_trgm cannot be created: %', SQLERRM;
+END
+$trigrams$;
 
 -- Dashboards: see execution_hours and node_days.
 CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.workflow_executions
@@ -8878,18 +10738,36 @@ CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executio
 CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
 
+CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF retention_days IS NULL OR retention_days < 0 THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object(
+            'table', 'public.conversation_buffers', 'keep', coalesce(retention_days || ' days', 'no number of days')));
+    END IF;
+    RETURN runfold.expire_messages(clock_timestamp() - make_interval(days => retention_days), force);
+END
+$$;
+COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
+    'Deletes the messages older than so many days that a summary covers, with force all of them, and those past their end.';
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
+
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_undiscarding();
 
 ALTER TABLE public.document_store
     ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, title, description, search_content)) STORED;
 COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
 CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
 
 CREATE TRIGGER search_content_is_filled BEFORE INSERT OR UPDATE OF content, search_content ON public.document_store
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_search_content();
+
+CREATE CONSTRAINT TRIGGER definition_is_appended AFTER INSERT ON runfold.edited_workflows
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_definition_saved();
 
 ALTER TABLE public.entities ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
     runfold.text_vector('simple', name, runfold.joined(aliases), description)) STORED;
@@ -8898,7 +10776,7 @@ CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
 
 ALTER TABLE public.episodic_memory
     ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
 COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
 CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);
@@ -8931,11 +10809,22 @@ CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE O
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+CREATE TRIGGER inserted_connections_are_noted AFTER INSERT ON public.node_connections REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_connections_are_noted AFTER UPDATE ON public.node_connections
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_connections_are_noted AFTER DELETE ON public.node_connections REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_connections_are_noted BEFORE TRUNCATE ON public.node_connections
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 
 CREATE TRIGGER specification_is_checked BEFORE INSERT OR UPDATE ON public.node_specifications
     FOR EACH ROW EXECUTE FUNCTION runfold.check_node_specification();
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.node_specifications
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
+
+CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
+    FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
 
 CREATE VIEW runfold_stats.slow_queries WITH (security_invoker = true) AS
     SELECT s.source, s.pid, s.calls, s.mean_ms, s.total_ms, s.statement, true AS alarms FROM runfold.slow_statements() AS s;
@@ -8963,6 +10852,15 @@ CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
 
 SELECT runfold.ensure_log_partitions();
 
+CREATE FUNCTION public.cleanup_old_execution_logs(retention_days integer) RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.expire_all('public.workflow_execution_logs', make_interval(days => retention_days))
+$$;
+COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
+    'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;
+
 CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION runfold.copy_status_to_workflows();
 CREATE TRIGGER updated_status_is_copied AFTER UPDATE ON public.workflow_status
@@ -8982,11 +10880,15 @@ DECLARE
     read_table regclass;
 BEGIN
     SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
-    IF published IS NULL THEN
+    IF published.oid IS NULL THEN
         publication := 'runfold_realtime';
-        CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        -- A publication stays when the schemas of what it published are dropped.
+        IF NOT EXISTS (SELECT FROM pg_publication p WHERE p.pubname = publication) THEN
+            CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        END IF;
         SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
-    ELSIF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
+    END IF;
+    IF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
         RAISE NOTICE 'the publication % is left as it is', publication;
         RETURN;
     END IF;
@@ -8994,6 +10896,8 @@ BEGIN
         SELECT c.oid
           FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
          WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- What was asked of other services is no news for a browser.
+           AND c.relname <> 'external_api_call_logs'
                -- Without it the changes of a partition are published as those of a table that users cannot see.
            AND (c.relkind <> 'p' OR published.pubviaroot)
            AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)
