@@ -810,7 +810,7 @@ CREATE TABLE public.conversation_buffers (
     CONSTRAINT message_session_not_empty CHECK (length(session_id) > 0),
     CONSTRAINT message_metadata_is_an_object CHECK (jsonb_typeof(metadata) = 'object')
 );
--- The unique key serves idx_conversation_buffers_session_id of the specification: it begins with user and session.
+-- The unique key serves idx_conversation_buffers_session_id and _user_id of the specification: it begins with both.
 CREATE INDEX idx_conversation_buffers_timestamp ON public.conversation_buffers (user_id, timestamp DESC);
 CREATE INDEX idx_conversation_buffers_expires_at ON public.conversation_buffers (expires_at) WHERE expires_at IS NOT NULL;
 
@@ -1210,7 +1210,7 @@ CREATE TABLE public.document_store (
     CONSTRAINT document_names_not_empty CHECK (length(id) > 0 AND length(collection_name) > 0),
     CONSTRAINT document_ttl_is_positive CHECK (ttl > interval '0')
 );
--- The primary key serves idx_document_store_collection of the specification.
+CREATE INDEX idx_document_store_collection ON public.document_store (user_id, collection_name, updated_at DESC);
 CREATE INDEX idx_document_store_updated_at ON public.document_store (user_id, updated_at DESC);
 -- Which languages a tenant's documents have.
 CREATE INDEX idx_document_store_language ON public.document_store (user_id, language);
@@ -1302,7 +1302,7 @@ CREATE TABLE public.entities (
     CONSTRAINT entity_mention_count_positive CHECK (mention_count > 0),
     CONSTRAINT entity_attributes_are_an_object CHECK (jsonb_typeof(attributes) = 'object')
 );
--- The unique key serves idx_entities_type of the specification.
+CREATE INDEX idx_entities_type ON public.entities (user_id, type, importance_score DESC);
 CREATE INDEX idx_entities_name ON public.entities (user_id, name);
 CREATE INDEX idx_entities_importance ON public.entities (user_id, importance_score DESC);
 -- Row security keeps PostgreSQL from these, so runfold.search_entities reads them for a tenant.

@@ -23,7 +23,7 @@ CREATE TABLE public.conversation_buffers (
     CONSTRAINT message_session_not_empty CHECK (length(session_id) > 0),
     CONSTRAINT message_metadata_is_an_object CHECK (jsonb_typeof(metadata) = 'object')
 );
--- The unique key serves idx_conversation_buffers_session_id of the specification: it begins with user and session.
+-- The unique key serves idx_conversation_buffers_session_id and _user_id of the specification: it begins with both.
 CREATE INDEX idx_conversation_buffers_timestamp ON public.conversation_buffers (user_id, timestamp DESC);
 CREATE INDEX idx_conversation_buffers_expires_at ON public.conversation_buffers (expires_at) WHERE expires_at IS NOT NULL;
 

@@ -35,7 +35,7 @@ CREATE TABLE public.document_store (
     CONSTRAINT document_names_not_empty CHECK (length(id) > 0 AND length(collection_name) > 0),
     CONSTRAINT document_ttl_is_positive CHECK (ttl > interval '0')
 );
--- The primary key serves idx_document_store_collection of the specification.
+CREATE INDEX idx_document_store_collection ON public.document_store (user_id, collection_name, updated_at DESC);
 CREATE INDEX idx_document_store_updated_at ON public.document_store (user_id, updated_at DESC);
 -- Which languages a tenant's documents have.
 CREATE INDEX idx_document_store_language ON public.document_store (user_id, language);

@@ -24,7 +24,7 @@ CREATE TABLE public.entities (
     CONSTRAINT entity_mention_count_positive CHECK (mention_count > 0),
     CONSTRAINT entity_attributes_are_an_object CHECK (jsonb_typeof(attributes) = 'object')
 );
--- The unique key serves idx_entities_type of the specification.
+CREATE INDEX idx_entities_type ON public.entities (user_id, type, importance_score DESC);
 CREATE INDEX idx_entities_name ON public.entities (user_id, name);
 CREATE INDEX idx_entities_importance ON public.entities (user_id, importance_score DESC);
 -- Row security keeps PostgreSQL from these, so runfold.search_entities reads them for a tenant.

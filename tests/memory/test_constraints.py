@@ -230,6 +230,32 @@ def test_a_deleted_summary_leaves_the_next_one_without_a_former(database: Connec
     assert left.fetchall() == [(USER, None)]
 
 
+# The indexes that the specification names, and the key that serves where an index would repeat it.
+NAMED_INDEXES = {
+    "idx_conversation_buffers_session_id": "conversation_buffers_session_id_message_index_key",
+    "idx_conversation_buffers_user_id": "conversation_buffers_session_id_message_index_key",
+    **dict.fromkeys(
+        name
+        for names in (
+            "idx_conversation_buffers_timestamp idx_document_store_collection idx_document_store_search",
+            "idx_document_store_tags idx_entities_importance idx_entities_name idx_entities_type",
+            "idx_entity_relationships_source idx_entity_relationships_target",
+            "idx_episodic_memory_actor idx_episodic_memory_importance idx_episodic_memory_timestamp",
+        )
+        for name in names.split()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED_INDEXES)
+def test_an_index_of_the_specification_is_there_and_begins_with_the_user(database: Connection, name: str) -> None:
+    row = database.execute(
+        "SELECT pg_get_indexdef(to_regclass('public.' || %s))", [NAMED_INDEXES[name] or name]
+    ).fetchone()
+    assert row is not None
+    assert "USING gin" in row[0] or "USING btree (user_id, " in row[0]
+
+
 # -- tenants -----------------------------------------------------------------------------------------------------------
 
 
