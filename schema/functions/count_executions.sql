@@ -26,7 +26,8 @@ BEGIN
                ended_failed = t.ended_failed + excluded.ended_failed,
                ended_canceled = t.ended_canceled + excluded.ended_canceled,
                ended_timed_out = t.ended_timed_out + excluded.ended_timed_out,
-               durations = runfold.add_durations(t.durations, excluded.durations)
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
         RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_timed_out AS ended)
     SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
     IF empty IS NOT NULL THEN
@@ -47,7 +48,8 @@ BEGIN
                ended_failed = t.ended_failed + excluded.ended_failed,
                ended_canceled = t.ended_canceled + excluded.ended_canceled,
                ended_timed_out = t.ended_timed_out + excluded.ended_timed_out,
-               durations = runfold.add_durations(t.durations, excluded.durations)
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
         RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_timed_out AS ended)
     SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
     IF empty IS NOT NULL THEN

@@ -3338,9 +3338,24 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'use the model of the collection to make it');
 
 CREATE FUNCTION runfold.add_durations(one bigint[], other bigint[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT array_agg(coalesce(d.one, 0) + coalesce(d.other, 0) ORDER BY d.n)
-      FROM ROWS FROM (unnest(one), unnest(other)) WITH ORDINALITY AS d (one, other, n)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sum bigint[] := one;
+    n integer := 0;
+    count bigint;
+BEGIN
+    IF one IS NULL OR other IS NULL THEN
+        RETURN coalesce(one, other);
+    END IF;
+    -- Most parts are empty.
+    FOREACH count IN ARRAY other LOOP
+        n := n + 1;
+        IF count <> 0 THEN
+            sum[n] := sum[n] + count;
+        END IF;
+    END LOOP;
+    RETURN sum;
+END
 $$;
 COMMENT ON FUNCTION runfold.add_durations IS
     'The sum of two lists of durations, part by part.';
@@ -7078,7 +7093,8 @@ BEGIN
                ended_failed = t.ended_failed + excluded.ended_failed,
                ended_canceled = t.ended_canceled + excluded.ended_canceled,
                ended_timed_out = t.ended_timed_out + excluded.ended_timed_out,
-               durations = runfold.add_durations(t.durations, excluded.durations)
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
         RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_timed_out AS ended)
     SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
     IF empty IS NOT NULL THEN
@@ -7099,7 +7115,8 @@ BEGIN
                ended_failed = t.ended_failed + excluded.ended_failed,
                ended_canceled = t.ended_canceled + excluded.ended_canceled,
                ended_timed_out = t.ended_timed_out + excluded.ended_timed_out,
-               durations = runfold.add_durations(t.durations, excluded.durations)
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
         RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_timed_out AS ended)
     SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
     IF empty IS NOT NULL THEN
@@ -7191,7 +7208,8 @@ BEGIN
                ended_failed = t.ended_failed + excluded.ended_failed,
                ended_canceled = t.ended_canceled + excluded.ended_canceled,
                ended_skipped = t.ended_skipped + excluded.ended_skipped,
-               durations = runfold.add_durations(t.durations, excluded.durations)
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
         RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_skipped AS ended)
     SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
     IF empty IS NOT NULL THEN
