@@ -167,8 +167,6 @@ DIFFERENT: dict[str, str] = {
     "idx_executions_execution_id": "the unique constraint of execution_id serves",
     "idx_conversation_buffers_session_id": "the unique key serves: it begins with the user and the session",
     "idx_conversation_buffers_user_id": "the same",
-    "idx_entities_type": "the unique key serves: it begins with the user and the type",
-    "idx_document_store_collection": "the primary key serves: it begins with the user and the collection",
     "idx_vector_embeddings_cosine": "one index a collection, made when it has more than 20,000 rows",
     "idx_vector_embeddings_euclidean": "no query of the specification orders by that distance",
 }
