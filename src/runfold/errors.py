@@ -516,7 +516,7 @@ class LedgerMissing(KeyUnavailable):
 
 
 class NotOpened(RunfoldError):
-    """An encrypted value does not open with its key: it was changed, or moved to another tenant or column."""
+    """An encrypted value was changed, or moved to another tenant or column, and does not open: restore its row."""
 
     code = "value_not_opened"
     field: str
