@@ -553,7 +553,7 @@ class LedgerMissing(KeyUnavailable):
 
 
 class NotOpened(RunfoldError):
-    """An encrypted value was changed, or moved to another tenant or column, so it does not open: restore it."""
+    """An encrypted value was changed, or moved to another tenant or column, and does not open: restore its row."""
 
     code = "value_not_opened"
     field: str
