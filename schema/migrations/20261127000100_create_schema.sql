@@ -10768,7 +10768,7 @@ END
 $$;
 COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
     'Deletes the messages older than so many days that a summary covers, with force all of them, and those past their end.';
-REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
 
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
@@ -10876,7 +10876,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
 $$;
 COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
     'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
-REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;
 
 CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status

@@ -63,5 +63,5 @@ END
 $$;
 COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
     'Deletes the messages older than so many days that a summary covers, with force all of them, and those past their end.';
-REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;

@@ -65,5 +65,5 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
 $$;
 COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
     'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
-REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;

@@ -50,6 +50,8 @@ RULES = {
         {
             "runfold.refuse(text,jsonb,jsonb)": "raises an error with the words of the catalogue, and shows no row",
             "runfold.refuse_search(text,jsonb)": "the same",
+            "runfold.cutoff_of(text)": "returns a time that is the same for everybody",
+            "runfold.definition_faults(jsonb)": "compares its argument with registries that everybody reads",
         },
     ),
     "anon runs nothing of ours": Rule(

@@ -48,6 +48,22 @@ def vectors(matrix: Matrix, user: UUID) -> dict[str, Any]:
     }
 
 
+def marked(matrix: Matrix, user: UUID) -> dict[str, Any]:
+    """Metadata that an execution of the user's has, and no other."""
+    mark = Jsonb({"of": str(user)})
+    statement = "UPDATE public.workflow_executions SET metadata = %s WHERE user_id = %s AND metadata <> %s"
+    matrix.connection.execute(statement, (mark, user, mark))
+    return {"having_metadata": mark}
+
+
+def saved(matrix: Matrix, user: UUID) -> dict[str, Any]:
+    """A definition of the user's workflow."""
+    workflow = matrix.maker.row_of("workflows", user)["id"]
+    return {
+        "definition": Jsonb({"id": str(workflow), "name": "saved", "nodes": [], "connections": [], "workflow_data": {}})
+    }
+
+
 CALLS = {
     "runfold.document_tags": Call(about("document_store", collection="collection_name")),
     "runfold.search_documents": Call(about("document_store", typed="search_content")),
@@ -56,6 +72,10 @@ CALLS = {
     "runfold.search_episodes": Call(about("episodic_memory", typed="actor")),
     "runfold.search_vector_texts": Call(about("vector_embeddings", collection="collection_name", query="text_content")),
     "runfold.execution_detail": Call(about("workflow_executions", execution_id="execution_id")),
+    "runfold.definition_of": Call(about("workflows", workflow_id="id")),
+    "runfold.search_workflows": Call(about("workflows", name_begins="name")),
+    "runfold.search_executions": Call(marked),
+    "runfold.save_workflow": Call(saved, writes=True),
     "runfold.graph_neighbours": Call(lambda m, u: graph(m, u, start="source_node_id")),
     "runfold.graph_path": Call(lambda m, u: graph(m, u, start="source_node_id", goal="target_node_id")),
     "runfold.adjacent_nodes": Call(lambda m, u: graph(m, u, ids="source_node_id") | {"direction": "both"}),
@@ -77,12 +97,16 @@ CALLS = {
         lambda m, u: of(u, kept=m.maker.row_of("entities", u)["id"], dropped=m.other_entity[u]), writes=True
     ),
 }
-# They look at their arguments only, or say who asks.
+# They look at their arguments only, at registries that everybody reads, or say who asks.
 OF_NO_TABLE = {
     "runfold.lock_memory", "runfold.refuse", "runfold.require_between", "runfold.is_list_of_names",
     "runfold.keyword_fault", "runfold.schema_fault", "runfold.version_order", "runfold.text_configuration",
     "runfold.text_query", "runfold.joined", "runfold.known_as", "runfold.text_vector", "runfold.refuse_search",
-    "runfold.check_vector_search", "runfold.searching_user", "runfold.vector_schema",
+    "runfold.check_vector_search", "runfold.searching_user", "runfold.vector_schema", "runfold.cosine_similarity",
+    "runfold.add_durations", "runfold.sum_durations", "runfold.duration_part", "runfold.part_duration",
+    "runfold.percentile_of", "runfold.item_matches", "runfold.cutoff_of", "runfold.definition_faults",
+    "runfold.definition_digest", "runfold.digest_of_parts", "runfold.without_canvas", "runfold.schema_violations",
+    "runfold.workflow_body", "runfold.node_body", "runfold.connection_body",
 }  # fmt: skip
 
 CALLED_BY_TENANTS = """
