@@ -779,7 +779,7 @@ REFUSALS: Final = {
     "retention_too_short": Refusal(
         InvalidInput,
         "{table} cannot keep its rows for {keep} only",
-        "keep the rows of a read table for a day at least, others for no negative time",
+        "set a day or more for a read table, and no negative time for another one",
         code="retention_too_short",
     ),
     "tenant_erased": Refusal(

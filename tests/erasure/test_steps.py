@@ -169,6 +169,7 @@ def a_writer_that_waits(log: Log, url: str) -> Iterator[Any]:
         eventually(lambda: log.connection.execute(waiting, (writing.info.backend_pid,)).fetchone() == ("Lock",))
         yield append
         holder.rollback()
+        append.exception()
 
 
 def test_a_writer_that_waited_for_its_stream_comes_too_late(log: Log, database_url: str) -> None:

@@ -69,7 +69,7 @@ def set_retention(connection: psycopg.Connection[Any], table: str, keep: timedel
     if keep is not None and keep < (timedelta(days=1) if is_folded else timedelta(0)):
         raise InvalidInput(
             f"{name} cannot keep its rows for {keep} only",
-            hint="keep the rows of a read table for a day at least, others for no negative time",
+            hint="set a day or more for a read table, and no negative time for another one",
             code="retention_too_short",
             table=name,
         )
