@@ -103,12 +103,18 @@ REVOKE ALL ON SCHEMA runfold_user_shadow FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA runfold_user_shadow TO runfold_projector, runfold_operator;
 GRANT USAGE ON SCHEMA runfold_user_shadow TO runfold_projections;
 
+-- What operators watch: views of the server's statistics and of ours.
+CREATE SCHEMA IF NOT EXISTS runfold_stats;
+COMMENT ON SCHEMA runfold_stats IS 'What operators watch: connections, slow queries, sizes, indexes, lags.';
+REVOKE ALL ON SCHEMA runfold_stats FROM PUBLIC;
+GRANT USAGE ON SCHEMA runfold_stats TO runfold_operator;
+
 -- A place for users' tables. Those that the migrating role makes there are granted by default.
 CREATE SCHEMA IF NOT EXISTS projections;
 COMMENT ON SCHEMA projections IS 'Read tables of users, folded by projections of their own.';
 REVOKE CREATE ON SCHEMA projections FROM PUBLIC;
 GRANT USAGE ON SCHEMA projections
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections GRANT USAGE ON SEQUENCES TO runfold_projections;
 ALTER DEFAULT PRIVILEGES IN SCHEMA projections
@@ -285,7 +291,7 @@ CREATE TABLE public.ai_model_prices (
 );
 
 COMMENT ON TABLE public.ai_model_prices IS
-    'Prices per million tokens. A price is valid until a later one of its model; a new price is a new row, never a change of an old one.';
+    'Prices per million tokens in US dollars. A price is valid until a later one of its model: a new price is a new row, and earlier calls keep their cost.';
 COMMENT ON COLUMN public.ai_model_prices.above_input_tokens IS
     'The price is for calls with more input tokens than this; 0 for all. The highest such tier of the newest valid_from counts.';
 COMMENT ON COLUMN public.ai_model_prices.source IS 'The provider''s own page that states the price.';
@@ -348,6 +354,350 @@ GRANT SELECT ON runfold.execution_anomalies TO runfold_engine, runfold_operator,
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.execution_anomalies TO runfold_projector;
 GRANT SELECT ON runfold.interaction_anomalies TO runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.interaction_anomalies TO runfold_projector;
+
+-- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
+-- expire. Partitioned by month of called_at; months ahead are made by the worker.
+CREATE TABLE public.external_api_call_logs (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
+    -- api_calls_without_row names what these columns do not find.
+    workflow_execution_id uuid,
+    node_id uuid,
+    provider varchar(50) NOT NULL,
+    operation varchar(100) NOT NULL,
+    api_endpoint text,
+    http_method varchar(10) NOT NULL DEFAULT 'POST',
+    request_data jsonb,
+    response_data jsonb,
+    request_headers jsonb NOT NULL DEFAULT '{}',
+    response_headers jsonb NOT NULL DEFAULT '{}',
+    success boolean NOT NULL,
+    status_code integer,
+    error_type varchar(50),
+    error_message text,
+    response_time_ms integer,
+    retry_count integer NOT NULL DEFAULT 0,
+    rate_limit_remaining integer,
+    rate_limit_reset_at timestamptz,
+    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
+    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
+    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
+    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
+    CONSTRAINT api_call_headers_are_objects
+        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
+) PARTITION BY RANGE (called_at);
+CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
+CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
+    WHERE workflow_execution_id IS NOT NULL;
+CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
+CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
+
+CREATE TABLE runfold_partitions.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
+
+COMMENT ON TABLE public.external_api_call_logs IS
+    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
+
+ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
+GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL,
+    action_type varchar(50),
+    -- No foreign key: workflows refer to sessions already, and the source may be gone.
+    source_workflow_id uuid,
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT sessions_pkey PRIMARY KEY (id),
+    -- For references that begin with the user: a foreign key looks past row security.
+    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
+    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
+);
+
+COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.sessions FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.sessions TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
+    ON public.sessions TO authenticated;
+GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
+
+CREATE TABLE public.workflows (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    session_id uuid,
+
+    name varchar(255) NOT NULL,
+    description text,
+    version varchar(50) NOT NULL DEFAULT '1.0.0',
+    active boolean NOT NULL DEFAULT true,
+
+    workflow_data jsonb NOT NULL,
+    settings jsonb,
+    static_data jsonb,
+    pin_data jsonb,
+
+    tags text[],
+    is_template boolean NOT NULL DEFAULT false,
+    template_category varchar(100),
+
+    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    deployed_at timestamptz,
+    deployed_by uuid,
+    undeployed_at timestamptz,
+    deployment_version integer NOT NULL DEFAULT 1,
+    deployment_config jsonb NOT NULL DEFAULT '{}',
+
+    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
+    latest_execution_id varchar(255),
+    latest_execution_time timestamptz,
+
+    icon_url varchar(500),
+
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+
+    CONSTRAINT workflows_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
+    -- With the user: a foreign key looks past row security, and could name another tenant's session.
+    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
+        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
+    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
+    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
+    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
+    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
+    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
+    -- words: deployment
+    CONSTRAINT workflows_valid_deployment_status CHECK (
+        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
+    -- words: execution
+    CONSTRAINT workflows_valid_latest_execution_status CHECK (
+        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
+        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
+);
+CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
+-- A user's dashboard: the active workflows, the newest first.
+CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
+CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
+CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
+-- For the beginning of a name, see runfold.search_workflows.
+CREATE INDEX idx_workflows_name ON public.workflows (user_id, lower(name) text_pattern_ops);
+-- Without these, deleting a session or a user reads all workflows.
+CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
+
+COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
+COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
+COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
+COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
+
+ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflows FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
+    USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.workflows TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+-- The columns that the log owns are set by a trigger.
+GRANT SELECT, DELETE,
+      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, created_at, updated_at),
+      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
+              is_template, template_category, icon_url, updated_at)
+    ON public.workflows TO authenticated;
+GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
+-- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
+GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
+              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
+    ON public.workflows TO runfold_projector;
+
+CREATE TABLE public.nodes (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    node_id varchar(255) NOT NULL,
+    workflow_id uuid,
+    user_id uuid,
+
+    node_type varchar(50) NOT NULL,
+    node_subtype varchar(100) NOT NULL,
+    type_version integer NOT NULL DEFAULT 1,
+
+    name varchar(255) NOT NULL,
+    description text,
+    disabled boolean NOT NULL DEFAULT false,
+
+    position_x float NOT NULL DEFAULT 0,
+    position_y float NOT NULL DEFAULT 0,
+
+    parameters jsonb NOT NULL DEFAULT '{}',
+    credentials jsonb NOT NULL DEFAULT '{}',
+
+    attached_nodes jsonb NOT NULL DEFAULT '[]',
+
+    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
+    max_retries integer NOT NULL DEFAULT 3,
+    retry_wait_time integer NOT NULL DEFAULT 5,
+
+    notes text,
+    webhooks text[],
+
+    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT nodes_pkey PRIMARY KEY (id),
+    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
+    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
+        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
+    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
+    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
+    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
+    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
+    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
+    CONSTRAINT valid_node_type CHECK (
+        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
+                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
+    ),
+    CONSTRAINT valid_error_handling CHECK (
+        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
+                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
+                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
+    )
+);
+CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
+CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
+CREATE INDEX idx_nodes_type ON public.nodes (node_type);
+CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
+
+COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
+COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
+COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
+
+ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
+    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.nodes FOR ALL
+    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
+GRANT ALL ON public.nodes TO runfold_operator, service_role;
+-- By column, without the key: a key that is unique across tenants would tell which ids are taken.
+GRANT SELECT, DELETE,
+      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
+              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
+      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
+              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
+    ON public.nodes TO authenticated;
+GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
+
+CREATE TABLE public.workflow_executions (
+    id uuid NOT NULL,
+    execution_id varchar(255) COLLATE "C" NOT NULL,
+    workflow_id uuid NOT NULL,
+    user_id uuid,
+    status varchar(50) NOT NULL DEFAULT 'NEW',
+    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
+    triggered_by varchar(255),
+    trigger_subtype varchar(100),
+    trigger_data jsonb,
+    parent_execution_id varchar(255),
+    retry_of varchar(255),
+    workflow_version varchar(50),
+    deployment_version integer,
+    order_time timestamptz NOT NULL,
+    start_time bigint,
+    end_time bigint,
+    duration_ms bigint,
+    run_data jsonb,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    error_message text,
+    error_details jsonb,
+    open_pauses jsonb NOT NULL DEFAULT '{}',
+    closed_pauses jsonb NOT NULL DEFAULT '{}',
+    paused boolean NOT NULL DEFAULT false,
+    first_event_position bigint NOT NULL,
+    end_position bigint,
+    last_event_position bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
+    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
+    -- words: execution
+    CONSTRAINT valid_execution_status CHECK (
+        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
+    -- words: Mode
+    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
+) WITH (fillfactor = 90);
+-- Lists without a filter, by keyset.
+CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
+CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
+CREATE INDEX idx_executions_status ON public.workflow_executions (status);
+CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
+CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
+-- A user's failed executions, or those that run, by keyset.
+CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
+CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
+    WHERE parent_execution_id IS NOT NULL;
+-- Who searches an error text looks at failed executions only: a tenth of the table, or less.
+CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+-- For runfold.search_executions; the fold pays only for executions that have metadata.
+CREATE INDEX idx_executions_metadata ON public.workflow_executions USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
+
+COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
+COMMENT ON COLUMN public.workflow_executions.order_time IS
+    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
+COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
+COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
+COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
+COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
+COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
+
+ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
+
+-- Calls whose execution or node cannot be found: there are no foreign keys that would say so.
+CREATE VIEW public.api_calls_without_row WITH (security_invoker = true) AS
+    SELECT c.called_at, c.id, c.user_id, c.provider, c.operation, c.workflow_execution_id, c.node_id,
+           c.workflow_execution_id IS NOT NULL AND x.id IS NULL AS execution_is_missing,
+           c.node_id IS NOT NULL AND n.id IS NULL AS node_is_missing
+      FROM public.external_api_call_logs c
+      LEFT JOIN public.workflow_executions x ON x.id = c.workflow_execution_id
+      LEFT JOIN public.nodes n ON n.id = c.node_id
+     WHERE (c.workflow_execution_id IS NOT NULL AND x.id IS NULL) OR (c.node_id IS NOT NULL AND n.id IS NULL);
+
+COMMENT ON VIEW public.api_calls_without_row IS
+    'Calls of other services whose execution or node has no row: it was deleted, was never there, or is not folded yet.';
+
+REVOKE ALL ON public.api_calls_without_row FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.api_calls_without_row TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.applications (
     category text COLLATE "C" PRIMARY KEY,
@@ -460,7 +810,7 @@ CREATE TABLE public.conversation_buffers (
     CONSTRAINT message_session_not_empty CHECK (length(session_id) > 0),
     CONSTRAINT message_metadata_is_an_object CHECK (jsonb_typeof(metadata) = 'object')
 );
--- The unique key serves idx_conversation_buffers_session_id of the specification: it begins with user and session.
+-- The unique key serves idx_conversation_buffers_session_id and _user_id of the specification: it begins with both.
 CREATE INDEX idx_conversation_buffers_timestamp ON public.conversation_buffers (user_id, timestamp DESC);
 CREATE INDEX idx_conversation_buffers_expires_at ON public.conversation_buffers (expires_at) WHERE expires_at IS NOT NULL;
 
@@ -554,6 +904,22 @@ GRANT UPDATE (session_id, user_id, sequence, summary, key_points, entities, topi
                 message_count, upto_index, token_count, model_used, confidence_score, previous_summary_id,
                 updated_at)
     ON public.conversation_summaries TO authenticated;
+
+-- What the counts of dashboards need of rows that are alike: how many are added, or taken away where `number` is negative. The
+-- key is a workflow, or a kind of node; the times are beginnings of hours or days.
+CREATE TYPE runfold.counted_row AS (
+    number bigint,
+    user_id uuid,
+    workflow_id uuid,
+    node_type text,
+    node_subtype text,
+    created_at timestamptz,
+    outcome text,
+    ended_at timestamptz,
+    part integer
+);
+
+COMMENT ON TYPE runfold.counted_row IS 'What the counts of dashboards need of rows that are alike; a negative number is taken away.';
 
 -- What a user can connect with. Everybody reads it, operators write it.
 CREATE TABLE public.integrations (
@@ -844,7 +1210,7 @@ CREATE TABLE public.document_store (
     CONSTRAINT document_names_not_empty CHECK (length(id) > 0 AND length(collection_name) > 0),
     CONSTRAINT document_ttl_is_positive CHECK (ttl > interval '0')
 );
--- The primary key serves idx_document_store_collection of the specification.
+CREATE INDEX idx_document_store_collection ON public.document_store (user_id, collection_name, updated_at DESC);
 CREATE INDEX idx_document_store_updated_at ON public.document_store (user_id, updated_at DESC);
 -- Which languages a tenant's documents have.
 CREATE INDEX idx_document_store_language ON public.document_store (user_id, language);
@@ -936,7 +1302,7 @@ CREATE TABLE public.entities (
     CONSTRAINT entity_mention_count_positive CHECK (mention_count > 0),
     CONSTRAINT entity_attributes_are_an_object CHECK (jsonb_typeof(attributes) = 'object')
 );
--- The unique key serves idx_entities_type of the specification.
+CREATE INDEX idx_entities_type ON public.entities (user_id, type, importance_score DESC);
 CREATE INDEX idx_entities_name ON public.entities (user_id, name);
 CREATE INDEX idx_entities_importance ON public.entities (user_id, importance_score DESC);
 -- Row security keeps PostgreSQL from these, so runfold.search_entities reads them for a tenant.
@@ -1280,75 +1646,87 @@ COMMENT ON COLUMN public.execution_costs.priced_cost IS 'The cost of the calls t
 REVOKE ALL ON public.execution_costs FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.execution_costs TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 
-CREATE TABLE public.workflow_executions (
-    id uuid NOT NULL,
-    execution_id varchar(255) COLLATE "C" NOT NULL,
-    workflow_id uuid NOT NULL,
+-- What became of executions, by day: kept right by triggers of workflow_executions, in the transaction that changes a row.
+CREATE TABLE public.execution_days (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
     user_id uuid,
-    status varchar(50) NOT NULL DEFAULT 'NEW',
-    mode varchar(50) NOT NULL DEFAULT 'MANUAL',
-    triggered_by varchar(255),
-    trigger_subtype varchar(100),
-    trigger_data jsonb,
-    parent_execution_id varchar(255),
-    retry_of varchar(255),
-    workflow_version varchar(50),
-    deployment_version integer,
-    order_time timestamptz NOT NULL,
-    start_time bigint,
-    end_time bigint,
-    duration_ms bigint,
-    run_data jsonb,
-    metadata jsonb NOT NULL DEFAULT '{}',
-    error_message text,
-    error_details jsonb,
-    open_pauses jsonb NOT NULL DEFAULT '{}',
-    closed_pauses jsonb NOT NULL DEFAULT '{}',
-    paused boolean NOT NULL DEFAULT false,
-    first_event_position bigint NOT NULL,
-    end_position bigint,
-    last_event_position bigint NOT NULL,
-    created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL,
-    CONSTRAINT workflow_executions_pkey PRIMARY KEY (id),
-    CONSTRAINT workflow_executions_execution_id_key UNIQUE (execution_id),
-    -- words: execution
-    CONSTRAINT valid_execution_status CHECK (
-        status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN', 'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT')),
-    -- words: Mode
-    CONSTRAINT valid_execution_mode CHECK (mode IN ('MANUAL', 'TRIGGER', 'WEBHOOK', 'RETRY'))
-) WITH (fillfactor = 90);
--- Lists without a filter, by keyset.
-CREATE INDEX idx_executions_created ON public.workflow_executions (created_at DESC, id);
-CREATE INDEX idx_executions_workflow_id ON public.workflow_executions (workflow_id, created_at DESC, id);
-CREATE INDEX idx_executions_status ON public.workflow_executions (status);
-CREATE INDEX idx_executions_status_created ON public.workflow_executions (status, created_at DESC);
-CREATE INDEX idx_executions_user_created ON public.workflow_executions (user_id, created_at DESC, id);
--- A user's failed executions, or those that run, by keyset.
-CREATE INDEX idx_executions_user_status ON public.workflow_executions (user_id, status, created_at DESC, id);
-CREATE INDEX idx_executions_parent_execution_id ON public.workflow_executions (parent_execution_id)
-    WHERE parent_execution_id IS NOT NULL;
--- Who searches an error text looks at failed executions only: a tenth of the table, or less.
-CREATE INDEX idx_executions_failed ON public.workflow_executions (created_at DESC, id) WHERE error_message IS NOT NULL;
+    workflow_id uuid NOT NULL,
+    day date NOT NULL,
+    created bigint NOT NULL DEFAULT 0,
+    succeeded bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    canceled bigint NOT NULL DEFAULT 0,
+    timed_out bigint NOT NULL DEFAULT 0,
+    ended_succeeded bigint NOT NULL DEFAULT 0,
+    ended_failed bigint NOT NULL DEFAULT 0,
+    ended_canceled bigint NOT NULL DEFAULT 0,
+    ended_timed_out bigint NOT NULL DEFAULT 0,
+    durations bigint[] NOT NULL,
+    CONSTRAINT execution_days_pkey PRIMARY KEY (id),
+    -- A tenant that is NULL is one, too.
+    CONSTRAINT execution_days_key UNIQUE NULLS NOT DISTINCT (user_id, workflow_id, day),
+    CONSTRAINT execution_days_have_224_durations CHECK (cardinality(durations) = 224)
+);
+CREATE INDEX idx_execution_days_workflow ON public.execution_days (workflow_id, day);
+CREATE INDEX idx_execution_days_day ON public.execution_days (day);
 
-COMMENT ON TABLE public.workflow_executions IS 'Executions of workflows: a fold of the execution streams.';
-COMMENT ON COLUMN public.workflow_executions.order_time IS
-    'When it began, or else was created, but not later than the log recorded that: what orders the executions of a workflow.';
-COMMENT ON COLUMN public.workflow_executions.start_time IS 'Epoch milliseconds of the first start.';
-COMMENT ON COLUMN public.workflow_executions.open_pauses IS 'Name -> reason of the pauses that are open.';
-COMMENT ON COLUMN public.workflow_executions.closed_pauses IS 'Name -> status of the pauses that have ended: a name is used once.';
-COMMENT ON COLUMN public.workflow_executions.paused IS 'An ExecutionPaused that no ExecutionResumed has answered.';
-COMMENT ON COLUMN public.workflow_executions.end_position IS 'Position of the event that ended it.';
+COMMENT ON TABLE public.execution_days IS
+    'What became of executions, by workflow and day (UTC). Never stale: the transaction that changes an execution''s row changes it.';
+COMMENT ON COLUMN public.execution_days.created IS 'How many executions were created on the day.';
+COMMENT ON COLUMN public.execution_days.succeeded IS 'How many of those that were created on the day have succeeded, whenever that was.';
+COMMENT ON COLUMN public.execution_days.ended_succeeded IS 'How many executions succeeded on the day, whenever they were created.';
+COMMENT ON COLUMN public.execution_days.durations IS
+    'How many executions that ended on the day took how long, by the 224 parts of runfold.duration_part.';
 
-ALTER TABLE public.workflow_executions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON public.workflow_executions FOR SELECT TO authenticated
+ALTER TABLE public.execution_days ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.execution_days FOR SELECT TO authenticated
     USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.workflow_executions FOR ALL
+CREATE POLICY "services see every row" ON public.execution_days FOR ALL
     TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+REVOKE ALL ON public.execution_days FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.execution_days
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-REVOKE ALL ON public.workflow_executions FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.workflow_executions TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_executions TO runfold_projector;
+-- What became of executions, by hour: kept right by triggers of workflow_executions, in the transaction that changes a row.
+CREATE TABLE public.execution_hours (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    workflow_id uuid NOT NULL,
+    hour timestamptz NOT NULL,
+    created bigint NOT NULL DEFAULT 0,
+    succeeded bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    canceled bigint NOT NULL DEFAULT 0,
+    timed_out bigint NOT NULL DEFAULT 0,
+    ended_succeeded bigint NOT NULL DEFAULT 0,
+    ended_failed bigint NOT NULL DEFAULT 0,
+    ended_canceled bigint NOT NULL DEFAULT 0,
+    ended_timed_out bigint NOT NULL DEFAULT 0,
+    durations bigint[] NOT NULL,
+    CONSTRAINT execution_hours_pkey PRIMARY KEY (id),
+    -- A tenant that is NULL is one, too.
+    CONSTRAINT execution_hours_key UNIQUE NULLS NOT DISTINCT (user_id, workflow_id, hour),
+    CONSTRAINT execution_hours_have_224_durations CHECK (cardinality(durations) = 224)
+);
+CREATE INDEX idx_execution_hours_workflow ON public.execution_hours (workflow_id, hour);
+CREATE INDEX idx_execution_hours_hour ON public.execution_hours (hour);
+
+COMMENT ON TABLE public.execution_hours IS
+    'What became of executions, by workflow and hour (UTC). Never stale: the transaction that changes an execution''s row changes it.';
+COMMENT ON COLUMN public.execution_hours.created IS 'How many executions were created in the hour.';
+COMMENT ON COLUMN public.execution_hours.succeeded IS 'How many of those that were created in the hour have succeeded, whenever that was.';
+COMMENT ON COLUMN public.execution_hours.ended_succeeded IS 'How many executions succeeded in the hour, whenever they were created.';
+COMMENT ON COLUMN public.execution_hours.durations IS
+    'How many executions that ended in the hour took how long, by the 224 parts of runfold.duration_part.';
+
+ALTER TABLE public.execution_hours ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.execution_hours FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.execution_hours FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+REVOKE ALL ON public.execution_hours FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.execution_hours
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE public.node_executions (
     id uuid NOT NULL,
@@ -1438,63 +1816,6 @@ CREATE TYPE runfold.execution_state AS (
 COMMENT ON TYPE runfold.execution_state IS 'The state of an execution that its events change in order.';
 
 GRANT USAGE ON TYPE runfold.execution_state TO runfold_projector, runfold_operator;
-
--- Calls of other services, without their secrets. A state table and no events: a body is the most secret data of all, and must
--- expire. Partitioned by month of called_at; months ahead are made by the worker.
-CREATE TABLE public.external_api_call_logs (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
-    -- No foreign keys: the fold of the execution comes later than the call, and a node may be deleted. The view
-    -- api_calls_without_execution names what these columns do not find.
-    workflow_execution_id uuid,
-    node_id uuid,
-    provider varchar(50) NOT NULL,
-    operation varchar(100) NOT NULL,
-    api_endpoint text,
-    http_method varchar(10) NOT NULL DEFAULT 'POST',
-    request_data jsonb,
-    response_data jsonb,
-    request_headers jsonb NOT NULL DEFAULT '{}',
-    response_headers jsonb NOT NULL DEFAULT '{}',
-    success boolean NOT NULL,
-    status_code integer,
-    error_type varchar(50),
-    error_message text,
-    response_time_ms integer,
-    retry_count integer NOT NULL DEFAULT 0,
-    rate_limit_remaining integer,
-    rate_limit_reset_at timestamptz,
-    called_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT external_api_call_logs_pkey PRIMARY KEY (called_at, id),
-    CONSTRAINT external_api_call_logs_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    CONSTRAINT api_call_status_code_is_http CHECK (status_code BETWEEN 100 AND 599),
-    CONSTRAINT api_call_response_time_is_not_negative CHECK (response_time_ms >= 0),
-    CONSTRAINT api_call_retry_count_is_not_negative CHECK (retry_count >= 0),
-    CONSTRAINT api_call_headers_are_objects
-        CHECK (jsonb_typeof(request_headers) = 'object' AND jsonb_typeof(response_headers) = 'object')
-) PARTITION BY RANGE (called_at);
-CREATE INDEX idx_api_logs_user_provider ON public.external_api_call_logs (user_id, provider, called_at DESC);
-CREATE INDEX idx_api_logs_execution ON public.external_api_call_logs (workflow_execution_id)
-    WHERE workflow_execution_id IS NOT NULL;
-CREATE INDEX idx_api_logs_provider_operation ON public.external_api_call_logs (provider, operation, called_at DESC);
-CREATE INDEX idx_api_logs_time ON public.external_api_call_logs (called_at DESC);
-
-CREATE TABLE public.external_api_call_logs_default PARTITION OF public.external_api_call_logs DEFAULT;
-
-COMMENT ON TABLE public.external_api_call_logs IS
-    'Calls of other services: what was asked and answered, without secrets, for a limited time. Rows are added and expire, and never change.';
-
-ALTER TABLE public.external_api_call_logs ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON public.external_api_call_logs FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.external_api_call_logs FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-REVOKE ALL ON public.external_api_call_logs_default FROM PUBLIC, anon, authenticated, service_role;
-REVOKE ALL ON public.external_api_call_logs FROM PUBLIC, anon, authenticated, service_role;
-GRANT SELECT ON public.external_api_call_logs TO authenticated, runfold_operator, runfold_reader;
-GRANT SELECT, INSERT ON public.external_api_call_logs TO runfold_engine, runfold_agent, service_role;
 
 CREATE TABLE runfold.faults (
     code text COLLATE "C" PRIMARY KEY,
@@ -1843,204 +2164,6 @@ REVOKE ALL ON public.mcp_tools FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.mcp_tools TO authenticated, runfold_engine, runfold_projector, runfold_agent, runfold_reader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.mcp_tools TO runfold_operator, service_role;
 
-CREATE TABLE public.sessions (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
-    action_type varchar(50),
-    -- No foreign key: workflows refer to sessions already, and the source may be gone.
-    source_workflow_id uuid,
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT sessions_pkey PRIMARY KEY (id),
-    -- For references that begin with the user: a foreign key looks past row security.
-    CONSTRAINT session_is_unique_in_its_user UNIQUE (user_id, id),
-    CONSTRAINT session_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE
-);
-
-COMMENT ON TABLE public.sessions IS 'A user''s editing session, from which workflows are created.';
-
-ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.sessions FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.sessions FOR ALL
-    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.sessions FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.sessions TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
-GRANT SELECT, DELETE,
-      INSERT (user_id, action_type, source_workflow_id), UPDATE (action_type, source_workflow_id, updated_at)
-    ON public.sessions TO authenticated;
-GRANT SELECT ON public.sessions TO runfold_engine, runfold_reader;
-
-CREATE TABLE public.workflows (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid,
-    session_id uuid,
-
-    name varchar(255) NOT NULL,
-    description text,
-    version varchar(50) NOT NULL DEFAULT '1.0.0',
-    active boolean NOT NULL DEFAULT true,
-
-    workflow_data jsonb NOT NULL,
-    settings jsonb,
-    static_data jsonb,
-    pin_data jsonb,
-
-    tags text[],
-    is_template boolean NOT NULL DEFAULT false,
-    template_category varchar(100),
-
-    deployment_status varchar(50) NOT NULL DEFAULT 'IDLE',
-    deployed_at timestamptz,
-    deployed_by uuid,
-    undeployed_at timestamptz,
-    deployment_version integer NOT NULL DEFAULT 1,
-    deployment_config jsonb NOT NULL DEFAULT '{}',
-
-    latest_execution_status varchar(50) NOT NULL DEFAULT 'IDLE',
-    latest_execution_id varchar(255),
-    latest_execution_time timestamptz,
-
-    icon_url varchar(500),
-
-    created_at bigint NOT NULL,
-    updated_at bigint NOT NULL,
-
-    CONSTRAINT workflows_pkey PRIMARY KEY (id),
-    CONSTRAINT workflow_belongs_to_a_user FOREIGN KEY (user_id) REFERENCES auth.users (id) ON DELETE CASCADE,
-    -- With the user: a foreign key looks past row security, and could name another tenant's session.
-    CONSTRAINT workflow_comes_from_a_session_of_its_user FOREIGN KEY (user_id, session_id)
-        REFERENCES public.sessions (user_id, id) ON DELETE SET NULL (session_id),
-    CONSTRAINT workflow_with_a_session_has_a_user CHECK (session_id IS NULL OR user_id IS NOT NULL),
-    CONSTRAINT workflow_is_unique_in_its_user UNIQUE (user_id, id),
-    CONSTRAINT workflow_was_deployed_by_a_user FOREIGN KEY (deployed_by) REFERENCES auth.users (id) ON DELETE SET NULL,
-    CONSTRAINT workflows_name_not_empty CHECK (length(trim(name)) > 0),
-    CONSTRAINT workflows_valid_workflow_data CHECK (workflow_data IS NOT NULL),
-    -- words: deployment
-    CONSTRAINT workflows_valid_deployment_status CHECK (
-        deployment_status IN ('IDLE', 'UNDEPLOYED', 'DEPLOYMENT_FAILED', 'DEPLOYING', 'DEPLOYED', 'UNDEPLOYING')),
-    -- words: execution
-    CONSTRAINT workflows_valid_latest_execution_status CHECK (
-        latest_execution_status = 'IDLE' OR latest_execution_status IN ('NEW', 'RUNNING', 'PAUSED', 'WAITING_FOR_HUMAN',
-        'SUCCESS', 'ERROR', 'CANCELED', 'TIMEOUT'))
-);
-CREATE INDEX idx_workflows_user_id ON public.workflows (user_id);
--- A user's dashboard: the active workflows, the newest first.
-CREATE INDEX idx_workflows_active ON public.workflows (user_id, updated_at DESC) WHERE active;
-CREATE INDEX idx_workflows_deployment_status ON public.workflows (deployment_status);
-CREATE INDEX idx_workflows_tags ON public.workflows USING gin (tags);
--- Without these, deleting a session or a user reads all workflows.
-CREATE INDEX idx_workflows_session_id ON public.workflows (user_id, session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX idx_workflows_deployed_by ON public.workflows (deployed_by) WHERE deployed_by IS NOT NULL;
-
-COMMENT ON TABLE public.workflows IS 'Workflow definitions, as users edit them.';
-COMMENT ON COLUMN public.workflows.user_id IS 'Whose workflow it is; NULL: no tenant sees it, services do.';
-COMMENT ON COLUMN public.workflows.created_at IS 'Epoch milliseconds.';
-COMMENT ON COLUMN public.workflows.updated_at IS 'Epoch milliseconds.';
-
-ALTER TABLE public.workflows ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "Users can manage own workflows" ON public.workflows FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.workflows FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role
-    USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.workflows FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.workflows TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
--- The columns that the log owns are set by a trigger.
-GRANT SELECT, DELETE,
-      INSERT (user_id, session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
-              is_template, template_category, icon_url, created_at, updated_at),
-      UPDATE (session_id, name, description, version, active, workflow_data, settings, static_data, pin_data, tags,
-              is_template, template_category, icon_url, updated_at)
-    ON public.workflows TO authenticated;
-GRANT SELECT ON public.workflows TO runfold_engine, runfold_scheduler, runfold_agent, runfold_reader;
--- Whose workflow it is, its name, which lists show, and the copies of workflow_status, which are verified: no definitions.
-GRANT SELECT (id, user_id, name, latest_execution_id, latest_execution_status, latest_execution_time, deployment_status,
-              deployed_at, deployed_by, undeployed_at, deployment_version, deployment_config)
-    ON public.workflows TO runfold_projector;
-
-CREATE TABLE public.nodes (
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
-    node_id varchar(255) NOT NULL,
-    workflow_id uuid,
-    user_id uuid,
-
-    node_type varchar(50) NOT NULL,
-    node_subtype varchar(100) NOT NULL,
-    type_version integer NOT NULL DEFAULT 1,
-
-    name varchar(255) NOT NULL,
-    description text,
-    disabled boolean NOT NULL DEFAULT false,
-
-    position_x float NOT NULL DEFAULT 0,
-    position_y float NOT NULL DEFAULT 0,
-
-    parameters jsonb NOT NULL DEFAULT '{}',
-    credentials jsonb NOT NULL DEFAULT '{}',
-
-    attached_nodes jsonb NOT NULL DEFAULT '[]',
-
-    error_handling varchar(50) NOT NULL DEFAULT 'STOP_WORKFLOW_ON_ERROR',
-    max_retries integer NOT NULL DEFAULT 3,
-    retry_wait_time integer NOT NULL DEFAULT 5,
-
-    notes text,
-    webhooks text[],
-
-    created_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    updated_at timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT nodes_pkey PRIMARY KEY (id),
-    CONSTRAINT node_belongs_to_a_workflow FOREIGN KEY (workflow_id) REFERENCES public.workflows (id) ON DELETE CASCADE,
-    CONSTRAINT node_belongs_to_a_workflow_of_its_user FOREIGN KEY (user_id, workflow_id)
-        REFERENCES public.workflows (user_id, id) ON UPDATE CASCADE ON DELETE CASCADE,
-    CONSTRAINT node_id_is_unique_in_its_workflow UNIQUE (workflow_id, node_id),
-    CONSTRAINT node_id_not_empty CHECK (length(trim(node_id)) > 0),
-    CONSTRAINT max_retries_is_not_negative CHECK (max_retries >= 0),
-    CONSTRAINT retry_wait_time_is_not_negative CHECK (retry_wait_time >= 0),
-    CONSTRAINT attached_nodes_is_an_array CHECK (jsonb_typeof(attached_nodes) = 'array'),
-    CONSTRAINT valid_node_type CHECK (
-        node_type IN ('TRIGGER', 'AI_AGENT', 'EXTERNAL_ACTION', 'ACTION',
-                      'FLOW', 'HUMAN_IN_THE_LOOP', 'TOOL', 'MEMORY')
-    ),
-    CONSTRAINT valid_error_handling CHECK (
-        error_handling IN ('STOP_WORKFLOW_ON_ERROR',
-                           'CONTINUE_REGULAR_OUTPUT_ON_ERROR',
-                           'CONTINUE_ERROR_OUTPUT_ON_ERROR')
-    )
-);
-CREATE INDEX idx_nodes_workflow_id ON public.nodes (workflow_id);
-CREATE INDEX idx_nodes_user_id ON public.nodes (user_id, workflow_id);
-CREATE INDEX idx_nodes_type ON public.nodes (node_type);
-CREATE INDEX idx_nodes_type_subtype_active ON public.nodes (node_type, node_subtype) WHERE NOT disabled;
-
-COMMENT ON TABLE public.nodes IS 'The nodes of a workflow and how they are configured.';
-COMMENT ON COLUMN public.nodes.user_id IS 'The user of its workflow, set by a trigger; NULL: no tenant sees it.';
-COMMENT ON COLUMN public.nodes.attached_nodes IS 'An AI_AGENT''s TOOL and MEMORY nodes, by node_id.';
-
-ALTER TABLE public.nodes ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant keeps its own rows" ON public.nodes FOR ALL TO authenticated
-    USING (user_id = (SELECT auth.uid())) WITH CHECK (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON public.nodes FOR ALL
-    TO runfold_engine, runfold_operator, runfold_agent, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-REVOKE ALL ON public.nodes FROM PUBLIC, anon, authenticated, service_role;
-GRANT ALL ON public.nodes TO runfold_operator, service_role;
--- By column, without the key: a key that is unique across tenants would tell which ids are taken.
-GRANT SELECT, DELETE,
-      INSERT (node_id, workflow_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y,
-              parameters, credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks),
-      UPDATE (node_id, node_type, node_subtype, type_version, name, description, disabled, position_x, position_y, parameters,
-              credentials, attached_nodes, error_handling, max_retries, retry_wait_time, notes, webhooks, updated_at)
-    ON public.nodes TO authenticated;
-GRANT SELECT ON public.nodes TO runfold_engine, runfold_agent, runfold_reader;
-
 CREATE TABLE public.node_connections (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     workflow_id uuid NOT NULL,
@@ -2097,6 +2220,44 @@ GRANT SELECT, DELETE,
       UPDATE (source_node_id, target_node_id, connection_type, connection_index, label, conditions)
     ON public.node_connections TO authenticated;
 GRANT SELECT ON public.node_connections TO runfold_engine, runfold_agent, runfold_reader;
+
+-- What became of activations, by kind of node and day: kept right by triggers of node_executions.
+CREATE TABLE public.node_days (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id uuid,
+    node_type varchar(100) NOT NULL,
+    node_subtype varchar(100),
+    day date NOT NULL,
+    created bigint NOT NULL DEFAULT 0,
+    succeeded bigint NOT NULL DEFAULT 0,
+    failed bigint NOT NULL DEFAULT 0,
+    canceled bigint NOT NULL DEFAULT 0,
+    skipped bigint NOT NULL DEFAULT 0,
+    ended_succeeded bigint NOT NULL DEFAULT 0,
+    ended_failed bigint NOT NULL DEFAULT 0,
+    ended_canceled bigint NOT NULL DEFAULT 0,
+    ended_skipped bigint NOT NULL DEFAULT 0,
+    durations bigint[] NOT NULL,
+    CONSTRAINT node_days_pkey PRIMARY KEY (id),
+    CONSTRAINT node_days_key UNIQUE NULLS NOT DISTINCT (user_id, node_type, node_subtype, day),
+    CONSTRAINT node_days_have_224_durations CHECK (cardinality(durations) = 224)
+);
+CREATE INDEX idx_node_days_day ON public.node_days (day);
+
+COMMENT ON TABLE public.node_days IS
+    'What became of activations, by kind of node and day (UTC). Never stale: the transaction that changes an activation''s row changes it.';
+COMMENT ON COLUMN public.node_days.created IS 'How many activations were begun on the day.';
+COMMENT ON COLUMN public.node_days.durations IS
+    'How many activations that ended on the day took how long, by the 224 parts of runfold.duration_part.';
+
+ALTER TABLE public.node_days ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON public.node_days FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON public.node_days FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+REVOKE ALL ON public.node_days FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.node_days
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 -- What kinds of nodes there are, and which parameters each takes. Everybody reads it, operators write it.
 CREATE TABLE public.node_specifications (
@@ -2348,6 +2509,68 @@ COMMENT ON COLUMN runfold.stale_workflows.error IS 'Why the copy could not be ma
 GRANT SELECT ON runfold.stale_workflows TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.stale_workflows TO runfold_projector, runfold_operator;
 
+-- What operators watch. Each view says with `alarms` what is above the threshold of the alert rules.
+CREATE VIEW runfold_stats.connection_use WITH (security_invoker = true) AS
+    SELECT d.used, d.most, round(d.used::numeric / d.most, 3) AS share, d.used > 0.8 * d.most AS alarms
+      -- Of pg_stat_activity only members of pg_read_all_stats see all.
+      FROM (SELECT sum(b.numbackends) AS used, current_setting('max_connections')::integer AS most
+              FROM pg_catalog.pg_stat_database b) AS d;
+
+CREATE VIEW runfold_stats.connections_by_application WITH (security_invoker = true) AS
+    SELECT a.usename::text AS role, a.application_name, count(*) AS connections
+      FROM pg_catalog.pg_stat_activity a
+     WHERE a.datname = current_database()
+     GROUP BY a.usename, a.application_name;
+
+CREATE VIEW runfold_stats.index_hits WITH (security_invoker = true) AS
+    SELECT format('%I.%I', s.schemaname, s.relname) AS table_name, s.heap_blks_hit + s.heap_blks_read AS table_blocks,
+           round(s.heap_blks_hit::numeric / nullif(s.heap_blks_hit + s.heap_blks_read, 0), 4) AS table_hit_ratio,
+           coalesce(s.idx_blks_hit, 0) + coalesce(s.idx_blks_read, 0) AS index_blocks,
+           round(s.idx_blks_hit::numeric / nullif(s.idx_blks_hit + s.idx_blks_read, 0), 4) AS index_hit_ratio
+      FROM pg_catalog.pg_statio_user_tables s
+     WHERE s.schemaname IN ('public', 'runfold', 'runfold_partitions', 'projections');
+
+CREATE VIEW runfold_stats.unused_indexes WITH (security_invoker = true) AS
+    SELECT format('%I.%I', s.schemaname, s.relname) AS table_name, format('%I.%I', s.schemaname, s.indexrelname) AS index_name,
+           pg_relation_size(s.indexrelid) AS bytes, d.stats_reset AS counted_since
+      FROM pg_catalog.pg_stat_user_indexes s
+      JOIN pg_catalog.pg_index i ON i.indexrelid = s.indexrelid
+      JOIN pg_catalog.pg_stat_database d ON d.datname = current_database()
+     WHERE s.idx_scan = 0 AND NOT i.indisunique AND s.schemaname IN ('public', 'runfold', 'projections');
+
+CREATE VIEW runfold_stats.dead_rows WITH (security_invoker = true) AS
+    SELECT format('%I.%I', s.schemaname, s.relname) AS table_name, s.n_live_tup AS live, s.n_dead_tup AS dead,
+           round(s.n_dead_tup::numeric / nullif(s.n_live_tup + s.n_dead_tup, 0), 3) AS dead_share,
+           greatest(s.last_vacuum, s.last_autovacuum) AS vacuumed_at, greatest(s.last_analyze, s.last_autoanalyze) AS analyzed_at,
+           s.n_dead_tup > greatest(s.n_live_tup, 100000) AS alarms
+      FROM pg_catalog.pg_stat_user_tables s
+     WHERE s.schemaname IN ('public', 'runfold', 'runfold_partitions', 'projections');
+
+CREATE VIEW runfold_stats.replication_lag WITH (security_invoker = true) AS
+    SELECT r.application_name, r.state, r.sync_state, r.replay_lag,
+           pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END,
+                           r.replay_lsn) AS bytes,
+           coalesce(r.replay_lag > interval '10 s', false) AS alarms
+      FROM pg_catalog.pg_stat_replication r;
+
+CREATE VIEW runfold_stats.fold_lag WITH (security_invoker = true) AS
+    SELECT c.group_name, c.position AS checkpoint, h.position AS published_head, greatest(h.position - c.position, 0) AS lag,
+           c.stopped_error, c.stopped_error IS NOT NULL AS alarms
+      FROM runfold.checkpoints c
+     CROSS JOIN runfold.published_head h;
+
+COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
+COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
+COMMENT ON VIEW runfold_stats.index_hits IS 'How much of each table and its indexes is found in memory.';
+COMMENT ON VIEW runfold_stats.unused_indexes IS 'Indexes that no query has used since the statistics were reset.';
+COMMENT ON VIEW runfold_stats.dead_rows IS 'How many rows of each table are dead, and when it was last vacuumed and analyzed.';
+COMMENT ON VIEW runfold_stats.replication_lag IS 'How far each standby is behind; it alarms above 10 seconds.';
+COMMENT ON VIEW runfold_stats.fold_lag IS 'How far each group of projections is behind the published head; it alarms when one has stopped.';
+
+GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_application, runfold_stats.index_hits,
+                runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag
+   TO runfold_operator;
+
 CREATE TABLE runfold.streams (
     stream_id text COLLATE "C" PRIMARY KEY,
     user_id uuid,
@@ -2369,6 +2592,19 @@ CREATE POLICY "services see every row" ON runfold.streams FOR ALL
 
 GRANT SELECT ON runfold.streams
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE TABLE runfold.table_size_samples (
+    day date NOT NULL,
+    table_name text COLLATE "C" NOT NULL,
+    bytes bigint NOT NULL,
+    row_estimate bigint NOT NULL,
+    CONSTRAINT table_size_samples_pkey PRIMARY KEY (day, table_name)
+);
+
+COMMENT ON TABLE runfold.table_size_samples IS
+    'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
+
+GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tenant_keys (
     key_id uuid NOT NULL,
@@ -2479,6 +2715,24 @@ COMMENT ON COLUMN runfold.user_groups.batch IS 'The transaction that folds, or f
 COMMENT ON COLUMN runfold.user_groups.settled IS 'Whether that transaction has moved the checkpoint or ended the batch: without it, it cannot commit.';
 
 GRANT SELECT, INSERT, UPDATE ON runfold.user_groups TO runfold_projector, runfold_operator;
+
+-- What was found wrong, wherever it was: events that the vocabulary does not allow at their place, and streams that wait.
+CREATE VIEW public.validation_logs WITH (security_invoker = true) AS
+    SELECT 'anomaly' AS kind, a.stream_id AS subject, a.user_id, a.code, e.recorded_at AS found_at, a.position,
+           a.projection AS found_by, a.detail
+      FROM runfold.anomalies a
+      LEFT JOIN runfold.events e ON e.position = a.position
+    UNION ALL
+    SELECT 'parked_stream', p.stream_id, s.user_id, p.sqlstate, p.parked_at, p.position, p.group_name,
+           jsonb_build_object('error', p.error)
+      FROM runfold.parked_streams p
+      LEFT JOIN runfold.streams s ON s.stream_id = p.stream_id;
+
+COMMENT ON VIEW public.validation_logs IS
+    'What was found wrong: anomalies, parked streams and credentials that are not valid. For operators.';
+
+REVOKE ALL ON public.validation_logs FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.validation_logs TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.verifications (
     projection text PRIMARY KEY,
@@ -2677,6 +2931,28 @@ CREATE POLICY "services see every row" ON public.workflow_status FOR ALL
 REVOKE ALL ON public.workflow_status FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.workflow_status TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.workflow_status TO runfold_projector;
+
+-- The triggers of workflows: those that are deployed, and the nodes that are to become some.
+CREATE VIEW public.workflow_triggers WITH (security_invoker = true) AS
+    SELECT coalesce(t.workflow_id, n.workflow_id) AS workflow_id, coalesce(t.user_id, n.user_id) AS user_id,
+           coalesce(t.node_id, n.node_id) AS node_id, t.name, n.name AS node_name,
+           coalesce(t.trigger_subtype, n.node_subtype) AS trigger_subtype, t.index_key,
+           coalesce(t.trigger_config, n.parameters) AS trigger_config, t.deployment_status,
+           coalesce(t.is_active, false) AS is_active, t.id IS NOT NULL AS is_deployed, n.id IS NOT NULL AS is_defined
+      FROM public.trigger_index t
+      FULL JOIN (SELECT n.id, n.workflow_id, n.user_id, n.node_id, n.node_subtype, n.name, n.parameters
+                   FROM public.nodes n
+                  WHERE n.node_type = 'TRIGGER') AS n
+        ON n.workflow_id = t.workflow_id AND n.node_id = t.node_id;
+
+COMMENT ON VIEW public.workflow_triggers IS
+    'The triggers of each workflow: as they are deployed, and the nodes of type TRIGGER that its definition has.';
+COMMENT ON COLUMN public.workflow_triggers.is_deployed IS 'Whether the deployment has registered it; only then can it be active.';
+COMMENT ON COLUMN public.workflow_triggers.is_defined IS 'Whether the definition has a node for it still.';
+
+REVOKE ALL ON public.workflow_triggers FROM PUBLIC, anon, authenticated, service_role;
+GRANT SELECT ON public.workflow_triggers
+    TO authenticated, runfold_engine, runfold_operator, runfold_scheduler, runfold_agent, runfold_reader, service_role;
 
 INSERT INTO runfold.claim_rules (type, kind, effect, key_field, finer_key_field, name_field, refusal, function_name) VALUES
     ('PauseOpened', 'pause', 'takes', 'paused_node_id', 'activation', 'pause', 'node_paused', NULL),
@@ -2906,13 +3182,13 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('TriggerRemoved', 1, 'trigger', true, 'name', 1, 255, NULL),
     ('WorkflowDeleted', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
     ('WorkflowDeleted', 2, 'by', false, 'text', NULL, NULL, NULL),
-    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
-    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL),
     ('DefinitionSaved', 1, 'workflow_id', true, 'uuid', NULL, NULL, NULL),
     ('DefinitionSaved', 2, 'digest', true, 'text', NULL, 100, NULL),
     ('DefinitionSaved', 3, 'nodes', true, 'integer', 0, 2147483647, NULL),
     ('DefinitionSaved', 4, 'connections', true, 'integer', 0, 2147483647, NULL),
-    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL);
+    ('DefinitionSaved', 5, 'by', false, 'text', NULL, 255, NULL),
+    ('TenantErased', 1, 'at', true, 'timestamp', NULL, NULL, NULL),
+    ('TenantErased', 2, 'by', false, 'text', NULL, NULL, NULL);
 
 INSERT INTO runfold.event_types (category, type, schema_version, closed, reserved) VALUES
     ('execution', 'ExecutionCreated', 1, true, false),
@@ -2962,9 +3238,9 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('deployment', 'TriggerDeactivated', 1, true, false),
     ('deployment', 'TriggerFailed', 1, true, false),
     ('deployment', 'TriggerRemoved', 1, true, false),
-    ('deployment', 'WorkflowDeleted', 1, true, false),
-    ('tenant', 'TenantErased', 1, true, true),
-    ('definition', 'DefinitionSaved', 1, true, true);
+    ('deployment', 'WorkflowDeleted', 1, true, true),
+    ('definition', 'DefinitionSaved', 1, true, true),
+    ('tenant', 'TenantErased', 1, true, true);
 
 INSERT INTO runfold.faults (code, message, hint) VALUES
     ('invalid_json', '{at} is not valid JSON: {found}', 'Send one JSON array of appends.'),
@@ -3024,10 +3300,9 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
-    ('definition_invalid', 'RF030', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
+    ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
-    ('workflow_unavailable', 'RF031', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
-    ('unknown_workflow', 'RF032', 'unknown_workflow', 'there is no workflow {workflow_id}', 'see `runfold workflow list`'),
+    ('workflow_unavailable', 'RF041', 'workflow_unavailable', 'this tenant cannot use the workflow {workflow_id}', 'choose another id, or give none'),
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
@@ -3054,13 +3329,38 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
-    ('unknown_retention', 'RF030', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
+    ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
-    ('tenant_erased', 'RF031', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
-    ('user_not_deleted', 'RF032', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
+    ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
+    ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
     ('invalid_search', 'RF001', 'invalid_search', '{pointer} of the search is {found}, and must be {limit}', 'correct it and search again'),
-    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'make it with the model of the collection');
+    ('other_dimensions', 'RF001', 'other_dimensions', 'the vector has {found} dimensions, and those of the collection {collection} have {limit}', 'use the model of the collection to make it');
+
+CREATE FUNCTION runfold.add_durations(one bigint[], other bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    sum bigint[] := one;
+    n integer := 0;
+    count bigint;
+BEGIN
+    IF one IS NULL OR other IS NULL THEN
+        RETURN coalesce(one, other);
+    END IF;
+    -- Most parts are empty.
+    FOREACH count IN ARRAY other LOOP
+        n := n + 1;
+        IF count <> 0 THEN
+            sum[n] := sum[n] + count;
+        END IF;
+    END LOOP;
+    RETURN sum;
+END
+$$;
+COMMENT ON FUNCTION runfold.add_durations IS
+    'The sum of two lists of durations, part by part.';
+REVOKE ALL ON FUNCTION runfold.add_durations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.add_durations TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
 LANGUAGE sql AS $$
@@ -4501,16 +4801,6 @@ BEGIN
                 AND (data - '{trigger}'::text[]) = '{}'
                 AND (data -> 'trigger') ? (data ->> 'trigger'), false)
                 AND coalesce(length(data ->> 'trigger') <= 255 AND data ->> 'trigger' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'trigger', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
-        ELSIF type = 'WorkflowDeleted' THEN
-            IF coalesce((data - '{at,by}'::text[]) = '{}'
-                AND data @? '$ ? ((!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
-                AND runfold.is_timestamp((data ->> 'at')), false) THEN
-                RETURN true;
-            END IF;
-            RETURN coalesce(jsonb_typeof(data) = 'object'
-                AND (data - '{at,by}'::text[]) = '{}'
-                AND runfold.is_timestamp((data ->> 'at'))
-                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false);
         END IF;
     END IF;
     RETURN false;
@@ -5011,7 +5301,8 @@ BEGIN
                                       to_jsonb(name), pointer);
     IF NOT EXISTS (SELECT FROM runfold.event_types t WHERE t.category = stream_category) THEN
         PERFORM runfold.raise_fault('unknown_category', pointer, NULL, to_jsonb(stream_category));
-    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant') AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
+    ELSIF stream_category IN ('interaction', 'response', 'deployment', 'definition', 'tenant')
+       AND NOT (runfold.is_uuid(name) AND lower(name) = name) THEN
         PERFORM runfold.raise_fault('not_a_uuid', pointer, NULL, to_jsonb(left(name, 100)));
     END IF;
 END
@@ -5171,10 +5462,8 @@ BEGIN
             canonical := parsed::text;
         END IF;
         valid := jsonb_array_length(parsed) BETWEEN 1 AND 1000 AND (exact OR runfold.json_is_exact(appends, parsed, canonical));
-        -- The marks of encrypted values, and of an encrypted payload in base64: few calls have them.
-        IF valid AND (strpos(coalesce(canonical, appends), '"$encrypted"') > 0
-                      OR strpos(coalesce(canonical, appends), '"encrypted:') > 0
-                      OR strpos(coalesce(canonical, appends), '"cnVuZm9sZC1lbmNyeXB0ZWQK') > 0) THEN
+        -- Both marks of an encrypted value have this part, and few calls have it.
+        IF valid AND strpos(coalesce(canonical, appends), 'ncrypted') > 0 THEN
             valid := runfold.first_reserved_form(parsed) IS NULL;
         END IF;
         IF valid AND jsonb_array_length(parsed) = 1 AND jsonb_array_length(parsed #> '{0,events}') <= 16 THEN
@@ -5234,6 +5523,9 @@ BEGIN
                                     OR runfold.large_event_is_valid(e.event)))
                        AND CASE WHEN a.category NOT IN ('execution', 'log', 'interaction', 'response', 'deployment', 'tenant')
                                 THEN runfold.registered_event_is_valid(a.category, e.event)
+                                     -- The mark of an encrypted payload, in base64.
+                                     AND (NOT starts_with(e.event ->> 'payload', 'cnVuZm9sZC1lbmNyeXB0ZWQK')
+                                          OR a.append -> 'encrypted' = 'true') IS NOT FALSE
                                 WHEN (e.event - '{event_id,type,schema_version,data,metadata,occurred_at}'::text[]) <> '{}'
                                 THEN false
                                 WHEN coalesce(e.event ->> 'schema_version', '1')
@@ -5614,7 +5906,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO runfold.streams AS s (stream_id, user_id, version)
     SELECT runfold.stream_id('definition', w.id::text), w.user_id, 0
       FROM public.workflows w
-     WHERE w.id = ANY (workflow_ids)
+     WHERE w.id = ANY (workflow_ids) AND w.user_id IS NOT NULL
      ORDER BY runfold.stream_id('definition', w.id::text) COLLATE "C"
         ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false
 $$;
@@ -5650,14 +5942,14 @@ BEGIN
     PERFORM runfold.lock_definitions(edited);
     WITH digested AS MATERIALIZED (
         SELECT w.id, w.user_id, d.digest, d.nodes, d.connections
-          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d WHERE w.id = ANY (edited)
+          FROM public.workflows w, runfold.digest_of_workflow(w.id) AS d
+         WHERE w.id = ANY (edited) AND w.user_id IS NOT NULL
     ), changed AS MATERIALIZED (
         SELECT d.* FROM digested d, runfold.last_definition(d.id) AS last WHERE d.digest IS DISTINCT FROM last.digest
     ), kept AS (
         INSERT INTO runfold.definitions (user_id, digest, body)
         SELECT c.user_id, c.digest, runfold.definition_of(c.id) FROM changed c
-         WHERE c.user_id IS NOT NULL
-           AND NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
+         WHERE NOT EXISTS (SELECT FROM runfold.definitions d WHERE d.user_id = c.user_id AND d.digest = c.digest)
          ORDER BY c.user_id, c.digest COLLATE "C"
             ON CONFLICT ON CONSTRAINT definitions_pkey DO NOTHING
     )
@@ -5691,6 +5983,31 @@ $$;
 COMMENT ON FUNCTION runfold.append_definition_saved IS
     'Trigger: appends DefinitionSaved, at the commit, for the workflows that the transaction edited.';
 REVOKE ALL ON FUNCTION runfold.append_definition_saved FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_deletion(workflow_id uuid, owner uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    stream constant text := runfold.stream_id('deployment', workflow_id::text);
+    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
+        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
+        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
+BEGIN
+    IF owner IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
+        BEGIN
+            PERFORM runfold.append_reserved(jsonb_build_array(append || jsonb_build_object('user_id', owner)));
+            RETURN;
+        EXCEPTION WHEN SQLSTATE 'RF003' THEN
+            -- Another tenant made the stream at this moment.
+            NULL;
+        END;
+    END IF;
+    PERFORM runfold.append_reserved(jsonb_build_array(append));
+END
+$$;
+COMMENT ON FUNCTION runfold.append_deletion IS
+    'Appends WorkflowDeleted to a workflow''s deployment stream, at any version and for any tenant of the stream.';
+REVOKE ALL ON FUNCTION runfold.append_deletion FROM PUBLIC;
 
 CREATE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)
 RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
@@ -6304,30 +6621,31 @@ REVOKE ALL ON FUNCTION runfold.append_tenant_erased FROM PUBLIC;
 
 CREATE FUNCTION runfold.append_workflow_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    stream constant text := runfold.stream_id('deployment', OLD.id::text);
-    tenant uuid := OLD.user_id;
-    now constant text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    append jsonb := jsonb_build_object('stream_id', stream, 'events', jsonb_build_array(jsonb_build_object(
-        'event_id', runfold.new_id(), 'type', 'WorkflowDeleted', 'schema_version', 1, 'occurred_at', now,
-        'data', jsonb_build_object('at', now, 'by', coalesce(auth.uid()::text, session_user)))));
 BEGIN
-    IF tenant IS NOT NULL AND NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream) THEN
-        BEGIN
-            PERFORM runfold.append_events(jsonb_build_array(append || jsonb_build_object('user_id', tenant))::text);
-            RETURN NULL;
-        EXCEPTION WHEN SQLSTATE 'RF003' THEN
-            -- Another tenant made the stream at this moment.
-            NULL;
-        END;
-    END IF;
-    PERFORM runfold.append_events(jsonb_build_array(append)::text);
+    PERFORM runfold.append_deletion(OLD.id, OLD.user_id);
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.append_workflow_deleted IS
     'Trigger: appends WorkflowDeleted in the transaction that deletes a workflow.';
 REVOKE ALL ON FUNCTION runfold.append_workflow_deleted FROM PUBLIC;
+
+CREATE FUNCTION runfold.applied_migrations() RETURNS TABLE (version text, is_newest boolean, is_stamped boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF to_regclass('supabase_migrations.schema_migrations') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE
+        'SELECT m.version::text, m.version = max(m.version) OVER (),'
+        ' m.version = (regexp_match(obj_description(''runfold''::regnamespace, ''pg_namespace''), ''[0-9]{14}''))[1]'
+        ' FROM supabase_migrations.schema_migrations m';
+END
+$$;
+COMMENT ON FUNCTION runfold.applied_migrations IS
+    'The migrations that were applied, and whether the schema''s stamp is the newest of them: else one has failed half way.';
+REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
 
 CREATE FUNCTION runfold.may_fold(group_name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -6701,6 +7019,427 @@ $$;
 COMMENT ON FUNCTION runfold.copy_to_workflows IS
     'Copies workflow_status to some workflows, and forgets that they are stale; what is locked is due again in a moment.';
 REVOKE ALL ON FUNCTION runfold.copy_to_workflows FROM PUBLIC;
+
+CREATE FUNCTION runfold.list_of_durations(parts integer[], counts bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    list bigint[] := array_fill(0::bigint, ARRAY[224]);
+BEGIN
+    FOR n IN 1 .. coalesce(cardinality(parts), 0) LOOP
+        IF parts[n] IS NOT NULL THEN
+            list[parts[n]] := list[parts[n]] + counts[n];
+        END IF;
+    END LOOP;
+    RETURN list;
+END
+$$;
+COMMENT ON FUNCTION runfold.list_of_durations IS
+    'A list of 224 durations that has these counts in these parts, and 0 elsewhere.';
+REVOKE ALL ON FUNCTION runfold.list_of_durations FROM PUBLIC;
+
+CREATE FUNCTION runfold.sum_of_rows(rows runfold.counted_row[], unit interval) RETURNS TABLE (
+    user_id uuid, workflow_id uuid, node_type text, node_subtype text, at timestamptz, created bigint, succeeded bigint,
+    failed bigint, canceled bigint, other bigint, ended_succeeded bigint, ended_failed bigint, ended_canceled bigint,
+    ended_other bigint, durations bigint[])
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.user_id, p.workflow_id, p.node_type, p.node_subtype, p.at,
+           sum(p.created)::bigint,
+           coalesce(sum(p.created) FILTER (WHERE p.outcome = 'succeeded'), 0)::bigint,
+           coalesce(sum(p.created) FILTER (WHERE p.outcome = 'failed'), 0)::bigint,
+           coalesce(sum(p.created) FILTER (WHERE p.outcome = 'canceled'), 0)::bigint,
+           coalesce(sum(p.created) FILTER (WHERE p.outcome = 'other'), 0)::bigint,
+           coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'succeeded'), 0)::bigint,
+           coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'failed'), 0)::bigint,
+           coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'canceled'), 0)::bigint,
+           coalesce(sum(p.ended) FILTER (WHERE p.outcome = 'other'), 0)::bigint,
+           runfold.list_of_durations(array_agg(p.part), array_agg(p.ended::bigint))
+      FROM (SELECT g.user_id, g.workflow_id, g.node_type, g.node_subtype, g.at, g.outcome, g.part, sum(g.created) AS created,
+                   sum(g.ended) AS ended
+              FROM (SELECT r.user_id, r.workflow_id, r.node_type, r.node_subtype, r.outcome,
+                           date_bin(unit, r.created_at, '2000-01-01Z') AS at, NULL::integer AS part, r.number AS created, 0 AS ended
+                      FROM unnest(rows) AS r
+                    UNION ALL
+                    SELECT r.user_id, r.workflow_id, r.node_type, r.node_subtype, r.outcome,
+                           date_bin(unit, r.ended_at, '2000-01-01Z'), r.part, 0, r.number
+                      FROM unnest(rows) AS r
+                     WHERE r.outcome IS NOT NULL) AS g
+             GROUP BY g.user_id, g.workflow_id, g.node_type, g.node_subtype, g.at, g.outcome, g.part) AS p
+     GROUP BY p.user_id, p.workflow_id, p.node_type, p.node_subtype, p.at
+$$;
+COMMENT ON FUNCTION runfold.sum_of_rows IS
+    'What rows add to the counts of dashboards, by workflow or kind of node and by hour or day; `other` is a fourth outcome.';
+REVOKE ALL ON FUNCTION runfold.sum_of_rows FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_executions(rows runfold.counted_row[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    empty uuid[];
+BEGIN
+    IF cardinality(rows) = 0 THEN
+        RETURN;
+    END IF;
+    WITH added AS (
+        INSERT INTO public.execution_hours AS t
+            (user_id, workflow_id, hour, created, succeeded, failed, canceled, timed_out, ended_succeeded, ended_failed, ended_canceled,
+             ended_timed_out, durations)
+        SELECT s.user_id, s.workflow_id, s.at, s.created, s.succeeded, s.failed, s.canceled, s.other,
+               s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
+          FROM runfold.sum_of_rows(rows, '1 hour') AS s
+            ON CONFLICT (user_id, workflow_id, hour) DO UPDATE SET
+               created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
+               failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
+               timed_out = t.timed_out + excluded.timed_out,
+               ended_succeeded = t.ended_succeeded + excluded.ended_succeeded,
+               ended_failed = t.ended_failed + excluded.ended_failed,
+               ended_canceled = t.ended_canceled + excluded.ended_canceled,
+               ended_timed_out = t.ended_timed_out + excluded.ended_timed_out,
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
+        RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_timed_out AS ended)
+    SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
+    IF empty IS NOT NULL THEN
+        DELETE FROM public.execution_hours t WHERE t.id = ANY (empty);
+    END IF;
+    WITH added AS (
+        INSERT INTO public.execution_days AS t
+            (user_id, workflow_id, day, created, succeeded, failed, canceled, timed_out, ended_succeeded, ended_failed, ended_canceled,
+             ended_timed_out, durations)
+        SELECT s.user_id, s.workflow_id, (s.at AT TIME ZONE 'UTC')::date, s.created, s.succeeded, s.failed, s.canceled, s.other,
+               s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
+          FROM runfold.sum_of_rows(rows, '1 day') AS s
+            ON CONFLICT (user_id, workflow_id, day) DO UPDATE SET
+               created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
+               failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
+               timed_out = t.timed_out + excluded.timed_out,
+               ended_succeeded = t.ended_succeeded + excluded.ended_succeeded,
+               ended_failed = t.ended_failed + excluded.ended_failed,
+               ended_canceled = t.ended_canceled + excluded.ended_canceled,
+               ended_timed_out = t.ended_timed_out + excluded.ended_timed_out,
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
+        RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_timed_out AS ended)
+    SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
+    IF empty IS NOT NULL THEN
+        DELETE FROM public.execution_days t WHERE t.id = ANY (empty);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_executions IS
+    'Adds executions to the counts of their hours and days, and takes others away.';
+REVOKE ALL ON FUNCTION runfold.count_executions FROM PUBLIC;
+
+CREATE FUNCTION runfold.duration_part(ms bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.width_bucket($1, '{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,18,20,22,24,26,28,30,32,36,40,44,48,52,56,60,64,72,80,88,96,
+           104,112,120,128,144,160,176,192,208,224,240,256,288,320,352,384,416,448,480,512,576,640,704,768,832,
+           896,960,1024,1152,1280,1408,1536,1664,1792,1920,2048,2304,2560,2816,3072,3328,3584,3840,4096,4608,
+           5120,5632,6144,6656,7168,7680,8192,9216,10240,11264,12288,13312,14336,15360,16384,18432,20480,22528,
+           24576,26624,28672,30720,32768,36864,40960,45056,49152,53248,57344,61440,65536,73728,81920,90112,
+           98304,106496,114688,122880,131072,147456,163840,180224,196608,212992,229376,245760,262144,294912,
+           327680,360448,393216,425984,458752,491520,524288,589824,655360,720896,786432,851968,917504,983040,
+           1048576,1179648,1310720,1441792,1572864,1703936,1835008,1966080,2097152,2359296,2621440,2883584,
+           3145728,3407872,3670016,3932160,4194304,4718592,5242880,5767168,6291456,6815744,7340032,7864320,
+           8388608,9437184,10485760,11534336,12582912,13631488,14680064,15728640,16777216,18874368,20971520,
+           23068672,25165824,27262976,29360128,31457280,33554432,37748736,41943040,46137344,50331648,54525952,
+           58720256,62914560,67108864,75497472,83886080,92274688,100663296,109051904,117440512,125829120,
+           134217728,150994944,167772160,184549376,201326592,218103808,234881024,251658240,268435456,301989888,
+           335544320,369098752,402653184,436207616,469762048,503316480,536870912,603979776,671088640,738197504,
+           805306368,872415232,939524096,1006632960}'::pg_catalog.int8[]) + 1
+$$;
+COMMENT ON FUNCTION runfold.duration_part IS
+    'Which of the 224 parts of a list of durations a time in milliseconds is in: 8 parts an octave, the last one from 11.6 days on.';
+REVOKE ALL ON FUNCTION runfold.duration_part FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.duration_part TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    -- Days apart from the rest: whole milliseconds times an interval lose precision in the year 2255.
+    SELECT (timestamp '1970-01-01' OPERATOR(pg_catalog.+) pg_catalog.make_interval(
+                days => (ms / 86400000)::integer, secs => (ms % 86400000)::double precision / 1000))
+           AT TIME ZONE 'UTC'
+$$;
+COMMENT ON FUNCTION runfold.from_epoch_ms IS
+    'Epoch milliseconds as a timestamp.';
+REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.count_added_executions() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.count_executions(ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
+                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_added_executions IS
+    'Counts executions whose rows were added, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_added_executions FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_nodes(rows runfold.counted_row[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    empty uuid[];
+BEGIN
+    IF cardinality(rows) = 0 THEN
+        RETURN;
+    END IF;
+    WITH added AS (
+        INSERT INTO public.node_days AS t
+            (user_id, node_type, node_subtype, day, created, succeeded, failed, canceled, skipped, ended_succeeded, ended_failed, ended_canceled,
+             ended_skipped, durations)
+        SELECT s.user_id, s.node_type, s.node_subtype, (s.at AT TIME ZONE 'UTC')::date, s.created, s.succeeded, s.failed, s.canceled, s.other,
+               s.ended_succeeded, s.ended_failed, s.ended_canceled, s.ended_other, s.durations
+          FROM runfold.sum_of_rows(rows, '1 day') AS s
+            ON CONFLICT (user_id, node_type, node_subtype, day) DO UPDATE SET
+               created = t.created + excluded.created, succeeded = t.succeeded + excluded.succeeded,
+               failed = t.failed + excluded.failed, canceled = t.canceled + excluded.canceled,
+               skipped = t.skipped + excluded.skipped,
+               ended_succeeded = t.ended_succeeded + excluded.ended_succeeded,
+               ended_failed = t.ended_failed + excluded.ended_failed,
+               ended_canceled = t.ended_canceled + excluded.ended_canceled,
+               ended_skipped = t.ended_skipped + excluded.ended_skipped,
+               durations = CASE WHEN 0 = ALL (excluded.durations) THEN t.durations
+                                ELSE runfold.add_durations(t.durations, excluded.durations) END
+        RETURNING t.id, t.created, t.ended_succeeded + t.ended_failed + t.ended_canceled + t.ended_skipped AS ended)
+    SELECT array_agg(a.id) INTO empty FROM added a WHERE a.created = 0 AND a.ended = 0;
+    IF empty IS NOT NULL THEN
+        DELETE FROM public.node_days t WHERE t.id = ANY (empty);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_nodes IS
+    'Adds activations to the counts of their days, and takes others away.';
+REVOKE ALL ON FUNCTION runfold.count_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_added_nodes() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.count_nodes(ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
+                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_added_nodes IS
+    'Counts activations whose rows were added, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_added_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.rows_of_executions() RETURNS runfold.counted_row[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
+                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM public.workflow_executions n) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0)
+$$;
+COMMENT ON FUNCTION runfold.rows_of_executions IS
+    'All executions, for the counts of dashboards.';
+REVOKE ALL ON FUNCTION runfold.rows_of_executions FROM PUBLIC;
+
+CREATE FUNCTION runfold.rows_of_nodes() RETURNS runfold.counted_row[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
+                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM public.node_executions n) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0)
+$$;
+COMMENT ON FUNCTION runfold.rows_of_nodes IS
+    'All activations, for the counts of dashboards.';
+REVOKE ALL ON FUNCTION runfold.rows_of_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_again() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    LOCK TABLE public.workflow_executions, public.node_executions IN SHARE MODE;
+    DELETE FROM public.execution_hours;
+    DELETE FROM public.execution_days;
+    DELETE FROM public.node_days;
+    PERFORM runfold.count_executions(runfold.rows_of_executions());
+    PERFORM runfold.count_nodes(runfold.rows_of_nodes());
+END
+$$;
+COMMENT ON FUNCTION runfold.count_again IS
+    'Counts executions and activations again from their rows, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_again FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.count_again TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.count_changed_executions() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.count_executions(ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
+                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n
+                UNION ALL
+                SELECT -1 AS sign, o.user_id, o.workflow_id, o.status,
+                       date_bin('1 hour', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 3600000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_changed_executions IS
+    'Counts executions whose rows were changed, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_changed_executions FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_changed_nodes() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.count_nodes(ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
+                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
+                       runfold.duration_part(n.duration_ms) AS part
+                  FROM new_rows n
+                UNION ALL
+                SELECT -1 AS sign, o.user_id, o.node_type, o.node_subtype, o.status,
+                       date_bin('1 day', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 86400000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_changed_nodes IS
+    'Counts activations whose rows were changed, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_changed_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_removed_executions() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.count_executions(ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'TIMEOUT' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT -1 AS sign, o.user_id, o.workflow_id, o.status,
+                       date_bin('1 hour', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 3600000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_removed_executions IS
+    'Counts executions whose rows were removed, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_removed_executions FROM PUBLIC;
+
+CREATE FUNCTION runfold.count_removed_nodes() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.count_nodes(ARRAY(
+        SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
+                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
+                                  WHEN 'SKIPPED' THEN 'other' END,
+                    coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
+          -- Little is computed for each row, and the rest for those that are alike.
+          FROM (SELECT -1 AS sign, o.user_id, o.node_type, o.node_subtype, o.status,
+                       date_bin('1 day', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 86400000 AS ended,
+                       runfold.duration_part(o.duration_ms) AS part
+                  FROM old_rows o) AS g
+         GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
+        HAVING sum(g.sign) <> 0));
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION runfold.count_removed_nodes IS
+    'Counts activations whose rows were removed, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.count_removed_nodes FROM PUBLIC;
+
+CREATE FUNCTION runfold.counts_that_differ() RETURNS TABLE (table_name text, key jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH executions AS MATERIALIZED (
+        SELECT runfold.rows_of_executions() AS rows
+    ), nodes AS MATERIALIZED (
+        SELECT runfold.rows_of_nodes() AS rows
+    ), expected (table_name, key, counts) AS (
+        SELECT 'execution_hours', jsonb_build_array(s.user_id, s.workflow_id, extract(epoch FROM s.at)),
+               jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
+                                 s.ended_canceled, s.ended_other, s.durations)
+          FROM executions, runfold.sum_of_rows(rows, '1 hour') AS s
+        UNION ALL
+        SELECT 'execution_days', jsonb_build_array(s.user_id, s.workflow_id, (s.at AT TIME ZONE 'UTC')::date),
+               jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
+                                 s.ended_canceled, s.ended_other, s.durations)
+          FROM executions, runfold.sum_of_rows(rows, '1 day') AS s
+        UNION ALL
+        SELECT 'node_days', jsonb_build_array(s.user_id, s.node_type, s.node_subtype, (s.at AT TIME ZONE 'UTC')::date),
+               jsonb_build_array(s.created, s.succeeded, s.failed, s.canceled, s.other, s.ended_succeeded, s.ended_failed,
+                                 s.ended_canceled, s.ended_other, s.durations)
+          FROM nodes, runfold.sum_of_rows(rows, '1 day') AS s
+    ), found (table_name, key, counts) AS (
+        SELECT 'execution_hours', jsonb_build_array(t.user_id, t.workflow_id, extract(epoch FROM t.hour)),
+               jsonb_build_array(t.created, t.succeeded, t.failed, t.canceled, t.timed_out, t.ended_succeeded, t.ended_failed,
+                                 t.ended_canceled, t.ended_timed_out, t.durations)
+          FROM public.execution_hours t
+        UNION ALL
+        SELECT 'execution_days', jsonb_build_array(t.user_id, t.workflow_id, t.day),
+               jsonb_build_array(t.created, t.succeeded, t.failed, t.canceled, t.timed_out, t.ended_succeeded, t.ended_failed,
+                                 t.ended_canceled, t.ended_timed_out, t.durations)
+          FROM public.execution_days t
+        UNION ALL
+        SELECT 'node_days', jsonb_build_array(t.user_id, t.node_type, t.node_subtype, t.day),
+               jsonb_build_array(t.created, t.succeeded, t.failed, t.canceled, t.skipped, t.ended_succeeded, t.ended_failed,
+                                 t.ended_canceled, t.ended_skipped, t.durations)
+          FROM public.node_days t
+    )
+    SELECT table_name, key FROM (TABLE expected EXCEPT TABLE found) AS missing
+     UNION
+    SELECT table_name, key FROM (TABLE found EXCEPT TABLE expected) AS wrong
+$$;
+COMMENT ON FUNCTION runfold.counts_that_differ IS
+    'The counts of dashboards that are not those of the rows: table and key. It reads all rows.';
+REVOKE ALL ON FUNCTION runfold.counts_that_differ FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.counts_that_differ TO runfold_projector, runfold_operator, runfold_reader;
 
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7110,13 +7849,37 @@ GRANT EXECUTE ON FUNCTION runfold.definition_faults TO runfold_engine, runfold_o
 
 CREATE FUNCTION runfold.delete_workflow(workflow_id uuid, tenant uuid DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    known record;
 BEGIN
-    DELETE FROM public.workflows w WHERE w.id = workflow_id AND (tenant IS NULL OR w.user_id = tenant);
-    RETURN FOUND;
+    IF EXISTS (SELECT FROM public.workflows w WHERE w.id = workflow_id) THEN
+        DELETE FROM public.workflows w WHERE w.id = workflow_id AND (tenant IS NULL OR w.user_id = tenant);
+        RETURN FOUND;
+    END IF;
+    -- Deleted already, if that is the last thing that its stream says.
+    SELECT s.user_id INTO known
+      FROM runfold.streams s JOIN runfold.events e ON e.position = s.last_position
+     WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text) AND e.type <> 'WorkflowDeleted';
+    IF NOT FOUND THEN
+        -- By idx_events_execution_created, so that no fold has to be awaited.
+        SELECT e.user_id INTO known FROM runfold.events e
+         WHERE e.category = 'execution' AND e.type = 'ExecutionCreated'
+           AND lower(e.data ->> 'workflow_id' COLLATE "C") = workflow_id::text
+           AND NOT EXISTS (SELECT FROM runfold.streams s
+                             JOIN runfold.events d ON d.position = s.last_position
+                            WHERE s.stream_id = runfold.stream_id('deployment', workflow_id::text) AND d.position > e.position)
+         LIMIT 1;
+    END IF;
+    IF NOT FOUND OR tenant <> known.user_id OR tenant IS NOT NULL AND known.user_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM runfold.append_deletion(workflow_id, known.user_id);
+    RETURN true;
 END
 $$;
 COMMENT ON FUNCTION runfold.delete_workflow IS
-    'Deletes a workflow, of a tenant''s or (null) of anybody''s, and returns whether there was one: for services. Its trigger appends WorkflowDeleted.';
+    'Deletes a workflow, of a tenant''s or (null) of anybody''s, and returns whether there was one: for services. Its rows go from the read tables, by WorkflowDeleted.';
 REVOKE ALL ON FUNCTION runfold.delete_workflow FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.delete_workflow TO runfold_engine, runfold_operator, service_role;
 
@@ -7209,8 +7972,10 @@ CREATE FUNCTION runfold.text_query(language text, typed text) RETURNS tsquery
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT websearch_to_tsquery(runfold.text_configuration(language),
                                 regexp_replace(typed, '("[^"]*"?)|(?<!\S)-?[[:alnum:]_]+\*(?!\S)', '\1', 'g'))
-           && coalesce((SELECT to_tsquery('simple', string_agg(
-                                   CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || lower(p.part[2]) || ':*', ' & '))
+           && coalesce((SELECT string_agg(CASE p.part[1] WHEN '-' THEN '!' ELSE '' END || '('
+                                          || (to_tsquery('simple', lower(p.part[2]) || ':*')
+                                              || plainto_tsquery(runfold.text_configuration(language), p.part[2]))::text || ')',
+                                          ' & ')::tsquery
                           FROM regexp_matches(regexp_replace(typed, '"[^"]*"?', ' ', 'g'),
                                               '(?<!\S)(-?)([[:alnum:]_]+)\*(?!\S)', 'g') AS p (part)), ''::tsquery)
 $$;
@@ -7221,50 +7986,56 @@ GRANT EXECUTE ON FUNCTION runfold.text_query TO runfold_engine, runfold_operator
 
 CREATE FUNCTION runfold.matching_documents(
     tenant uuid, typed text, collection text, all_tags text[], of_category text, having_metadata jsonb
-) RETURNS TABLE (collection_name varchar, id varchar, asked tsquery, rank real)
+) RETURNS TABLE (collection_name varchar, id varchar, tags text[], updated_at timestamptz, query tsquery, rank real)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    found_language text;
+    asked tsquery;
 BEGIN
     IF typed IS NULL THEN
         RETURN QUERY
-        SELECT d.collection_name, d.id, NULL::tsquery, NULL::real
+        SELECT d.collection_name, d.id, d.tags, d.updated_at, NULL::tsquery, NULL::real
           FROM public.document_store d
          WHERE d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
            AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
            AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
     ELSE
-        RETURN QUERY
-        WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
-        SELECT d.collection_name, d.id, q.asked, ts_rank(d.search_vector, q.asked)
-          FROM found f
-         CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
-          JOIN public.document_store d ON d.search_vector @@ q.asked AND d.language = f.language
-         WHERE f.language IS NOT NULL AND d.user_id = tenant AND (collection IS NULL OR d.collection_name = collection)
-           AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
-           AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+        FOR found_language IN
+            WITH RECURSIVE found AS (
+                (SELECT t.language FROM public.document_store t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+                UNION ALL
+                SELECT (SELECT t.language FROM public.document_store t
+                         WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+                  FROM found f WHERE f.language IS NOT NULL
+            )
+            SELECT f.language FROM found f WHERE f.language IS NOT NULL
+        LOOP
+            asked := runfold.text_query(found_language, typed);
+            RETURN QUERY
+            SELECT d.collection_name, d.id, d.tags, d.updated_at, asked, ts_rank(d.search_vector, asked)
+              FROM public.document_store d
+             WHERE d.user_id = tenant AND d.search_vector @@ asked AND d.language = found_language
+               AND (collection IS NULL OR d.collection_name = collection)
+               AND (all_tags IS NULL OR d.tags @> all_tags) AND (of_category IS NULL OR d.category = of_category)
+               AND (having_metadata IS NULL OR d.metadata @> having_metadata) AND (d.expires_at IS NULL OR d.expires_at > now());
+        END LOOP;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION runfold.matching_documents IS
     'The documents of a tenant that match, each with the query in its language; all of them where no query is given.';
 REVOKE ALL ON FUNCTION runfold.matching_documents FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.matching_documents TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.document_tags_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL, max_results integer DEFAULT 50
 ) RETURNS TABLE (tag text, documents bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 1000);
     RETURN QUERY
-    SELECT g.tag, count(DISTINCT (d.collection_name, d.id))
+    SELECT g.tag, count(DISTINCT (m.collection_name, m.id))
       FROM runfold.matching_documents(tenant, typed, collection, all_tags, NULL, NULL) AS m
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = m.collection_name AND d.id = m.id
-     CROSS JOIN LATERAL unnest(d.tags) AS g (tag)
+     CROSS JOIN LATERAL unnest(m.tags) AS g (tag)
      GROUP BY g.tag
      ORDER BY 2 DESC, g.tag COLLATE "C"
      LIMIT max_results;
@@ -7771,17 +8542,21 @@ COMMENT ON FUNCTION runfold.fill_user_of_workflow IS
     'Trigger: sets the user of a part of a workflow, a node or a connection, to the workflow''s.';
 REVOKE ALL ON FUNCTION runfold.fill_user_of_workflow FROM PUBLIC;
 
-CREATE FUNCTION runfold.from_epoch_ms(ms bigint) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- Days apart from the rest: whole milliseconds times an interval lose precision in the year 2255.
-    SELECT (timestamp '1970-01-01' OPERATOR(pg_catalog.+) pg_catalog.make_interval(
-                days => (ms / 86400000)::integer, secs => (ms % 86400000)::double precision / 1000))
-           AT TIME ZONE 'UTC'
+CREATE FUNCTION runfold.forget_counts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'workflow_executions' THEN
+        DELETE FROM public.execution_hours;
+        DELETE FROM public.execution_days;
+    ELSE
+        DELETE FROM public.node_days;
+    END IF;
+    RETURN NULL;
+END
 $$;
-COMMENT ON FUNCTION runfold.from_epoch_ms IS
-    'Epoch milliseconds as a timestamp.';
-REVOKE ALL ON FUNCTION runfold.from_epoch_ms FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.from_epoch_ms TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+COMMENT ON FUNCTION runfold.forget_counts IS
+    'Empties the counts of a table that was emptied, for dashboards.';
+REVOKE ALL ON FUNCTION runfold.forget_counts FROM PUBLIC;
 
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -7955,6 +8730,38 @@ COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
 REVOKE ALL ON FUNCTION runfold.interactions_named FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interactions_named TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.item_matches(item jsonb, conditions jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT NOT EXISTS (
+        SELECT
+          FROM jsonb_array_elements(conditions) AS c (given)
+         CROSS JOIN LATERAL (
+               SELECT coalesce(item #> ARRAY(SELECT jsonb_array_elements_text(c.given -> 'path')), 'null') AS value) AS found
+         CROSS JOIN LATERAL (
+               SELECT CASE
+                      WHEN jsonb_typeof(found.value) IN ('number', 'string')
+                           AND found.value #>> '{}' ~ '^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?\s*$'
+                      THEN (found.value #>> '{}')::double precision
+                      WHEN jsonb_typeof(found.value) = 'boolean' THEN (found.value = 'true')::integer::double precision
+                      END AS number) AS n
+         WHERE NOT coalesce(
+               CASE c.given ->> 'op'
+               WHEN '$eq' THEN found.value = c.given -> 'value'
+               WHEN '$ne' THEN found.value <> c.given -> 'value'
+               WHEN '$gt' THEN n.number > (c.given ->> 'value')::double precision
+               WHEN '$gte' THEN n.number >= (c.given ->> 'value')::double precision
+               WHEN '$lt' THEN n.number < (c.given ->> 'value')::double precision
+               WHEN '$lte' THEN n.number <= (c.given ->> 'value')::double precision
+               WHEN 'object' THEN jsonb_typeof(found.value) = 'object'
+               WHEN 'array' THEN CASE jsonb_typeof(found.value) WHEN 'array' THEN jsonb_array_length(found.value) END
+                                 = (c.given ->> 'value')::integer
+               END, false))
+$$;
+COMMENT ON FUNCTION runfold.item_matches IS
+    'Whether an item of a LangGraph store meets every condition of a filter.';
+REVOKE ALL ON FUNCTION runfold.item_matches FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.item_matches TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.joined(texts text[]) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -8161,6 +8968,77 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
     'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    month timestamptz;
+    upto timestamptz;
+    partition text;
+    made integer := 0;
+BEGIN
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
+    FOR month, upto IN
+        SELECT m.month AT TIME ZONE 'UTC', (m.month + interval '1 month') AT TIME ZONE 'UTC'
+          FROM generate_series(-1, ahead) AS i,
+               LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
+         WHERE to_regclass('runfold_partitions.external_api_call_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+         ORDER BY i
+    LOOP
+        partition := 'external_api_call_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+        BEGIN
+            CONTINUE WHEN EXISTS (SELECT FROM runfold_partitions.external_api_call_logs_default d
+                                   WHERE d.called_at >= month AND d.called_at < upto);
+            EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.external_api_call_logs INCLUDING ALL,'
+                           ' CONSTRAINT called_in_its_month CHECK (called_at >= %L AND called_at < %L))', partition, month, upto);
+            EXECUTE format('ALTER TABLE public.external_api_call_logs ATTACH PARTITION runfold_partitions.%I'
+                           ' FOR VALUES FROM (%L) TO (%L)', partition, month, upto);
+            EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT called_in_its_month', partition);
+            made := made + 1;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the partition of external_api_call_logs for % cannot be made: %', month, SQLERRM;
+        END;
+    END LOOP;
+    RETURN made;
+END
+$$;
+COMMENT ON FUNCTION runfold.make_api_log_months IS
+    'Makes the monthly partitions of external_api_call_logs, from the last month to `ahead` months from now; returns how many.';
+REVOKE ALL ON FUNCTION runfold.make_api_log_months FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.make_api_log_months TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.matching_episodes(
+    tenant uuid, typed text, by_actor text, in_session text, since timestamptz, until timestamptz
+) RETURNS TABLE (id uuid, importance numeric, happened timestamptz, rank real)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    found_language text;
+    asked tsquery;
+BEGIN
+    FOR found_language IN
+        WITH RECURSIVE found AS (
+            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
+            UNION ALL
+            SELECT (SELECT t.language FROM public.episodic_memory t
+                     WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
+              FROM found f WHERE f.language IS NOT NULL
+        )
+        SELECT f.language FROM found f WHERE f.language IS NOT NULL
+    LOOP
+        asked := runfold.text_query(found_language, typed);
+        RETURN QUERY
+        SELECT e.id, e.importance, e.timestamp, ts_rank(e.search_vector, asked)
+          FROM public.episodic_memory e
+         WHERE e.user_id = tenant AND e.search_vector @@ asked AND e.language = found_language
+           AND (by_actor IS NULL OR e.actor = by_actor) AND (in_session IS NULL OR e.session_id = in_session)
+           AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
+           AND (e.expires_at IS NULL OR e.expires_at > now());
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.matching_episodes IS
+    'The episodes of a tenant that match, each searched in its language.';
+REVOKE ALL ON FUNCTION runfold.matching_episodes FROM PUBLIC;
 
 CREATE AGGREGATE runfold.merge(jsonb) (SFUNC = pg_catalog.jsonb_concat, STYPE = jsonb);
 COMMENT ON ROUTINE runfold.merge IS
@@ -8404,6 +9282,31 @@ COMMENT ON FUNCTION runfold.park_stream IS
 REVOKE ALL ON FUNCTION runfold.park_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.park_stream TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.part_duration(part integer) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN part <= 8 THEN part - 1
+                -- The part begins at (8 + its place) * width, and has that width.
+                ELSE ((8 + (part - 1) % 8)::bigint << ((part - 1) / 8 - 1)) + (1::bigint << ((part - 1) / 8 - 1)) / 2 END
+$$;
+COMMENT ON FUNCTION runfold.part_duration IS
+    'The time in milliseconds in the middle of one of the 224 parts of a list of durations: at most 7 percent from any in it.';
+REVOKE ALL ON FUNCTION runfold.part_duration FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.part_duration TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.percentile_of(durations bigint[], share double precision) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.part_duration(c.part::integer)
+      FROM (SELECT d.part, sum(d.count) OVER (ORDER BY d.part) AS upto, sum(d.count) OVER () AS total
+              FROM unnest(durations) WITH ORDINALITY AS d (count, part)) AS c
+     WHERE c.total > 0 AND c.upto >= greatest(share * c.total, 1)
+     ORDER BY c.part
+     LIMIT 1
+$$;
+COMMENT ON FUNCTION runfold.percentile_of IS
+    'The duration in milliseconds that a share of a list of durations does not exceed: 0.5 for the median, 0.95 for p95.';
+REVOKE ALL ON FUNCTION runfold.percentile_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.percentile_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
 CREATE FUNCTION runfold.position_at(at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -8602,7 +9505,7 @@ BEGIN
     END IF;
     workflow_id := id;
     digest := (runfold.digest_of_workflow(id)).digest;
-    changed := digest IS DISTINCT FROM last.digest;
+    changed := owner IS NOT NULL AND digest IS DISTINCT FROM last.digest;
     version := last.version + changed::integer;
     RETURN NEXT;
 END
@@ -8873,6 +9776,43 @@ COMMENT ON FUNCTION runfold.rows_of_tenant IS
 REVOKE ALL ON FUNCTION runfold.rows_of_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.rows_of_tenant TO runfold_operator;
 
+CREATE FUNCTION runfold.table_sizes() RETURNS TABLE (table_name text, bytes bigint, row_estimate bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('%I.%I', n.nspname, c.relname), sum(pg_total_relation_size(p.relid))::bigint,
+           sum(greatest(l.reltuples, 0))::bigint
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     CROSS JOIN LATERAL (SELECT t.relid FROM pg_partition_tree(c.oid) AS t WHERE t.isleaf
+                         UNION SELECT c.oid WHERE c.relkind = 'r') AS p
+      JOIN pg_class l ON l.oid = p.relid
+     WHERE n.nspname IN ('public', 'runfold', 'projections') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+     GROUP BY n.nspname, c.relname
+$$;
+COMMENT ON FUNCTION runfold.table_sizes IS
+    'The tables of runfold and of public with their size, a partitioned one with all its partitions.';
+REVOKE ALL ON FUNCTION runfold.table_sizes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.table_sizes TO runfold_operator;
+
+CREATE FUNCTION runfold.sample_table_sizes() RETURNS bigint
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH today AS (
+        SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS day
+    ), old AS (
+        DELETE FROM runfold.table_size_samples s USING today t WHERE s.day < t.day - 400
+    ), noted AS (
+        INSERT INTO runfold.table_size_samples (day, table_name, bytes, row_estimate)
+        SELECT t.day, s.table_name, s.bytes, s.row_estimate
+          FROM today t, runfold.table_sizes() AS s
+         WHERE NOT EXISTS (SELECT FROM runfold.table_size_samples n WHERE n.day = t.day)
+            ON CONFLICT DO NOTHING
+        RETURNING 1)
+    SELECT count(*) FROM noted
+$$;
+COMMENT ON FUNCTION runfold.sample_table_sizes IS
+    'Notes the size of each table, once a day; returns how many were noted.';
+REVOKE ALL ON FUNCTION runfold.sample_table_sizes FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.sample_table_sizes TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.save_workflow(definition jsonb, expected_version bigint DEFAULT NULL)
 RETURNS TABLE (workflow_id uuid, version bigint, digest text, changed boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -8916,23 +9856,25 @@ CREATE FUNCTION runfold.search_documents_of(
     collection_name varchar, id varchar, title varchar, description text, content text, metadata jsonb, category varchar,
     tags text[], language varchar, created_at timestamptz, updated_at timestamptz, expires_at timestamptz, rank real, highlight text
 )
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     PERFORM runfold.require_between('/offset', skipped, 0, 10000);
     RETURN QUERY
     SELECT d.collection_name, d.id, d.title, d.description, d.content, d.metadata, d.category, d.tags, d.language, d.created_at,
            d.updated_at, d.expires_at, page.rank,
-           CASE WHEN page.asked IS NOT NULL THEN
-               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.asked,
+           CASE WHEN page.query IS NOT NULL THEN
+               ts_headline(runfold.text_configuration(d.language), left(d.search_content, 200000), page.query,
                            'StartSel="**", StopSel="**", MaxFragments=2, MinWords=5, MaxWords=20')
            END
-      FROM (SELECT m.collection_name, m.id, m.asked, m.rank, t.updated_at
-              FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
-              JOIN public.document_store t ON t.user_id = tenant AND t.collection_name = m.collection_name AND t.id = m.id
-             ORDER BY m.rank DESC NULLS LAST, t.updated_at DESC, m.collection_name, m.id
+      FROM (SELECT * FROM runfold.matching_documents(tenant, typed, collection, all_tags, of_category, having_metadata) AS m
+             ORDER BY m.rank DESC NULLS LAST, m.updated_at DESC, m.collection_name, m.id
              LIMIT max_results OFFSET skipped) AS page
-      JOIN public.document_store d ON d.user_id = tenant AND d.collection_name = page.collection_name AND d.id = page.id
+     -- Row by row by the key: how many match is not known when this is planned, and all documents would be read.
+     CROSS JOIN LATERAL (
+           SELECT * FROM public.document_store s
+            WHERE s.user_id = tenant AND s.collection_name = page.collection_name AND s.id = page.id
+           OFFSET 0) AS d
      ORDER BY page.rank DESC NULLS LAST, page.updated_at DESC, page.collection_name, page.id;
 END
 $$;
@@ -8960,7 +9902,7 @@ GRANT EXECUTE ON FUNCTION runfold.search_documents TO authenticated;
 CREATE FUNCTION runfold.search_entities_of(
     tenant uuid, typed text DEFAULT NULL, of_type text DEFAULT NULL, having_attributes jsonb DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.entities
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
@@ -8994,26 +9936,16 @@ CREATE FUNCTION runfold.search_episodes_of(
     tenant uuid, typed text, by_actor text DEFAULT NULL, in_session text DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.episodic_memory
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     RETURN QUERY
-    WITH RECURSIVE found AS (
-            (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant ORDER BY t.language LIMIT 1)
-            UNION ALL
-            SELECT (SELECT t.language FROM public.episodic_memory t WHERE t.user_id = tenant AND t.language > f.language ORDER BY t.language LIMIT 1)
-              FROM found f WHERE f.language IS NOT NULL
-        )
     SELECT e.*
-      FROM found f
-     CROSS JOIN LATERAL (SELECT runfold.text_query(f.language, typed) AS asked OFFSET 0) AS q
-      JOIN public.episodic_memory e ON e.search_vector @@ q.asked AND e.language = f.language
-     WHERE f.language IS NOT NULL AND e.user_id = tenant AND (by_actor IS NULL OR e.actor = by_actor)
-       AND (in_session IS NULL OR e.session_id = in_session)
-       AND (since IS NULL OR e.timestamp >= since) AND (until IS NULL OR e.timestamp < until)
-       AND (e.expires_at IS NULL OR e.expires_at > now())
-     ORDER BY ts_rank(e.search_vector, q.asked) DESC, e.importance DESC, e.timestamp DESC, e.id
-     LIMIT max_results;
+      FROM (SELECT * FROM runfold.matching_episodes(tenant, typed, by_actor, in_session, since, until) AS m
+             ORDER BY m.rank DESC, m.importance DESC, m.happened DESC, m.id
+             LIMIT max_results) AS page
+     CROSS JOIN LATERAL (SELECT * FROM public.episodic_memory s WHERE s.id = page.id OFFSET 0) AS e
+     ORDER BY page.rank DESC, page.importance DESC, page.happened DESC, page.id;
 END
 $$;
 COMMENT ON FUNCTION runfold.search_episodes_of IS
@@ -9033,11 +9965,48 @@ COMMENT ON FUNCTION runfold.search_episodes IS
 REVOKE ALL ON FUNCTION runfold.search_episodes FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_episodes TO authenticated;
 
+CREATE FUNCTION runfold.search_executions_of(
+    tenant uuid, error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL,
+    max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := '%' || replace(replace(replace(error_text, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT e.*
+      FROM public.workflow_executions e
+     WHERE e.user_id = tenant
+       AND (pattern IS NULL OR e.error_message ILIKE pattern)
+       -- Its index leaves out the executions without metadata.
+       AND (having_metadata IS NULL OR having_metadata = '{}' OR e.metadata @> having_metadata AND e.metadata <> '{}')
+       AND (of_status IS NULL OR e.status = of_status)
+     ORDER BY e.created_at DESC, e.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_executions_of IS
+    'The newest executions of a tenant by a part of their error''s text, by what their metadata contains, by status; for services.';
+REVOKE ALL ON FUNCTION runfold.search_executions_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_executions(
+    error_text text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_status text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflow_executions
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_executions_of(auth.uid(), error_text, having_metadata, of_status, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_executions IS
+    'The caller''s newest executions by a part of their error''s text, by what their metadata contains, by status.';
+REVOKE ALL ON FUNCTION runfold.search_executions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_executions TO authenticated;
+
 CREATE FUNCTION runfold.search_facts_of(
     tenant uuid, typed text DEFAULT NULL, having_object jsonb DEFAULT NULL, having_metadata jsonb DEFAULT NULL, of_domain text DEFAULT NULL,
     at timestamptz DEFAULT NULL, max_results integer DEFAULT 10
 ) RETURNS SETOF public.knowledge_facts
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
     PERFORM runfold.require_between('/limit', max_results, 1, 100);
     at := coalesce(at, clock_timestamp());
@@ -9069,6 +10038,40 @@ COMMENT ON FUNCTION runfold.search_facts IS
     'The caller''s facts that hold at a time, by their words, by what their object or metadata contains.';
 REVOKE ALL ON FUNCTION runfold.search_facts FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.search_facts TO authenticated;
+
+CREATE FUNCTION runfold.search_workflows_of(
+    tenant uuid, having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    pattern constant text := replace(replace(replace(lower(name_begins), '\', '\\'), '%', '\%'), '_', '\_') || '%';
+BEGIN
+    PERFORM runfold.require_between('/limit', max_results, 1, 1000);
+    RETURN QUERY
+    SELECT w.*
+      FROM public.workflows w
+     WHERE w.user_id = tenant
+       AND (having_tags IS NULL OR w.tags @> having_tags)
+       AND (pattern IS NULL OR lower(w.name) LIKE pattern)
+     ORDER BY lower(w.name), w.id
+     LIMIT max_results;
+END
+$$;
+COMMENT ON FUNCTION runfold.search_workflows_of IS
+    'The workflows of a tenant that have all of these tags, and whose name begins so, by name; for services.';
+REVOKE ALL ON FUNCTION runfold.search_workflows_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows_of TO runfold_operator, service_role;
+
+CREATE FUNCTION runfold.search_workflows(
+    having_tags text[] DEFAULT NULL, name_begins text DEFAULT NULL, max_results integer DEFAULT 20
+) RETURNS SETOF public.workflows
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT * FROM runfold.search_workflows_of(auth.uid(), having_tags, name_begins, max_results)
+$$;
+COMMENT ON FUNCTION runfold.search_workflows IS
+    'The caller''s workflows that have all of these tags, and whose name begins so, by name; large and small letters are the same.';
+REVOKE ALL ON FUNCTION runfold.search_workflows FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.search_workflows TO authenticated;
 
 CREATE FUNCTION runfold.seed_models(seeds jsonb) RETURNS bigint
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -9111,6 +10114,31 @@ COMMENT ON FUNCTION runfold.seed_models IS
 REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
 
+CREATE FUNCTION runfold.slow_statements() RETURNS TABLE (
+    source text, pid integer, calls bigint, mean_ms double precision, total_ms double precision, statement text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    extension constant text := (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+                                 WHERE e.extname = 'pg_stat_statements');
+BEGIN
+    RETURN QUERY
+    SELECT 'running', a.pid, 1::bigint, t.ms, t.ms, left(a.query, 1000)
+      FROM pg_stat_activity a
+     CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - a.query_start)::double precision * 1000 AS ms) AS t
+     WHERE a.datname = current_database() AND a.state = 'active' AND a.pid <> pg_backend_pid() AND t.ms > 1000;
+    IF extension IS NOT NULL AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%' THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT ''statements'', NULL::integer, s.calls, s.mean_exec_time, s.total_exec_time, left(s.query, 1000)'
+            ' FROM %I.pg_stat_statements s WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())'
+            ' AND s.mean_exec_time > 1000', extension);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.slow_statements IS
+    'Statements that take more than a second: those that run now, and by pg_stat_statements, where it is installed, on average.';
+REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
+
 CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.stream_id FROM runfold.streams s WHERE s.user_id = tenant AND starts_with(s.stream_id, category || '-')
@@ -9119,6 +10147,12 @@ COMMENT ON FUNCTION runfold.streams_of_tenant IS
     'The streams of a tenant in a category.';
 REVOKE ALL ON FUNCTION runfold.streams_of_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.streams_of_tenant TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE AGGREGATE runfold.sum_durations(bigint[]) (SFUNC = runfold.add_durations, STYPE = bigint[], PARALLEL = SAFE);
+COMMENT ON ROUTINE runfold.sum_durations IS
+    'The sum of lists of durations, part by part; NULL without any.';
+REVOKE ALL ON ROUTINE runfold.sum_durations FROM PUBLIC;
+GRANT EXECUTE ON ROUTINE runfold.sum_durations TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -9660,6 +10694,68 @@ CREATE TRIGGER present_price_is_copied AFTER INSERT OR UPDATE OR DELETE ON publi
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.ai_model_prices
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
 
+SELECT runfold.make_api_log_months();
+
+CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
+CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
+    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
+CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
+CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
+CREATE TRIGGER made_workflows_are_noted AFTER INSERT ON public.workflows
+    FOR EACH ROW EXECUTE FUNCTION runfold.note_edited_workflow();
+-- Not the columns that the log owns: a fold copies them.
+CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
+    FOR EACH ROW WHEN (
+        (OLD.user_id, OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
+         OLD.tags, OLD.is_template, OLD.template_category, OLD.icon_url)
+        IS DISTINCT FROM
+        (NEW.user_id, NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
+         NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
+    EXECUTE FUNCTION runfold.note_edited_workflow();
+
+CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
+    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
+CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
+
+-- Parts of error texts are found by trigrams, where the server has them and this role may create them; without them, a search
+-- reads a tenant's failed executions.
+DO $trigrams$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        IF to_regnamespace('extensions') IS NULL THEN
+            CREATE EXTENSION pg_trgm SCHEMA public;
+        ELSE
+            CREATE EXTENSION pg_trgm SCHEMA extensions;
+        END IF;
+    END IF;
+    EXECUTE (SELECT format('CREATE INDEX idx_executions_error_trigrams ON public.workflow_executions '
+                           'USING gin (error_message %I.gin_trgm_ops) WHERE error_message IS NOT NULL', n.nspname)
+               FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm');
+EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege THEN
+    RAISE NOTICE 'searches of error texts have no index, because pg_trgm cannot be created: %', SQLERRM;
+END
+$trigrams$;
+
+-- Dashboards: see execution_hours and node_days.
+CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.workflow_executions
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_added_executions();
+CREATE TRIGGER changed_rows_are_counted AFTER UPDATE ON public.workflow_executions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_changed_executions();
+CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executions
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_removed_executions();
+CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
+
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -9672,7 +10768,7 @@ END
 $$;
 COMMENT ON FUNCTION public.cleanup_old_conversation_buffers IS
     'Deletes the messages older than so many days that a summary covers, with force all of them, and those past their end.';
-REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.cleanup_old_conversation_buffers FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_conversation_buffers TO runfold_operator, service_role;
 
 CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.discarded_events
@@ -9680,7 +10776,7 @@ CREATE TRIGGER discards_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON
 
 ALTER TABLE public.document_store
     ADD CONSTRAINT document_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, title, description, search_content)) STORED;
 COMMENT ON COLUMN public.document_store.search_vector IS 'Title, description and content as words, for runfold.search_documents.';
 CREATE INDEX idx_document_store_search ON public.document_store USING gin (search_vector);
@@ -9698,7 +10794,7 @@ CREATE INDEX idx_entities_search ON public.entities USING gin (search_vector);
 
 ALTER TABLE public.episodic_memory
     ADD CONSTRAINT episode_language_is_known CHECK (runfold.text_configuration(language) IS NOT NULL),
-    ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
+    ADD COLUMN search_vector tsvector GENERATED ALWAYS AS (
         runfold.text_vector(language, event_description, actor || ' ' || action, object)) STORED;
 COMMENT ON COLUMN public.episodic_memory.search_vector IS 'Its description, actor, action and object as words, for runfold.search_episodes.';
 CREATE INDEX idx_episodic_memory_search ON public.episodic_memory USING gin (search_vector);
@@ -9709,6 +10805,16 @@ CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
 
+-- Dashboards: see execution_hours and node_days.
+CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.node_executions
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_added_nodes();
+CREATE TRIGGER changed_rows_are_counted AFTER UPDATE ON public.node_executions
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_changed_nodes();
+CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.node_executions
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_removed_nodes();
+CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.node_executions
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
+
 ALTER TABLE public.knowledge_facts ADD COLUMN search_vector tsvector NOT NULL GENERATED ALWAYS AS (
     runfold.text_vector('simple', subject, predicate, object #>> '{}')) STORED;
 COMMENT ON COLUMN public.knowledge_facts.search_vector IS 'Subject, predicate and object as words, for runfold.search_facts.';
@@ -9718,37 +10824,6 @@ CREATE TRIGGER tool_is_checked BEFORE INSERT OR UPDATE ON public.mcp_tools
     FOR EACH ROW EXECUTE FUNCTION runfold.check_tool();
 CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON public.mcp_tools
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_registry_changed();
-
-CREATE TRIGGER log_columns_are_kept BEFORE INSERT OR UPDATE ON public.workflows
-    FOR EACH ROW EXECUTE FUNCTION runfold.keep_log_columns();
-CREATE TRIGGER parts_follow_their_workflow AFTER UPDATE OF user_id ON public.workflows
-    FOR EACH ROW WHEN (OLD.user_id IS DISTINCT FROM NEW.user_id) EXECUTE FUNCTION runfold.move_parts_to_user();
-CREATE TRIGGER new_workflows_are_synced_again AFTER INSERT ON public.workflows
-    FOR EACH ROW EXECUTE FUNCTION runfold.note_new_workflow();
-CREATE CONSTRAINT TRIGGER deletion_is_appended AFTER DELETE ON public.workflows
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.append_workflow_deleted();
-CREATE TRIGGER made_workflows_are_noted AFTER INSERT ON public.workflows
-    FOR EACH ROW EXECUTE FUNCTION runfold.note_edited_workflow();
--- Not the columns that the log owns: a fold copies them.
-CREATE TRIGGER edited_workflows_are_noted AFTER UPDATE ON public.workflows
-    FOR EACH ROW WHEN (
-        (OLD.name, OLD.description, OLD.version, OLD.active, OLD.workflow_data, OLD.settings, OLD.static_data, OLD.pin_data,
-         OLD.tags, OLD.is_template, OLD.template_category, OLD.icon_url)
-        IS DISTINCT FROM
-        (NEW.name, NEW.description, NEW.version, NEW.active, NEW.workflow_data, NEW.settings, NEW.static_data, NEW.pin_data,
-         NEW.tags, NEW.is_template, NEW.template_category, NEW.icon_url))
-    EXECUTE FUNCTION runfold.note_edited_workflow();
-
-CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.nodes
-    FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
-CREATE TRIGGER inserted_nodes_are_noted AFTER INSERT ON public.nodes REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
-CREATE TRIGGER updated_nodes_are_noted AFTER UPDATE ON public.nodes REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
-CREATE TRIGGER deleted_nodes_are_noted AFTER DELETE ON public.nodes REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
-CREATE TRIGGER truncated_nodes_are_noted BEFORE TRUNCATE ON public.nodes
-    FOR EACH STATEMENT EXECUTE FUNCTION runfold.note_edited();
 
 CREATE TRIGGER user_is_the_workflows BEFORE INSERT OR UPDATE OF workflow_id, user_id ON public.node_connections
     FOR EACH ROW EXECUTE FUNCTION runfold.fill_user_of_workflow();
@@ -9769,6 +10844,27 @@ CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE O
 CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
 
+CREATE VIEW runfold_stats.slow_queries WITH (security_invoker = true) AS
+    SELECT s.source, s.pid, s.calls, s.mean_ms, s.total_ms, s.statement, true AS alarms FROM runfold.slow_statements() AS s;
+
+CREATE VIEW runfold_stats.table_sizes WITH (security_invoker = true) AS
+    SELECT t.table_name, t.bytes, t.row_estimate, t.bytes - d.bytes AS growth_of_day, t.bytes - w.bytes AS growth_of_week,
+           t.bytes - m.bytes AS growth_of_30_days
+      FROM runfold.table_sizes() AS t
+     CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS n
+      LEFT JOIN runfold.table_size_samples d ON d.table_name = t.table_name AND d.day = n.today - 1
+      LEFT JOIN runfold.table_size_samples w ON w.table_name = t.table_name AND w.day = n.today - 7
+      LEFT JOIN runfold.table_size_samples m ON m.table_name = t.table_name AND m.day = n.today - 30;
+
+CREATE VIEW runfold_stats.migrations WITH (security_invoker = true) AS
+    SELECT m.version, m.is_newest, m.is_stamped, m.is_newest AND NOT m.is_stamped AS alarms FROM runfold.applied_migrations() AS m;
+
+COMMENT ON VIEW runfold_stats.slow_queries IS 'Statements that take more than a second: now, and on average where pg_stat_statements is installed.';
+COMMENT ON VIEW runfold_stats.table_sizes IS 'The size of each table, and how much it grew, by a sample of each day.';
+COMMENT ON VIEW runfold_stats.migrations IS 'The migrations that were applied; it alarms where the schema''s stamp is another version.';
+
+GRANT SELECT ON runfold_stats.slow_queries, runfold_stats.table_sizes, runfold_stats.migrations TO runfold_operator;
+
 CREATE CONSTRAINT TRIGGER batch_is_settled AFTER UPDATE ON runfold.user_groups
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION runfold.refuse_unsettled_batch();
 
@@ -9780,7 +10876,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
 $$;
 COMMENT ON FUNCTION public.cleanup_old_execution_logs IS
     'Removes the log lines older than so many days, up to a day''s start, for good; returns how many. The worker does it daily.';
-REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.cleanup_old_execution_logs FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.cleanup_old_execution_logs TO runfold_operator, service_role;
 
 CREATE TRIGGER inserted_status_is_copied AFTER INSERT ON public.workflow_status
@@ -9802,11 +10898,15 @@ DECLARE
     read_table regclass;
 BEGIN
     SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
-    IF published IS NULL THEN
+    IF published.oid IS NULL THEN
         publication := 'runfold_realtime';
-        CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        -- A publication stays when the schemas of what it published are dropped.
+        IF NOT EXISTS (SELECT FROM pg_publication p WHERE p.pubname = publication) THEN
+            CREATE PUBLICATION runfold_realtime WITH (publish_via_partition_root = true);
+        END IF;
         SELECT * INTO published FROM pg_publication p WHERE p.pubname = publication;
-    ELSIF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
+    END IF;
+    IF published.puballtables OR NOT pg_has_role(published.pubowner, 'USAGE') THEN
         RAISE NOTICE 'the publication % is left as it is', publication;
         RETURN;
     END IF;
@@ -9814,6 +10914,8 @@ BEGIN
         SELECT c.oid
           FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid
          WHERE c.relnamespace = 'public'::regnamespace AND p.polname = 'a tenant reads its own rows'
+               -- What was asked of other services is no news for a browser.
+           AND c.relname <> 'external_api_call_logs'
                -- Without it the changes of a partition are published as those of a table that users cannot see.
            AND (c.relkind <> 'p' OR published.pubviaroot)
            AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = published.oid AND r.prrelid = c.oid)
