@@ -9236,7 +9236,10 @@ REVOKE ALL ON FUNCTION runfold.note_price_changed FROM PUBLIC;
 CREATE FUNCTION runfold.note_registry_changed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM pg_notify('runfold_registries', TG_TABLE_NAME);
+    -- A notification too many would fail the commit; caches read again after a minute anyway.
+    IF pg_notification_queue_usage() < 0.5 THEN
+        PERFORM pg_notify('runfold_registries', TG_TABLE_NAME);
+    END IF;
     RETURN NULL;
 END
 $$;

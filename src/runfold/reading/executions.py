@@ -67,7 +67,7 @@ def executions(wanted: Filter = Filter(), *, after: PageToken | None = None, lim
     return Listing(statement("executions"), parameters, "created_at")
 
 
-_LOGS = "public.workflow_execution_logs"
+LOGS = "public.workflow_execution_logs"
 
 
 def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, logs: int = 50) -> Row:
@@ -143,7 +143,7 @@ def _read(ask: Callable[[str, Row], list[Row]], execution_id: str, logs: int) ->
         "attempts": ask("execution_attempts", {"execution_id": execution_id, "limit": 10_000}),
         "pauses": ask("execution_pauses", {"execution_row": found[0]["id"]}),
         "children": ask("execution_children", {"execution_id": execution_id, "limit": 1_000}),
-        "logs": ask("execution_logs", {"execution_id": execution_id, "table": _LOGS, "limit": logs}),
+        "logs": ask("execution_logs", {"execution_id": execution_id, "table": LOGS, "limit": logs}),
     }
 
 

@@ -233,11 +233,15 @@ def test_control_a_batch_that_does_not_hold_its_checkpoint_loses_what_is_retried
     assert "FOR NO KEY UPDATE OF c" in begin
     connection.execute(begin.replace("FOR NO KEY UPDATE OF c", "").encode())
     slowness = Slowness(log.connection)
-    with worker(database_url):
-        retry_in_the_middle_of_a_batch(log, database_url, "sick", slowness)
-    with pytest.raises(AssertionError, match="the tables differ"):
+
+    def go() -> None:
+        with worker(database_url):
+            retry_in_the_middle_of_a_batch(log, database_url, "sick", slowness)
         log.assert_folded()
-    assert sum(item.differing for item in verified(database_url)) > 0
+
+    # The retry finds rows that the batch has just made, or what it folds is lost.
+    with pytest.raises(AssertionError, match=r"UniqueViolation|the tables differ"):
+        go()
 
 
 # Files of one's own

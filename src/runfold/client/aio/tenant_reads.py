@@ -9,6 +9,7 @@ from uuid import UUID
 
 from runfold.client.aio.encryption import AsyncEncryption
 from runfold.errors import UnknownExecution, UnknownInteraction
+from runfold.reading.executions import LOGS
 
 if TYPE_CHECKING:
     from runfold.reading.lists import Listing
@@ -71,7 +72,7 @@ class AsyncTenantExecutions:
             "nodes": named,
             "pauses": {},
             "children": {**named, "limit": 1_000},
-            "logs": {**named, "limit": logs},
+            "logs": {**named, "table": LOGS, "limit": logs},
         }
         async with self._tenant.transaction() as cursor:
             await cursor.execute(statement("execution").replace("{tables}", "public"), named)

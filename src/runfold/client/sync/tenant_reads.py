@@ -10,6 +10,7 @@ from uuid import UUID
 
 from runfold.client.sync.encryption import Encryption
 from runfold.errors import UnknownExecution, UnknownInteraction
+from runfold.reading.executions import LOGS
 
 if TYPE_CHECKING:
     from runfold.reading.lists import Listing
@@ -72,7 +73,7 @@ class TenantExecutions:
             "nodes": named,
             "pauses": {},
             "children": {**named, "limit": 1_000},
-            "logs": {**named, "limit": logs},
+            "logs": {**named, "table": LOGS, "limit": logs},
         }
         with self._tenant.transaction() as cursor:
             cursor.execute(statement("execution").replace("{tables}", "public"), named)

@@ -248,8 +248,8 @@ class Projector:
 
     def _stopped(self, group: Group, exc: Failure | ProjectionEscaped) -> GroupStopped:
         """Note why the group cannot be folded; returns what is to be raised."""
-        login = self.connection.info.user
-        said = str(exc) if isinstance(exc, ProjectionEscaped) else why_stopped(exc, login)
+        # After an escape the connection is closed, and has no user.
+        said = str(exc) if isinstance(exc, ProjectionEscaped) else why_stopped(exc, self.connection.info.user)
         state = (exc.sqlstate or "") if isinstance(exc, ProjectionEscaped) else sqlstate_of(exc)
         self.ledger.note_stopped(group, state, said)
         return GroupStopped(said)
@@ -258,7 +258,8 @@ class Projector:
         """Park the streams of the next append that fail alone, and fold the others of it."""
         try:
             # A row that is hidden is inserted again, and its key is there: that is no event's fault.
-            require_visible(self.connection, group)
+            if not self.connection.closed:
+                require_visible(self.connection, group)
         except RowsHidden as exc:
             self.ledger.note_stopped(group, PERMISSION_DENIED, str(exc))
             raise GroupStopped(str(exc)) from exc
