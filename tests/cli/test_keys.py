@@ -136,7 +136,7 @@ def test_commands_open_what_they_print_where_they_have_the_keys(
         last = store.executions.get(execution).state.version
     drain(database_url)
     (interaction,) = connection.execute("SELECT id FROM human_interactions").fetchone() or ("",)
-    asked = [word.format(execution=execution, interaction=interaction).replace("99", str(last)) for word in words]
+    asked = [str(last) if word == "99" else word.format(execution=execution, interaction=interaction) for word in words]
     with_keys = runfold(*asked, "--json", **keys)
     assert with_keys.code == 0, with_keys.err
     assert SECRET in with_keys.out

@@ -353,7 +353,7 @@ SELECT provider FROM public.user_external_credentials WHERE user_id = %(user)s A
 WITH made AS (
     INSERT INTO public.vector_collections (user_id, name, model, dimensions, language)
     VALUES (%(user)s, %(collection)s, %(model)s, %(dimensions)s, %(language)s)
-        ON CONFLICT (user_id, name) DO NOTHING RETURNING name, model, dimensions, language
+        ON CONFLICT DO NOTHING RETURNING name, model, dimensions, language
 )
 SELECT name, model, dimensions, language FROM made
 UNION ALL
