@@ -2,7 +2,7 @@
 --
 -- It waits for nobody longer than a moment: a month that cannot be made, because of a reader, is left
 -- out with a warning and made by a later call. A month whose rows are in the default partition stays
--- there, and one that has expired is not made again.
+-- there.
 --
 -- grant: projector, operator
 CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
@@ -10,7 +10,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock
 DECLARE
     month timestamptz;
     upto timestamptz;
-    partition text;
     made integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
@@ -21,15 +20,10 @@ BEGIN
          WHERE to_regclass('runfold_partitions.external_api_call_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
          ORDER BY i
     LOOP
-        partition := 'external_api_call_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
         BEGIN
             CONTINUE WHEN EXISTS (SELECT FROM runfold_partitions.external_api_call_logs_default d
                                    WHERE d.called_at >= month AND d.called_at < upto);
-            EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.external_api_call_logs INCLUDING ALL,'
-                           ' CONSTRAINT called_in_its_month CHECK (called_at >= %L AND called_at < %L))', partition, month, upto);
-            EXECUTE format('ALTER TABLE public.external_api_call_logs ATTACH PARTITION runfold_partitions.%I'
-                           ' FOR VALUES FROM (%L) TO (%L)', partition, month, upto);
-            EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT called_in_its_month', partition);
+            PERFORM runfold.attach_month('external_api_call_logs', 'called_at', month);
             made := made + 1;
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'the partition of external_api_call_logs for % cannot be made: %', month, SQLERRM;

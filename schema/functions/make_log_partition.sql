@@ -1,24 +1,15 @@
 -- Makes the partition of workflow_execution_logs for a month.
 --
 -- It waits for nobody longer than a moment: whoever reads the default partition keeps it from being
--- made, and everybody who comes later would wait behind it. CREATE LIKE + CHECK + ATTACH leaves the
--- parent open to readers and writers (PARTITION OF does not), and the new table is not searched.
+-- made, and everybody who comes later would wait behind it.
 --
 -- grant: projector, operator
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
-DECLARE
-    partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
-    upto constant timestamptz := ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
-        RETURN;
+    IF to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM')) IS NULL THEN
+        PERFORM runfold.attach_month('workflow_execution_logs', 'created_at', month);
     END IF;
-    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL,'
-                   ' CONSTRAINT created_in_its_month CHECK (created_at >= %L AND created_at < %L))', partition, month, upto);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
-                   partition, month, upto);
-    EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT created_in_its_month', partition);
 END
 $$;

@@ -4,15 +4,7 @@
 CREATE FUNCTION runfold.rows_of_executions() RETURNS runfold.counted_row[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY(
-        SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
-                    CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
-                                  WHEN 'TIMEOUT' THEN 'other' END,
-                    coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
-                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM public.workflow_executions n) AS g
-         GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0)
+        WITH changed AS (SELECT 1 AS sign, n.* FROM public.workflow_executions n)
+        -- step: counted_executions
+    )
 $$;

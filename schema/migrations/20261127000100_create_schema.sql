@@ -6647,6 +6647,23 @@ COMMENT ON FUNCTION runfold.applied_migrations IS
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
 
+CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    partition constant text := parent || '_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
+    upto constant timestamptz := ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
+BEGIN
+    EXECUTE format('CREATE TABLE runfold_partitions.%1$I (LIKE public.%2$I INCLUDING ALL,'
+                   ' CONSTRAINT in_its_month CHECK (%3$I >= %4$L AND %3$I < %5$L))', partition, parent, by_column, month, upto);
+    EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
+                   parent, partition, month, upto);
+    EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT in_its_month', partition);
+END
+$$;
+COMMENT ON FUNCTION runfold.attach_month IS
+    'Makes the partition of a table for a month, by the time in one of its columns, and returns nothing.';
+REVOKE ALL ON FUNCTION runfold.attach_month FROM PUBLIC;
+
 CREATE FUNCTION runfold.may_fold(group_name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_has_role(session_user, 'runfold_projector', 'MEMBER')
@@ -7167,17 +7184,19 @@ CREATE FUNCTION runfold.count_added_executions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_executions(ARRAY(
+        WITH changed AS (SELECT 1 AS sign, n.* FROM new_rows n)
+        -- The executions of `changed`, a row for those that are alike: what is added (sign 1) and what is taken away (-1) cancels out.
+        -- Little is computed for each row, and the rest for those that are alike.
         SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'TIMEOUT' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
-                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM new_rows n) AS g
+          FROM (SELECT c.sign, c.user_id, c.workflow_id, c.status, date_bin('1 hour', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 3600000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0));
+        HAVING sum(g.sign) <> 0
+    ));
     RETURN NULL;
 END
 $$;
@@ -7225,17 +7244,18 @@ CREATE FUNCTION runfold.count_added_nodes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_nodes(ARRAY(
+        WITH changed AS (SELECT 1 AS sign, n.* FROM new_rows n)
+        -- The activations of `changed`, as counted_executions counts executions.
         SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'SKIPPED' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
-                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM new_rows n) AS g
+          FROM (SELECT c.sign, c.user_id, c.node_type, c.node_subtype, c.status, date_bin('1 day', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 86400000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0));
+        HAVING sum(g.sign) <> 0
+    ));
     RETURN NULL;
 END
 $$;
@@ -7246,17 +7266,19 @@ REVOKE ALL ON FUNCTION runfold.count_added_nodes FROM PUBLIC;
 CREATE FUNCTION runfold.rows_of_executions() RETURNS runfold.counted_row[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY(
+        WITH changed AS (SELECT 1 AS sign, n.* FROM public.workflow_executions n)
+        -- The executions of `changed`, a row for those that are alike: what is added (sign 1) and what is taken away (-1) cancels out.
+        -- Little is computed for each row, and the rest for those that are alike.
         SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'TIMEOUT' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
-                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM public.workflow_executions n) AS g
+          FROM (SELECT c.sign, c.user_id, c.workflow_id, c.status, date_bin('1 hour', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 3600000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0)
+        HAVING sum(g.sign) <> 0
+    )
 $$;
 COMMENT ON FUNCTION runfold.rows_of_executions IS
     'All executions, for the counts of dashboards.';
@@ -7265,17 +7287,18 @@ REVOKE ALL ON FUNCTION runfold.rows_of_executions FROM PUBLIC;
 CREATE FUNCTION runfold.rows_of_nodes() RETURNS runfold.counted_row[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT ARRAY(
+        WITH changed AS (SELECT 1 AS sign, n.* FROM public.node_executions n)
+        -- The activations of `changed`, as counted_executions counts executions.
         SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'SKIPPED' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
-                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM public.node_executions n) AS g
+          FROM (SELECT c.sign, c.user_id, c.node_type, c.node_subtype, c.status, date_bin('1 day', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 86400000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0)
+        HAVING sum(g.sign) <> 0
+    )
 $$;
 COMMENT ON FUNCTION runfold.rows_of_nodes IS
     'All activations, for the counts of dashboards.';
@@ -7301,22 +7324,19 @@ CREATE FUNCTION runfold.count_changed_executions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_executions(ARRAY(
+        WITH changed AS (SELECT 1 AS sign, n.* FROM new_rows n UNION ALL SELECT -1 AS sign, o.* FROM old_rows o)
+        -- The executions of `changed`, a row for those that are alike: what is added (sign 1) and what is taken away (-1) cancels out.
+        -- Little is computed for each row, and the rest for those that are alike.
         SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'TIMEOUT' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.workflow_id, n.status,
-                       date_bin('1 hour', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 3600000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM new_rows n
-                UNION ALL
-                SELECT -1 AS sign, o.user_id, o.workflow_id, o.status,
-                       date_bin('1 hour', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 3600000 AS ended,
-                       runfold.duration_part(o.duration_ms) AS part
-                  FROM old_rows o) AS g
+          FROM (SELECT c.sign, c.user_id, c.workflow_id, c.status, date_bin('1 hour', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 3600000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0));
+        HAVING sum(g.sign) <> 0
+    ));
     RETURN NULL;
 END
 $$;
@@ -7328,22 +7348,18 @@ CREATE FUNCTION runfold.count_changed_nodes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_nodes(ARRAY(
+        WITH changed AS (SELECT 1 AS sign, n.* FROM new_rows n UNION ALL SELECT -1 AS sign, o.* FROM old_rows o)
+        -- The activations of `changed`, as counted_executions counts executions.
         SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'SKIPPED' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT 1 AS sign, n.user_id, n.node_type, n.node_subtype, n.status,
-                       date_bin('1 day', n.created_at, '2000-01-01Z') AS created_at, n.end_time / 86400000 AS ended,
-                       runfold.duration_part(n.duration_ms) AS part
-                  FROM new_rows n
-                UNION ALL
-                SELECT -1 AS sign, o.user_id, o.node_type, o.node_subtype, o.status,
-                       date_bin('1 day', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 86400000 AS ended,
-                       runfold.duration_part(o.duration_ms) AS part
-                  FROM old_rows o) AS g
+          FROM (SELECT c.sign, c.user_id, c.node_type, c.node_subtype, c.status, date_bin('1 day', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 86400000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0));
+        HAVING sum(g.sign) <> 0
+    ));
     RETURN NULL;
 END
 $$;
@@ -7355,17 +7371,19 @@ CREATE FUNCTION runfold.count_removed_executions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_executions(ARRAY(
+        WITH changed AS (SELECT -1 AS sign, o.* FROM old_rows o)
+        -- The executions of `changed`, a row for those that are alike: what is added (sign 1) and what is taken away (-1) cancels out.
+        -- Little is computed for each row, and the rest for those that are alike.
         SELECT ROW (sum(g.sign), g.user_id, g.workflow_id, NULL, NULL, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'TIMEOUT' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 3600000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT -1 AS sign, o.user_id, o.workflow_id, o.status,
-                       date_bin('1 hour', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 3600000 AS ended,
-                       runfold.duration_part(o.duration_ms) AS part
-                  FROM old_rows o) AS g
+          FROM (SELECT c.sign, c.user_id, c.workflow_id, c.status, date_bin('1 hour', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 3600000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.workflow_id, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0));
+        HAVING sum(g.sign) <> 0
+    ));
     RETURN NULL;
 END
 $$;
@@ -7377,17 +7395,18 @@ CREATE FUNCTION runfold.count_removed_nodes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM runfold.count_nodes(ARRAY(
+        WITH changed AS (SELECT -1 AS sign, o.* FROM old_rows o)
+        -- The activations of `changed`, as counted_executions counts executions.
         SELECT ROW (sum(g.sign), g.user_id, NULL, g.node_type, g.node_subtype, g.created_at,
                     CASE g.status WHEN 'SUCCESS' THEN 'succeeded' WHEN 'ERROR' THEN 'failed' WHEN 'CANCELED' THEN 'canceled'
                                   WHEN 'SKIPPED' THEN 'other' END,
                     coalesce(runfold.from_epoch_ms(g.ended * 86400000), g.created_at), g.part)::runfold.counted_row
-          -- Little is computed for each row, and the rest for those that are alike.
-          FROM (SELECT -1 AS sign, o.user_id, o.node_type, o.node_subtype, o.status,
-                       date_bin('1 day', o.created_at, '2000-01-01Z') AS created_at, o.end_time / 86400000 AS ended,
-                       runfold.duration_part(o.duration_ms) AS part
-                  FROM old_rows o) AS g
+          FROM (SELECT c.sign, c.user_id, c.node_type, c.node_subtype, c.status, date_bin('1 day', c.created_at, '2000-01-01Z') AS created_at,
+                       c.end_time / 86400000 AS ended, runfold.duration_part(c.duration_ms) AS part
+                  FROM changed c) AS g
          GROUP BY g.user_id, g.node_type, g.node_subtype, g.status, g.created_at, g.ended, g.part
-        HAVING sum(g.sign) <> 0));
+        HAVING sum(g.sign) <> 0
+    ));
     RETURN NULL;
 END
 $$;
@@ -8107,19 +8126,11 @@ GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
 
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
-DECLARE
-    partition constant text := 'workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
-    upto constant timestamptz := ((month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
-    IF to_regclass(format('runfold_partitions.%I', partition)) IS NOT NULL THEN
-        RETURN;
+    IF to_regclass('runfold_partitions.workflow_execution_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM')) IS NULL THEN
+        PERFORM runfold.attach_month('workflow_execution_logs', 'created_at', month);
     END IF;
-    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.workflow_execution_logs INCLUDING ALL,'
-                   ' CONSTRAINT created_in_its_month CHECK (created_at >= %L AND created_at < %L))', partition, month, upto);
-    EXECUTE format('ALTER TABLE public.workflow_execution_logs ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%L) TO (%L)',
-                   partition, month, upto);
-    EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT created_in_its_month', partition);
 END
 $$;
 COMMENT ON FUNCTION runfold.make_log_partition IS
@@ -8974,7 +8985,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock
 DECLARE
     month timestamptz;
     upto timestamptz;
-    partition text;
     made integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 4);
@@ -8985,15 +8995,10 @@ BEGIN
          WHERE to_regclass('runfold_partitions.external_api_call_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
          ORDER BY i
     LOOP
-        partition := 'external_api_call_logs_' || to_char(month AT TIME ZONE 'UTC', 'YYYYMM');
         BEGIN
             CONTINUE WHEN EXISTS (SELECT FROM runfold_partitions.external_api_call_logs_default d
                                    WHERE d.called_at >= month AND d.called_at < upto);
-            EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE public.external_api_call_logs INCLUDING ALL,'
-                           ' CONSTRAINT called_in_its_month CHECK (called_at >= %L AND called_at < %L))', partition, month, upto);
-            EXECUTE format('ALTER TABLE public.external_api_call_logs ATTACH PARTITION runfold_partitions.%I'
-                           ' FOR VALUES FROM (%L) TO (%L)', partition, month, upto);
-            EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT called_in_its_month', partition);
+            PERFORM runfold.attach_month('external_api_call_logs', 'called_at', month);
             made := made + 1;
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'the partition of external_api_call_logs for % cannot be made: %', month, SQLERRM;
