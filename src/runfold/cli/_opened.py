@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runfold.cli.invocation import settings
@@ -25,14 +25,11 @@ def opened(found: Any) -> Any:
 def opening() -> Iterator[Callable[[Any], Any]]:
     """Return the function that opens rows, for output that comes piece by piece. Keys are opened when one is needed."""
     kept: list[Keyring] = []
+    at_the_end = ExitStack()
 
     def keyring() -> Keyring:
-        from runfold.database.connections import resolve_url
-        from runfold.keys.opening import open_keyring
-
         if not kept:
-            chosen = settings()
-            kept.append(open_keyring(chosen, resolve_url(chosen, create=False)))
+            kept.append(at_the_end.enter_context(open_keys()))
         return kept[0]
 
     def opened_rows(found: Any) -> Any:
@@ -40,11 +37,19 @@ def opening() -> Iterator[Callable[[Any], Any]]:
 
         return open_rows(found, keyring)
 
-    try:
+    with at_the_end:
         yield opened_rows if _has_keys() else _same
-    finally:
-        for one in kept:
-            one.close()
+
+
+@contextmanager
+def open_keys() -> Iterator[Keyring]:
+    """Open the keys of tenants that the settings name."""
+    from runfold.database.connections import resolve_url
+    from runfold.keys.opening import open_keyring
+
+    chosen = settings()
+    with closing(open_keyring(chosen, resolve_url(chosen, create=False))) as keyring:
+        yield keyring
 
 
 def _same(found: Any) -> Any:

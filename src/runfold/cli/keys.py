@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from runfold.cli._connection import open_database
-from runfold.cli.invocation import settings
+from runfold.cli._opened import open_keys
 from runfold.cli.output import Json, print_facts, print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -25,16 +25,8 @@ app = typer.Typer(help="Keys of tenants, and which fields are encrypted.", no_ar
 @contextmanager
 def _opened() -> Iterator[tuple[psycopg.Connection[Any], Keyring]]:
     """Open the database and the keys of its tenants."""
-    from runfold.database.connections import resolve_url
-    from runfold.keys.opening import open_keyring
-
-    chosen = settings()
-    with open_database(shared=True, role="runfold_operator") as connection:
-        keyring = open_keyring(chosen, resolve_url(chosen, create=False))
-        try:
-            yield connection, keyring
-        finally:
-            keyring.close()
+    with open_database(shared=True, role="runfold_operator") as connection, open_keys() as keyring:
+        yield connection, keyring
 
 
 @app.command(epilog="Example: runfold keys status")

@@ -51,14 +51,13 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Set how long the rows of a table are kept. What was removed does not come back."""
-    from runfold.worker.expiry import full_name, set_retention
+    from runfold.worker.expiry import set_retention
 
     if (days is None) == (not forever):
         raise typer.BadParameter("give either --days or --forever")
     keep = None if days is None else timedelta(days=days)
     with open_database(role="runfold_operator") as connection:
-        name = full_name(connection, table)
-        set_retention(connection, name, keep)
+        name = set_retention(connection, table, keep)
     if as_json:
         print_json({"table": name, "keep_days": _days(keep)})
         return

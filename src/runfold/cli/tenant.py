@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
 from runfold.cli._connection import Projections, catalogue, open_database
+from runfold.cli._opened import open_keys
 from runfold.cli.output import Json, instant, print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -30,14 +31,12 @@ def _user(text: str) -> UUID:
 def _keys() -> Iterator[Keyring | None]:
     """Open the keys of tenants, where this process is told where they are; else there are none."""
     from runfold.cli.invocation import settings
-    from runfold.database.connections import resolve_url
-    from runfold.keys.opening import are_configured, open_keyring
+    from runfold.keys.opening import are_configured
 
-    chosen = settings()
-    if not are_configured(chosen):
+    if not are_configured(settings()):
         yield None
         return
-    with closing(open_keyring(chosen, resolve_url(chosen, create=False))) as keyring:
+    with open_keys() as keyring:
         yield keyring
 
 

@@ -64,26 +64,26 @@ def set_retention(connection: psycopg.Connection[Any], table: str, keep: timedel
     A shorter time takes effect at the next run. A longer one brings nothing back. Raises UnknownRetention, and
     InvalidInput for less than a day for a read table.
     """
-    name = full_name(connection, table)
-    is_folded = any(entry.table == name and entry.group is not None for entry in read_retention(connection))
-    if keep is not None and keep < (timedelta(days=1) if is_folded else timedelta(0)):
+    entry = _entry(connection, table)
+    if keep is not None and keep < (timedelta(0) if entry.group is None else timedelta(days=1)):
         raise InvalidInput(
-            f"{name} cannot keep its rows for {keep} only",
+            f"{entry.table} cannot keep its rows for {keep} only",
             hint="set a day or more for a read table, and no negative time for another one",
             code="retention_too_short",
-            table=name,
+            table=entry.table,
         )
-    connection.execute(statement("set_retention"), {"table": name, "keep": keep})
-    return name
+    connection.execute(statement("set_retention"), {"table": entry.table, "keep": keep})
+    return entry.table
 
 
-def full_name(connection: psycopg.Connection[Any], table: str) -> str:
-    """Return the name of a table that has a retention, given with or without its schema; raises UnknownRetention."""
-    known = [entry.table for entry in read_retention(connection)]
-    for name in known:
-        if table in (name, name.partition(".")[2]):
-            return name
-    raise UnknownRetention(f"there is no retention for {table}", hint=f"choose one of {', '.join(known)}", table=table)
+def _entry(connection: psycopg.Connection[Any], table: str) -> Retention:
+    """Return the retention of a table, given with or without its schema; raises UnknownRetention."""
+    known = read_retention(connection)
+    for entry in known:
+        if table in (entry.table, entry.table.partition(".")[2]):
+            return entry
+    names = ", ".join(entry.table for entry in known)
+    raise UnknownRetention(f"there is no retention for {table}", hint=f"choose one of {names}", table=table)
 
 
 def run_retention(
@@ -98,7 +98,7 @@ def run_retention(
     `progress` is called with a table and the rows removed so far. With `dry_run` nothing is removed, and the rows are
     counted that would be. The connection is in autocommit. Raises UnknownRetention.
     """
-    names = [full_name(connection, table) for table in tables] or [
+    names = [_entry(connection, table).table for table in tables] or [
         entry.table for entry in read_retention(connection) if entry.exists and entry.keep is not None
     ]
     found = []
