@@ -258,8 +258,7 @@ class Projector:
         """Park the streams of the next append that fail alone, and fold the others of it."""
         try:
             # A row that is hidden is inserted again, and its key is there: that is no event's fault.
-            if not self.connection.closed:
-                require_visible(self.connection, group)
+            require_visible(self.connection, group)
         except RowsHidden as exc:
             self.ledger.note_stopped(group, PERMISSION_DENIED, str(exc))
             raise GroupStopped(str(exc)) from exc
