@@ -67,9 +67,6 @@ def executions(wanted: Filter = Filter(), *, after: PageToken | None = None, lim
     return Listing(statement("executions"), parameters, "created_at")
 
 
-LOGS = "public.workflow_execution_logs"
-
-
 def read_execution(connection: psycopg.Connection[Any], execution_id: str, *, logs: int = 50) -> Row:
     """Return one execution with `nodes`, `attempts`, `pauses`, `children` and its last `logs`; raises UnknownExecution.
 
@@ -137,13 +134,19 @@ def _read(ask: Callable[[str, Row], list[Row]], execution_id: str, logs: int) ->
     found = ask("execution", {"execution_id": execution_id})
     if not found:
         return None
+    parts = parts_of_execution(execution_id, found[0]["id"], logs)
+    return {**found[0], **{part: ask(f"execution_{part}", parameters) for part, parameters in parts.items()}}
+
+
+def parts_of_execution(execution_id: str, row_id: UUID, logs: int) -> dict[str, Row]:
+    """Return the parts of an execution, each with the parameters of its statement, `execution_` and the part's name."""
+    named = {"execution_id": execution_id}
     return {
-        **found[0],
-        "nodes": ask("execution_nodes", {"execution_id": execution_id}),
-        "attempts": ask("execution_attempts", {"execution_id": execution_id, "limit": 10_000}),
-        "pauses": ask("execution_pauses", {"execution_row": found[0]["id"]}),
-        "children": ask("execution_children", {"execution_id": execution_id, "limit": 1_000}),
-        "logs": ask("execution_logs", {"execution_id": execution_id, "table": LOGS, "limit": logs}),
+        "nodes": named,
+        "attempts": {**named, "limit": 10_000},
+        "pauses": {"execution_row": row_id},
+        "children": {**named, "limit": 1_000},
+        "logs": {**named, "table": "public.workflow_execution_logs", "limit": logs},
     }
 
 

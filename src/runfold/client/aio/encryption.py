@@ -25,6 +25,7 @@ from runfold.client.encrypting import (
     tenant_of,
 )
 from runfold.errors import EventIdConflict, KeyUnavailable
+from runfold.events.codec import call_text
 from runfold.events.encoding import Default
 from runfold.events.envelope import Append, RecordedEvent
 from runfold.keys.keyring import CACHE_SECONDS, Keyring
@@ -33,7 +34,7 @@ from runfold.keys.opening import open_keyring
 from runfold.keys.policy import Policies
 from runfold.keys.policy import statement as keys_statement
 from runfold.keys.rows import has_encrypted_rows, open_rows
-from runfold.keys.values import open_data
+from runfold.keys.values import has_encrypted, open_data
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
 
@@ -79,14 +80,13 @@ class AsyncEncryption:
         """Return the call as it is sent; raises InvalidInput, and KeyUnavailable for a policy without its key."""
         store = self._store
         policies = await self.policies(connection)
-        if policies:
-            plain = plain_of(appends, metadata, store.user_id, store.default)
-            if is_concerned(plain, policies):
-                tenants = await self._tenants_of(streams_without_tenant(plain), connection)
-                if any(tenant_of(append, tenants) is not None for append in plain):
-                    keyring = await self.keyring()
-                    return await asyncio.to_thread(encrypted_call, plain, policies, keyring, tenants, command_id)
-        text = encoded_call(appends, metadata, store.user_id, store.default)
+        plain = plain_of(appends, metadata, store.user_id, store.default) if policies else None
+        if plain is not None and is_concerned(plain, policies):
+            tenants = await self._tenants_of(streams_without_tenant(plain), connection)
+            if any(tenant_of(append, tenants) is not None for append in plain):
+                keyring = await self.keyring()
+                return await asyncio.to_thread(encrypted_call, plain, policies, keyring, tenants, command_id)
+        text = encoded_call(appends, metadata, store.user_id, store.default) if plain is None else call_text(plain)
         if not self._has_keys():
             return SentCall(text, None, command_id, {})
         # Nothing is encrypted now; where the first time it was, the repeat must be, too.
@@ -117,7 +117,7 @@ class AsyncEncryption:
 
     async def opened_data(self, data: Mapping[str, Any], user_id: UUID | None) -> Mapping[str, Any]:
         """Return an event's data, or a row, with its values opened."""
-        if "$encrypted" not in str(data):
+        if not has_encrypted(data, None):
             return data
         return await asyncio.to_thread(open_data, data, user_id, await self.keyring())
 

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from runfold.client.aio.encryption import AsyncEncryption
 from runfold.errors import UnknownExecution, UnknownInteraction
-from runfold.reading.executions import LOGS
 
 if TYPE_CHECKING:
     from runfold.reading.lists import Listing
@@ -65,21 +64,16 @@ class AsyncTenantExecutions:
 
         Raises UnknownExecution; another tenant's execution is unknown as well.
         """
+        from runfold.reading.executions import parts_of_execution
         from runfold.reading.status import statement
 
-        named = {"execution_id": execution_id}
-        parts: dict[str, dict[str, Any]] = {
-            "nodes": named,
-            "pauses": {},
-            "children": {**named, "limit": 1_000},
-            "logs": {**named, "table": LOGS, "limit": logs},
-        }
         async with self._tenant.transaction() as cursor:
-            await cursor.execute(statement("execution").replace("{tables}", "public"), named)
+            await cursor.execute(statement("execution").replace("{tables}", "public"), {"execution_id": execution_id})
             found: _Row | None = await cursor.fetchone()
             if found is None:
                 raise UnknownExecution(f"there is no execution {execution_id!r}", execution_id=execution_id)
-            parts["pauses"] = {"execution_row": found["id"]}
+            parts = parts_of_execution(execution_id, found["id"], logs)
+            del parts["attempts"]  # they are read by functions of the log, which a tenant may not call
             for part, parameters in parts.items():
                 await cursor.execute(statement(f"execution_{part}").replace("{tables}", "public"), parameters)
                 found[part] = await cursor.fetchall()

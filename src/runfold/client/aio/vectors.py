@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from psycopg import sql
@@ -28,16 +28,11 @@ from runfold.client.vector_rows import (
     vector_text,
 )
 from runfold.errors import InvalidInput
-from runfold.vectors.failures import failure_hash, normalised
+
+if TYPE_CHECKING:
+    from runfold.memory.aio.session import AsyncSession
 
 _DEFAULT_DIMENSIONS = 1536
-
-
-class AsyncSession(Protocol):
-    """Runs the statements of a user: a tenant's session, or a service's."""
-
-    async def fetch(self, query: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run one statement in a transaction of its own, and return its rows by column."""
 
 
 class AsyncVectors:
@@ -186,6 +181,8 @@ class AsyncVectors:
         They come from the table of a projection of failures: see `runfold.vectors.failures`. The embedder is that
         projection's.
         """
+        from runfold.vectors.failures import failure_hash, normalised  # and with it what a projection is
+
         (vector,) = await self._embed([normalised(message)])
         query = sql.SQL(statement("similar_failures")).format(table=sql.Identifier(*table.split(".")))
         asked = {
