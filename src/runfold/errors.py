@@ -100,7 +100,7 @@ class EmitterClosed(RunfoldError):
 
 
 class EmitterClosedWithUnsent(RunfoldError):
-    """The emitter was closed before all events were recorded: send those again whose acknowledgements say so."""
+    """The emitter was closed before all events were recorded: see which by their acknowledgements."""
 
     code = "emitter_closed_with_unsent"
     count: int
