@@ -37,6 +37,19 @@ FACES = {
     "API calls": lambda store, _: store.api_calls,
 }
 
+# A collection or a function that is none, Python itself refuses there.
+CORE = {
+    "executions": lambda store: store.executions,
+    "a run": lambda store: store.executions.create(workflow_id=uuid4(), mode="MANUAL"),
+    "interactions": lambda store: store.interactions,
+    "responses": lambda store: store.responses,
+    "deployments": lambda store: store.deployments,
+    "a deployment": lambda store: store.deployments.of(uuid4()),
+    "triggers": lambda store: store.triggers,
+    "the log": lambda store: store,
+}
+NOT_CALLED = ("close", "connected", "transaction", "wait_for")
+
 
 @pytest.fixture
 def user(connection: psycopg.Connection[Any]) -> UUID:
@@ -51,7 +64,7 @@ def store(database_url: str) -> Iterator[runfold.Store]:
         yield store
 
 
-def unclear(method: Any, chance: random.Random, calls: int) -> list[str]:
+def unclear(method: Any, chance: random.Random, calls: int, allowed: tuple[type[Exception], ...] = ()) -> list[str]:
     """Call the method with drawn values; return the errors that are not runfold's."""
     parameters = [each for each in inspect.signature(method).parameters.values() if each.kind.name[:4] != "VAR_"]
     found = []
@@ -66,7 +79,7 @@ def unclear(method: Any, chance: random.Random, calls: int) -> list[str]:
             answer = method(*alone, **given)
             if inspect.isgenerator(answer):
                 list(islice(answer, 3))
-        except RunfoldError:
+        except (RunfoldError, *allowed):
             pass
         except Exception as error:
             shown = {name: repr(value)[:40] for name, value in given.items()}
@@ -82,6 +95,16 @@ def test_whatever_is_given_the_error_is_runfolds(store: runfold.Store, user: UUI
     methods = [each for each in methods if inspect.ismethod(each)]
     assert methods
     assert [text for method in methods for text in unclear(method, chance, 40)] == []
+
+
+@pytest.mark.parametrize("face", CORE)
+def test_whatever_value_an_engine_gives_the_error_is_runfolds(store: runfold.Store, face: str) -> None:
+    chance = random.Random(face)
+    asked = CORE[face](store)
+    methods = [getattr(asked, name) for name in dir(asked) if name[0] != "_" and name not in NOT_CALLED]
+    methods = [each for each in methods if inspect.ismethod(each)]
+    allowed = (TypeError, AttributeError)
+    assert [text for method in methods for text in unclear(method, chance, 40, allowed)] == []
 
 
 def test_control_an_error_of_another_kind_is_seen() -> None:

@@ -105,6 +105,27 @@ def mapped_errors(role: str | None = None, *, url: str | None = None) -> Iterato
         raise _with_role(denied, role, url) from denied
 
 
+@contextmanager
+def checked_values() -> Iterator[None]:
+    """Raise InvalidInput for a caller's value that PostgreSQL cannot take: U+0000, half a character, another type."""
+    try:
+        yield
+    except (psycopg.DataError, psycopg.ProgrammingError, UnicodeEncodeError) as exc:
+        state = getattr(exc, "sqlstate", None)
+        if state is not None and state not in _OF_VALUES:
+            raise
+        said = getattr(getattr(exc, "diag", None), "message_primary", None) or str(exc)
+        raise errors.InvalidInput(
+            f"a value cannot be sent to PostgreSQL: {said.splitlines()[0]}",
+            hint="correct it, and call again",
+            code="invalid_value",
+        ) from exc
+
+
+# Texts of types, times, numbers out of range, limits: the statements are ours, so the value is the caller's.
+_OF_VALUES = ("22P02", "22007", "22008", "22003", "22021", "2201W", "2201X", "42846")
+
+
 def _with_role(error: errors.RunfoldError, role: str | None, url: str | None) -> errors.RunfoldError:
     if role is None or not isinstance(error, errors.PermissionDenied) or _is_of_policies(error):
         return error

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import orjson
@@ -25,7 +25,10 @@ from runfold.events.encoding import encoded, encoding_with
 from runfold.events.faults import fault
 from runfold.events.fields import DeploymentAction, LogLevel
 from runfold.events.ids import new_id
+from runfold.events.rules import Rule
 from runfold.events.streams import stream_id
+
+_ACTION = Rule("enum", allowed=get_args(DeploymentAction))
 
 _Decide = Callable[[Deployment, DeployedVersions], Deployment]
 
@@ -119,6 +122,7 @@ class AsyncDeployments:
 
         Triggers fire on until it is completed, unless it is to undeploy: then none fires from now on.
         """
+        check_value(_ACTION, action, "/action")
         version = None
         if action in ("DEPLOY", "UPDATE"):
             version = await self._kept(workflow_id, Version(deployment_config or {}, definition, ()), user_id=user_id)

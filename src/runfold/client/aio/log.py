@@ -20,7 +20,7 @@ from runfold.client.aio.retries import retried
 from runfold.client.encrypting import SentCall
 from runfold.client.pools import AsyncPool
 from runfold.database import sessions
-from runfold.database.connections import connection_options, mapped_errors, resolve_url
+from runfold.database.connections import checked_values, connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
 from runfold.database.pooled_sessions import PooledSessions
@@ -309,7 +309,8 @@ class AsyncLog:
 
     async def _try(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         async with self._connection() as connection:
-            cursor = await connection.execute(query, parameters)
+            with checked_values():
+                cursor = await connection.execute(query, parameters)
             rows = await cursor.fetchall()
             self._sessions.require_confirmed(connection)
             if fits is not None and not fits(rows):

@@ -16,6 +16,8 @@ from runfold.domain.aggregate import Aggregate, AggregateEvent, AnyAggregate
 from runfold.domain.commands import Command, Decision, OtherStream, append_of, pause_before
 from runfold.errors import RunfoldError, VersionConflict
 from runfold.events.encoding import encoding_with
+from runfold.events.faults import fault
+from runfold.events.json_values import json_type
 
 # Commands that wait while an append is under way are recorded by the next one, so many of them at most.
 _BATCH = 100
@@ -46,6 +48,8 @@ class AsyncWriter(Generic[AnyAggregate]):
     ) -> None:
         self.store = store
         self.user_id = user_id
+        if event_metadata is not None and not isinstance(event_metadata, Mapping):
+            raise fault("wrong_type", "/event_metadata", limit="object", found=json_type(event_metadata))
         self.event_metadata = dict(event_metadata or {})
         self.last_position = 0
         """The position of the last event that this writer has recorded, 0 before the first."""

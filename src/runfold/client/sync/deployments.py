@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import orjson
@@ -25,7 +25,10 @@ from runfold.events.encoding import encoded, encoding_with
 from runfold.events.faults import fault
 from runfold.events.fields import DeploymentAction, LogLevel
 from runfold.events.ids import new_id
+from runfold.events.rules import Rule
 from runfold.events.streams import stream_id
+
+_ACTION = Rule("enum", allowed=get_args(DeploymentAction))
 
 _Decide = Callable[[Deployment, DeployedVersions], Deployment]
 
@@ -117,6 +120,7 @@ class Deployments:
 
         Triggers fire on until it is completed, unless it is to undeploy: then none fires from now on.
         """
+        check_value(_ACTION, action, "/action")
         version = None
         if action in ("DEPLOY", "UPDATE"):
             version = self._kept(workflow_id, Version(deployment_config or {}, definition, ()), user_id=user_id)

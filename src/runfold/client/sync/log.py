@@ -20,7 +20,7 @@ from runfold.client.pools import Pool
 from runfold.client.sync.encryption import Encryption
 from runfold.client.sync.retries import retried
 from runfold.database import sessions
-from runfold.database.connections import connection_options, mapped_errors, resolve_url
+from runfold.database.connections import checked_values, connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
 from runfold.database.migrations import check_stamp
 from runfold.database.pooled_sessions import PooledSessions
@@ -305,7 +305,8 @@ class Log:
 
     def _try(self, query: LiteralString, parameters: Mapping[str, Any], fits: _Fits) -> _Rows:
         with self._connection() as connection:
-            cursor = connection.execute(query, parameters)
+            with checked_values():
+                cursor = connection.execute(query, parameters)
             rows = cursor.fetchall()
             self._sessions.require_confirmed(connection)
             if fits is not None and not fits(rows):
