@@ -100,7 +100,7 @@ class EmitterClosed(RunfoldError):
 
 
 class EmitterClosedWithUnsent(RunfoldError):
-    """The emitter was closed before all events were recorded: send those again whose acknowledgements say so."""
+    """The emitter was closed before all events were recorded: see which by their acknowledgements."""
 
     code = "emitter_closed_with_unsent"
     count: int
@@ -706,6 +706,12 @@ REFUSALS: Final = {
         EventIdConflict,
         "command {command_id} was recorded with another body",
         "use a new command_id for another command",
+    ),
+    "repeats_not_allowed": Refusal(
+        InvalidInput,
+        "repeats cannot be 'skip' in a call with {what}",
+        "send what belongs to a whole call in a call of its own, without repeats",
+        code="repeats_not_allowed",
     ),
     "event_ids_mixed": Refusal(
         EventIdConflict,
