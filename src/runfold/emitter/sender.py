@@ -79,22 +79,22 @@ class Sender(threading.Thread):
         self._linger = linger
         self._on_refused = refused
         self._disk = disk
-        self._stop = threading.Event()
+        self._halted = threading.Event()
         self._failed_alone: str | None = None
         self._lost: dict[str, tuple[int, RunfoldError]] = {}
 
     def stop(self) -> None:
         """Do not try again what cannot be sent now."""
-        self._stop.set()
+        self._halted.set()
 
     def run(self) -> None:
         """Send until the queue is closed and empty."""
-        while not self._stop.is_set() and (call := self._queue.take(self._linger)) is not None:
+        while not self._halted.is_set() and (call := self._queue.take(self._linger)) is not None:
             items: list[Waiting] = []
             try:
                 items = self._events_of(call)
                 self._send(call, items)
-                if self._stop.is_set() and any(not item.ack.done for item in items):
+                if self._halted.is_set() and any(not item.ack.done for item in items):
                     return
                 self._queue.sent(call)
                 if call.record is not None and self._disk is not None:
@@ -124,7 +124,7 @@ class Sender(threading.Thread):
         self._call = call
         self._parts = [items]
         self._refused_alone = 0
-        while self._parts and not self._stop.is_set():
+        while self._parts and not self._halted.is_set():
             part = self._parts.pop(0)
             if part:
                 self._offer(part)
@@ -132,7 +132,7 @@ class Sender(threading.Thread):
     def _offer(self, part: list[Waiting]) -> None:
         streams = list(by_stream(part).values())
         pause = 0.01
-        while not self._stop.is_set():
+        while not self._halted.is_set():
             self.counters.calls += 1
             try:
                 appended = self._transport.send(streams)
@@ -147,7 +147,7 @@ class Sender(threading.Thread):
             else:
                 self._acknowledge(streams, appended)
                 return
-            self._stop.wait(pause * random.uniform(0.5, 1.5))
+            self._halted.wait(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _acknowledge(self, streams: Sequence[Sequence[Waiting]], appended: Sequence[Appended]) -> None:
@@ -215,7 +215,7 @@ class Sender(threading.Thread):
         """Refuse all that is in memory, and all that comes. What the spool has stays there."""
         self.broken = error
         self._parts = []
-        self._stop.set()
+        self._halted.set()
         sending, waiting = self._queue.abandon()
         kept = () if call.record is None else part
         rest = {id(item): item for item in (*part, *sending, *waiting) if not item.ack.done and item not in kept}
