@@ -112,6 +112,15 @@ class EmitterForked(RunfoldError):
     code = "emitter_forked"
 
 
+class OutOfOrder(RunfoldError):
+    """The event was not recorded: others that were emitted behind it are in the log already."""
+
+    code = "out_of_order"
+    stream_id: str
+    event_id: str
+    found: Any
+
+
 class MemoryConflict(RunfoldError):
     """Another row of the tenant's memory has this name already: give it another one."""
 
@@ -653,6 +662,40 @@ class VectorIndexFailed(RunfoldError):
     """The index was not built, and nothing was left behind: fix the cause and try again."""
 
     code = "vector_index_failed"
+
+
+class SpoolTaken(RunfoldError):
+    """Another emitter uses this spool: give each emitter a folder of its own, or stop the other one first."""
+
+    code = "spool_taken"
+    folder: str
+    pid: int | None
+
+
+class SpoolBelongsElsewhere(RunfoldError):
+    """The spool holds events for another log: connect to that log, or run `runfold spool send DIR --to-this-log`."""
+
+    code = "spool_belongs_elsewhere"
+    folder: str
+    log: str
+    found: str
+
+
+class SpoolFull(RunfoldError):
+    """The spool has no room, and this was not written: wait until the database answers, or free some space."""
+
+    code = "spool_full"
+    retryable = True
+    limit: int | None
+    bytes: int
+
+
+class SpoolDamaged(RunfoldError):
+    """A file of the spool is damaged: restore it, or move it away to continue without its events."""
+
+    code = "spool_damaged"
+    file: str
+    offset: int
 
 
 class Refusal(NamedTuple):

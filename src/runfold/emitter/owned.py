@@ -13,12 +13,25 @@ OnLost = Callable[[str, RunfoldError], None]
 
 @dataclass(slots=True)
 class Ownership:
-    """What an emitter knows of a stream that is its own: each call expects the version that the one before made."""
+    """What an emitter knows of a stream that is its own: each call expects the version that the one before made.
+
+    Versions are dense, so each event knows when it is emitted at which version it will find the stream, less the
+    events in front of it that are refused until then.
+    """
 
     stream_id: str
     version: int
+    """The version after all that was emitted, if nothing is refused."""
     on_lost: OnLost | None = None
     lost: RunfoldError | None = None
+    refused: int = 0
+    """How many of its events were refused."""
+
+    def next_version(self) -> int:
+        """Return the version that the next event expects. The caller has the lock of its queue."""
+        version = self.version
+        self.version += 1
+        return version
 
     def lose(self, refused: RunfoldError) -> None:
         """Write no more."""
