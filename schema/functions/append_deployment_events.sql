@@ -29,6 +29,7 @@ BEGIN
     IF pointer IS NOT NULL THEN
         PERFORM runfold.raise_fault('not_of_a_deployment', pointer, NULL, found);
     END IF;
-    RETURN QUERY SELECT * FROM runfold.append_events(appends, command_id);
+    RETURN QUERY SELECT r.stream_id, r.version, r.first_position, r.last_position, r.repeated
+                   FROM runfold.append_events(appends, command_id) AS r;
 END
 $$;

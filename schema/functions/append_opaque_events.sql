@@ -29,7 +29,7 @@ DECLARE
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
     tenants uuid[];          -- none
-    versions bigint[];       -- of each stream before this call
+    heads bigint[];          -- of each stream before this call
     event_versions bigint[];
     next_versions bigint[] := first_versions;
     first_offsets integer[];
@@ -88,7 +88,7 @@ BEGIN
             RETURN;
         END IF;
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'stream_id', stream_ids[conflict], 'version', versions[conflict],
+            'stream_id', stream_ids[conflict], 'version', heads[conflict],
             'expected_version', expected_versions[conflict]));
     END IF;
 

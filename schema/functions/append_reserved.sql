@@ -10,7 +10,7 @@ DECLARE
                                    FROM jsonb_array_elements(appends) AS a, jsonb_array_elements(a -> 'events') AS e);
 BEGIN
     INSERT INTO runfold.permits (event_id) SELECT unnest(ids);
-    RETURN QUERY SELECT r.* FROM runfold.append_events(appends::text) AS r;
+    RETURN QUERY SELECT r.stream_id, r.version, r.first_position, r.last_position, r.repeated FROM runfold.append_events(appends::text) AS r;
     DELETE FROM runfold.permits p WHERE p.event_id = ANY (ids);
 END
 $$;

@@ -3334,6 +3334,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
+    ('repeats_not_allowed', 'RF001', 'repeats_not_allowed', 'repeats cannot be ''skip'' in a call with {what}', 'send what belongs to a whole call in a call of its own, without repeats'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),
@@ -3390,15 +3391,6 @@ COMMENT ON FUNCTION runfold.add_durations IS
 REVOKE ALL ON FUNCTION runfold.add_durations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.add_durations TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
-LANGUAGE sql AS $$
-    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat(tenant, '/', place), 0))
-$$;
-COMMENT ON FUNCTION runfold.lock_memory IS
-    'Locks a place in a tenant''s memory until the transaction ends, so that two writers wait for each other there.';
-REVOKE ALL ON FUNCTION runfold.lock_memory FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.lock_memory TO runfold_engine, runfold_operator, authenticated, service_role;
-
 CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -3422,6 +3414,43 @@ COMMENT ON FUNCTION runfold.refuse IS
     'Raises a refusal of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.add_event_ids(call jsonb, heads bigint[], sizes integer[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    added uuid[];
+    taken record;
+BEGIN
+    WITH ids AS (
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e.event ->> 'event_id')::uuid, heads[a.n] + e.n - sizes[a.n]
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+         WHERE e.n > sizes[a.n]
+            ON CONFLICT DO NOTHING RETURNING event_id)
+    SELECT array_agg(event_id) INTO added FROM ids;
+    SELECT format('/%s/events/%s/event_id', a.n - 1, e.n - 1) AS pointer, e.event ->> 'event_id' AS event_id INTO taken
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+           jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+     WHERE e.n > sizes[a.n] AND (e.event ->> 'event_id')::uuid NOT IN (SELECT unnest(added))
+     ORDER BY a.n, e.n LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('pointer', taken.pointer, 'found', taken.event_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.add_event_ids IS
+    'Notes the ids of a call''s events but the first of each append, which are stored.';
+REVOKE ALL ON FUNCTION runfold.add_event_ids FROM PUBLIC;
+
+CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
+LANGUAGE sql AS $$
+    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat(tenant, '/', place), 0))
+$$;
+COMMENT ON FUNCTION runfold.lock_memory IS
+    'Locks a place in a tenant''s memory until the transaction ends, so that two writers wait for each other there.';
+REVOKE ALL ON FUNCTION runfold.lock_memory FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.lock_memory TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.require_between(pointer text, given bigint, least_value bigint, greatest_value bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3709,6 +3738,53 @@ COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
 
+CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    said runfold.faults;
+    words constant text[] := ARRAY[
+        coalesce(nullif(pointer, ''), 'The call'),
+        CASE jsonb_typeof("limit") WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
+             ELSE coalesce("limit" #>> '{}', 'None') END,
+        coalesce(seen #>> '{}', 'None')];
+BEGIN
+    SELECT * INTO said FROM runfold.faults f WHERE f.code = raise_fault.code;
+    RAISE EXCEPTION USING
+        ERRCODE = 'RF001',
+        MESSAGE = replace(replace(replace(said.message, '{limit}', words[2]), '{at}', words[1]), '{found}', words[3]),
+        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', seen)::text,
+        HINT = replace(replace(said.hint, '{limit}', words[2]), '{found}', words[3]);
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_fault IS
+    'Raises a fault of the catalogue, with its facts in DETAIL.';
+REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.check_repeats(call jsonb, command_id uuid, repeats text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    pointer text;
+BEGIN
+    IF repeats <> 'skip' THEN
+        PERFORM runfold.raise_fault('not_allowed', '/repeats', '["skip"]', to_jsonb(repeats));
+    END IF;
+    IF command_id IS NOT NULL THEN
+        PERFORM runfold.refuse('repeats_not_allowed', '{"pointer": "/command_id"}', '{"what": "a command_id"}');
+    END IF;
+    SELECT format('/%s/%s', a.n - 1, k.key) INTO pointer
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n), unnest('{claims,releases}'::text[]) AS k (key)
+     WHERE jsonb_array_length(nullif(a.append -> k.key, 'null')) > 0
+     ORDER BY a.n, k.key LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse('repeats_not_allowed', jsonb_build_object('pointer', pointer), '{"what": "claims and releases"}');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_repeats IS
+    'Refuses what append_events cannot do for a call whose stored events are skipped.';
+REVOKE ALL ON FUNCTION runfold.check_repeats FROM PUBLIC;
+
 CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT '$[*].events[*].type ? (@ starts with "Pause" || @ starts with "Trigger" || @ starts with "Workflow" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed" || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")'::jsonpath
@@ -3911,6 +3987,67 @@ $$;
 COMMENT ON FUNCTION runfold.refuse_late_answers IS
     'Refuses a call of append_events that answers a question of an execution that has ended.';
 REVOKE ALL ON FUNCTION runfold.refuse_late_answers FROM PUBLIC;
+
+CREATE FUNCTION runfold.stored_prefixes(call jsonb, heads bigint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- As in recorded_appends: each event is looked up.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+    given record;
+    append record;
+    prefixes jsonb[] := '{}';
+    versions bigint[];
+    positions bigint[];
+    missing text;            -- the pointer of the append's first event that is not stored
+BEGIN
+    FOR append IN
+        SELECT a.append ->> 'stream_id' AS stream_id, (a.append ->> 'expected_version')::bigint AS expected, a.append -> 'events' AS events, a.n
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n) ORDER BY a.n
+    LOOP
+        versions := '{}';
+        positions := '{}';
+        missing := NULL;
+        FOR given IN
+            SELECT format('/%s/events/%s/event_id', append.n - 1, x.n - 1) AS pointer, x.e ->> 'event_id' AS event_id, x.n,
+                   i.event_id IS NOT NULL AS stored, s.stream_version, s.position,
+                   s.event_id IS NULL OR s.type <> x.e ->> 'type' OR s.schema_version <> coalesce((x.e ->> 'schema_version')::integer, 1)
+                   OR s.data::text IS DISTINCT FROM nullif(x.e -> 'data', 'null')::text
+                   OR s.payload IS DISTINCT FROM decode(x.e ->> 'payload', 'base64') AS differs
+              FROM jsonb_array_elements(append.events) WITH ORDINALITY AS x (e, n)
+              LEFT JOIN runfold.event_ids i ON i.event_id = (x.e ->> 'event_id')::uuid
+              LEFT JOIN runfold.streams t ON t.stream_id = append.stream_id
+              LEFT JOIN runfold.events s
+                ON s.stream_id = t.stream_id AND s.stream_version = i.stream_version AND s.event_id = i.event_id
+               AND s.position BETWEEN t.first_position AND t.last_position
+             ORDER BY x.n
+        LOOP
+            IF NOT given.stored THEN
+                missing := coalesce(missing, given.pointer);
+            ELSIF given.differs OR given.stream_version <= versions[cardinality(versions)] THEN
+                PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('pointer', given.pointer, 'found', given.event_id));
+            ELSIF missing IS NOT NULL THEN
+                PERFORM runfold.refuse('event_ids_mixed', jsonb_build_object('pointer', missing, 'found', given.event_id));
+            ELSE
+                versions := versions || given.stream_version;
+                positions := positions || given.position;
+            END IF;
+        END LOOP;
+        -- An expected version speaks of the first event given: the stored ones follow it, and end the stream if there are more.
+        IF versions[1] <> append.expected + 1 OR versions[cardinality(versions)] <> append.expected + cardinality(versions)
+           OR missing IS NOT NULL AND cardinality(versions) > 0 AND heads[append.n] <> append.expected + cardinality(versions) THEN
+            PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+                'pointer', format('/%s/expected_version', append.n - 1), 'stream_id', append.stream_id,
+                'version', heads[append.n], 'expected_version', append.expected));
+        END IF;
+        prefixes := prefixes || jsonb_build_object('size', cardinality(versions), 'versions', versions, 'positions', positions);
+    END LOOP;
+    RETURN to_jsonb(prefixes);
+END
+$$;
+COMMENT ON FUNCTION runfold.stored_prefixes IS
+    'The events of each append of a call that are stored already, as objects with size, versions and positions.';
+REVOKE ALL ON FUNCTION runfold.stored_prefixes FROM PUBLIC;
 
 CREATE FUNCTION runfold.following_claims(call jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4942,29 +5079,6 @@ COMMENT ON FUNCTION runfold.older_event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.older_event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    said runfold.faults;
-    words constant text[] := ARRAY[
-        coalesce(nullif(pointer, ''), 'The call'),
-        CASE jsonb_typeof("limit") WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
-             ELSE coalesce("limit" #>> '{}', 'None') END,
-        coalesce(seen #>> '{}', 'None')];
-BEGIN
-    SELECT * INTO said FROM runfold.faults f WHERE f.code = raise_fault.code;
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF001',
-        MESSAGE = replace(replace(replace(said.message, '{limit}', words[2]), '{at}', words[1]), '{found}', words[3]),
-        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', seen)::text,
-        HINT = replace(replace(said.hint, '{limit}', words[2]), '{found}', words[3]);
-END
-$$;
-COMMENT ON FUNCTION runfold.raise_fault IS
-    'Raises a fault of the catalogue, with its facts in DETAIL.';
-REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -5588,19 +5702,32 @@ COMMENT ON FUNCTION runfold.validate_appends IS
 REVOKE ALL ON FUNCTION runfold.validate_appends FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
-RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+CREATE FUNCTION runfold.without_prefixes(call jsonb, sizes integer[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN 0 = ALL (sizes) THEN call ELSE (
+        SELECT jsonb_agg(CASE WHEN sizes[a.n] = 0 THEN a.append ELSE a.append || jsonb_build_object('events', (
+                   SELECT jsonb_agg(CASE WHEN e.n > sizes[a.n] THEN e.event ELSE '{}' END ORDER BY e.n)
+                     FROM jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n))) END ORDER BY a.n)
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)) END
+$$;
+COMMENT ON FUNCTION runfold.without_prefixes IS
+    'A call with empty objects in place of the first events of each append: the others keep their places, and so their pointers.';
+REVOKE ALL ON FUNCTION runfold.without_prefixes FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL, repeats text DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean,
+               skipped integer, versions bigint[], positions bigint[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    call constant jsonb := runfold.validate_appends(appends);
+    call jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
     lock_order integer[] := '{1}';
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
-    versions bigint[];       -- of each stream before this call
+    heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append
     total integer := 0;
     answering boolean := false;  -- a stream is an interaction's
@@ -5613,9 +5740,14 @@ DECLARE
     conflict integer;        -- the first append whose expected_version does not match
     inserted bigint;
     result jsonb;
+    stored jsonb;            -- with repeats: the events of each append that are stored
+    numbers integer[];       -- and how many
     last bigint;
     base bigint;             -- the last position before this call's first
 BEGIN
+    IF repeats IS NOT NULL THEN
+        PERFORM runfold.check_repeats(call, command_id, repeats);
+    END IF;
     IF count = 1 THEN
         stream_ids := ARRAY[call #>> '{0,stream_id}'];
         expected_versions := ARRAY[(call #>> '{0,expected_version}')::bigint];
@@ -5669,7 +5801,7 @@ BEGIN
             END IF;
             tenants[i] := locked.user_id;
         END IF;
-        versions[i] := locked.version;
+        heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
         END IF;
@@ -5681,37 +5813,66 @@ BEGIN
         result := runfold.recorded_command(command_id, call);
         IF result IS NOT NULL THEN
             RETURN QUERY
-            SELECT r.stream_id, r.version, r.first_position, r.last_position, true
+            SELECT r.stream_id, r.version, r.first_position, r.last_position, true, NULL::integer, NULL::bigint[], NULL::bigint[]
               FROM ROWS FROM (jsonb_to_recordset(result)
                               AS (stream_id text, version bigint, first_position bigint, last_position bigint))
                    WITH ORDINALITY AS r (stream_id, version, first_position, last_position, n) ORDER BY r.n;
             RETURN;
         END IF;
     END IF;
-    IF single IS NOT NULL THEN
-        INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
+    IF repeats IS NOT NULL THEN
+        stored := runfold.stored_prefixes(call, heads);
+        numbers := ARRAY(SELECT (s.prefix ->> 'size')::integer FROM jsonb_array_elements(stored) WITH ORDINALITY AS s (prefix, n)
+                          ORDER BY s.n);
+        call := runfold.without_prefixes(call, numbers);
+        single := NULL;
+        conflict := NULL;
+        total := 0;
+        FOR i IN 1 .. count LOOP
+            total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']) - numbers[i];
+            ends[i] := total;
+            IF conflict IS NULL AND numbers[i] = 0 AND expected_versions[i] <> heads[i] THEN
+                conflict := i;
+            END IF;
+        END LOOP;
+        IF conflict IS NULL AND total > 0 THEN
+            PERFORM runfold.add_event_ids(call, heads, numbers);
+        END IF;
+        inserted := total;
+    ELSIF single IS NOT NULL THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, heads[1] + 1)
             ON CONFLICT DO NOTHING;
     ELSIF count = 1 THEN
         INSERT INTO runfold.event_ids (event_id, stream_version)
-        SELECT (e #>> '{}')::uuid, versions[1] + n
+        SELECT (e #>> '{}')::uuid, heads[1] + n
           FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
             ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
-        SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
+        SELECT (e ->> 'event_id')::uuid, heads[a.n] + x.n
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
                jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
             ON CONFLICT DO NOTHING;
     END IF;
-    GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF repeats IS NULL THEN
+        GET DIAGNOSTICS inserted = ROW_COUNT;
+    END IF;
     IF inserted < total THEN
-        RETURN QUERY SELECT r.*, true FROM runfold.recorded_appends(call, inserted > 0) AS r;
+        RETURN QUERY SELECT r.*, true, NULL::integer, NULL::bigint[], NULL::bigint[] FROM runfold.recorded_appends(call, inserted > 0) AS r;
         RETURN;
     END IF;
     IF conflict IS NOT NULL THEN
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
             'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', stream_ids[conflict],
-            'version', versions[conflict], 'expected_version', expected_versions[conflict]));
+            'version', heads[conflict], 'expected_version', expected_versions[conflict]));
+    END IF;
+
+    IF total = 0 THEN
+        RETURN QUERY
+        SELECT stream_ids[s.n], s.versions[s.size], s.positions[1], s.positions[s.size], true, s.size, s.versions, s.positions
+          FROM ROWS FROM (jsonb_to_recordset(stored) AS (size integer, versions bigint[], positions bigint[]))
+               WITH ORDINALITY AS s (size, versions, positions, n) ORDER BY s.n;
+        RETURN;
     END IF;
 
     IF cardinality(executions) > 0 THEN
@@ -5738,41 +5899,61 @@ BEGIN
     IF single IS NOT NULL THEN
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        VALUES (last, last, stream_ids[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(stream_ids[1], '-', 1),
+        VALUES (last, last, stream_ids[1], heads[1] + 1, (single ->> 'event_id')::uuid, split_part(stream_ids[1], '-', 1),
                 single ->> 'type', coalesce((single ->> 'schema_version')::integer, 1), tenants[1],
                 nullif(single -> 'data', 'null'), decode(single ->> 'payload', 'base64'),
                 coalesce(nullif(single -> 'metadata', 'null'), '{}'), (single ->> 'occurred_at')::timestamptz, clock_timestamp());
     ELSE
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, stream_ids[a.n], versions[a.n] + e.n, e.event_id,
+        SELECT base + coalesce(ends[a.n - 1], 0) + e.n - a.stored, last, stream_ids[a.n], heads[a.n] + e.n - a.stored, e.event_id,
                split_part(stream_ids[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
                decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
-          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+          FROM (SELECT x.append, x.n, coalesce(numbers[x.n], 0) AS stored
+                  FROM jsonb_array_elements(call) WITH ORDINALITY AS x (append, n) OFFSET 0) AS a,
                ROWS FROM (jsonb_to_recordset(a.append -> 'events')
                           AS (event_id uuid, type text, schema_version integer, data jsonb, payload text, metadata jsonb,
                               occurred_at timestamptz))
-               WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
+               WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n)
+         WHERE e.n > a.stored;
     END IF;
 
     -- The streams' rows, and the command.
     FOR i IN 1 .. count LOOP
         stream_id := stream_ids[i];
-        version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);
+        version := heads[i] + ends[i] - coalesce(ends[i - 1], 0);
         first_position := base + coalesce(ends[i - 1], 0) + 1;
         last_position := base + ends[i];
         repeated := false;
+        IF repeats IS NOT NULL THEN
+            skipped := numbers[i];
+            versions := ARRAY(SELECT v::bigint FROM jsonb_array_elements_text(stored #> ARRAY[(i - 1)::text, 'versions']) AS v)
+                        || ARRAY(SELECT generate_series(heads[i] + 1, version));
+            positions := ARRAY(SELECT p::bigint FROM jsonb_array_elements_text(stored #> ARRAY[(i - 1)::text, 'positions']) AS p)
+                         || ARRAY(SELECT generate_series(first_position, last_position));
+            IF last_position < first_position THEN
+                version := versions[skipped];
+                first_position := positions[1];
+                last_position := positions[skipped];
+                repeated := true;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+        END IF;
         UPDATE runfold.streams s
            SET version = append_events.version,
                first_position = coalesce(s.first_position, append_events.first_position),
                last_position = append_events.last_position
          WHERE s.stream_id = stream_ids[i];
+        IF skipped > 0 THEN
+            first_position := positions[1];
+        END IF;
         RETURN NEXT;
     END LOOP;
     IF command_id IS NOT NULL THEN
         PERFORM runfold.record_command(command_id, call, (
             SELECT jsonb_agg(jsonb_build_object('stream_id', stream_ids[n],
-                                                'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
+                                                'version', heads[n] + ends[n] - coalesce(ends[n - 1], 0),
                                                 'first_position', base + coalesce(ends[n - 1], 0) + 1,
                                                 'last_position', base + ends[n]) ORDER BY n)
               FROM generate_series(1, count) AS n));
@@ -5807,7 +5988,7 @@ DECLARE
                                    FROM jsonb_array_elements(appends) AS a, jsonb_array_elements(a -> 'events') AS e);
 BEGIN
     INSERT INTO runfold.permits (event_id) SELECT unnest(ids);
-    RETURN QUERY SELECT r.* FROM runfold.append_events(appends::text) AS r;
+    RETURN QUERY SELECT r.stream_id, r.version, r.first_position, r.last_position, r.repeated FROM runfold.append_events(appends::text) AS r;
     DELETE FROM runfold.permits p WHERE p.event_id = ANY (ids);
 END
 $$;
@@ -6060,7 +6241,8 @@ BEGIN
     IF pointer IS NOT NULL THEN
         PERFORM runfold.raise_fault('not_of_a_deployment', pointer, NULL, found);
     END IF;
-    RETURN QUERY SELECT * FROM runfold.append_events(appends, command_id);
+    RETURN QUERY SELECT r.stream_id, r.version, r.first_position, r.last_position, r.repeated
+                   FROM runfold.append_events(appends, command_id) AS r;
 END
 $$;
 COMMENT ON FUNCTION runfold.append_deployment_events IS
@@ -6465,7 +6647,7 @@ DECLARE
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
     tenants uuid[];          -- none
-    versions bigint[];       -- of each stream before this call
+    heads bigint[];          -- of each stream before this call
     event_versions bigint[];
     next_versions bigint[] := first_versions;
     first_offsets integer[];
@@ -6537,7 +6719,7 @@ BEGIN
             END IF;
             tenants[i] := locked.user_id;
         END IF;
-        versions[i] := locked.version;
+        heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
         END IF;
@@ -6551,7 +6733,7 @@ BEGIN
             RETURN;
         END IF;
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'stream_id', stream_ids[conflict], 'version', versions[conflict],
+            'stream_id', stream_ids[conflict], 'version', heads[conflict],
             'expected_version', expected_versions[conflict]));
     END IF;
 
@@ -8329,6 +8511,29 @@ COMMENT ON FUNCTION runfold.erase_tenant IS
     'Does the next step of the erasure of a tenant, and returns what it did. Call it again, each time in a transaction of its own, until it returns `erased`, with the position of TenantErased.';
 REVOKE ALL ON FUNCTION runfold.erase_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
+
+CREATE FUNCTION runfold.event_id(stream_id text, name text) RETURNS uuid
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made constant text := substr(stream_id, strpos(stream_id, '-') + 1);
+    hash bytea := sha256(convert_to(stream_id, 'UTF8') || '\x00' || convert_to(name, 'UTF8'));
+    near text;
+BEGIN
+    IF name = '' THEN
+        PERFORM runfold.raise_fault('blank', '/name');
+    END IF;
+    near := CASE WHEN made ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'
+                 THEN substr(replace(made, '-', ''), 1, 12)
+                 ELSE substr(encode(sha256(convert_to(stream_id, 'UTF8')), 'hex'), 1, 12) END;
+    hash := set_byte(hash, 6, get_byte(hash, 6) & 15 | 128);
+    hash := set_byte(hash, 8, get_byte(hash, 8) & 63 | 128);
+    RETURN (near || substr(encode(hash, 'hex'), 13, 20))::uuid;
+END
+$$;
+COMMENT ON FUNCTION runfold.event_id IS
+    'The event id that a stream and a name give, always the same; the same in Python.';
+REVOKE ALL ON FUNCTION runfold.event_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_id TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.events_of_command(command_id uuid)
 RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)

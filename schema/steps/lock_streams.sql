@@ -21,7 +21,7 @@ FOREACH i IN ARRAY lock_order LOOP
         END IF;
         tenants[i] := locked.user_id;
     END IF;
-    versions[i] := locked.version;
+    heads[i] := locked.version;
     IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
         conflict := i;
     END IF;

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runfold.emitter.emitter import Emitter
     from runfold.errors import RunfoldError
     from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.events.ids import event_id
     from runfold.projections.definition.handler import projection
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "connect",
     "connect_async",
     "errors",
+    "event_id",
     "events",
     "projection",
 ]
@@ -68,6 +70,7 @@ _HOMES = {
     "AsyncTenant": "client.aio.tenant",
     "connect_async": "client.aio.store",
     "Append": "events.envelope",
+    "event_id": "events.ids",
     "Appended": "events.envelope",
     "NewEvent": "events.envelope",
     "RecordedEvent": "events.envelope",

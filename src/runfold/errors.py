@@ -732,6 +732,12 @@ REFUSALS: Final = {
         "command {command_id} was recorded with another body",
         "use a new command_id for another command",
     ),
+    "repeats_not_allowed": Refusal(
+        InvalidInput,
+        "repeats cannot be 'skip' in a call with {what}",
+        "send what belongs to a whole call in a call of its own, without repeats",
+        code="repeats_not_allowed",
+    ),
     "event_ids_mixed": Refusal(
         EventIdConflict,
         "some event ids of this call are already stored, others are new",

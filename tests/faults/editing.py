@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-APPEND_EVENTS = "runfold.append_events(text,uuid)"
+APPEND_EVENTS = "runfold.append_events(text,uuid,text)"
 ALLOCATE_POSITIONS = "runfold.allocate_positions(integer)"
 
 FENCE = "PERFORM pg_advisory_xact_lock_shared(fence_tag, (fence & 4294967295)::bit(32)::integer);"

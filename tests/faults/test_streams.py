@@ -146,8 +146,8 @@ def test_locked_in_the_order_given_they_would_deadlock(
     edit(
         connection,
         APPEND_EVENTS,
-        "versions[i] := locked.version;",
-        "versions[i] := locked.version; PERFORM pg_sleep(0.002);",
+        "heads[i] := locked.version;",
+        "heads[i] := locked.version; PERFORM pg_sleep(0.002);",
     )
     _, deadlocks = opposite_appends(database_url, evidence, times=5)
     assert deadlocks > 0

@@ -218,7 +218,7 @@ def test_a_roles_own_functions_and_operators_are_never_run_by_an_append(
         assert connection.execute("SELECT count(*) FROM runfold.events").fetchone() == (3,)
 
         # The control: without its own search_path the function would run them.
-        connection.execute("ALTER FUNCTION runfold.append_events(text, uuid) RESET search_path")
+        connection.execute("ALTER FUNCTION runfold.append_events(text, uuid, text) RESET search_path")
         engine.execute("SET search_path = hostile, pg_catalog")
         engine.execute("SELECT * FROM runfold.append_events(%s)", (call(append("log-victim")),))
         owner = connection.info.user

@@ -6,6 +6,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
+    ('repeats_not_allowed', 'RF001', 'repeats_not_allowed', 'repeats cannot be ''skip'' in a call with {what}', 'send what belongs to a whole call in a call of its own, without repeats'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from runfold.events import VOCABULARY
 from runfold.events.codec import call_text, plain_call
 from runfold.events.encoding import Default, encoding_with
@@ -120,11 +122,15 @@ def call_as_recorded(
     destroyed, or nothing would change.
     """
     call = []
+    before = orjson.loads(sent.text)
     for n, append in enumerate(plain):
         tenant = tenant_of(append, sent.tenants)
         events = []
         for m, event in enumerate(append["events"]):
-            data, payload = recorded.get((n, m), (None, None))
+            if (n, m) not in recorded:  # it is new, and goes as the policies say: never plain because others are stored
+                events.append(before[n]["events"][m])
+                continue
+            data, payload = recorded[n, m]
             key_ids = key_ids_of(data if event["type"] in VOCABULARY else None, payload)
             if key_ids and tenant is not None:
                 found = {path: keyring.opening_key(tenant, key_id) for path, key_id in key_ids.items()}

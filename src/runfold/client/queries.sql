@@ -6,6 +6,11 @@
 SELECT stream_id, version, first_position, last_position, repeated
   FROM runfold.append_events(%(appends)s, %(command_id)s)
 
+-- name: append_events_once
+-- Appends what is not stored yet. Parameters: appends (JSON text), command_id, repeats.
+SELECT stream_id, version, first_position, last_position, repeated, skipped, versions, positions
+  FROM runfold.append_events(%(appends)s, %(command_id)s, %(repeats)s)
+
 -- name: bodies_of_events
 -- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
 SELECT e.event_id, e.data, e.payload

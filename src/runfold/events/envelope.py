@@ -89,13 +89,39 @@ class EncodedCall(tuple[Append, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where an append went. `version` is the stream's after it; `repeated` says that it had been recorded before."""
+    """Where an append went. `version` is that of its last event; `repeated` says that it had been recorded before.
+
+    `versions` and `positions` are those of each of its events. `skipped` says how many of them had been recorded
+    before, where that was allowed (`repeats="skip"`); the others were recorded now.
+    """
 
     stream_id: str
     version: int
     first_position: int
     last_position: int
     repeated: bool
+    skipped: int = 0
+    versions: Sequence[int] = field(default=(), compare=False)
+    positions: Sequence[int] = field(default=(), compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        stream_id: str,
+        version: int,
+        first_position: int,
+        last_position: int,
+        repeated: bool,
+        skipped: int | None = None,
+        versions: Sequence[int] | None = None,
+        positions: Sequence[int] | None = None,
+    ) -> Appended:
+        """Return the one of a row of `append_events`, which gives no places of events that are adjacent."""
+        if versions is None or positions is None:
+            size = last_position - first_position + 1
+            versions = range(version - size + 1, version + 1)
+            positions = range(first_position, last_position + 1)
+        return cls(stream_id, version, first_position, last_position, repeated, skipped or 0, versions, positions)
 
 
 @dataclass(frozen=True, slots=True)

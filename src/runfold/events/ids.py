@@ -7,9 +7,14 @@ An id is a name and not a secret: it says when its thing was made.
 from __future__ import annotations
 
 import os
+import re
+from hashlib import sha256
 from threading import RLock
 from time import time_ns
 from uuid import UUID, SafeUUID
+
+from runfold.events.faults import fault
+from runfold.events.json_values import check
 
 # 48 bits of milliseconds, then the version, 12 bits of parts of one (as in PostgreSQL's own uuidv7()), the variant and
 # 62 random bits.
@@ -24,6 +29,9 @@ _RANDOM = (1 << 62) - 1
 _BYTES_OF_AN_ID = 8
 _RESERVE = 128 * _BYTES_OF_AN_ID
 
+
+# The name of a stream that is a UUID of version 7: 48 bits of time first.
+_VERSION_7 = re.compile("([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 _new = object.__new__
 _set = object.__setattr__
@@ -71,4 +79,25 @@ def new_id() -> UUID:
     return _maker.make()
 
 
-__all__ = ["new_id", "uuid_of"]
+def event_id(stream_id: str, name: str) -> UUID:
+    """Return the event id that a stream and a name give, always the same; `runfold.event_id` in SQL gives it, too.
+
+    So events can be sent again by a producer that keeps no ids. `name` names one fact of the stream:
+    `<activation>/<attempt>/<type>/<n>` for instance, n counting that type in that attempt; for what has an id of its
+    own, a span or a log line, that id. Two facts with one name are taken for a repeat. Raises InvalidInput for a blank
+    name and for what no text of PostgreSQL holds.
+    """
+    for pointer, text in (("/stream_id", stream_id), ("/name", name)):
+        check(text, pointer)
+    if not name:
+        raise fault("blank", "/name")
+    stream = stream_id.encode()
+    hashed = bytearray(sha256(stream + b"\0" + name.encode()).digest()[:16])
+    made = _VERSION_7.fullmatch(stream_id.partition("-")[2] or stream_id)
+    hashed[:6] = bytes.fromhex(made[1] + made[2]) if made else sha256(stream).digest()[:6]
+    hashed[6] = hashed[6] & 0x0F | 0x80
+    hashed[8] = hashed[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(hashed))
+
+
+__all__ = ["event_id", "new_id", "uuid_of"]

@@ -21,6 +21,8 @@ Supabase's server key. They cannot log in: grant them to a role that can.
 # The functions that people call, in the order of a tutorial. The others are for folds, or internal.
 _CALLED = (
     "append_events",
+    "append_batch",
+    "event_id",
     "append_deployment_events",
     "read_stream",
     "read_all",

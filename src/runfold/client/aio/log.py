@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Any, LiteralString, Self, TypeVar
+from typing import Any, Literal, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import orjson
@@ -166,6 +166,7 @@ class AsyncLog:
         user_id: UUID | None = None,
         metadata: Mapping[str, Any] | None = None,
         command_id: UUID | None = None,
+        repeats: Literal["skip"] | None = None,
         connection: _Connection | None = None,
     ) -> Appended:
         """Record events at the end of a stream, durably and all or nothing, and return where they went.
@@ -173,6 +174,7 @@ class AsyncLog:
         `expected_version`: the version the stream must be at, 0 for "no stream", None for any. `metadata` is put under
         each event's own. Sent again with the same event ids, or the same `command_id`, it returns the original result:
         so it may be after an interruption, which leaves it unknown whether it was recorded.
+        With `repeats="skip"` the first of the events may be stored already and the others new: those are skipped.
         `connection` joins the caller's transaction: then nothing is retried, and nothing is durable before its commit.
 
         Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, InheritedConnection for a transaction
@@ -180,7 +182,9 @@ class AsyncLog:
         and DatabaseUnavailable or TransactionFailed when retrying did not help.
         """
         append = Append(stream_id=stream_id, events=events, expected_version=expected_version, user_id=user_id)
-        (appended,) = await self.append_many([append], metadata=metadata, command_id=command_id, connection=connection)
+        (appended,) = await self.append_many(
+            [append], metadata=metadata, command_id=command_id, repeats=repeats, connection=connection
+        )
         return appended
 
     async def append_many(
@@ -189,39 +193,51 @@ class AsyncLog:
         *,
         metadata: Mapping[str, Any] | None = None,
         command_id: UUID | None = None,
+        repeats: Literal["skip"] | None = None,
         connection: _Connection | None = None,
     ) -> list[Appended]:
-        """Record appends to several streams, all or nothing; one result an append, in their order. As `append`."""
+        """Record appends to several streams, all or nothing; one result an append, in their order. As `append`.
+
+        With `repeats="skip"`, events may be sent again in other calls than at first: of each append, the events that
+        are stored with the same body, which must be the first that it gives, are skipped, and the others are recorded.
+        Raises InvalidInput (`repeats_not_allowed`) with a command id, claims or releases, and EventIdConflict for an
+        id that is stored behind a new one, in another stream or with another body.
+        """
         if connection is not None and is_inherited(connection):
             raise InheritedConnection
         asked = [append.stream_id for append in appends]
         call = await self.encryption.call_of(appends, metadata or {}, command_id, connection)
         try:
-            return await self._sent(call, asked, connection)
+            return await self._sent(call, asked, connection, repeats)
         except EventIdConflict as conflict:
             if (again := await self.encryption.as_recorded(call, conflict, connection)) is None:
                 raise
-            return await self._sent(again, asked, connection)
+            return await self._sent(again, asked, connection, repeats)
 
-    async def _sent(self, call: SentCall, asked: list[str], connection: _Connection | None) -> list[Appended]:
+    async def _sent(
+        self, call: SentCall, asked: list[str], connection: _Connection | None, repeats: str | None = None
+    ) -> list[Appended]:
         """Send a call. A refusal of one with encrypted values leaves the caller's transaction as it was."""
-        parameters = {"appends": call.text, "command_id": call.command_id}
+        parameters = {"appends": call.text, "command_id": call.command_id, "repeats": repeats}
+        query = statement("append_events")
+        if repeats is not None:
+            query = statement("append_events_once")
 
         def fits(rows: _Rows) -> bool:
             return [row[0] for row in rows] == asked
 
         if connection is None:
-            return [Appended(*row) for row in await self._retried(statement("append_events"), parameters, fits)]
+            return [Appended.of(*row) for row in await self._retried(query, parameters, fits)]
         async with AsyncExitStack() as stack:
             stack.enter_context(mapped_errors("runfold_engine", url=self.url))
             if call.plain is not None:
                 await stack.enter_async_context(connection.transaction())
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
-            await cursor.execute(statement("append_events"), parameters)
+            await cursor.execute(query, parameters)
             rows = await cursor.fetchall()
         if not fits(rows):
             raise WrongAnswer
-        return [Appended(*row) for row in rows]
+        return [Appended.of(*row) for row in rows]
 
     async def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
         """Return a stream's events after a version, in order, upcast; none for a stream that does not exist."""
