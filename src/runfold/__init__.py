@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runfold.domain.interaction import Interaction
     from runfold.domain.response import Response
     from runfold.errors import RunfoldError
-    from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.events.envelope import Append, Appended, Bookmark, LogPage, NewEvent, Received, RecordedEvent
     from runfold.projections.definition.handler import projection
 
 __all__ = [
@@ -34,10 +34,13 @@ __all__ = [
     "Appended",
     "AsyncStore",
     "AsyncTenant",
+    "Bookmark",
     "Deployment",
     "Execution",
     "Interaction",
+    "LogPage",
     "NewEvent",
+    "Received",
     "RecordedEvent",
     "Response",
     "RunfoldError",
@@ -60,6 +63,9 @@ _HOMES = {
     "connect_async": "client.aio.store",
     "Append": "events.envelope",
     "Appended": "events.envelope",
+    "Bookmark": "events.envelope",
+    "LogPage": "events.envelope",
+    "Received": "events.envelope",
     "NewEvent": "events.envelope",
     "RecordedEvent": "events.envelope",
     "Store": "client.sync.store",
