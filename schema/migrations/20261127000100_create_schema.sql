@@ -3374,7 +3374,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
-    ('log_differs', 'RF016', 'log_differs', 'the event at position {position} is not the one that was read there: this log is another one', 'if an older log was restored, begin at a position from before the restore, because what was recorded since then is new'),
+    ('log_differs', 'RF016', 'log_differs', 'the event at position {position} is not the one that was read there: this log is another one', 'if an older log was restored, begin at a position from before the restore: what came later is new'),
     ('subscription_taken', 'RF053', 'subscription_taken', 'another consumer has the subscription {subscription}', 'stop it first, or give this consumer a name of its own'),
     ('subscription_moved', 'RF053', 'subscription_moved', 'the subscription {subscription} is at position {found}, and not at {position}, where this consumer left it', 'let one consumer at a time have a name; open the subscription again, and it goes on from where it is'),
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
@@ -6780,7 +6780,7 @@ $$;
 COMMENT ON FUNCTION runfold.server_identity IS
     'The server and its timeline: another one after a restore, an upgrade or a fail-over. Not on a standby.';
 REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_operator, runfold_reader, service_role;
+GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.begin_subscription(
     subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL

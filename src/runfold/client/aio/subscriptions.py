@@ -74,6 +74,7 @@ class AsyncSubscription:
         self._kept_at = 0.0
         self._yielded = Bookmark()
         self._done = Bookmark()
+        self._keeping = asyncio.Lock()
         self._iterating = False
         self._opened = False
         self._inherited = False
@@ -151,8 +152,7 @@ class AsyncSubscription:
                 pointer="/last", limit=self._yielded.position, found=to.position,
             )  # fmt: skip
         self._done = max(self._done, to, key=lambda each: each.position)
-        if self._kept is not None and to.position > self._kept.position:
-            await self._keep(to)
+        await self._keep(to)
 
     async def run(self, handler: Callable[[RecordedEvent], Awaitable[None]]) -> None:
         """Call the handler with each event and keep that it is done, until the subscription is closed.
@@ -315,11 +315,14 @@ class AsyncSubscription:
         await self._keep(self._looked)
 
     async def _keep(self, bookmark: Bookmark) -> None:
-        assert self._kept is not None
-        moved = {"name": self.name, "from": self._kept.position, "to": bookmark.position, "event_id": bookmark.event_id}
-        await self._store._retried(statement("move_subscription"), moved)
-        self._kept = bookmark
-        self._kept_at = time.monotonic()
+        async with self._keeping:
+            if self._kept is None or bookmark.position <= self._kept.position:
+                return
+            kept, to = self._kept.position, bookmark.position
+            moved = {"name": self.name, "from": kept, "to": to, "event_id": bookmark.event_id}
+            await self._store._retried(statement("move_subscription"), moved)
+            self._kept = bookmark
+            self._kept_at = time.monotonic()
 
 
 def _event(last: Received | RecordedEvent) -> RecordedEvent:

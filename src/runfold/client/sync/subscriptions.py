@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -74,6 +75,7 @@ class Subscription:
         self._kept_at = 0.0
         self._yielded = Bookmark()
         self._done = Bookmark()
+        self._keeping = threading.Lock()
         self._iterating = False
         self._opened = False
         self._inherited = False
@@ -151,8 +153,7 @@ class Subscription:
                 pointer="/last", limit=self._yielded.position, found=to.position,
             )  # fmt: skip
         self._done = max(self._done, to, key=lambda each: each.position)
-        if self._kept is not None and to.position > self._kept.position:
-            self._keep(to)
+        self._keep(to)
 
     def run(self, handler: Callable[[RecordedEvent], None]) -> None:
         """Call the handler with each event and keep that it is done, until the subscription is closed.
@@ -315,11 +316,14 @@ class Subscription:
         self._keep(self._looked)
 
     def _keep(self, bookmark: Bookmark) -> None:
-        assert self._kept is not None
-        moved = {"name": self.name, "from": self._kept.position, "to": bookmark.position, "event_id": bookmark.event_id}
-        self._store._retried(statement("move_subscription"), moved)
-        self._kept = bookmark
-        self._kept_at = time.monotonic()
+        with self._keeping:
+            if self._kept is None or bookmark.position <= self._kept.position:
+                return
+            kept, to = self._kept.position, bookmark.position
+            moved = {"name": self.name, "from": kept, "to": to, "event_id": bookmark.event_id}
+            self._store._retried(statement("move_subscription"), moved)
+            self._kept = bookmark
+            self._kept_at = time.monotonic()
 
 
 def _event(last: Received | RecordedEvent) -> RecordedEvent:
