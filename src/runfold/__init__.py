@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runfold.emitter.aio import AsyncEmitter
     from runfold.emitter.emitter import Emitter
     from runfold.errors import RunfoldError
-    from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.events.envelope import Append, Appended, Bookmark, LogPage, NewEvent, Received, RecordedEvent
     from runfold.events.ids import event_id
     from runfold.projections.definition.handler import projection
 
@@ -40,11 +40,14 @@ __all__ = [
     "AsyncEmitter",
     "AsyncStore",
     "AsyncTenant",
+    "Bookmark",
     "Deployment",
     "Emitter",
     "Execution",
     "Interaction",
+    "LogPage",
     "NewEvent",
+    "Received",
     "RecordedEvent",
     "Response",
     "RunfoldError",
@@ -72,6 +75,9 @@ _HOMES = {
     "Append": "events.envelope",
     "event_id": "events.ids",
     "Appended": "events.envelope",
+    "Bookmark": "events.envelope",
+    "LogPage": "events.envelope",
+    "Received": "events.envelope",
     "NewEvent": "events.envelope",
     "RecordedEvent": "events.envelope",
     "Store": "client.sync.store",
