@@ -79,6 +79,33 @@ def test_what_is_no_text_or_no_line_is_refused_where_it_is_given(store: runfold.
         out.flush()
 
 
+def test_an_emitter_sends_the_lines(store: runfold.Store) -> None:
+    run = started(store)
+    with runfold.Emitter(store) as emit:
+        with run.node("chat", node_type="AI") as node, node.stream(emit, kind="tokens") as out:
+            for number in range(1000):
+                out.write(f"{number} ")
+        emit.flush(30)
+        assert emit.metrics().refused == 0
+    written = lines(store, run.execution_id)
+    assert "".join(line["message"] for line in written) == "".join(f"{number} " for number in range(1000))
+    assert {line["data"]["kind"] for line in written} == {"tokens"}
+
+
+def test_an_emitter_of_tasks_sends_the_lines(database_url: str) -> None:
+    async def main() -> list[str]:
+        async with await runfold.connect_async(database_url) as store:
+            run = await store.executions.create(workflow_id=WORKFLOW, mode="MANUAL", start=True)
+            async with runfold.AsyncEmitter(store) as emit:
+                async with run.node("chat", node_type="AI") as node, node.stream(emit) as out:
+                    out.write("one ")
+                    out.write("two")
+                await emit.flush(30)
+            return [str((event.data or {})["message"]) for event in await store.read_stream(f"log-{run.execution_id}")]
+
+    assert "".join(asyncio.run(main())) == "one two"
+
+
 def test_a_task_streams_as_a_thread_does(database_url: str) -> None:
     async def main() -> list[str]:
         async with await runfold.connect_async(database_url) as store:

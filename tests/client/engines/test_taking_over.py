@@ -142,3 +142,21 @@ def test_who_cancels_from_outside_is_not_fenced(store: runfold.Store) -> None:
     run.take_over(engine="second")
     operator.cancel(by="ann")
     assert operator.status == "CANCELED"
+
+
+def test_an_owned_stream_of_the_old_engine_conflicts_also_where_nothing_ran(store: runfold.Store) -> None:
+    run = started(store)
+    stream = f"execution-{run.execution_id}"
+    with runfold.Emitter(store) as emit:
+        owned = emit.own(stream, run.state.version)
+        store.executions.get(run.execution_id).take_over(engine="second")
+        with pytest.raises(VersionConflict):
+            owned(runfold.events.ExecutionMetadataSet(metadata={"by": "the engine that is gone"})).result(30)
+    assert types(store, stream)[-1] == "ExecutionTakenOver"
+
+
+def test_control_without_the_version_moving_an_owned_stream_writes_on(store: runfold.Store) -> None:
+    run = started(store)
+    with runfold.Emitter(store) as emit:
+        owned = emit.own(f"execution-{run.execution_id}", run.state.version)
+        assert owned(runfold.events.ExecutionMetadataSet(metadata={"by": "the engine that is gone"})).result(30)
