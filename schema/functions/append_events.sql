@@ -30,7 +30,6 @@ DECLARE
     answering boolean := false;  -- a stream is an interaction's
     executions text[];       -- the streams whose executions are asked for what is answered
     single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
-    application constant text := NULL;
     i integer;
     expected bigint;
     locked record;

@@ -34,7 +34,6 @@ DECLARE
     next_versions bigint[] := first_versions;
     first_offsets integer[];
     last_offsets integer[];
-    application constant text := category;
     i integer;
     n integer;
     expected bigint;

@@ -6,7 +6,6 @@
 CREATE FUNCTION runfold.append_tenant_erased(tenant uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    application constant text := NULL;
     stream constant text := runfold.stream_id('tenant', tenant::text);
     now constant timestamptz := clock_timestamp();
     id constant uuid := runfold.new_id();

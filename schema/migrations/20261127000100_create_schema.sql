@@ -706,7 +706,7 @@ CREATE TABLE runfold.applications (
 );
 
 COMMENT ON TABLE runfold.applications IS
-    'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
+    'The applications that write opaque events, one a category.';
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
@@ -2654,6 +2654,41 @@ CREATE POLICY "services see every row" ON runfold.streams FOR ALL
 GRANT SELECT ON runfold.streams
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE TABLE runfold.subscriptions (
+    name text COLLATE "C" NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    event_id uuid,
+    moved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    filters jsonb NOT NULL DEFAULT '{}',
+    server text NOT NULL,
+    restored_position bigint,
+    failed_code text,
+    failed_error text,
+    failed_since timestamptz,
+    failed_tries integer NOT NULL DEFAULT 0,
+    CONSTRAINT subscriptions_pkey PRIMARY KEY (name),
+    CONSTRAINT subscriptions_name_is_short CHECK (length(name) BETWEEN 1 AND 200),
+    CONSTRAINT subscriptions_position_is_a_position CHECK (position >= 0),
+    CONSTRAINT subscriptions_event_has_a_position CHECK (event_id IS NULL OR position > 0),
+    CONSTRAINT subscriptions_filters_are_an_object CHECK (jsonb_typeof(filters) = 'object'),
+    CONSTRAINT subscriptions_tries_are_counted CHECK (failed_tries >= 0),
+    CONSTRAINT subscriptions_failure_is_whole CHECK ((failed_error IS NULL) = (failed_since IS NULL))
+);
+
+COMMENT ON TABLE runfold.subscriptions IS 'The bookmarks of the subscriptions that have a name: how far each consumer is.';
+COMMENT ON COLUMN runfold.subscriptions.position IS 'The last event of any type that the consumer is done with, or looked past; 0: none.';
+COMMENT ON COLUMN runfold.subscriptions.event_id IS 'The id of that event: a log that has another one there is another log.';
+COMMENT ON COLUMN runfold.subscriptions.filters IS 'What the consumer asked for when it began last: types, streams, category.';
+COMMENT ON COLUMN runfold.subscriptions.server IS 'The server on which the consumer began last: runfold.server_identity().';
+COMMENT ON COLUMN runfold.subscriptions.restored_position IS
+    'Where the bookmark was when the consumer began on another server, as after a restore; NULL: it did not. What it had done further on is not known here.';
+COMMENT ON COLUMN runfold.subscriptions.failed_error IS 'What the handler fails with, again and again; NULL: it is not failing.';
+
+GRANT SELECT ON runfold.subscriptions TO runfold_projector, runfold_reader;
+GRANT SELECT, INSERT, UPDATE ON runfold.subscriptions TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.subscriptions TO runfold_operator;
+
 CREATE TABLE runfold.table_size_samples (
     day date NOT NULL,
     table_name text COLLATE "C" NOT NULL,
@@ -3402,6 +3437,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('log_differs', 'RF016', 'log_differs', 'the event at position {position} is not the one that was read there: this log is another one', 'if an older log was restored, begin at a position from before the restore: what came later is new'),
+    ('subscription_taken', 'RF053', 'subscription_taken', 'another consumer has the subscription {subscription}', 'stop it first, or give this consumer a name of its own'),
+    ('subscription_moved', 'RF053', 'subscription_moved', 'the subscription {subscription} is at position {found}, and not at {position}, where this consumer left it', 'let one consumer at a time have a name; open the subscription again, and it goes on from where it is'),
+    ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
@@ -5693,7 +5732,6 @@ DECLARE
     answering boolean := false;  -- a stream is an interaction's
     executions text[];       -- the streams whose executions are asked for what is answered
     single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
-    application constant text := NULL;
     i integer;
     expected bigint;
     locked record;
@@ -5865,16 +5903,16 @@ BEGIN
               FROM generate_series(1, count) AS n));
     END IF;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -6557,7 +6595,6 @@ DECLARE
     next_versions bigint[] := first_versions;
     first_offsets integer[];
     last_offsets integer[];
-    application constant text := category;
     i integer;
     n integer;
     expected bigint;
@@ -6666,16 +6703,16 @@ BEGIN
          WHERE s.stream_id = stream_ids[i];
     END LOOP;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -6692,7 +6729,6 @@ GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfol
 CREATE FUNCTION runfold.append_tenant_erased(tenant uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    application constant text := NULL;
     stream constant text := runfold.stream_id('tenant', tenant::text);
     now constant timestamptz := clock_timestamp();
     id constant uuid := runfold.new_id();
@@ -6712,16 +6748,16 @@ BEGIN
        SET version = before + 1, first_position = coalesce(s.first_position, last), last_position = last
      WHERE s.stream_id = stream;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -6841,6 +6877,42 @@ COMMENT ON FUNCTION runfold.begin_slice IS
     'Notes a slice of a rebuild as done, in the transaction that folds it, and holds the rebuild until its end. Returns false where another session did the slice, or the rebuild was begun again.';
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.server_identity() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system() AS s
+$$;
+COMMENT ON FUNCTION runfold.server_identity IS
+    'The server and its timeline: another one after a restore, an upgrade or a fail-over. Not on a standby.';
+REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.begin_subscription(
+    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL
+)
+RETURNS TABLE ("position" bigint, event_id uuid)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    here constant text := runfold.server_identity();
+BEGIN
+    INSERT INTO runfold.subscriptions (name, position, event_id, filters, server)
+    VALUES (subscription, begin_subscription.after,
+            coalesce(after_event_id, (SELECT e.event_id FROM runfold.events e WHERE e.position = begin_subscription.after)),
+            begin_subscription.filters, here)
+        ON CONFLICT DO NOTHING;
+    RETURN QUERY
+    UPDATE runfold.subscriptions s
+       SET filters = begin_subscription.filters, server = here,
+           restored_position = CASE WHEN s.server <> here THEN s.position ELSE s.restored_position END
+     WHERE s.name = subscription
+    RETURNING s.position, s.event_id;
+END
+$$;
+COMMENT ON FUNCTION runfold.begin_subscription IS
+    'Begins, or begins again, a subscription that has a name, and returns its bookmark. A new one begins behind the event given.';
+REVOKE ALL ON FUNCTION runfold.begin_subscription FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_subscription TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -8652,6 +8724,18 @@ COMMENT ON FUNCTION runfold.expired_rows IS
 REVOKE ALL ON FUNCTION runfold.expired_rows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.expired_rows TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.fail_subscription(subscription text, code text, error text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.subscriptions s
+       SET failed_code = $2, failed_error = $3, failed_since = coalesce(s.failed_since, clock_timestamp()),
+           failed_tries = s.failed_tries + 1
+     WHERE s.name = $1
+$$;
+COMMENT ON FUNCTION runfold.fail_subscription IS
+    'Notes that a subscription''s handler failed once more on the event behind its bookmark, and with what.';
+REVOKE ALL ON FUNCTION runfold.fail_subscription FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.fail_subscription TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.fault_text(code text, at text, "limit" jsonb, found jsonb, OUT message text, OUT hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT replace(replace(replace(f.message, '{limit}', w.said), '{at}', at), '{found}', coalesce(found #>> '{}', 'None')),
@@ -9270,6 +9354,33 @@ COMMENT ON FUNCTION runfold.move_parts_to_user IS
     'Trigger: gives the nodes and connections of a workflow the user that the workflow has now.';
 REVOKE ALL ON FUNCTION runfold.move_parts_to_user FROM PUBLIC;
 
+CREATE FUNCTION runfold.move_subscription(subscription text, from_position bigint, to_position bigint, to_event_id uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at bigint;
+BEGIN
+    UPDATE runfold.subscriptions s
+       SET position = to_position, event_id = to_event_id, moved_at = clock_timestamp(), failed_code = NULL, failed_error = NULL,
+           failed_since = NULL, failed_tries = 0
+     WHERE s.name = subscription AND s.position = from_position AND to_position > from_position;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    SELECT s.position INTO at FROM runfold.subscriptions s WHERE s.name = subscription;
+    IF NOT FOUND THEN
+        PERFORM runfold.refuse('unknown_subscription', jsonb_build_object('subscription', subscription));
+    ELSIF at <> from_position AND at <> to_position THEN
+        PERFORM runfold.refuse('subscription_moved', jsonb_build_object(
+            'subscription', subscription, 'position', from_position, 'found', at));
+    END IF;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.move_subscription IS
+    'Moves a subscription''s bookmark forward to an event; returns whether it moved. It does not if it is there already.';
+REVOKE ALL ON FUNCTION runfold.move_subscription FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.move_subscription TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -9663,30 +9774,129 @@ COMMENT ON FUNCTION runfold.put_workflow IS
     'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
 REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
 
-CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+CREATE FUNCTION runfold.version_after(stream text, after bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s runfold.streams;
+    low bigint;
+    high bigint;
+    middle bigint;
+BEGIN
+    SELECT * INTO s FROM runfold.streams x WHERE x.stream_id = stream;
+    IF s.last_position IS NULL OR s.last_position <= after THEN
+        RETURN NULL;
+    END IF;
+    SELECT e.stream_version INTO low
+      FROM runfold.events e
+     WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
+     ORDER BY e.stream_version
+     LIMIT 1;
+    high := s.version;
+    WHILE low < high LOOP
+        middle := (low + high) / 2;
+        IF after < (SELECT e.position FROM runfold.events e
+                     WHERE e.stream_id = stream AND e.stream_version = middle
+                       AND e.position BETWEEN s.first_position AND s.last_position) THEN
+            high := middle;
+        ELSE
+            low := middle + 1;
+        END IF;
+    END LOOP;
+    RETURN low;
+END
+$$;
+COMMENT ON FUNCTION runfold.version_after IS
+    'The version of a stream''s first event after a position; null if none of its events is.';
+REVOKE ALL ON FUNCTION runfold.version_after FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.version_after TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.read_all(
+    after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
+)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
                occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    head constant bigint := runfold.safe_head();
+    span constant bigint := 10000;  -- the positions of one look
     issued bigint;
+    head bigint;
+    bound bigint;                   -- this look ends there
+    last record;
+    found_count bigint;
 BEGIN
+    IF NOT pg_is_in_recovery() THEN
+        SELECT q.last_value - (NOT q.is_called)::integer INTO issued FROM runfold.events_position q;
+    END IF;
+    head := runfold.safe_head();
     -- Ahead of the head may be who read it before an open append held it back; ahead of every position that was issued is who
     -- read another log. A replica may be behind.
-    IF after > head AND NOT pg_is_in_recovery() THEN
-        SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    IF after > head AND issued IS NOT NULL THEN
+        SELECT q.last_value - (NOT q.is_called)::integer INTO issued FROM runfold.events_position q;
         IF after > issued THEN
-            PERFORM runfold.refuse('checkpoint_ahead', jsonb_build_object('position', after, 'head', issued));
+            PERFORM runfold.refuse(CASE WHEN after_event_id IS NULL THEN 'checkpoint_ahead' ELSE 'log_differs' END,
+                                   jsonb_build_object('position', after, 'head', issued, 'event_id', after_event_id));
         END IF;
     END IF;
-    RETURN QUERY
-    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
-           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+    IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
+        SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
+        IF last.event_id IS DISTINCT FROM after_event_id THEN
+            PERFORM runfold.refuse('log_differs', jsonb_build_object(
+                'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
+        END IF;
+    END IF;
+
+    bound := head;
+    IF bookmark AND streams IS NULL AND (types IS NOT NULL OR categories IS NOT NULL) THEN
+        -- Positions may have long holes: a look without any event would never come past one.
+        bound := least(head, after + span);
+        IF bound < head AND NOT EXISTS (SELECT FROM runfold.events e WHERE e.position > after AND e.position <= bound) THEN
+            bound := least(head, span + coalesce((SELECT e.position FROM runfold.events e
+                                                   WHERE e.position > bound AND e.position <= head
+                                                   ORDER BY e.position LIMIT 1), head));
+        END IF;
+    END IF;
+    IF streams IS NULL THEN
+        RETURN QUERY
+        SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+               runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+          FROM runfold.events e
+         WHERE e.position > after AND e.position <= bound AND (types IS NULL OR e.type = ANY (types))
+           AND (categories IS NULL OR e.category = ANY (categories))
+         ORDER BY e.position
+         LIMIT max_count;
+    ELSE
+        -- Each stream by its index, from the first event behind `after` on.
+        RETURN QUERY
+        SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+               runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+          FROM (SELECT DISTINCT x FROM unnest(streams) AS x) AS asked (stream)
+          JOIN runfold.streams s ON s.stream_id = asked.stream AND s.last_position > after
+         CROSS JOIN LATERAL (
+             SELECT v.*
+               FROM runfold.events v
+              WHERE v.stream_id = s.stream_id AND v.stream_version >= runfold.version_after(s.stream_id, after)
+                AND v.position > after AND v.position <= least(bound, s.last_position)
+                AND (types IS NULL OR v.type = ANY (types)) AND (categories IS NULL OR v.category = ANY (categories))
+              ORDER BY v.stream_version
+              LIMIT max_count) AS e
+         ORDER BY e.position
+         LIMIT max_count;
+    END IF;
+    GET DIAGNOSTICS found_count = ROW_COUNT;
+    IF NOT bookmark OR found_count >= max_count THEN
+        RETURN;  -- the last event is the bookmark
+    END IF;
+    SELECT e.position, e.event_id INTO last
       FROM runfold.events e
-     WHERE e.position > after AND e.position <= head AND (types IS NULL OR e.type = ANY (types))
-     ORDER BY e.position
-     LIMIT max_count;
+     WHERE e.position > after AND e.position <= bound
+     ORDER BY e.position DESC
+     LIMIT 1;
+    position := coalesce(last.position, after);
+    event_id := CASE WHEN last.position IS NULL THEN after_event_id ELSE last.event_id END;
+    metadata := jsonb_build_object('at_end', bound >= head, 'settled', bound >= head AND head >= issued);
+    RETURN NEXT;
 END
 $$;
 COMMENT ON FUNCTION runfold.read_all IS
@@ -10296,6 +10506,15 @@ COMMENT ON FUNCTION runfold.streams_of_tenant IS
     'The streams of a tenant in a category.';
 REVOKE ALL ON FUNCTION runfold.streams_of_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.streams_of_tenant TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.subscription_lock(subscription text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hashtextextended($1, 'runfold.subscriptions'::regclass::oid::bigint)
+$$;
+COMMENT ON FUNCTION runfold.subscription_lock IS
+    'The key of the session lock that the consumer of a subscription holds.';
+REVOKE ALL ON FUNCTION runfold.subscription_lock FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.subscription_lock TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE AGGREGATE runfold.sum_durations(bigint[]) (SFUNC = runfold.add_durations, STYPE = bigint[], PARALLEL = SAFE);
 COMMENT ON ROUTINE runfold.sum_durations IS

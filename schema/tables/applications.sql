@@ -5,6 +5,6 @@ CREATE TABLE runfold.applications (
 );
 
 COMMENT ON TABLE runfold.applications IS
-    'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
+    'The applications that write opaque events, one a category.';
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runfold.emitter.aio import AsyncEmitter
     from runfold.emitter.emitter import Emitter
     from runfold.errors import RunfoldError
-    from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+    from runfold.events.envelope import Append, Appended, Bookmark, LogPage, NewEvent, Received, RecordedEvent
     from runfold.projections.definition.handler import projection
 
 __all__ = [
@@ -39,11 +39,14 @@ __all__ = [
     "AsyncEmitter",
     "AsyncStore",
     "AsyncTenant",
+    "Bookmark",
     "Deployment",
     "Emitter",
     "Execution",
     "Interaction",
+    "LogPage",
     "NewEvent",
+    "Received",
     "RecordedEvent",
     "Response",
     "RunfoldError",
@@ -69,6 +72,9 @@ _HOMES = {
     "connect_async": "client.aio.store",
     "Append": "events.envelope",
     "Appended": "events.envelope",
+    "Bookmark": "events.envelope",
+    "LogPage": "events.envelope",
+    "Received": "events.envelope",
     "NewEvent": "events.envelope",
     "RecordedEvent": "events.envelope",
     "Store": "client.sync.store",

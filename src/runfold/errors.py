@@ -545,6 +545,22 @@ class CheckpointAhead(RunfoldError):
     sqlstate = "RF016"
 
 
+class SubscriptionTaken(RunfoldError):
+    """Another consumer has this subscription: stop it, or take another name."""
+
+    code = "subscription_taken"
+    sqlstate = "RF053"
+    subscription: str
+
+
+class UnknownSubscription(RunfoldError):
+    """There is no subscription with that name: see `runfold subscription list`."""
+
+    code = "unknown_subscription"
+    sqlstate = "RF054"
+    subscription: str
+
+
 class RebuildFailed(RunfoldError):
     """The tables cannot be built, and nothing was changed: fix the cause and rebuild again."""
 
@@ -837,6 +853,25 @@ REFUSALS: Final = {
         CheckpointAhead,
         "position {position} lies ahead of the log, which ends at {head}",
         "if an older log was restored, read from a position that it has: a reader ahead of the log skips new events",
+    ),
+    "log_differs": Refusal(
+        CheckpointAhead,
+        "the event at position {position} is not the one that was read there: this log is another one",
+        "if an older log was restored, begin at a position from before the restore: what came later is new",
+    ),
+    "subscription_taken": Refusal(
+        SubscriptionTaken,
+        "another consumer has the subscription {subscription}",
+        "stop it first, or give this consumer a name of its own",
+    ),
+    "subscription_moved": Refusal(
+        SubscriptionTaken,
+        "the subscription {subscription} is at position {found}, and not at {position}, where this consumer left it",
+        "let one consumer at a time have a name; open the subscription again, and it goes on from where it is",
+        code="subscription_moved",
+    ),
+    "unknown_subscription": Refusal(
+        UnknownSubscription, "there is no subscription {subscription}", "see `runfold subscription list`"
     ),
     "unknown_retention": Refusal(
         UnknownRetention,

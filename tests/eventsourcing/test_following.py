@@ -87,7 +87,7 @@ def test_without_the_lock_an_append_would_not_wake_it(
 ) -> None:
     """The control: a subscription that only listens keeps sleeping, because no append notifies."""
     monkeypatch.setattr(subscriptions, "POLL_SECONDS", 60.0)
-    monkeypatch.setattr(subscriptions.Ear, "arm", lambda self: self._ask("is_quiet", {}))
+    monkeypatch.setattr(subscriptions.Ear, "arm", lambda self: self.is_quiet())
     recorder = made(datastore)
     with recorder.subscribe() as subscription:
         collected = Collected(subscription)
@@ -99,7 +99,7 @@ def test_without_the_lock_an_append_would_not_wake_it(
         until(lambda: collected.ids == [1])
 
 
-def test_appends_notify_only_while_a_subscriber_of_theirs_sleeps(
+def test_appends_notify_only_while_a_subscriber_sleeps(
     datastore: Datastore, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriptions, "POLL_SECONDS", 60.0)
@@ -114,7 +114,8 @@ def test_appends_notify_only_while_a_subscriber_of_theirs_sleeps(
     with recorder.subscribe(gt=1) as subscription, recorder.subscribe(gt=1) as another:
         until(lambda: subscription.asleep and another.asleep)
         other.insert_events([stored()])
-        assert notified() == 0
+        assert notified() == 1
+        until(lambda: subscription.asleep and another.asleep)
         recorder.insert_events([stored()])
         assert notified() == 1
     recorder.insert_events([stored()])
@@ -169,7 +170,7 @@ def test_the_end_of_a_subscription_leaves_no_connection_and_no_lock(
     assert time.monotonic() - began < 5
     until(lambda: not connection.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchall())
     locks = connection.execute(
-        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 'runfold.applications'::regclass"
+        "SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 'runfold.events'::regclass AND objid = 6"
     )
     assert not locks.fetchall()
 

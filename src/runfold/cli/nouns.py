@@ -90,6 +90,10 @@ NOUNS: dict[str, Noun] = {
         "Retention: how long rows are kept, and what removes them.",
         ("retention",),
     ),
+    "subscription": Noun(
+        "Subscriptions: consumers of the log that keep a bookmark by their name.",
+        ("subscription",),
+    ),
     "tenant": Noun(
         "Tenants: the users to whom streams and rows belong.",
         ("tenant",),

@@ -6,6 +6,14 @@
 SELECT stream_id, version, first_position, last_position, repeated
   FROM runfold.append_events(%(appends)s, %(command_id)s)
 
+-- name: arm_bell
+-- Takes, shared with others, the lock that makes appends ring; false while an append tries it.
+SELECT pg_try_advisory_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+
+-- name: begin_subscription
+-- Begins a subscription, or begins it again; returns its bookmark. Parameters: name, filters (JSON text), after, event_id.
+SELECT position, event_id FROM runfold.begin_subscription(%(name)s, %(filters)s::jsonb, %(after)s, %(event_id)s)
+
 -- name: bodies_of_events
 -- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
 SELECT e.event_id, e.data, e.payload
@@ -27,6 +35,10 @@ SELECT m.id, m.name, m.provider, m.model_id, m.version, m.cost_per_input_token, 
   FROM public.ai_models m
  WHERE m.provider = %(provider)s AND m.is_default
 
+-- name: disarm_bell
+-- Gives the lock back that makes appends ring.
+SELECT pg_advisory_unlock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+
 -- name: execution_cost
 -- What an execution's calls of models used and cost; one row, also for an execution without calls.
 -- Parameters: execution, tenant (null: any).
@@ -40,11 +52,25 @@ SELECT coalesce(c.calls, 0), coalesce(c.input_tokens, 0), coalesce(c.cached_toke
 -- What the log has of the events of a command. Parameters: command_id.
 SELECT append, event, data, payload FROM runfold.events_of_command(%(command_id)s)
 
+-- name: fail_subscription
+-- Notes what a subscription's handler fails with. Parameters: name, code, error.
+SELECT runfold.fail_subscription(%(name)s, %(code)s, %(error)s)
+
 -- name: interactions_named
 -- The interactions that these texts name, by id or correlation id, open or not.
 -- Parameters: names (text[]), tenant (null: any).
 SELECT interaction_id, workflow_id, user_id, status, name
   FROM runfold.interactions_named(%(names)s, %(tenant)s)
+
+-- name: last_bookmark
+-- The last event up to the safe head, of any type. No row: the log has none.
+SELECT e.position, e.event_id
+  FROM (SELECT runfold.safe_head() AS position OFFSET 0) AS head
+ CROSS JOIN LATERAL (SELECT x.position, x.event_id
+                       FROM runfold.events x
+                      WHERE x.position <= head.position
+                      ORDER BY x.position DESC
+                      LIMIT 1) AS e
 
 -- name: last_end
 -- When the log recorded the end of the last interaction on a channel of a workflow, as far as the table is folded. One
@@ -57,6 +83,10 @@ SELECT e.recorded_at
    AND e.recorded_at > %(since)s AND NOT (e.type = 'InteractionCanceled' AND e.data ->> 'reason' IS NOT DISTINCT FROM 'execution_ended')
  ORDER BY h.last_event_position DESC
  LIMIT 1
+
+-- name: listen_events
+-- Lets the session hear of appends, while it holds the lock that makes them ring.
+LISTEN runfold_events
 
 -- name: listen_registries
 -- Lets the session hear of changes of the registries: see note_registry_changed.
@@ -79,6 +109,10 @@ SELECT m.id, m.name, m.provider, m.model_id, m.version, m.cost_per_input_token, 
  WHERE m.is_active AND (%(provider)s::text IS NULL OR m.provider = %(provider)s)
  ORDER BY m.name, m.version
 
+-- name: move_subscription
+-- Moves a subscription's bookmark forward. Parameters: name, from, to, event_id.
+SELECT runfold.move_subscription(%(name)s, %(from)s, %(to)s, %(event_id)s)
+
 -- name: node_specification
 -- A kind of node; without a version the newest active one, and one before a release only where there is no release.
 -- Parameters: type, subtype, version (null: the newest).
@@ -97,10 +131,10 @@ SELECT s.id, s.node_type, s.node_subtype, s.specification_version, s.specificati
  ORDER BY s.node_type, s.node_subtype, runfold.version_order(s.specification_version) DESC
 
 -- name: read_all
--- Events after a position, in order, never past the safe head.
--- Parameters: after, limit, types.
+-- Events after a position, in order, never past the safe head; behind them a row without a stream, the bookmark.
+-- Parameters: after, event_id (null: not checked), limit, types, streams, categories (text[], each may be null).
 SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
-  FROM runfold.read_all(%(after)s, %(limit)s, %(types)s)
+  FROM runfold.read_all(%(after)s, %(limit)s, %(types)s, %(streams)s, %(categories)s, %(event_id)s, true)
 
 -- name: read_interactions
 -- The events of the streams of some interactions, each stream's in order. Parameters: streams (text[]).
@@ -171,6 +205,10 @@ VALUES (%(name)s, %(type)s, %(provider)s, %(version)s, %(description)s, %(schema
        tool_type = excluded.tool_type, description = excluded.description, tool_schema = excluded.tool_schema,
        configuration_schema = excluded.configuration_schema, is_active = excluded.is_active, is_system_tool = excluded.is_system_tool
 RETURNING t.id
+
+-- name: take_subscription
+-- Takes the session lock of a subscription; false while another session has it. Parameters: name.
+SELECT pg_try_advisory_lock(runfold.subscription_lock(%(name)s))
 
 -- name: tool
 -- A tool; without a version the newest active one. Parameters: name, provider (null: any), version (null: the newest).

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
+from runfold.errors import InvalidInput
 from runfold.events import Event
 from runfold.events.codec import CheckedEvent, encode_appends
 from runfold.events.ids import new_id
@@ -114,3 +115,53 @@ class RecordedEvent:
     metadata: Mapping[str, Any]
     occurred_at: datetime
     recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bookmark:
+    """How far a reader of the log is: the position and id of the last event that it looked past; 0: of none.
+
+    Kept outside of the database, it shows after a restore that the log is another one. `str(bookmark)` is its text,
+    and `Bookmark.parse(text)` reads it.
+    """
+
+    position: int = 0
+    event_id: UUID | None = None
+
+    def __str__(self) -> str:
+        return str(self.position) if self.event_id is None else f"{self.position}/{self.event_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the bookmark of a text that `str` made. Raises InvalidInput for another text."""
+        position, _, event_id = text.partition("/")
+        try:
+            parsed = cls(int(position), UUID(event_id) if event_id else None)
+        except ValueError:
+            parsed = cls(-1)
+        if parsed.position < 0 or (parsed.position == 0 and parsed.event_id is not None):
+            raise InvalidInput(
+                f"{text!r} is no bookmark", hint="write a position, or what str(bookmark) returned", found=text
+            )
+        return parsed
+
+
+class LogPage(list[RecordedEvent]):
+    """Events of the log in order, with how far the look for them went.
+
+    `bookmark` is where to read on: the last event of any type that was looked past. `at_end` says that nothing more was
+    there when it was read.
+    """
+
+    def __init__(self, events: Iterable[RecordedEvent], bookmark: Bookmark, *, at_end: bool) -> None:
+        super().__init__(events)
+        self.bookmark = bookmark
+        self.at_end = at_end
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event that a subscription yields, with its bookmark."""
+
+    event: RecordedEvent
+    bookmark: Bookmark

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from eventsourcing import persistence
 from runfold import errors
 from runfold.client.sync.log import Log
-from runfold.database.connections import connect, resolve_url
+from runfold.database.connections import resolve_url
 from runfold.settings import Settings
 
 T = TypeVar("T")
@@ -44,9 +44,6 @@ class _RecordersStore(Log):
     def pooled(self) -> Iterator[psycopg.Connection[Any]]:
         with self._connection() as connection:
             yield connection
-
-    def beside_the_pool(self) -> psycopg.Connection[Any]:
-        return connect(self.url, self._settings, application="runfold subscription", autocommit=True)
 
     def open(self) -> None:
         self._open()
@@ -108,11 +105,6 @@ class Datastore:
             connection.cursor() as cursor,
         ):
             yield cursor
-
-    def new_connection(self) -> psycopg.Connection[Any]:
-        """Return a new connection outside the pool, to listen on; OperationalError where a pooler would keep it."""
-        with translated_errors():
-            return self.store.beside_the_pool()
 
     def close(self) -> None:
         self.store.close()

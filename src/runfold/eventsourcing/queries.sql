@@ -9,14 +9,6 @@ SELECT first_position, repeated
                                     %(types)s::text[], %(type_numbers)s::integer[], %(payloads)b, %(event_ids)s::uuid[],
                                     %(occurred_at)s, %(tracker)s, %(application_name)s, %(notification_id)s, %(call_id)s)
 
--- name: arm
--- Takes the lock that makes appends of an application notify; false while an append holds it. Parameters: category.
-SELECT pg_try_advisory_lock_shared('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(%(category)s))
-
--- name: disarm
--- Releases that lock. Parameters: category.
-SELECT pg_advisory_unlock_shared('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(%(category)s))
-
 -- name: is_quiet
 -- Whether every append that got its positions before this statement has ended. No parameters.
 SELECT runfold.safe_head() >= q.last_value - (NOT q.is_called)::integer FROM runfold.events_position q

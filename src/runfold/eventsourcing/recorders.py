@@ -211,7 +211,7 @@ class RunfoldApplicationRecorder(RunfoldAggregateRecorder, ApplicationRecorder):
         return None if position is None else int(position)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
-        return LogSubscription(self, Ear(self.datastore, self.category), gt=gt, topics=topics)
+        return LogSubscription(self, Ear(self.datastore), gt=gt, topics=topics)
 
 
 class RunfoldTrackingRecorder(RunfoldRecorder, TrackingRecorder):

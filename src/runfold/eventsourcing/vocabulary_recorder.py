@@ -27,8 +27,6 @@ from runfold.runtime_sql import runtime_sql
 statement = runtime_sql("runfold.eventsourcing")
 
 _TYPES = sorted(VOCABULARY)
-# An append of the vocabulary notifies only while a worker is idle, so a subscriber reads more often by itself.
-_POLL_SECONDS = 0.1
 
 
 class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
@@ -116,5 +114,4 @@ class VocabularyRecorder(RunfoldRecorder, ApplicationRecorder):
         return rows[0][0] if rows else None
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
-        ear = Ear(self.datastore, "vocabulary")
-        return LogSubscription(self, ear, gt=gt, topics=topics, poll_seconds=_POLL_SECONDS)
+        return LogSubscription(self, Ear(self.datastore), gt=gt, topics=topics)

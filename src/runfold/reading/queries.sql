@@ -61,6 +61,10 @@ SELECT d.group_name, d.stream_id, d.position, d.stream_version, d.type, d.reason
         OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = d.stream_id AND s.user_id = %(tenant)s))
  ORDER BY d.group_name, d.position
 
+-- name: drop_subscription
+-- Forgets a subscription's bookmark. Parameters: name.
+DELETE FROM runfold.subscriptions s WHERE s.name = %(name)s
+
 -- name: event_at
 -- The event at a position, upcast, with its actor. Parameters: position.
 SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.occurred_at, e.recorded_at,
@@ -249,6 +253,14 @@ SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at
         OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = p.stream_id AND s.user_id = %(tenant)s))
  ORDER BY p.group_name, p.position
 
+-- name: place_subscription
+-- Puts a subscription's bookmark at an event, as an operator says; what was noted of its past is forgotten.
+-- Parameters: name, to, event_id.
+UPDATE runfold.subscriptions s
+   SET position = %(to)s, event_id = %(event_id)s, moved_at = clock_timestamp(), server = runfold.server_identity(),
+       restored_position = NULL, failed_code = NULL, failed_error = NULL, failed_since = NULL, failed_tries = 0
+ WHERE s.name = %(name)s
+
 -- name: position_at
 -- The log's last position at a time, 0 before its first event. Parameters: time.
 SELECT runfold.position_at(%(time)s)
@@ -304,6 +316,23 @@ SELECT s.stream_id
  ORDER BY s.stream_id
  LIMIT %(limit)s
 
+-- name: subscription_target
+-- Where a subscription is, the last event up to a position (null: the safe head), the safe head, and the events between.
+-- Parameters: name, to, counted (the most events that are counted).
+SELECT s.position, coalesce(e.position, 0), e.event_id, head.position,
+       (SELECT count(*) FROM (SELECT FROM runfold.events x
+                               WHERE x.position > least(s.position, coalesce(e.position, 0))
+                                 AND x.position <= greatest(s.position, coalesce(e.position, 0))
+                               LIMIT %(counted)s) AS between_them)
+  FROM (SELECT runfold.safe_head() AS position OFFSET 0) AS head
+ CROSS JOIN runfold.subscriptions s
+  LEFT JOIN LATERAL (SELECT x.position, x.event_id
+                       FROM runfold.events x
+                      WHERE x.position <= least(head.position, %(to)s::bigint)
+                      ORDER BY x.position DESC
+                      LIMIT 1) AS e ON true
+ WHERE s.name = %(name)s
+
 -- name: tail_log
 -- The events after a position, never past the safe head. Parameters: after, limit.
 SELECT position, stream_id, stream_version, event_id, type, user_id, data, metadata, occurred_at, recorded_at
@@ -313,6 +342,10 @@ SELECT position, stream_id, stream_version, event_id, type, user_id, data, metad
 -- A stream's events after a version. Parameters: stream, after, limit.
 SELECT position, stream_id, stream_version, event_id, type, user_id, data, metadata, occurred_at, recorded_at
   FROM runfold.read_stream(%(stream)s, %(after)s, %(limit)s)
+
+-- name: try_subscription
+-- Takes the lock of a subscription to the end of the transaction; false while a consumer has it. Parameters: name.
+SELECT pg_try_advisory_xact_lock(runfold.subscription_lock(%(name)s))
 
 -- name: types_of_streams
 -- The event types of some streams up to a position. The reader puts in the relation of their events. Parameters: upto, and

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from runfold.client.aio.api_calls import AsyncApiCalls
@@ -20,6 +20,7 @@ from runfold.client.aio.registries import AsyncModels, AsyncNodeSpecifications, 
 from runfold.client.aio.registry_cache import AsyncRegistryCache
 from runfold.client.aio.responses import AsyncResponses
 from runfold.client.aio.service import AsyncService
+from runfold.client.aio.subscriptions import AsyncSubscription
 from runfold.client.aio.tenant import AsyncTenant
 from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
@@ -28,6 +29,7 @@ from runfold.client.aio.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.events.envelope import Bookmark
 from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
@@ -181,6 +183,37 @@ class AsyncStore(AsyncLog):
             tables=tables,
             streams=streams,
             execution=execution,
+        )
+
+    def subscribe(
+        self,
+        *,
+        after: int | Bookmark | Literal["now"] | None = None,
+        types: Sequence[str] | None = None,
+        streams: Sequence[str] | None = None,
+        category: str | None = None,
+        subscription: str | None = None,
+        if_taken: Literal["wait", "raise"] = "wait",
+    ) -> AsyncSubscription:
+        """Return the log's events behind a bookmark, present and future, to iterate over: each at least once, in order.
+
+        Each item has `event` and `bookmark`. `types`, `streams` and `category` limit the events. `after`: a position, a
+        bookmark that you kept, or "now"; by default the beginning. With `subscription`, a name, the database keeps the
+        bookmark, moved by `done`; `after` is then where a new one begins. A name has one consumer at a time: another
+        one waits, or raises SubscriptionTaken with `if_taken="raise"`.
+
+        Iterating raises CheckpointAhead where the log is another one than the bookmark's, as after a restore,
+        BehindPooler for a name where a pooler has no session of its own to give, and DatabaseUnavailable at the
+        beginning; later it waits for the database.
+        """
+        return AsyncSubscription(
+            self,
+            after=after,
+            types=types,
+            streams=streams,
+            category=category,
+            subscription=subscription,
+            if_taken=if_taken,
         )
 
     async def change(

@@ -16,6 +16,7 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import PoolTimeout
 
 from runfold.client.encrypting import SentCall
+from runfold.client.pages import page_of, page_parameters
 from runfold.client.pools import Pool
 from runfold.client.sync.encryption import Encryption
 from runfold.client.sync.retries import retried
@@ -38,7 +39,7 @@ from runfold.errors import (
 )
 from runfold.events import Event
 from runfold.events.encoding import Default
-from runfold.events.envelope import Append, Appended, NewEvent, RecordedEvent
+from runfold.events.envelope import Append, Appended, Bookmark, LogPage, NewEvent, RecordedEvent
 from runfold.keys.masters import MasterKeySource
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
@@ -232,13 +233,28 @@ class Log:
 
         return self.encryption.opened(self._retried(statement("read_stream"), parameters, fits))
 
-    def read_all(self, after: int = 0, *, limit: int = 1000, types: Sequence[str] | None = None) -> list[RecordedEvent]:
-        """Return events after a position, in order, upcast: at most `limit`, and never past the safe head.
+    def read_all(
+        self,
+        after: int | Bookmark = 0,
+        *,
+        limit: int = 1000,
+        types: Sequence[str] | None = None,
+        streams: Sequence[str] | None = None,
+        category: str | None = None,
+    ) -> LogPage:
+        """Return events after a position or bookmark, in order, upcast: at most `limit`, never past the safe head.
 
-        Raises CheckpointAhead for a position that the log never issued, as after an older dump was restored.
+        The page's `bookmark` is where to read on: behind the last event of any type that was looked past, so a rare
+        type is looked for once in each part of the log. An empty page: there is no more of them yet. Raises
+        CheckpointAhead for a position that the log never issued, and for a bookmark whose event it does not have, as
+        after an older dump was restored.
         """
-        parameters = {"after": after, "limit": limit, "types": None if types is None else list(types)}
-        return self.encryption.opened(self._retried(statement("read_all"), parameters))
+        parameters = page_parameters(after, limit=limit, types=types, streams=streams, category=category)
+        while True:
+            rows, page = page_of(self._retried(statement("read_all"), parameters), parameters)
+            if rows or page.at_end:
+                return LogPage(self.encryption.opened(rows), page.bookmark, at_end=page.at_end)
+            parameters |= {"after": page.bookmark.position, "event_id": page.bookmark.event_id}
 
     def wait_for(self, position: int, projections: Sequence[str] | None = None, *, timeout: float = 10.0) -> None:
         """Return when the named projections, or all, have folded the log up to a position.
