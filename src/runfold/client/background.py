@@ -16,6 +16,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+_PAUSE_SECONDS = 0.1
+"""The least pause after a failure."""
+
 
 class AsyncFlag(asyncio.Event):
     """A flag to wait for."""
@@ -34,14 +37,14 @@ class Flag(threading.Event):
 
 
 class AsyncBackground:
-    """Repeats a function in a task until it is stopped, with a pause between; what fails is logged and repeated."""
+    """Repeats a function in a task until it returns True or is stopped; what fails is logged and repeated."""
 
     def __init__(self, name: str, function: Callable[[], Awaitable[object]], seconds: float) -> None:
         self._name, self._function, self._seconds = name, function, seconds
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin, unless it has begun."""
+        """Begin, unless it has begun; what is under way when it returns True is followed by another turn."""
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._repeat(), name=self._name)
 
@@ -56,26 +59,34 @@ class AsyncBackground:
     async def _repeat(self) -> None:
         while True:
             try:
-                await self._function()
+                if await self._function() is True:
+                    self._task = None
+                    return
             except Exception as failed:
                 log.warning("%s is tried again: %s", self._name, failed)
+                await asyncio.sleep(max(self._seconds, _PAUSE_SECONDS))
+                continue
             await asyncio.sleep(self._seconds)
 
 
 class Background:
-    """Repeats a function in a thread until it is stopped, with a pause between; what fails is logged and repeated."""
+    """Repeats a function in a thread until it returns True or is stopped; what fails is logged and repeated."""
 
     def __init__(self, name: str, function: Callable[[], object], seconds: float) -> None:
         self._name, self._function, self._seconds = name, function, seconds
+        self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._again = False
 
     def start(self) -> None:
-        """Begin, unless it has begun."""
-        if self._thread is None or not self._thread.is_alive():
-            self._ended = threading.Event()
-            self._thread = threading.Thread(target=self._repeat, args=(self._ended,), name=self._name, daemon=True)
-            self._thread.start()
+        """Begin, unless it has begun; what is under way when it returns True is followed by another turn."""
+        with self._lock:
+            self._again = True
+            if self._thread is None or not self._thread.is_alive():
+                self._ended = threading.Event()
+                self._thread = threading.Thread(target=self._repeat, args=(self._ended,), name=self._name, daemon=True)
+                self._thread.start()
 
     def stop(self) -> None:
         """Repeat no more, and wait for what is under way."""
@@ -86,10 +97,18 @@ class Background:
 
     def _repeat(self, ended: threading.Event) -> None:
         while not ended.is_set():
+            self._again = False
             try:
-                self._function()
+                if self._function() is True:
+                    with self._lock:
+                        if not self._again:
+                            self._thread = None
+                            return
+                    continue
             except Exception as failed:
                 log.warning("%s is tried again: %s", self._name, failed)
+                ended.wait(max(self._seconds, _PAUSE_SECONDS))
+                continue
             ended.wait(self._seconds)
 
 

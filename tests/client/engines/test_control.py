@@ -20,8 +20,12 @@ from runfold.errors import (
     TakenOver,
     WaitTimeout,
 )
-from tests.client.engines.leading import WORKFLOW, started
+from tests.client.engines.leading import WORKFLOW, Connection, started
 from tests.client.handles.reading import assert_folds_without_anomalies, types
+from tests.fixtures.processes import forked
+
+
+LISTENS = "application_name LIKE 'runfold subscription%' AND datname = current_database()"
 
 
 def test_a_thread_hears_that_somebody_else_has_ended_its_execution(store: runfold.Store) -> None:
@@ -262,3 +266,40 @@ def test_a_step_waits_for_an_asynchronous_function(database_url: str) -> None:
             return [await run.step("a", slowly), await run.step("a", slowly), await run.step("b", lambda: 8)]
 
     assert asyncio.run(main()) == [7, 7, 8]
+
+
+def test_what_concerns_an_execution_is_heard_again_after_the_subscription_was_cut(
+    store: runfold.Store, connection: Connection
+) -> None:
+    first, second = started(store), started(store)
+    heard = first.cancelled, second.cancelled
+    store.executions.get(first.execution_id).cancel()
+    assert heard[0].wait(30)
+    cut = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {LISTENS}"
+    assert (connection.execute(cut).fetchone() or (0,))[0] >= 1
+    store.executions.get(second.execution_id).cancel()
+    assert heard[1].wait(30)
+
+
+def test_many_executions_have_one_subscription(store: runfold.Store, connection: Connection) -> None:
+    runs = [started(store) for _ in range(30)]
+    heard = [run.cancelled for run in runs]
+    for run in runs:
+        store.executions.get(run.execution_id).cancel()
+    assert all(flag.wait(30) for flag in heard)
+    assert connection.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {LISTENS}").fetchone() == (1,)
+
+
+def test_a_child_process_hears_with_a_subscription_of_its_own(store: runfold.Store, database_url: str) -> None:
+    run = started(store)
+    assert not run.cancelled.is_set()
+
+    def body() -> None:
+        mine = store.executions.get(run.execution_id)
+        assert mine.cancelled.wait(30)
+
+    with forked(body) as child:
+        with runfold.connect(database_url) as other:
+            other.executions.get(run.execution_id).cancel()
+        assert child.wait() == 0, child.output
+    assert run.cancelled.wait(30)
