@@ -2,7 +2,7 @@
 -- nothing, if it was or has ended.
 --
 -- It is given up only if the log has recorded nothing of it for that long, by the server's clock:
--- neither events nor log lines. Its stream is locked before it is looked at, so an engine that is
+-- neither events nor log lines; and never while the engine that holds it beats. Its stream is locked before it is looked at, so an engine that is
 -- alive after all either comes first or finds a newer version.
 --
 -- grant: operator
@@ -18,7 +18,8 @@ BEGIN
     SELECT s.version INTO version FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
     now := clock_timestamp();
     last_seen := runfold.execution_last_seen(execution_id);
-    IF last_seen IS NULL OR last_seen > now - idle OR runfold.has_ended(execution_id) THEN
+    IF last_seen IS NULL OR last_seen > now - idle OR NOT coalesce(runfold.held_by_silence(execution_id), true)
+       OR runfold.has_ended(execution_id) THEN
         RETURN NULL;
     END IF;
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');

@@ -1276,6 +1276,38 @@ COMMENT ON COLUMN runfold.encryption_policies.field IS
 GRANT SELECT ON runfold.encryption_policies TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 GRANT INSERT, DELETE ON runfold.encryption_policies TO runfold_operator, service_role;
 
+-- The engines that run, one row each. An engine beats once a second, in one statement, however many executions it
+-- holds; each beat notes the leader's own beat, so that silence is counted in beats of the leader and by no clock.
+--
+-- No index has a column that a beat changes, and half of each page is free: a beat is a HOT update.
+CREATE TABLE runfold.engines (
+    engine_id uuid NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    patience integer NOT NULL,
+    beat bigint NOT NULL DEFAULT 0,
+    leader_epoch bigint NOT NULL DEFAULT 0,
+    leader_beat bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    gone_at timestamptz,
+    CONSTRAINT engines_pkey PRIMARY KEY (engine_id),
+    CONSTRAINT engines_have_a_name CHECK (name <> '' AND length(name) <= 255),
+    CONSTRAINT patience_is_some_beats CHECK (patience BETWEEN 4 AND 100000)
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE runfold.engines IS 'The engines that run. One that stops says goodbye, and its row goes with its holds.';
+COMMENT ON COLUMN runfold.engines.name IS 'Its name for people, as ExecutionTakenOver gives it.';
+COMMENT ON COLUMN runfold.engines.patience IS 'How many beats of the leader it may miss before it is silent; the leader beats twice a second.';
+COMMENT ON COLUMN runfold.engines.leader_epoch IS 'The epoch of the leader at the last beat.';
+COMMENT ON COLUMN runfold.engines.leader_beat IS 'The beat of the leader at the last beat.';
+COMMENT ON COLUMN runfold.engines.beat_at IS 'The server''s time of the last beat, for people: nothing is decided by it.';
+COMMENT ON COLUMN runfold.engines.gone_at IS 'When an execution was taken from it while it was silent: it beats no more.';
+
+GRANT SELECT ON runfold.engines TO runfold_projector, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.engines TO runfold_engine, runfold_operator;
+
 CREATE TABLE public.entities (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     name varchar(500) NOT NULL,
@@ -2003,6 +2035,25 @@ CREATE POLICY "services see every row" ON public.hil_responses FOR ALL
 REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_role;
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
+
+-- Which engine works on which execution. A row is written when an execution is taken and when it is let go, never by a
+-- beat.
+CREATE TABLE runfold.holds (
+    execution_id text COLLATE "C" NOT NULL,
+    engine_id uuid NOT NULL,
+    epoch bigint NOT NULL,
+    taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT holds_pkey PRIMARY KEY (execution_id),
+    CONSTRAINT holds_engine_fkey FOREIGN KEY (engine_id) REFERENCES runfold.engines (engine_id) ON DELETE CASCADE,
+    CONSTRAINT epoch_is_not_negative CHECK (epoch >= 0)
+);
+CREATE INDEX holds_engine_idx ON runfold.holds (engine_id);
+
+COMMENT ON TABLE runfold.holds IS 'Which engine works on which execution.';
+COMMENT ON COLUMN runfold.holds.epoch IS 'How often the execution was taken over: the epoch of the last ExecutionTakenOver in its stream, 0 without one.';
+
+GRANT SELECT ON runfold.holds TO runfold_projector, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.holds TO runfold_engine, runfold_operator;
 
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -3065,6 +3116,15 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
+    ('ExecutionTakenOver', 1, 'engine', true, 'name', 1, 255, NULL),
+    ('ExecutionTakenOver', 2, 'epoch', true, 'integer', 1, 2147483647, NULL),
+    ('ExecutionTakenOver', 3, 'from_engine', false, 'name', 1, 255, NULL),
+    ('ExecutionSignaled', 1, 'signal', true, 'name', 1, 255, NULL),
+    ('ExecutionSignaled', 2, 'data', false, 'json', NULL, NULL, NULL),
+    ('ExecutionSignaled', 3, 'by', false, 'text', NULL, NULL, NULL),
+    ('SignalTaken', 1, 'signal', true, 'name', 1, 255, NULL),
+    ('SignalTaken', 2, 'version', true, 'integer', 1, 2147483647, NULL),
+    ('SignalTaken', 3, 'key', false, 'name', 1, 255, NULL),
     ('ModelCalled', 1, 'activation', false, 'name', 1, 255, NULL),
     ('ModelCalled', 2, 'provider', true, 'name', 1, 50, NULL),
     ('ModelCalled', 3, 'model_id', true, 'name', 1, 100, NULL),
@@ -3264,6 +3324,9 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('execution', 'ExecutionTimedOut', 1, true, false),
     ('execution', 'ExecutionDeclaredLost', 1, true, false),
     ('execution', 'ExecutionMetadataSet', 1, true, false),
+    ('execution', 'ExecutionTakenOver', 1, true, false),
+    ('execution', 'ExecutionSignaled', 1, true, false),
+    ('execution', 'SignalTaken', 1, true, false),
     ('execution', 'ModelCalled', 1, true, false),
     ('execution', 'NodeScheduled', 1, true, false),
     ('execution', 'NodeStarted', 1, true, false),
@@ -4483,6 +4546,48 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'ExecutionTakenOver' THEN
+            IF coalesce((data - '{engine,epoch,from_engine}'::text[]) = '{}'
+                AND data @? '$ ? (@.engine.type() == "string" && @.engine >= "!" && @.epoch.type() == "number" && @.epoch >= 1 && @.epoch <= 2147483647 && (!exists(@.from_engine) || @.from_engine.type() == "null" || @.from_engine.type() == "string" && @.from_engine >= "!"))'
+                AND octet_length(concat(data ->> 'engine', data ->> 'from_engine')) <= 255
+                AND concat(data ->> 'engine', data ->> 'from_engine') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'epoch', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{engine,epoch,from_engine}'::text[]) = '{}'
+                AND (data -> 'engine') ? (data ->> 'engine')
+                AND (data -> 'epoch')::text::integer >= 1
+                AND ((data ->> 'from_engine') IS NULL OR (data -> 'from_engine') ? (data ->> 'from_engine')), false)
+                AND coalesce(length(data ->> 'engine') <= 255 AND data ->> 'engine' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'engine', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'from_engine') <= 255 AND data ->> 'from_engine' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'from_engine', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'ExecutionSignaled' THEN
+            IF coalesce((data - '{signal,data,by}'::text[]) = '{}'
+                AND data @? '$ ? (@.signal.type() == "string" && @.signal >= "!" && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'signal', '')) <= 255
+                AND coalesce(data ->> 'signal', '') !~ '[^ -~]', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{signal,data,by}'::text[]) = '{}'
+                AND (data -> 'signal') ? (data ->> 'signal')
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false)
+                AND coalesce(length(data ->> 'signal') <= 255 AND data ->> 'signal' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'signal', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'SignalTaken' THEN
+            IF coalesce((data - '{signal,version,key}'::text[]) = '{}'
+                AND data @? '$ ? (@.signal.type() == "string" && @.signal >= "!" && @.version.type() == "number" && @.version >= 1 && @.version <= 2147483647 && (!exists(@.key) || @.key.type() == "null" || @.key.type() == "string" && @.key >= "!"))'
+                AND octet_length(concat(data ->> 'signal', data ->> 'key')) <= 255
+                AND concat(data ->> 'signal', data ->> 'key') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'version', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{signal,version,key}'::text[]) = '{}'
+                AND (data -> 'signal') ? (data ->> 'signal')
+                AND (data -> 'version')::text::integer >= 1
+                AND ((data ->> 'key') IS NULL OR (data -> 'key') ? (data ->> 'key')), false)
+                AND coalesce(length(data ->> 'signal') <= 255 AND data ->> 'signal' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'signal', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'key') <= 255 AND data ->> 'key' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'key', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ModelCalled' THEN
             IF coalesce((data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
                 AND data @? '$ ? ((!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.provider.type() == "string" && @.provider >= "!" && @.model_id.type() == "string" && @.model_id >= "!" && (!exists(@.version) || @.version.type() == "null" || @.version.type() == "string" && @.version >= "!") && @.input_tokens.type() == "number" && @.input_tokens >= 0 && @.input_tokens <= 2147483647 && @.cached_tokens.type() == "number" && @.cached_tokens >= 0 && @.cached_tokens <= 2147483647 && @.output_tokens.type() == "number" && @.output_tokens >= 0 && @.output_tokens <= 2147483647 && (!exists(@.latency_ms) || @.latency_ms.type() == "null" || @.latency_ms.type() == "number" && @.latency_ms >= 0 && @.latency_ms <= 2147483647))'
@@ -7829,6 +7934,28 @@ COMMENT ON FUNCTION runfold.execution_last_seen IS
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.engine_is_silent(engine_id uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.gone_at IS NOT NULL
+        OR l.beat - CASE WHEN e.leader_epoch = l.epoch THEN e.leader_beat ELSE 0 END >= e.patience
+      FROM runfold.engines e
+     CROSS JOIN runfold.leader l
+     WHERE e.engine_id = $1
+$$;
+COMMENT ON FUNCTION runfold.engine_is_silent IS
+    'Whether an engine has missed so many beats of the leader that it is taken for dead, or was given up before.';
+REVOKE ALL ON FUNCTION runfold.engine_is_silent FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.engine_is_silent TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.held_by_silence(execution_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.engine_is_silent(h.engine_id) FROM runfold.holds h WHERE h.execution_id = $1
+$$;
+COMMENT ON FUNCTION runfold.held_by_silence IS
+    'Whether the engine that holds an execution is silent; NULL: no engine holds it.';
+REVOKE ALL ON FUNCTION runfold.held_by_silence FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.held_by_silence TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7841,7 +7968,8 @@ BEGIN
     SELECT s.version INTO version FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
     now := clock_timestamp();
     last_seen := runfold.execution_last_seen(execution_id);
-    IF last_seen IS NULL OR last_seen > now - idle OR runfold.has_ended(execution_id) THEN
+    IF last_seen IS NULL OR last_seen > now - idle OR NOT coalesce(runfold.held_by_silence(execution_id), true)
+       OR runfold.has_ended(execution_id) THEN
         RETURN NULL;
     END IF;
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');

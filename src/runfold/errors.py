@@ -186,6 +186,47 @@ class OldAttempt(IllegalTransition):
     reached: int
 
 
+class EndedElsewhere(RunfoldError):
+    """Somebody else has ended the execution: stop this work, its end stays."""
+
+    code = "ended_elsewhere"
+    execution_id: str
+    status: str
+
+
+class TakenOver(RunfoldError):
+    """Another engine has taken the execution over, and nothing was written: stop this work."""
+
+    code = "taken_over"
+    execution_id: str
+    engine: str | None
+    epoch: int
+
+
+class ExecutionHeld(RunfoldError):
+    """An engine that lives works on the execution, and nothing was written: leave it alone, or stop that engine."""
+
+    code = "execution_held"
+    execution_id: str
+    engine: str | None
+
+
+class EngineGone(RunfoldError):
+    """This engine was silent and given up, so it may hold nothing more: end what it runs, and begin a new engine."""
+
+    code = "engine_gone"
+    engine: str
+
+
+class NotSucceeded(RunfoldError):
+    """The execution ended without success, so it has no result: see its error."""
+
+    code = "not_succeeded"
+    execution_id: str
+    status: str
+    error_message: str | None
+
+
 class UnsupportedIsolation(RunfoldError):
     """The log can only be read under READ COMMITTED, other levels would skip events: set that isolation level."""
 

@@ -307,7 +307,7 @@ class _Walk:
 
     def any(self, stream: _Stream) -> Choice:
         if self.random.random() < 0.1:
-            return "ModelCalled", {}
+            return self.random.choice(("ModelCalled", "ExecutionTakenOver", "ExecutionSignaled", "SignalTaken")), {}
         event_type = self.random.choice(self.random.choice((MOVES, NODES, PAUSE_EVENTS)))
         if event_type == "ExecutionCreated":
             return event_type, {"execution_id": stream.name}

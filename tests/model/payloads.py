@@ -104,6 +104,7 @@ def milliseconds(random: Random) -> int:
 _milliseconds = one_of(BASE_MS, BASE_MS + 1, BASE_MS + 1_500, BASE_MS - 1, 0, 1, LATEST_MS)
 
 flag = one_of(False, True)
+named = one_of("n", "N 1", "\u00e9", "x" * 255)
 label = one_of("n", "", "N 1", "\u00e9t\u00e9", "x" * 100)
 text = one_of(*TEXTS, "")
 count = one_of(1, 0, 2, 2**31 - 1)
@@ -167,6 +168,9 @@ FIELDS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "ExecutionTimedOut": ({"end_time": milliseconds}, {}),
     "ExecutionDeclaredLost": ({"end_time": milliseconds, "detector": label, "last_seen": instant}, {}),
     "ExecutionMetadataSet": ({"metadata": json_object}, {}),
+    "ExecutionTakenOver": ({"engine": named, "epoch": one_of(1, 2, 2**31 - 1)}, {"from_engine": named}),
+    "ExecutionSignaled": ({"signal": named}, {"data": json_value, "by": label}),
+    "SignalTaken": ({"signal": named, "version": one_of(1, 2, 2**31 - 1)}, {"key": named}),
     "ModelCalled": (
         {
             "provider": one_of("openai", "\u00e9", "x" * 50),

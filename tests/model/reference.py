@@ -24,6 +24,9 @@ from tests.model import (
 )
 from tests.model.tables import Recorded, Table, Tables
 
+HISTORY_ONLY = frozenset({"ExecutionTakenOver", "ExecutionSignaled", "SignalTaken"})
+"""Events that change no row: they are looked at in the log alone."""
+
 EVENTS = (
     executions.EVENTS
     | nodes.EVENTS
@@ -36,6 +39,7 @@ EVENTS = (
     | triggers.EVENTS
     | deletion.EVENTS
     | erasure.EVENTS
+    | HISTORY_ONLY
 )
 """The event types this model knows; those of other streams change nothing here."""
 

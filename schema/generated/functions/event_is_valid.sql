@@ -194,6 +194,48 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'ExecutionTakenOver' THEN
+            IF coalesce((data - '{engine,epoch,from_engine}'::text[]) = '{}'
+                AND data @? '$ ? (@.engine.type() == "string" && @.engine >= "!" && @.epoch.type() == "number" && @.epoch >= 1 && @.epoch <= 2147483647 && (!exists(@.from_engine) || @.from_engine.type() == "null" || @.from_engine.type() == "string" && @.from_engine >= "!"))'
+                AND octet_length(concat(data ->> 'engine', data ->> 'from_engine')) <= 255
+                AND concat(data ->> 'engine', data ->> 'from_engine') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'epoch', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{engine,epoch,from_engine}'::text[]) = '{}'
+                AND (data -> 'engine') ? (data ->> 'engine')
+                AND (data -> 'epoch')::text::integer >= 1
+                AND ((data ->> 'from_engine') IS NULL OR (data -> 'from_engine') ? (data ->> 'from_engine')), false)
+                AND coalesce(length(data ->> 'engine') <= 255 AND data ->> 'engine' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'engine', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'from_engine') <= 255 AND data ->> 'from_engine' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'from_engine', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'ExecutionSignaled' THEN
+            IF coalesce((data - '{signal,data,by}'::text[]) = '{}'
+                AND data @? '$ ? (@.signal.type() == "string" && @.signal >= "!" && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'signal', '')) <= 255
+                AND coalesce(data ->> 'signal', '') !~ '[^ -~]', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{signal,data,by}'::text[]) = '{}'
+                AND (data -> 'signal') ? (data ->> 'signal')
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false)
+                AND coalesce(length(data ->> 'signal') <= 255 AND data ->> 'signal' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'signal', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'SignalTaken' THEN
+            IF coalesce((data - '{signal,version,key}'::text[]) = '{}'
+                AND data @? '$ ? (@.signal.type() == "string" && @.signal >= "!" && @.version.type() == "number" && @.version >= 1 && @.version <= 2147483647 && (!exists(@.key) || @.key.type() == "null" || @.key.type() == "string" && @.key >= "!"))'
+                AND octet_length(concat(data ->> 'signal', data ->> 'key')) <= 255
+                AND concat(data ->> 'signal', data ->> 'key') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'version', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{signal,version,key}'::text[]) = '{}'
+                AND (data -> 'signal') ? (data ->> 'signal')
+                AND (data -> 'version')::text::integer >= 1
+                AND ((data ->> 'key') IS NULL OR (data -> 'key') ? (data ->> 'key')), false)
+                AND coalesce(length(data ->> 'signal') <= 255 AND data ->> 'signal' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'signal', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'key') <= 255 AND data ->> 'key' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'key', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ModelCalled' THEN
             IF coalesce((data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
                 AND data @? '$ ? ((!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.provider.type() == "string" && @.provider >= "!" && @.model_id.type() == "string" && @.model_id >= "!" && (!exists(@.version) || @.version.type() == "null" || @.version.type() == "string" && @.version >= "!") && @.input_tokens.type() == "number" && @.input_tokens >= 0 && @.input_tokens <= 2147483647 && @.cached_tokens.type() == "number" && @.cached_tokens >= 0 && @.cached_tokens <= 2147483647 && @.output_tokens.type() == "number" && @.output_tokens >= 0 && @.output_tokens <= 2147483647 && (!exists(@.latency_ms) || @.latency_ms.type() == "null" || @.latency_ms.type() == "number" && @.latency_ms >= 0 && @.latency_ms <= 2147483647))'

@@ -54,6 +54,10 @@ NOUNS: dict[str, Noun] = {
         "Deployments of workflows.",
         ("deployment",),
     ),
+    "engine": Noun(
+        "Engines: who runs executions, and whether they beat.",
+        ("engine",),
+    ),
     "execution": Noun(
         "Executions of workflows.",
         ("execution", "stuck"),

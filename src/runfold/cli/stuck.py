@@ -38,7 +38,8 @@ def stuck(
 ) -> None:
     """List executions without an event for --idle, overdue pauses, and deployments that do not end.
 
-    An execution that waits for a person or for a time is not idle, and a log line counts as an event. With
+    An execution that waits for a person or for a time is not idle, nor is one whose engine beats; one whose engine is
+    silent is listed at once. A log line counts as an event. With
     --declare-lost, each execution is checked again and ended with ExecutionDeclaredLost, unless an event came
     meanwhile. In a terminal it asks first.
     """
@@ -93,7 +94,7 @@ def _print(found: Stuck) -> None:
         return None if seconds is None else f"{short(max(0, round(seconds * 1000)))} ago"
 
     sections: list[tuple[str, list[Row], list[str]]] = [
-        ("executions without events", found.executions, ["execution_id", "status", "workflow", "seen"]),
+        ("executions without events", found.executions, ["execution_id", "status", "workflow", "engine", "seen"]),
         ("open pauses", found.pauses, ["execution_id", "pause", "node_id", "reason", "due", "interaction", "seen"]),
         ("deployments under way", found.deployments, ["workflow", "action", "status", "version", "seen"]),
     ]
@@ -103,6 +104,7 @@ def _print(found: Stuck) -> None:
             [
                 {
                     **row,
+                    "engine": None if row.get("engine") is None else f"{row['engine']}, silent",
                     "workflow": row["workflow"] or row["workflow_id"],
                     "seen": ago(row["idle_seconds"]),
                     "due": ago(row["overdue_seconds"]) if row.get("reason") == "past its time" else None,

@@ -459,3 +459,45 @@ SELECT d.body
                      (SELECT s.user_id FROM runfold.streams s WHERE s.stream_id = 'definition-' || %(workflow)s::text),
                      (SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s))
  LIMIT 1
+
+-- name: beat
+-- An engine lives; notes the leader's beat. No row: it was given up. The commit is not waited for.
+-- Parameters: engine.
+UPDATE runfold.engines e
+   SET beat = e.beat + 1, leader_epoch = l.epoch, leader_beat = l.beat, beat_at = clock_timestamp()
+  FROM runfold.leader l, (SELECT set_config('synchronous_commit', 'off', true) AS commits) AS s
+ WHERE e.engine_id = %(engine)s AND e.gone_at IS NULL AND s.commits = 'off'
+RETURNING e.beat
+
+-- name: enter_engine
+-- Enters an engine, and removes those that are silent and hold nothing that is still to be done.
+-- Parameters: engine, name, host, pid, patience.
+WITH removed AS (
+    DELETE FROM runfold.engines e
+     WHERE runfold.engine_is_silent(e.engine_id)
+       AND NOT EXISTS (SELECT FROM runfold.holds h WHERE h.engine_id = e.engine_id AND NOT runfold.has_ended(h.execution_id))
+)
+INSERT INTO runfold.engines (engine_id, name, host, pid, patience, leader_epoch, leader_beat)
+SELECT %(engine)s, %(name)s, %(host)s, %(pid)s, %(patience)s, l.epoch, l.beat FROM runfold.leader l
+    ON CONFLICT (engine_id) DO NOTHING
+RETURNING engine_id
+
+-- name: holder
+-- The engine that holds an execution, and whether it is silent. Parameters: execution.
+SELECT e.engine_id, e.name, runfold.engine_is_silent(e.engine_id)
+  FROM runfold.holds h
+  JOIN runfold.engines e ON e.engine_id = h.engine_id
+ WHERE h.execution_id = %(execution)s
+
+-- name: leave_engine
+-- An engine says goodbye; its holds go with it. Parameters: engine.
+DELETE FROM runfold.engines WHERE engine_id = %(engine)s RETURNING engine_id
+
+-- name: let_go
+-- An engine holds an execution no more. Parameters: execution, engine.
+DELETE FROM runfold.holds WHERE execution_id = %(execution)s AND engine_id = %(engine)s RETURNING execution_id
+
+-- name: safe_head
+-- The position up to which no open transaction can still add an event.
+SELECT runfold.safe_head()
+

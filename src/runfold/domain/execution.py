@@ -16,6 +16,11 @@ from runfold.events.execution import ModelUse, NewExecution, NodeDetails
 from runfold.events.fields import PauseReason
 from runfold.events.machines import EXECUTION, NODE, PAUSE
 
+ENGINE_GONE = {
+    "type": "EngineGone",
+    "message": "the engine of this attempt is gone, and another one has taken the execution over",
+}
+
 
 @spells_out
 class Execution(ExecutionRules):
@@ -97,6 +102,28 @@ class Execution(ExecutionRules):
             raise self._illegal(EXECUTION, None, "model_called")
         use.setdefault("cached_tokens", 0)
         return self._with(events.ModelCalled(activation=activation, **use))
+
+    def take_over(self, engine: str, *, from_engine: str | None = None) -> Self:
+        """Take the execution over from an engine that is gone, and give up the attempts that it ran."""
+        if self.status is None or self.has_ended:
+            raise self._illegal(EXECUTION, self.status, "take_over")
+        taken = events.ExecutionTakenOver(engine=engine, epoch=self.epoch + 1, from_engine=from_engine)
+        return self._with(taken).give_up_attempts(ENGINE_GONE)
+
+    def send_signal(self, signal: str, data: Any = None, *, by: str | None = None) -> Self:
+        """Send the execution a signal, which `take_signal` takes once."""
+        check_value(NAME, signal, "/signal")
+        if self.status is None or self.has_ended:
+            raise self._illegal(EXECUTION, self.status, "signal")
+        return self._with(events.ExecutionSignaled(signal=signal, data=data, by=by))
+
+    def take_signal(self, signal: str, version: int, *, key: str | None = None) -> Self:
+        """Take a signal that nothing has taken yet; `key` names who takes it."""
+        taken = events.SignalTaken(signal=signal, version=version, key=key)
+        is_waiting = any(one.version == version for one in self.signals.get(signal, ()))
+        if self.status is None or self.has_ended or not is_waiting or (signal, key) in self.taken_signals:
+            raise self._illegal(EXECUTION, self.status, "take_signal")
+        return self._with(taken)
 
     # Nodes
 

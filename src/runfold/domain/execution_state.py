@@ -56,6 +56,15 @@ class Pause(NamedTuple):
         return self.node_id if self.activation is None else self.activation
 
 
+class Signal(NamedTuple):
+    """A signal that was sent to an execution."""
+
+    name: str
+    version: int
+    """The version of its event in the execution's stream: its place among all signals."""
+    data: Any = None
+
+
 class ExecutionState(Aggregate):
     """The state of an execution, its nodes and its pauses. `Execution` has the commands."""
 
@@ -79,6 +88,14 @@ class ExecutionState(Aggregate):
     """Every pause by its name, closed ones included."""
     open_pauses: Map[str, str] = Map()
     """The reason of each open pause."""
+    epoch: int = 0
+    """How often it was taken over."""
+    engine: str | None = None
+    """The engine that took it over last."""
+    signals: Map[str, tuple[Signal, ...]] = Map()
+    """The signals of each name that nothing has taken yet, in their order."""
+    taken_signals: Map[tuple[str, str], Signal] = Map()
+    """The signals that were taken under a key, by name and key."""
 
     @property
     def has_ended(self) -> bool:
@@ -219,6 +236,28 @@ def _pause_moves_to(status: str) -> Fold:
     return fold
 
 
+def _taken_over(state: ExecutionState, data: Data) -> Changes:
+    return {} if data["epoch"] <= state.epoch else {"epoch": data["epoch"], "engine": data["engine"]}
+
+
+def _signaled(state: ExecutionState, data: Data) -> Changes:
+    name = data["signal"]
+    signal = Signal(name, state.version + 1, data.get("data"))
+    return {"signals": state.signals.set(name, (*state.signals.get(name, ()), signal))}
+
+
+def _signal_taken(state: ExecutionState, data: Data) -> Changes:
+    name, version, key = data["signal"], data["version"], data.get("key")
+    waiting = state.signals.get(name, ())
+    changes: dict[str, Any] = {
+        "signals": state.signals.set(name, tuple(one for one in waiting if one.version != version))
+    }
+    taken = next((one for one in waiting if one.version == version), None)
+    if key is not None and taken is not None and (name, key) not in state.taken_signals:
+        changes["taken_signals"] = state.taken_signals.set((name, key), taken)
+    return changes
+
+
 def _fold_of(move: Move) -> Fold:
     """Return the fold of an event that does no more than to move an execution, a node or a pause."""
     target = str(move.target)
@@ -238,6 +277,9 @@ FOLDS: dict[str, Fold] = folds_of(
         "ExecutionResumed": _goes_on(paused=False),
         "NodeStarted": _node_moves_to("RUNNING", starts=True),
         "PauseOpened": _pause_opened,
+        "ExecutionTakenOver": _taken_over,
+        "ExecutionSignaled": _signaled,
+        "SignalTaken": _signal_taken,
     },
 )
 """By event type. ExecutionMetadataSet changes nothing that a command looks at."""

@@ -11,14 +11,22 @@ from runfold.events.log import LogLine
 from runfold.events.streams import stream_id
 
 
-def log_line(message: str, **line: Unpack[LogLine]) -> LogAppended:
+def log_line(message: str, *, kind: str | None = None, **line: Unpack[LogLine]) -> LogAppended:
     """Write a line for people into the execution's log; it never conflicts with another writer.
 
-    `runfold.events.log.LogLine` says what a line takes beside its message.
+    `kind` is any word of yours for what the line is, kept in `data`. `runfold.events.log.LogLine` says what a line
+    takes beside its message.
     """
     line.setdefault("level", "INFO")
     line.setdefault("event_type", "workflow_progress")
-    return LogAppended(message=message, **line)
+    more = {} if kind is None else {"kind": kind}
+    if line["level"] == "CRITICAL":
+        # The column of levels has no such value.
+        line["level"] = "ERROR"
+        more["level"] = "CRITICAL"
+    if more and isinstance(data := line.get("data", {}) or {}, dict):
+        line["data"] = {**more, **data}
+    return LogAppended(message=message, **line)  # type: ignore[arg-type]  # CRITICAL is replaced
 
 
 def append_of_line(execution_id: str, line: LogAppended, *, user_id: UUID | None, metadata: dict[str, Any]) -> Append:

@@ -143,6 +143,36 @@ class ExecutionMetadataSet(ExecutionEvent):
     metadata: Object
 
 
+class ExecutionTakenOver(ExecutionEvent):
+    """An engine took the execution over from one that is gone; what the former one still does is refused.
+
+    It is history only: no row changes by it. It moves the stream's version, and so fences whoever expects the old one.
+    """
+
+    engine: Name
+    epoch: Attempt
+    from_engine: Name | None = None
+
+
+class ExecutionSignaled(ExecutionEvent):
+    """Somebody sent the execution a signal, for whichever part of it waits for one of that name. History only."""
+
+    signal: Name
+    data: Json | None = None
+    by: Text | None = None
+
+
+class SignalTaken(ExecutionEvent):
+    """The execution took a signal, so that nothing else of it takes the same one. History only.
+
+    `version` is that of the ExecutionSignaled in the stream. `key` names who took it, and gets the same one again.
+    """
+
+    signal: Name
+    version: Attempt
+    key: Name | None = None
+
+
 class ModelCalled(ExecutionEvent):
     """A model was called, for one activation of a node or for the execution as a whole.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 from pydantic import Field
 
@@ -52,8 +52,8 @@ class LogAppended(Event):
 class LogLine(TypedDict, total=False):
     """What a line of an execution's log says beside its message: fields of LogAppended."""
 
-    level: LogLevel
-    """DEBUG, INFO, WARNING or ERROR; INFO if it is not given."""
+    level: LogLevel | Literal["CRITICAL"]
+    """DEBUG, INFO, WARNING or ERROR; INFO if it is not given. CRITICAL is written as ERROR, and `data` says so."""
     event_type: LogEventType
     """What the line reports; workflow_progress if it is not given."""
     log_category: LogCategory | None

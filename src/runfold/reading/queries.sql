@@ -17,6 +17,16 @@ SELECT a.attname, format_type(a.atttypid, NULL),
 -- Parameters: execution_id, idle (seconds), detector.
 SELECT runfold.declare_lost(%(execution_id)s, make_interval(secs => %(idle)s), %(detector)s)
 
+-- name: engines
+-- The engines, the silent ones first; with the executions that each holds and that have not ended. Parameters: limit.
+SELECT e.engine_id, e.name, e.host, e.pid, runfold.engine_is_silent(e.engine_id) AS silent, e.gone_at, e.beat, e.patience,
+       (SELECT count(*) FROM runfold.holds h WHERE h.engine_id = e.engine_id) AS executions,
+       e.started_at, e.beat_at, extract(epoch FROM clock_timestamp() - e.beat_at)::float8 AS heard_seconds,
+       extract(epoch FROM clock_timestamp() - e.started_at)::float8 AS started_seconds
+  FROM runfold.engines e
+ ORDER BY silent DESC, e.name, e.started_at
+ LIMIT %(limit)s
+
 -- name: deployments
 -- A page of deployments, newest first (started_at descending, id).
 -- Parameters, each but limit may be null: workflow, status (of to_status), after_time and after_id (both or none), limit.

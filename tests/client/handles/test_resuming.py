@@ -11,7 +11,7 @@ import runfold
 from runfold.client.sync.execution import ExecutionHandle
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.node import NodeHandle
-from runfold.errors import IllegalTransition, OldAttempt, UnknownExecution
+from runfold.errors import IllegalTransition, OldAttempt, TakenOver, UnknownExecution
 from tests.client.handles.reading import assert_folds_without_anomalies, types
 from tests.client.handles.test_attempts import at_once
 
@@ -71,7 +71,13 @@ def test_a_resumed_execution_begins_the_next_attempts(
 
 def test_of_engines_that_resume_at_once_one_does_each_node(store: runfold.Store, crashed: ExecutionHandle) -> None:
     runs = [store.executions.resume(crashed.execution_id) for _ in range(4)]
-    begun, refused = at_once([run.node("charge", activation="charge") for run in runs], NodeHandle.start)
+    *fenced, last = runs
+    # The last one has it; before it was taken over again, each that had it would have been the one.
+    for run in fenced:
+        with pytest.raises(TakenOver):
+            run.node("charge", activation="charge").start()
+    tasks = [store.executions.get(last.execution_id).node("charge", activation="charge") for _ in range(4)]
+    begun, refused = at_once(tasks, NodeHandle.start)
     assert (len(begun), len(refused)) == (1, 3)
     assert types(store, f"execution-{crashed.execution_id}").count("NodeAttemptFailed") == 1
 
@@ -88,7 +94,7 @@ def test_what_has_ended_or_never_was_is_not_resumed(store: runfold.Store, crashe
     crashed.cancel()
     with pytest.raises(IllegalTransition) as refused:
         store.executions.resume(crashed.execution_id)
-    assert (refused.value.state, refused.value.command) == ("CANCELED", "resume")
+    assert (refused.value.state, refused.value.command) == ("CANCELED", "take_over")
     with pytest.raises(UnknownExecution):
         store.executions.resume("never-was")
 

@@ -12,7 +12,9 @@ from uuid import UUID
 from warnings import warn
 
 from runfold.client.aio.interaction import AsyncInteractionHandle
+from runfold.client.aio.lines import AsyncLineStream
 from runfold.client.aio.writer import AsyncWriter
+from runfold.client.background import AsyncEmit
 from runfold.domain.aggregate import AggregateEvent, now
 from runfold.domain.error_data import error_data_of, placeholder_of
 from runfold.domain.execution import Execution
@@ -24,6 +26,8 @@ from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import ModelUse
 from runfold.events.interaction import InteractionRequest
+from runfold.events.log import LogLine
+from runfold.events.streams import stream_id
 
 P = ParamSpec("P")
 
@@ -293,6 +297,33 @@ class AsyncNodeHandle:
         await self.run.writer.do(Execution.model_called, activation=self._begun(), **use)
 
     log = _logging(log_line)
+
+    def stream(self, emit: Any = None, *, kind: str | None = "stream", **line: Unpack[LogLine]) -> AsyncLineStream:
+        """Return a stream of text for the execution's log, to be used in `with`: one line for what comes in 200 ms.
+
+        `emit` is an emitter, which sends the lines with what else it has; without one each line is an append. `kind`
+        says what the text is. `runfold.events.log.LogLine` says what each line takes besides.
+        """
+        line.setdefault("node_id", self.node_id)
+        line.setdefault("node_type", self.node_type)
+
+        def line_of(text: str) -> LogAppended:
+            return log_line(text, kind=kind, **line)
+
+        async def put(written: LogAppended) -> None:
+            if emit is None:
+                await self.run.append_line(written)
+                return
+            writer = self.run.writer
+            await AsyncEmit.to(
+                emit,
+                stream_id("log", writer.state.name),
+                written,
+                user_id=writer.user_id,
+                metadata=writer.event_metadata,
+            )
+
+        return AsyncLineStream(line_of, put)
 
     def _begun(self) -> str:
         return self.node_id if self.activation is None else self.activation

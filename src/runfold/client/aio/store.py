@@ -11,7 +11,9 @@ from uuid import UUID
 from runfold.client.aio.api_calls import AsyncApiCalls
 from runfold.client.aio.credentials import AsyncCredentials
 from runfold.client.aio.deployments import AsyncDeployments
+from runfold.client.aio.engine import PATIENCE, AsyncEngine
 from runfold.client.aio.executions import AsyncExecutions
+from runfold.client.aio.feed import close_feed
 from runfold.client.aio.interactions import AsyncInteractions
 from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.registries import AsyncModels, AsyncNodeSpecifications, AsyncTools
@@ -130,8 +132,17 @@ class AsyncStore(AsyncLog):
     def _registry_cache(self) -> AsyncRegistryCache:
         return AsyncRegistryCache(self)
 
+    def engine(self, name: str | None = None, *, patience: int = PATIENCE) -> AsyncEngine:
+        """Return an engine, to be used in `with`: it beats once a second, and holds what the store's handles run.
+
+        `name` is for people, host and process if none is given. `patience` is how many beats of the leading worker,
+        which beats twice a second, the engine may be silent before another may take its executions over.
+        """
+        return AsyncEngine(self, name, patience=patience)
+
     async def close(self) -> None:
         """Close the connections."""
+        await close_feed(self)
         if "_registry_cache" in vars(self):
             await self._registry_cache.close()
         await super().close()

@@ -53,6 +53,8 @@ class AsyncWriter(Generic[AnyAggregate]):
         self.event_metadata = dict(event_metadata or {})
         self.last_position = 0
         """The position of the last event that this writer has recorded, 0 before the first."""
+        self.fence: Callable[[AnyAggregate], None] | None = None
+        """Raises where this writer may not write any more, because the stream was given to another one."""
         self._state = state
         self._is_known = is_known
         self._lock = asyncio.Lock()
@@ -161,6 +163,8 @@ class AsyncWriter(Generic[AnyAggregate]):
                 if not self._is_known:
                     await self._read()
                     is_fresh = True
+                if self.fence is not None:
+                    self.fence(self._state)
                 if self._doubtful:
                     await self._settle_what_was_recorded(batch)
                 with encoding_with(self.store.default):

@@ -15,11 +15,6 @@ from runfold.errors import UnknownExecution
 from runfold.events.execution import NewExecution
 from runfold.events.ids import new_id
 
-_GONE = {
-    "type": "EngineGone",
-    "message": "the engine of this attempt is gone, and another one has resumed the execution",
-}
-
 
 @spells_out
 class Executions:
@@ -61,15 +56,18 @@ class Executions:
             raise UnknownExecution(f"there is no execution {execution_id}", execution_id=execution_id)
         return ExecutionHandle(writer)
 
-    def resume(self, execution_id: str, *, event_metadata: dict[str, Any] | None = None) -> ExecutionHandle:
-        """Return the handle of an execution whose engine is gone, ready to go on.
+    def resume(
+        self, execution_id: str, *, event_metadata: dict[str, Any] | None = None, force: bool = False
+    ) -> ExecutionHandle:
+        """Return the handle of an execution whose engine is gone, ready to go on: `get`, and `take_over` of it.
 
-        The attempts that ran are recorded as failed, so that `start` begins the next ones; what the old engine says of
-        an attempt is refused once the next has begun. `outputs` of the handle says what is done. Raises
-        UnknownExecution, and IllegalTransition when the execution has ended.
+        The attempts that ran are recorded as failed, so that `start` begins the next ones; the old engine is refused
+        from now on. `outputs` of the handle says what is done, and `step` skips it. Raises UnknownExecution,
+        IllegalTransition when the execution has ended, ExecutionHeld while its engine beats, unless `force`, and
+        VersionConflict where another engine resumes it at the same time.
         """
         handle = self.get(execution_id, event_metadata=event_metadata)
-        handle.writer.do(Execution.give_up_attempts, _GONE)
+        handle.take_over(force=force)
         return handle
 
 

@@ -12,7 +12,9 @@ from uuid import UUID
 from runfold.client.sync.api_calls import ApiCalls
 from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
+from runfold.client.sync.engine import PATIENCE, Engine
 from runfold.client.sync.executions import Executions
+from runfold.client.sync.feed import close_feed
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.registries import Models, NodeSpecifications, Tools
@@ -131,8 +133,17 @@ class Store(Log):
     def _registry_cache(self) -> RegistryCache:
         return RegistryCache(self)
 
+    def engine(self, name: str | None = None, *, patience: int = PATIENCE) -> Engine:
+        """Return an engine, to be used in `with`: it beats once a second, and holds what the store's handles run.
+
+        `name` is for people, host and process if none is given. `patience` is how many beats of the leading worker,
+        which beats twice a second, the engine may be silent before another may take its executions over.
+        """
+        return Engine(self, name, patience=patience)
+
     def close(self) -> None:
         """Close the connections."""
+        close_feed(self)
         if "_registry_cache" in vars(self):
             self._registry_cache.close()
         super().close()

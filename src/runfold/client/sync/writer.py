@@ -54,6 +54,8 @@ class Writer(Generic[AnyAggregate]):
         self.event_metadata = dict(event_metadata or {})
         self.last_position = 0
         """The position of the last event that this writer has recorded, 0 before the first."""
+        self.fence: Callable[[AnyAggregate], None] | None = None
+        """Raises where this writer may not write any more, because the stream was given to another one."""
         self._state = state
         self._is_known = is_known
         self._lock = threading.Lock()
@@ -162,6 +164,8 @@ class Writer(Generic[AnyAggregate]):
                 if not self._is_known:
                     self._read()
                     is_fresh = True
+                if self.fence is not None:
+                    self.fence(self._state)
                 if self._doubtful:
                     self._settle_what_was_recorded(batch)
                 with encoding_with(self.store.default):
