@@ -710,6 +710,35 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE TABLE runfold.blobs (
+    user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
+    sha256 text COLLATE "C" NOT NULL,
+    bytes bigint NOT NULL,
+    type text NOT NULL,
+    content bytea,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT blobs_pkey PRIMARY KEY (user_id, sha256),
+    CONSTRAINT blob_sha256_is_hexadecimal CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT blob_has_a_size CHECK (bytes BETWEEN 0 AND 268435456),
+    CONSTRAINT blob_type_is_short CHECK (length(type) BETWEEN 1 AND 255)
+);
+
+COMMENT ON TABLE runfold.blobs IS
+    'Large values of tenants that events refer to as {"$blob": sha256, "bytes": …, "type": …}. One row a tenant and content.';
+COMMENT ON COLUMN runfold.blobs.sha256 IS 'Of the content before it was encrypted, in hexadecimal digits.';
+COMMENT ON COLUMN runfold.blobs.bytes IS 'The length of the content before it was encrypted.';
+COMMENT ON COLUMN runfold.blobs.type IS 'A media type, image/png for instance.';
+COMMENT ON COLUMN runfold.blobs.content IS 'The bytes, encrypted where the tenant''s policies say so; NULL: they are in a folder or another home.';
+
+ALTER TABLE runfold.blobs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.blobs FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.blobs FOR ALL
+    TO runfold_engine, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.blobs TO authenticated, runfold_reader;
+GRANT SELECT, INSERT, DELETE ON runfold.blobs TO runfold_engine, runfold_operator, service_role;
+
 CREATE TABLE runfold.checkpoints (
     group_name text PRIMARY KEY,
     position bigint NOT NULL DEFAULT 0,
@@ -6435,7 +6464,7 @@ REVOKE ALL ON FUNCTION runfold.require_opaque_events FROM PUBLIC;
 CREATE FUNCTION runfold.append_opaque_events(
     category text, names text[], first_versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[],
     event_ids uuid[], occurred_at timestamptz, tracker text DEFAULT NULL, application_name text DEFAULT NULL, notification_id bigint DEFAULT NULL,
-    call_id uuid DEFAULT NULL, OUT first_position bigint, OUT repeated boolean
+    call_id uuid DEFAULT NULL, user_id uuid DEFAULT NULL, OUT first_position bigint, OUT repeated boolean
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -6446,7 +6475,7 @@ DECLARE
     stream_ids text[];
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
-    tenants uuid[];          -- none
+    tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
     versions bigint[];       -- of each stream before this call
     event_versions bigint[];
     next_versions bigint[] := first_versions;
@@ -6547,10 +6576,16 @@ BEGIN
     -- The fence, and the positions behind it.
     base := runfold.allocate_positions(total) - total;
 
+    -- As in append_events: looked up behind the fence, in a statement of its own.
+    IF EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = ANY (tenants)) THEN
+        PERFORM runfold.refuse_erased(tenants, stream_ids);
+    END IF;
+
     -- The events, and the streams' rows.
-    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version, user_id,
                                 payload, metadata, occurred_at, recorded_at)
-    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, e.payload, '{}',
+    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, tenants[e.number],
+           e.payload, '{}',
            occurred_at, clock_timestamp()
       FROM unnest(numbers, event_versions, event_ids, type_numbers, payloads) WITH ORDINALITY
            AS e (number, version, id, type_number, payload, n);
@@ -8302,6 +8337,8 @@ BEGIN
         entry.position := runfold.append_tenant_erased(tenant);
         UPDATE runfold.erased_tenants t SET position = entry.position WHERE t.user_id = tenant;
         DELETE FROM runfold.claims c USING runfold.streams s WHERE s.user_id = tenant AND c.stream_id = s.stream_id;
+        DELETE FROM runfold.snapshots n USING runfold.streams s
+         WHERE s.user_id = tenant AND s.stream_id = runfold.stream_id(n.category, n.originator_id);
     END IF;
     state := 'erased';
     "position" := entry.position;
