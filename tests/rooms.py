@@ -31,6 +31,7 @@ FLOORS: list[dict[str, str]] = [
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
+        "blobs": "Large values of tenants: their references, and their homes beside the database.",
         "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },

@@ -86,6 +86,20 @@ class ExtraMissing(RunfoldError):
     extra: str
 
 
+class BlobMissing(RunfoldError):
+    """The blob is not there: name the tenant that put it, and the home where it is."""
+
+    code = "blob_missing"
+    sha256: str
+
+
+class BlobDamaged(RunfoldError):
+    """The blob's content is not what its reference says: restore it from a backup."""
+
+    code = "blob_damaged"
+    sha256: str
+
+
 class MemoryConflict(RunfoldError):
     """Another row of the tenant's memory has this name already: give it another one."""
 

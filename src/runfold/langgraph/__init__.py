@@ -1,4 +1,4 @@
-"""LangGraph on runfold: its memory `RunfoldStore` and its checkpointer `RunfoldSaver`, of the extra `runfold[langgraph]`."""
+"""LangGraph on runfold, of the extra `runfold[langgraph]`: memory in `RunfoldStore`, checkpoints in `RunfoldSaver`."""
 
 from runfold.langgraph.saver import RunfoldSaver
 from runfold.langgraph.store import RunfoldStore

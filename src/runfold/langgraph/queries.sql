@@ -32,6 +32,7 @@ SELECT first_position, repeated
 -- name: delete_older_snapshots
 -- Deletes a thread's snapshots before a version. Parameters: name, version.
 DELETE FROM runfold.snapshots s WHERE s.category = 'langgraph' AND s.originator_id = %(name)s AND s.version < %(version)s
+RETURNING s.version
 
 -- name: max_event_bytes
 -- The largest payload that an event may have.

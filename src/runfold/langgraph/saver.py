@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -24,22 +24,16 @@ try:
     )
 except ImportError as missing:
     raise ExtraMissing(
-        "LangGraph's checkpointer needs langgraph-checkpoint", hint="pip install 'runfold[langgraph]'", extra="langgraph"
+        "LangGraph's checkpointer needs langgraph-checkpoint",
+        hint="pip install 'runfold[langgraph]'",
+        extra="langgraph",
     ) from missing
 
 from runfold.events.faults import fault
-from runfold.langgraph.packing import Difference, difference
-from runfold.langgraph.thread_log import Event, Open, Recent, ThreadLog
-from runfold.langgraph.threads import (
-    CHECKPOINT,
-    PRUNED,
-    RUNS_DELETED,
-    THREAD_DELETED,
-    VALUE,
-    WRITES,
-    runs_in,
-    sorted_writes,
-)
+from runfold.langgraph.loading import Loader, config_of
+from runfold.langgraph.saving import Put, writes_event
+from runfold.langgraph.thread_log import Event, Open, ThreadLog
+from runfold.langgraph.threads import PRUNED, RUNS_DELETED, THREAD_DELETED, runs_in, sorted_writes
 from runfold.memory import checks
 
 if TYPE_CHECKING:
@@ -48,14 +42,7 @@ if TYPE_CHECKING:
 
     from runfold.client.sync.store import Store
 
-_SMALL = 512
-"""Up to so many bytes a value is in the event of its checkpoint; an event of its own costs about as much."""
-_DEEPEST = 256
-"""A value is read from so many events at most."""
-_LARGEST_RECENT = 8_000_000
 _PAGE = 50
-
-_Typed = tuple[str, bytes]
 
 
 class RunfoldSaver(BaseCheckpointSaver[str]):
@@ -72,6 +59,10 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
         self.user_id = checks.uuid(found, "/user_id")
         self._log = ThreadLog(store, self.user_id)
 
+    @property
+    def _loader(self) -> Loader:
+        return Loader(self._log, self.serde)  # the library changes the serializer of a copy
+
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -81,13 +72,13 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
             name = get_checkpoint_id(config) or opened.state.latest(ns)
             if name is None or name not in opened.state.checkpoints.get(ns, {}):
                 return None
-            return next(iter(self._tuples(thread_id, opened, [(ns, name)], None)), None)
+            return next(iter(self._loader.tuples(thread_id, opened, [(ns, name)], None)), None)
 
     def list(
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,
+        filter: dict[str, Any] | None = None,  # noqa: A002 - the library's
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
@@ -109,101 +100,19 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
                     ]
                 for start in range(0, len(names), _PAGE):
                     with self._log.thread(str(thread_id)) as opened:
-                        page = self._tuples(str(thread_id), opened, names[start : start + _PAGE], filter)
+                        page = self._loader.tuples(str(thread_id), opened, names[start : start + _PAGE], filter)
                     yield from page
 
         return islice(found(), None if limit is None else max(limit, 0))
 
-    def _tuples(
-        self, thread_id: str, opened: Open, names: Sequence[tuple[str, str]], wanted: dict[str, Any] | None
-    ) -> list[CheckpointTuple]:
-        state = opened.state
-        there = [(ns, name, saved) for ns, name in names if (saved := state.checkpoints.get(ns, {}).get(name))]
-        events = self._log.parts_of(opened, [saved.at for _, _, saved in there])
-        chosen = []
-        for ns, name, saved in there:
-            if saved.at not in events:
-                continue
-            header, parts = events[saved.at]
-            metadata = self.serde.loads_typed((header["meta_tag"], parts[1]))
-            if wanted and any(metadata.get(key) != value for key, value in wanted.items()):
-                continue
-            chosen.append((ns, name, saved.parent, self.serde.loads_typed((header["tag"], parts[0])), metadata))
-        loaded = self._loaded(opened, [(ns, name, checkpoint) for ns, name, _, checkpoint, _ in chosen])
-        made = []
-        for (ns, name, parent, checkpoint, metadata), (values, writes) in zip(chosen, loaded, strict=True):
-            made.append(
-                CheckpointTuple(
-                    config=_config(thread_id, ns, name),
-                    checkpoint={**checkpoint, "channel_values": values},
-                    metadata=metadata,
-                    parent_config=_config(thread_id, ns, parent) if parent else None,
-                    pending_writes=writes,
-                )
-            )
-        return made
-
-    def _loaded(
-        self, opened: Open, chosen: Sequence[tuple[str, str, Checkpoint]]
-    ) -> list[tuple[dict[str, Any], list[tuple[str, str, Any]]]]:
-        """Return of each checkpoint its channels' values and its writes, read together."""
-        state = opened.state
-        places = [
-            {
-                channel: place
-                for channel, version in checkpoint["channel_versions"].items()
-                if (place := state.values.get((ns, channel, version))) is not None
-            }
-            for ns, _, checkpoint in chosen
-        ]
-        writes = [[*sorted_writes(state.writes.get((ns, name), {}))] for ns, name, _ in chosen]
-        needed = {event for found in places for at, _ in found.values() for event in state.chain(at)}
-        needed |= {write.at for found in writes for _, write in found}
-        events = self._log.parts_of(opened, sorted(needed))
-        whole: dict[int, _Typed | None] = {}
-        loaded = []
-        for (ns, _, _), found, written in zip(chosen, places, writes, strict=True):
-            values = {}
-            for channel, (at, part) in found.items():
-                typed = _small(events, at, part) if part else self._value(opened, ns, channel, at, events, whole)
-                if typed is not None:
-                    values[channel] = self.serde.loads_typed(typed)
-            loaded.append((values, [self._write(events, task, write) for task, write in written if write.at in events]))
-        return loaded
-
-    def _write(self, events: Any, task: str, write: Any) -> tuple[str, str, Any]:
-        header, parts = events[write.at]
-        return task, write.channel, self.serde.loads_typed((header["tags"][write.part], parts[write.part]))
-
-    def _value(
-        self, opened: Open, ns: str, channel: str, at: int, events: Any, whole: dict[int, _Typed | None]
-    ) -> _Typed | None:
-        """Return a value that has an event of its own, made from the one before it where it is a difference."""
-        chain = opened.state.chain(at)
-        differing = 0
-        value = b""
-        for event in chain:
-            if event not in events:
-                return None
-            header, parts = events[event]
-            if "start" in header:
-                found = Difference(parts[0], header["start"], header["end"], parts[1])
-                differing += found.size
-                known = whole.get(event)
-                value = found.applied(value) if known is None else known[1]
-            else:
-                value = parts[0]
-            whole[event] = (header["tag"], value)
-        tag = events[at][0]["tag"]
-        recent = opened.recent.get((ns, channel))
-        if (recent is None or recent.at < at) and len(value) <= _LARGEST_RECENT:
-            opened.recent[ns, channel] = Recent(at, tag, value, len(chain) - 1, differing)
-        return tag, value
-
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def put(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Record a checkpoint with the values of its new versions, and return the config that names it."""
         thread_id, ns = _place(config)
@@ -221,10 +130,10 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
             "delta": "counters_since_delta_snapshot" in kept,
         }
         with self._log.thread(thread_id, fresh=False) as opened:
-            put = _Put(opened, header, self.serde.dumps_typed(body), self.serde.dumps_typed(kept))
+            put = Put(opened, header, self.serde.dumps_typed(body), self.serde.dumps_typed(kept))
             self._log.append(opened, lambda before: put.events(before, new_versions, typed))
             opened.recent.update(put.recent)
-        return _config(thread_id, ns, checkpoint["id"])
+        return config_of(thread_id, ns, checkpoint["id"])
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -241,7 +150,7 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
             def plan(_: int) -> list[Event]:
                 there = opened.state.writes.get((ns, name), {})
                 new = [write for write in found if write[0] < 0 or (task_id, write[0]) not in there]
-                return [_writes_event(ns, name, task_id, task_path, new)] if new else []
+                return [writes_event(ns, name, task_id, task_path, new)] if new else []
 
             self._log.append(opened, plan)
 
@@ -294,15 +203,15 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
             }
             seen |= {(ns, channel, version) for channel, version in new.items()}
             parent = found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else None
-            self.put(_config(target_thread_id, ns, parent), found.checkpoint, found.metadata, new)
+            self.put(config_of(target_thread_id, ns, parent), found.checkpoint, found.metadata, new)
             tasks: dict[tuple[str, str], list[tuple[str, Any]]] = {}
             ordered = [*sorted_writes(writes.get((ns, name), {}))]
             for (task, write), (_, channel, value) in zip(ordered, found.pending_writes or (), strict=False):
                 tasks.setdefault((task, write.path), []).append((channel, value))
             for (task, path), pairs in tasks.items():
-                self.put_writes(_config(target_thread_id, ns, name), pairs, task, path)
+                self.put_writes(config_of(target_thread_id, ns, name), pairs, task, path)
 
-    def get_next_version(self, current: str | None, channel: None) -> str:
+    def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002 - the library's
         """Return a version after this one that no fork of the thread gives to another value."""
         count = 0 if current is None else int(str(current).partition(".")[0])
         return f"{count + 1:08}.{random.getrandbits(40):010x}"
@@ -317,7 +226,7 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,
+        filter: dict[str, Any] | None = None,  # noqa: A002 - the library's
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
@@ -328,7 +237,11 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
                 yield each
 
     async def aput(
-        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new_versions: ChannelVersions
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Record as `put`."""
         return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
@@ -356,84 +269,6 @@ class RunfoldSaver(BaseCheckpointSaver[str]):
         await asyncio.to_thread(self.copy_thread, source_thread_id, target_thread_id)
 
 
-class _Put:
-    """What one checkpoint appends, for the version that the stream has before it."""
-
-    def __init__(self, opened: Open, header: dict[str, Any], body: _Typed, metadata: _Typed) -> None:
-        self.opened = opened
-        self.header = header
-        self.body = body
-        self.metadata = metadata
-        self.recent: dict[tuple[str, str], Recent] = {}
-
-    def events(self, before: int, versions: ChannelVersions, typed: dict[str, _Typed | None]) -> list[Event]:
-        """Return an event for each large value, and one for the checkpoint with the small ones."""
-        self.recent = {}
-        events: list[Event] = []
-        parts = [self.body[1], self.metadata[1]]
-        tags: list[str] = []
-        values: list[tuple[str, Any, int, int, int]] = []
-        for channel, version in versions.items():
-            value = typed[channel]
-            if value is None:
-                continue
-            if len(value[1]) <= _SMALL:
-                tags.append(value[0])
-                values.append((channel, version, 0, len(parts), 0))
-                parts.append(value[1])
-                continue
-            at = before + len(events) + 1
-            event, base = self._value(channel, at, value)
-            events.append(event)
-            values.append((channel, version, at, 0, base))
-        header = {**self.header, "tag": self.body[0], "meta_tag": self.metadata[0], "values": values, "small": tags}
-        return [*events, (CHECKPOINT, header, parts)]
-
-    def _value(self, channel: str, at: int, typed: _Typed) -> tuple[Event, int]:
-        """Return the event of a value, and the event that it is a difference to (0: none)."""
-        tag, value = typed
-        key = (self.header["ns"], channel)
-        made = Recent(at, tag, value)
-        header: dict[str, Any] = {"tag": tag}
-        parts = [value]
-        old = self.opened.recent.get(key)
-        if old is not None and old.tag == tag and old.depth < _DEEPEST:
-            found = difference(old.value, value)
-            # What is read to make the value stays within twice its size.
-            if found is not None and 2 * found.size < len(value) and old.differing + found.size <= len(value):
-                header |= {"start": found.start, "end": found.end}
-                parts = [found.head, found.tail]
-                made = Recent(at, tag, value, old.depth + 1, old.differing + found.size)
-        if len(value) <= _LARGEST_RECENT:
-            self.recent[key] = made
-        return (VALUE, header, parts), old.at if old is not None and made.depth else 0
-
-
-def _small(events: Any, at: int, part: int) -> _Typed | None:
-    if at not in events:
-        return None
-    header, parts = events[at]
-    return header["small"][part - 2], parts[part]
-
-
-def _writes_event(ns: str, name: str, task: str, path: str, new: Iterable[tuple[int, str, _Typed]]) -> Event:
-    found = [*new]
-    header = {
-        "ns": ns,
-        "id": name,
-        "task": task,
-        "path": path,
-        "writes": [(index, channel) for index, channel, _ in found],
-        "tags": [typed[0] for _, _, typed in found],
-    }
-    return WRITES, header, [typed[1] for _, _, typed in found]
-
-
 def _place(config: RunnableConfig) -> tuple[str, str]:
     configurable = config["configurable"]
     return str(configurable["thread_id"]), configurable.get("checkpoint_ns", "")
-
-
-def _config(thread_id: str, ns: str, checkpoint_id: str | None) -> RunnableConfig:
-    found = {"thread_id": thread_id, "checkpoint_ns": ns}
-    return {"configurable": found if checkpoint_id is None else {**found, "checkpoint_id": checkpoint_id}}

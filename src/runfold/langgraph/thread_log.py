@@ -35,8 +35,8 @@ _SNAPSHOT_EVENTS = 1000
 """After how many events a thread's state is recorded, so that another process need not read them."""
 _ROOM = 1024
 """Bytes of an event that are left for its encryption."""
-_MOST_EVENTS = 5000
-"""Events of one append, half of what a call may have."""
+LARGEST_RECENT = 8_000_000
+"""Bytes of a value that is kept in memory, so that the next one is written as a difference to it."""
 _BLOB_TYPE = "application/x-runfold-langgraph"
 _SAFE = "!#$&'()*+,/:;=?@[]^`{|}\"\\<>"
 

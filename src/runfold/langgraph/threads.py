@@ -119,10 +119,14 @@ class Thread:
         return orjson.dumps(
             {
                 "version": self.version,
-                "checkpoints": [[ns, name, *saved] for ns, all_ in self.checkpoints.items() for name, saved in all_.items()],
+                "checkpoints": [
+                    [ns, name, *saved] for ns, all_ in self.checkpoints.items() for name, saved in all_.items()
+                ],
                 "values": [[*key, *place] for key, place in self.values.items()],
                 "bases": [*self.bases.items()],
-                "writes": [[*key, *inner, *write] for key, all_ in self.writes.items() for inner, write in all_.items()],
+                "writes": [
+                    [*key, *inner, *write] for key, all_ in self.writes.items() for inner, write in all_.items()
+                ],
             }
         )
 
