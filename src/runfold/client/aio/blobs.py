@@ -44,7 +44,7 @@ class AsyncBlobs:
             await asyncio.to_thread(put, tenant, digest, kept)
         row = {
             "user": tenant,
-            "sha256": digest,
+            "sha256": bytes.fromhex(digest),
             "bytes": reference["bytes"],
             "type": kind,
             "content": kept if self.home is None else None,
@@ -66,7 +66,7 @@ class AsyncBlobs:
         """Return the content that a reference names, after it was compared with the reference."""
         digest = digest_of(reference)
         owner = self._tenant(user_id)
-        asked = {"user": owner, "sha256": digest}
+        asked = {"user": owner, "sha256": bytes.fromhex(digest)}
         rows = await (self._store if tenant is None else tenant)._retried(statement("get_blob"), asked)
         kept = rows[0][0] if rows else None
         if rows and kept is None and self.home is not None:
@@ -93,7 +93,7 @@ class AsyncBlobs:
         """Delete a blob and return whether there was one; events that refer to it cannot be completed any more."""
         digest = digest_of(reference)
         tenant = self._tenant(user_id)
-        rows = await self._store._retried(statement("delete_blob"), {"user": tenant, "sha256": digest})
+        rows = await self._store._retried(statement("delete_blob"), {"user": tenant, "sha256": bytes.fromhex(digest)})
         if self.home is not None:
             delete = self.home.delete
             await asyncio.to_thread(delete, tenant, digest)
@@ -102,7 +102,10 @@ class AsyncBlobs:
     async def list(self, user_id: UUID | str | None) -> list[dict[str, Any]]:
         """Return the references of a tenant's blobs, each with the time it was put, the newest first."""
         rows = await self._store._retried(statement("list_blobs"), {"user": self._tenant(user_id)})
-        return [{"$blob": sha, "bytes": size, "type": kind, "created_at": when} for sha, size, kind, when in rows]
+        return [
+            {"$blob": bytes(sha).hex(), "bytes": size, "type": kind, "created_at": when}
+            for sha, size, kind, when in rows
+        ]
 
     def _tenant(self, user_id: UUID | str | None) -> UUID:
         found = self._store.user_id if user_id is None else user_id
