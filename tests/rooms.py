@@ -53,7 +53,7 @@ FLOORS: list[dict[str, str]] = [
         "client": "The store and its handles: `aio` is the source, `sync` is generated from it.",
     },
     {
-        "adapters": "What other libraries say while they work, recorded as executions.",
+        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
         "interop": "Imports recorded processes (XES).",
         "langgraph": "LangGraph's store over a tenant's documents and vectors.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -21,9 +21,14 @@ from runfold.runtime_sql import runtime_sql
 
 if TYPE_CHECKING:
     from runfold.client.aio.log import AsyncLog
-    from runfold.client.aio.tenant import AsyncTenant
 
 statement = runtime_sql("runfold.client")
+
+
+class AsyncReads(Protocol):
+    """Who reads as a tenant does."""
+
+    async def _retried(self, query: Any, parameters: Mapping[str, Any], _: Any = None) -> list[tuple[Any, ...]]: ...
 
 
 class AsyncBlobs:
@@ -61,7 +66,7 @@ class AsyncBlobs:
         return reference
 
     async def get(
-        self, reference: Mapping[str, Any], user_id: UUID | str | None, tenant: AsyncTenant | None = None
+        self, reference: Mapping[str, Any], user_id: UUID | str | None, tenant: AsyncReads | None = None
     ) -> bytes:
         """Return the content that a reference names, after it was compared with the reference."""
         digest = digest_of(reference)

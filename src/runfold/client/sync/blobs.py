@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -21,9 +21,14 @@ from runfold.runtime_sql import runtime_sql
 
 if TYPE_CHECKING:
     from runfold.client.sync.log import Log
-    from runfold.client.sync.tenant import Tenant
 
 statement = runtime_sql("runfold.client")
+
+
+class Reads(Protocol):
+    """Who reads as a tenant does."""
+
+    def _retried(self, query: Any, parameters: Mapping[str, Any], _: Any = None) -> list[tuple[Any, ...]]: ...
 
 
 class Blobs:
@@ -60,7 +65,7 @@ class Blobs:
             ) from violated
         return reference
 
-    def get(self, reference: Mapping[str, Any], user_id: UUID | str | None, tenant: Tenant | None = None) -> bytes:
+    def get(self, reference: Mapping[str, Any], user_id: UUID | str | None, tenant: Reads | None = None) -> bytes:
         """Return the content that a reference names, after it was compared with the reference."""
         digest = digest_of(reference)
         owner = self._tenant(user_id)
