@@ -53,10 +53,15 @@ FLOORS: list[dict[str, str]] = [
         "client": "The store and its handles: `aio` is the source, `sync` is generated from it.",
     },
     {
-        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
+        "emitter": "Emits events in batches: order, acknowledgements, back-pressure, what is refused.",
+    },
+    {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
         "interop": "Imports recorded processes (XES).",
-        "langgraph": "LangGraph's store over a tenant's documents and vectors.",
+        "langgraph": "LangGraph's store over a tenant's documents and vectors, and its checkpoints in the log.",
+    },
+    {
+        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
     },
     {
         "cli": "The command `runfold <noun> <verb>`.",
