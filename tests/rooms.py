@@ -31,6 +31,7 @@ FLOORS: list[dict[str, str]] = [
         "domain": "Aggregates and decisions: commands become events or refusals. No I/O.",
     },
     {
+        "blobs": "Large values of tenants: their references, and their homes beside the database.",
         "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
@@ -57,7 +58,10 @@ FLOORS: list[dict[str, str]] = [
     {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
         "interop": "Imports recorded processes (XES).",
-        "langgraph": "LangGraph's store over a tenant's documents and vectors.",
+        "langgraph": "LangGraph's store over a tenant's documents and vectors, and its checkpoints in the log.",
+    },
+    {
+        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
     },
     {
         "cli": "The command `runfold <noun> <verb>`.",

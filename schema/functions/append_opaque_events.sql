@@ -2,7 +2,8 @@
 -- again with the same event ids.
 --
 -- The order given is kept. Each stream's events are adjacent in version, from first_versions on; a
--- stream may begin at any version, at 0 for instance. With a tracker, its tracking is recorded too.
+-- stream may begin at any version, at 0 for instance. With a tracker, its tracking is recorded too. With a
+-- user_id the streams are that tenant's; without one, an existing stream's tenant counts.
 --
 --   names           of the streams, without their category, each once
 --   first_versions  of each stream
@@ -17,7 +18,7 @@
 CREATE FUNCTION runfold.append_opaque_events(
     category text, names text[], first_versions bigint[], numbers integer[], types text[], type_numbers integer[], payloads bytea[],
     event_ids uuid[], occurred_at timestamptz, tracker text DEFAULT NULL, application_name text DEFAULT NULL, notification_id bigint DEFAULT NULL,
-    call_id uuid DEFAULT NULL, OUT first_position bigint, OUT repeated boolean
+    call_id uuid DEFAULT NULL, user_id uuid DEFAULT NULL, OUT first_position bigint, OUT repeated boolean
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -28,7 +29,7 @@ DECLARE
     stream_ids text[];
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
-    tenants uuid[];          -- none
+    tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
     heads bigint[];          -- of each stream before this call
     event_versions bigint[];
     next_versions bigint[] := first_versions;
@@ -101,10 +102,16 @@ BEGIN
     -- The fence, and the positions behind it.
     base := runfold.allocate_positions(total) - total;
 
+    -- As in append_events: looked up behind the fence, in a statement of its own.
+    IF EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = ANY (tenants)) THEN
+        PERFORM runfold.refuse_erased(tenants, stream_ids);
+    END IF;
+
     -- The events, and the streams' rows.
-    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version, user_id,
                                 payload, metadata, occurred_at, recorded_at)
-    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, e.payload, '{}',
+    SELECT base + e.n, base + total, stream_ids[e.number], e.version, e.id, category, types[e.type_number], 1, tenants[e.number],
+           e.payload, '{}',
            occurred_at, clock_timestamp()
       FROM unnest(numbers, event_versions, event_ids, type_numbers, payloads) WITH ORDINALITY
            AS e (number, version, id, type_number, payload, n);

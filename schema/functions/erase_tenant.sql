@@ -51,6 +51,8 @@ BEGIN
         entry.position := runfold.append_tenant_erased(tenant);
         UPDATE runfold.erased_tenants t SET position = entry.position WHERE t.user_id = tenant;
         DELETE FROM runfold.claims c USING runfold.streams s WHERE s.user_id = tenant AND c.stream_id = s.stream_id;
+        DELETE FROM runfold.snapshots n USING runfold.streams s
+         WHERE s.user_id = tenant AND s.stream_id = runfold.stream_id(n.category, n.originator_id);
     END IF;
     state := 'erased';
     "position" := entry.position;

@@ -86,6 +86,20 @@ class ExtraMissing(RunfoldError):
     extra: str
 
 
+class BlobMissing(RunfoldError):
+    """The blob is not there: name the tenant that put it, and the home where it is."""
+
+    code = "blob_missing"
+    sha256: str
+
+
+class BlobDamaged(RunfoldError):
+    """The blob's content is not what its reference says: restore it from a backup."""
+
+    code = "blob_damaged"
+    sha256: str
+
+
 class EmitterFull(RunfoldError):
     """The emitter has no room, so the event was not taken: wait, or give it a larger capacity."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from runfold.blobs.references import in_words, is_reference
 from runfold.cli.output import instant, print_facts, print_text
 
 _WIDEST = 60
@@ -55,6 +56,8 @@ def whole(value: Any) -> str:
         return f"{instant(value)} UTC"
     if not isinstance(value, (dict, list)):
         return str(value)
+    if is_reference(value):
+        return in_words(value)
     short = orjson.dumps(value, default=str).decode()
     return short if len(short) <= _WIDEST else orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode()
 

@@ -14,6 +14,7 @@ from runfold.cli._opened import open_keys
 from runfold.cli.output import Json, instant, print_json, print_table, print_text
 
 if TYPE_CHECKING:
+    from runfold.blobs.homes import FolderBlobs
     from runfold.erasure.erasing import Report
     from runfold.keys.keyring import Keyring
 
@@ -38,6 +39,15 @@ def _keys() -> Iterator[Keyring | None]:
         return
     with open_keys() as keyring:
         yield keyring
+
+
+def _blobs() -> FolderBlobs | None:
+    """Return the folder of blobs, where this process has one."""
+    from runfold.blobs.homes import FolderBlobs
+    from runfold.cli.invocation import settings
+
+    folder = settings().blob_folder
+    return None if folder is None else FolderBlobs(folder)
 
 
 @app.command(epilog="Example: runfold tenant erase 7c9e6679-7425-40de-944b-e07fc1f90ae7 --dry-run")
@@ -72,6 +82,7 @@ def erase(
             chosen,
             user,
             keys=keys,
+            blobs=_blobs(),
             dry_run=dry_run,
             timeout=timeout,
             progress=lambda said: print_text(said, err=True),
@@ -103,6 +114,8 @@ def _print(report: Report) -> None:
             print_text("  there are no keys: nothing of this store is encrypted")
         else:
             print_text(f"  {report.keys_destroyed} keys are destroyed")
+        if report.blobs_deleted is not None:
+            print_text(f"  {report.blobs_deleted:,} blobs of the folder are deleted")
     else:
         print_text(f"tenant {report.user_id} is not erased wholly: rows are left in {', '.join(report.left)}")
     for name in report.unaware:

@@ -26,6 +26,25 @@ SELECT e.event_id, e.data, e.payload
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = ANY (%(streams)s) AND e.event_id = ANY (%(event_ids)s::uuid[])
 
+-- name: put_blob
+-- Keeps a blob of a tenant, if it has none of this content. Parameters: user, sha256, bytes, type, content (null: elsewhere).
+INSERT INTO runfold.blobs (user_id, sha256, bytes, type, content)
+VALUES (%(user)s, %(sha256)s, %(bytes)s, %(type)s, %(content)b)
+    ON CONFLICT ON CONSTRAINT blobs_pkey DO NOTHING
+RETURNING true
+
+-- name: get_blob
+-- The content of a tenant's blob: no row without it, null where it is elsewhere. Parameters: user, sha256.
+SELECT b.content FROM runfold.blobs b WHERE b.user_id = %(user)s AND b.sha256 = %(sha256)s
+
+-- name: delete_blob
+-- Deletes a tenant's blob. Parameters: user, sha256.
+DELETE FROM runfold.blobs b WHERE b.user_id = %(user)s AND b.sha256 = %(sha256)s RETURNING true
+
+-- name: list_blobs
+-- The blobs of a tenant, the newest first. Parameters: user.
+SELECT b.sha256, b.bytes, b.type, b.created_at FROM runfold.blobs b WHERE b.user_id = %(user)s ORDER BY b.created_at DESC, b.sha256
+
 -- name: current_interactions
 -- The interactions of a workflow that are open, or ended a moment ago, with the status that the log gives them.
 -- Parameters: workflow, tenant (null: any).

@@ -34,13 +34,21 @@ class Keys(Protocol):
         """Destroy the tenant's keys for good, note that in the ledger, and return them; again it changes nothing."""
 
 
+class Blobs(Protocol):
+    """Where blobs are that are not in the database: what an erasure needs of it."""
+
+    def delete_all(self, user_id: UUID, /) -> int:
+        """Delete all blobs of the tenant, and return how many there were; again it returns 0."""
+
+
 @dataclass(slots=True)
 class Report:
     """What an erasure did, or would do, and what it leaves.
 
     `rows` are the tenant's rows by table before it began; `left` those that remain, which is empty after an erasure
     unless `unaware` lists the tables of users' projections whose files do not name the barrier. `keys_destroyed` is
-    None where nobody encrypts. `readable` counts the events by type and field whose value is not encrypted.
+    None where nobody encrypts, `blobs_deleted` where blobs are in the database alone, which are rows. `readable`
+    counts the events by type and field whose value is not encrypted.
     """
 
     user_id: UUID
@@ -53,6 +61,7 @@ class Report:
     position: int | None = None
     unparked: int = 0
     keys_destroyed: int | None = None
+    blobs_deleted: int | None = None
     readable: list[dict[str, Any]] = field(default_factory=list)
     quoting_errors: int = 0
     begun_at: datetime | None = None
@@ -70,6 +79,7 @@ def erase_tenant(
     user_id: UUID,
     *,
     keys: Keys | None = None,
+    blobs: Blobs | None = None,
     dry_run: bool = False,
     timeout: float | None = None,
     progress: Progress = lambda _: None,
@@ -90,6 +100,8 @@ def erase_tenant(
         if keys is not None:
             progress("destroying the keys")
             report.keys_destroyed = len(keys.destroy(user_id)) if keys.has_keys(user_id) else 0
+        if blobs is not None:
+            report.blobs_deleted = blobs.delete_all(user_id)
         _wait_for_folds(connection, list(catalogue.groups), report.position, waiting)
         (report.unparked,) = _one(connection, "unpark_erased", user_id)
         report.left = dict(_all(connection, "rows", user_id))

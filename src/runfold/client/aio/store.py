@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from runfold.blobs.homes import BlobHome
 from runfold.client.aio.api_calls import AsyncApiCalls
+from runfold.client.aio.blobs import AsyncBlobs
 from runfold.client.aio.credentials import AsyncCredentials
 from runfold.client.aio.deployments import AsyncDeployments
 from runfold.client.aio.engine import PATIENCE, AsyncEngine
@@ -146,6 +148,40 @@ class AsyncStore(AsyncLog):
         if "_registry_cache" in vars(self):
             await self._registry_cache.close()
         await super().close()
+
+    @cached_property
+    def blobs(self) -> AsyncBlobs:
+        """Large values of tenants, and where their contents are."""
+        return AsyncBlobs(self, self._settings.blob_folder)
+
+    def keep_blobs_in(self, home: BlobHome) -> None:
+        """Put the contents of blobs into a home of yours from now on, in place of RUNFOLD_BLOB_FOLDER or the database.
+
+        What is in the database already is read from there.
+        """
+        self.blobs.home = home
+
+    async def put_blob(
+        self,
+        content: bytes,
+        *,
+        type: str = "application/octet-stream",  # noqa: A002 - as the reference calls it
+        user_id: UUID | str | None = None,
+    ) -> dict[str, Any]:
+        """Keep a large value of a tenant, and return the reference that events hold in its place.
+
+        The same content of one tenant is kept once. It is encrypted where policies name the tenant. Without `user_id`
+        it is the store's. Raises InvalidInput for more than 268,435,456 bytes and a user that there is not.
+        """
+        return await self.blobs.put(content, type, user_id)
+
+    async def get_blob(self, reference: Mapping[str, Any], *, user_id: UUID | str | None = None) -> bytes:
+        """Return the large value that a reference names; raises BlobMissing, BlobDamaged, KeyUnavailable."""
+        return await self.blobs.get(reference, user_id)
+
+    async def delete_blob(self, reference: Mapping[str, Any], *, user_id: UUID | str | None = None) -> bool:
+        """Delete a large value, and return whether there was one. Nothing looks whether events refer to it."""
+        return await self.blobs.delete(reference, user_id)
 
     def as_user(self, user_id: UUID | str) -> AsyncTenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.

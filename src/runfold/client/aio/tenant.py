@@ -200,6 +200,13 @@ class AsyncTenant:
             tenant=self.user_id,
         )
 
+    async def get_blob(self, reference: Mapping[str, Any]) -> bytes:
+        """Return a large value of the tenant that a reference names; as `store.get_blob`."""
+        from runfold.client.aio.blobs import AsyncBlobs
+
+        blobs = getattr(self._store, "blobs", None) or AsyncBlobs(self._store, self._store._settings.blob_folder)
+        return await blobs.get(reference, self.user_id, self)
+
     async def append(self, *_: Any, **__: Any) -> NoReturn:
         """Raise TenantCannotAppend: events are appended by services, with `user_id` of the tenant."""
         raise TenantCannotAppend(hint=_APPEND)

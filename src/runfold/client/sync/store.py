@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from runfold.blobs.homes import BlobHome
 from runfold.client.sync.api_calls import ApiCalls
+from runfold.client.sync.blobs import Blobs
 from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.engine import PATIENCE, Engine
@@ -147,6 +149,40 @@ class Store(Log):
         if "_registry_cache" in vars(self):
             self._registry_cache.close()
         super().close()
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Large values of tenants, and where their contents are."""
+        return Blobs(self, self._settings.blob_folder)
+
+    def keep_blobs_in(self, home: BlobHome) -> None:
+        """Put the contents of blobs into a home of yours from now on, in place of RUNFOLD_BLOB_FOLDER or the database.
+
+        What is in the database already is read from there.
+        """
+        self.blobs.home = home
+
+    def put_blob(
+        self,
+        content: bytes,
+        *,
+        type: str = "application/octet-stream",  # noqa: A002 - as the reference calls it
+        user_id: UUID | str | None = None,
+    ) -> dict[str, Any]:
+        """Keep a large value of a tenant, and return the reference that events hold in its place.
+
+        The same content of one tenant is kept once. It is encrypted where policies name the tenant. Without `user_id`
+        it is the store's. Raises InvalidInput for more than 268,435,456 bytes and a user that there is not.
+        """
+        return self.blobs.put(content, type, user_id)
+
+    def get_blob(self, reference: Mapping[str, Any], *, user_id: UUID | str | None = None) -> bytes:
+        """Return the large value that a reference names; raises BlobMissing, BlobDamaged, KeyUnavailable."""
+        return self.blobs.get(reference, user_id)
+
+    def delete_blob(self, reference: Mapping[str, Any], *, user_id: UUID | str | None = None) -> bool:
+        """Delete a large value, and return whether there was one. Nothing looks whether events refer to it."""
+        return self.blobs.delete(reference, user_id)
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.

@@ -201,6 +201,13 @@ class Tenant:
             tenant=self.user_id,
         )
 
+    def get_blob(self, reference: Mapping[str, Any]) -> bytes:
+        """Return a large value of the tenant that a reference names; as `store.get_blob`."""
+        from runfold.client.sync.blobs import Blobs
+
+        blobs = getattr(self._store, "blobs", None) or Blobs(self._store, self._store._settings.blob_folder)
+        return blobs.get(reference, self.user_id, self)
+
     def append(self, *_: Any, **__: Any) -> NoReturn:
         """Raise TenantCannotAppend: events are appended by services, with `user_id` of the tenant."""
         raise TenantCannotAppend(hint=_APPEND)
