@@ -57,6 +57,9 @@ FLOORS: list[dict[str, str]] = [
         "langgraph": "LangGraph's store over a tenant's documents and vectors.",
     },
     {
+        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
+    },
+    {
         "cli": "The command `runfold <noun> <verb>`.",
     },
     {
