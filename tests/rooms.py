@@ -64,6 +64,9 @@ FLOORS: list[dict[str, str]] = [
         "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
     },
     {
+        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
+    },
+    {
         "cli": "The command `runfold <noun> <verb>`.",
     },
     {
