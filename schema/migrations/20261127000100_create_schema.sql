@@ -8317,16 +8317,80 @@ COMMENT ON FUNCTION runfold.events_of_command IS
 REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
-               (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.start_time, n.created_at, n.id)
-                  FROM public.node_executions n WHERE n.execution_id = e.execution_id), '[]'))
-      FROM public.workflow_executions e
-     WHERE e.execution_id = $1
+CREATE FUNCTION runfold.execution_detail(execution_id text, log_lines integer DEFAULT 50) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+#variable_conflict use_column
+DECLARE
+    execution_row uuid;
+    found jsonb;
+    part jsonb;
+BEGIN
+    SELECT e.id, to_jsonb(e) INTO execution_row, found FROM (
+SELECT x.*, w.name AS workflow
+  FROM public.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.execution_id = $1
+        ) AS e;
+    IF found IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT n.* FROM public.node_executions n
+ WHERE n.execution_id = $1
+ ORDER BY n.created_at, n.start_time NULLS LAST, n.activation COLLATE "C"
+        ) AS p;
+    found := found || jsonb_build_object('nodes', part);
+
+    IF has_function_privilege('runfold.read_stream(text,bigint,integer)', 'EXECUTE') THEN
+        SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
+       coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
+       e.data -> 'error_data' AS error_data
+  FROM runfold.read_stream('execution-' || $1) AS e
+  JOIN public.node_executions n
+    ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
+ WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
+   AND NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = 'execution' AND d.position = e.position)
+ ORDER BY e.stream_version
+ LIMIT 10000
+            ) AS p;
+        found := found || jsonb_build_object('attempts', part);
+    END IF;
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT p.* FROM public.workflow_execution_pauses p
+ WHERE p.execution_id = execution_row
+ ORDER BY p.paused_at, p.name COLLATE "C"
+        ) AS p;
+    found := found || jsonb_build_object('pauses', part);
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.user_id, x.status, x.start_time, x.end_time, x.duration_ms,
+       x.error_message, x.created_at
+  FROM public.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.parent_execution_id = $1
+ ORDER BY x.created_at, x.id
+ LIMIT 1000
+        ) AS p;
+    found := found || jsonb_build_object('children', part);
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT * FROM (
+    SELECT l.created_at, l.level, l.event_type, l.node_id, l.message, l.user_friendly_message, l.last_event_position
+      FROM public.workflow_execution_logs l
+     WHERE l.execution_id = $1
+       AND l.created_at >= (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
+     ORDER BY l.created_at DESC, l.last_event_position DESC
+     LIMIT greatest(log_lines, 0)) AS newest
+ ORDER BY created_at, last_event_position
+        ) AS p;
+    RETURN found || jsonb_build_object('logs', part);
+END
 $$;
 COMMENT ON FUNCTION runfold.execution_detail IS
-    'An execution''s row with its nodes as an array, in the order of their starts; null where there is no such execution, or not for the caller.';
+    'An execution as `runfold execution show --json` prints it: its row with the workflow''s name, nodes, attempts, pauses, children and its last log lines; null where there is none, or not for the caller.';
 REVOKE ALL ON FUNCTION runfold.execution_detail FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_detail TO runfold_engine, runfold_operator, runfold_projector, runfold_reader, authenticated, service_role;
 
@@ -10812,6 +10876,56 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.event
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
+
+-- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
+-- key may: a tenant that could append would write its own history, and user_id is the caller's word.
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
+      FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
+                                 command_id) AS a
+$$;
+COMMENT ON FUNCTION public.runfold_append IS
+    'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
+REVOKE ALL ON FUNCTION public.runfold_append FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_append TO service_role;
+
+CREATE FUNCTION public.runfold_read_stream(stream_id text, after bigint DEFAULT 0, max_count integer DEFAULT 1000)
+RETURNS TABLE ("position" bigint, stream_version bigint, event_id uuid, type text, schema_version integer, user_id uuid,
+               data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
+           replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.read_stream(runfold_read_stream.stream_id, after, max_count) AS e
+     ORDER BY e.stream_version
+$$;
+COMMENT ON FUNCTION public.runfold_read_stream IS
+    'runfold.read_stream for the Data API: events of a stream after a version, in order; a payload is base64.';
+REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
+
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+               user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
+           replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.read_all(after, max_count, types) AS e
+     ORDER BY e.position
+$$;
+COMMENT ON FUNCTION public.runfold_read_all IS
+    'runfold.read_all for the Data API: events after a position, in order; a payload is base64.';
+REVOKE ALL ON FUNCTION public.runfold_read_all FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_read_all TO service_role;
+
+CREATE FUNCTION public.runfold_execution(execution_id text, log_lines integer DEFAULT 50) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.execution_detail(execution_id, log_lines)
+$$;
+COMMENT ON FUNCTION public.runfold_execution IS 'runfold.execution_detail for the Data API: an execution with all its parts.';
+REVOKE ALL ON FUNCTION public.runfold_execution FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_execution TO service_role;
 
 -- Dashboards: see execution_hours and node_days.
 CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.node_executions
