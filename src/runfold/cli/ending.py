@@ -37,6 +37,7 @@ _SAID = {
     "vector index": "indexes that were built stay, an unfinished one is dropped; run it again for the others",
     "doctor": "advice that was applied stays applied; run it again",
     "workflow restore": "it may be restored; see `runfold workflow history` before you run it again",
+    "schema export": "a file may be written in part; run it again",
     "retention set": "it may be set; see `runfold retention show`, or run it again",
     "retention run": "what was removed is gone; run it again for the rest",
     "tenant erase": "what is done stays done; run it again, it goes on from there",

@@ -86,6 +86,10 @@ NOUNS: dict[str, Noun] = {
         "Retention: how long rows are kept, and what removes them.",
         ("retention",),
     ),
+    "schema": Noun(
+        "The shapes of events, for other languages.",
+        ("schema",),
+    ),
     "tenant": Noun(
         "Tenants: the users to whom streams and rows belong.",
         ("tenant",),
