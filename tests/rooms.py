@@ -53,7 +53,7 @@ FLOORS: list[dict[str, str]] = [
     },
     {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
-        "interop": "Imports recorded processes (XES).",
+        "interop": "Imports recorded processes (XES, OCEL); exports and imports events (JSON lines, CloudEvents, OCEL).",
         "langgraph": "LangGraph's store over a tenant's documents and vectors.",
     },
     {

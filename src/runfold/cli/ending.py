@@ -19,6 +19,9 @@ ENDLESS = frozenset({"up", "worker", "execution tail"})
 _AGAIN = "nothing was changed; run it again if you need its result"
 _SAID = {
     "import xes": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import jsonl": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import cloudevents": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import ocel": "what was sent is recorded; run the same command again, nothing is imported twice",
     "migrate": "each migration is applied whole or not at all; run it again",
     "worker": "what was folded stays; run it again, it goes on from there",
     "projection rebuild": "the tables are usable, some may not be rebuilt; run it again",

@@ -26,6 +26,10 @@ NOUNS: dict[str, Noun] = {
         "Advise on indexes, statistics and autovacuum, with the statements that would change them.",
         ("doctor",),
     ),
+    "export": Noun(
+        "Export the events of the log, in their order, up to the safe head.",
+        ("export",),
+    ),
     "status": Noun(
         "Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader.",
         ("status",),
@@ -59,8 +63,8 @@ NOUNS: dict[str, Noun] = {
         ("execution", "stuck"),
     ),
     "import": Noun(
-        "Import recorded processes.",
-        ("import_",),
+        "Import recorded processes, and events of other logs.",
+        ("import_", "import_events"),
     ),
     "interaction": Noun(
         "Interactions: questions to people.",
