@@ -7,6 +7,7 @@
 -- events: moves of execution, ExecutionMetadataSet, moves of pause, WorkflowDeleted, TenantErased
 -- barriers: WorkflowDeleted of deployment-{workflow_id}, TenantErased of tenant-{user_id}
 -- barriers_affect: executions_of_deleted_workflows, executions_of_erased_tenants
+-- counts: counts_of_rows
 
 -- Status, pauses and the end depend on the order of the events: one walk a stream, from the present row. The columns of
 -- ExecutionCreated come from the first one, when it makes the row.

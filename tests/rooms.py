@@ -52,8 +52,11 @@ FLOORS: list[dict[str, str]] = [
         "client": "The store and its handles: `aio` is the source, `sync` is generated from it.",
     },
     {
+        "emitter": "Emits events in batches: order, acknowledgements, back-pressure, what is refused.",
+    },
+    {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
-        "interop": "Imports recorded processes (XES, OCEL); exports and imports events (JSON lines, CloudEvents, OCEL).",
+        "interop": "Imports recorded processes; exports and imports events (JSON lines, CloudEvents, OCEL).",
         "langgraph": "LangGraph's store over a tenant's documents and vectors.",
     },
     {

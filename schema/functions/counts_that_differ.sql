@@ -1,6 +1,6 @@
 -- The counts of dashboards that are not those of the rows: table and key. It reads all rows.
 --
--- grant: projector, operator, reader
+-- grant: engine, projector, operator, reader
 CREATE FUNCTION runfold.counts_that_differ() RETURNS TABLE (table_name text, key jsonb)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH executions AS MATERIALIZED (

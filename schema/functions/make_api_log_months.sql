@@ -2,7 +2,7 @@
 --
 -- It waits for nobody longer than a moment: a month that cannot be made, because of a reader, is left
 -- out with a warning and made by a later call. A month whose rows are in the default partition stays
--- there.
+-- there, and one that has expired is not made again.
 --
 -- grant: projector, operator
 CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
@@ -18,6 +18,9 @@ BEGIN
           FROM generate_series(-1, ahead) AS i,
                LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
          WHERE to_regclass('runfold_partitions.external_api_call_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+           AND (m.month + interval '1 month') AT TIME ZONE 'UTC'
+               > (SELECT coalesce(max(clock_timestamp() - r.keep), '-infinity') FROM runfold.retention r
+                   WHERE r.table_name = 'public.external_api_call_logs')
          ORDER BY i
     LOOP
         BEGIN

@@ -2559,6 +2559,12 @@ CREATE VIEW runfold_stats.fold_lag WITH (security_invoker = true) AS
       FROM runfold.checkpoints c
      CROSS JOIN runfold.published_head h;
 
+CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
+    SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
+           clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
+      FROM runfold.retention r
+     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
 COMMENT ON VIEW runfold_stats.index_hits IS 'How much of each table and its indexes is found in memory.';
@@ -2567,8 +2573,12 @@ COMMENT ON VIEW runfold_stats.dead_rows IS 'How many rows of each table are dead
 COMMENT ON VIEW runfold_stats.replication_lag IS 'How far each standby is behind; it alarms above 10 seconds.';
 COMMENT ON VIEW runfold_stats.fold_lag IS 'How far each group of projections is behind the published head; it alarms when one has stopped.';
 
+COMMENT ON VIEW runfold_stats.retention_lag IS
+    'When rows that have expired were last removed from each table; it alarms after two days, or after a day in which a partition could not be locked.';
+
 GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_application, runfold_stats.index_hits,
-                runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag
+                runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag,
+                runfold_stats.retention_lag
    TO runfold_operator;
 
 CREATE TABLE runfold.streams (
@@ -7458,7 +7468,7 @@ $$;
 COMMENT ON FUNCTION runfold.counts_that_differ IS
     'The counts of dashboards that are not those of the rows: table and key. It reads all rows.';
 REVOKE ALL ON FUNCTION runfold.counts_that_differ FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.counts_that_differ TO runfold_projector, runfold_operator, runfold_reader;
+GRANT EXECUTE ON FUNCTION runfold.counts_that_differ TO runfold_engine, runfold_projector, runfold_operator, runfold_reader;
 
 CREATE FUNCTION runfold.creation_took_effect(stream_id text, "position" bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -9057,6 +9067,9 @@ BEGIN
           FROM generate_series(-1, ahead) AS i,
                LATERAL (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + i * interval '1 month') AS m (month)
          WHERE to_regclass('runfold_partitions.external_api_call_logs_' || to_char(m.month, 'YYYYMM')) IS NULL
+           AND (m.month + interval '1 month') AT TIME ZONE 'UTC'
+               > (SELECT coalesce(max(clock_timestamp() - r.keep), '-infinity') FROM runfold.retention r
+                   WHERE r.table_name = 'public.external_api_call_logs')
          ORDER BY i
     LOOP
         BEGIN

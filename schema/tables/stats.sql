@@ -48,6 +48,12 @@ CREATE VIEW runfold_stats.fold_lag WITH (security_invoker = true) AS
       FROM runfold.checkpoints c
      CROSS JOIN runfold.published_head h;
 
+CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
+    SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
+           clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
+      FROM runfold.retention r
+     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
 COMMENT ON VIEW runfold_stats.index_hits IS 'How much of each table and its indexes is found in memory.';
@@ -56,8 +62,12 @@ COMMENT ON VIEW runfold_stats.dead_rows IS 'How many rows of each table are dead
 COMMENT ON VIEW runfold_stats.replication_lag IS 'How far each standby is behind; it alarms above 10 seconds.';
 COMMENT ON VIEW runfold_stats.fold_lag IS 'How far each group of projections is behind the published head; it alarms when one has stopped.';
 
+COMMENT ON VIEW runfold_stats.retention_lag IS
+    'When rows that have expired were last removed from each table; it alarms after two days, or after a day in which a partition could not be locked.';
+
 GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_application, runfold_stats.index_hits,
-                runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag
+                runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag,
+                runfold_stats.retention_lag
    TO runfold_operator;
 
 -- after the functions

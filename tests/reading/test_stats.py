@@ -11,7 +11,7 @@ from runfold.reading.advice import Advice, apply_advice, read_advice
 
 VIEWS = (
     "connection_use", "connections_by_application", "index_hits", "unused_indexes", "dead_rows", "replication_lag",
-    "fold_lag", "slow_queries", "table_sizes", "migrations",
+    "fold_lag", "retention_lag", "slow_queries", "table_sizes", "migrations",
 )  # fmt: skip
 
 
@@ -62,6 +62,19 @@ def test_a_stopped_group_alarms(connection: psycopg.Connection[Any]) -> None:
         connection, "SELECT group_name, alarms FROM runfold_stats.fold_lag WHERE group_name = 'execution'"
     )
     assert found == [("execution", True)]
+
+
+def test_a_table_whose_expired_rows_stay_alarms(connection: psycopg.Connection[Any]) -> None:
+    late = "SELECT table_name FROM runfold_stats.retention_lag WHERE alarms ORDER BY 1"
+    assert as_operator(connection, late) == []
+    connection.execute(
+        "UPDATE runfold.retention SET ran_at = now() - interval '49 hours' WHERE table_name = 'public.document_store'"
+    )
+    connection.execute(
+        "UPDATE runfold.retention SET blocked_since = now() - interval '25 hours'"
+        " WHERE table_name = 'public.workflow_execution_logs'"
+    )
+    assert as_operator(connection, late) == [("public.document_store",), ("public.workflow_execution_logs",)]
 
 
 def test_a_slow_statement_is_seen_while_it_runs(connection: psycopg.Connection[Any], database_url: str) -> None:

@@ -65,3 +65,15 @@ def test_a_reader_is_waited_for_a_moment_and_a_month_with_rows_stays_where_they_
     assert connection.execute("SELECT runfold.make_api_log_months()").fetchone() == (0,)
     connection.execute("DELETE FROM public.external_api_call_logs")
     assert connection.execute("SELECT runfold.make_api_log_months()").fetchone() == (1,)
+
+
+def test_a_month_that_has_expired_is_not_made_again(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("UPDATE runfold.retention SET keep = '0' WHERE table_name = 'public.external_api_call_logs'")
+    (last,) = connection.execute(
+        "SELECT 'external_api_call_logs_' || to_char(now() AT TIME ZONE 'UTC' - interval '1 month', 'YYYYMM')"
+    ).fetchone() or ("",)
+    connection.execute(f"DROP TABLE IF EXISTS runfold_partitions.{last}".encode())
+    assert connection.execute("SELECT runfold.make_api_log_months()").fetchone() == (0,)
+    # Control: kept for ever, the month is wanted.
+    connection.execute("UPDATE runfold.retention SET keep = NULL WHERE table_name = 'public.external_api_call_logs'")
+    assert connection.execute("SELECT runfold.make_api_log_months()").fetchone() == (1,)

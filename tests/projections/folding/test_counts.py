@@ -13,7 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runfold.projections.definition.catalogue import load_catalogue
+from runfold.projections.reconciling.rebuild import rebuild
 from runfold.projections.reconciling.replay import replay
+from runfold.projections.reconciling.verify import verify
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import drain
 from tests.model import counts
@@ -114,6 +116,24 @@ def test_what_differs_from_the_rows_is_named_and_mended(folded: Log) -> None:
     folded.connection.execute("SELECT runfold.count_again()")
     counts.assert_right(folded.connection)
     assert folded.connection.execute("SELECT count(*) FROM runfold.counts_that_differ()").fetchone() == (0,)
+
+
+def test_verify_names_the_counts_that_differ_and_a_rebuild_mends_them(folded: Log, database_url: str) -> None:
+    known = load_catalogue()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert not any(table.differing for table in verify(connection, known))
+        folded.connection.execute("UPDATE public.execution_hours SET created = created + 1")
+        folded.connection.execute("DELETE FROM public.node_days")
+        (executions,) = (table for table in verify(connection, known) if table.differing)
+        assert executions.projection == "workflow_executions"
+        assert executions.differing == len(executions.differences) > 1
+        assert {table for row in executions.differences for table in row.key} == {"execution_hours", "node_days"}
+        # Of one stream's rows the counts say nothing.
+        assert not any(table.differing for table in verify(connection, known, streams=["execution-a"]))
+        (one,) = (table for table in verify(connection, known, limit=1) if table.differing)
+        assert (one.differing, len(one.differences)) == (executions.differing, 1)
+    rebuild(lambda: psycopg.connect(database_url, autocommit=True), known, ["workflow_executions"])
+    counts.assert_right(folded.connection)
 
 
 # Durations

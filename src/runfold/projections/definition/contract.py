@@ -20,10 +20,10 @@ _VERBS = ("INSERT", "MERGE", "UPDATE", "DELETE")
 _FIELDS = {
     "name", "version", "group", "table", "key", "stream_key", "cross_stream", "stream_column", "reads", "reads_before",
     "events", "barriers", "expires", "barriers_affect", "affected_by", "depends_on", "streams_of_row", "part_of",
-    "copies",
+    "copies", "counts",
 }  # fmt: skip
 # The fields that name queries of this room's queries.sql.
-_QUERIES = ("barriers_affect", "affected_by", "depends_on", "streams_of_row", "copies")
+_QUERIES = ("barriers_affect", "affected_by", "depends_on", "streams_of_row", "copies", "counts")
 # Written by `make generated`: whoever reads a projection does not import every event for it.
 _TYPES_OF: dict[str, dict[str, list[str]]] = json.loads(Path(__file__).with_name("types_by_machine.json").read_bytes())
 _REQUIRED = ("name", "version", "group", "table", "key", "events")
@@ -88,6 +88,7 @@ class Projection:
     part_of: str | None = None
     """The view of all tables that name it: `anomalies`."""
     copies: str | None = None
+    counts: str | None = None
     """The query for values copied from this table that differ from it."""
     handler: Callable[..., Any] | None = None
     """The Python form, in place of statements: given the recorded events of a batch, and the connection."""
@@ -180,6 +181,7 @@ def define_projection(
         streams_of_row=next(iter(named["streams_of_row"]), None),
         part_of=header.get("part_of"),
         copies=next(iter(named["copies"]), None),
+        counts=next(iter(named["counts"]), None),
         handler=handler,
     )
 
@@ -213,7 +215,7 @@ def _queries(field: str, value: str) -> tuple[str, ...]:
                 f"{field} names the query {name}, which there is not",
                 hint="the queries for it are in projections/definition/queries.sql",
             )
-    if field in ("streams_of_row", "copies") and len(names) > 1:
+    if field in ("streams_of_row", "copies", "counts") and len(names) > 1:
         raise ProjectionInvalid(f"{field} names one query")
     return names
 

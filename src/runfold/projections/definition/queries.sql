@@ -6,6 +6,7 @@
 -- streams_of_row: parameters value (of the table's key, text), upto. Return stream ids.
 -- copies: no parameters. Return of each copied value that differs: the row's key, column, copy, truth. Beside it are
 -- `repair_<name>`, with the parameter keys (text[]).
+-- counts: no parameters. Return the table and the key (jsonb) of each row of counts that differs. Beside it is `repair_<name>`.
 
 -- name: executions_of_deleted_workflows
 -- barriers_affect: the executions that the deletions in some deployment streams concern.
@@ -161,3 +162,11 @@ SELECT w.id::text, n.name, copy.row ->> n.name, truth.row ->> n.name
 -- name: repair_workflow_copies
 -- Notes the copies of these workflows as stale.
 INSERT INTO runfold.stale_workflows (workflow_id) SELECT unnest(%(keys)s::text[])::uuid
+
+-- name: counts_of_rows
+-- counts: the counts of executions and activations that are not those of the rows.
+SELECT c.table_name, c.key FROM runfold.counts_that_differ() c ORDER BY c.table_name, c.key::text
+
+-- name: repair_counts_of_rows
+-- Counts executions and activations again; folds wait meanwhile.
+SELECT runfold.count_again()

@@ -51,7 +51,7 @@ def check_user_projection(projection: Projection, groups: Collection[str], table
             f"{projection.name}: the table {projection.schema}.{projection.table} is not a user's",
             hint="create another table, for example in the schema projections",
         )
-    for field in ("part_of", "copies"):
+    for field in ("part_of", "copies", "counts"):
         if getattr(projection, field) is not None:
             raise ProjectionReserved(f"{projection.name}: {field} is for runfold's projections", hint="leave it out")
     for statement in projection.statements:

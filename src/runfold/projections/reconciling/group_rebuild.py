@@ -26,6 +26,7 @@ from runfold.projections.reconciling.pair import (
     Reconciled,
     parents_first,
     repair_copies,
+    repair_counts,
     stream_values,
     write_differences,
 )
@@ -213,6 +214,7 @@ class GroupRebuild(ShadowBuild):
         if not dry_run:
             with self.connection.transaction(), self.connection.cursor() as cursor:
                 note_ready(cursor, self.whole_group, upto)
+                repair_counts(cursor, self.targets)
         for each in result:
             each.locked_seconds = self.locked_seconds
             each.inserted += self.filled.get(each.projection, 0)

@@ -324,6 +324,13 @@ def repair_copies(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]
             cursor.execute(header_query(f"repair_{query}"), {"keys": stale})
 
 
+def repair_counts(cursor: psycopg.Cursor[Any], projections: Iterable[Projection]) -> None:
+    """Count the rows of these again where their counts differ; folds wait while that is done."""
+    for query in dict.fromkeys(projection.counts for projection in projections):
+        if query is not None and cursor.execute(header_query(query)).fetchone() is not None:
+            cursor.execute(header_query(f"repair_{query}"))
+
+
 def stream_values(stream_ids: Iterable[str]) -> list[str]:
     """What the column that names the stream holds for these: the id, the name in it, or the id of its row."""
     from runfold.events.row_id import row_id  # and with it every model of an event, which a fold in SQL does without
