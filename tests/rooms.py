@@ -57,11 +57,8 @@ FLOORS: list[dict[str, str]] = [
     },
     {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
-        "interop": "Imports recorded processes (XES).",
+        "interop": "Imports recorded processes; exports and imports events (JSON lines, CloudEvents, OCEL).",
         "langgraph": "LangGraph's store over a tenant's documents and vectors, and its checkpoints in the log.",
-    },
-    {
-        "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
     },
     {
         "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",

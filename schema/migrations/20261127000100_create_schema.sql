@@ -706,7 +706,7 @@ CREATE TABLE runfold.applications (
 );
 
 COMMENT ON TABLE runfold.applications IS
-    'The applications that write opaque events, one a category; its oid is the tag of the locks that their idle subscribers hold.';
+    'The applications that write opaque events, one a category.';
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
@@ -1304,6 +1304,38 @@ COMMENT ON COLUMN runfold.encryption_policies.field IS
 
 GRANT SELECT ON runfold.encryption_policies TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 GRANT INSERT, DELETE ON runfold.encryption_policies TO runfold_operator, service_role;
+
+-- The engines that run, one row each. An engine beats once a second, in one statement, however many executions it
+-- holds; each beat notes the leader's own beat, so that silence is counted in beats of the leader and by no clock.
+--
+-- No index has a column that a beat changes, and half of each page is free: a beat is a HOT update.
+CREATE TABLE runfold.engines (
+    engine_id uuid NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    patience integer NOT NULL,
+    beat bigint NOT NULL DEFAULT 0,
+    leader_epoch bigint NOT NULL DEFAULT 0,
+    leader_beat bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    gone_at timestamptz,
+    CONSTRAINT engines_pkey PRIMARY KEY (engine_id),
+    CONSTRAINT engines_have_a_name CHECK (name <> '' AND length(name) <= 255),
+    CONSTRAINT patience_is_some_beats CHECK (patience BETWEEN 4 AND 100000)
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE runfold.engines IS 'The engines that run. One that stops says goodbye, and its row goes with its holds.';
+COMMENT ON COLUMN runfold.engines.name IS 'Its name for people, as ExecutionTakenOver gives it.';
+COMMENT ON COLUMN runfold.engines.patience IS 'How many beats of the leader it may miss before it is silent; the leader beats twice a second.';
+COMMENT ON COLUMN runfold.engines.leader_epoch IS 'The epoch of the leader at the last beat.';
+COMMENT ON COLUMN runfold.engines.leader_beat IS 'The beat of the leader at the last beat.';
+COMMENT ON COLUMN runfold.engines.beat_at IS 'The server''s time of the last beat, for people: nothing is decided by it.';
+COMMENT ON COLUMN runfold.engines.gone_at IS 'When an execution was taken from it while it was silent: it beats no more.';
+
+GRANT SELECT ON runfold.engines TO runfold_projector, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.engines TO runfold_engine, runfold_operator;
 
 CREATE TABLE public.entities (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -2033,6 +2065,25 @@ REVOKE ALL ON public.hil_responses FROM PUBLIC, anon, authenticated, service_rol
 GRANT SELECT ON public.hil_responses TO authenticated, runfold_engine, runfold_operator, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON public.hil_responses TO runfold_projector;
 
+-- Which engine works on which execution. A row is written when an execution is taken and when it is let go, never by a
+-- beat.
+CREATE TABLE runfold.holds (
+    execution_id text COLLATE "C" NOT NULL,
+    engine_id uuid NOT NULL,
+    epoch bigint NOT NULL,
+    taken_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT holds_pkey PRIMARY KEY (execution_id),
+    CONSTRAINT holds_engine_fkey FOREIGN KEY (engine_id) REFERENCES runfold.engines (engine_id) ON DELETE CASCADE,
+    CONSTRAINT epoch_is_not_negative CHECK (epoch >= 0)
+);
+CREATE INDEX holds_engine_idx ON runfold.holds (engine_id);
+
+COMMENT ON TABLE runfold.holds IS 'Which engine works on which execution.';
+COMMENT ON COLUMN runfold.holds.epoch IS 'How often the execution was taken over: the epoch of the last ExecutionTakenOver in its stream, 0 without one.';
+
+GRANT SELECT ON runfold.holds TO runfold_projector, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.holds TO runfold_engine, runfold_operator;
+
 CREATE TABLE public.knowledge_facts (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     subject varchar(500) NOT NULL,
@@ -2155,6 +2206,24 @@ COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_sta
 
 GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.log_identity (
+    singleton boolean PRIMARY KEY DEFAULT true,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    adopted_at timestamptz,
+    CONSTRAINT log_identity_is_one_row CHECK (singleton)
+);
+INSERT INTO runfold.log_identity DEFAULT VALUES;
+
+COMMENT ON TABLE runfold.log_identity IS
+    'Which log this is. It travels with dumps and replicas; a spool is sent to no other log than its own.';
+COMMENT ON COLUMN runfold.log_identity.adopted_at IS
+    'When `runfold db adopt --new-identity` made this copy a log of its own; NULL for the first one.';
+
+GRANT SELECT ON runfold.log_identity
+    TO runfold_engine, runfold_projector, runfold_projections, runfold_scheduler, runfold_agent, runfold_reader,
+    runfold_gateway, service_role;
+GRANT SELECT, UPDATE ON runfold.log_identity TO runfold_operator;
 
 -- The tools that agents can call by the Model Context Protocol. Everybody reads it, operators write it.
 CREATE TABLE public.mcp_tools (
@@ -2632,6 +2701,41 @@ CREATE POLICY "services see every row" ON runfold.streams FOR ALL
 GRANT SELECT ON runfold.streams
     TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE TABLE runfold.subscriptions (
+    name text COLLATE "C" NOT NULL,
+    position bigint NOT NULL DEFAULT 0,
+    event_id uuid,
+    moved_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    filters jsonb NOT NULL DEFAULT '{}',
+    server text NOT NULL,
+    restored_position bigint,
+    failed_code text,
+    failed_error text,
+    failed_since timestamptz,
+    failed_tries integer NOT NULL DEFAULT 0,
+    CONSTRAINT subscriptions_pkey PRIMARY KEY (name),
+    CONSTRAINT subscriptions_name_is_short CHECK (length(name) BETWEEN 1 AND 200),
+    CONSTRAINT subscriptions_position_is_a_position CHECK (position >= 0),
+    CONSTRAINT subscriptions_event_has_a_position CHECK (event_id IS NULL OR position > 0),
+    CONSTRAINT subscriptions_filters_are_an_object CHECK (jsonb_typeof(filters) = 'object'),
+    CONSTRAINT subscriptions_tries_are_counted CHECK (failed_tries >= 0),
+    CONSTRAINT subscriptions_failure_is_whole CHECK ((failed_error IS NULL) = (failed_since IS NULL))
+);
+
+COMMENT ON TABLE runfold.subscriptions IS 'The bookmarks of the subscriptions that have a name: how far each consumer is.';
+COMMENT ON COLUMN runfold.subscriptions.position IS 'The last event of any type that the consumer is done with, or looked past; 0: none.';
+COMMENT ON COLUMN runfold.subscriptions.event_id IS 'The id of that event: a log that has another one there is another log.';
+COMMENT ON COLUMN runfold.subscriptions.filters IS 'What the consumer asked for when it began last: types, streams, category.';
+COMMENT ON COLUMN runfold.subscriptions.server IS 'The server on which the consumer began last: runfold.server_identity().';
+COMMENT ON COLUMN runfold.subscriptions.restored_position IS
+    'Where the bookmark was when the consumer began on another server, as after a restore; NULL: it did not. What it had done further on is not known here.';
+COMMENT ON COLUMN runfold.subscriptions.failed_error IS 'What the handler fails with, again and again; NULL: it is not failing.';
+
+GRANT SELECT ON runfold.subscriptions TO runfold_projector, runfold_reader;
+GRANT SELECT, INSERT, UPDATE ON runfold.subscriptions TO runfold_engine, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.subscriptions TO runfold_operator;
+
 CREATE TABLE runfold.table_size_samples (
     day date NOT NULL,
     table_name text COLLATE "C" NOT NULL,
@@ -3041,6 +3145,15 @@ INSERT INTO runfold.event_fields (type, ordinal, field, required, kind, minimum,
     ('ExecutionDeclaredLost', 2, 'detector', true, 'text', NULL, NULL, NULL),
     ('ExecutionDeclaredLost', 3, 'last_seen', true, 'timestamp', NULL, NULL, NULL),
     ('ExecutionMetadataSet', 1, 'metadata', true, 'object', NULL, NULL, NULL),
+    ('ExecutionTakenOver', 1, 'engine', true, 'name', 1, 255, NULL),
+    ('ExecutionTakenOver', 2, 'epoch', true, 'integer', 1, 2147483647, NULL),
+    ('ExecutionTakenOver', 3, 'from_engine', false, 'name', 1, 255, NULL),
+    ('ExecutionSignaled', 1, 'signal', true, 'name', 1, 255, NULL),
+    ('ExecutionSignaled', 2, 'data', false, 'json', NULL, NULL, NULL),
+    ('ExecutionSignaled', 3, 'by', false, 'text', NULL, NULL, NULL),
+    ('SignalTaken', 1, 'signal', true, 'name', 1, 255, NULL),
+    ('SignalTaken', 2, 'version', true, 'integer', 1, 2147483647, NULL),
+    ('SignalTaken', 3, 'key', false, 'name', 1, 255, NULL),
     ('ModelCalled', 1, 'activation', false, 'name', 1, 255, NULL),
     ('ModelCalled', 2, 'provider', true, 'name', 1, 50, NULL),
     ('ModelCalled', 3, 'model_id', true, 'name', 1, 100, NULL),
@@ -3240,6 +3353,9 @@ INSERT INTO runfold.event_types (category, type, schema_version, closed, reserve
     ('execution', 'ExecutionTimedOut', 1, true, false),
     ('execution', 'ExecutionDeclaredLost', 1, true, false),
     ('execution', 'ExecutionMetadataSet', 1, true, false),
+    ('execution', 'ExecutionTakenOver', 1, true, false),
+    ('execution', 'ExecutionSignaled', 1, true, false),
+    ('execution', 'SignalTaken', 1, true, false),
     ('execution', 'ModelCalled', 1, true, false),
     ('execution', 'NodeScheduled', 1, true, false),
     ('execution', 'NodeStarted', 1, true, false),
@@ -3345,6 +3461,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
+    ('repeats_not_allowed', 'RF001', 'repeats_not_allowed', 'repeats cannot be ''skip'' in a call with {what}', 'send what belongs to a whole call in a call of its own, without repeats'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),
@@ -3368,6 +3485,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('graph_too_large', 'RF001', 'graph_too_large', 'the search visits more than {limit} nodes', 'search less deep, or by types of relationships'),
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
+    ('log_differs', 'RF016', 'log_differs', 'the event at position {position} is not the one that was read there: this log is another one', 'if an older log was restored, begin at a position from before the restore: what came later is new'),
+    ('subscription_taken', 'RF053', 'subscription_taken', 'another consumer has the subscription {subscription}', 'stop it first, or give this consumer a name of its own'),
+    ('subscription_moved', 'RF053', 'subscription_moved', 'the subscription {subscription} is at position {found}, and not at {position}, where this consumer left it', 'let one consumer at a time have a name; open the subscription again, and it goes on from where it is'),
+    ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
@@ -3401,15 +3522,6 @@ COMMENT ON FUNCTION runfold.add_durations IS
 REVOKE ALL ON FUNCTION runfold.add_durations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.add_durations TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
 
-CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
-LANGUAGE sql AS $$
-    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat(tenant, '/', place), 0))
-$$;
-COMMENT ON FUNCTION runfold.lock_memory IS
-    'Locks a place in a tenant''s memory until the transaction ends, so that two writers wait for each other there.';
-REVOKE ALL ON FUNCTION runfold.lock_memory FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.lock_memory TO runfold_engine, runfold_operator, authenticated, service_role;
-
 CREATE FUNCTION runfold.refuse(refusal text, facts jsonb DEFAULT '{}', words jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -3433,6 +3545,43 @@ COMMENT ON FUNCTION runfold.refuse IS
     'Raises a refusal of the catalogue, with its facts in DETAIL.';
 REVOKE ALL ON FUNCTION runfold.refuse FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.refuse TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.add_event_ids(call jsonb, heads bigint[], sizes integer[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    added uuid[];
+    taken record;
+BEGIN
+    WITH ids AS (
+        INSERT INTO runfold.event_ids (event_id, stream_version)
+        SELECT (e.event ->> 'event_id')::uuid, heads[a.n] + e.n - sizes[a.n]
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+               jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+         WHERE e.n > sizes[a.n]
+            ON CONFLICT DO NOTHING RETURNING event_id)
+    SELECT array_agg(event_id) INTO added FROM ids;
+    SELECT format('/%s/events/%s/event_id', a.n - 1, e.n - 1) AS pointer, e.event ->> 'event_id' AS event_id INTO taken
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+           jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n)
+     WHERE e.n > sizes[a.n] AND (e.event ->> 'event_id')::uuid NOT IN (SELECT unnest(added))
+     ORDER BY a.n, e.n LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('pointer', taken.pointer, 'found', taken.event_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.add_event_ids IS
+    'Notes the ids of a call''s events but the first of each append, which are stored.';
+REVOKE ALL ON FUNCTION runfold.add_event_ids FROM PUBLIC;
+
+CREATE FUNCTION runfold.lock_memory(tenant uuid, place text) RETURNS void
+LANGUAGE sql AS $$
+    SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(pg_catalog.concat(tenant, '/', place), 0))
+$$;
+COMMENT ON FUNCTION runfold.lock_memory IS
+    'Locks a place in a tenant''s memory until the transaction ends, so that two writers wait for each other there.';
+REVOKE ALL ON FUNCTION runfold.lock_memory FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.lock_memory TO runfold_engine, runfold_operator, authenticated, service_role;
 
 CREATE FUNCTION runfold.require_between(pointer text, given bigint, least_value bigint, greatest_value bigint) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -3720,6 +3869,53 @@ COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
 
+CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    said runfold.faults;
+    words constant text[] := ARRAY[
+        coalesce(nullif(pointer, ''), 'The call'),
+        CASE jsonb_typeof("limit") WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
+             ELSE coalesce("limit" #>> '{}', 'None') END,
+        coalesce(seen #>> '{}', 'None')];
+BEGIN
+    SELECT * INTO said FROM runfold.faults f WHERE f.code = raise_fault.code;
+    RAISE EXCEPTION USING
+        ERRCODE = 'RF001',
+        MESSAGE = replace(replace(replace(said.message, '{limit}', words[2]), '{at}', words[1]), '{found}', words[3]),
+        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', seen)::text,
+        HINT = replace(replace(said.hint, '{limit}', words[2]), '{found}', words[3]);
+END
+$$;
+COMMENT ON FUNCTION runfold.raise_fault IS
+    'Raises a fault of the catalogue, with its facts in DETAIL.';
+REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.check_repeats(call jsonb, command_id uuid, repeats text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    pointer text;
+BEGIN
+    IF repeats <> 'skip' THEN
+        PERFORM runfold.raise_fault('not_allowed', '/repeats', '["skip"]', to_jsonb(repeats));
+    END IF;
+    IF command_id IS NOT NULL THEN
+        PERFORM runfold.refuse('repeats_not_allowed', '{"pointer": "/command_id"}', '{"what": "a command_id"}');
+    END IF;
+    SELECT format('/%s/%s', a.n - 1, k.key) INTO pointer
+      FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n), unnest('{claims,releases}'::text[]) AS k (key)
+     WHERE jsonb_array_length(nullif(a.append -> k.key, 'null')) > 0
+     ORDER BY a.n, k.key LIMIT 1;
+    IF FOUND THEN
+        PERFORM runfold.refuse('repeats_not_allowed', jsonb_build_object('pointer', pointer), '{"what": "claims and releases"}');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.check_repeats IS
+    'Refuses what append_events cannot do for a call whose stored events are skipped.';
+REVOKE ALL ON FUNCTION runfold.check_repeats FROM PUBLIC;
+
 CREATE FUNCTION runfold.claiming_events() RETURNS jsonpath
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT '$[*].events[*].type ? (@ starts with "Pause" || @ starts with "Trigger" || @ starts with "Workflow" || @ == "ExecutionSucceeded" || @ == "ExecutionFailed" || @ == "ExecutionCanceled" || @ == "ExecutionTimedOut" || @ == "ExecutionDeclaredLost")'::jsonpath
@@ -3922,6 +4118,67 @@ $$;
 COMMENT ON FUNCTION runfold.refuse_late_answers IS
     'Refuses a call of append_events that answers a question of an execution that has ended.';
 REVOKE ALL ON FUNCTION runfold.refuse_late_answers FROM PUBLIC;
+
+CREATE FUNCTION runfold.stored_prefixes(call jsonb, heads bigint[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- As in recorded_appends: each event is looked up.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+    given record;
+    append record;
+    prefixes jsonb[] := '{}';
+    versions bigint[];
+    positions bigint[];
+    missing text;            -- the pointer of the append's first event that is not stored
+BEGIN
+    FOR append IN
+        SELECT a.append ->> 'stream_id' AS stream_id, (a.append ->> 'expected_version')::bigint AS expected, a.append -> 'events' AS events, a.n
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n) ORDER BY a.n
+    LOOP
+        versions := '{}';
+        positions := '{}';
+        missing := NULL;
+        FOR given IN
+            SELECT format('/%s/events/%s/event_id', append.n - 1, x.n - 1) AS pointer, x.e ->> 'event_id' AS event_id, x.n,
+                   i.event_id IS NOT NULL AS stored, s.stream_version, s.position,
+                   s.event_id IS NULL OR s.type <> x.e ->> 'type' OR s.schema_version <> coalesce((x.e ->> 'schema_version')::integer, 1)
+                   OR s.data::text IS DISTINCT FROM nullif(x.e -> 'data', 'null')::text
+                   OR s.payload IS DISTINCT FROM decode(x.e ->> 'payload', 'base64') AS differs
+              FROM jsonb_array_elements(append.events) WITH ORDINALITY AS x (e, n)
+              LEFT JOIN runfold.event_ids i ON i.event_id = (x.e ->> 'event_id')::uuid
+              LEFT JOIN runfold.streams t ON t.stream_id = append.stream_id
+              LEFT JOIN runfold.events s
+                ON s.stream_id = t.stream_id AND s.stream_version = i.stream_version AND s.event_id = i.event_id
+               AND s.position BETWEEN t.first_position AND t.last_position
+             ORDER BY x.n
+        LOOP
+            IF NOT given.stored THEN
+                missing := coalesce(missing, given.pointer);
+            ELSIF given.differs OR given.stream_version <= versions[cardinality(versions)] THEN
+                PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('pointer', given.pointer, 'found', given.event_id));
+            ELSIF missing IS NOT NULL THEN
+                PERFORM runfold.refuse('event_ids_mixed', jsonb_build_object('pointer', missing, 'found', given.event_id));
+            ELSE
+                versions := versions || given.stream_version;
+                positions := positions || given.position;
+            END IF;
+        END LOOP;
+        -- An expected version speaks of the first event given: the stored ones follow it, and end the stream if there are more.
+        IF versions[1] <> append.expected + 1 OR versions[cardinality(versions)] <> append.expected + cardinality(versions)
+           OR missing IS NOT NULL AND cardinality(versions) > 0 AND heads[append.n] <> append.expected + cardinality(versions) THEN
+            PERFORM runfold.refuse('version_conflict', jsonb_build_object(
+                'pointer', format('/%s/expected_version', append.n - 1), 'stream_id', append.stream_id,
+                'version', heads[append.n], 'expected_version', append.expected));
+        END IF;
+        prefixes := prefixes || jsonb_build_object('size', cardinality(versions), 'versions', versions, 'positions', positions);
+    END LOOP;
+    RETURN to_jsonb(prefixes);
+END
+$$;
+COMMENT ON FUNCTION runfold.stored_prefixes IS
+    'The events of each append of a call that are stored already, as objects with size, versions and positions.';
+REVOKE ALL ON FUNCTION runfold.stored_prefixes FROM PUBLIC;
 
 CREATE FUNCTION runfold.following_claims(call jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -4318,6 +4575,48 @@ BEGIN
             RETURN coalesce(jsonb_typeof(data) = 'object'
                 AND (data - '{metadata}'::text[]) = '{}'
                 AND jsonb_typeof((data -> 'metadata')) = 'object', false);
+        ELSIF type = 'ExecutionTakenOver' THEN
+            IF coalesce((data - '{engine,epoch,from_engine}'::text[]) = '{}'
+                AND data @? '$ ? (@.engine.type() == "string" && @.engine >= "!" && @.epoch.type() == "number" && @.epoch >= 1 && @.epoch <= 2147483647 && (!exists(@.from_engine) || @.from_engine.type() == "null" || @.from_engine.type() == "string" && @.from_engine >= "!"))'
+                AND octet_length(concat(data ->> 'engine', data ->> 'from_engine')) <= 255
+                AND concat(data ->> 'engine', data ->> 'from_engine') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'epoch', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{engine,epoch,from_engine}'::text[]) = '{}'
+                AND (data -> 'engine') ? (data ->> 'engine')
+                AND (data -> 'epoch')::text::integer >= 1
+                AND ((data ->> 'from_engine') IS NULL OR (data -> 'from_engine') ? (data ->> 'from_engine')), false)
+                AND coalesce(length(data ->> 'engine') <= 255 AND data ->> 'engine' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'engine', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'from_engine') <= 255 AND data ->> 'from_engine' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'from_engine', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
+        ELSIF type = 'ExecutionSignaled' THEN
+            IF coalesce((data - '{signal,data,by}'::text[]) = '{}'
+                AND data @? '$ ? (@.signal.type() == "string" && @.signal >= "!" && (!exists(@.by) || @.by.type() == "null" || @.by.type() == "string"))'
+                AND octet_length(coalesce(data ->> 'signal', '')) <= 255
+                AND coalesce(data ->> 'signal', '') !~ '[^ -~]', false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{signal,data,by}'::text[]) = '{}'
+                AND (data -> 'signal') ? (data ->> 'signal')
+                AND ((data ->> 'by') IS NULL OR (data -> 'by') ? (data ->> 'by')), false)
+                AND coalesce(length(data ->> 'signal') <= 255 AND data ->> 'signal' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'signal', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false);
+        ELSIF type = 'SignalTaken' THEN
+            IF coalesce((data - '{signal,version,key}'::text[]) = '{}'
+                AND data @? '$ ? (@.signal.type() == "string" && @.signal >= "!" && @.version.type() == "number" && @.version >= 1 && @.version <= 2147483647 && (!exists(@.key) || @.key.type() == "null" || @.key.type() == "string" && @.key >= "!"))'
+                AND octet_length(concat(data ->> 'signal', data ->> 'key')) <= 255
+                AND concat(data ->> 'signal', data ->> 'key') !~ '[^ -~]'
+                AND strpos(coalesce(data ->> 'version', ''), '.') = 0, false) THEN
+                RETURN true;
+            END IF;
+            RETURN coalesce(jsonb_typeof(data) = 'object'
+                AND (data - '{signal,version,key}'::text[]) = '{}'
+                AND (data -> 'signal') ? (data ->> 'signal')
+                AND (data -> 'version')::text::integer >= 1
+                AND ((data ->> 'key') IS NULL OR (data -> 'key') ? (data ->> 'key')), false)
+                AND coalesce(length(data ->> 'signal') <= 255 AND data ->> 'signal' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'signal', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', false)
+                AND coalesce(length(data ->> 'key') <= 255 AND data ->> 'key' !~ '[\x01-\x1f\x7f-\x9f]' AND btrim(data ->> 'key', E'\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') <> '', true);
         ELSIF type = 'ModelCalled' THEN
             IF coalesce((data - '{activation,provider,model_id,version,input_tokens,cached_tokens,output_tokens,latency_ms}'::text[]) = '{}'
                 AND data @? '$ ? ((!exists(@.activation) || @.activation.type() == "null" || @.activation.type() == "string" && @.activation >= "!") && @.provider.type() == "string" && @.provider >= "!" && @.model_id.type() == "string" && @.model_id >= "!" && (!exists(@.version) || @.version.type() == "null" || @.version.type() == "string" && @.version >= "!") && @.input_tokens.type() == "number" && @.input_tokens >= 0 && @.input_tokens <= 2147483647 && @.cached_tokens.type() == "number" && @.cached_tokens >= 0 && @.cached_tokens <= 2147483647 && @.output_tokens.type() == "number" && @.output_tokens >= 0 && @.output_tokens <= 2147483647 && (!exists(@.latency_ms) || @.latency_ms.type() == "null" || @.latency_ms.type() == "number" && @.latency_ms >= 0 && @.latency_ms <= 2147483647))'
@@ -4953,29 +5252,6 @@ COMMENT ON FUNCTION runfold.older_event_is_valid IS
 REVOKE ALL ON FUNCTION runfold.older_event_is_valid FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.older_event_is_valid TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    said runfold.faults;
-    words constant text[] := ARRAY[
-        coalesce(nullif(pointer, ''), 'The call'),
-        CASE jsonb_typeof("limit") WHEN 'array' THEN (SELECT string_agg(x, ', ') FROM jsonb_array_elements_text("limit") AS x)
-             ELSE coalesce("limit" #>> '{}', 'None') END,
-        coalesce(seen #>> '{}', 'None')];
-BEGIN
-    SELECT * INTO said FROM runfold.faults f WHERE f.code = raise_fault.code;
-    RAISE EXCEPTION USING
-        ERRCODE = 'RF001',
-        MESSAGE = replace(replace(replace(said.message, '{limit}', words[2]), '{at}', words[1]), '{found}', words[3]),
-        DETAIL = jsonb_build_object('code', code, 'pointer', pointer, 'limit', "limit", 'found', seen)::text,
-        HINT = replace(replace(said.hint, '{limit}', words[2]), '{found}', words[3]);
-END
-$$;
-COMMENT ON FUNCTION runfold.raise_fault IS
-    'Raises a fault of the catalogue, with its facts in DETAIL.';
-REVOKE ALL ON FUNCTION runfold.raise_fault FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.raise_fault TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.is_in_calendar(value text) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -5599,34 +5875,51 @@ COMMENT ON FUNCTION runfold.validate_appends IS
 REVOKE ALL ON FUNCTION runfold.validate_appends FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.validate_appends TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL)
-RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+CREATE FUNCTION runfold.without_prefixes(call jsonb, sizes integer[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN 0 = ALL (sizes) THEN call ELSE (
+        SELECT jsonb_agg(CASE WHEN sizes[a.n] = 0 THEN a.append ELSE a.append || jsonb_build_object('events', (
+                   SELECT jsonb_agg(CASE WHEN e.n > sizes[a.n] THEN e.event ELSE '{}' END ORDER BY e.n)
+                     FROM jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS e (event, n))) END ORDER BY a.n)
+          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n)) END
+$$;
+COMMENT ON FUNCTION runfold.without_prefixes IS
+    'A call with empty objects in place of the first events of each append: the others keep their places, and so their pointers.';
+REVOKE ALL ON FUNCTION runfold.without_prefixes FROM PUBLIC;
+
+CREATE FUNCTION runfold.append_events(appends text, command_id uuid DEFAULT NULL, repeats text DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean,
+               skipped integer, versions bigint[], positions bigint[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    call constant jsonb := runfold.validate_appends(appends);
+    call jsonb := runfold.validate_appends(appends);
     count constant integer := jsonb_array_length(call);
     lock_order integer[] := '{1}';
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
     tenants uuid[];
-    versions bigint[];       -- of each stream before this call
+    heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append
     total integer := 0;
     answering boolean := false;  -- a stream is an interaction's
     executions text[];       -- the streams whose executions are asked for what is answered
     single jsonb;            -- the event of a call that has one, as most have: it needs no unpacking of arrays
-    application constant text := NULL;
     i integer;
     expected bigint;
     locked record;
     conflict integer;        -- the first append whose expected_version does not match
     inserted bigint;
     result jsonb;
+    stored jsonb;            -- with repeats: the events of each append that are stored
+    numbers integer[];       -- and how many
     last bigint;
     base bigint;             -- the last position before this call's first
 BEGIN
+    IF repeats IS NOT NULL THEN
+        PERFORM runfold.check_repeats(call, command_id, repeats);
+    END IF;
     IF count = 1 THEN
         stream_ids := ARRAY[call #>> '{0,stream_id}'];
         expected_versions := ARRAY[(call #>> '{0,expected_version}')::bigint];
@@ -5680,7 +5973,7 @@ BEGIN
             END IF;
             tenants[i] := locked.user_id;
         END IF;
-        versions[i] := locked.version;
+        heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
         END IF;
@@ -5692,37 +5985,66 @@ BEGIN
         result := runfold.recorded_command(command_id, call);
         IF result IS NOT NULL THEN
             RETURN QUERY
-            SELECT r.stream_id, r.version, r.first_position, r.last_position, true
+            SELECT r.stream_id, r.version, r.first_position, r.last_position, true, NULL::integer, NULL::bigint[], NULL::bigint[]
               FROM ROWS FROM (jsonb_to_recordset(result)
                               AS (stream_id text, version bigint, first_position bigint, last_position bigint))
                    WITH ORDINALITY AS r (stream_id, version, first_position, last_position, n) ORDER BY r.n;
             RETURN;
         END IF;
     END IF;
-    IF single IS NOT NULL THEN
-        INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, versions[1] + 1)
+    IF repeats IS NOT NULL THEN
+        stored := runfold.stored_prefixes(call, heads);
+        numbers := ARRAY(SELECT (s.prefix ->> 'size')::integer FROM jsonb_array_elements(stored) WITH ORDINALITY AS s (prefix, n)
+                          ORDER BY s.n);
+        call := runfold.without_prefixes(call, numbers);
+        single := NULL;
+        conflict := NULL;
+        total := 0;
+        FOR i IN 1 .. count LOOP
+            total := total + jsonb_array_length(call #> ARRAY[(i - 1)::text, 'events']) - numbers[i];
+            ends[i] := total;
+            IF conflict IS NULL AND numbers[i] = 0 AND expected_versions[i] <> heads[i] THEN
+                conflict := i;
+            END IF;
+        END LOOP;
+        IF conflict IS NULL AND total > 0 THEN
+            PERFORM runfold.add_event_ids(call, heads, numbers);
+        END IF;
+        inserted := total;
+    ELSIF single IS NOT NULL THEN
+        INSERT INTO runfold.event_ids (event_id, stream_version) VALUES ((single ->> 'event_id')::uuid, heads[1] + 1)
             ON CONFLICT DO NOTHING;
     ELSIF count = 1 THEN
         INSERT INTO runfold.event_ids (event_id, stream_version)
-        SELECT (e #>> '{}')::uuid, versions[1] + n
+        SELECT (e #>> '{}')::uuid, heads[1] + n
           FROM jsonb_path_query(call, 'strict $[0].events[*].event_id') WITH ORDINALITY AS x (e, n)
             ON CONFLICT DO NOTHING;
     ELSE
         INSERT INTO runfold.event_ids (event_id, stream_version)
-        SELECT (e ->> 'event_id')::uuid, versions[a.n] + x.n
+        SELECT (e ->> 'event_id')::uuid, heads[a.n] + x.n
           FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
                jsonb_array_elements(a.append -> 'events') WITH ORDINALITY AS x (e, n)
             ON CONFLICT DO NOTHING;
     END IF;
-    GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF repeats IS NULL THEN
+        GET DIAGNOSTICS inserted = ROW_COUNT;
+    END IF;
     IF inserted < total THEN
-        RETURN QUERY SELECT r.*, true FROM runfold.recorded_appends(call, inserted > 0) AS r;
+        RETURN QUERY SELECT r.*, true, NULL::integer, NULL::bigint[], NULL::bigint[] FROM runfold.recorded_appends(call, inserted > 0) AS r;
         RETURN;
     END IF;
     IF conflict IS NOT NULL THEN
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
             'pointer', format('/%s/expected_version', conflict - 1), 'stream_id', stream_ids[conflict],
-            'version', versions[conflict], 'expected_version', expected_versions[conflict]));
+            'version', heads[conflict], 'expected_version', expected_versions[conflict]));
+    END IF;
+
+    IF total = 0 THEN
+        RETURN QUERY
+        SELECT stream_ids[s.n], s.versions[s.size], s.positions[1], s.positions[s.size], true, s.size, s.versions, s.positions
+          FROM ROWS FROM (jsonb_to_recordset(stored) AS (size integer, versions bigint[], positions bigint[]))
+               WITH ORDINALITY AS s (size, versions, positions, n) ORDER BY s.n;
+        RETURN;
     END IF;
 
     IF cardinality(executions) > 0 THEN
@@ -5749,56 +6071,76 @@ BEGIN
     IF single IS NOT NULL THEN
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        VALUES (last, last, stream_ids[1], versions[1] + 1, (single ->> 'event_id')::uuid, split_part(stream_ids[1], '-', 1),
+        VALUES (last, last, stream_ids[1], heads[1] + 1, (single ->> 'event_id')::uuid, split_part(stream_ids[1], '-', 1),
                 single ->> 'type', coalesce((single ->> 'schema_version')::integer, 1), tenants[1],
                 nullif(single -> 'data', 'null'), decode(single ->> 'payload', 'base64'),
                 coalesce(nullif(single -> 'metadata', 'null'), '{}'), (single ->> 'occurred_at')::timestamptz, clock_timestamp());
     ELSE
         INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version,
                                     user_id, data, payload, metadata, occurred_at, recorded_at)
-        SELECT base + coalesce(ends[a.n - 1], 0) + e.n, last, stream_ids[a.n], versions[a.n] + e.n, e.event_id,
+        SELECT base + coalesce(ends[a.n - 1], 0) + e.n - a.stored, last, stream_ids[a.n], heads[a.n] + e.n - a.stored, e.event_id,
                split_part(stream_ids[a.n], '-', 1), e.type, coalesce(e.schema_version, 1), tenants[a.n], e.data,
                decode(e.payload, 'base64'), coalesce(e.metadata, '{}'), e.occurred_at, clock_timestamp()
-          FROM jsonb_array_elements(call) WITH ORDINALITY AS a (append, n),
+          FROM (SELECT x.append, x.n, coalesce(numbers[x.n], 0) AS stored
+                  FROM jsonb_array_elements(call) WITH ORDINALITY AS x (append, n) OFFSET 0) AS a,
                ROWS FROM (jsonb_to_recordset(a.append -> 'events')
                           AS (event_id uuid, type text, schema_version integer, data jsonb, payload text, metadata jsonb,
                               occurred_at timestamptz))
-               WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n);
+               WITH ORDINALITY AS e (event_id, type, schema_version, data, payload, metadata, occurred_at, n)
+         WHERE e.n > a.stored;
     END IF;
 
     -- The streams' rows, and the command.
     FOR i IN 1 .. count LOOP
         stream_id := stream_ids[i];
-        version := versions[i] + ends[i] - coalesce(ends[i - 1], 0);
+        version := heads[i] + ends[i] - coalesce(ends[i - 1], 0);
         first_position := base + coalesce(ends[i - 1], 0) + 1;
         last_position := base + ends[i];
         repeated := false;
+        IF repeats IS NOT NULL THEN
+            skipped := numbers[i];
+            versions := ARRAY(SELECT v::bigint FROM jsonb_array_elements_text(stored #> ARRAY[(i - 1)::text, 'versions']) AS v)
+                        || ARRAY(SELECT generate_series(heads[i] + 1, version));
+            positions := ARRAY(SELECT p::bigint FROM jsonb_array_elements_text(stored #> ARRAY[(i - 1)::text, 'positions']) AS p)
+                         || ARRAY(SELECT generate_series(first_position, last_position));
+            IF last_position < first_position THEN
+                version := versions[skipped];
+                first_position := positions[1];
+                last_position := positions[skipped];
+                repeated := true;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+        END IF;
         UPDATE runfold.streams s
            SET version = append_events.version,
                first_position = coalesce(s.first_position, append_events.first_position),
                last_position = append_events.last_position
          WHERE s.stream_id = stream_ids[i];
+        IF skipped > 0 THEN
+            first_position := positions[1];
+        END IF;
         RETURN NEXT;
     END LOOP;
     IF command_id IS NOT NULL THEN
         PERFORM runfold.record_command(command_id, call, (
             SELECT jsonb_agg(jsonb_build_object('stream_id', stream_ids[n],
-                                                'version', versions[n] + ends[n] - coalesce(ends[n - 1], 0),
+                                                'version', heads[n] + ends[n] - coalesce(ends[n - 1], 0),
                                                 'first_position', base + coalesce(ends[n - 1], 0) + 1,
                                                 'last_position', base + ends[n]) ORDER BY n)
               FROM generate_series(1, count) AS n));
     END IF;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -5818,7 +6160,7 @@ DECLARE
                                    FROM jsonb_array_elements(appends) AS a, jsonb_array_elements(a -> 'events') AS e);
 BEGIN
     INSERT INTO runfold.permits (event_id) SELECT unnest(ids);
-    RETURN QUERY SELECT r.* FROM runfold.append_events(appends::text) AS r;
+    RETURN QUERY SELECT r.stream_id, r.version, r.first_position, r.last_position, r.repeated FROM runfold.append_events(appends::text) AS r;
     DELETE FROM runfold.permits p WHERE p.event_id = ANY (ids);
 END
 $$;
@@ -6071,7 +6413,8 @@ BEGIN
     IF pointer IS NOT NULL THEN
         PERFORM runfold.raise_fault('not_of_a_deployment', pointer, NULL, found);
     END IF;
-    RETURN QUERY SELECT * FROM runfold.append_events(appends, command_id);
+    RETURN QUERY SELECT r.stream_id, r.version, r.first_position, r.last_position, r.repeated
+                   FROM runfold.append_events(appends, command_id) AS r;
 END
 $$;
 COMMENT ON FUNCTION runfold.append_deployment_events IS
@@ -6476,12 +6819,11 @@ DECLARE
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
     tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
-    versions bigint[];       -- of each stream before this call
+    heads bigint[];          -- of each stream before this call
     event_versions bigint[];
     next_versions bigint[] := first_versions;
     first_offsets integer[];
     last_offsets integer[];
-    application constant text := category;
     i integer;
     n integer;
     expected bigint;
@@ -6548,7 +6890,7 @@ BEGIN
             END IF;
             tenants[i] := locked.user_id;
         END IF;
-        versions[i] := locked.version;
+        heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
             conflict := i;
         END IF;
@@ -6562,7 +6904,7 @@ BEGIN
             RETURN;
         END IF;
         PERFORM runfold.refuse('version_conflict', jsonb_build_object(
-            'stream_id', stream_ids[conflict], 'version', versions[conflict],
+            'stream_id', stream_ids[conflict], 'version', heads[conflict],
             'expected_version', expected_versions[conflict]));
     END IF;
 
@@ -6596,16 +6938,16 @@ BEGIN
          WHERE s.stream_id = stream_ids[i];
     END LOOP;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -6622,7 +6964,6 @@ GRANT EXECUTE ON FUNCTION runfold.append_opaque_events TO runfold_engine, runfol
 CREATE FUNCTION runfold.append_tenant_erased(tenant uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    application constant text := NULL;
     stream constant text := runfold.stream_id('tenant', tenant::text);
     now constant timestamptz := clock_timestamp();
     id constant uuid := runfold.new_id();
@@ -6642,16 +6983,16 @@ BEGIN
        SET version = before + 1, first_position = coalesce(s.first_position, last), last_position = last
      WHERE s.stream_id = stream;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -6771,6 +7112,42 @@ COMMENT ON FUNCTION runfold.begin_slice IS
     'Notes a slice of a rebuild as done, in the transaction that folds it, and holds the rebuild until its end. Returns false where another session did the slice, or the rebuild was begun again.';
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.server_identity() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system() AS s
+$$;
+COMMENT ON FUNCTION runfold.server_identity IS
+    'The server and its timeline: another one after a restore, an upgrade or a fail-over. Not on a standby.';
+REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.begin_subscription(
+    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL
+)
+RETURNS TABLE ("position" bigint, event_id uuid)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    here constant text := runfold.server_identity();
+BEGIN
+    INSERT INTO runfold.subscriptions (name, position, event_id, filters, server)
+    VALUES (subscription, begin_subscription.after,
+            coalesce(after_event_id, (SELECT e.event_id FROM runfold.events e WHERE e.position = begin_subscription.after)),
+            begin_subscription.filters, here)
+        ON CONFLICT DO NOTHING;
+    RETURN QUERY
+    UPDATE runfold.subscriptions s
+       SET filters = begin_subscription.filters, server = here,
+           restored_position = CASE WHEN s.server <> here THEN s.position ELSE s.restored_position END
+     WHERE s.name = subscription
+    RETURNING s.position, s.event_id;
+END
+$$;
+COMMENT ON FUNCTION runfold.begin_subscription IS
+    'Begins, or begins again, a subscription that has a name, and returns its bookmark. A new one begins behind the event given.';
+REVOKE ALL ON FUNCTION runfold.begin_subscription FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.begin_subscription TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7592,6 +7969,28 @@ COMMENT ON FUNCTION runfold.execution_last_seen IS
 REVOKE ALL ON FUNCTION runfold.execution_last_seen FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_last_seen TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.engine_is_silent(engine_id uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.gone_at IS NOT NULL
+        OR l.beat - CASE WHEN e.leader_epoch = l.epoch THEN e.leader_beat ELSE 0 END >= e.patience
+      FROM runfold.engines e
+     CROSS JOIN runfold.leader l
+     WHERE e.engine_id = $1
+$$;
+COMMENT ON FUNCTION runfold.engine_is_silent IS
+    'Whether an engine has missed so many beats of the leader that it is taken for dead, or was given up before.';
+REVOKE ALL ON FUNCTION runfold.engine_is_silent FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.engine_is_silent TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.held_by_silence(execution_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.engine_is_silent(h.engine_id) FROM runfold.holds h WHERE h.execution_id = $1
+$$;
+COMMENT ON FUNCTION runfold.held_by_silence IS
+    'Whether the engine that holds an execution is silent; NULL: no engine holds it.';
+REVOKE ALL ON FUNCTION runfold.held_by_silence FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.held_by_silence TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.declare_lost(execution_id text, idle interval, detector text) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7604,7 +8003,8 @@ BEGIN
     SELECT s.version INTO version FROM runfold.streams s WHERE s.stream_id = stream FOR NO KEY UPDATE;
     now := clock_timestamp();
     last_seen := runfold.execution_last_seen(execution_id);
-    IF last_seen IS NULL OR last_seen > now - idle OR runfold.has_ended(execution_id) THEN
+    IF last_seen IS NULL OR last_seen > now - idle OR NOT coalesce(runfold.held_by_silence(execution_id), true)
+       OR runfold.has_ended(execution_id) THEN
         RETURN NULL;
     END IF;
     at := to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
@@ -8349,6 +8749,29 @@ COMMENT ON FUNCTION runfold.erase_tenant IS
 REVOKE ALL ON FUNCTION runfold.erase_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
 
+CREATE FUNCTION runfold.event_id(stream_id text, name text) RETURNS uuid
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made constant text := substr(stream_id, strpos(stream_id, '-') + 1);
+    hash bytea := sha256(convert_to(stream_id, 'UTF8') || '\x00' || convert_to(name, 'UTF8'));
+    near text;
+BEGIN
+    IF name = '' THEN
+        PERFORM runfold.raise_fault('blank', '/name');
+    END IF;
+    near := CASE WHEN made ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'
+                 THEN substr(replace(made, '-', ''), 1, 12)
+                 ELSE substr(encode(sha256(convert_to(stream_id, 'UTF8')), 'hex'), 1, 12) END;
+    hash := set_byte(hash, 6, get_byte(hash, 6) & 15 | 128);
+    hash := set_byte(hash, 8, get_byte(hash, 8) & 63 | 128);
+    RETURN (near || substr(encode(hash, 'hex'), 13, 20))::uuid;
+END
+$$;
+COMMENT ON FUNCTION runfold.event_id IS
+    'The event id that a stream and a name give, always the same; the same in Python.';
+REVOKE ALL ON FUNCTION runfold.event_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_id TO runfold_engine, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.events_of_command(command_id uuid)
 RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -8364,16 +8787,80 @@ COMMENT ON FUNCTION runfold.events_of_command IS
 REVOKE ALL ON FUNCTION runfold.events_of_command FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.events_of_command TO runfold_engine, runfold_operator, service_role;
 
-CREATE FUNCTION runfold.execution_detail(execution_id text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT to_jsonb(e) || jsonb_build_object('nodes', coalesce(
-               (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.start_time, n.created_at, n.id)
-                  FROM public.node_executions n WHERE n.execution_id = e.execution_id), '[]'))
-      FROM public.workflow_executions e
-     WHERE e.execution_id = $1
+CREATE FUNCTION runfold.execution_detail(execution_id text, log_lines integer DEFAULT 50) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+#variable_conflict use_column
+DECLARE
+    execution_row uuid;
+    found jsonb;
+    part jsonb;
+BEGIN
+    SELECT e.id, to_jsonb(e) INTO execution_row, found FROM (
+SELECT x.*, w.name AS workflow
+  FROM public.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.execution_id = $1
+        ) AS e;
+    IF found IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT n.* FROM public.node_executions n
+ WHERE n.execution_id = $1
+ ORDER BY n.created_at, n.start_time NULLS LAST, n.activation COLLATE "C"
+        ) AS p;
+    found := found || jsonb_build_object('nodes', part);
+
+    IF has_function_privilege('runfold.read_stream(text,bigint,integer)', 'EXECUTE') THEN
+        SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
+       coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
+       e.data -> 'error_data' AS error_data
+  FROM runfold.read_stream('execution-' || $1) AS e
+  JOIN public.node_executions n
+    ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
+ WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
+   AND NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = 'execution' AND d.position = e.position)
+ ORDER BY e.stream_version
+ LIMIT 10000
+            ) AS p;
+        found := found || jsonb_build_object('attempts', part);
+    END IF;
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT p.* FROM public.workflow_execution_pauses p
+ WHERE p.execution_id = execution_row
+ ORDER BY p.paused_at, p.name COLLATE "C"
+        ) AS p;
+    found := found || jsonb_build_object('pauses', part);
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT x.execution_id, x.workflow_id, w.name AS workflow, x.user_id, x.status, x.start_time, x.end_time, x.duration_ms,
+       x.error_message, x.created_at
+  FROM public.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.parent_execution_id = $1
+ ORDER BY x.created_at, x.id
+ LIMIT 1000
+        ) AS p;
+    found := found || jsonb_build_object('children', part);
+
+    SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') INTO part FROM (
+SELECT * FROM (
+    SELECT l.created_at, l.level, l.event_type, l.node_id, l.message, l.user_friendly_message, l.last_event_position
+      FROM public.workflow_execution_logs l
+     WHERE l.execution_id = $1
+       AND l.created_at >= (SELECT runfold.cutoff_of('public.workflow_execution_logs'))
+     ORDER BY l.created_at DESC, l.last_event_position DESC
+     LIMIT greatest(log_lines, 0)) AS newest
+ ORDER BY created_at, last_event_position
+        ) AS p;
+    RETURN found || jsonb_build_object('logs', part);
+END
 $$;
 COMMENT ON FUNCTION runfold.execution_detail IS
-    'An execution''s row with its nodes as an array, in the order of their starts; null where there is no such execution, or not for the caller.';
+    'An execution as `runfold execution show --json` prints it: its row with the workflow''s name, nodes, attempts, pauses, children and its last log lines; null where there is none, or not for the caller.';
 REVOKE ALL ON FUNCTION runfold.execution_detail FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.execution_detail TO runfold_engine, runfold_operator, runfold_projector, runfold_reader, authenticated, service_role;
 
@@ -8560,6 +9047,18 @@ COMMENT ON FUNCTION runfold.expired_rows IS
     'How many rows of a table have expired and stand; with another time to keep them, how many would.';
 REVOKE ALL ON FUNCTION runfold.expired_rows FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.expired_rows TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.fail_subscription(subscription text, code text, error text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.subscriptions s
+       SET failed_code = $2, failed_error = $3, failed_since = coalesce(s.failed_since, clock_timestamp()),
+           failed_tries = s.failed_tries + 1
+     WHERE s.name = $1
+$$;
+COMMENT ON FUNCTION runfold.fail_subscription IS
+    'Notes that a subscription''s handler failed once more on the event behind its bookmark, and with what.';
+REVOKE ALL ON FUNCTION runfold.fail_subscription FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.fail_subscription TO runfold_engine, runfold_operator, service_role;
 
 CREATE FUNCTION runfold.fault_text(code text, at text, "limit" jsonb, found jsonb, OUT message text, OUT hint text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -9179,6 +9678,33 @@ COMMENT ON FUNCTION runfold.move_parts_to_user IS
     'Trigger: gives the nodes and connections of a workflow the user that the workflow has now.';
 REVOKE ALL ON FUNCTION runfold.move_parts_to_user FROM PUBLIC;
 
+CREATE FUNCTION runfold.move_subscription(subscription text, from_position bigint, to_position bigint, to_event_id uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    at bigint;
+BEGIN
+    UPDATE runfold.subscriptions s
+       SET position = to_position, event_id = to_event_id, moved_at = clock_timestamp(), failed_code = NULL, failed_error = NULL,
+           failed_since = NULL, failed_tries = 0
+     WHERE s.name = subscription AND s.position = from_position AND to_position > from_position;
+    IF FOUND THEN
+        RETURN true;
+    END IF;
+    SELECT s.position INTO at FROM runfold.subscriptions s WHERE s.name = subscription;
+    IF NOT FOUND THEN
+        PERFORM runfold.refuse('unknown_subscription', jsonb_build_object('subscription', subscription));
+    ELSIF at <> from_position AND at <> to_position THEN
+        PERFORM runfold.refuse('subscription_moved', jsonb_build_object(
+            'subscription', subscription, 'position', from_position, 'found', at));
+    END IF;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.move_subscription IS
+    'Moves a subscription''s bookmark forward to an event; returns whether it moved. It does not if it is there already.';
+REVOKE ALL ON FUNCTION runfold.move_subscription FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.move_subscription TO runfold_engine, runfold_operator, service_role;
+
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -9572,30 +10098,129 @@ COMMENT ON FUNCTION runfold.put_workflow IS
     'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
 REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
 
-CREATE FUNCTION runfold.read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+CREATE FUNCTION runfold.version_after(stream text, after bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s runfold.streams;
+    low bigint;
+    high bigint;
+    middle bigint;
+BEGIN
+    SELECT * INTO s FROM runfold.streams x WHERE x.stream_id = stream;
+    IF s.last_position IS NULL OR s.last_position <= after THEN
+        RETURN NULL;
+    END IF;
+    SELECT e.stream_version INTO low
+      FROM runfold.events e
+     WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
+     ORDER BY e.stream_version
+     LIMIT 1;
+    high := s.version;
+    WHILE low < high LOOP
+        middle := (low + high) / 2;
+        IF after < (SELECT e.position FROM runfold.events e
+                     WHERE e.stream_id = stream AND e.stream_version = middle
+                       AND e.position BETWEEN s.first_position AND s.last_position) THEN
+            high := middle;
+        ELSE
+            low := middle + 1;
+        END IF;
+    END LOOP;
+    RETURN low;
+END
+$$;
+COMMENT ON FUNCTION runfold.version_after IS
+    'The version of a stream''s first event after a position; null if none of its events is.';
+REVOKE ALL ON FUNCTION runfold.version_after FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.version_after TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.read_all(
+    after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
+)
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
                occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    head constant bigint := runfold.safe_head();
+    span constant bigint := 10000;  -- the positions of one look
     issued bigint;
+    head bigint;
+    bound bigint;                   -- this look ends there
+    last record;
+    found_count bigint;
 BEGIN
+    IF NOT pg_is_in_recovery() THEN
+        SELECT q.last_value - (NOT q.is_called)::integer INTO issued FROM runfold.events_position q;
+    END IF;
+    head := runfold.safe_head();
     -- Ahead of the head may be who read it before an open append held it back; ahead of every position that was issued is who
     -- read another log. A replica may be behind.
-    IF after > head AND NOT pg_is_in_recovery() THEN
-        SELECT last_value - (NOT is_called)::integer INTO issued FROM runfold.events_position;
+    IF after > head AND issued IS NOT NULL THEN
+        SELECT q.last_value - (NOT q.is_called)::integer INTO issued FROM runfold.events_position q;
         IF after > issued THEN
-            PERFORM runfold.refuse('checkpoint_ahead', jsonb_build_object('position', after, 'head', issued));
+            PERFORM runfold.refuse(CASE WHEN after_event_id IS NULL THEN 'checkpoint_ahead' ELSE 'log_differs' END,
+                                   jsonb_build_object('position', after, 'head', issued, 'event_id', after_event_id));
         END IF;
     END IF;
-    RETURN QUERY
-    SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
-           runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+    IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
+        SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
+        IF last.event_id IS DISTINCT FROM after_event_id THEN
+            PERFORM runfold.refuse('log_differs', jsonb_build_object(
+                'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
+        END IF;
+    END IF;
+
+    bound := head;
+    IF bookmark AND streams IS NULL AND (types IS NOT NULL OR categories IS NOT NULL) THEN
+        -- Positions may have long holes: a look without any event would never come past one.
+        bound := least(head, after + span);
+        IF bound < head AND NOT EXISTS (SELECT FROM runfold.events e WHERE e.position > after AND e.position <= bound) THEN
+            bound := least(head, span + coalesce((SELECT e.position FROM runfold.events e
+                                                   WHERE e.position > bound AND e.position <= head
+                                                   ORDER BY e.position LIMIT 1), head));
+        END IF;
+    END IF;
+    IF streams IS NULL THEN
+        RETURN QUERY
+        SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+               runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+          FROM runfold.events e
+         WHERE e.position > after AND e.position <= bound AND (types IS NULL OR e.type = ANY (types))
+           AND (categories IS NULL OR e.category = ANY (categories))
+         ORDER BY e.position
+         LIMIT max_count;
+    ELSE
+        -- Each stream by its index, from the first event behind `after` on.
+        RETURN QUERY
+        SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
+               runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
+          FROM (SELECT DISTINCT x FROM unnest(streams) AS x) AS asked (stream)
+          JOIN runfold.streams s ON s.stream_id = asked.stream AND s.last_position > after
+         CROSS JOIN LATERAL (
+             SELECT v.*
+               FROM runfold.events v
+              WHERE v.stream_id = s.stream_id AND v.stream_version >= runfold.version_after(s.stream_id, after)
+                AND v.position > after AND v.position <= least(bound, s.last_position)
+                AND (types IS NULL OR v.type = ANY (types)) AND (categories IS NULL OR v.category = ANY (categories))
+              ORDER BY v.stream_version
+              LIMIT max_count) AS e
+         ORDER BY e.position
+         LIMIT max_count;
+    END IF;
+    GET DIAGNOSTICS found_count = ROW_COUNT;
+    IF NOT bookmark OR found_count >= max_count THEN
+        RETURN;  -- the last event is the bookmark
+    END IF;
+    SELECT e.position, e.event_id INTO last
       FROM runfold.events e
-     WHERE e.position > after AND e.position <= head AND (types IS NULL OR e.type = ANY (types))
-     ORDER BY e.position
-     LIMIT max_count;
+     WHERE e.position > after AND e.position <= bound
+     ORDER BY e.position DESC
+     LIMIT 1;
+    position := coalesce(last.position, after);
+    event_id := CASE WHEN last.position IS NULL THEN after_event_id ELSE last.event_id END;
+    metadata := jsonb_build_object('at_end', bound >= head, 'settled', bound >= head AND head >= issued);
+    RETURN NEXT;
 END
 $$;
 COMMENT ON FUNCTION runfold.read_all IS
@@ -10205,6 +10830,15 @@ COMMENT ON FUNCTION runfold.streams_of_tenant IS
     'The streams of a tenant in a category.';
 REVOKE ALL ON FUNCTION runfold.streams_of_tenant FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.streams_of_tenant TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.subscription_lock(subscription text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT hashtextextended($1, 'runfold.subscriptions'::regclass::oid::bigint)
+$$;
+COMMENT ON FUNCTION runfold.subscription_lock IS
+    'The key of the session lock that the consumer of a subscription holds.';
+REVOKE ALL ON FUNCTION runfold.subscription_lock FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.subscription_lock TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE AGGREGATE runfold.sum_durations(bigint[]) (SFUNC = runfold.add_durations, STYPE = bigint[], PARALLEL = SAFE);
 COMMENT ON ROUTINE runfold.sum_durations IS
@@ -10862,6 +11496,56 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.event
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
+
+-- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
+-- key may: a tenant that could append would write its own history, and user_id is the caller's word.
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
+      FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
+                                 command_id) AS a
+$$;
+COMMENT ON FUNCTION public.runfold_append IS
+    'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
+REVOKE ALL ON FUNCTION public.runfold_append FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_append TO service_role;
+
+CREATE FUNCTION public.runfold_read_stream(stream_id text, after bigint DEFAULT 0, max_count integer DEFAULT 1000)
+RETURNS TABLE ("position" bigint, stream_version bigint, event_id uuid, type text, schema_version integer, user_id uuid,
+               data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
+           replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.read_stream(runfold_read_stream.stream_id, after, max_count) AS e
+     ORDER BY e.stream_version
+$$;
+COMMENT ON FUNCTION public.runfold_read_stream IS
+    'runfold.read_stream for the Data API: events of a stream after a version, in order; a payload is base64.';
+REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
+
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+               user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
+           replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.read_all(after, max_count, types) AS e
+     ORDER BY e.position
+$$;
+COMMENT ON FUNCTION public.runfold_read_all IS
+    'runfold.read_all for the Data API: events after a position, in order; a payload is base64.';
+REVOKE ALL ON FUNCTION public.runfold_read_all FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_read_all TO service_role;
+
+CREATE FUNCTION public.runfold_execution(execution_id text, log_lines integer DEFAULT 50) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.execution_detail(execution_id, log_lines)
+$$;
+COMMENT ON FUNCTION public.runfold_execution IS 'runfold.execution_detail for the Data API: an execution with all its parts.';
+REVOKE ALL ON FUNCTION public.runfold_execution FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_execution TO service_role;
 
 -- Dashboards: see execution_hours and node_days.
 CREATE TRIGGER added_rows_are_counted AFTER INSERT ON public.node_executions

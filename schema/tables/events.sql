@@ -64,3 +64,53 @@ CREATE TRIGGER events_are_never_changed BEFORE UPDATE OR DELETE ON runfold.event
 CREATE TRIGGER events_are_never_truncated BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.events
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 SELECT runfold.ensure_partitions();
+
+-- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
+-- key may: a tenant that could append would write its own history, and user_id is the caller's word.
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
+      FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
+                                 command_id) AS a
+$$;
+COMMENT ON FUNCTION public.runfold_append IS
+    'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
+REVOKE ALL ON FUNCTION public.runfold_append FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_append TO service_role;
+
+CREATE FUNCTION public.runfold_read_stream(stream_id text, after bigint DEFAULT 0, max_count integer DEFAULT 1000)
+RETURNS TABLE ("position" bigint, stream_version bigint, event_id uuid, type text, schema_version integer, user_id uuid,
+               data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
+           replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.read_stream(runfold_read_stream.stream_id, after, max_count) AS e
+     ORDER BY e.stream_version
+$$;
+COMMENT ON FUNCTION public.runfold_read_stream IS
+    'runfold.read_stream for the Data API: events of a stream after a version, in order; a payload is base64.';
+REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
+
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+               user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
+           replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
+      FROM runfold.read_all(after, max_count, types) AS e
+     ORDER BY e.position
+$$;
+COMMENT ON FUNCTION public.runfold_read_all IS
+    'runfold.read_all for the Data API: events after a position, in order; a payload is base64.';
+REVOKE ALL ON FUNCTION public.runfold_read_all FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_read_all TO service_role;
+
+CREATE FUNCTION public.runfold_execution(execution_id text, log_lines integer DEFAULT 50) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.execution_detail(execution_id, log_lines)
+$$;
+COMMENT ON FUNCTION public.runfold_execution IS 'runfold.execution_detail for the Data API: an execution with all its parts.';
+REVOKE ALL ON FUNCTION public.runfold_execution FROM PUBLIC, anon, authenticated;
+GRANT EXECUTE ON FUNCTION public.runfold_execution TO service_role;

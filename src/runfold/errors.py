@@ -480,9 +480,15 @@ class UnknownStream(RunfoldError):
 
 
 class ImportFailed(RunfoldError):
-    """The file cannot be imported: check that it is an XES file."""
+    """The file cannot be imported: check that it is of the form that the command names."""
 
     code = "import_failed"
+
+
+class ExportFailed(RunfoldError):
+    """The export cannot be written: choose another place, or free space."""
+
+    code = "export_failed"
 
 
 class UnknownId(RunfoldError):

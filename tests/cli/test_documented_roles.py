@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -30,6 +31,7 @@ XES = (
 )
 # These start, stop or show a server or a file of the user's own.
 OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up", "migrate", "vector index"}
+OF_NO_ROLE |= {"schema export"}
 # What they need depends on where the keys are: tests/keys/test_homes.py.
 OF_NO_ROLE |= {"keys status", "keys rotate", "keys encrypt"}
 # They record nothing where the rules leave every response open, and where there is no such workflow.
@@ -108,6 +110,10 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "response reopen": [str(_id(role, 2))],
         "deployment fail": [str(_id(role, 9)), "--reason", "r"],
         "import xes": [str(xes)],
+        "import jsonl": [str(_file(xes.parent, role, "jsonl"))],
+        "import cloudevents": [str(_file(xes.parent, role, "cloudevents"))],
+        "import ocel": [str(_file(xes.parent, role, "ocel")), "--case", "order"],
+        "export": ["--out", str(xes.parent / "exported.jsonl")],
         "doctor": ["--advise"],
         "workflow show": [str(_id(role, 9))],
         "workflow history": [str(_id(role, 9))],
@@ -118,6 +124,27 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "worker": ["--once"],
     }
     return [*command.split(), *more.get(command, [])]
+
+
+def _file(folder: Path, role: str, form: str) -> Path:
+    """Write something to import, which no other role has imported."""
+    event_id, stream, at = str(uuid4()), f"log-{role}-{form}", "2026-03-01T12:00:00Z"
+    data = {"level": "INFO", "event_type": "workflow_progress", "message": "m"}
+    order = {"id": f"order-{role}", "type": "order"}
+    made: dict[str, dict[str, object]] = {
+        "jsonl": {"stream_id": stream, "event_id": event_id, "type": "LogAppended", "data": data, "occurred_at": at},
+        "cloudevents": {
+            "specversion": "1.0", "id": event_id, "source": "/a", "type": "LogAppended", "subject": stream,
+            "time": at, "data": data,
+        },
+        "ocel": {
+            "events": [{"id": "1", "type": "pay", "time": at, "relationships": [{"objectId": order["id"]}]}],
+            "objects": [order],
+        },
+    }  # fmt: skip
+    path = folder / f"{role}.{form}"
+    path.write_text(json.dumps(made[form]) + "\n")
+    return path
 
 
 @pytest.mark.parametrize("role", [*LOGINS, OWNER])

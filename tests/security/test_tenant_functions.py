@@ -175,7 +175,7 @@ def test_a_function_shows_or_changes_the_callers_rows_and_no_others(
 
 
 def test_control_a_function_that_runs_as_its_owner_and_asks_nobody_is_found(connection: Connection) -> None:
-    connection.execute("ALTER FUNCTION runfold.execution_detail(text) SECURITY DEFINER")
+    connection.execute("ALTER FUNCTION runfold.execution_detail(text, integer) SECURITY DEFINER")
     with pytest.raises(AssertionError, match="another tenant"):
         test_a_function_shows_or_changes_the_callers_rows_and_no_others(
             WithEntities(connection), "runfold.execution_detail", has_vectors=True

@@ -19,6 +19,9 @@ ENDLESS = frozenset({"up", "worker", "execution tail"})
 _AGAIN = "nothing was changed; run it again if you need its result"
 _SAID = {
     "import xes": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import jsonl": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import cloudevents": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import ocel": "what was sent is recorded; run the same command again, nothing is imported twice",
     "migrate": "each migration is applied whole or not at all; run it again",
     "worker": "what was folded stays; run it again, it goes on from there",
     "projection rebuild": "the tables are usable, some may not be rebuilt; run it again",
@@ -37,6 +40,7 @@ _SAID = {
     "vector index": "indexes that were built stay, an unfinished one is dropped; run it again for the others",
     "doctor": "advice that was applied stays applied; run it again",
     "workflow restore": "it may be restored; see `runfold workflow history` before you run it again",
+    "schema export": "a file may be written in part; run it again",
     "retention set": "it may be set; see `runfold retention show`, or run it again",
     "retention run": "what was removed is gone; run it again for the rest",
     "tenant erase": "what is done stays done; run it again, it goes on from there",

@@ -1,4 +1,4 @@
-"""`runfold import`: import recorded processes as executions."""
+"""`runfold import xes`: import recorded processes as executions; and what the other imports share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runfold.interop.xes import ImportSummary
     from runfold.interop.xes_options import XesOptions
 
-app = typer.Typer(help="Import recorded processes.", no_args_is_help=True)
+app = typer.Typer(help="Import recorded processes, and events of other logs.", no_args_is_help=True)
 
 
 @app.command(epilog="Example: runfold import xes loans.xes.gz")
@@ -61,16 +61,12 @@ def xes(
     options = _options(timezone, prefix or "", name, transition or [], skip_bad=skip_bad)
     # Before there is a database for it.
     check_readable(file)
-    with _progress(file, shown=not as_json) as on_bytes:
-        if dry_run:
-            summary = import_xes(None, file, options=options, dry_run=True, on_bytes=on_bytes)
-        else:
-            with _open_store() as store:
-                summary = import_xes(store, file, options=options, on_bytes=on_bytes)
+    with progress(file, shown=not as_json) as on_bytes, open_store(dry_run=dry_run) as store:
+        summary = import_xes(store, file, options=options, dry_run=dry_run, on_bytes=on_bytes)
     if as_json:
         print_json(asdict(summary))
     else:
-        _print(summary)
+        print_summary(summary)
     if summary.traces_changed:
         raise typer.Exit(1)
 
@@ -92,8 +88,14 @@ def _options(
 
 
 @contextmanager
-def _open_store() -> Iterator[Store]:
-    """A store on the database that was named; an embedded one that is new is migrated first."""
+def open_store(*, dry_run: bool = False, role: str = "runfold_operator") -> Iterator[Store | None]:
+    """A store on the database that was named; an embedded one that is new is migrated first. A dry run needs none.
+
+    `role` is the one that a login without a permission needs.
+    """
+    if dry_run:
+        yield None
+        return
     import runfold
     from runfold.database import migrations
     from runfold.database.connections import mapped_errors, resolve_url
@@ -102,12 +104,12 @@ def _open_store() -> Iterator[Store]:
     url = resolve_url(chosen)
     if chosen.database_url is None and not migrations.check(url, chosen).applied:
         migrations.migrate(url, chosen)
-    with mapped_errors("runfold_operator", url=url), runfold.connect(url, settings=chosen) as store:
+    with mapped_errors(role, url=url), runfold.connect(url, settings=chosen) as store:
         yield store
 
 
 @contextmanager
-def _progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
+def progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar over the file's bytes on stderr, because stdout is for the summary."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -118,7 +120,8 @@ def _progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
         yield lambda bytes_read: progress.update(task, completed=bytes_read)
 
 
-def _print(summary: ImportSummary) -> None:
+def print_summary(summary: ImportSummary) -> None:
+    """Print the result of an import of traces."""
     facts: dict[str, Any] = {
         "log": summary.log_name,
         "workflow": summary.workflow_id,

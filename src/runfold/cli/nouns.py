@@ -26,6 +26,10 @@ NOUNS: dict[str, Noun] = {
         "Advise on indexes, statistics and autovacuum, with the statements that would change them.",
         ("doctor",),
     ),
+    "export": Noun(
+        "Export the events of the log, in their order, up to the safe head.",
+        ("export",),
+    ),
     "status": Noun(
         "Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader.",
         ("status",),
@@ -63,8 +67,8 @@ NOUNS: dict[str, Noun] = {
         ("execution", "stuck"),
     ),
     "import": Noun(
-        "Import recorded processes.",
-        ("import_",),
+        "Import recorded processes, and events of other logs.",
+        ("import_", "import_events"),
     ),
     "interaction": Noun(
         "Interactions: questions to people.",
@@ -89,6 +93,10 @@ NOUNS: dict[str, Noun] = {
     "retention": Noun(
         "Retention: how long rows are kept, and what removes them.",
         ("retention",),
+    ),
+    "schema": Noun(
+        "The shapes of events, for other languages.",
+        ("schema",),
     ),
     "spool": Noun(
         "Spools: what emitters keep while the database is away.",

@@ -18,6 +18,7 @@ from runfold.errors import InvalidInput
 from runfold.events.envelope import EncodedCall
 from runfold.interop.xes_mapping import Tally, TraceMapping, workflow_id
 from runfold.interop.xes_options import PLACES_SHOWN, Skipped, Skips, XesOptions
+from runfold.interop.xes_parts import TracePart
 from runfold.interop.xes_reading import read_traces
 from runfold.interop.xes_sending import Ahead, Call, MappedPart, Sender
 
@@ -74,16 +75,29 @@ def import_xes(
     Raises ImportFailed with the line and the trace that cannot be imported; the calls before it remain, and another run
     continues after them.
     """
+    options, skips = options or XesOptions(), Skips()
+    parts = read_traces(path, options=options, skips=skips, on_bytes=on_bytes)
+    return import_traces(store, parts, options=options, skips=skips, dry_run=dry_run)
+
+
+def import_traces(
+    store: Log | None,
+    traces_of_log: Iterator[TracePart],
+    *,
+    options: XesOptions,
+    skips: Skips,
+    dry_run: bool = False,
+) -> ImportSummary:
+    """Import the traces of a log that is read; as `import_xes`. `skips` has what reading has left out by then."""
     if store is None and not dry_run:
         raise ValueError("an import needs a store: pass one, or dry_run=True")
     began = monotonic()
-    options = options or XesOptions()
-    skips, tally = Skips(), Tally()
+    tally = Tally()
     sender = Sender(None if dry_run else store, skip_bad=options.skip_bad)
     traces = read = mapped = 0
     log_name: str | None = None
     with Ahead(sender) as ahead:
-        for parts in calls(path, options, skips, tally, on_bytes):
+        for parts in calls_of(traces_of_log, options, tally):
             if log_name is None:
                 log_name = parts[0].part.log_name
                 sender.make_workflow(log_name)
@@ -128,11 +142,16 @@ def _encoded(parts: list[MappedPart]) -> list[Call]:
 def calls(
     path: Path, options: XesOptions, skips: Skips, tally: Tally, on_bytes: Callable[[int], None] | None = None
 ) -> Iterator[list[MappedPart]]:
+    """Yield the traces of a file as calls to append."""
+    return calls_of(read_traces(path, options=options, skips=skips, on_bytes=on_bytes), options, tally)
+
+
+def calls_of(traces_of_log: Iterator[TracePart], options: XesOptions, tally: Tally) -> Iterator[list[MappedPart]]:
     """Yield the traces as calls to append, divided by their number in the file, so that every run divides alike."""
     call: list[MappedPart] = []
     events = 0
     mapping: TraceMapping | None = None
-    for part in read_traces(path, options=options, skips=skips, on_bytes=on_bytes):
+    for part in traces_of_log:
         if mapping is None or part.offset == 0:
             mapping = TraceMapping(part, options, tally)
         mapped = MappedPart(part, mapping.appends(part))

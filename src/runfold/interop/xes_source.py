@@ -1,4 +1,4 @@
-"""Opens an XES log wherever it comes from: a file, a pipe or standard input, plain or gzipped.
+"""Opens a log wherever it comes from: a file, a pipe or standard input, plain or gzipped.
 
 What a file is, is seen by its first bytes and never by its name, and nothing is read twice: a pipe cannot be rewound.
 """
@@ -76,7 +76,7 @@ def _chunks(raw: BinaryIO, shown: str, on_bytes: Callable[[int], None] | None) -
     begun = _Begun(raw)
     if (packed := next((what for magic, what in _PACKED.items() if begun.begins_with(magic)), None)) is not None:
         what, unpack = packed
-        raise ImportFailed(f"{shown} is {what}", hint=f"unpack it first: {unpack} FILE | runfold import xes -")
+        raise ImportFailed(f"{shown} is {what}", hint=f"unpack it first: {unpack} FILE | runfold import FORMAT -")
     content = gzip.GzipFile(fileobj=io.BufferedReader(begun, CHUNK)) if begun.begins_with(_GZIP) else begun
     while chunk := content.read(CHUNK):
         yield chunk

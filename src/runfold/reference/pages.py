@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 import runfold
+from runfold.events.shapes import FILES
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.reference.catalog import read_catalog
 from runfold.reference.commands import cli_page
@@ -22,7 +23,7 @@ FOLDER = Path(runfold.__file__).parents[2] / "docs" / "reference"
 
 
 def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """Return the text of every page by its file's name, from the code and a migrated database."""
+    """Return the text of every page, and of the files for other languages, by name, from the code and a database."""
     catalog = read_catalog(connection)
     projections = load_catalogue()
     return {
@@ -31,6 +32,7 @@ def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
         "sql.md": functions_page(catalog),
         "cli.md": cli_page(),
         "errors.md": errors_page(),
+        **{file.name: file.text() for file in FILES.values()},
     }
 
 

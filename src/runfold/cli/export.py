@@ -1,0 +1,104 @@
+"""`runfold export`: write the log's events into a file for another system, or for another log."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from runfold.cli._store import open_store
+from runfold.cli.output import Json, console, print_facts, print_json, print_text
+
+STANDARD_OUTPUT = Path("-")
+
+
+class Format(StrEnum):
+    """The form of the file."""
+
+    JSONL = "jsonl"
+    CLOUDEVENTS = "cloudevents"
+    OCEL = "ocel"
+
+
+def export(
+    format: Annotated[  # noqa: A002  the option's name
+        Format, typer.Option("--format", help="jsonl; cloudevents, one a line; ocel, OCEL 2.0 in JSON.")
+    ] = Format.JSONL,
+    out: Annotated[
+        Path, typer.Option("--out", help="The file, gzipped if its name ends with .gz; - for standard output.")
+    ] = STANDARD_OUTPUT,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only events after this position.")] = 0,
+    source: Annotated[
+        str | None, typer.Option("--source", help="The source of CloudEvents, a URI.", metavar="URI")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Export the events of the log, in their order, up to the safe head.
+
+    A summary is printed, to standard error where the events go to standard output. Values of encrypted fields are
+    opened where their keys are.
+    """
+    from runfold.interop.cloud_events import SOURCE
+    from runfold.interop.exporting import export_events
+
+    with open_store() as store, _progress(shown=not as_json) as on_events, _opened(out) as output:
+        summary = export_events(store, output, format.value, after=after, source=source or SOURCE, on_events=on_events)
+    if out == STANDARD_OUTPUT:
+        print_text(f"{summary.events:,} events, the last at position {summary.last_position}", err=True)
+    elif as_json:
+        print_json(asdict(summary))
+    else:
+        print_facts(
+            {"file": str(out), "events": f"{summary.events:,}", "last position": f"{summary.last_position or 0:,}"}
+        )
+
+
+@contextmanager
+def _opened(out: Path) -> Iterator[BinaryIO]:
+    """Open the output; a file appears under its name when it is complete, and replaces one of that name."""
+    from runfold.errors import ExportFailed
+
+    if out == STANDARD_OUTPUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as raw:
+            if out.name.endswith(".gz"):
+                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
+                    yield packed  # type: ignore[misc]
+            else:
+                yield raw
+        partial.replace(out)
+    except OSError as refused:
+        raise ExportFailed(
+            f"{out} cannot be written: {refused.strerror or refused}", hint="choose another place, or free space"
+        ) from refused
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Show the number of events on stderr, in a terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    screen = console(err=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} events"), TimeElapsedColumn())
+    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as shown_at:
+        task = shown_at.add_task("export", total=None)
+        yield lambda events: shown_at.update(task, completed=events)
+
+
+def register(root: typer.Typer) -> None:
+    """Add `runfold export`."""
+    root.command("export", epilog="Example: runfold export --format cloudevents --out log.jsonl.gz")(export)
