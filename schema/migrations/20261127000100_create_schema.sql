@@ -2127,6 +2127,24 @@ COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_sta
 GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.log_identity (
+    singleton boolean PRIMARY KEY DEFAULT true,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    adopted_at timestamptz,
+    CONSTRAINT log_identity_is_one_row CHECK (singleton)
+);
+INSERT INTO runfold.log_identity DEFAULT VALUES;
+
+COMMENT ON TABLE runfold.log_identity IS
+    'Which log this is. It travels with dumps and replicas; a spool is sent to no other log than its own.';
+COMMENT ON COLUMN runfold.log_identity.adopted_at IS
+    'When `runfold db adopt --new-identity` made this copy a log of its own; NULL for the first one.';
+
+GRANT SELECT ON runfold.log_identity
+    TO runfold_engine, runfold_projector, runfold_projections, runfold_scheduler, runfold_agent, runfold_reader,
+    runfold_gateway, service_role;
+GRANT SELECT, UPDATE ON runfold.log_identity TO runfold_operator;
+
 -- The tools that agents can call by the Model Context Protocol. Everybody reads it, operators write it.
 CREATE TABLE public.mcp_tools (
     id uuid NOT NULL DEFAULT gen_random_uuid(),

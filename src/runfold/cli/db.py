@@ -122,6 +122,34 @@ def _psql(sslmode: str) -> Path:
     return program
 
 
+@app.command(epilog="Example: runfold db adopt --new-identity --dry-run")
+def adopt(
+    new_identity: Annotated[
+        bool, typer.Option("--new-identity", help="Give this database's log an identity of its own.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the present identity; change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a restored copy a log of its own: no spool of the first log is sent to it any more.
+
+    The identity is made with the database, and travels with its dumps and replicas. Leave it where the copy takes the
+    first one's place.
+    """
+    from runfold.cli._connection import open_database
+    from runfold.database.identity import adopt_identity
+
+    if not new_identity:
+        raise typer.BadParameter("it is not clear what to adopt: give --new-identity", param_hint="--new-identity")
+    with open_database(role="runfold_operator") as connection:
+        former, identity = adopt_identity(connection, dry_run=dry_run)
+    if as_json:
+        print_json({"former": former, "identity": identity, "dry_run": dry_run})
+    elif dry_run:
+        print_text(f"the log is {former}, and would get an identity of its own")
+    else:
+        print_text(f"the log was {former}, and is {identity} now")
+
+
 def register(root: typer.Typer) -> None:
     """Add `runfold db`."""
     root.add_typer(app, name="db")

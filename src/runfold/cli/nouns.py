@@ -86,6 +86,10 @@ NOUNS: dict[str, Noun] = {
         "Retention: how long rows are kept, and what removes them.",
         ("retention",),
     ),
+    "spool": Noun(
+        "Spools: what emitters keep while the database is away.",
+        ("spool",),
+    ),
     "tenant": Noun(
         "Tenants: the users to whom streams and rows belong.",
         ("tenant",),

@@ -67,6 +67,10 @@ SELECT e.recorded_at
 -- Lets the session hear of changes of the registries: see note_registry_changed.
 LISTEN runfold_registries
 
+-- name: log_identity
+-- Which log this is: one row.
+SELECT id FROM runfold.log_identity
+
 -- name: model
 -- A model by its name. Parameters: name, version (null: the one without).
 SELECT m.id, m.name, m.provider, m.model_id, m.version, m.cost_per_input_token, m.cost_per_cached_token, m.cost_per_output_token,

@@ -1,5 +1,12 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 
+-- name: adopt_identity
+-- Makes this database a log of its own, and returns the identity it had and the new one.
+WITH former AS (SELECT id FROM runfold.log_identity FOR UPDATE)
+UPDATE runfold.log_identity l SET id = gen_random_uuid(), adopted_at = clock_timestamp()
+  FROM former
+RETURNING former.id, l.id
+
 -- name: become_tenant
 -- Makes the rest of this transaction a tenant's: its role and its claims, in both forms that auth.uid() may read. It fails
 -- where the role is another afterwards. Parameters: claims (JSON text), user.
@@ -9,6 +16,10 @@ SELECT CASE WHEN b.who = 'authenticated' THEN b.who ELSE ('the role is ' || b.wh
                pg_catalog.set_config('role', 'authenticated', true),
                CURRENT_USER::pg_catalog.text
         OFFSET 0) AS b (claims, sub, role, who)
+
+-- name: log_identity
+-- Which log this is: one row.
+SELECT id FROM runfold.log_identity
 
 -- name: migrations_history_create
 -- Creates the table of applied migrations as the Supabase CLI does.

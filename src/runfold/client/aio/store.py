@@ -13,7 +13,7 @@ from runfold.client.aio.credentials import AsyncCredentials
 from runfold.client.aio.deployments import AsyncDeployments
 from runfold.client.aio.executions import AsyncExecutions
 from runfold.client.aio.interactions import AsyncInteractions
-from runfold.client.aio.log import AsyncLog
+from runfold.client.aio.log import AsyncLog, statement
 from runfold.client.aio.registries import AsyncModels, AsyncNodeSpecifications, AsyncTools
 from runfold.client.aio.registry_cache import AsyncRegistryCache
 from runfold.client.aio.responses import AsyncResponses
@@ -57,6 +57,11 @@ class AsyncStore(AsyncLog):
 
     Close it, or use it in `with`.
     """
+
+    async def log_identity(self) -> UUID:
+        """Return which log this is: an id that travels with dumps and replicas, and that a spool is bound to."""
+        ((identity,),) = await self._retried(statement("log_identity"), {})
+        return UUID(str(identity))
 
     @cached_property
     def executions(self) -> AsyncExecutions:

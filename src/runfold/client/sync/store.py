@@ -14,7 +14,7 @@ from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
 from runfold.client.sync.executions import Executions
 from runfold.client.sync.interactions import Interactions
-from runfold.client.sync.log import Log
+from runfold.client.sync.log import Log, statement
 from runfold.client.sync.registries import Models, NodeSpecifications, Tools
 from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
@@ -58,6 +58,11 @@ class Store(Log):
 
     Close it, or use it in `with`.
     """
+
+    def log_identity(self) -> UUID:
+        """Return which log this is: an id that travels with dumps and replicas, and that a spool is bound to."""
+        ((identity,),) = self._retried(statement("log_identity"), {})
+        return UUID(str(identity))
 
     @cached_property
     def executions(self) -> Executions:
