@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import runfold
 from runfold.emitter.queue import Waiting
-from runfold.emitter.transport import StoreTransport
+from runfold.emitter.transport import StoreTransport, _encoded
 from runfold.errors import EventIdConflict, InvalidInput, OutOfOrder
 from runfold.events.envelope import NewEvent
 from tests.emitter.outages import Database, crash, database, line, messages, poison
@@ -128,8 +128,6 @@ def test_every_good_event_is_recorded_once_in_its_order(
 
 def _send_without_skipping(transport: StoreTransport, streams: Sequence[Sequence[Waiting]]) -> Any:
     """Send as a transport whose calls may not have been stored in another cut."""
-    from runfold.emitter.transport import _encoded
-
     return transport._store.append_many(_encoded(streams))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,6 @@ def test_a_database_that_hangs_is_away_as_well(away: tuple[Database, runfold.Sto
 
 
 def _by_queue_order(call: Call) -> bytes:
-    import weakref
-
     text = _spooled_text(call)
     call.acks = [weakref.ref(item.ack) for item in call.items or ()]
     return text
