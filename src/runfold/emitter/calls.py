@@ -16,7 +16,7 @@ from runfold.emitter.queue import Call, Waiting, by_stream
 def expected_now(first: Waiting) -> int | None:
     """The version that the stream of an append must be at, by the append's first event."""
     version = first.expected_version
-    return version - first.owner.refused if first.owner is not None and version is not None else version
+    return first.owner.version_for(version) if first.owner is not None and version is not None else version
 
 
 def text_of(streams: Sequence[Sequence[Waiting]]) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runfold.errors import RunfoldError
 
@@ -24,14 +25,22 @@ class Ownership:
     """The version after all that was emitted, if nothing is refused."""
     on_lost: OnLost | None = None
     lost: RunfoldError | None = None
-    refused: int = 0
-    """How many of its events were refused."""
+    refused: list[int] = field(default_factory=list)
+    """The versions that its refused events had expected, in order."""
 
     def next_version(self) -> int:
         """Return the version that the next event expects. The caller has the lock of its queue."""
         version = self.version
         self.version += 1
         return version
+
+    def version_for(self, expected: int) -> int:
+        """Return what an event expects now: of what is in front of it, some may have been refused."""
+        return expected - bisect_left(self.refused, expected)
+
+    def refuse(self, expected: int) -> None:
+        """Note that an event was refused."""
+        insort(self.refused, expected)
 
     def lose(self, refused: RunfoldError) -> None:
         """Write no more."""

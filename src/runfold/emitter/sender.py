@@ -206,8 +206,8 @@ class Sender(threading.Thread):
     def _give_up(self, items: Sequence[Waiting], error: Exception) -> None:
         self.counters.refused += len(items)
         for item in items:
-            if item.owner is not None:
-                item.owner.refused += 1
+            if item.owner is not None and item.expected_version is not None:
+                item.owner.refuse(item.expected_version)
         self._on_refused(items, error)
         settle((item.ack, error) for item in items)
 
