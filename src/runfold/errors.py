@@ -112,6 +112,15 @@ class EmitterForked(RunfoldError):
     code = "emitter_forked"
 
 
+class OutOfOrder(RunfoldError):
+    """The event was not recorded: others that were emitted behind it are in the log already."""
+
+    code = "out_of_order"
+    stream_id: str
+    event_id: str
+    found: Any
+
+
 class MemoryConflict(RunfoldError):
     """Another row of the tenant's memory has this name already: give it another one."""
 

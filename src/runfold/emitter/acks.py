@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
@@ -13,7 +14,8 @@ from runfold.errors import WaitTimeout
 from runfold.events.envelope import Appended
 
 Level = Literal["recorded", "spooled"]
-Outcome = Appended | Exception
+Outcome = tuple[Appended, int] | Exception
+"""Where its stream's append went and its number in that, or what it was refused with."""
 
 _lock = threading.Lock()
 
@@ -24,7 +26,7 @@ class Ack:
     It makes no event or future until somebody waits.
     """
 
-    __slots__ = ("_outcome", "_spooled", "_waiting", "event_id", "stream_id")
+    __slots__ = ("__weakref__", "_outcome", "_spooled", "_waiting", "event_id", "stream_id")
 
     def __init__(self, stream_id: str, event_id: UUID) -> None:
         self.stream_id = stream_id
@@ -50,12 +52,12 @@ class Ack:
         before the answer, and then it is not known; WaitTimeout after `timeout` seconds: it is still on its way.
         """
         if not self._is_done(None if timeout is None else monotonic() + timeout):
-            raise WaitTimeout(f"no acknowledgement in {timeout:g} s", hint="wait again, or see emit.metrics()")
-        outcome = self._outcome
-        if isinstance(outcome, Appended):
-            return outcome
-        assert outcome is not None
-        raise outcome
+            raise _is_late(timeout)
+        self._raise_refusal()
+        assert isinstance(self._outcome, tuple)
+        whole, n = self._outcome
+        position = whole.positions[n]
+        return Appended(whole.stream_id, whole.versions[n], position, position, whole.repeated or n < whole.skipped)
 
     def __await__(self) -> Generator[Any, None, Appended]:
         """Wait in asyncio; a cancellation forgets the answer, and the event is sent all the same."""
@@ -66,59 +68,106 @@ class Ack:
                 yield from future
         return self.result(0)
 
-    def _is_done(self, deadline: float | None) -> bool:
-        if self._outcome is None:
+    def _raise_refusal(self) -> None:
+        """Raise what the event was refused with, if it was; one error may be that of many events."""
+        if isinstance(self._outcome, Exception):
+            raise self._outcome.with_traceback(None)
+
+    def _is_done(self, deadline: float | None, level: Level = "recorded") -> bool:
+        if not self._has_reached(level):
             waiter = threading.Event()
-            if self._watched_by(waiter):
+            if self._watched_by(waiter, level):
                 return waiter.wait(None if deadline is None else max(0.0, deadline - monotonic()))
         return True
 
-    def _watched_by(self, waiter: Any) -> bool:
-        """Wake the waiter when it is settled; False if it is settled already."""
+    def _has_reached(self, level: Level) -> bool:
+        return self._outcome is not None or (self._spooled and level == "spooled")
+
+    def _watched_by(self, waiter: Any, level: Level = "recorded") -> bool:
+        """Wake the waiter when the level is reached; False if it is already."""
         with _lock:
-            if self._outcome is not None:
+            if self._has_reached(level):
                 return False
             if self._waiting is None:
                 self._waiting = []
-            self._waiting.append(waiter)
+            self._waiting.append((level, waiter))
             return True
 
 
 def settle(outcomes: Iterable[tuple[Ack, Outcome]]) -> None:
     """Say what became of some events: each loop that waits for some of them is woken once."""
-    futures: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    waiters: list[Any] = []
     with _lock:
         for ack, outcome in outcomes:
-            if ack._outcome is not None:
-                continue
-            ack._outcome = outcome
-            waiting, ack._waiting = ack._waiting, None
-            for waiter in waiting or ():
-                if isinstance(waiter, threading.Event):
-                    waiter.set()
-                else:
-                    futures.setdefault(waiter[0], []).append(waiter[1])
+            if ack._outcome is None:
+                ack._outcome = outcome
+                if ack._waiting is not None:
+                    waiters += [waiter for _, waiter in ack._waiting]
+                    ack._waiting = None
+    _wake(waiters)
+
+
+def settle_spooled(acks: Iterable[Ack]) -> None:
+    """Say that this machine's disk holds some events."""
+    waiters: list[Any] = []
+    with _lock:
+        for ack in acks:
+            ack._spooled = True
+            if ack._waiting is not None:
+                waiters += [waiter for level, waiter in ack._waiting if level == "spooled"]
+                ack._waiting = [each for each in ack._waiting if each[0] != "spooled"]
+    _wake(waiters)
+
+
+def renew_lock() -> None:
+    """Take a new lock in a child process: another thread of the parent may have had it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+def _wake(waiters: Iterable[Any]) -> None:
+    futures: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for waiter in waiters:
+        if isinstance(waiter, threading.Event):
+            waiter.set()
+        else:
+            futures.setdefault(waiter[0], []).append(waiter[1])
     for loop, of_loop in futures.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_wake, of_loop)
+        with suppress(RuntimeError):  # it was closed
+            loop.call_soon_threadsafe(_wake_futures, of_loop)
 
 
-def _wake(futures: list[asyncio.Future[None]]) -> None:
+def _wake_futures(futures: list[asyncio.Future[None]]) -> None:
     for future in futures:
         if not future.done():
             future.set_result(None)
 
 
 def wait(acks: Iterable[Ack], level: Level = "recorded", timeout: float | None = None) -> None:
-    """Return when each event has been recorded or refused, or, at the level `spooled`, when its disk holds it.
+    """Return when each event has been recorded, or, at the level `spooled`, when this machine's disk holds it.
 
     Raises what the first refused one was refused with, and WaitTimeout.
     """
     deadline = None if timeout is None else monotonic() + timeout
     for ack in acks:
-        if level == "spooled" and ack.spooled:
-            continue
-        ack.result(None if deadline is None else max(0.0, deadline - monotonic()))
+        if not ack._is_done(deadline, level):
+            raise _is_late(timeout)
+        ack._raise_refusal()
 
 
-__all__ = ["Ack", "Level", "Outcome", "settle", "wait"]
+async def wait_async(acks: Iterable[Ack], level: Level = "recorded") -> None:
+    """As `wait`, in asyncio."""
+    for ack in acks:
+        if not ack._has_reached(level):
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            if ack._watched_by((loop, future), level):
+                await future
+        ack._raise_refusal()
+
+
+def _is_late(timeout: float | None) -> WaitTimeout:
+    return WaitTimeout(f"no acknowledgement in {timeout:g} s", hint="wait again, or see emit.metrics()")
+
+
+__all__ = ["Ack", "Level", "Outcome", "renew_lock", "settle", "settle_spooled", "wait", "wait_async"]

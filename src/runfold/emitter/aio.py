@@ -10,7 +10,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from runfold.client.aio.store import AsyncStore
-from runfold.emitter.acks import Ack, Level
+from runfold.emitter.acks import Ack, Level, wait_async
 from runfold.emitter.emitter import Emitter, EmitterMetrics, OwnedStream
 from runfold.emitter.owned import OnLost
 from runfold.errors import EmitterClosed, EmitterClosedWithUnsent, EmitterFull
@@ -98,9 +98,7 @@ class AsyncEmitter:
 
     async def wait(self, acks: Iterable[Ack], level: Level = "recorded") -> None:
         """Return when each event has been recorded, or is on this machine's disk; raises the first refusal."""
-        for ack in acks:
-            if not (level == "spooled" and ack.spooled):
-                await ack
+        await wait_async(acks, level)
 
     async def flush(self, timeout: float | None = None) -> None:
         """Return when all events that were emitted before are recorded or refused; raises WaitTimeout."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import signal
 import threading
 from base64 import b64decode
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, Literal, NoReturn, Self
@@ -22,10 +24,12 @@ import orjson
 from runfold.client.aio.store import AsyncStore
 from runfold.client.sync.store import Store
 from runfold.database.forks import renew
-from runfold.emitter.acks import Ack, Level, settle, wait
+from runfold.emitter.acks import Ack, Level, renew_lock, settle, wait
 from runfold.emitter.owned import OnLost, Ownership
-from runfold.emitter.queue import Queue, Waiting
+from runfold.emitter.queue import MOST_BYTES, Queue, Waiting
 from runfold.emitter.sender import Sender
+from runfold.emitter.spool import LIMIT, Spool
+from runfold.emitter.spooler import Spooler
 from runfold.emitter.transport import StoreTransport
 from runfold.errors import (
     DatabaseUnavailable,
@@ -44,6 +48,10 @@ OnRefused = Callable[[NewEvent | Event, Exception], None]
 """Is called in the sender's thread with the event that was refused, and with the reason."""
 MOST_LANES = 2
 _KEPT_REFUSED = 1_000
+_LOOK = 0.05
+_LEAST_TO_SPOOL = 2.0
+_IS_SPOOLED = "the emitter was closed; the event is in its spool, and is sent when an emitter opens the folder again"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,10 @@ class EmitterMetrics:
     retries: int
     acknowledged: int
     refused: int
+    spool_bytes: int
+    spool_oldest_seconds: float
+    refused_total: int
+    """Of former processes, too, where there is a spool."""
 
 
 class Emitter:
@@ -66,8 +78,10 @@ class Emitter:
     `capacity_bytes` wait. `linger` seconds are waited for more events when few come; `lanes` (1 or 2) split streams
     over connections. What is refused is given to `on_refused`, and the newest thousand are kept in `refused`.
 
-    Without a spool, a kill of this process loses the events whose `result` has not returned. With
-    `on_sigterm="flush"`, SIGTERM ends the process by SystemExit(143), which sends what waits.
+    Without a spool, a kill of this process loses the events whose `result` has not returned. `spool` is a folder of its
+    own: while the database gives no answer for `spool_after` seconds, or from the first on with `mode="always"`, events
+    are written to this folder, `spool_limit` bytes at most; who opens it again sends them first. With
+    `on_sigterm="flush"`, SIGTERM ends the process by SystemExit(143), which sends what waits, or spools it.
 
     Use it in `with`, or close it. It is safe to share between threads; a forked child has to make its own.
     """
@@ -80,35 +94,59 @@ class Emitter:
         capacity_bytes: int = 64 * 1024 * 1024,
         linger: float = 0.002,
         lanes: int = 1,
+        spool: str | Path | None = None,
+        mode: Literal["outage", "always"] = "outage",
+        spool_after: float = 1.0,
+        spool_limit: int = LIMIT,
         on_refused: OnRefused | None = None,
         on_sigterm: Literal["flush"] | None = None,
         close_timeout: float = 10.0,
     ) -> None:
-        if lanes not in range(1, MOST_LANES + 1):
-            raise InvalidInput(f"lanes is {lanes}, and may be 1 or {MOST_LANES}", code="out_of_range", pointer="/lanes")
-        if capacity < 1 or capacity_bytes < 1:
-            raise InvalidInput("capacity and capacity_bytes must be at least 1", code="out_of_range")
+        _check_options(lanes, capacity, capacity_bytes, spool, mode, spool_after)
         self.refused: deque[tuple[NewEvent | Event, Exception]] = deque(maxlen=_KEPT_REFUSED)
         self._on_refused = on_refused
         self._close_timeout = close_timeout
         self._user_id = store.user_id
         self._default = store.default
         self._transport = StoreTransport(store, lanes)
-        self._queues = [Queue(capacity // lanes or 1, capacity_bytes // lanes or 1) for _ in range(lanes)]
+        self._spool: Spool | None = None
+        self._spooler: Spooler | None = None
+        limits: dict[str, Any] = {}
+        if spool is not None:
+            self._spool = self._opened_spool(spool, spool_limit)
+            limits["spool_after"] = 0.0 if mode == "always" else spool_after
+            limits["most_bytes"] = min(MOST_BYTES, spool_limit // 8)
+        self._queues = [Queue(capacity // lanes or 1, capacity_bytes // lanes or 1, **limits) for _ in range(lanes)]
+        if self._spool is not None:
+            self._spooler = Spooler(self._queues[0], self._spool)
         self._senders = [
-            Sender(queue, self._transport, linger, self._note_refused, name=f"runfold emitter {n}")
+            Sender(
+                queue,
+                self._transport,
+                linger,
+                self._note_refused,
+                name=f"runfold emitter {n}",
+                disk=self._spooler,
+            )
             for n, queue in enumerate(self._queues)
         ]
         self._closed = False
         self._forked = False
         self._closing = threading.Lock()
-        for sender in self._senders:
-            sender.start()
+        for thread in (*self._senders, *([self._spooler] if self._spooler else [])):
+            thread.start()
         self._handles_sigterm = False
         if on_sigterm == "flush":
             self.handle_sigterm()
         atexit.register(self._at_exit)
         renew(self)
+
+    def _opened_spool(self, folder: str | Path, limit: int) -> Spool:
+        try:
+            return Spool.open(folder, self._transport.log_identity(), limit=limit)
+        except BaseException:
+            self._transport.close()
+            raise
 
     def __call__(
         self,
@@ -164,7 +202,7 @@ class Emitter:
         self._check_process()
         deadline = None if timeout is None else monotonic() + timeout
         for queue in self._queues:
-            if not queue.wait_empty(deadline):
+            if not queue.wait_settled(deadline):
                 raise WaitTimeout(f"events are unsent after {timeout:g} s", hint="flush again, or see emit.metrics()")
 
     def metrics(self) -> EmitterMetrics:
@@ -179,6 +217,9 @@ class Emitter:
             retries=sum(each.retries for each in counters),
             acknowledged=sum(each.acknowledged for each in counters),
             refused=sum(each.refused for each in counters),
+            spool_bytes=0 if self._spool is None else self._spool.bytes,
+            spool_oldest_seconds=0.0 if self._spool is None else self._spool.oldest_seconds,
+            refused_total=sum(each.refused for each in counters) if self._spool is None else self._spool.refused_total,
         )
 
     def close(self, timeout: float | None = None) -> None:
@@ -203,19 +244,19 @@ class Emitter:
         deadline = monotonic() + timeout
         for queue in self._queues:
             queue.close()
-        for sender in self._senders:
-            sender.join(max(0.0, deadline - monotonic()))
-        lost = 0
         for queue, sender in zip(self._queues, self._senders, strict=True):
+            while sender.is_alive() and (left := deadline - monotonic()) > 0 and not queue.is_on_disk():
+                sender.join(min(left, _LOOK))
+        for sender in self._senders:
             sender.stop()
-            if not sender.is_alive():
-                continue
-            sending, unsent = queue.abandon()
-            unknown = [item.ack for item in sending if not item.ack.done]
-            settle((ack, DatabaseUnavailable("the emitter was closed before the answer")) for ack in unknown)
-            settle((item.ack, EmitterClosed()) for item in unsent)
-            lost += len(unknown) + len(unsent)
+        if self._spooler is not None:
+            self._queues[0].close_to_disk()
+            self._spooler.stop()
+            self._spooler.join(max(_LEAST_TO_SPOOL, deadline - monotonic()))
+        lost = sum(map(_abandon, self._queues))
         self._transport.close()
+        if self._spool is not None:
+            self._spool.close()
         if lost:
             raise EmitterClosedWithUnsent(count=lost)
 
@@ -253,7 +294,17 @@ class Emitter:
         self._queues[lane].put(Waiting(ack, event, size, tenant, expected_version, owner), block=block)
         return ack
 
-    def _note_refused(self, item: Waiting, error: Exception) -> None:
+    def _note_refused(self, items: Sequence[Waiting], error: Exception) -> None:
+        """Keep what was refused where it is found again, before its acknowledgement says so."""
+        if self._spooler is not None:
+            try:
+                self._spooler.refuse(items, error)
+            except Exception as unwritten:
+                _log.warning("%d refused events are only in `refused`: %s", len(items), unwritten)
+        for item in items:
+            self._note_one(item, error)
+
+    def _note_one(self, item: Waiting, error: Exception) -> None:
         data, metadata = item.event.get("data"), item.event["metadata"]
         event = NewEvent(
             type=item.event["type"],
@@ -275,6 +326,7 @@ class Emitter:
     def _after_fork(self) -> None:
         """Leave to the parent what it has to send: its threads are not here."""
         self._forked = True
+        renew_lock()
 
     def _at_exit(self) -> None:
         self.close()
@@ -319,6 +371,34 @@ def _enveloped(
     given = {"event_id": event_id, "occurred_at": occurred_at, "metadata": metadata}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(event, **changes) if changes else event
+
+
+def _abandon(queue: Queue) -> int:
+    """End a queue, and say of what is left what became of it; return how many events may be lost."""
+    spooled = queue.spooled_acks()
+    sending, unsent = queue.abandon()
+    unknown = [item.ack for item in sending if not item.ack.done]
+    left = [item.ack for item in unsent if not item.ack.done]
+    settle((ack, EmitterClosed(_IS_SPOOLED, spooled=True)) for ack in spooled)
+    settle((ack, DatabaseUnavailable("the emitter was closed before the answer")) for ack in unknown)
+    settle((ack, EmitterClosed()) for ack in left)
+    return len(unknown) + len(left)
+
+
+def _check_options(
+    lanes: int, capacity: int, capacity_bytes: int, spool: object, mode: str, spool_after: float
+) -> None:
+    """Raise InvalidInput for options that cannot be."""
+    if lanes not in range(1, MOST_LANES + 1):
+        raise InvalidInput(f"lanes is {lanes}, and may be 1 or {MOST_LANES}", code="out_of_range", pointer="/lanes")
+    if lanes > 1 and spool is not None:
+        raise InvalidInput("an emitter with a spool has one lane", code="out_of_range", pointer="/lanes", limit=1)
+    if capacity < 1 or capacity_bytes < 1:
+        raise InvalidInput("capacity and capacity_bytes must be at least 1", code="out_of_range")
+    if mode not in ("outage", "always"):
+        raise InvalidInput(f'mode is {mode!r}, and may be "outage" or "always"', code="not_allowed", pointer="/mode")
+    if spool_after <= 0:
+        raise InvalidInput("spool_after must be above 0 seconds", code="out_of_range", pointer="/spool_after")
 
 
 _sigterm_users = 0
