@@ -28,6 +28,9 @@ def messages(store: runfold.Store, stream: str) -> list[str]:
     return [str((event.data or {})["message"]) for event in store.read_stream(stream)]
 
 
+_SYNC = b"S\0\0\0\4"
+
+
 class Database(Proxy):
     """A database behind a proxy."""
 
@@ -38,6 +41,10 @@ class Database(Proxy):
         self._thaws = threading.Event()
         self._thaws.set()
         self._cut_next = False
+
+    @property
+    def answers(self) -> bool:
+        return self._is_up.is_set() and self._thaws.is_set()
 
     def go_away(self) -> None:
         """Cut every connection as soon as it says something, new ones, too."""
@@ -59,7 +66,8 @@ class Database(Proxy):
         self._thaws.wait(60)
         if not self._is_up.is_set():
             raise ConnectionError
-        if self._cut_next and b"execution-" in said or self._cut_next and b"log-" in said:
+        # Only what ends a call: the server answers nothing before it.
+        if self._cut_next and said.endswith(_SYNC) and b"workflow_progress" in said:
             self._cut_next = False
             return True
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import signal
 import threading
 from base64 import b64decode
 from collections import deque
@@ -14,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from types import FrameType, TracebackType
-from typing import Any, Literal, NoReturn, Self
+from types import TracebackType
+from typing import Any, Literal, Self
 from uuid import UUID
 from zlib import crc32
 
@@ -25,9 +24,11 @@ from runfold.client.aio.store import AsyncStore
 from runfold.client.sync.store import Store
 from runfold.database.forks import renew
 from runfold.emitter.acks import Ack, Level, renew_lock, settle, wait
+from runfold.emitter.options import check_options
 from runfold.emitter.owned import OnLost, Ownership
 from runfold.emitter.queue import MOST_BYTES, Queue, Waiting
 from runfold.emitter.sender import Sender
+from runfold.emitter.sigterm import handle_sigterm, leave_sigterm
 from runfold.emitter.spool import LIMIT, Spool
 from runfold.emitter.spooler import Spooler
 from runfold.emitter.transport import StoreTransport
@@ -36,7 +37,6 @@ from runfold.errors import (
     EmitterClosed,
     EmitterClosedWithUnsent,
     EmitterForked,
-    InvalidInput,
     WaitTimeout,
 )
 from runfold.events import Event
@@ -46,7 +46,6 @@ from runfold.events.envelope import NewEvent
 
 OnRefused = Callable[[NewEvent | Event, Exception], None]
 """Is called in the sender's thread with the event that was refused, and with the reason."""
-MOST_LANES = 2
 _KEPT_REFUSED = 1_000
 _LOOK = 0.05
 _LEAST_TO_SPOOL = 2.0
@@ -102,7 +101,7 @@ class Emitter:
         on_sigterm: Literal["flush"] | None = None,
         close_timeout: float = 10.0,
     ) -> None:
-        _check_options(lanes, capacity, capacity_bytes, spool, mode, spool_after)
+        check_options(lanes, capacity, capacity_bytes, spool, mode, spool_after)
         self.refused: deque[tuple[NewEvent | Event, Exception]] = deque(maxlen=_KEPT_REFUSED)
         self._on_refused = on_refused
         self._close_timeout = close_timeout
@@ -191,7 +190,7 @@ class Emitter:
 
     def handle_sigterm(self) -> None:
         """Have SIGTERM end this process by SystemExit(143) until it is closed, unless somebody else handles it."""
-        self._handles_sigterm = self._handles_sigterm or _handle_sigterm()
+        self._handles_sigterm = self._handles_sigterm or handle_sigterm()
 
     def wait(self, acks: Iterable[Ack], level: Level = "recorded", timeout: float | None = None) -> None:
         """Return when each event has been recorded, or is on this machine's disk; raises the first refusal."""
@@ -237,7 +236,7 @@ class Emitter:
             self._closed = True
             atexit.unregister(self._at_exit)
             if self._handles_sigterm:
-                _leave_sigterm()
+                leave_sigterm()
             self._end(self._close_timeout if timeout is None else timeout)
 
     def _end(self, timeout: float) -> None:
@@ -383,50 +382,6 @@ def _abandon(queue: Queue) -> int:
     settle((ack, DatabaseUnavailable("the emitter was closed before the answer")) for ack in unknown)
     settle((ack, EmitterClosed()) for ack in left)
     return len(unknown) + len(left)
-
-
-def _check_options(
-    lanes: int, capacity: int, capacity_bytes: int, spool: object, mode: str, spool_after: float
-) -> None:
-    """Raise InvalidInput for options that cannot be."""
-    if lanes not in range(1, MOST_LANES + 1):
-        raise InvalidInput(f"lanes is {lanes}, and may be 1 or {MOST_LANES}", code="out_of_range", pointer="/lanes")
-    if lanes > 1 and spool is not None:
-        raise InvalidInput("an emitter with a spool has one lane", code="out_of_range", pointer="/lanes", limit=1)
-    if capacity < 1 or capacity_bytes < 1:
-        raise InvalidInput("capacity and capacity_bytes must be at least 1", code="out_of_range")
-    if mode not in ("outage", "always"):
-        raise InvalidInput(f'mode is {mode!r}, and may be "outage" or "always"', code="not_allowed", pointer="/mode")
-    if spool_after <= 0:
-        raise InvalidInput("spool_after must be above 0 seconds", code="out_of_range", pointer="/spool_after")
-
-
-_sigterm_users = 0
-
-
-def _handle_sigterm() -> bool:
-    """Have SIGTERM end the process by SystemExit; only where nobody else handles it, and only in the main thread."""
-    global _sigterm_users
-    if threading.current_thread() is not threading.main_thread():
-        return False
-    if _sigterm_users == 0:
-        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-            return False
-        signal.signal(signal.SIGTERM, _exit)
-    _sigterm_users += 1
-    return True
-
-
-def _leave_sigterm() -> None:
-    global _sigterm_users
-    _sigterm_users -= 1
-    if _sigterm_users == 0 and signal.getsignal(signal.SIGTERM) is _exit:
-        with suppress(ValueError):  # not in the main thread
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(143)
 
 
 __all__ = ["Emitter", "EmitterMetrics", "OwnedStream"]

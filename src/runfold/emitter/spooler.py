@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 
 from runfold.emitter.acks import settle_spooled
 from runfold.emitter.calls import event_with, expected_now, items_of, spooled_text
 from runfold.emitter.queue import Call, Queue, Waiting
+from runfold.emitter.replay import refused_entry
 from runfold.emitter.segments import OVERHEAD, Record
 from runfold.emitter.spool import Spool
-from runfold.errors import RunfoldError
 
 _PAUSE_AFTER_FAILURE = 0.2
 _log = logging.getLogger(__name__)
@@ -81,20 +79,13 @@ class Spooler(threading.Thread):
 
     def refuse(self, items: Sequence[Waiting], error: Exception) -> None:
         """Keep refused events in the spool's folder, with what was refused."""
-        facts: dict[str, Any] = dict(error.facts) if isinstance(error, RunfoldError) else {}
         for item in items:
-            self._spool.refuse(
-                {
-                    "refused_at": datetime.now(UTC),
-                    "code": getattr(error, "code", type(error).__name__),
-                    "message": str(error),
-                    "facts": facts,
-                    "stream_id": item.stream_id,
-                    "expected_version": expected_now(item),
-                    "user_id": item.user_id,
-                    "event": event_with(item.event, orjson.loads),
-                }
-            )
+            append = {
+                "stream_id": item.stream_id,
+                "expected_version": expected_now(item),
+                "user_id": item.user_id,
+            }
+            self._spool.refuse(refused_entry(append, event_with(item.event, orjson.loads), error))
 
 
 __all__ = ["Spooler"]

@@ -40,9 +40,9 @@ class StoreTransport:
             return self._store.append_many([_append(items) for items in streams], repeats="skip")
         return self._store.append_many(_encoded(streams), repeats="skip")
 
-    def log_identity(self) -> UUID | None:
+    def log_identity(self) -> UUID:
         """Return which log the store writes to."""
-        return None
+        return self._store.log_identity()
 
     def close(self) -> None:
         """Close the connections."""
