@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 import runfold
 from runfold.cli.app import build
 from runfold.cli.invocation import Invocation, set_current
+from runfold.emitter.spool import Spool
 from runfold.errors import PermissionDenied
 from runfold.reference.commands import commands
 from tests.cli.running import run as run_command
 from tests.docs.pages import DOCS
-from tests.factories import CATEGORY
+from tests.factories import CATEGORY, append, call
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.owned import LOGINS, OWNER, Owned
 from tests.fixtures.user_logins import as_login
@@ -31,7 +32,7 @@ XES = (
 )
 # These start, stop or show a server or a file of the user's own.
 OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up", "migrate", "vector index"}
-OF_NO_ROLE |= {"schema export"}
+OF_NO_ROLE |= {"schema export", "spool show", "spool refused"}
 # What they need depends on where the keys are: tests/keys/test_homes.py.
 OF_NO_ROLE |= {"keys status", "keys rotate", "keys encrypt"}
 # They record nothing where the rules leave every response open, and where there is no such workflow.
@@ -64,6 +65,9 @@ ROLES = documented()
 def prepared(owned: Owned, tmp_path_factory: pytest.TempPathFactory) -> Owned:
     """Something for each command, folded by the worker's login."""
     (tmp_path_factory.getbasetemp() / "log.xes").write_text(XES)
+    for role in (*LOGINS, OWNER):
+        with Spool.open(tmp_path_factory.getbasetemp() / f"spool-{role}") as spool:
+            spool.append(call(append(events=1)).encode())
     with psycopg.connect(owned.superuser, autocommit=True) as connection:
         log = Log(connection)
         log.append("execution-e", *run("e"))
@@ -122,6 +126,8 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "retention set": ["workflow_execution_logs", "--days", "30"],
         "tenant erase": [str(_id(role, 15)), "--yes", "--timeout", "0"],
         "worker": ["--once"],
+        "spool send": [str(xes.parent / f"spool-{role}")],
+        "db adopt": ["--new-identity"],
     }
     return [*command.split(), *more.get(command, [])]
 

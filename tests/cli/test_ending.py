@@ -25,7 +25,7 @@ READS = {
     "anomalies list", "deployment list", "execution at", "execution diff", "execution list", "execution show",
     "interaction list", "interaction show", "parked list", "parked show", "projection list", "projection verify",
     "keys status", "retention show", "workflow diff", "workflow history", "workflow list", "workflow show",
-    "response list", "response show", "export", "status", "trigger list", "vector list", "why", "db url",
+    "response list", "response show", "export", "spool show", "status", "trigger list", "vector list", "why", "db url",
 }  # fmt: skip
 
 

@@ -107,6 +107,9 @@ WITHOUT_A_DATABASE = [
     Mistake("retention set workflow_execution_logs", "--days"),
     Mistake("retention set workflow_execution_logs --days 3 --forever", "--forever"),
     Mistake("tenant erase anne --yes", "anne"),
+    Mistake("spool show /nowhere", "/nowhere"),
+    Mistake("spool send /nowhere", "/nowhere"),
+    Mistake("db adopt", "--new-identity"),
 ]
 
 ON_A_DATABASE = [

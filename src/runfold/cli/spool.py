@@ -130,12 +130,11 @@ def refused(
                 "refused at": entry.get("refused_at"),
                 "stream": entry.get("stream_id"),
                 "type": entry["event"].get("type"),
-                "event id": entry["event"].get("event_id"),
-                "error": entry.get("error", {}).get("message"),
+                "error": entry.get("message"),
             }
             for entry in found
         ],
-        columns=["refused at", "stream", "type", "event id", "error"],
+        columns=["refused at", "stream", "type", "error"],
         empty="nothing was refused",
     )
 
