@@ -52,6 +52,9 @@ FLOORS: list[dict[str, str]] = [
         "client": "The store and its handles: `aio` is the source, `sync` is generated from it.",
     },
     {
+        "emitter": "Emits events in batches: order, acknowledgements, back-pressure, what is refused.",
+    },
+    {
         "eventsourcing": "Runs applications of the eventsourcing library on the log.",
         "interop": "Imports recorded processes (XES).",
         "langgraph": "LangGraph's store over a tenant's documents and vectors.",

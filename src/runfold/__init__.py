@@ -25,17 +25,23 @@ if TYPE_CHECKING:
     from runfold.domain.execution import Execution
     from runfold.domain.interaction import Interaction
     from runfold.domain.response import Response
+    from runfold.emitter.acks import Ack
+    from runfold.emitter.aio import AsyncEmitter
+    from runfold.emitter.emitter import Emitter
     from runfold.errors import RunfoldError
     from runfold.events.envelope import Append, Appended, Bookmark, LogPage, NewEvent, Received, RecordedEvent
     from runfold.projections.definition.handler import projection
 
 __all__ = [
+    "Ack",
     "Append",
     "Appended",
+    "AsyncEmitter",
     "AsyncStore",
     "AsyncTenant",
     "Bookmark",
     "Deployment",
+    "Emitter",
     "Execution",
     "Interaction",
     "LogPage",
@@ -59,6 +65,9 @@ __all__ = [
 _HOMES = {
     "RunfoldError": "errors",
     "AsyncStore": "client.aio.store",
+    "Ack": "emitter.acks",
+    "AsyncEmitter": "emitter.aio",
+    "Emitter": "emitter.emitter",
     "AsyncTenant": "client.aio.tenant",
     "connect_async": "client.aio.store",
     "Append": "events.envelope",

@@ -86,6 +86,32 @@ class ExtraMissing(RunfoldError):
     extra: str
 
 
+class EmitterFull(RunfoldError):
+    """The emitter has no room, so the event was not taken: wait, or give it a larger capacity."""
+
+    code = "emitter_full"
+    limit: int
+
+
+class EmitterClosed(RunfoldError):
+    """The emitter was closed, and the event was not recorded: use another emitter."""
+
+    code = "emitter_closed"
+
+
+class EmitterClosedWithUnsent(RunfoldError):
+    """The emitter was closed before all events were recorded: see which by their acknowledgements."""
+
+    code = "emitter_closed_with_unsent"
+    count: int
+
+
+class EmitterForked(RunfoldError):
+    """The emitter belongs to the process that forked this one: make another one in the child."""
+
+    code = "emitter_forked"
+
+
 class MemoryConflict(RunfoldError):
     """Another row of the tenant's memory has this name already: give it another one."""
 

@@ -15,6 +15,7 @@ import psycopg
 
 from runfold.errors import FilterMissing, InvalidInput, SchemaOutdated, VectorsUnavailable
 from runfold.events.ids import new_id
+from runfold.memory import checks
 
 Vector = Sequence[float] | Any
 """The numbers of a vector: a sequence of floats, numpy's array, or pgvector's Vector."""
@@ -106,12 +107,11 @@ class VectorFilter:
         """Return the parameters of `delete_vectors`; raises FilterMissing for a filter that leaves nothing out."""
         if self.keys is None and not self.metadata and self.before is None:
             raise FilterMissing(hint="give keys, metadata or before; drop() deletes a whole collection")
-        if isinstance(self.keys, str):
-            raise InvalidInput("keys is a list of keys, not a text", code="invalid_keys", pointer="/keys")
+        keys = None if self.keys is None else checks.items(self.keys, "/keys")
         return {
-            "keys": None if self.keys is None else list(self.keys),
-            "metadata": None if not self.metadata else _json(self.metadata, "/metadata"),
-            "before": self.before,
+            "keys": None if keys is None else [checked_name(key, f"/keys/{n}") for n, key in enumerate(keys)],
+            "metadata": None if not self.metadata else checks.json_text(self.metadata, "/metadata", "object"),
+            "before": checks.time(self.before, "/before"),
         }
 
 
@@ -195,7 +195,7 @@ def vector_errors() -> Iterator[None]:
 
 def rows_of(rows: Iterable[VectorRow | Mapping[str, Any]]) -> list[VectorRow]:
     """Return the rows, with their keys and texts checked; raises InvalidInput."""
-    found = [_row(row, f"/rows/{index}") for index, row in enumerate(rows)]
+    found = [_row(row, f"/rows/{index}") for index, row in enumerate(checks.items(rows, "/rows"))]
     if len(found) > MOST_ROWS:
         raise InvalidInput(
             f"{len(found):,} rows are more than one upsert takes",
@@ -235,13 +235,13 @@ def encoded_rows(rows: Sequence[VectorRow], vectors: Sequence[Vector], model: st
         {
             "key": row.key or str(new_id()),
             "text_content": row.text,
-            "embedding": text,
+            "embedding": texts[index],
             "model": model,
-            "metadata": dict(row.metadata),
+            "metadata": orjson.Fragment(checks.json_text(row.metadata, f"/rows/{index}/metadata", "object")),
         }
-        for row, text in zip(rows, texts, strict=True)
+        for index, row in enumerate(rows)
     ]
-    encoded = _json(parts, "/rows")
+    encoded = orjson.dumps(parts).decode()
     if len(encoded) > MOST_BYTES:
         raise InvalidInput(
             f"the rows take {len(encoded):,} bytes, more than one upsert takes",
@@ -256,15 +256,7 @@ def encoded_rows(rows: Sequence[VectorRow], vectors: Sequence[Vector], model: st
 
 def checked_name(name: Any, pointer: str) -> str:
     """Return a name of a collection or a key; raises InvalidInput for an empty or a long one."""
-    if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or "\0" in name:
-        raise InvalidInput(
-            f"{pointer} must be a text of 1 to {_LONGEST_NAME} characters",
-            code="invalid_name",
-            pointer=pointer,
-            limit=_LONGEST_NAME,
-            found=len(name) if isinstance(name, str) else type(name).__name__,
-        )
-    return str(name)
+    return checks.name(name, pointer, _LONGEST_NAME)
 
 
 def _row(given: Any, pointer: str) -> VectorRow:
@@ -279,30 +271,7 @@ def _row(given: Any, pointer: str) -> VectorRow:
                 pointer=pointer,
                 found=sorted(map(str, given)) if isinstance(given, Mapping) else type(given).__name__,
             ) from None
-    if not isinstance(text := _any(row.text), str) or "\0" in text:
-        raise InvalidInput(
-            f"{pointer}/text is not a text that PostgreSQL can store", code="invalid_text", pointer=f"{pointer}/text"
-        )
+    checks.text(row.text, f"{pointer}/text", MOST_BYTES)
     if row.key is not None:
         checked_name(row.key, f"{pointer}/key")
     return row
-
-
-def _any(value: Any) -> Any:
-    """Return it: a caller without a type checker may have put anything there."""
-    return value
-
-
-def _json(value: Any, pointer: str) -> str:
-    try:
-        text = orjson.dumps(value).decode()
-    except (TypeError, ValueError) as exc:
-        raise InvalidInput(f"{pointer} cannot be JSON: {exc}", code="invalid_json", pointer=pointer) from None
-    if "\\u0000" in text:
-        raise InvalidInput(
-            f"{pointer} holds the character U+0000, which PostgreSQL cannot store",
-            hint="remove it",
-            code="invalid_text",
-            pointer=pointer,
-        )
-    return text

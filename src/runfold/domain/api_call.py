@@ -8,7 +8,9 @@ from typing import Any, Required, TypedDict
 from uuid import UUID
 
 from runfold.domain.sanitizing import sanitized, sanitized_headers, sanitized_text, sanitized_url
+from runfold.events.faults import fault
 from runfold.events.ids import new_id
+from runfold.events.json_values import json_type
 from runfold.events.row_id import row_id
 from runfold.events.rules import FieldRule, Rule, normalized
 from runfold.events.streams import stream_id
@@ -85,8 +87,8 @@ def recorded(call: Mapping[str, Any], user_id: UUID | None) -> dict[str, Any]:
         "api_endpoint": _of(call, "api_endpoint", lambda url: sanitized_url(str(url))),
         "request_data": _of(call, "request_data", sanitized),
         "response_data": _of(call, "response_data", sanitized),
-        "request_headers": _of(call, "request_headers", sanitized_headers) or {},
-        "response_headers": _of(call, "response_headers", sanitized_headers) or {},
+        "request_headers": _headers(call, "request_headers"),
+        "response_headers": _headers(call, "response_headers"),
         "error_message": _of(call, "error_message", lambda text: sanitized_text(str(text))),
     }
     row = normalized(_RULES, call)
@@ -109,3 +111,10 @@ def _of(call: dict[str, Any], field: str, clean: Any) -> Any:
     """Take a field out of the call and return it cleaned; None where it is not given."""
     value = call.pop(field, None)
     return None if value is None else clean(value)
+
+
+def _headers(call: dict[str, Any], field: str) -> Any:
+    given = call.get(field)
+    if given is not None and not isinstance(given, Mapping):
+        raise fault("wrong_type", f"/{field}", limit="object", found=json_type(given))
+    return _of(call, field, sanitized_headers) or {}

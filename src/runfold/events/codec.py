@@ -133,6 +133,28 @@ def call_text(call: list[dict[str, Any]]) -> str:
     return text.decode()
 
 
+def written_event(event: EnvelopeLike) -> tuple[dict[str, Any], int]:
+    """Return an event as a call has it, its data and metadata written as JSON already, and the size of these.
+
+    What the caller changes later does not change it. Raises InvalidInput with a pointer into the event.
+    """
+    plain = _event(event, "")
+    size = 0
+    for part in ("data", "metadata"):
+        if (value := plain.get(part)) is None:
+            continue
+        try:
+            written = orjson.dumps(value)
+        except TypeError as error:
+            check(value, f"/{part}")
+            raise fault("not_json", f"/{part}", found=str(error)) from None
+        if NUL_ESCAPE in written:
+            check(value, f"/{part}")
+        plain[part] = written
+        size += len(written)
+    return plain, size + len(plain.get("payload") or "")
+
+
 def _append(append: AppendLike, pointer: str) -> dict[str, Any]:
     encoded: dict[str, Any] = {
         "stream_id": append.stream_id,
@@ -217,4 +239,4 @@ def _raise_fault(call: list[dict[str, Any]]) -> None:
                         check(content, f"/{n}/events/{m}/{part}")
 
 
-__all__ = ["AppendLike", "CheckedEvent", "EnvelopeLike", "call_text", "encode_appends", "plain_call"]
+__all__ = ["AppendLike", "CheckedEvent", "EnvelopeLike", "call_text", "encode_appends", "plain_call", "written_event"]

@@ -72,12 +72,18 @@ def names(values: Iterable[str] | None, pointer: str, limit: int = 255) -> list[
     """Return a list of names without repetition, or None."""
     if values is None:
         return None
-    if isinstance(values, str):
-        raise fault("wrong_type", pointer, limit="array", found="string")
-    found = list(dict.fromkeys(name(value, f"{pointer}/{place}", limit) for place, value in enumerate(values)))
+    given = items(values, pointer)
+    found = list(dict.fromkeys(name(value, f"{pointer}/{place}", limit) for place, value in enumerate(given)))
     if len(found) > MAX_TAGS:
         raise fault("too_long", pointer, limit=MAX_TAGS, found=len(found))
     return found
+
+
+def items(values: Any, pointer: str) -> list[Any]:
+    """Return the items of a collection; a text, bytes and a mapping are none."""
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise fault("wrong_type", pointer, limit="array", found=json_values.json_type(values))
+    return list(values)
 
 
 def one_of(value: Any, pointer: str, allowed: tuple[str, ...]) -> str:
@@ -96,14 +102,24 @@ def integer(value: Any, pointer: str, least: int, greatest: int) -> int:
     return value
 
 
+def number(value: Any, pointer: str) -> float:
+    """Return a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise fault("wrong_type", pointer, limit="number", found=json_values.json_type(value))
+    try:
+        found = float(value)
+    except OverflowError:
+        raise fault("number_too_large", pointer, found=shown(str(value))) from None
+    if not isfinite(found):
+        raise fault("not_finite", pointer, found=str(value))
+    return found
+
+
 def share(value: Any, pointer: str) -> float | None:
     """Return a number from 0 to 1, or None."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise fault("wrong_type", pointer, limit="number", found=json_values.json_type(value))
-    if not isfinite(value):
-        raise fault("not_finite", pointer, found=str(value))
+    number(value, pointer)
     if not 0 <= value <= 1:
         raise fault("out_of_range", pointer, limit=[0, 1], found=value)
     return float(value)

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from runfold.client.aio.log import statement
 from runfold.client.vector_rows import (
+    MOST_DIMENSIONS,
     Embedder,
     FailureSeen,
     Vector,
@@ -28,11 +29,14 @@ from runfold.client.vector_rows import (
     vector_text,
 )
 from runfold.errors import InvalidInput
+from runfold.memory import checks
 
 if TYPE_CHECKING:
     from runfold.memory.aio.session import AsyncSession
 
 _DEFAULT_DIMENSIONS = 1536
+_INT4 = 2_147_483_647
+"""SQL judges a limit, and takes integers of this size."""
 
 
 class AsyncVectors:
@@ -60,9 +64,11 @@ class AsyncVectors:
         """
         asked = {
             "collection": checked_name(collection, "/collection"),
-            "model": model,
-            "dimensions": _DEFAULT_DIMENSIONS if dimensions is None else dimensions,
-            "language": language or "english",
+            "model": checks.optional_name(model, "/model"),
+            "dimensions": checks.integer(
+                _DEFAULT_DIMENSIONS if dimensions is None else dimensions, "/dimensions", 1, MOST_DIMENSIONS
+            ),
+            "language": checks.one_of("english" if language is None else language, "/language", checks.LANGUAGES),
         }
         # One that another session makes at this moment is not in the statement's snapshot.
         while not (rows := await self._fetch("create_vector_collection", **asked)):
@@ -102,6 +108,8 @@ class AsyncVectors:
         64 MiB. The collection is made if it is new, with the size of the vectors. Raises InvalidInput for a row that
         cannot be written, and for vectors of another size or model than the collection's.
         """
+        checked_name(collection, "/collection")
+        checks.optional_name(model, "/model")
         given = rows_of(rows)
         if not given:
             return VectorsUpserted(0, 0)
@@ -121,10 +129,12 @@ class AsyncVectors:
         At least `threshold` similar (the cosine, -1 to 1), and at most `limit` (1 to 1,000). A collection that is not
         there has none. Raises InvalidInput for a vector of another size than the collection's.
         """
-        vector = await self._vector(query)
-        rows = await self._fetch(
-            "search_vectors", collection=collection, vector=vector, threshold=threshold, limit=limit
-        )
+        asked = {
+            "collection": checked_name(collection, "/collection"),
+            "threshold": checks.number(threshold, "/threshold"),
+            "limit": checks.integer(limit, "/limit", -_INT4, _INT4),
+        }
+        rows = await self._fetch("search_vectors", vector=await self._vector(query), **asked)
         return [VectorFound(**row) for row in rows]
 
     async def hybrid(
@@ -142,15 +152,15 @@ class AsyncVectors:
         The words are those of a search engine: `"a phrase"`, `or`, `-not`. Without `vector`, the embedder makes it.
         Raises as `search`.
         """
-        rows = await self._fetch(
-            "search_vectors_hybrid",
-            collection=collection,
-            text=text,
-            vector=await self._vector(text if vector is None else vector),
-            limit=limit,
-            vector_weight=vector_weight,
-            text_weight=text_weight,
-        )
+        asked = {
+            "collection": checked_name(collection, "/collection"),
+            "text": checks.text(text, "/text"),
+            "limit": checks.integer(limit, "/limit", -_INT4, _INT4),
+            "vector_weight": checks.number(vector_weight, "/vector_weight"),
+            "text_weight": checks.number(text_weight, "/text_weight"),
+        }
+        wanted = await self._vector(text if vector is None else vector)
+        rows = await self._fetch("search_vectors_hybrid", vector=wanted, **asked)
         return [VectorFound(**row) for row in rows]
 
     async def delete(
@@ -166,7 +176,8 @@ class AsyncVectors:
         All that is given must hold. Raises FilterMissing without any: `drop` deletes a collection.
         """
         wanted = VectorFilter(keys, metadata, before).parameters()
-        return int((await self._fetch("delete_vectors", collection=collection, **wanted))[0]["deleted"])
+        name = checked_name(collection, "/collection")
+        return int((await self._fetch("delete_vectors", collection=name, **wanted))[0]["deleted"])
 
     async def similar_failures(
         self,
@@ -183,21 +194,27 @@ class AsyncVectors:
         """
         from runfold.vectors.failures import failure_hash, normalised  # and with it what a projection is
 
+        checks.text(message, "/message")
+        limits = {
+            "threshold": checks.number(threshold, "/threshold"),
+            "limit": checks.integer(limit, "/limit", 1, _INT4),
+        }
+        where = sql.Identifier(*checks.name(table, "/table").split("."))
         (vector,) = await self._embed([normalised(message)])
-        query = sql.SQL(statement("similar_failures")).format(table=sql.Identifier(*table.split(".")))
+        query = sql.SQL(statement("similar_failures")).format(table=where)
         asked = {
             "user": self.user_id,
             "vector": vector_text(vector, "/message"),
             "hash": failure_hash(message),
-            "threshold": threshold,
-            "limit": limit,
+            **limits,
         }
         with vector_errors():
             return [FailureSeen(**row) for row in await self._session.fetch(query, asked)]
 
     async def drop(self, collection: str) -> bool:
         """Delete a collection with its rows, and return whether there was one."""
-        return bool(await self._fetch("drop_vector_collection", collection=collection))
+        name = checked_name(collection, "/collection")
+        return bool(await self._fetch("drop_vector_collection", collection=name))
 
     async def _vector(self, query: str | Vector) -> str:
         vectors = await self._embed([query]) if isinstance(query, str) else [query]

@@ -14,16 +14,34 @@ from psycopg.types.json import Jsonb
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.registry_cache import RegistryCache
 from runfold.database.connections import mapped_errors
-from runfold.domain.aggregate import check_value
+from runfold.domain.aggregate import NAME, check_value
 from runfold.domain.registry import ExecutionCost, Model, NodeSpecification, NodeType, Tool
 from runfold.errors import NotRegistered, WrongAnswer
 from runfold.events.faults import fault
+from runfold.events.json_values import json_type
 from runfold.events.rules import Rule
 
 LATEST = "latest"
 """The version that stands for the newest active one."""
 
 _TYPE = Rule("enum", allowed=get_args(NodeType))
+
+
+def _check_names(asked: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for a name that no entry can have; one that is not given is None."""
+    for field, value in asked.items():
+        if value is not None or field in ("name", "subtype"):
+            check_value(NAME, value, f"/{field}")
+
+
+def _check_price(price: Any, pointer: str) -> None:
+    if price is None:
+        return
+    if isinstance(price, bool) or not isinstance(price, Decimal | int):
+        raise fault("wrong_type", pointer, limit="Decimal", found=json_type(price))
+    if not Decimal(price).is_finite() or not 0 <= price < 1_000_000_000:
+        raise fault("out_of_range", pointer, limit=[0, 1_000_000_000], found=str(price))
+
 
 Entry = TypeVar("Entry", NodeSpecification, Tool, Model)
 
@@ -78,11 +96,14 @@ class NodeSpecifications(Registry):
         is no other. Raises NotRegistered.
         """
         asked = {"type": node_type, "subtype": node_subtype, "version": None if version == LATEST else version}
+        _check_names(asked)
         return self._entry(NodeSpecification, "node_specification", asked)
 
     def list(self, node_type: NodeType | None = None) -> list[NodeSpecification]:
         """Return the active kinds of nodes, or those of a type, with all their versions, the newest first."""
-        return self._entries(NodeSpecification, "node_specifications", {"type": node_type})
+        asked = {"type": node_type}
+        _check_names(asked)
+        return self._entries(NodeSpecification, "node_specifications", asked)
 
     def save(
         self,
@@ -125,11 +146,14 @@ class Tools(Registry):
         Without a provider it may be any provider's. Raises NotRegistered.
         """
         asked = {"name": name, "provider": provider, "version": None if version == LATEST else version}
+        _check_names(asked)
         return self._entry(Tool, "tool", asked)
 
     def list(self, tool_type: str | None = None, *, provider: str | None = None) -> list[Tool]:
         """Return the active tools, or those of a type or provider, with all their versions, the newest first."""
-        return self._entries(Tool, "tools", {"type": tool_type, "provider": provider})
+        asked = {"type": tool_type, "provider": provider}
+        _check_names(asked)
+        return self._entries(Tool, "tools", asked)
 
     def save(
         self,
@@ -179,15 +203,20 @@ class Models(Registry):
 
     def get(self, name: str, version: str | None = None) -> Model:
         """Return a model by its name, from the cache if it is there. Raises NotRegistered."""
-        return self._entry(Model, "model", {"name": name, "version": version})
+        asked = {"name": name, "version": version}
+        _check_names(asked)
+        return self._entry(Model, "model", asked)
 
     def default(self, provider: str) -> Model:
         """Return the default model of a provider. Raises NotRegistered."""
+        check_value(NAME, provider, "/provider")
         return self._entry(Model, "default_model", {"provider": provider})
 
     def list(self, provider: str | None = None) -> list[Model]:
         """Return the active models, or those of a provider, by name."""
-        return self._entries(Model, "models", {"provider": provider})
+        asked = {"provider": provider}
+        _check_names(asked)
+        return self._entries(Model, "models", asked)
 
     def set_price(
         self,
@@ -208,6 +237,8 @@ class Models(Registry):
         `cached_per_million` a call that used the provider's cache is unpriced. `above_input_tokens` is for a price that
         holds only for calls with more input. Raises NotRegistered.
         """
+        _check_names({"name": name, "version": version})
+        check_value(Rule("timestamp"), valid_from, "/valid_from")
         check_value(Rule("integer", 0, 2_147_483_647), above_input_tokens, "/above_input_tokens")
         check_value(Rule("name", 1, 2_000), source, "/source")
         for field, price in (
@@ -215,8 +246,9 @@ class Models(Registry):
             ("cached", cached_per_million),
             ("output", output_per_million),
         ):
-            if price is not None and not 0 <= price < 1_000_000_000:
-                raise fault("out_of_range", f"/{field}_per_million", limit=[0, 1_000_000_000], found=str(price))
+            _check_price(price, f"/{field}_per_million")
+        if not isinstance(seen_on, date):
+            raise fault("wrong_type", "/seen_on", limit="date", found=json_type(seen_on))
         asked = {
             "name": name,
             "version": version,
@@ -233,6 +265,7 @@ class Models(Registry):
 
     def cost_of(self, execution_id: str) -> ExecutionCost:
         """Return what an execution's calls of models used and cost, as far as they are folded."""
+        check_value(NAME, execution_id, "/execution_id")
         asked = {"execution": execution_id, "tenant": self._store.user_id}
         rows = self._store._retried(statement("execution_cost"), asked)
         return ExecutionCost(execution_id, *rows[0])

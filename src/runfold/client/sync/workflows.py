@@ -26,7 +26,13 @@ from runfold.errors import DefinitionErased, UnknownDefinition, UnknownWorkflow
 from runfold.events.encoding import encoded, encoding_with
 from runfold.events.faults import fault
 from runfold.events.ids import new_id
+from runfold.events.json_values import json_type
+from runfold.events.rules import Rule
 from runfold.events.streams import stream_id
+from runfold.memory import checks
+
+_INT4 = 2_147_483_647
+_VERSION = Rule("integer", 0, 9_223_372_036_854_775_807)
 
 _Lines = list[WorkflowLine]
 _Versions = list[DefinitionVersion]
@@ -64,6 +70,10 @@ class Workflows:
         Raises DefinitionInvalid with everything that is wrong in `faults`, each with its JSON pointer;
         VersionConflict when somebody else was faster; WorkflowUnavailable for an id that this tenant cannot have.
         """
+        if user_id is not None:
+            check_value(UUID_NAME, user_id, "/user_id")
+        if expected_version is not None:
+            check_value(_VERSION, expected_version, "/expected_version")
         plain = self._plain(definition)
         if isinstance(plain, dict) and plain.get("id") is None:
             plain["id"] = str(new_id())  # the same one when the call is run again
@@ -93,14 +103,16 @@ class Workflows:
 
         `after` is `updated_at` and `workflow_id` of the last one of the page before.
         """
-        time, last = (None, None) if after is None else after
+        time, last = _after(after)
+        if active is not None:
+            check_value(Rule("boolean"), active, "/active")
         parameters = {
             "tenant": self._store.user_id,
             "active": active,
-            "name": name,
+            "name": checks.optional_text(name, "/name", 255),
             "after_ms": None if time is None else round(time.timestamp() * 1000),
             "after_id": last,
-            "limit": limit,
+            "limit": checks.integer(limit, "/limit", 0, _INT4),
         }
         return [WorkflowLine(*row) for row in self._store._retried(statement("workflows"), parameters)]
 
@@ -109,6 +121,9 @@ class Workflows:
 
         A deleted workflow keeps its history. Raises UnknownWorkflow for one that never had a version.
         """
+        checks.integer(limit, "/limit", 0, _INT4)
+        if before is not None:
+            check_value(_VERSION, before, "/before")
         rows = self._versions(workflow_id, before=before, limit=limit)
         if not rows and before is None:
             self.load(workflow_id)
@@ -116,6 +131,7 @@ class Workflows:
 
     def version(self, workflow_id: UUID, version: int) -> dict[str, Any]:
         """Return the definition of a version; raises UnknownDefinition, and DefinitionErased where its body is gone."""
+        check_value(_VERSION, version, "/version")
         parameters = {**self._named(workflow_id), "version": version}
         rows = self._store._retried(statement("definition_of_version"), parameters)
         if not rows:
@@ -186,6 +202,15 @@ class Workflows:
             "stream": stream_id("definition", workflow_id),
             "tenant": self._store.user_id,
         }
+
+
+def _after(token: Any) -> tuple[datetime | None, UUID | None]:
+    if token is None:
+        return None, None
+    if not isinstance(token, tuple | list) or len(token) != 2:
+        raise fault("wrong_type", "/after", limit="updated_at and workflow_id", found=json_type(token))
+    check_value(Rule("timestamp"), token[0], "/after/0")
+    return checks.time(token[0], "/after/0"), checks.uuid(token[1], "/after/1")
 
 
 def _unknown(workflow_id: UUID) -> UnknownWorkflow:

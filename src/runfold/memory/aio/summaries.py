@@ -42,8 +42,8 @@ class AsyncSummaries(AsyncPart):
         content: dict[str, Any] = {
             "summary": checks.text(text, "/text"),
             "key_points": orjson.loads(checks.json_text(list(key_points), "/key_points", "array")),
-            "entities": orjson.loads(checks.json_text(list(entities), "/entities", "array")),
-            "topics": orjson.loads(checks.json_text(list(topics), "/topics", "array")),
+            "entities": orjson.loads(checks.json_text(checks.items(entities, "/entities"), "/entities", "array")),
+            "topics": orjson.loads(checks.json_text(checks.items(topics, "/topics"), "/topics", "array")),
             "summary_type": checks.one_of(kind, "/kind", get_args(SummaryType)),
             "token_count": None if tokens is None else checks.integer(tokens, "/tokens", 0, 2**31 - 1),
             "model_used": checks.optional_name(model, "/model", 100),

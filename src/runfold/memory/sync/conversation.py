@@ -51,7 +51,7 @@ class Conversation(Part):
 
         Each is a mapping with `role` and `content`, and `tokens`, `metadata` and `at` as in `add`.
         """
-        given = [_checked(message, f"/{place}") for place, message in enumerate(messages)]
+        given = [_checked(message, f"/{place}") for place, message in enumerate(checks.items(messages, ""))]
         checks.integer(len(given), "", 1, MAX_MESSAGES)
         rows = self._fetch(
             "add_messages", session=self.session_id, messages=orjson.dumps(given).decode(), ttl=checks.life(ttl)

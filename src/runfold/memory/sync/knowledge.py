@@ -57,7 +57,7 @@ class Knowledge(Part):
             "fact_type": checks.optional_name(fact_type, "/fact_type", 100),
         }
         if metadata is not None:
-            content["metadata"] = orjson.loads(checks.json_text(dict(metadata), "/metadata", "object"))
+            content["metadata"] = orjson.loads(checks.json_text(metadata, "/metadata", "object"))
         (row,) = self._fetch(
             "learn_fact",
             subject=checks.name(subject, "/subject", 500),

@@ -1,0 +1,1 @@
+"""Emits events in batches: `Emitter` for threads, `AsyncEmitter` for asyncio."""
