@@ -24,7 +24,6 @@ from tests.client.engines.leading import WORKFLOW, Connection, started
 from tests.client.handles.reading import assert_folds_without_anomalies, types
 from tests.fixtures.processes import forked
 
-
 LISTENS = "application_name LIKE 'runfold subscription%' AND datname = current_database()"
 
 
