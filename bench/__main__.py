@@ -15,6 +15,7 @@ BENCHES = (
     "eventsourcing_app",
     "encryption",
     "latency",
+    "subscribe",
     "import_",
     "memory",
     "agent_memory",

@@ -65,6 +65,8 @@ def prepared(owned: Owned, tmp_path_factory: pytest.TempPathFactory) -> Owned:
     with psycopg.connect(owned.superuser, autocommit=True) as connection:
         log = Log(connection)
         log.append("execution-e", *run("e"))
+        for name in ("billing", *(f"of-{role}" for role in (*LOGINS, OWNER))):
+            connection.execute("SELECT FROM runfold.begin_subscription(%s)", (name,))
         log.append("execution-f", *run("f"))
         for role in (*LOGINS, OWNER):
             log.append(f"execution-lost-{role}", *run(f"lost-{role}")[:2])
@@ -114,6 +116,9 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "workflow diff": [str(_id(role, 9)), "1"],
         "workflow restore": [str(_id(role, 9)), "1"],
         "retention set": ["workflow_execution_logs", "--days", "30"],
+        "subscription show": ["billing"],
+        "subscription move": ["billing", "--to", "start", "--yes"],
+        "subscription drop": [f"of-{role}", "--yes"],
         "tenant erase": [str(_id(role, 15)), "--yes", "--timeout", "0"],
         "worker": ["--once"],
     }

@@ -372,3 +372,17 @@ def test_a_worker_whose_url_is_refused_does_not_wait(server_url: str, wrong: str
     done = run_command(url, "worker")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_on_a_standby_a_subscription_looks_by_itself_and_says_so(standby: EmbeddedServer) -> None:
+    with runfold.connect(standby.url) as store:
+        there = store.read_all()
+        with store.subscribe() as subscription:
+            assert [next(subscription).event for _ in there] == there
+            assert subscription.polls is not None
+            assert "this server is a standby" in subscription.polls
+        with store.subscribe(subscription="billing") as kept, pytest.raises(errors.DatabaseReadOnly):
+            next(kept)
+    for words in (["subscription", "list"], ["subscription", "list", "--json"]):
+        done = run_command(standby.url, *words)
+        assert done.returncode == 0, done.stderr

@@ -59,25 +59,24 @@ def show(name: Name, as_json: Json = False) -> None:
         print_json(row)
         return
     behind = "" if row["lag_seconds"] is None else f", the first for {_since(row)}"
-    failed = row["failed_error"] is not None
-    restored = row["restored_position"]
-    print_facts(
-        {
-            "subscription": row["name"],
-            "position": f"{row['position']:,}",
-            "event id": row["event_id"],
-            "events behind": f"{_lag(row)}{behind}",
-            "moved": f"{instant(row['moved_at'])} UTC",
-            "consumer": _holder(row),
-            "asks for": orjson.dumps(row["filters"]).decode() if row["filters"] else "all events",
-            "fails since": f"{instant(row['failed_since'])} UTC, {row['failed_tries']} tries" if failed else None,
-            "last error": f"{row['failed_code']}: {row['failed_error']}" if failed else None,
-            "restored": None
-            if restored is None
-            else f"its bookmark was at {restored:,} when the database was restored or failed over: what it had done"
-            " further on is not known here",
-        }
-    )
+    facts = {
+        "subscription": row["name"],
+        "position": f"{row['position']:,}",
+        "event id": row["event_id"],
+        "events behind": f"{_lag(row)}{behind}",
+        "moved": f"{instant(row['moved_at'])} UTC",
+        "consumer": _holder(row),
+        "asks for": orjson.dumps(row["filters"]).decode() if row["filters"] else "all events",
+    }
+    if row["failed_error"] is not None:
+        facts["fails since"] = f"{instant(row['failed_since'])} UTC, tries: {row['failed_tries']}"
+        facts["last error"] = f"{row['failed_code']}: {row['failed_error']}"
+    if row["restored_position"] is not None:
+        facts["restored"] = (
+            f"its bookmark was at {row['restored_position']:,} when the database was restored or failed over:"
+            " what it had done further on is not known here"
+        )
+    print_facts(facts)
 
 
 @app.command(epilog="Example: runfold subscription move billing --to 1200 --dry-run")

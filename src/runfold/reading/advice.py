@@ -28,8 +28,15 @@ class Advice:
 
 
 def read_advice(connection: psycopg.Connection[Any], *, big: int = BIG) -> list[Advice]:
-    """Return the findings, by kind and object. `big`: from how many rows on a table counts."""
-    return [Advice(*row) for row in connection.execute(statement("advice"), {"big": big}).fetchall()]
+    """Return the findings, by kind and object. `big`: from how many rows on a table counts.
+
+    A bookmark that does not move is found by the roles that may read subscriptions.
+    """
+    rows = connection.execute(statement("advice"), {"big": big}).fetchall()
+    may_read = connection.execute(statement("may_read_subscriptions")).fetchone()
+    if may_read is not None and may_read[0]:
+        rows += connection.execute(statement("unmoved_bookmarks")).fetchall()
+    return sorted((Advice(*row) for row in rows), key=lambda each: (each.kind, each.object))
 
 
 def apply_advice(connection: psycopg.Connection[Any], found: Iterable[Advice]) -> Iterator[Advice]:

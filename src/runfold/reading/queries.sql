@@ -253,6 +253,14 @@ SELECT p.group_name, p.stream_id, p.position, p.sqlstate, p.error, p.parked_at
         OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = p.stream_id AND s.user_id = %(tenant)s))
  ORDER BY p.group_name, p.position
 
+-- name: may_read_subscriptions
+-- Whether this role may read the subscriptions.
+SELECT EXISTS (SELECT
+                 FROM pg_catalog.pg_class c
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'runfold' AND c.relname = 'subscriptions' AND has_schema_privilege(n.oid, 'USAGE')
+                  AND has_table_privilege(c.oid, 'SELECT'))
+
 -- name: place_subscription
 -- Puts a subscription's bookmark at an event, as an operator says; what was noted of its past is forgotten.
 -- Parameters: name, to, event_id.
@@ -365,3 +373,11 @@ LIMIT %(limit)s
 -- name: limit_locks
 -- Lets no statement of the session wait for a lock longer than a second.
 SET lock_timeout = '1s'
+
+-- name: unmoved_bookmarks
+-- As advice: the subscriptions that have not moved for 30 days, with events behind their bookmark.
+SELECT 'unmoved bookmark', s.name, format('it has not moved since %s, and events are behind it: start its consumer, or'
+       ' `runfold subscription drop`', (s.moved_at AT TIME ZONE 'UTC')::date), NULL, false
+  FROM runfold.subscriptions s
+ WHERE s.moved_at < clock_timestamp() - interval '30 days' AND EXISTS (SELECT FROM runfold.events e WHERE e.position > s.position)
+ ORDER BY s.name

@@ -101,7 +101,8 @@ def test_a_kept_bookmark_on_another_server_is_marked_restored_until_an_operator_
     assert (row["position"], row["restored_position"]) == (3, 2)
     with psycopg.connect(store.url, autocommit=True) as operator:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'runfold subscription%'"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'runfold subscription%'"
         )
         move_subscription(operator, "billing", 4)
     assert read_subscriptions(connection, "billing")[0]["restored_position"] is None

@@ -78,6 +78,11 @@ class AsyncBell:
             self.why_silent = None
             await connection.execute(statement("listen_events"))
 
+    def refuse_standby(self, why: str) -> None:
+        """Raise DatabaseReadOnly on a standby."""
+        if self._connection is not None:
+            sessions.refuse_standby(self._connection, why)
+
     async def ask(self, query: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Run a statement in the session that listens. Raises DatabaseUnavailable where it is lost, and closes it."""
         await self.open()

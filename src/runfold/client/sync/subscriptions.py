@@ -222,6 +222,7 @@ class Subscription:
         """Take the name; False when it was closed before. Raises SubscriptionTaken, BehindPooler."""
         if self._bell.is_shared:
             raise behind_pooler("a subscription with a name")
+        self._bell.refuse_standby("a subscription with a name keeps its bookmark there")
         while not (self._bell.ask(statement("take_subscription"), {"name": self.name}))[0][0]:
             if self._if_taken == "raise":
                 self._bell.close()

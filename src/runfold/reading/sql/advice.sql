@@ -71,9 +71,4 @@ SELECT 'statistics target', format('%%s.%%I', o.name, a.attname), 'its most freq
   JOIN pg_catalog.pg_stats t ON t.tablename = o.relname AND format('%%I.%%I', t.schemaname, t.tablename) = o.name AND t.attname = a.attname
  WHERE o.reltuples >= 100 * %(big)s::real AND coalesce(a.attstattarget, -1) < 0
    AND (t.n_distinct > 100 OR (t.n_distinct < 0 AND -t.n_distinct * o.reltuples > 100))
-UNION ALL
-SELECT 'unmoved bookmark', s.name, format('the subscription has not moved since %%s, and events are behind its bookmark: start its consumer,'
-       ' or `runfold subscription drop`', (s.moved_at AT TIME ZONE 'UTC')::date), NULL, false
-  FROM runfold.subscriptions s
- WHERE s.moved_at < clock_timestamp() - interval '30 days' AND EXISTS (SELECT FROM runfold.events e WHERE e.position > s.position)
 ORDER BY 1, 2
