@@ -118,6 +118,21 @@ def test_a_task_streams_as_a_thread_does(database_url: str) -> None:
     assert "".join(asyncio.run(main())) == "one two three"
 
 
+def test_a_line_says_which_engine_wrote_it_also_after_a_take_over(store: runfold.Store) -> None:
+    run = started(store)
+    run.log("before")
+    with store.engine("first"):
+        run.take_over()
+        store.executions.get(run.execution_id).take_over(force=True)
+        with run.node("chat").stream() as out:
+            out.write("from the engine that is gone")
+        run.log("and this")
+        with runfold.Emitter(store) as emit, run.node("chat").stream(emit) as out:
+            out.write("emitted")
+    said = [(event.metadata or {}).get("producer") for event in store.read_stream(f"log-{run.execution_id}")]
+    assert said == [None, "first", "first", "first"]
+
+
 def test_a_line_of_any_kind_and_level_is_written() -> None:
     line = log_line("the disk is gone", level="CRITICAL", kind="alarm", data={"disk": 1})
     assert line.to_data() == {

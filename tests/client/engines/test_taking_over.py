@@ -76,6 +76,19 @@ def test_an_error_of_a_fenced_block_ends_nothing(store: runfold.Store) -> None:
     assert store.executions.get(run.execution_id).status == "RUNNING"
 
 
+def test_a_fenced_handle_does_not_come_back_by_entering_it_again(store: runfold.Store) -> None:
+    run = started(store)
+    with pytest.raises(TakenOver), run:
+        store.executions.get(run.execution_id).take_over(engine="second")
+    with pytest.raises(TakenOver), run:
+        raise AssertionError("entered")
+    # Only a take-over of its own gives it the execution again.
+    run.take_over(engine="first again")
+    with run:
+        pass
+    assert (run.status, run.state.epoch) == ("SUCCESS", 2)
+
+
 def test_two_that_decide_on_one_version_have_one_winner(store: runfold.Store) -> None:
     run = started(store)
     first, second = (store.executions.get(run.execution_id) for _ in range(2))

@@ -88,6 +88,12 @@ class AsyncControl:
         self._watch()
         return self._cancellation
 
+    @property
+    def line_metadata(self) -> dict[str, Any]:
+        """The metadata of a log line: that of each event, and which engine wrote it, as lines are not fenced."""
+        engine = engine_of(self.writer.store)
+        return {**({} if engine is None else {"producer": engine.name}), **self.writer.event_metadata}
+
     async def take_over(self, *, engine: str | None = None, force: bool = False) -> None:
         """Take the execution over from an engine that is gone: record ExecutionTakenOver, and give up what it ran.
 
@@ -162,7 +168,10 @@ class AsyncControl:
 
     async def _enter(self) -> None:
         """Hold the execution while the block lasts, where the store has an engine, and notice who ends it."""
-        self._works_in(self.writer.state if self._epoch is None else await self.writer.refreshed())
+        if self._epoch is None:
+            self._works_in(self.writer.state)
+        else:
+            self._require_ours(await self.writer.refreshed())
         if (engine := engine_of(self.writer.store)) is not None:
             if not self._is_held:
                 await engine.hold(self.writer.state.name, self._epoch or 0)

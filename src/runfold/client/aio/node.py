@@ -55,6 +55,10 @@ class AsyncRun(Protocol):
     def state(self) -> Execution:
         """The state of the execution that its handle knows."""
 
+    @property
+    def line_metadata(self) -> dict[str, Any]:
+        """The metadata of a log line."""
+
     def append_line(self, line: LogAppended) -> Awaitable[None]:
         """Append a line to the execution's log."""
 
@@ -320,7 +324,7 @@ class AsyncNodeHandle:
                 stream_id("log", writer.state.name),
                 written,
                 user_id=writer.user_id,
-                metadata=writer.event_metadata,
+                metadata=self.run.line_metadata,
             )
 
         return AsyncLineStream(line_of, put)

@@ -89,6 +89,12 @@ class Control:
         self._watch()
         return self._cancellation
 
+    @property
+    def line_metadata(self) -> dict[str, Any]:
+        """The metadata of a log line: that of each event, and which engine wrote it, as lines are not fenced."""
+        engine = engine_of(self.writer.store)
+        return {**({} if engine is None else {"producer": engine.name}), **self.writer.event_metadata}
+
     def take_over(self, *, engine: str | None = None, force: bool = False) -> None:
         """Take the execution over from an engine that is gone: record ExecutionTakenOver, and give up what it ran.
 
@@ -163,7 +169,10 @@ class Control:
 
     def _enter(self) -> None:
         """Hold the execution while the block lasts, where the store has an engine, and notice who ends it."""
-        self._works_in(self.writer.state if self._epoch is None else self.writer.refreshed())
+        if self._epoch is None:
+            self._works_in(self.writer.state)
+        else:
+            self._require_ours(self.writer.refreshed())
         if (engine := engine_of(self.writer.store)) is not None:
             if not self._is_held:
                 engine.hold(self.writer.state.name, self._epoch or 0)

@@ -314,9 +314,7 @@ class ExecutionHandle(Control):
 
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
-        append = append_of_line(
-            self.execution_id, line, user_id=self.writer.user_id, metadata=self.writer.event_metadata
-        )
+        append = append_of_line(self.execution_id, line, user_id=self.writer.user_id, metadata=self.line_metadata)
         (appended,) = self.writer.store.append_many([append])
         self.writer.last_position = max(self.writer.last_position, appended.last_position)
 

@@ -56,6 +56,10 @@ class Run(Protocol):
     def state(self) -> Execution:
         """The state of the execution that its handle knows."""
 
+    @property
+    def line_metadata(self) -> dict[str, Any]:
+        """The metadata of a log line."""
+
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
 
@@ -319,7 +323,7 @@ class NodeHandle:
                 stream_id("log", writer.state.name),
                 written,
                 user_id=writer.user_id,
-                metadata=writer.event_metadata,
+                metadata=self.run.line_metadata,
             )
 
         return LineStream(line_of, put)
