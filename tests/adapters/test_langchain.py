@@ -111,15 +111,30 @@ def config(thread: str, *callbacks: RunfoldCallbacks) -> Any:
 
 
 def tree(shown: str) -> str:
-    """Return what is the same in each run: without ids, times and durations."""
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "ID", shown)
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", "TIME", text)
-    text = re.sub(r"\b\d+(\.\d+)? ?(ms|s)\b", "DURATION", text)
-    return "\n".join(line.rstrip() for line in re.sub(r"  +", "  ", text).splitlines())
+    """Return the tree of what is shown, without ids, times and bars, which differ in each run."""
+    text = re.sub(r"\b\d+(\.\d+)? ?(ms|s|m)\b|[━╸╺╍░█▒▓]+", "", shown)
+    lines = [line.rstrip() for line in re.sub(r"(?<=\S)  +", "  ", text).splitlines() if "✓" in line or "‖" in line]
+    return "\n".join(["execution", *lines[1:]])
 
 
-WAITING = ""
-DONE = ""
+WAITING = """\
+execution
+├─ plan  ✓ success
+│  └─ chat GenericFakeChatModel  ✓ success
+├─ look  ✓ success
+│  ├─ weather  ✓ success
+│  └─ weather#2  ✓ success
+└─ approve  ‖ waiting
+   └─ ‖ human_interaction  ‖ open"""
+DONE = """\
+execution
+├─ plan  ✓ success
+│  └─ chat GenericFakeChatModel  ✓ success
+├─ look  ✓ success
+│  ├─ weather  ✓ success
+│  └─ weather#2  ✓ success
+└─ approve  ✓ success
+   └─ ‖ human_interaction  ✓ resumed"""
 
 
 def test_people_see_an_agent_as_a_tree(callbacks: RunfoldCallbacks, folded: Any) -> None:

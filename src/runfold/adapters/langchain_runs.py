@@ -235,8 +235,8 @@ class Run:
 
     def resume(self, answers: Any) -> None:
         """Emit which pauses end by an answer: all, or those whose interrupts the answers name."""
+        named = isinstance(answers, dict) and any(one in answers for node in self._nodes for one in node.pauses)
         for node in self._nodes:
-            named = isinstance(answers, dict) and any(one in answers for each in self._nodes for one in each.pauses)
             for interrupt in [*node.pauses]:
                 if named and interrupt not in answers:
                     continue
