@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 from uuid import UUID
 
+from runfold.client import current
 from runfold.client.aio.interaction import AsyncInteractionHandle, read_interactions
 from runfold.client.aio.node import AsyncNodeHandle
 from runfold.client.aio.writer import AsyncWriter
@@ -111,11 +112,13 @@ class AsyncExecutionHandle:
     async def __aenter__(self) -> Self:
         if self.status == "NEW":
             await self.writer.do_or_undo(_canceled, Execution.start)
+        current.enter(self, self.execution_id, user_id=self.writer.user_id)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        current.leave(self)
         if error is None:
             try:
                 await self.succeed()

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 from uuid import UUID
 
+from runfold.client import current
 from runfold.client.sync.interaction import InteractionHandle, read_interactions
 from runfold.client.sync.node import NodeHandle
 from runfold.client.sync.writer import Writer
@@ -112,11 +113,13 @@ class ExecutionHandle:
     def __enter__(self) -> Self:
         if self.status == "NEW":
             self.writer.do_or_undo(_canceled, Execution.start)
+        current.enter(self, self.execution_id, user_id=self.writer.user_id)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        current.leave(self)
         if error is None:
             try:
                 self.succeed()
