@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -10,8 +11,6 @@ import pytest
 from psycopg.rows import dict_row
 
 import runfold
-from runfold.events import Event
-from runfold.events.envelope import NewEvent
 from tests.fixtures.commands import run_command
 from tests.fixtures.processes import assert_nothing_differs, drain
 from tests.fixtures.stores import store
@@ -22,13 +21,14 @@ __all__ = ["store"]
 class Recorded:
     """The database with what was recorded, folded when it is looked at."""
 
-    def __init__(self, url: str, emitter: Any) -> None:
+    def __init__(self, url: str, emitter: runfold.Emitter) -> None:
         self.url = url
         self.emitter = emitter
 
     def fold(self) -> None:
         """Wait for every acknowledgement, fold, and fail if an anomaly arose or a table differs from the log."""
         self.emitter.flush(30)
+        assert not self.emitter.refused
         drain(self.url)
         assert self.rows("SELECT code, detail FROM runfold.anomalies") == []
         assert_nothing_differs(self.url)
@@ -53,6 +53,7 @@ class Recorded:
 
     def positions(self) -> int:
         """Return how many events the log holds."""
+        self.emitter.flush(30)
         return int(self.rows("SELECT count(*) AS n FROM runfold.events")[0]["n"])
 
     def tree(self, execution_id: str) -> list[list[str]]:
@@ -64,25 +65,13 @@ class Recorded:
         return done.stdout.splitlines()
 
 
-class AtOnce:
-    """Appends each event in the call that emits it."""
-
-    def __init__(self, store: runfold.Store) -> None:
-        self.store = store
-
-    def emit_nowait(self, stream_id: str, event: Event, *, user_id: Any = None, **envelope: Any) -> Any:
-        return self.store.append(stream_id, [NewEvent.of(event, **envelope)], user_id=user_id)
-
-    def flush(self, timeout: float) -> None:
-        """Return: nothing waits."""
-
-
 @pytest.fixture
-def emitter(store: runfold.Store) -> Any:
+def emitter(store: runfold.Store) -> Iterator[runfold.Emitter]:
     """An emitter on the test's database."""
-    return AtOnce(store)
+    with runfold.Emitter(store) as made:
+        yield made
 
 
 @pytest.fixture
-def recorded(database_url: str, emitter: Any) -> Recorded:
+def recorded(database_url: str, emitter: runfold.Emitter) -> Recorded:
     return Recorded(database_url, emitter)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +31,7 @@ from runfold.adapters.otlp import Traces
 from runfold.adapters.otlp_server import OtlpServer
 from runfold.adapters.spans import SpanRecorder
 from tests.adapters.conftest import Recorded
+from tests.fixtures.commands import run_command
 
 MOST_BYTES = 10_000
 TRACE, ROOT, CHILD = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
@@ -264,3 +270,26 @@ def test_an_exporter_with_a_wrong_token_is_refused(server: OtlpServer, traces: T
     with provider.get_tracer("tests").start_as_current_span("run"):
         pass
     assert traces.held_spans == 0
+
+
+def test_the_command_records_what_it_holds_when_it_is_stopped(database_url: str, recorded: Recorded) -> None:
+    environment = {**os.environ, "RUNFOLD_DATABASE_URL": database_url}
+    words = [sys.executable, "-m", "runfold", "otlp", "serve", "--port", "0"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        port = int(re.findall(r":(\d+)/v1/traces", said)[0])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        body = request(span(), span(CHILD, ROOT, name="child"))
+        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/json"})
+        assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    recorded.fold()
+    assert sorted(recorded.nodes()) == ["child", "run"]
+
+
+def test_the_command_does_not_listen_to_everybody_without_a_token(database_url: str) -> None:
+    done = run_command("--url", database_url, "otlp", "serve", "--host", "0.0.0.0", environment=dict(os.environ))
+    assert done.returncode == 2
+    assert "RUNFOLD_OTLP_TOKEN" in done.stderr

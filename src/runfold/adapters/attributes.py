@@ -40,10 +40,25 @@ NODE_TYPES = {
     "task": "CHAIN",
     "completion": "LLM",
     "rerank": "RERANKER",
+    # OpenAI's Agents SDK: the type of a span
+    "function": "TOOL",
+    "generation": "LLM",
+    "response": "LLM",
+    "turn": "CHAIN",
+    "handoff": "HANDOFF",
+    "mcp_tools": "MCP",
+    "transcription": "TRANSCRIPTION",
+    "speech": "SPEECH",
 }
 """The node type for each word that a convention has for a kind of span."""
 
-_KINDS = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "llm.request.type")
+_KINDS = (
+    "openinference.span.kind",
+    "gen_ai.operation.name",
+    "traceloop.span.kind",
+    "llm.request.type",
+    "openai.agents.type",
+)
 
 _HINTS = {
     "gen_ai.tool.name": "TOOL",

@@ -49,12 +49,24 @@ class Quiet:
             return dict(self._dropped)
 
     def emit(
-        self, stream_id: str, event: Event, *, event_id: UUID, at: datetime, metadata: Mapping[str, Any] | None = None
+        self,
+        stream_id: str,
+        event: Event,
+        *,
+        event_id: UUID,
+        at: datetime,
+        metadata: Mapping[str, Any] | None = None,
+        user_id: UUID | None = None,
     ) -> bool:
-        """Return whether the emitter has taken the event."""
+        """Return whether the emitter has taken the event; `user_id` is its tenant, if not that of all."""
         try:
             self._emitter.emit_nowait(
-                stream_id, event, event_id=event_id, user_id=self._user_id, occurred_at=at, metadata=metadata
+                stream_id,
+                event,
+                event_id=event_id,
+                user_id=user_id or self._user_id,
+                occurred_at=at,
+                metadata=metadata,
             )
         except Exception as error:  # a program must not fail because it is listened to
             self.count(error)

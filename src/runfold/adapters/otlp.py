@@ -19,12 +19,15 @@ import orjson
 
 from runfold.adapters.events_of_spans import SpanEnd, SpanEvent, SpanStart
 from runfold.adapters.spans import SpanRecorder
-from runfold.errors import ExtraMissing, RunfoldError
+from runfold.errors import ExtraMissing
 
 try:
     from google.protobuf.json_format import ParseDict, ParseError
     from google.protobuf.message import DecodeError
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceRequest,
+        ExportTraceServiceResponse,
+    )
 except ImportError as missing:
     raise ExtraMissing(
         "receiving traces needs opentelemetry-proto", hint="pip install 'runfold[otlp]'", extra="otlp"
@@ -39,11 +42,8 @@ class NotOtlp(ValueError):
     """The body is not an ExportTraceServiceRequest: send what an OTLP exporter sends."""
 
 
-class TracesFull(RunfoldError):
-    """More spans are held than the limit: send them again later."""
-
-    code = "traces_full"
-    retryable = True
+class TracesFull(Exception):
+    """More spans would be held than the limit: send them again later."""
 
 
 class Span(NamedTuple):
@@ -211,7 +211,7 @@ class Traces:
                 and not ((held := self._held.get(span.start.trace_id)) is not None and span.start.span_id in held.spans)
             ]
             if self._closed or self._count + len(new) > self._most_spans:
-                raise TracesFull(hint=f"the limit is {self._most_spans:,} spans", limit=self._most_spans)
+                raise TracesFull(f"at most {self._most_spans:,} spans are held: send these again later")
             for span in new:
                 held = self._held.setdefault(span.start.trace_id, _Held())
                 if span.start.span_id not in held.spans:
@@ -298,3 +298,6 @@ def _record_below(recorder: SpanRecorder, root: Span, children: dict[str, list[S
 
 def _begin(span: Span) -> tuple[int, str]:
     return span.start.start_ns, span.start.span_id
+
+
+__all__ = ["ExportTraceServiceResponse", "NotOtlp", "Span", "Traces", "TracesFull", "read_request", "record"]

@@ -9,9 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from runfold.adapters.otlp import NotOtlp, Traces, TracesFull, read_request
+from runfold.adapters.otlp import ExportTraceServiceResponse, NotOtlp, Traces, TracesFull, read_request
 
 MOST_BYTES = 16 * 1024 * 1024
 PATH = "/v1/traces"

@@ -78,6 +78,10 @@ NOUNS: dict[str, Noun] = {
         "Keys of tenants, and which fields are encrypted.",
         ("keys",),
     ),
+    "otlp": Noun(
+        "Traces that other processes send by OpenTelemetry's protocol.",
+        ("otlp",),
+    ),
     "parked": Noun(
         "Parked streams: their events wait behind a poison event.",
         ("parked",),

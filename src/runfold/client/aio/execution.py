@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 from uuid import UUID
 
+from runfold.client import current
 from runfold.client.aio.control import AsyncControl
 from runfold.client.aio.interaction import AsyncInteractionHandle, read_interactions
 from runfold.client.aio.node import AsyncNodeHandle
@@ -125,11 +126,13 @@ class AsyncExecutionHandle(AsyncControl):
         except BaseException:
             await self._leave()
             raise
+        current.enter(self, self.execution_id, user_id=self.writer.user_id)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        current.leave(self)
         try:
             await self._end_block(error)
         finally:

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
 from warnings import warn
 
+from runfold.client import current
 from runfold.client.aio.interaction import AsyncInteractionHandle
 from runfold.client.aio.lines import AsyncLineStream
 from runfold.client.aio.writer import AsyncWriter
@@ -136,11 +137,20 @@ class AsyncNodeHandle:
 
     async def __aenter__(self) -> Self:
         await self._begin(self.run.writer.do_or_undo, (_canceled,), input_data=self._input_data, takeover=None)
+        current.enter(
+            self,
+            self.run.state.name,
+            user_id=self.run.writer.user_id,
+            node_id=self.node_id,
+            node_type=self.node_type,
+            activation=self.activation,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        current.leave(self)
         if error is None:
             if self._is_over or (self.state.closed_from or self.status) == "RUNNING":
                 try:

@@ -12,9 +12,8 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, Unpack
 from uuid import UUID
 from warnings import warn
 
-from runfold.client.background import Emit
+from runfold.client import current
 from runfold.client.sync.interaction import InteractionHandle
-from runfold.client.sync.lines import LineStream
 from runfold.client.sync.writer import Writer
 from runfold.domain.aggregate import AggregateEvent, now
 from runfold.domain.error_data import error_data_of, placeholder_of
@@ -27,8 +26,6 @@ from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import ModelUse
 from runfold.events.interaction import InteractionRequest
-from runfold.events.log import LogLine
-from runfold.events.streams import stream_id
 
 P = ParamSpec("P")
 
@@ -55,10 +52,6 @@ class Run(Protocol):
     @property
     def state(self) -> Execution:
         """The state of the execution that its handle knows."""
-
-    @property
-    def line_metadata(self) -> dict[str, Any]:
-        """The metadata of a log line."""
 
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
@@ -137,11 +130,20 @@ class NodeHandle:
 
     def __enter__(self) -> Self:
         self._begin(self.run.writer.do_or_undo, (_canceled,), input_data=self._input_data, takeover=None)
+        current.enter(
+            self,
+            self.run.state.name,
+            user_id=self.run.writer.user_id,
+            node_id=self.node_id,
+            node_type=self.node_type,
+            activation=self.activation,
+        )
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        current.leave(self)
         if error is None:
             if self._is_over or (self.state.closed_from or self.status) == "RUNNING":
                 try:
@@ -300,33 +302,6 @@ class NodeHandle:
         self.run.writer.do(Execution.model_called, activation=self._begun(), **use)
 
     log = _logging(log_line)
-
-    def stream(self, emit: Any = None, *, kind: str | None = "stream", **line: Unpack[LogLine]) -> LineStream:
-        """Return a stream of text for the execution's log, to be used in `with`: one line for what comes in 200 ms.
-
-        `emit` is an emitter, which sends the lines with what else it has; without one each line is an append. `kind`
-        says what the text is. `runfold.events.log.LogLine` says what each line takes besides.
-        """
-        line.setdefault("node_id", self.node_id)
-        line.setdefault("node_type", self.node_type)
-
-        def line_of(text: str) -> LogAppended:
-            return log_line(text, kind=kind, **line)
-
-        def put(written: LogAppended) -> None:
-            if emit is None:
-                self.run.append_line(written)
-                return
-            writer = self.run.writer
-            Emit.to(
-                emit,
-                stream_id("log", writer.state.name),
-                written,
-                user_id=writer.user_id,
-                metadata=self.run.line_metadata,
-            )
-
-        return LineStream(line_of, put)
 
     def _begun(self) -> str:
         return self.node_id if self.activation is None else self.activation
