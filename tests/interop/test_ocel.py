@@ -105,10 +105,11 @@ def test_the_objects_of_an_execution_and_what_became_of_them(
     connection: psycopg.Connection[Any], database_url: str
 ) -> None:
     log = Log(connection)
-    a_run = run("a", nodes=1, workflow_id=str(WORKFLOW))
-    log.append("execution-a", *a_run)
+    log.append("execution-a", *run("a", nodes=1, workflow_id=str(WORKFLOW)))
     log.append("execution-b", created("b", workflow_id=str(WORKFLOW), parent_execution_id="a", triggered_by="ada"))
-    nodes = {str(one.data["node_id"]) for one in a_run if one.data and "node_id" in one.data}
+    with runfold.connect(database_url) as store:
+        recorded = [dict(one.data or {}) for one in store.read_stream("execution-a")]
+    nodes = {str(data["node_id"]) for data in recorded if "node_id" in data}
     node_id = min(nodes)
     log.append("log-a", event("LogAppended", node_id=node_id, message="m"))
     found = exported(database_url)
