@@ -11,13 +11,15 @@ from typing import Any, Concatenate, ParamSpec, Self, Unpack
 from uuid import UUID
 
 from runfold.client import current
+from runfold.client.background import Call
+from runfold.client.sync.control import Control
 from runfold.client.sync.interaction import InteractionHandle, read_interactions
 from runfold.client.sync.node import NodeHandle
 from runfold.client.sync.writer import Writer
 from runfold.domain.aggregate import NAME, AggregateEvent, check_value
 from runfold.domain.commands import OtherStream
 from runfold.domain.error_data import error_data_of, message_of
-from runfold.domain.execution import Execution, outputs_of
+from runfold.domain.execution import Execution
 from runfold.domain.interaction import Interaction
 from runfold.domain.log_line import append_of_line, log_line
 from runfold.domain.signatures import spells_out
@@ -54,7 +56,12 @@ def _ending(
 
     @wraps(command)
     def method(self: ExecutionHandle, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        self.writer.do_together(self._closings(), command, *args, **kwargs)
+        self._ends_it_itself = True
+        try:
+            self.writer.do_together(self._closings(), command, *args, **kwargs)
+        except BaseException:
+            self._ends_it_itself = False
+            raise
 
     return method
 
@@ -70,16 +77,18 @@ def _logging(line: Callable[P, LogAppended]) -> Callable[Concatenate[ExecutionHa
 
 
 @spells_out
-class ExecutionHandle:
+class ExecutionHandle(Control):
     """One execution; safe to share between threads or tasks. Its methods are the commands of `Execution`.
 
     In `with` it is started on entering, if it is new. On leaving, an exception is recorded as ExecutionFailed and an
     interruption as ExecutionCanceled, and both are raised; without one the execution succeeds, unless it is paused or
-    has ended.
+    has ended. From its entering on, a take-over by another engine refuses what the handle records. Where the store has
+    an engine, that holds the execution while the block lasts, and the block of a task is interrupted when somebody else
+    ends the execution or takes it over: it raises EndedElsewhere or TakenOver. A thread asks `cancelled` itself.
     """
 
     def __init__(self, writer: Writer[Execution]) -> None:
-        self.writer = writer
+        super().__init__(writer)
         self._failed_node: tuple[str, BaseException] | None = None
         self._of_old_attempts: list[BaseException] = []
 
@@ -111,8 +120,13 @@ class ExecutionHandle:
         return self.writer.refreshed()
 
     def __enter__(self) -> Self:
-        if self.status == "NEW":
-            self.writer.do_or_undo(_canceled, Execution.start)
+        self._enter()
+        try:
+            if self.status == "NEW":
+                self.writer.do_or_undo(_canceled, Execution.start)
+        except BaseException:
+            self._leave()
+            raise
         current.enter(self, self.execution_id, user_id=self.writer.user_id)
         return self
 
@@ -120,6 +134,20 @@ class ExecutionHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         current.leave(self)
+        try:
+            self._end_block(error)
+        finally:
+            self._leave()
+
+    def _end_block(self, error: BaseException | None) -> None:
+        """Record the end that the block makes."""
+        block, self._block = self._block, None
+        if block is not None and block.is_interrupted_by_us(error):
+            self._cancellation.raise_if_cancelled()
+        if self._is_fenced:
+            if error is None:
+                self._require_ours(self.state)
+            return  # it is done elsewhere now
         if error is None:
             try:
                 self.succeed()
@@ -258,15 +286,38 @@ class ExecutionHandle:
             others.append(responding(interaction, response_data, responder=responder, response_id=response_id))
         self.writer.do_together(others, resumed, pause, response_data, resume_trigger=resume_trigger)
 
-    def outputs(self) -> dict[str, Any]:
-        """Return the output of each activation that has succeeded, by its name, as the log has them now."""
-        return outputs_of(self.state.id, self.writer.store.read_stream(self.state.id))
+    def step(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *arguments: Any,
+        node_type: str = "ACTION",
+        retries: int = 0,
+        pause_seconds: float = 1.0,
+        **details: Unpack[NodeDetails],
+    ) -> Any:
+        """Return what a function returned for the step of that name: call it, unless the step has succeeded before.
+
+        The step is an activation of the node `name`, and its output is recorded: as JSON, so what is returned after a
+        crash is what JSON makes of it. An exception is recorded and raised, after `retries` further attempts with
+        pauses from `pause_seconds` on, which double.
+        """
+        if (known := self.state.nodes.get(name)) is not None and known.status == "SUCCESS":
+            return self._output_of(name)
+        with self.node(name, node_type=node_type, activation=name, **details) as node:
+            output: Any = None
+            if retries:
+                for attempt in node.attempts(retries, pause_seconds=pause_seconds):
+                    with attempt:
+                        output = Call.of(function, *arguments)
+            else:
+                output = Call.of(function, *arguments)
+            node.succeed(output)
+        return output
 
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
-        append = append_of_line(
-            self.execution_id, line, user_id=self.writer.user_id, metadata=self.writer.event_metadata
-        )
+        append = append_of_line(self.execution_id, line, user_id=self.writer.user_id, metadata=self.line_metadata)
         (appended,) = self.writer.store.append_many([append])
         self.writer.last_position = max(self.writer.last_position, appended.last_position)
 

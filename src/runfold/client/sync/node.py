@@ -13,7 +13,9 @@ from uuid import UUID
 from warnings import warn
 
 from runfold.client import current
+from runfold.client.background import Emit
 from runfold.client.sync.interaction import InteractionHandle
+from runfold.client.sync.lines import LineStream
 from runfold.client.sync.writer import Writer
 from runfold.domain.aggregate import AggregateEvent, now
 from runfold.domain.error_data import error_data_of, placeholder_of
@@ -26,6 +28,8 @@ from runfold.events import LogAppended
 from runfold.events.encoding import encoding_with
 from runfold.events.execution import ModelUse
 from runfold.events.interaction import InteractionRequest
+from runfold.events.log import LogLine
+from runfold.events.streams import stream_id
 
 P = ParamSpec("P")
 
@@ -52,6 +56,10 @@ class Run(Protocol):
     @property
     def state(self) -> Execution:
         """The state of the execution that its handle knows."""
+
+    @property
+    def line_metadata(self) -> dict[str, Any]:
+        """The metadata of a log line."""
 
     def append_line(self, line: LogAppended) -> None:
         """Append a line to the execution's log."""
@@ -302,6 +310,33 @@ class NodeHandle:
         self.run.writer.do(Execution.model_called, activation=self._begun(), **use)
 
     log = _logging(log_line)
+
+    def stream(self, emit: Any = None, *, kind: str | None = "stream", **line: Unpack[LogLine]) -> LineStream:
+        """Return a stream of text for the execution's log, to be used in `with`: one line for what comes in 200 ms.
+
+        `emit` is an emitter, which sends the lines with what else it has; without one each line is an append. `kind`
+        says what the text is. `runfold.events.log.LogLine` says what each line takes besides.
+        """
+        line.setdefault("node_id", self.node_id)
+        line.setdefault("node_type", self.node_type)
+
+        def line_of(text: str) -> LogAppended:
+            return log_line(text, kind=kind, **line)
+
+        def put(written: LogAppended) -> None:
+            if emit is None:
+                self.run.append_line(written)
+                return
+            writer = self.run.writer
+            Emit.to(
+                emit,
+                stream_id("log", writer.state.name),
+                written,
+                user_id=writer.user_id,
+                metadata=self.run.line_metadata,
+            )
+
+        return LineStream(line_of, put)
 
     def _begun(self) -> str:
         return self.node_id if self.activation is None else self.activation
