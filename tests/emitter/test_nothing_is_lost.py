@@ -96,8 +96,8 @@ class Run:
         left = read_contents(self._folder).events if self._folder.exists() else 0
         sent = Sent()
         with Spool.open(self._folder) as spool, runfold.connect(self._server.url) as store:
-            for sent in send(spool, store):
-                pass
+            for progress in send(spool, store):
+                sent = progress
         with psycopg.connect(self._server.url) as connection:
             rows = connection.execute(
                 "SELECT stream_id, (data->>'message')::bigint FROM runfold.events WHERE stream_id LIKE 'log-e1-%'"
