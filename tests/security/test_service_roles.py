@@ -48,6 +48,7 @@ READS = {
 # Functions that write, by who may call them.
 WRITERS = {
     "append_events": {"runfold_engine", "runfold_operator", "service_role"},
+    "append_batch": {"runfold_engine", "runfold_operator", "service_role"},
     "append_opaque_events": {"runfold_engine", "runfold_operator", "service_role"},
     "append_deployment_events": {"runfold_scheduler"},
     "declare_lost": {"runfold_operator"},
@@ -278,7 +279,8 @@ def test_control_a_wrapper_that_looks_at_nothing_appends_everything(connection: 
         "CREATE OR REPLACE FUNCTION runfold.append_deployment_events(appends text, command_id uuid DEFAULT NULL)"
         " RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)"
         " LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
-        " AS 'SELECT * FROM runfold.append_events(appends, command_id)'"
+        " AS 'SELECT stream_id, version, first_position, last_position, repeated"
+        " FROM runfold.append_events(appends, command_id)'"
     )
     assert len(as_scheduler(connection, call(append(a_stream())))) == 1
 
