@@ -67,7 +67,7 @@ def test_what_ends_an_execution_is_what_the_classes_say(connection: psycopg.Conn
 
 def test_an_append_names_no_event_type() -> None:
     folder = sources_dir()
-    steps = [folder / "functions" / "append_events.sql", folder / "functions" / "append_opaque_events.sql"]
+    steps = [folder / "functions" / f"append_{name}.sql" for name in ("events", "batch", "opaque_events")]
     steps += [folder / "functions" / f"{name}.sql" for name in ("take_claims", "take_given_claims")]
     steps += [folder / "functions" / f"{name}.sql" for name in ("take_claims_of_events", "following_claims")]
     steps += sorted((folder / "steps").glob("*.sql"))

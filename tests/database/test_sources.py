@@ -321,7 +321,7 @@ def test_a_step_is_written_into_each_function_that_has_it(sources: Sources) -> N
 
 def test_a_step_that_is_not_there_is_refused(tree: Path) -> None:
     (tree / "steps" / "wake.sql").unlink()
-    with pytest.raises(MigrationFailed, match=r"append_events\.sql has a step wake"):
+    with pytest.raises(MigrationFailed, match=r"append_batch\.sql has a step wake"):
         read_sources(tree)
 
 

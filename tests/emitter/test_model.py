@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import runfold
 from runfold.emitter.queue import Waiting
-from runfold.emitter.transport import StoreTransport, _encoded
+from runfold.emitter.transport import StoreTransport, written_append
 from runfold.errors import EventIdConflict, InvalidInput, OutOfOrder
 from runfold.events.envelope import NewEvent
 from tests.emitter.outages import Database, crash, database, line, messages, poison
@@ -128,7 +128,7 @@ def test_every_good_event_is_recorded_once_in_its_order(
 
 def _send_without_skipping(transport: StoreTransport, streams: Sequence[Sequence[Waiting]]) -> Any:
     """Send as a transport whose calls may not have been stored in another cut."""
-    return transport._store.append_many(_encoded(streams))
+    return transport._store.append_encoded([written_append(items) for items in streams])
 
 
 @pytest.mark.parametrize("control", [False, True], ids=["", "control: the pointer of a mix is taken for a culprit"])

@@ -48,6 +48,7 @@ READS = {
 # Functions that write, by who may call them.
 WRITERS = {
     "append_events": {"runfold_engine", "runfold_operator", "service_role"},
+    "append_batch": {"runfold_engine", "runfold_operator", "service_role"},
     "append_opaque_events": {"runfold_engine", "runfold_operator", "service_role"},
     "append_deployment_events": {"runfold_scheduler"},
     "declare_lost": {"runfold_operator"},

@@ -11,6 +11,14 @@ SELECT stream_id, version, first_position, last_position, repeated
 SELECT stream_id, version, first_position, last_position, repeated, skipped, versions, positions
   FROM runfold.append_events(%(appends)s, %(command_id)s, %(repeats)s)
 
+-- name: append_batch
+-- Appends many events, given as arrays. Parameters: those of the function.
+SELECT stream_id, version, first_position, last_position, repeated, skipped, versions, positions
+  FROM runfold.append_batch(
+           %(stream_ids)b::text[], %(counts)b::integer[], %(expected)b::bigint[], %(user_ids)b::uuid[], %(event_ids)b::uuid[],
+           %(types)b::text[], %(schema_versions)b::integer[], %(datas)b::text[], %(metadatas)b::text[],
+           %(occurred_ats)b::timestamptz[], %(repeats)s)
+
 -- name: bodies_of_events
 -- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
 SELECT e.event_id, e.data, e.payload

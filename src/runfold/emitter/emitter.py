@@ -283,9 +283,14 @@ class Emitter:
         block: bool = True,
     ) -> Ack:
         self._check_process()
-        with encoding_with(self._default):
+        if self._default is None:
             event, size = written_event(envelope)
-        lane = crc32(str(stream_id).encode(errors="replace")) % len(self._queues)
+        else:
+            with encoding_with(self._default):
+                event, size = written_event(envelope)
+        lane = 0
+        if len(self._queues) > 1:
+            lane = crc32(str(stream_id).encode(errors="replace")) % len(self._queues)
         if (broken := self._senders[lane].broken) is not None:
             raise broken
         ack = Ack(stream_id, envelope.event_id)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-import orjson
-
 from runfold.client.aio.store import AsyncStore
+from runfold.client.batches import WrittenAppend
 from runfold.client.sync.store import Store
-from runfold.emitter.calls import event_with, expected_now, text_of
+from runfold.emitter.calls import expected_now
 from runfold.emitter.queue import Waiting
-from runfold.events.codec import CheckedEvent
-from runfold.events.envelope import Append, Appended, EncodedCall
+from runfold.events.envelope import Appended
 
 _RETRY_SECONDS = 0.3
 
@@ -35,10 +33,7 @@ class StoreTransport:
 
     def send(self, streams: Sequence[Sequence[Waiting]]) -> list[Appended]:
         """Append the events of each stream, all or nothing."""
-        encrypts = bool(self._store.encryption.policies()) or self._store.encryption._has_keys()
-        if encrypts:
-            return self._store.append_many([_append(items) for items in streams], repeats="skip")
-        return self._store.append_many(_encoded(streams), repeats="skip")
+        return self._store.append_encoded([written_append(items) for items in streams], repeats="skip")
 
     def log_identity(self) -> UUID:
         """Return which log the store writes to."""
@@ -49,19 +44,10 @@ class StoreTransport:
         self._store.close()
 
 
-def _append(items: Sequence[Waiting]) -> Append:
-    return Append(
-        stream_id=items[0].stream_id,
-        events=[CheckedEvent(event_with(item.event, orjson.loads)) for item in items],
-        expected_version=expected_now(items[0]),
-        user_id=items[0].user_id,
+def written_append(items: Sequence[Waiting]) -> WrittenAppend:
+    return WrittenAppend(
+        items[0].ack.stream_id, [item.event for item in items], expected_now(items[0]), items[0].user_id
     )
 
 
-def _encoded(streams: Sequence[Sequence[Waiting]]) -> EncodedCall:
-    call = EncodedCall(Append(stream_id=items[0].stream_id, events=(), user_id=items[0].user_id) for items in streams)
-    call.text = text_of(streams).decode()
-    return call
-
-
-__all__ = ["StoreTransport"]
+__all__ = ["StoreTransport", "written_append"]

@@ -143,6 +143,10 @@ def written_event(event: EnvelopeLike) -> tuple[dict[str, Any], int]:
     for part in ("data", "metadata"):
         if (value := plain.get(part)) is None:
             continue
+        if not value:
+            plain[part] = b"{}"
+            size += 2
+            continue
         try:
             written = orjson.dumps(value)
         except TypeError as error:

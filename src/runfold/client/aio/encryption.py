@@ -137,6 +137,10 @@ class AsyncEncryption:
             self._read_at = now
         return self._policies
 
+    async def may_encrypt(self) -> bool:
+        """Whether some call may have to be encrypted here, or have been when it was first sent."""
+        return bool(await self.policies()) or self._has_keys()
+
     async def keyring(self) -> Keyring:
         """Return the keys of this process; raises KeyUnavailable, LedgerMissing, ExtraMissing."""
         if self._keyring is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from runfold.client.aio.api_calls import AsyncApiCalls
@@ -23,9 +23,11 @@ from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
 from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.client.aio.writer import change_streams
+from runfold.client.batches import WrittenAppend, arrays_of, plain_appends
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.events.envelope import Appended
 from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
@@ -176,6 +178,25 @@ class AsyncStore(AsyncLog):
             streams=streams,
             execution=execution,
         )
+
+    async def append_encoded(
+        self, appends: Sequence[WrittenAppend], *, repeats: Literal["skip"] | None = None
+    ) -> list[Appended]:
+        """Record events that are written as JSON already, as `append_many` does: the path of emitters.
+
+        They go as arrays to `runfold.append_batch`, and in the other form where values are to be encrypted, or an event
+        has a payload.
+        """
+        arrays = None if await self.encryption.may_encrypt() else arrays_of(appends, self.user_id)
+        if arrays is None:
+            return await self.append_many(plain_appends(appends), repeats=repeats)
+        asked = arrays["stream_ids"]
+
+        def fits(rows: list[tuple[Any, ...]]) -> bool:
+            return [row[0] for row in rows] == list(asked)
+
+        rows = await self._retried(statement("append_batch"), {**arrays, "repeats": repeats}, fits)
+        return [Appended.of(*row) for row in rows]
 
     async def change(
         self,

@@ -135,6 +135,10 @@ class Encryption:
             self._read_at = now
         return self._policies
 
+    def may_encrypt(self) -> bool:
+        """Whether some call may have to be encrypted here, or have been when it was first sent."""
+        return bool(self.policies()) or self._has_keys()
+
     def keyring(self) -> Keyring:
         """Return the keys of this process; raises KeyUnavailable, LedgerMissing, ExtraMissing."""
         if self._keyring is None:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from runfold.client.batches import WrittenAppend, arrays_of, plain_appends
 from runfold.client.sync.api_calls import ApiCalls
 from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
@@ -27,6 +28,7 @@ from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
+from runfold.events.envelope import Appended
 from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
@@ -177,6 +179,25 @@ class Store(Log):
             streams=streams,
             execution=execution,
         )
+
+    def append_encoded(
+        self, appends: Sequence[WrittenAppend], *, repeats: Literal["skip"] | None = None
+    ) -> list[Appended]:
+        """Record events that are written as JSON already, as `append_many` does: the path of emitters.
+
+        They go as arrays to `runfold.append_batch`, and in the other form where values are to be encrypted, or an event
+        has a payload.
+        """
+        arrays = None if self.encryption.may_encrypt() else arrays_of(appends, self.user_id)
+        if arrays is None:
+            return self.append_many(plain_appends(appends), repeats=repeats)
+        asked = arrays["stream_ids"]
+
+        def fits(rows: list[tuple[Any, ...]]) -> bool:
+            return [row[0] for row in rows] == list(asked)
+
+        rows = self._retried(statement("append_batch"), {**arrays, "repeats": repeats}, fits)
+        return [Appended.of(*row) for row in rows]
 
     def change(
         self,
