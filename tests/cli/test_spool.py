@@ -77,7 +77,7 @@ def test_what_the_log_refuses_is_listed_and_sent_again_as_it_is(
     assert recorded(store, a) == ids(good)
     listed = ask(database_url, "spool", "refused", str(folder))
     assert [entry["event"]["event_id"] for entry in listed] == ids([BAD, poison])
-    assert [entry["code"] for entry in listed] == ["unknown_type", "unknown_category"]
+    assert [entry["error"]["code"] for entry in listed] == ["unknown_type", "unknown_category"]
     shown = run(database_url, "spool", "refused", str(folder)).stdout
     assert poison.type in shown
     assert ask(database_url, "spool", "show", str(folder))["refused"] == 2
@@ -100,7 +100,7 @@ def test_a_stream_whose_version_moved_is_refused_and_the_others_are_sent(store: 
     with Spool.open(folder) as spool:
         (sent,) = send(spool, store)
         assert (sent.events, sent.refused) == (2, 2)
-        assert [entry["code"] for entry, _ in refused_entries(spool)] == ["version_conflict"] * 2
+        assert [entry["error"]["code"] for entry, _ in refused_entries(spool)] == ["version_conflict"] * 2
     assert (len(recorded(store, a)), recorded(store, b)) == (1, ids(others))
 
 

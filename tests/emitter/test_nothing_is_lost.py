@@ -20,8 +20,6 @@ from tests.emitter import spooling_engine
 from tests.fixtures.evidence import Evidence
 from tests.fixtures.servers import PrivateServerFactory, sigkill
 
-pytest_plugins = ["tests.fixtures.evidence"]
-
 pytestmark = pytest.mark.database
 STREAMS = 7
 
@@ -94,10 +92,8 @@ class Run:
     def judge(self) -> tuple[int, int, int]:
         """Send what the last engine left, and return how many are missing, doubled and out of order."""
         left = read_contents(self._folder).events if self._folder.exists() else 0
-        sent = Sent()
         with Spool.open(self._folder) as spool, runfold.connect(self._server.url) as store:
-            for progress in send(spool, store):
-                sent = progress
+            *_, sent = Sent(), *send(spool, store)
         with psycopg.connect(self._server.url) as connection:
             rows = connection.execute(
                 "SELECT stream_id, (data->>'message')::bigint FROM runfold.events WHERE stream_id LIKE 'log-e1-%'"

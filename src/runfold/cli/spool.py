@@ -130,7 +130,7 @@ def refused(
                 "refused at": entry.get("refused_at"),
                 "stream": entry.get("stream_id"),
                 "type": entry["event"].get("type"),
-                "error": entry.get("message"),
+                "error": entry.get("error", {}).get("message"),
             }
             for entry in found
         ],

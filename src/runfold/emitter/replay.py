@@ -101,15 +101,15 @@ def read_refused(text: bytes) -> list[tuple[dict[str, Any], bytes]]:
 
 def refused_entry(append: dict[str, Any], event: dict[str, Any], error: Exception) -> dict[str, Any]:
     """Return the line of refused.jsonl for an event that the log refused."""
+    said = {"code": getattr(error, "code", type(error).__name__), "message": str(error)}
+    facts = {name: value for name, value in getattr(error, "facts", {}).items() if value is not None}
     return {
         "refused_at": datetime.now(UTC),
-        "code": getattr(error, "code", type(error).__name__),
-        "message": str(error),
-        "facts": dict(error.facts) if isinstance(error, RunfoldError) else {},
         "stream_id": append["stream_id"],
         "expected_version": append.get("expected_version"),
         "user_id": append.get("user_id"),
         "event": event,
+        "error": {**facts, **said},
     }
 
 
