@@ -61,7 +61,7 @@ def test_an_edit_of_either_side_fails_the_check_until_it_is_generated_again(tmp_
         "    await asyncio.gather(first(), second())",
         "    x = asyncio.create_task(first())",
         "    # what an async function does",
-        "    def __aiter__(self): ...",
+        "    def __await__(self): ...",
     ],
 )
 def test_a_line_that_has_no_synchronous_form_is_refused(line: str) -> None:

@@ -96,7 +96,7 @@ def move(
     from runfold.reading.subscriptions import move_subscription
 
     target = _target(to)
-    with open_database(role="runfold_operator") as connection:
+    with open_database() as connection:
         planned = move_subscription(connection, name, target, dry_run=True)
         if not dry_run:
             if not yes:
