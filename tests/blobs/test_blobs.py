@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 from hashlib import sha256
@@ -20,6 +21,7 @@ from runfold.blobs.homes import FolderBlobs
 from runfold.blobs.references import in_words, is_reference
 from runfold.errors import BlobDamaged, BlobMissing, InvalidInput, PermissionDenied
 from runfold.settings import load_settings
+from tests.fixtures.commands import run_command
 from tests.memory.conftest import ENGINE, add_user
 
 
@@ -260,3 +262,19 @@ def test_in_words() -> None:
         assert (
             in_words({"$blob": "a" * 64, "bytes": size, "type": "image/png"}) == f"blob aaaaaaaaaaaa, {said}, image/png"
         )
+
+
+def test_execution_show_says_size_and_type(database_url: str) -> None:
+    user = add_user(database_url)
+    environment = {"PATH": os.environ["PATH"], "RUNFOLD_DATABASE_URL": database_url}
+    with runfold.connect(database_url, user_id=user) as store:
+        reference = store.put_blob(b"x" * 2_500_000, type="application/pdf")
+        with store.executions.create(workflow_id=uuid4(), mode="MANUAL") as run:
+            with run.node("report", node_type="ACTION") as node:
+                node.succeed(reference)
+            name = run.execution_id
+    assert run_command("worker", "--once", environment=environment).returncode == 0
+    shown = run_command("execution", "show", name, "--full", environment=environment).stdout
+    assert f"output: blob {reference['$blob'][:12]}, 2.5 MB, application/pdf" in shown
+    as_json = json.loads(run_command("execution", "show", name, "--json", environment=environment).stdout)
+    assert [node["output_data"] for node in as_json["nodes"]] == [reference]

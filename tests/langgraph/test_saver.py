@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
@@ -22,6 +23,7 @@ from runfold.errors import InvalidInput, StreamUnavailable, TenantErased
 from runfold.langgraph import RunfoldSaver
 from runfold.langgraph.packing import difference
 from runfold.langgraph.saving import SMALL
+from runfold.settings import load_settings
 from tests.memory.conftest import ENGINE, add_user
 
 graphs = pytest.importorskip("langgraph.graph")
@@ -379,3 +381,28 @@ def test_a_thread_id_without_a_name_is_refused(saver: RunfoldSaver, thread: str,
 def test_an_unknown_strategy_is_refused(saver: RunfoldSaver) -> None:
     with pytest.raises(InvalidInput, match="strategy"):
         saver.prune([], strategy="everything")
+
+
+# -- encryption --------------------------------------------------------------------------------------------------------
+
+
+def test_payloads_are_encrypted_by_policy_and_read_with_the_key(database_url: str, tmp_path: Any) -> None:
+    user = add_user(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO runfold.encryption_policies (user_id, event_type, field) VALUES (%s, '*', 'payload')", [user]
+        )
+    ledger = tmp_path / "ledger"
+    ledger.touch()
+    chosen = load_settings(master_keys=Fernet.generate_key().decode(), key_home="database", erasure_ledger=str(ledger))
+    thread = config(str(uuid4()))
+    with runfold.connect(database_url, settings=chosen) as opened:
+        graph(RunfoldSaver(opened, user), padding=2000).invoke({"lines": ["secret words"]}, thread)
+        fresh = RunfoldSaver(opened, user)
+        assert graph(fresh).get_state(thread).values["lines"][0] == "secret words"
+        opened.encryption.keyring().destroy(user)
+        assert RunfoldSaver(opened, user).get_tuple(thread) is None
+    with psycopg.connect(database_url) as connection:
+        payloads = connection.execute("SELECT payload FROM runfold.events WHERE user_id = %s", [user]).fetchall()
+    assert len(payloads) > 3
+    assert not any(b"secret" in payload or b"lines" in payload for (payload,) in payloads)

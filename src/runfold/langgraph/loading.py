@@ -71,10 +71,17 @@ class Loader:
             for ns, _, checkpoint in chosen
         ]
         writes = [[*sorted_writes(state.writes.get((ns, name), {}))] for ns, name, _ in chosen]
-        needed = {event for found in places for at, _ in found.values() for event in state.chain(at)}
+        known = {recent.at: (recent.tag, recent.value) for recent in opened.recent.values()}
+        whole: dict[int, Typed] = {**known}
+        needed = {
+            event
+            for found in places
+            for at, part in found.values()
+            if at not in known
+            for event in (state.chain(at) if not part else [at])
+        }
         needed |= {write.at for found in writes for _, write in found}
         events = self._log.parts_of(opened, sorted(needed))
-        whole: dict[int, Typed | None] = {}
         loaded = []
         for (ns, _, _), found, written in zip(chosen, places, writes, strict=True):
             values = {}
@@ -90,9 +97,11 @@ class Loader:
         return task, write.channel, self._serde.loads_typed((header["tags"][write.part], parts[write.part]))
 
     def _value(
-        self, opened: Open, ns: str, channel: str, at: int, events: Any, whole: dict[int, Typed | None]
+        self, opened: Open, ns: str, channel: str, at: int, events: Any, whole: dict[int, Typed]
     ) -> Typed | None:
         """Return a value that has an event of its own, made from the one before it where it is a difference."""
+        if at in whole:
+            return whole[at]
         chain = opened.state.chain(at)
         differing = 0
         value = b""
@@ -103,8 +112,7 @@ class Loader:
             if "start" in header:
                 found = Difference(parts[0], header["start"], header["end"], parts[1])
                 differing += found.size
-                known = whole.get(event)
-                value = found.applied(value) if known is None else known[1]
+                value = found.applied(value) if event not in whole else whole[event][1]
             else:
                 value = parts[0]
             whole[event] = (header["tag"], value)
