@@ -25,7 +25,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
-    application constant text := NULL;
     total constant integer := cardinality(event_ids);
     quick boolean;
     claiming boolean;

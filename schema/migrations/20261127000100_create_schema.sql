@@ -3461,7 +3461,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('snapshot_exists', 'RF002', 'snapshot_exists', 'there is a snapshot of that version already', 'use it, or delete it first'),
     ('stream_unavailable', 'RF003', 'stream_unavailable', 'this tenant cannot use the stream {stream_id}', 'choose another stream id, because each stream has one tenant'),
     ('command_id_conflict', 'RF004', 'command_id_conflict', 'command {command_id} was recorded with another body', 'use a new command_id for another command'),
-    ('repeats_not_allowed', 'RF001', 'repeats_not_allowed', 'repeats cannot be ''skip'' in a call with {what}', 'send what belongs to a whole call in a call of its own, without repeats'),
+    ('repeats_not_allowed', 'RF001', 'repeats_not_allowed', 'repeats cannot be ''skip'' in a call with {what}', 'leave out repeats, and append these events in a call of their own'),
     ('event_ids_mixed', 'RF004', 'event_ids_mixed', 'some event ids of this call are already stored, others are new', 'repeat a call exactly as it was, and give new events new ids'),
     ('event_id_conflict', 'RF004', 'event_id_conflict', 'event {found} is already stored with another body, place or stream', 'repeat a call exactly as it was, and give new events new ids'),
     ('invalid_schema', 'RF001', 'invalid_schema', '{pointer} is not a JSON Schema: {reason}', 'correct it there and write it again'),
@@ -3486,7 +3486,6 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('category_taken', 'RF015', 'category_taken', 'the category {category} already belongs to {holder}', 'give the application another name'),
     ('checkpoint_ahead', 'RF016', 'checkpoint_ahead', 'position {position} lies ahead of the log, which ends at {head}', 'if an older log was restored, read from a position that it has: a reader ahead of the log skips new events'),
     ('log_differs', 'RF016', 'log_differs', 'the event at position {position} is not the one that was read there: this log is another one', 'if an older log was restored, begin at a position from before the restore: what came later is new'),
-    ('subscription_taken', 'RF053', 'subscription_taken', 'another consumer has the subscription {subscription}', 'stop it first, or give this consumer a name of its own'),
     ('subscription_moved', 'RF053', 'subscription_moved', 'the subscription {subscription} is at position {found}, and not at {position}, where this consumer left it', 'let one consumer at a time have a name; open the subscription again, and it goes on from where it is'),
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
@@ -6267,7 +6266,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
-    application constant text := NULL;
     total constant integer := cardinality(event_ids);
     quick boolean;
     claiming boolean;
@@ -6397,16 +6395,16 @@ BEGIN
               FROM unnest(stream_ids, heads, counts) WITH ORDINALITY AS a (stream_id, head, size, n)) AS x
      WHERE s.stream_id = x.stream_id;
 
-    -- Wake who waits for the log, at the commit. An idle worker holds a lock and sleeps; a busy one will look again by itself. NOTIFY in
-    -- every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off` forgoes it. An
-    -- idle subscriber holds its application's lock shared: many may, so we try it exclusively, for a moment. A subscriber that
-    -- goes to sleep now sees our fence, and looks again.
+    -- Wake who waits for the log, at the commit. An idle worker or subscriber holds a lock and sleeps; a busy one will look again by
+    -- itself. NOTIFY in every append would cost a third of the throughput and forbid PREPARE TRANSACTION; `SET runfold.wake = off`
+    -- forgoes it. One worker is idle, so it holds its lock exclusively and we try it shared. Many subscribers are, so they share one
+    -- lock and we try it exclusively, for a moment: an append that finds another's moment notifies in vain. A subscriber that goes to
+    -- sleep now sees our fence, and looks again.
     IF coalesce(current_setting('runfold.wake', true), '') <> 'off'
        AND (NOT pg_try_advisory_xact_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 1)
-            OR application IS NOT NULL
-               AND NOT CASE WHEN pg_try_advisory_lock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            THEN pg_advisory_unlock('runfold.applications'::regclass::oid::bigint::bit(32)::integer, hashtext(application))
-                            ELSE false END)
+            OR NOT CASE WHEN pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        THEN pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
+                        ELSE false END)
        -- Somebody else's full queue would fail this append at its commit; who is not woken looks again by itself, a moment later.
        AND pg_notification_queue_usage() < 0.5 THEN
         PERFORM pg_notify('runfold_events', '');
@@ -9092,7 +9090,7 @@ SELECT n.* FROM public.node_executions n
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream('execution-' || $1) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', $1)) AS e
   JOIN public.node_executions n
     ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')

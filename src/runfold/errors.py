@@ -127,7 +127,7 @@ class EmitterForked(RunfoldError):
 
 
 class OutOfOrder(RunfoldError):
-    """The event was not recorded: others that were emitted behind it are in the log already."""
+    """The event was not recorded, as others behind it are in the log already: append it with a new id."""
 
     code = "out_of_order"
     stream_id: str
@@ -821,7 +821,7 @@ REFUSALS: Final = {
     "repeats_not_allowed": Refusal(
         InvalidInput,
         "repeats cannot be 'skip' in a call with {what}",
-        "send what belongs to a whole call in a call of its own, without repeats",
+        "leave out repeats, and append these events in a call of their own",
         code="repeats_not_allowed",
     ),
     "event_ids_mixed": Refusal(
@@ -927,11 +927,6 @@ REFUSALS: Final = {
         CheckpointAhead,
         "the event at position {position} is not the one that was read there: this log is another one",
         "if an older log was restored, begin at a position from before the restore: what came later is new",
-    ),
-    "subscription_taken": Refusal(
-        SubscriptionTaken,
-        "another consumer has the subscription {subscription}",
-        "stop it first, or give this consumer a name of its own",
     ),
     "subscription_moved": Refusal(
         SubscriptionTaken,

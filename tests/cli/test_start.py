@@ -61,7 +61,7 @@ def test_version_and_help_import_neither_psycopg_nor_pydantic(words: tuple[str, 
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        pytest.param(("ex",), {"execution"}, id="a noun"),
+        pytest.param(("exe",), {"execution"}, id="a noun"),
         pytest.param(("execution", "s"), {"show", "stuck"}, id="a verb"),
         pytest.param(("--url", "postgresql://u@127.0.0.1:1/x", "execution", "s"), {"show", "stuck"}, id="after --url"),
         pytest.param(("--ur",), {"--url"}, id="an option"),

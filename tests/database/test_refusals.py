@@ -73,5 +73,6 @@ def test_no_function_raises_an_error_of_ours_by_hand() -> None:
         name for path in files for name in re.findall(r"runfold\.refuse(?:_search)?\(\s*'(\w+)'", path.read_text())
     }
     named |= {"event_ids_mixed", "event_id_conflict"}  # recorded_appends chooses one of them
+    named |= {"checkpoint_ahead", "log_differs"}  # read_all chooses, too
     named |= {refusal for *_, refusal, _ in claim_rule_rows() if refusal}
     assert named == set(REFUSALS)

@@ -6,7 +6,9 @@ import os
 import shutil
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
+
+from runfold.events.ids import new_id
 
 
 class BlobHome(Protocol):
@@ -40,7 +42,7 @@ class FolderBlobs:
         if path.exists():
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f".{uuid4().hex}")
+        new = path.with_name(f".{new_id().hex}")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:

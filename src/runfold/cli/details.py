@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from runfold.blobs.references import in_words, is_reference
 from runfold.cli.output import instant, print_facts, print_text
 
 _WIDEST = 60
@@ -56,6 +55,8 @@ def whole(value: Any) -> str:
         return f"{instant(value)} UTC"
     if not isinstance(value, (dict, list)):
         return str(value)
+    from runfold.blobs.references import in_words, is_reference  # and with it the vocabulary
+
     if is_reference(value):
         return in_words(value)
     short = orjson.dumps(value, default=str).decode()

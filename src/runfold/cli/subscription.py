@@ -133,7 +133,7 @@ def _target(text: str) -> int | None:
     if text == "end":
         return None
     if not text.isascii() or not text.isdigit():
-        raise typer.BadParameter(f"{text!r} is no position: give a number, `start` or `end`", param_hint="--to")
+        raise typer.BadParameter(f"{text!r} is not a position: give a number, `start` or `end`", param_hint="--to")
     return int(text)
 
 

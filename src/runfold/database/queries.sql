@@ -3,7 +3,7 @@
 -- name: adopt_identity
 -- Makes this database a log of its own, and returns the identity it had and the new one.
 WITH former AS (SELECT id FROM runfold.log_identity FOR UPDATE)
-UPDATE runfold.log_identity l SET id = gen_random_uuid(), adopted_at = clock_timestamp()
+UPDATE runfold.log_identity l SET id = runfold.new_id(), adopted_at = clock_timestamp()
   FROM former
 RETURNING former.id, l.id
 

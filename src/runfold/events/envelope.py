@@ -167,7 +167,7 @@ class Bookmark:
             parsed = cls(-1)
         if parsed.position < 0 or (parsed.position == 0 and parsed.event_id is not None):
             raise InvalidInput(
-                f"{text!r} is no bookmark", hint="write a position, or what str(bookmark) returned", found=text
+                f"{text!r} is not a bookmark", hint="write a position, or what str(bookmark) returned", found=text
             )
         return parsed
 

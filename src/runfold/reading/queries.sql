@@ -117,7 +117,7 @@ SELECT x.*, w.name AS workflow
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream('execution-' || %(execution_id)s::text) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
   JOIN {tables}.node_executions n
     ON n.execution_id = %(execution_id)s AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -167,7 +167,7 @@ SELECT p.* FROM {tables}.workflow_execution_pauses p
 SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data ->> 'activation' AS activation, e.data ->> 'pause' AS pause,
        e.data ->> 'by' AS by, coalesce(e.data ->> 'reason', e.data ->> 'resume_trigger', e.data ->> 'action') AS reason,
        e.data -> 'data' AS data
-  FROM runfold.read_stream('execution-' || %(execution_id)s::text) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
  WHERE e.data ?| '{reason,by,resume_trigger,action}' AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
  ORDER BY e.stream_version
  LIMIT %(limit)s
