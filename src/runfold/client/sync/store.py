@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from runfold.client.batches import WrittenAppend, arrays_of, plain_appends
+from runfold.client.batches import WrittenAppend, answers_to, arrays_of, plain_appends
 from runfold.client.sync.api_calls import ApiCalls
 from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
@@ -186,11 +186,7 @@ class Store(Log):
         arrays = None if self.encryption.may_encrypt() else arrays_of(appends, self.user_id)
         if arrays is None:
             return self.append_many(plain_appends(appends), repeats=repeats)
-        asked = arrays["stream_ids"]
-
-        def fits(rows: list[tuple[Any, ...]]) -> bool:
-            return [row[0] for row in rows] == list(asked)
-
+        fits = answers_to(arrays["stream_ids"])
         rows = self._retried(statement("append_batch"), {**arrays, "repeats": repeats}, fits)
         return [Appended.of(*row) for row in rows]
 
