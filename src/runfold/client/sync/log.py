@@ -205,22 +205,21 @@ class Log:
         """
         if connection is not None and is_inherited(connection):
             raise InheritedConnection
-        asked = [append.stream_id for append in appends]
+        fits = answers_to([append.stream_id for append in appends])
         call = self.encryption.call_of(appends, metadata or {}, command_id, connection)
         try:
-            return self._sent(call, asked, connection, repeats)
+            return self._sent(call, fits, connection, repeats)
         except EventIdConflict as conflict:
             if (again := self.encryption.as_recorded(call, conflict, connection)) is None:
                 raise
-            return self._sent(again, asked, connection, repeats)
+            return self._sent(again, fits, connection, repeats)
 
     def _sent(
-        self, call: SentCall, asked: list[str], connection: _Connection | None, repeats: str | None = None
+        self, call: SentCall, fits: Callable[[_Rows], bool], connection: _Connection | None, repeats: str | None
     ) -> list[Appended]:
         """Send a call. A refusal of one with encrypted values leaves the caller's transaction as it was."""
         parameters = {"appends": call.text, "command_id": call.command_id, "repeats": repeats}
         query = statement("append_events" if repeats is None else "append_events_once")
-        fits = answers_to(asked)
         if connection is None:
             return [Appended.of(*row) for row in self._retried(query, parameters, fits)]
         with ExitStack() as stack:
