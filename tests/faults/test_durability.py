@@ -21,6 +21,7 @@ from runfold.database.migrations import migrate
 from runfold.database.server import EmbeddedServer
 from runfold.events.envelope import Append
 from runfold.settings import Settings
+from tests.client.log.batches import APPEND_BATCH, arrays_of_appends
 from tests.factories import a_stream, append, call, lines, streams
 from tests.faults.editing import ALLOCATE_POSITIONS, APPEND_EVENTS, STEPS, stop_at
 from tests.faults.kills import hang_up, kill_backend, kill_whole_server
@@ -43,7 +44,7 @@ def ids_of(appends: list[Append]) -> list[UUID]:
 
 @dataclass
 class Writer:
-    """Appends without pause until the server dies; the call with an unknown outcome is sent again first."""
+    """Appends by either function until the server dies; the call with an unknown outcome is sent again first."""
 
     streams: list[str]
     rng: random.Random
@@ -57,10 +58,13 @@ class Writer:
                 while True:
                     appends = self.unknown or [append(name, self.rng.randint(1, 5)) for name in self._some_streams()]
                     self.unknown = appends
-                    rows = connection.execute(
-                        "SELECT repeated FROM runfold.append_events(%s)", (call(*appends),)
-                    ).fetchall()
-                    self.repeated += rows[0][0]
+                    if self.rng.random() < 0.5:
+                        rows = connection.execute(APPEND_BATCH, arrays_of_appends(appends)).fetchall()
+                    else:
+                        rows = connection.execute(
+                            "SELECT * FROM runfold.append_events(%s)", (call(*appends),)
+                        ).fetchall()
+                    self.repeated += rows[0][4]
                     self.acknowledged += ids_of(appends)
                     self.unknown = None
         except psycopg.OperationalError:

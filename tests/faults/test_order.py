@@ -23,9 +23,10 @@ Connection = psycopg.Connection[Any]
 MILLISECONDS = 4000
 
 
-def torture(url: str, evidence: Evidence, **readers: Page) -> dict[str, Judgement]:
+def torture(url: str, evidence: Evidence, batches: float = 0.0, **readers: Page) -> dict[str, Judgement]:
     """Run sixteen writers on a few streams, and these readers; return what each reader saw."""
-    load = Load(url, streams(24), seconds=evidence.scaled(MILLISECONDS) / 1000, seed=evidence.seed)
+    seconds = evidence.scaled(MILLISECONDS) / 1000
+    load = Load(url, streams(24), seconds=seconds, seed=evidence.seed, batches=batches)
     feeds = {name: Feed(url, page) for name, page in readers.items()}
     with psycopg.connect(url, autocommit=True) as connection:
         for feed in feeds.values():
@@ -42,21 +43,23 @@ def torture(url: str, evidence: Evidence, **readers: Page) -> dict[str, Judgemen
     return found
 
 
+@pytest.mark.parametrize("batches", [0.0, 0.5, 1.0])
 def test_tailing_reader_misses_nothing_while_sixteen_writers_do_their_worst(
-    database_url: str, evidence: Evidence
+    database_url: str, evidence: Evidence, batches: float
 ) -> None:
-    found = torture(database_url, evidence, safe=safe, naive=naive, one_statement=one_statement)
+    found = torture(database_url, evidence, batches, safe=safe, naive=naive, one_statement=one_statement)
     assert found["safe"].events > 100
     assert found["safe"].is_faultless
     assert found["naive"].missed > 0  # the controls: the load was hard enough
     assert found["one_statement"].missed > 0
 
 
+@pytest.mark.parametrize("batches", [0.0, 1.0])
 def test_without_the_fence_the_same_reader_misses_events(
-    database_url: str, connection: Connection, evidence: Evidence
+    database_url: str, connection: Connection, evidence: Evidence, batches: float
 ) -> None:
     edit(connection, ALLOCATE_POSITIONS, FENCE)
-    assert torture(database_url, evidence, safe=safe)["safe"].missed > 0
+    assert torture(database_url, evidence, batches, safe=safe)["safe"].missed > 0
 
 
 def held_by_a_trigger(connection: Connection, message: str, gate: int) -> None:

@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 import runfold
+from runfold.client.batches import WrittenAppend
 from runfold.errors import EventIdConflict, VersionConflict
+from runfold.events.codec import written_event
 from tests.factories import CATEGORY, a_stream, append, happening, line, lines, opaque, streams
 from tests.faults.editing import APPEND_EVENTS, KNOWN_EVENT_IDS, edit
 from tests.fixtures.evidence import Evidence
@@ -154,16 +156,25 @@ def test_a_part_of_a_call_is_not_the_call(store: runfold.Store) -> None:
     assert written(store) == 3
 
 
+@pytest.mark.parametrize("way", ["text", "arrays", "text, skipping", "arrays, skipping"])
 def test_resubmission_racing_with_the_original_gives_one_set_of_events(
-    store: runfold.Store, evidence: Evidence
+    store: runfold.Store, evidence: Evidence, way: str
 ) -> None:
+    repeats: Literal["skip"] | None = "skip" if "skipping" in way else None
+
+    def send(stream: str, events: list[runfold.NewEvent], expected: int | None) -> runfold.Appended:
+        if way.startswith("text"):
+            return store.append(stream, events, expected_version=expected, repeats=repeats)
+        written_events = [written_event(event)[0] for event in events]
+        return store.append_encoded([WrittenAppend(stream, written_events, expected)], repeats=repeats)[0]
+
     rounds = evidence.scaled(25)
     for number in range(rounds):
         stream, events = a_stream(), lines(3)
         expected = (None, 0)[number % 2]
-        results = all_at_once(lambda: store.append(stream, events, expected_version=expected))  # noqa: B023
+        results = all_at_once(lambda: send(stream, events, expected))  # noqa: B023
         assert sorted(result.repeated for result in results) == [False] + [True] * (THREADS - 1)
-        assert len({replace(result, repeated=True) for result in results}) == 1
+        assert len({replace(result, repeated=True, skipped=0) for result in results}) == 1
         assert len(list(store.read_stream(stream))) == 3
     evidence.note(rounds=rounds, events=written(store))
 

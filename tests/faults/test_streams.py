@@ -64,7 +64,7 @@ class Reader(threading.Thread):
                 longest = max(longest, len(versions))
 
 
-def write_hard(url: str, evidence: Evidence) -> Reader:
+def write_hard(url: str, evidence: Evidence, batches: float = 0.0) -> Reader:
     """Run sixteen writers on few streams under every isolation level, and a reader of one of the streams."""
     names = streams(5)
     load = Load(
@@ -74,6 +74,7 @@ def write_hard(url: str, evidence: Evidence) -> Reader:
         seed=evidence.seed,
         isolation_levels=LEVELS,
         longest_pause=0.005,
+        batches=batches,
     )
     reader = Reader(url, names[0])
     reader.start()
@@ -85,10 +86,11 @@ def write_hard(url: str, evidence: Evidence) -> Reader:
     return reader
 
 
+@pytest.mark.parametrize("batches", [0.0, 0.5, 1.0])
 def test_versions_are_dense_and_reads_monotonic_under_every_isolation_level(
-    database_url: str, connection: Connection, evidence: Evidence
+    database_url: str, connection: Connection, evidence: Evidence, batches: float
 ) -> None:
-    reader = write_hard(database_url, evidence)
+    reader = write_hard(database_url, evidence, batches)
     evidence.note(
         irregular=count(connection, IRREGULAR), reads=reader.reads, gone_back=reader.gone_back, gaps=reader.gaps
     )

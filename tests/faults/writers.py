@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import IsolationLevel, errors
 
+from tests.client.log.batches import APPEND_BATCH, arrays_of_appends
 from tests.factories import append, call
 
 WRITERS = 16
@@ -35,6 +36,7 @@ class Load:
     rolled_back: float = 0.2
     savepoints: float = 0.2
     timeouts: float = 0.1
+    batches: float = 0.0
     longest_pause: float = 0.02
     isolation_levels: Sequence[IsolationLevel] = (IsolationLevel.READ_COMMITTED,)
     counts: Counter[str] = field(default_factory=Counter)
@@ -84,5 +86,8 @@ class Load:
     def _append(self, connection: psycopg.Connection[Any], rng: random.Random) -> int:
         streams = rng.sample(self.streams, rng.choice((1, 1, 2, 3)))
         appends = [append(stream, rng.randint(1, 4)) for stream in streams]
-        connection.execute("SELECT FROM runfold.append_events(%s)", (call(*appends),))
+        if rng.random() < self.batches:
+            connection.execute(APPEND_BATCH, arrays_of_appends(appends))
+        else:
+            connection.execute("SELECT FROM runfold.append_events(%s)", (call(*appends),))
         return sum(len(made.events) for made in appends)

@@ -25,10 +25,11 @@ from hypothesis import strategies as st
 
 import runfold
 from runfold import events
+from runfold.client.batches import WrittenAppend
 from runfold.client.encrypting import encrypted_call
 from runfold.errors import EventIdConflict, InvalidInput, KeyDestroyed, KeyUnavailable, NotOpened
 from runfold.events import LogAppended
-from runfold.events.codec import encode_appends
+from runfold.events.codec import encode_appends, written_event
 from runfold.events.encrypted_forms import PAYLOAD_MARK, Erased
 from runfold.events.envelope import Append, NewEvent
 from runfold.events.ids import new_id
@@ -339,6 +340,45 @@ def test_control_without_the_second_sending_a_rotation_breaks_repeats(
     for again in (lambda: store.append(stream, [sent]), lambda: store.append(stream, [line()], command_id=command)):
         with pytest.raises(EventIdConflict):
             again()
+
+
+def send_written(store: runfold.Store, stream: str, events: list[NewEvent]) -> None:
+    """Send by the path of emitters."""
+    store.append_encoded([WrittenAppend(stream, [written_event(event)[0] for event in events])], repeats="skip")
+
+
+def test_written_events_are_encrypted_too(store: runfold.Store, connection: psycopg.Connection[Any]) -> None:
+    stream = f"log-{uuid4()}"
+    send_written(store, stream, [line(), line()])
+    assert SECRET not in stored(connection)
+    assert [(event.data or {})["message"] for event in store.read_stream(stream)] == [SECRET] * 2
+
+
+def test_control_as_arrays_they_would_be_plain(
+    store: runfold.Store, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.encryption, "may_encrypt", lambda: False)
+    send_written(store, f"log-{uuid4()}", [line()])
+    assert SECRET in stored(connection)
+
+
+def sent_as_text(store: runfold.Store, stream: str, events: list[NewEvent]) -> None:
+    store.append(stream, events, repeats="skip")
+
+
+@pytest.mark.parametrize("send", [send_written, sent_as_text])
+def test_new_events_beside_stored_ones_are_encrypted_across_a_rotation(
+    store: runfold.Store,
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    send: Callable[[runfold.Store, str, list[NewEvent]], None],
+) -> None:
+    stream, events = f"log-{uuid4()}", [line(), line(), line()]
+    send(store, stream, events[:1])
+    later_key(settings, store)
+    send(store, stream, events)
+    assert SECRET not in stored(connection)
+    assert [(event.data or {})["message"] for event in store.read_stream(stream)] == [SECRET] * 3
 
 
 def test_another_body_under_the_same_id_is_still_refused(store: runfold.Store, settings: Settings) -> None:

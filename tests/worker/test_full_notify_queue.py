@@ -85,4 +85,4 @@ def test_every_function_that_notifies_looks_at_the_queue_first(connection: psyco
     notifying = connection.execute(
         "SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'runfold'::regnamespace AND p.prosrc LIKE '%pg_notify(%'"
     ).fetchone()
-    assert notifying == (4,)
+    assert notifying == (5,)

@@ -24,6 +24,11 @@ class WrittenAppend:
     user_id: UUID | None = None
 
 
+def answers_to(stream_ids: list[str]) -> Callable[[list[tuple[Any, ...]]], bool]:
+    """Return what says whether rows can be the answer to an append to these streams."""
+    return lambda rows: [row[0] for row in rows] == stream_ids
+
+
 def plain_appends(appends: Sequence[WrittenAppend]) -> list[Append]:
     """Return the appends with their JSON read again, so that values can be encrypted."""
     return [
@@ -93,4 +98,4 @@ def _time(value: Any) -> datetime:
     return found
 
 
-__all__ = ["WrittenAppend", "arrays_of", "plain_appends"]
+__all__ = ["WrittenAppend", "answers_to", "arrays_of", "plain_appends"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+
+from runfold.events.envelope import Append, NewEvent
 
 Connection = psycopg.Connection[Any]
 
@@ -35,6 +38,33 @@ def arguments(batch: list[dict[str, Any]]) -> dict[str, Any]:
         "occurred_ats": [event["occurred_at"] for event in events],
         "repeats": None,
     }
+
+
+def arrays_of_appends(appends: Sequence[Append]) -> dict[str, Any]:
+    """Return appends of events in their envelopes as the arrays of `append_batch`."""
+    return arguments(
+        [
+            {
+                "stream_id": one.stream_id,
+                "expected_version": one.expected_version,
+                "user_id": one.user_id,
+                "encrypted": None,
+                "events": [
+                    {
+                        "event_id": event.event_id,
+                        "type": event.type,
+                        "schema_version": event.schema_version,
+                        "data": json.dumps(event.data),
+                        "metadata": json.dumps(event.metadata),
+                        "occurred_at": event.occurred_at,
+                    }
+                    for event in one.events
+                    if isinstance(event, NewEvent)
+                ],
+            }
+            for one in appends
+        ]
+    )
 
 
 def text_of(batch: list[dict[str, Any]]) -> str:

@@ -28,7 +28,7 @@ from runfold.client.aio.triggers import AsyncTriggers
 from runfold.client.aio.vectors import AsyncVectors
 from runfold.client.aio.workflows import AsyncWorkflows
 from runfold.client.aio.writer import change_streams
-from runfold.client.batches import WrittenAppend, arrays_of, plain_appends
+from runfold.client.batches import WrittenAppend, answers_to, arrays_of, plain_appends
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
@@ -269,11 +269,7 @@ class AsyncStore(AsyncLog):
         arrays = None if await self.encryption.may_encrypt() else arrays_of(appends, self.user_id)
         if arrays is None:
             return await self.append_many(plain_appends(appends), repeats=repeats)
-        asked = arrays["stream_ids"]
-
-        def fits(rows: list[tuple[Any, ...]]) -> bool:
-            return [row[0] for row in rows] == list(asked)
-
+        fits = answers_to(arrays["stream_ids"])
         rows = await self._retried(statement("append_batch"), {**arrays, "repeats": repeats}, fits)
         return [Appended.of(*row) for row in rows]
 

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import PoolTimeout
 
+from runfold.client.batches import answers_to
 from runfold.client.encrypting import SentCall
 from runfold.client.pages import page_of, page_parameters
 from runfold.client.pools import Pool
@@ -175,8 +176,8 @@ class Log:
         `expected_version`: the version the stream must be at, 0 for "no stream", None for any. `metadata` is put under
         each event's own. Sent again with the same event ids, or the same `command_id`, it returns the original result:
         so it may be after an interruption, which leaves it unknown whether it was recorded.
-        With `repeats="skip"` the first of the events may be stored already and the others new: those are skipped.
-        `connection` joins the caller's transaction: then nothing is retried, and nothing is durable before its commit.
+        `repeats`: see `append_many`. `connection` joins the caller's transaction: then nothing is retried, and
+        nothing is durable before its commit.
 
         Raises InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, InheritedConnection for a transaction
         of the process that forked this one, KeyUnavailable where values are to be encrypted and the key is not here,
@@ -199,34 +200,27 @@ class Log:
     ) -> list[Appended]:
         """Record appends to several streams, all or nothing; one result an append, in their order. As `append`.
 
-        With `repeats="skip"`, events may be sent again in other calls than at first: of each append, the events that
-        are stored with the same body, which must be the first that it gives, are skipped, and the others are recorded.
-        Raises InvalidInput (`repeats_not_allowed`) with a command id, claims or releases, and EventIdConflict for an
-        id that is stored behind a new one, in another stream or with another body.
+        With `repeats="skip"`, the first events of each append may be stored already, and only the others are recorded:
+        so events may be sent again in other calls. Raises InvalidInput with a command id, claims or releases, and
+        EventIdConflict for an id that is stored behind a new one, in another stream or with another body.
         """
         if connection is not None and is_inherited(connection):
             raise InheritedConnection
-        asked = [append.stream_id for append in appends]
+        fits = answers_to([append.stream_id for append in appends])
         call = self.encryption.call_of(appends, metadata or {}, command_id, connection)
         try:
-            return self._sent(call, asked, connection, repeats)
+            return self._sent(call, fits, connection, repeats)
         except EventIdConflict as conflict:
             if (again := self.encryption.as_recorded(call, conflict, connection)) is None:
                 raise
-            return self._sent(again, asked, connection, repeats)
+            return self._sent(again, fits, connection, repeats)
 
     def _sent(
-        self, call: SentCall, asked: list[str], connection: _Connection | None, repeats: str | None = None
+        self, call: SentCall, fits: Callable[[_Rows], bool], connection: _Connection | None, repeats: str | None
     ) -> list[Appended]:
         """Send a call. A refusal of one with encrypted values leaves the caller's transaction as it was."""
         parameters = {"appends": call.text, "command_id": call.command_id, "repeats": repeats}
-        query = statement("append_events")
-        if repeats is not None:
-            query = statement("append_events_once")
-
-        def fits(rows: _Rows) -> bool:
-            return [row[0] for row in rows] == asked
-
+        query = statement("append_events" if repeats is None else "append_events_once")
         if connection is None:
             return [Appended.of(*row) for row in self._retried(query, parameters, fits)]
         with ExitStack() as stack:
@@ -234,8 +228,7 @@ class Log:
             if call.plain is not None:
                 stack.enter_context(connection.transaction())
             cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
-            cursor.execute(query, parameters)
-            rows = cursor.fetchall()
+            rows = (cursor.execute(query, parameters)).fetchall()
         if not fits(rows):
             raise WrongAnswer
         return [Appended.of(*row) for row in rows]
