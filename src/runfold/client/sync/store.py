@@ -9,17 +9,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from runfold.blobs.homes import BlobHome
 from runfold.client.batches import WrittenAppend, answers_to, arrays_of, plain_appends
 from runfold.client.sync.api_calls import ApiCalls
+from runfold.client.sync.blobs import Blobs
 from runfold.client.sync.credentials import Credentials
 from runfold.client.sync.deployments import Deployments
+from runfold.client.sync.engine import PATIENCE, Engine
 from runfold.client.sync.executions import Executions
+from runfold.client.sync.feed import close_feed
 from runfold.client.sync.interactions import Interactions
 from runfold.client.sync.log import Log, statement
 from runfold.client.sync.registries import Models, NodeSpecifications, Tools
 from runfold.client.sync.registry_cache import RegistryCache
 from runfold.client.sync.responses import Responses
 from runfold.client.sync.service import Service
+from runfold.client.sync.subscriptions import Subscription
 from runfold.client.sync.tenant import Tenant
 from runfold.client.sync.triggers import Triggers
 from runfold.client.sync.vectors import Vectors
@@ -28,7 +33,7 @@ from runfold.client.sync.writer import change_streams
 from runfold.client.vector_rows import Embedder
 from runfold.domain.aggregate import Aggregate
 from runfold.events.encoding import Default
-from runfold.events.envelope import Appended
+from runfold.events.envelope import Appended, Bookmark
 from runfold.keys.masters import MasterKeySource
 from runfold.settings import Settings
 
@@ -60,6 +65,11 @@ class Store(Log):
 
     Close it, or use it in `with`.
     """
+
+    def log_identity(self) -> UUID:
+        """Return which log this is: an id that travels with dumps and replicas, and that a spool is bound to."""
+        ((identity,),) = self._retried(statement("log_identity"), {})
+        return UUID(str(identity))
 
     @cached_property
     def executions(self) -> Executions:
@@ -126,11 +136,54 @@ class Store(Log):
     def _registry_cache(self) -> RegistryCache:
         return RegistryCache(self)
 
+    def engine(self, name: str | None = None, *, patience: int = PATIENCE) -> Engine:
+        """Return an engine, to be used in `with`: it beats once a second, and holds what the store's handles run.
+
+        `name` is for people, host and process if none is given. `patience` is how many beats of the leading worker,
+        which beats twice a second, the engine may be silent before another may take its executions over.
+        """
+        return Engine(self, name, patience=patience)
+
     def close(self) -> None:
         """Close the connections."""
+        close_feed(self)
         if "_registry_cache" in vars(self):
             self._registry_cache.close()
         super().close()
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Large values of tenants, and where their contents are."""
+        return Blobs(self, self._settings.blob_folder)
+
+    def keep_blobs_in(self, home: BlobHome) -> None:
+        """Put the contents of blobs into a home of yours from now on, in place of RUNFOLD_BLOB_FOLDER or the database.
+
+        What is in the database already is read from there.
+        """
+        self.blobs.home = home
+
+    def put_blob(
+        self,
+        content: bytes,
+        *,
+        type: str = "application/octet-stream",  # noqa: A002 - as the reference calls it
+        user_id: UUID | str | None = None,
+    ) -> dict[str, Any]:
+        """Keep a large value of a tenant, and return the reference that events hold in its place.
+
+        The same content of one tenant is kept once. It is encrypted where policies name the tenant. Without `user_id`
+        it is the store's. Raises InvalidInput for more than 268,435,456 bytes and a user that there is not.
+        """
+        return self.blobs.put(content, type, user_id)
+
+    def get_blob(self, reference: Mapping[str, Any], *, user_id: UUID | str | None = None) -> bytes:
+        """Return the large value that a reference names; raises BlobMissing, BlobDamaged, KeyUnavailable."""
+        return self.blobs.get(reference, user_id)
+
+    def delete_blob(self, reference: Mapping[str, Any], *, user_id: UUID | str | None = None) -> bool:
+        """Delete a large value, and return whether there was one. Nothing looks whether events refer to it."""
+        return self.blobs.delete(reference, user_id)
 
     def as_user(self, user_id: UUID | str) -> Tenant:
         """Return the tables as a tenant sees them: each call runs as `authenticated`, with the claims of that user.
@@ -173,6 +226,37 @@ class Store(Log):
             tables=tables,
             streams=streams,
             execution=execution,
+        )
+
+    def subscribe(
+        self,
+        *,
+        after: int | Bookmark | Literal["now"] | None = None,
+        types: Sequence[str] | None = None,
+        streams: Sequence[str] | None = None,
+        category: str | None = None,
+        subscription: str | None = None,
+        if_taken: Literal["wait", "raise"] = "wait",
+    ) -> Subscription:
+        """Return the log's events behind a bookmark, present and future, to iterate over: each at least once, in order.
+
+        Each item has `event` and `bookmark`. `types`, `streams` and `category` limit the events. `after`: a position, a
+        bookmark that you kept, or "now"; by default the beginning. With `subscription`, a name, the database keeps the
+        bookmark, moved by `done`; `after` is then where a new one begins. A name has one consumer at a time: another
+        one waits, or raises SubscriptionTaken with `if_taken="raise"`.
+
+        Iterating raises CheckpointAhead where the log is another one than the bookmark's, as after a restore,
+        BehindPooler for a name where a pooler has no session of its own to give, and DatabaseUnavailable at the
+        beginning; later it waits for the database.
+        """
+        return Subscription(
+            self,
+            after=after,
+            types=types,
+            streams=streams,
+            category=category,
+            subscription=subscription,
+            if_taken=if_taken,
         )
 
     def append_encoded(
