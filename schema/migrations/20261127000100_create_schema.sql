@@ -9025,7 +9025,7 @@ GRANT EXECUTE ON FUNCTION runfold.erase_tenant TO runfold_operator;
 CREATE FUNCTION runfold.event_id(stream_id text, name text) RETURNS uuid
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    made constant text := substr(stream_id, strpos(stream_id, '-') + 1);
+    made constant text := runfold.stream_name(stream_id);
     hash bytea := sha256(convert_to(stream_id, 'UTF8') || '\x00' || convert_to(name, 'UTF8'));
     near text;
 BEGIN

@@ -113,5 +113,5 @@ def test_a_text_that_is_no_bookmark_is_refused(text: str) -> None:
     if text == "1/":
         assert runfold.Bookmark.parse(text) == runfold.Bookmark(1)
         return
-    with pytest.raises(runfold.errors.InvalidInput, match="is no bookmark"):
+    with pytest.raises(runfold.errors.InvalidInput, match="is not a bookmark"):
         runfold.Bookmark.parse(text)
