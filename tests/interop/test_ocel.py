@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -186,6 +187,14 @@ print(json.dumps({
 """
 
 
+def first_traces(count: int, target: Path) -> Path:
+    """Write the first traces of the real log: pm4py takes a quarter of an hour for all of them."""
+    with gzip.open(REAL_LOG, "rt", encoding="utf-8") as source:
+        traces = source.read().split("</trace>")[:count]
+    target.write_text("</trace>".join(traces) + "</trace></log>", encoding="utf-8")
+    return target
+
+
 @pytest.mark.large
 @pytest.mark.skipif(not REAL_LOG.exists(), reason="../shared/data/bpic2012.xes.gz is not here")
 def test_pm4py_reads_the_real_log(database_url: str, tmp_path: Path) -> None:
@@ -194,7 +203,7 @@ def test_pm4py_reads_the_real_log(database_url: str, tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "pm4py==2.7.*"], check=True, capture_output=True)
     with runfold.connect(database_url) as store:
-        import_xes(store, REAL_LOG)
+        import_xes(store, first_traces(1_000, tmp_path / "first.xes"))
     path = tmp_path / "log.json"
     with runfold.connect(database_url) as store, path.open("wb") as output:
         export_events(store, output, "ocel")
@@ -203,7 +212,8 @@ def test_pm4py_reads_the_real_log(database_url: str, tmp_path: Path) -> None:
     done = subprocess.run([python, "-c", READ, path], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
-    assert said["events"] == 262_200 + 3 * 13_087
-    assert (said["types"]["execution"], said["types"]["activation"]) == (13_087, 166_390)
+    assert said["events"] == len(found["events"]) > 20_000
+    assert said["types"]["execution"] == 1_000
+    assert said["types"]["activation"] == sum(one["type"] == "activation" for one in found["objects"])
     assert (said["objects"], said["graph"]) == (len(found["objects"]), len(found["eventTypes"]))
     assert said["relations"] == sum(len(one["relationships"]) for one in found["events"])
