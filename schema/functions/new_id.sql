@@ -3,7 +3,7 @@
 -- PostgreSQL has uuidv7() from 18 on. Like that one, this puts the parts of the millisecond behind it.
 -- An id is a name and not a secret: it says when its thing was made.
 --
--- grant: nobody
+-- grant: operator
 CREATE FUNCTION runfold.new_id() RETURNS uuid
 LANGUAGE sql VOLATILE AS $$
     -- A random UUID of version 4, whose first 6 bytes become milliseconds, the next two version 7 and 4096ths of one.

@@ -6579,6 +6579,7 @@ $$;
 COMMENT ON FUNCTION runfold.new_id IS
     'A new UUID of version 7: it sorts by when it was made.';
 REVOKE ALL ON FUNCTION runfold.new_id FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.new_id TO runfold_operator;
 
 CREATE FUNCTION runfold.append_definitions() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

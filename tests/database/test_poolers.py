@@ -191,7 +191,7 @@ def test_the_login_of_users_projections_refuses_a_pooler(pooled: str, database_u
 
 def test_a_subscription_polls_through_a_pooler_and_holds_no_lock_there(pooled: str, database_url: str) -> None:
     datastore = Datastore(load_settings(database_url=pooled))
-    ear = Ear(datastore, "accounts")
+    ear = Ear(datastore)
     try:
         assert [ear.arm() for _ in range(3)] == [False, False, False]
         assert ear.pid is None

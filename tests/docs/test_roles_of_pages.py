@@ -23,6 +23,7 @@ ALSO = {
     "record-model-calls-and-costs": "GRANT runfold_operator, runfold_gateway TO {}",
     "serve-tenants": "GRANT runfold_operator, runfold_gateway TO {}",
     "emit-events": "GRANT runfold_operator TO {}",
+    "export-and-import-events": "GRANT runfold_operator TO {}",
     "run-an-eventsourcing-application": "GRANT runfold_operator TO {0}; GRANT CREATE ON SCHEMA public TO {0}",
 }
 # These pages need pgvector, which a superuser has to create: test_code_blocks.py runs them.

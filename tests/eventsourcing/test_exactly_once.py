@@ -30,7 +30,7 @@ Connection = psycopg.Connection[Any]
 
 APPEND = (
     "runfold.append_opaque_events(text,text[],bigint[],integer[],text[],integer[],bytea[],uuid[],timestamptz,text,text,"
-    "bigint,uuid)"
+    "bigint,uuid,uuid)"
 )
 
 

@@ -66,7 +66,7 @@ OCCURRED = (
     datetime(9999, 12, 30, 23, 59, 59, 999_999, tzinfo=UTC),
 )
 
-NUMBERS = (1, 1.0, 0, -1, 0.1, 1e-7, 1.5e10, 1e22, -0.0, 2**53 + 1, -(2**63), 2**63 - 1)
+NUMBERS = (1, 1.0, 0, -1, 0.1, 1e-7, 1.5e10, 1e17, -0.0, 2**53 + 1, -(2**63), 2**63 - 1)
 TEXTS = ("x", "1", "null", "\u00dcber", "line\nbreak\ttab", "quote ' \" \\ $1 %s {}", "\U0001f600", "\u2028", "y" * 300)
 SCALARS = (None, True, False, "", *NUMBERS, *TEXTS)
 OBJECTS: tuple[dict[str, Any], ...] = ({"a": 1}, {}, {"a": 1.0}, {"a": None}, {"b": {"c": [1, "x", None]}}, {"": []})
