@@ -253,6 +253,8 @@ def primary(private_server: PrivateServerFactory) -> EmbeddedServer:
     with psycopg.connect(server.url, autocommit=True) as connection:
         Log(connection).append("execution-e", *run("e"))
     drain(server.url)
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("UPDATE runfold.published_head SET position = runfold.safe_head()")  # as a worker does
     return server
 
 
@@ -378,7 +380,8 @@ def test_on_a_standby_a_subscription_looks_by_itself_and_says_so(standby: Embedd
     with runfold.connect(standby.url) as store:
         there = store.read_all()
         with store.subscribe() as subscription:
-            assert [next(subscription).event for _ in there] == there
+            assert there
+            assert [next(subscription).event for _ in there] == list(there)
             assert subscription.polls is not None
             assert "this server is a standby" in subscription.polls
         with store.subscribe(subscription="billing") as kept, pytest.raises(errors.DatabaseReadOnly):
