@@ -66,7 +66,7 @@ def published(private_server: PrivateServerFactory, schema_copy: Path) -> Iterat
         append_everything(log)
         drain(server.url)
         connection.execute(AROUND.encode())
-        connection.execute("INSERT INTO public.stars SELECT id FROM public.workflow_executions LIMIT 3")
+        connection.execute("INSERT INTO public.stars SELECT id FROM public.workflow_executions ORDER BY id LIMIT 3")
         yield log, server.url
 
 
