@@ -15,6 +15,7 @@ from runfold.cli.output import Json, console, instant, print_facts, print_json, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from runfold.emitter.replay import Sent
 
@@ -139,17 +140,11 @@ def refused(
     )
 
 
-def _require_log(folder: Path, spooled: object, log: object, *, to_this_log: bool) -> None:
-    from runfold.errors import SpoolBelongsElsewhere
+def _require_log(folder: Path, spooled: UUID | None, log: UUID, *, to_this_log: bool) -> None:
+    from runfold.emitter.spool import elsewhere
 
     if spooled is not None and spooled != log and not to_this_log:
-        raise SpoolBelongsElsewhere(
-            f"{folder} holds events for the log {spooled}, and this one is {log}",
-            hint="connect to that log, or give --to-this-log",
-            folder=str(folder),
-            log=str(spooled),
-            found=str(log),
-        )
+        raise elsewhere(folder, spooled, log, "give --to-this-log")
 
 
 def _print_sent(sent: Sent, done: str, *, dry_run: bool, as_json: bool) -> None:

@@ -34,7 +34,7 @@ def plain_appends(appends: Sequence[WrittenAppend]) -> list[Append]:
     return [
         Append(
             stream_id=append.stream_id,
-            events=[CheckedEvent(_event(event, orjson.loads)) for event in append.events],
+            events=[CheckedEvent(event_with(event, orjson.loads)) for event in append.events],
             expected_version=append.expected_version,
             user_id=append.user_id,
         )
@@ -70,7 +70,8 @@ def arrays_of(appends: Sequence[WrittenAppend], user_id: UUID | None) -> dict[st
         return None
 
 
-def _event(event: Mapping[str, Any], written: Callable[[bytes], Any]) -> dict[str, Any]:
+def event_with(event: Mapping[str, Any], written: Callable[[bytes], Any]) -> dict[str, Any]:
+    """Return an event with its JSON parts, which were written at its `emit`, as what `written` makes of them."""
     return {part: written(value) if type(value) is bytes else value for part, value in event.items()}
 
 
@@ -98,4 +99,4 @@ def _time(value: Any) -> datetime:
     return found
 
 
-__all__ = ["WrittenAppend", "answers_to", "arrays_of", "plain_appends"]
+__all__ = ["WrittenAppend", "answers_to", "arrays_of", "event_with", "plain_appends"]

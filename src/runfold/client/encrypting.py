@@ -52,8 +52,7 @@ def encoded_call(
     appends: Sequence[Append], metadata: Mapping[str, Any], user_id: UUID | None, default: Default | None
 ) -> str:
     """Return a call as text, with nothing encrypted; raises InvalidInput."""
-    named = user_id is None or all(append.user_id is not None for append in appends)
-    if isinstance(appends, EncodedCall) and not metadata and named:
+    if isinstance(appends, EncodedCall) and not metadata and user_id is None:
         return appends.text
     return call_text(plain_of(appends, metadata, user_id, default))
 

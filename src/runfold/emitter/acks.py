@@ -61,12 +61,16 @@ class Ack:
 
     def __await__(self) -> Generator[Any, None, Appended]:
         """Wait in asyncio; a cancellation forgets the answer, and the event is sent all the same."""
-        if self._outcome is None:
+        yield from self._reached("recorded").__await__()
+        return self.result(0)
+
+    async def _reached(self, level: Level) -> None:
+        """Wait in asyncio until the level is reached."""
+        if not self._has_reached(level):
             loop = asyncio.get_running_loop()
             future = loop.create_future()
-            if self._watched_by((loop, future)):
-                yield from future
-        return self.result(0)
+            if self._watched_by((loop, future), level):
+                await future
 
     def _raise_refusal(self) -> None:
         """Raise what the event was refused with, if it was; one error may be that of many events."""
@@ -158,11 +162,7 @@ def wait(acks: Iterable[Ack], level: Level = "recorded", timeout: float | None =
 async def wait_async(acks: Iterable[Ack], level: Level = "recorded") -> None:
     """As `wait`, in asyncio."""
     for ack in acks:
-        if not ack._has_reached(level):
-            loop = asyncio.get_running_loop()
-            future = loop.create_future()
-            if ack._watched_by((loop, future), level):
-                await future
+        await ack._reached(level)
         ack._raise_refusal()
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
-from uuid import UUID
+from typing import Any, Self, Unpack
 
 from runfold.client.aio.store import AsyncStore
+from runfold.domain.signatures import spells_out
 from runfold.emitter.acks import Ack, Level, wait_async
-from runfold.emitter.emitter import Emitter, EmitterMetrics, OwnedStream
+from runfold.emitter.emitter import Emitted, Emitter, EmitterMetrics, OwnedStream
 from runfold.emitter.owned import OnLost
 from runfold.errors import EmitterClosed, EmitterClosedWithUnsent, EmitterFull
 from runfold.events import Event
 from runfold.events.envelope import NewEvent
 
 
+@spells_out
 class AsyncEmitter:
     """Records events in batches: `ack = await emit.put(stream_id, event)` waits for room only, `await ack` for the log.
 
@@ -44,53 +44,18 @@ class AsyncEmitter:
             raise EmitterClosed("the emitter is not open", hint="use it in `async with`, or await emit.open()")
         return self._opened
 
-    async def put(
-        self,
-        stream_id: str,
-        event: Event | NewEvent,
-        *,
-        expected_version: int | None = None,
-        event_id: UUID | None = None,
-        user_id: UUID | None = None,
-        occurred_at: datetime | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Ack:
-        """Emit an event and return its acknowledgement; waits for room. Raises as `Emitter`."""
-        asked: dict[str, Any] = {
-            "expected_version": expected_version,
-            "event_id": event_id,
-            "user_id": user_id,
-            "occurred_at": occurred_at,
-            "metadata": metadata,
-        }
+    async def put(self, stream_id: str, event: Event | NewEvent, **about: Unpack[Emitted]) -> Ack:
+        """Emit an event and return its acknowledgement; waits for room. Takes the words of `Emitter`, and raises so."""
         try:
-            return self._emitter.emit_nowait(stream_id, event, **asked)
+            return self._emitter.emit_nowait(stream_id, event, **about)
         except EmitterFull:
-            return await asyncio.to_thread(self._emitter, stream_id, event, **asked)
+            return await asyncio.to_thread(self._emitter, stream_id, event, **about)
 
     __call__ = put
 
-    def emit_nowait(
-        self,
-        stream_id: str,
-        event: Event | NewEvent,
-        *,
-        expected_version: int | None = None,
-        event_id: UUID | None = None,
-        user_id: UUID | None = None,
-        occurred_at: datetime | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> Ack:
+    def emit_nowait(self, stream_id: str, event: Event | NewEvent, **about: Unpack[Emitted]) -> Ack:
         """Emit an event and return its acknowledgement; raises EmitterFull where there is no room."""
-        return self._emitter.emit_nowait(
-            stream_id,
-            event,
-            expected_version=expected_version,
-            event_id=event_id,
-            user_id=user_id,
-            occurred_at=occurred_at,
-            metadata=metadata,
-        )
+        return self._emitter.emit_nowait(stream_id, event, **about)
 
     def own(self, stream_id: str, version: int, *, on_lost: OnLost | None = None) -> OwnedStream:
         """Return an emitter of a stream that this engine alone writes, as `Emitter.own`; it blocks where it is full."""

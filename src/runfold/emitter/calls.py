@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 import orjson
 
+from runfold.client.batches import event_with
 from runfold.emitter.acks import Ack
 from runfold.emitter.queue import Call, Waiting, by_stream
 
@@ -32,11 +32,6 @@ def text_of(streams: Sequence[Sequence[Waiting]]) -> bytes:
             for items in streams
         ]
     )
-
-
-def event_with(event: Mapping[str, Any], written: Callable[[bytes], Any]) -> dict[str, Any]:
-    """Return an event with its JSON parts, which were written at its `emit`, as what `written` makes of them."""
-    return {part: written(value) if type(value) is bytes else value for part, value in event.items()}
 
 
 def spooled_text(call: Call) -> bytes:
@@ -80,4 +75,4 @@ def items_of(call: Call, text: bytes) -> list[Waiting]:
     return found
 
 
-__all__ = ["event_with", "expected_now", "items_of", "spooled_text", "text_of"]
+__all__ = ["expected_now", "items_of", "spooled_text", "text_of"]

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict
 from uuid import UUID
 from zlib import crc32
 
@@ -51,6 +51,16 @@ _LOOK = 0.05
 _LEAST_TO_SPOOL = 2.0
 _IS_SPOOLED = "the emitter was closed; the event is in its spool, and is sent when an emitter opens the folder again"
 _log = logging.getLogger(__name__)
+
+
+class Emitted(TypedDict, total=False):
+    """What may be said of an event when it is emitted: the words of `Emitter.emit_nowait`."""
+
+    expected_version: int | None
+    event_id: UUID | None
+    user_id: UUID | None
+    occurred_at: datetime | None
+    metadata: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,4 +399,4 @@ def _abandon(queue: Queue) -> int:
     return len(unknown) + len(left)
 
 
-__all__ = ["Emitter", "EmitterMetrics", "OwnedStream"]
+__all__ = ["Emitted", "Emitter", "EmitterMetrics", "OwnedStream"]

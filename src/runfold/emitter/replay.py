@@ -7,7 +7,6 @@ emitter: an event, or a stream. Any other failure is the connection's or the sch
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import orjson
 
 from runfold.client.sync.store import Store
 from runfold.emitter.folder import REFUSED
+from runfold.emitter.refusals import culprit_of
 from runfold.emitter.spool import Spool
 from runfold.errors import (
     ClaimTaken,
@@ -30,8 +30,6 @@ from runfold.errors import (
 from runfold.events.codec import CheckedEvent
 from runfold.events.envelope import Append
 
-_OF_EVENT = re.compile(r"/(\d+)/events/(\d+)(?:/|$)")
-_OF_APPEND = re.compile(r"/(\d+)(?:/|$)")
 ABOUT_EVENTS = (InvalidInput, VersionConflict, StreamUnavailable, EventIdConflict, ClaimTaken)
 """What the log refuses for good; every other error says nothing about the events."""
 
@@ -137,19 +135,17 @@ def offer(store: Store, call: Call, sent: Sent) -> Iterator[dict[str, Any]]:
 
 def _without_culprit(call: Call, error: RunfoldError) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], list[Call]]:
     """Return the events that an error is about, and what is to be offered next."""
-    pointer = str(getattr(error, "pointer", None) or "")
-    if (match := _OF_EVENT.match(pointer)) is not None:
-        append = call[int(match[1])]
-        events = list(append["events"])
-        culprit = events.pop(int(match[2]))
-        return [(append, culprit)], [[{**one, "events": events} if one is append else one for one in call]]
-    named = getattr(error, "stream_id", None)
-    if (match := _OF_APPEND.match(pointer)) is not None:
-        named = call[int(match[1])]["stream_id"]
-    if any(append["stream_id"] == named for append in call):
+    found = culprit_of(error, [append["stream_id"] for append in call])
+    if found is None:
+        return _halved(call)
+    append = call[found.append]
+    if found.event is None:
+        named = append["stream_id"]
         lost = [(one, event) for one in call if one["stream_id"] == named for event in one["events"]]
         return lost, [[one for one in call if one["stream_id"] != named]]
-    return _halved(call)
+    events = list(append["events"])
+    culprit = events.pop(found.event)
+    return [(append, culprit)], [[{**one, "events": events} if one is append else one for one in call]]
 
 
 def _halved(call: Call) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], list[Call]]:

@@ -8,21 +8,19 @@ sent again as it was: events that are stored already, in whichever call, are ski
 from __future__ import annotations
 
 import random
-import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 
 from runfold.emitter.acks import Ack, Outcome, settle
 from runfold.emitter.queue import Call, Queue, Waiting, by_stream
+from runfold.emitter.refusals import culprit_of
 from runfold.errors import EventIdConflict, OutOfOrder, RunfoldError
 from runfold.events.envelope import Appended
 
-_OF_EVENT = re.compile(r"/(\d+)/events/(\d+)(?:/|$)")
-_OF_APPEND = re.compile(r"/(\d+)(?:/|$)")
 _MOST_REFUSED_ALONE = 3
 """From so many refused events on, a call is halved instead of sent again for each."""
 _LONGEST_PAUSE = 1.0
@@ -159,24 +157,27 @@ class Sender(threading.Thread):
         settle(outcomes)
 
     def _refuse(self, part: list[Waiting], streams: list[list[Waiting]], error: Exception) -> None:
-        pointer = str(getattr(error, "pointer", None) or "")
-        if (match := _OF_EVENT.match(pointer)) is not None:
-            culprit = streams[int(match[1])][int(match[2])]
-            if getattr(error, "code", "") == "event_ids_mixed":
-                # The event is good and new, and comes too late: behind it, others of its stream are stored already.
-                error = _too_late(culprit, error)
-            self._give_up([culprit], error)
-            rest = [item for item in part if item is not culprit]
-            self._refused_alone += 1
-            if self._refused_alone > _MOST_REFUSED_ALONE:
-                self._parts[:0] = _halves(rest)
-            else:
-                self._parts.insert(0, rest)
-        elif (lost := _stream_of(error, pointer, streams)) is not None:
+        found = culprit_of(error, [items[0].stream_id for items in streams])
+        if found is None:
+            self._halve(part, error)
+        elif found.event is None:
+            lost = streams[found.append][0].stream_id
             self._lose(lost, part, error)
             self._parts.insert(0, [item for item in part if item.stream_id != lost])
         else:
-            self._halve(part, error)
+            self._refuse_one(part, streams[found.append][found.event], error)
+
+    def _refuse_one(self, part: list[Waiting], culprit: Waiting, error: Exception) -> None:
+        if getattr(error, "code", "") == "event_ids_mixed":
+            # The event is good and new, and comes too late: behind it, others of its stream are stored already.
+            error = _too_late(culprit, error)
+        self._give_up([culprit], error)
+        rest = [item for item in part if item is not culprit]
+        self._refused_alone += 1
+        if self._refused_alone > _MOST_REFUSED_ALONE:
+            self._parts[:0] = _halves(rest)
+        else:
+            self._parts.insert(0, rest)
 
     def _halve(self, part: list[Waiting], error: Exception) -> None:
         if len(part) > 1:
@@ -236,14 +237,6 @@ def _too_late(event: Waiting, error: Exception) -> OutOfOrder:
 def _halves(part: list[Waiting]) -> list[list[Waiting]]:
     middle = (len(part) + 1) // 2
     return [part[:middle], part[middle:]]
-
-
-def _stream_of(error: Exception, pointer: str, streams: Sequence[Sequence[Waiting]]) -> str | None:
-    """The stream that a refusal is about."""
-    if (match := _OF_APPEND.match(pointer)) is not None:
-        return streams[int(match[1])][0].stream_id
-    named: Any = getattr(error, "stream_id", None)
-    return named if any(items[0].stream_id == named for items in streams) else None
 
 
 __all__ = ["Counters", "Disk", "OnRefused", "Sender", "Transport"]

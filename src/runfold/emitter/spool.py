@@ -215,13 +215,7 @@ class Spool:
             self._owner.require()
             known = {one.log for one in self._segments if one.end > max(self._cursor.at, one.begin)} - {None}
             if log is not None and not force and (other := next(iter(known - {log}), None)) is not None:
-                raise SpoolBelongsElsewhere(
-                    f"{self.folder} holds events for the log {other}, and this one is {log}",
-                    hint=f"connect to that log, or run `runfold spool send {self.folder} --to-this-log`",
-                    folder=str(self.folder),
-                    log=str(other),
-                    found=str(log),
-                )
+                raise elsewhere(self.folder, other, log, f"run `runfold spool send {self.folder} --to-this-log`")
             last = self._segments[-1].log if self._segments else None
             self.log = log or next(iter(known), last)
             if not self._segments or last != self.log:
@@ -370,6 +364,17 @@ class Spool:
             )
 
 
+def elsewhere(folder: Path, log: UUID | None, found: UUID | None, otherwise: str) -> SpoolBelongsElsewhere:
+    """Return the error of a folder whose events are for another log than the one that is `found`."""
+    return SpoolBelongsElsewhere(
+        f"{folder} holds events for the log {log}, and this one is {found}",
+        hint=f"connect to that log, or {otherwise}",
+        folder=str(folder),
+        log=str(log),
+        found=str(found),
+    )
+
+
 def _unwritable(folder: Path, failed: OSError) -> SpoolFull | SpoolDamaged:
     if failed.errno in _NO_ROOM:
         return SpoolFull(
@@ -386,4 +391,4 @@ def _unwritable(folder: Path, failed: OSError) -> SpoolFull | SpoolDamaged:
     )
 
 
-__all__ = ["LEAST_LIMIT", "LIMIT", "Record", "Spool"]
+__all__ = ["LEAST_LIMIT", "LIMIT", "Record", "Spool", "elsewhere"]

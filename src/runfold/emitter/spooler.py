@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
+from runfold.client.batches import event_with
 from runfold.emitter.acks import settle_spooled
-from runfold.emitter.calls import event_with, expected_now, items_of, spooled_text
+from runfold.emitter.calls import expected_now, items_of, spooled_text
 from runfold.emitter.queue import Call, Queue, Waiting
 from runfold.emitter.replay import refused_entry
 from runfold.emitter.segments import OVERHEAD, Record
