@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 from runfold.events.ids import new_id
+from runfold.files import sync_folder, write_file
 
 
 class BlobHome(Protocol):
@@ -42,17 +42,8 @@ class FolderBlobs:
         if path.exists():
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f".{new_id().hex}")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
-        _sync(path.parent)
+        # A name of its own: two processes may put the same content.
+        write_file(path, content, by=path.with_name(f".{new_id().hex}"))
 
     def get(self, user_id: UUID, sha256: str, /) -> bytes | None:
         """Return a file's content, None without one."""
@@ -72,17 +63,8 @@ class FolderBlobs:
             return 0
         count = sum(1 for path in folder.iterdir() if not path.name.startswith("."))
         shutil.rmtree(folder)
-        _sync(self.folder)
+        sync_folder(self.folder)
         return count
 
     def _path(self, user_id: UUID, sha256: str) -> Path:
         return self.folder / str(user_id) / sha256
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

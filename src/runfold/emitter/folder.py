@@ -1,4 +1,4 @@
-"""A spool's folder: who has it, how far it is done, and files that are on the disk when a function returns."""
+"""A spool's folder: who has it, and how far it is done."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from zlib import crc32
 
 from runfold.database.forks import renew
 from runfold.errors import SpoolTaken
+from runfold.files import opened
 
 LOCK = "lock"
 CURSOR = "cursor"
@@ -134,64 +135,12 @@ def taken(folder: Path, pid: int | None) -> SpoolTaken:
     )
 
 
-def append_line(path: Path, line: bytes) -> None:
-    """Append a line to a file, all or nothing; it is on the disk on return."""
-    file = opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
-        size = os.fstat(file).st_size
-        try:
-            write_all(file, line)
-            os.fsync(file)
-            if size == 0:
-                sync_folder(path.parent)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(file, size)
-            raise
-    finally:
-        os.close(file)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Put a file in the place of another one, whole or not at all; it is on the disk on return."""
-    made = path.with_name(f"{path.name}.new")
-    file = opened(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    try:
-        write_all(file, data)
-        os.fsync(file)
-    finally:
-        os.close(file)
-    made.replace(path)
-    sync_folder(path.parent)
-
-
-def opened(path: Path, flags: int) -> int:
-    """Open a file that only its owner reads, and that no child inherits."""
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
-def write_all(file: int, data: bytes) -> None:
-    """Write all bytes at the file's place."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
 def write_at(file: int, data: bytes, at: int) -> None:
     """Write all bytes at an offset."""
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, at)
         view, at = view[written:], at + written
-
-
-def sync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _pid_in(file: int) -> int | None:

@@ -36,17 +36,7 @@ from uuid import UUID
 import orjson
 
 from runfold.database.forks import renew
-from runfold.emitter.folder import (
-    REFUSED,
-    Cursor,
-    FolderLock,
-    append_line,
-    opened,
-    sync_folder,
-    write_all,
-    write_at,
-    write_file,
-)
+from runfold.emitter.folder import REFUSED, Cursor, FolderLock, write_at
 from runfold.emitter.segments import (
     HEAD,
     TIME,
@@ -60,6 +50,7 @@ from runfold.emitter.segments import (
     record_of,
 )
 from runfold.errors import InvalidInput, SpoolBelongsElsewhere, SpoolDamaged, SpoolFull
+from runfold.files import append_line, opened, sync_folder, write_all, write_file
 
 LIMIT = 1 << 30
 LEAST_LIMIT = 1 << 16

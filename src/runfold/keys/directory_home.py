@@ -20,9 +20,9 @@ from uuid import UUID
 import orjson
 
 from runfold.errors import KeyDestroyed, KeyUnavailable
+from runfold.files import OWNER_ONLY, write_file
 from runfold.keys.home import StoredKey
 
-_OWNER_ONLY = 0o600
 _FOLDER_MODE = 0o700
 
 
@@ -116,16 +116,9 @@ class DirectoryKeyHome:
     def _write(self, user_id: UUID, keys: Sequence[StoredKey]) -> None:
         """Replace a tenant's file; what the old one held is overwritten."""
         path = self._path(user_id)
-        made = path.with_suffix(".new")
         text = orjson.dumps({"keys": [_written(key) for key in keys]}, option=orjson.OPT_INDENT_2)
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         old = path.open("r+b") if path.exists() else None
-        made.replace(path)
-        _sync_folder(self.folder)
+        write_file(path, text)
         if old is not None:
             with old:
                 old.write(bytes(os.fstat(old.fileno()).st_size))
@@ -136,7 +129,7 @@ class DirectoryKeyHome:
     def _locked(self) -> Iterator[None]:
         """Let one process at a time change the folder."""
         self.folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, OWNER_ONLY)
         with os.fdopen(descriptor, "r+b") as file:
             _lock(file.fileno())
             yield
@@ -149,16 +142,6 @@ def _lock(descriptor: int) -> None:
     except ImportError:  # Windows: one process changes the keys at a time, or the last one wins
         return
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _written(key: StoredKey) -> dict[str, Any]:

@@ -6,7 +6,6 @@ behind its ledger destroys those keys again before it opens the first one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from uuid import UUID
 import orjson
 
 from runfold.errors import LedgerMissing
+from runfold.files import append_line
 from runfold.keys.database_home import KeptConnection, database_name, statement
 from runfold.settings import Settings
 
@@ -79,10 +79,7 @@ class FileLedger:
             "key_ids": [str(key_id) for key_id in erasure.key_ids],
             "destroyed_at": erasure.destroyed_at,
         }
-        with self.path.open("ab") as file:
-            file.write(orjson.dumps(said) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path, orjson.dumps(said) + b"\n")
 
     def create(self) -> None:
         """Make an empty file where there is none."""
