@@ -16,6 +16,10 @@ from runfold.events import Event
 logger = logging.getLogger(__name__)
 
 
+INTERRUPTIONS = ("CancelledError", "KeyboardInterrupt", "GeneratorExit")
+"""The names of exceptions that end work, and do not say that it failed."""
+
+
 class Emits(Protocol):
     """What adapters need of `runfold.Emitter`: to take an event at once, or to raise EmitterFull."""
 
@@ -81,3 +85,15 @@ class Quiet:
             first = self._dropped[code] == 1
         if first:
             logger.warning("%s is not recorded, and the next ones of this kind are only counted: %s", self._what, error)
+
+
+def flushed(emitter: Emits, seconds: float) -> bool:
+    """Return whether all that was emitted has been acknowledged in that time."""
+    flush = getattr(emitter, "flush", None)
+    if flush is None:
+        return True
+    try:
+        flush(seconds)
+    except Exception:  # the program that is listened to asks, and must not fail
+        return False
+    return True

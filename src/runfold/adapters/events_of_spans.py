@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runfold.adapters import attributes as table
+from runfold.adapters.emitting import INTERRUPTIONS
 from runfold.adapters.storable import fitting, name, text
 from runfold.events import LogAppended, ModelCalled
+from runfold.events.fields import INT4
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_NS = 253_402_214_399_999 * 1_000_000
 """The last time that an event can have, in nanoseconds."""
-
-_CANCELATIONS = ("CancelledError", "KeyboardInterrupt", "GeneratorExit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def error_of(end: SpanEnd, attributes: Mapping[str, Any]) -> dict[str, Any] | No
 
 def is_cancelation(error: Mapping[str, Any]) -> bool:
     """Return whether the error says that the work was interrupted, not that it failed."""
-    return str(error.get("type", "")).rpartition(".")[2] in _CANCELATIONS
+    return str(error.get("type", "")).rpartition(".")[2] in INTERRUPTIONS
 
 
 def output_of(attributes: Mapping[str, Any], end: SpanEnd, *, said_input: bool, most_bytes: int) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def model_call(attributes: Mapping[str, Any], activation: str, *, latency_ns: in
         input_tokens=tokens if cached <= tokens else tokens + cached,  # some count only what was not cached
         cached_tokens=cached,
         output_tokens=given or 0,
-        latency_ms=min(max(latency_ns, 0) // 1_000_000, 2**31 - 1),
+        latency_ms=min(max(latency_ns, 0) // 1_000_000, INT4),
     )
 
 

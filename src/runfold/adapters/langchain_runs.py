@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from runfold.adapters.emitting import Quiet
-from runfold.adapters.langchain_values import error_of, interrupts_of, is_cancelation, shown
-from runfold.adapters.storable import name
+from runfold.adapters.langchain_values import interrupts_of, is_cancelation, shown
+from runfold.adapters.storable import name, numbered
+from runfold.domain.error_data import error_data_of
 from runfold.events import (
     Event,
     ExecutionCanceled,
@@ -29,9 +30,15 @@ from runfold.events import (
     PauseOpened,
     PauseResumed,
 )
+from runfold.events.base import types_that_end
 from runfold.events.envelope import RecordedEvent
 from runfold.events.ids import new_id
+from runfold.events.machines import EXECUTION, NODE, PAUSE
 from runfold.events.streams import stream_id
+
+_ENDS = types_that_end(EXECUTION)
+_ENDS_OF_NODES = types_that_end(NODE)
+_ENDS_OF_PAUSES = types_that_end(PAUSE)
 
 
 def now_ms() -> int:
@@ -126,10 +133,7 @@ class Run:
                 node.attempt += 1
         else:
             node_id = name(label, 200)
-            self._names[node_id] += 1
-            count = self._names[node_id]
-            activation = node_id if count == 1 else f"{node_id}#{count}"
-            node = Node(activation, node_id, node_type, task, parent)
+            node = Node(numbered(self._names, node_id), node_id, node_type, task, parent)
             self._nodes.append(node)
             if task is not None:
                 self.by_task[task] = node
@@ -182,7 +186,7 @@ class Run:
                     activation=node.activation,
                     node_id=node.node_id,
                     attempt=node.attempt,
-                    error_data=error_of(node.failed),
+                    error_data=error_data_of(node.failed),
                     will_retry=True,
                 )
             )
@@ -198,7 +202,7 @@ class Run:
                 node_id=node.node_id,
                 attempt=node.attempt,
                 end_time=max(node.failed_ms, node.started_ms),
-                error_data=error_of(node.failed),
+                error_data=error_data_of(node.failed),
             )
         )
 
@@ -215,9 +219,7 @@ class Run:
         for interrupt, question in interrupts:
             known = next((one.pauses[interrupt] for one in self._nodes if interrupt in one.pauses), None)
             if known is None and not node.pauses:
-                self._pauses[node.activation] += 1
-                count = self._pauses[node.activation]
-                known = node.activation if count == 1 else f"{node.activation}/{count}"
+                known = numbered(self._pauses, node.activation, "/")
                 node.pauses[interrupt] = known
                 self.emit(
                     PauseOpened(
@@ -268,7 +270,7 @@ class Run:
         if is_cancelation(error):
             self.emit(ExecutionCanceled(end_time=now_ms(), reason=name(type(error).__name__)))
             return
-        data = error_of(error)
+        data = error_data_of(error)
         self.emit(ExecutionFailed(end_time=now_ms(), error_message=data["message"], error_details=data))
 
     def give_up(self, reason: str) -> None:
@@ -300,13 +302,10 @@ class Run:
                 interrupts[data["pause"]] = (str(activation), metadata.get("langgraph_interrupt", ""))
                 if node is not None:
                     node.pauses[metadata.get("langgraph_interrupt", "")] = data["pause"]
-            elif kind in ("PauseResumed", "PauseTimedOut", "PauseCanceled") and data["pause"] in interrupts:
+            elif kind in _ENDS_OF_PAUSES and data["pause"] in interrupts:
                 of, interrupt = interrupts[data["pause"]]
                 by_activation[of].pauses.pop(interrupt, None)
             elif node is not None:
                 node.is_waiting = kind == "NodeWaiting"
-                node.has_ended = kind in ("NodeSucceeded", "NodeFailed", "NodeCanceled", "NodeSkipped")
+                node.has_ended = kind in _ENDS_OF_NODES
             self.has_ended = self.has_ended or kind in _ENDS
-
-
-_ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionCanceled", "ExecutionTimedOut", "ExecutionDeclaredLost")

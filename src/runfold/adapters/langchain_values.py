@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +11,13 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 from pydantic import BaseModel
 
-from runfold.adapters.storable import fitting, name, text
+from runfold.adapters.emitting import INTERRUPTIONS
+from runfold.adapters.storable import fitting, name
 from runfold.events import ModelCalled
+from runfold.events.fields import INT4
 
 _NAMES_OF_MODELS = ("ls_model_name",)
 _PARAMETERS = ("model", "model_name", "deployment_name", "model_id")
-_CANCELATIONS = ("CancelledError", "KeyboardInterrupt", "GeneratorExit")
 
 
 def shown(value: Any, most_bytes: int) -> dict[str, Any]:
@@ -86,21 +86,13 @@ def model_call(result: LLMResult, activation: str, provider: str, model: str, la
         input_tokens=max(taken, 0),
         cached_tokens=min(max(cached, 0), max(taken, 0)),
         output_tokens=max(given, 0),
-        latency_ms=min(max(latency_ms, 0), 2**31 - 1),
+        latency_ms=min(max(latency_ms, 0), INT4),
     )
-
-
-def error_of(error: BaseException) -> dict[str, Any]:
-    """Return the error data of an exception."""
-    data = {"type": name(type(error).__qualname__), "message": text(str(error))[:2_000] or type(error).__qualname__}
-    if error.__traceback__ is not None:
-        data["traceback"] = text("".join(traceback.format_exception(error)))[-8_000:]
-    return data
 
 
 def is_cancelation(error: BaseException) -> bool:
     """Whether the work was interrupted, and did not fail."""
-    return type(error).__name__ in _CANCELATIONS
+    return type(error).__name__ in INTERRUPTIONS
 
 
 def interrupts_of(error: BaseException) -> list[tuple[str, Any]] | None:

@@ -20,7 +20,7 @@ except ImportError as missing:
         extra="openai-agents",
     ) from missing
 
-from runfold.adapters.emitting import Emits
+from runfold.adapters.emitting import Emits, flushed
 from runfold.adapters.events_of_spans import EPOCH
 from runfold.adapters.spans import SpanEnd, SpanRecorder, SpanStart
 from runfold.adapters.storable import MOST_BYTES
@@ -113,12 +113,7 @@ class RunfoldTracingProcessor(TracingProcessor):
 
     def force_flush(self) -> None:
         """Wait up to ten seconds until what was emitted has been acknowledged."""
-        flush = getattr(self._emitter, "flush", None)
-        if flush is not None:
-            try:
-                flush(10)
-            except Exception:  # the traced program asks, and must not fail
-                return
+        flushed(self._emitter, 10)
 
 
 def _message(error: Mapping[str, Any]) -> str:

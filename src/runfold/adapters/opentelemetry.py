@@ -19,7 +19,7 @@ except ImportError as missing:
         extra="opentelemetry",
     ) from missing
 
-from runfold.adapters.emitting import Emits
+from runfold.adapters.emitting import Emits, flushed
 from runfold.adapters.spans import SpanEnd, SpanEvent, SpanRecorder, SpanStart
 from runfold.adapters.storable import MOST_BYTES
 
@@ -94,14 +94,7 @@ class RunfoldSpanProcessor(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Return whether all that was emitted has been acknowledged in that time."""
-        flush = getattr(self._emitter, "flush", None)
-        if flush is None:
-            return True
-        try:
-            flush(timeout_millis / 1000)
-        except Exception:  # the traced program asks, and must not fail
-            return False
-        return True
+        return flushed(self._emitter, timeout_millis / 1000)
 
 
 def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from runfold.adapters.events_of_spans import (
     model_call,
     output_of,
 )
-from runfold.adapters.storable import MOST_BYTES, fitting, name, text
+from runfold.adapters.storable import MOST_BYTES, fitting, name, numbered, text
 from runfold.events import (
     Event,
     ExecutionCanceled,
@@ -42,7 +42,7 @@ from runfold.events import (
     NodeStarted,
     NodeSucceeded,
 )
-from runfold.events.row_id import row_id
+from runfold.events.ids import event_id
 from runfold.events.streams import stream_id
 
 WORKFLOWS = UUID("6a3f4e52-7d0c-5c1b-9a55-0a6d4f54454c")
@@ -141,9 +141,7 @@ class SpanRecorder:
         execution = self._execution(start) if parent is None else parent.execution
         kind = table.node_type(start.attributes)
         label = _label(start, kind)
-        execution.names[label] += 1
-        number = execution.names[label]
-        node = _Node(execution, start, label, label if number == 1 else f"{label}#{number}", kind, parent)
+        node = _Node(execution, start, label, numbered(execution.names, label), kind, parent)
         self._open[key] = node
         self._tell(node)
 
@@ -236,7 +234,7 @@ class SpanRecorder:
         self._quiet.emit(
             stream,
             line,
-            event_id=_fact_id(stream, f"{node.start.span_id}/event/{number}"),
+            event_id=event_id(stream, f"{node.start.span_id}/event/{number}"),
             at=datetime_of(event.at_ns),
             metadata={"span_id": node.start.span_id},
         )
@@ -245,14 +243,10 @@ class SpanRecorder:
         return self._quiet.emit(
             execution.stream,
             event,
-            event_id=_fact_id(execution.stream, f"{span.span_id}/{event.event_type()}"),
+            event_id=event_id(execution.stream, f"{span.span_id}/{event.event_type()}"),
             at=datetime_of(at_ns),
             metadata={"span_id": span.span_id},
         )
-
-
-def _fact_id(stream: str, fact: str) -> UUID:
-    return row_id(stream, "event", fact)
 
 
 def _label(start: SpanStart, kind: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,12 @@ def name(value: Any, length: int = 255, *, default: str = "unnamed") -> str:
     if len(made) > length:
         made = made[: length - 1].rstrip() + "…"
     return made or default
+
+
+def numbered(counts: Counter[str], label: str, mark: str = "#") -> str:
+    """Return a label that is counted, with its number from the second time on."""
+    counts[label] += 1
+    return label if counts[label] == 1 else f"{label}{mark}{counts[label]}"
 
 
 def plain(value: Any, changes: Changes, depth: int = 0) -> Any:
