@@ -554,6 +554,10 @@ export interface Appended<Big extends number | string = number> {
   first_position: Big;
   last_position: Big;
   repeated: boolean;
+  /** How many of its events were stored before; null, like the next two, in a call without repeats. */
+  skipped: number | null;
+  versions: Big[] | null;
+  positions: Big[] | null;
 }
 
 /** An event of our streams that was read; `switch (event.type)` narrows its data. */

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from runfold.cli.output import console, print_table, print_text
+from runfold.cli.output import print_table, print_text, progress_on_stderr
 
 if TYPE_CHECKING:
     from runfold.projections.reconciling.pair import Difference
@@ -45,7 +45,6 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         ProgressColumn,
         Task,
         TaskID,
@@ -58,7 +57,6 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
-    screen = console(err=True)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -67,7 +65,7 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None
         TimeRemainingColumn(),
     )
     tasks: dict[tuple[str, str], TaskID] = {}
-    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as progress:
+    with progress_on_stderr(*columns, shown=shown) as progress:
 
         def show(group: str, step: str, done: int, total: int) -> None:
             if (group, step) not in tasks:

@@ -15,7 +15,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from runfold.cli._store import open_store
-from runfold.cli.output import Json, console, print_facts, print_json, print_text
+from runfold.cli.output import Json, print_facts, print_json, print_text, progress_on_stderr
 
 STANDARD_OUTPUT = Path("-")
 
@@ -90,11 +90,10 @@ def _opened(out: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _progress(*, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show the number of events on stderr, in a terminal."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    screen = console(err=True)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} events"), TimeElapsedColumn())
-    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as shown_at:
+    with progress_on_stderr(*columns, shown=shown) as shown_at:
         task = shown_at.add_task("export", total=None)
         yield lambda events: shown_at.update(task, completed=events)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runfold.cli.invocation import settings
-from runfold.cli.output import Json, console, print_facts, print_json
+from runfold.cli.output import Json, print_facts, print_json, progress_on_stderr
 
 if TYPE_CHECKING:
     from runfold.client.sync.store import Store
@@ -111,11 +111,10 @@ def open_store(*, dry_run: bool = False, role: str = "runfold_operator") -> Iter
 @contextmanager
 def progress(file: Path, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar over the file's bytes on stderr, because stdout is for the summary."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-    screen = console(err=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as progress:
+    with progress_on_stderr(*columns, shown=shown) as progress:
         task = progress.add_task(file.name, total=file.stat().st_size if file.is_file() else None)
         yield lambda bytes_read: progress.update(task, completed=bytes_read)
 

@@ -21,6 +21,7 @@ from runfold.cli.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 """The type of every command's `as_json` parameter."""
@@ -78,6 +79,14 @@ def console(*, err: bool = False, drawing: bool = False) -> Console:
     if shown.is_terminal or err or drawing or "COLUMNS" in os.environ:
         return shown
     return Terminal(width=10_000)
+
+
+def progress_on_stderr(*columns: ProgressColumn, shown: bool) -> Progress:
+    """Return a progress to enter, on stderr, because stdout is for results; it is drawn in a terminal only."""
+    from rich.progress import Progress
+
+    screen = console(err=True)
+    return Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True)
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], empty: str = "nothing") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runfold.cli._store import open_store
-from runfold.cli.output import Json, console, instant, print_facts, print_json, print_table, print_text
+from runfold.cli.output import Json, instant, print_facts, print_json, print_table, print_text, progress_on_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,11 +159,10 @@ def _print_sent(sent: Sent, done: str, *, dry_run: bool, as_json: bool) -> None:
 @contextmanager
 def _progress(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar over the spool's bytes on stderr, because stdout is for the result."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-    screen = console(err=True)
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen, disable=not (shown and screen.is_terminal), transient=True) as progress:
+    with progress_on_stderr(*columns, shown=shown) as progress:
         task = progress.add_task("", total=total)
         yield lambda done: progress.update(task, completed=done)
 

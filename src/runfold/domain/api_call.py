@@ -9,13 +9,12 @@ from uuid import UUID
 
 from runfold.domain.sanitizing import sanitized, sanitized_headers, sanitized_text, sanitized_url
 from runfold.events.faults import fault
+from runfold.events.fields import INT4
 from runfold.events.ids import new_id
 from runfold.events.json_values import json_type
 from runfold.events.row_id import row_id
 from runfold.events.rules import FieldRule, Rule, normalized
 from runfold.events.streams import stream_id
-
-_INT4 = 2_147_483_647
 
 _RULES = (
     FieldRule("provider", Rule("name", 1, 50), True),
@@ -24,9 +23,9 @@ _RULES = (
     FieldRule("http_method", Rule("name", 1, 10), False),
     FieldRule("status_code", Rule("integer", 100, 599), False),
     FieldRule("error_type", Rule("text", None, 50), False),
-    FieldRule("response_time_ms", Rule("integer", 0, _INT4), False),
-    FieldRule("retry_count", Rule("integer", 0, _INT4), False),
-    FieldRule("rate_limit_remaining", Rule("integer", -_INT4, _INT4), False),
+    FieldRule("response_time_ms", Rule("integer", 0, INT4), False),
+    FieldRule("retry_count", Rule("integer", 0, INT4), False),
+    FieldRule("rate_limit_remaining", Rule("integer", -INT4, INT4), False),
     FieldRule("rate_limit_reset_at", Rule("timestamp"), False),
     FieldRule("called_at", Rule("timestamp"), False),
     FieldRule("user_id", Rule("uuid"), False),

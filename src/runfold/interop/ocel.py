@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from runfold.errors import ImportFailed
 from runfold.events.envelope import NewEvent
 from runfold.events.rules import UUID_SHAPE
@@ -128,8 +130,6 @@ def _data(fields: Fields, event_type: str, attributes: Mapping[str, str]) -> dic
 
 
 def _json(fields: Fields, name: str, text: str) -> Mapping[str, Any]:
-    import orjson
-
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -166,6 +166,4 @@ def _attributes(fields: Fields) -> dict[str, str]:
 
 
 def _text_of(value: Any) -> str:
-    import orjson
-
     return orjson.dumps(value).decode()

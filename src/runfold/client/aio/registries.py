@@ -17,6 +17,7 @@ from runfold.domain.aggregate import NAME, check_value
 from runfold.domain.registry import ExecutionCost, Model, NodeSpecification, NodeType, Tool
 from runfold.errors import NotRegistered, WrongAnswer
 from runfold.events.faults import fault
+from runfold.events.fields import INT4
 from runfold.events.json_values import json_type
 from runfold.events.rules import Rule
 
@@ -55,6 +56,8 @@ class AsyncRegistry:
         self._cache = cache
 
     async def _entries(self, kind: type[Entry], name: str, asked: Mapping[str, Any]) -> list[Entry]:
+        _check_names(asked)
+
         async def ask() -> list[Entry]:
             rows = await self._store._retried(statement(name), asked)
             return [kind(*row) for row in rows]
@@ -95,14 +98,11 @@ class AsyncNodeSpecifications(AsyncRegistry):
         is no other. Raises NotRegistered.
         """
         asked = {"type": node_type, "subtype": node_subtype, "version": None if version == LATEST else version}
-        _check_names(asked)
         return await self._entry(NodeSpecification, "node_specification", asked)
 
     async def list(self, node_type: NodeType | None = None) -> list[NodeSpecification]:
         """Return the active kinds of nodes, or those of a type, with all their versions, the newest first."""
-        asked = {"type": node_type}
-        _check_names(asked)
-        return await self._entries(NodeSpecification, "node_specifications", asked)
+        return await self._entries(NodeSpecification, "node_specifications", {"type": node_type})
 
     async def save(
         self,
@@ -145,14 +145,11 @@ class AsyncTools(AsyncRegistry):
         Without a provider it may be any provider's. Raises NotRegistered.
         """
         asked = {"name": name, "provider": provider, "version": None if version == LATEST else version}
-        _check_names(asked)
         return await self._entry(Tool, "tool", asked)
 
     async def list(self, tool_type: str | None = None, *, provider: str | None = None) -> list[Tool]:
         """Return the active tools, or those of a type or provider, with all their versions, the newest first."""
-        asked = {"type": tool_type, "provider": provider}
-        _check_names(asked)
-        return await self._entries(Tool, "tools", asked)
+        return await self._entries(Tool, "tools", {"type": tool_type, "provider": provider})
 
     async def save(
         self,
@@ -202,9 +199,7 @@ class AsyncModels(AsyncRegistry):
 
     async def get(self, name: str, version: str | None = None) -> Model:
         """Return a model by its name, from the cache if it is there. Raises NotRegistered."""
-        asked = {"name": name, "version": version}
-        _check_names(asked)
-        return await self._entry(Model, "model", asked)
+        return await self._entry(Model, "model", {"name": name, "version": version})
 
     async def default(self, provider: str) -> Model:
         """Return the default model of a provider. Raises NotRegistered."""
@@ -213,9 +208,7 @@ class AsyncModels(AsyncRegistry):
 
     async def list(self, provider: str | None = None) -> list[Model]:
         """Return the active models, or those of a provider, by name."""
-        asked = {"provider": provider}
-        _check_names(asked)
-        return await self._entries(Model, "models", asked)
+        return await self._entries(Model, "models", {"provider": provider})
 
     async def set_price(
         self,
@@ -236,9 +229,8 @@ class AsyncModels(AsyncRegistry):
         `cached_per_million` a call that used the provider's cache is unpriced. `above_input_tokens` is for a price that
         holds only for calls with more input. Raises NotRegistered.
         """
-        _check_names({"name": name, "version": version})
         check_value(Rule("timestamp"), valid_from, "/valid_from")
-        check_value(Rule("integer", 0, 2_147_483_647), above_input_tokens, "/above_input_tokens")
+        check_value(Rule("integer", 0, INT4), above_input_tokens, "/above_input_tokens")
         check_value(Rule("name", 1, 2_000), source, "/source")
         for field, price in (
             ("input", input_per_million),

@@ -29,14 +29,13 @@ from runfold.client.vector_rows import (
     vector_text,
 )
 from runfold.errors import InvalidInput
+from runfold.events.fields import INT4
 from runfold.memory import checks
 
 if TYPE_CHECKING:
     from runfold.memory.aio.session import AsyncSession
 
 _DEFAULT_DIMENSIONS = 1536
-_INT4 = 2_147_483_647
-"""SQL judges a limit, and takes integers of this size."""
 
 
 class AsyncVectors:
@@ -132,7 +131,7 @@ class AsyncVectors:
         asked = {
             "collection": checked_name(collection, "/collection"),
             "threshold": checks.number(threshold, "/threshold"),
-            "limit": checks.integer(limit, "/limit", -_INT4, _INT4),
+            "limit": checks.integer(limit, "/limit", -INT4, INT4),
         }
         rows = await self._fetch("search_vectors", vector=await self._vector(query), **asked)
         return [VectorFound(**row) for row in rows]
@@ -155,7 +154,7 @@ class AsyncVectors:
         asked = {
             "collection": checked_name(collection, "/collection"),
             "text": checks.text(text, "/text"),
-            "limit": checks.integer(limit, "/limit", -_INT4, _INT4),
+            "limit": checks.integer(limit, "/limit", -INT4, INT4),
             "vector_weight": checks.number(vector_weight, "/vector_weight"),
             "text_weight": checks.number(text_weight, "/text_weight"),
         }
@@ -197,7 +196,7 @@ class AsyncVectors:
         checks.text(message, "/message")
         limits = {
             "threshold": checks.number(threshold, "/threshold"),
-            "limit": checks.integer(limit, "/limit", 1, _INT4),
+            "limit": checks.integer(limit, "/limit", 1, INT4),
         }
         where = sql.Identifier(*checks.name(table, "/table").split("."))
         (vector,) = await self._embed([normalised(message)])

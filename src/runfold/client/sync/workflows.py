@@ -25,13 +25,13 @@ from runfold.domain.definition import (
 from runfold.errors import DefinitionErased, UnknownDefinition, UnknownWorkflow
 from runfold.events.encoding import encoded, encoding_with
 from runfold.events.faults import fault
+from runfold.events.fields import INT4
 from runfold.events.ids import new_id
 from runfold.events.json_values import json_type
 from runfold.events.rules import Rule
 from runfold.events.streams import stream_id
 from runfold.memory import checks
 
-_INT4 = 2_147_483_647
 _VERSION = Rule("integer", 0, 9_223_372_036_854_775_807)
 
 _Lines = list[WorkflowLine]
@@ -112,7 +112,7 @@ class Workflows:
             "name": checks.optional_text(name, "/name", 255),
             "after_ms": None if time is None else round(time.timestamp() * 1000),
             "after_id": last,
-            "limit": checks.integer(limit, "/limit", 0, _INT4),
+            "limit": checks.integer(limit, "/limit", 0, INT4),
         }
         return [WorkflowLine(*row) for row in self._store._retried(statement("workflows"), parameters)]
 
@@ -121,7 +121,7 @@ class Workflows:
 
         A deleted workflow keeps its history. Raises UnknownWorkflow for one that never had a version.
         """
-        checks.integer(limit, "/limit", 0, _INT4)
+        checks.integer(limit, "/limit", 0, INT4)
         if before is not None:
             check_value(_VERSION, before, "/before")
         rows = self._versions(workflow_id, before=before, limit=limit)
