@@ -104,11 +104,6 @@ class SpanRecorder:
         """How many events the emitter has not taken, by the code of its error."""
         return self._quiet.dropped
 
-    @property
-    def open_spans(self) -> int:
-        """How many spans have begun and not ended."""
-        return len(self._open)
-
     def begin(self, start: SpanStart) -> None:
         """Record that a span begins."""
         try:
