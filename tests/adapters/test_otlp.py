@@ -293,3 +293,12 @@ def test_the_command_does_not_listen_to_everybody_without_a_token(database_url: 
     done = run_command("--url", database_url, "otlp", "serve", "--host", "0.0.0.0", environment=dict(os.environ))
     assert done.returncode == 2
     assert "RUNFOLD_OTLP_TOKEN" in done.stderr
+
+
+def test_a_port_that_somebody_has_is_said(server: OtlpServer, database_url: str) -> None:
+    done = run_command(
+        "--url", database_url, "otlp", "serve", "--port", str(server.server_port), environment=dict(os.environ)
+    )
+    assert done.returncode == 2
+    assert "Address already in use" in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr

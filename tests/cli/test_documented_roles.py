@@ -32,7 +32,7 @@ XES = (
 )
 # These start, stop or show a server or a file of the user's own.
 OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up", "migrate", "vector index"}
-OF_NO_ROLE |= {"schema export", "spool show", "spool refused"}
+OF_NO_ROLE |= {"schema export", "spool show", "spool refused", "otlp serve"}
 # What they need depends on where the keys are: tests/keys/test_homes.py.
 OF_NO_ROLE |= {"keys status", "keys rotate", "keys encrypt"}
 # They record nothing where the rules leave every response open, and where there is no such workflow.

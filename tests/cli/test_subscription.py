@@ -94,8 +94,8 @@ def test_it_is_dropped_when_it_is_confirmed(runfold: Runfold, billing: psycopg.C
     ("words", "code", "said"),
     [
         (["move", "billing", "--to", "6", "--yes"], 1, "beyond the safe head, which is 5"),
-        (["move", "billing", "--to", "soon", "--yes"], 2, "is no position"),
-        (["move", "billing", "--to", "-1", "--yes"], 2, "is no position"),
+        (["move", "billing", "--to", "soon", "--yes"], 2, "is not a position"),
+        (["move", "billing", "--to", "-1", "--yes"], 2, "is not a position"),
         (["move", "shipping", "--to", "1", "--yes"], 1, "there is no subscription shipping"),
         (["drop", "shipping", "--yes"], 1, "there is no subscription shipping"),
         (["show", "shipping"], 1, "there is no subscription shipping"),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_text
+
+if TYPE_CHECKING:
+    from runfold.adapters.otlp import Traces
+    from runfold.adapters.otlp_server import OtlpServer
 
 app = typer.Typer(help="Traces that other processes send by OpenTelemetry's protocol.", no_args_is_help=True)
 
@@ -38,7 +42,6 @@ def serve(
     are taken. It is needed to listen on an address that is not this machine's own.
     """
     from runfold.adapters.otlp import Traces
-    from runfold.adapters.otlp_server import OtlpServer
     from runfold.adapters.spans import SpanRecorder
     from runfold.client.sync.store import Store
     from runfold.emitter.emitter import Emitter
@@ -53,7 +56,7 @@ def serve(
         Traces(
             SpanRecorder(emitter, user_id=user, source="otlp"), settle=settle, hold=hold, most_spans=most_spans
         ) as traces,
-        OtlpServer((host, port), traces, token=token) as server,
+        _listening(host, port, traces, token) as server,
     ):
         stop = threading.Event()
         for sign in (signal.SIGINT, signal.SIGTERM):
@@ -66,6 +69,18 @@ def serve(
         server.shutdown()
     if emitter.metrics().refused:
         print_text(f"{emitter.metrics().refused} events were refused: see the log", err=True)
+
+
+def _listening(host: str, port: int, traces: Traces, token: str | None) -> OtlpServer:
+    from runfold.adapters.otlp_server import OtlpServer
+
+    try:
+        return OtlpServer((host, port), traces, token=token)
+    except OSError as refused:
+        raise typer.BadParameter(
+            f"nobody can listen on {host}:{port}: {refused.strerror or refused}: choose another one",
+            param_hint="--port",
+        ) from None
 
 
 def register(root: typer.Typer) -> None:

@@ -90,8 +90,9 @@ class Background:
 
     def stop(self) -> None:
         """Repeat no more, and wait for what is under way."""
-        self._ended.set()
-        thread, self._thread = self._thread, None
+        with self._lock:  # a thread that is being started cannot be waited for yet
+            self._ended.set()
+            thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
