@@ -2626,6 +2626,52 @@ COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each 
 GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
 
+-- The chain of seals: each seals a range of the log, and the seals before it. What a seal is made of is in the functions
+-- event_leaf, range_digest and seal_of; format 1 is theirs.
+CREATE TABLE runfold.seals (
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    events bigint NOT NULL,
+    range_digest bytea NOT NULL,
+    seal bytea NOT NULL,
+    format integer NOT NULL DEFAULT 1,
+    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT seals_pkey PRIMARY KEY (first_position),
+    CONSTRAINT seals_end_once UNIQUE (last_position),
+    CONSTRAINT seals_begin_at_one CHECK (first_position >= 1),
+    CONSTRAINT seals_count_what_fits CHECK (events BETWEEN 0 AND last_position - first_position + 1),
+    CONSTRAINT digests_are_sha256 CHECK (octet_length(range_digest) = 32 AND octet_length(seal) = 32),
+    CONSTRAINT the_format_is_known CHECK (format = 1)
+);
+
+COMMENT ON TABLE runfold.seals IS
+    'The chain of seals over the log: what was settled cannot be changed without a difference. Ranges adjoin, from position 1 on.';
+COMMENT ON COLUMN runfold.seals.last_position IS 'The last position of the range, holes included. The next range begins behind it.';
+COMMENT ON COLUMN runfold.seals.events IS 'How many events the range held when it was sealed.';
+COMMENT ON COLUMN runfold.seals.range_digest IS 'SHA-256 over the leaves of the range''s events in their order: runfold.range_digest.';
+COMMENT ON COLUMN runfold.seals.seal IS 'SHA-256 over the seal before, the range and its digest: runfold.seal_of.';
+COMMENT ON COLUMN runfold.seals.format IS 'Of leaf, digest and seal.';
+
+GRANT SELECT ON runfold.seals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- What tells which event of a range differs. A range is proved by its seal alone; without marks it is the range that is named.
+CREATE TABLE runfold.seal_marks (
+    first_position bigint NOT NULL,
+    marks bytea NOT NULL,
+    CONSTRAINT seal_marks_pkey PRIMARY KEY (first_position),
+    CONSTRAINT marks_belong_to_a_seal FOREIGN KEY (first_position) REFERENCES runfold.seals (first_position),
+    CONSTRAINT marks_have_twelve_bytes CHECK (octet_length(marks) % 12 = 0)
+);
+-- Parts of hashes do not become smaller.
+ALTER TABLE runfold.seal_marks ALTER COLUMN marks SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE runfold.seal_marks IS
+    'Twelve bytes of each event of a sealed range, by which the event that differs is named. They prove nothing and may be deleted.';
+COMMENT ON COLUMN runfold.seal_marks.marks IS
+    'Of each event in order: 4 bytes of its place in the range, from 0; the first 4 of its leaf; the last 4 of its id.';
+
+GRANT SELECT ON runfold.seal_marks TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE runfold.settings (
     name text COLLATE "C" PRIMARY KEY,
     value bigint NOT NULL,
@@ -3530,6 +3576,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_a_timestamp', '{at} is not a timestamp with zone: {found}', 'Send RFC 3339 with a zone, microseconds at most, years 0001 to 9999: 2026-01-31T12:00:00Z.');
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
+    ('seals_broken', 'RF076', 'seals_broken', 'the seal of the positions {first_position} to {last_position} does not follow from the one before, and nothing was sealed', 'run `runfold log verify`, and compare the seals with an export by `runfold log seal check`'),
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
     ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
@@ -9161,6 +9208,21 @@ COMMENT ON FUNCTION runfold.event_id IS
 REVOKE ALL ON FUNCTION runfold.event_id FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_id TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.event_leaf(
+    "position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+    user_id uuid, data jsonb, payload bytea, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz
+) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
+               1, position, append_end, stream_id, stream_version, event_id, type, schema_version, user_id, data,
+               pg_catalog.encode(payload, 'hex'), metadata,
+               (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM recorded_at) * 1000000)::bigint)::text, 'UTF8'))
+$$;
+COMMENT ON FUNCTION runfold.event_leaf IS
+    'The leaf of an event, format 1: SHA-256 over all that the event says, its category but for that (a category is the beginning of a stream''s name).';
+REVOKE ALL ON FUNCTION runfold.event_leaf FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_leaf TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.events_of_command(command_id uuid)
 RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -10487,6 +10549,41 @@ COMMENT ON FUNCTION runfold.put_workflow IS
     'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
 REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
 
+CREATE FUNCTION runfold.range_digest(
+    relation regclass, first_position bigint, last_position bigint, OUT events bigint, OUT digest bytea, OUT marks bytea
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format($query$
+        WITH leaves AS MATERIALIZED (
+            SELECT e.position, e.event_id,
+                   CASE WHEN e.category = split_part(e.stream_id, '-', 1) AND isfinite(e.occurred_at) AND isfinite(e.recorded_at)
+                             AND e.data IS DISTINCT FROM 'null' THEN
+                       runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                          e.schema_version, e.user_id, e.data, e.payload, e.metadata, e.occurred_at, e.recorded_at)
+                   ELSE sha256(convert_to(jsonb_build_array(
+                            e.category, e.data IS NULL, CASE WHEN NOT isfinite(e.occurred_at) THEN e.occurred_at::text END,
+                            CASE WHEN NOT isfinite(e.recorded_at) THEN e.recorded_at::text END)::text, 'UTF8')
+                        || runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                              e.schema_version, e.user_id, e.data, e.payload, e.metadata,
+                                              CASE WHEN isfinite(e.occurred_at) THEN e.occurred_at END,
+                                              CASE WHEN isfinite(e.recorded_at) THEN e.recorded_at END)) END AS leaf
+              FROM %s e
+             WHERE e.position BETWEEN $1 AND $2
+        )
+        SELECT count(*), sha256(coalesce(string_agg(leaf, ''::bytea ORDER BY position), '')),
+               coalesce(string_agg(int4send((position - $1)::integer) || substr(leaf, 1, 4) || substr(uuid_send(event_id), 13, 4),
+                                   ''::bytea ORDER BY position), '')
+          FROM leaves
+        $query$, relation)
+       INTO events, digest, marks USING first_position, last_position;
+END
+$$;
+COMMENT ON FUNCTION runfold.range_digest IS
+    'The number of events, the digest and the marks of a range of positions, in any relation that has the columns of runfold.events: the log itself, or a restored part of an archive.';
+REVOKE ALL ON FUNCTION runfold.range_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.range_digest TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.version_after(stream text, after bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -10920,6 +11017,88 @@ COMMENT ON FUNCTION runfold.save_workflow_of IS
     'Saves a definition for a user, as save_workflow does: for services. Without a user, the one whose workflow the definition''s `id` names.';
 REVOKE ALL ON FUNCTION runfold.save_workflow_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.save_workflow_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.seal_of(previous bytea, first_position bigint, last_position bigint, events bigint, range_digest bytea)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(coalesce(previous, '') || int8send(first_position) || int8send(last_position) || int8send(events) || range_digest)
+$$;
+COMMENT ON FUNCTION runfold.seal_of IS
+    'The seal of a range, format 1: SHA-256 over the seal before (nothing for the first one), the range''s first and last position, its number of events, and its digest.';
+REVOKE ALL ON FUNCTION runfold.seal_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seal_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.seal_range(everything boolean DEFAULT false)
+RETURNS TABLE (first_position bigint, last_position bigint, events bigint, seal bytea)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    width constant integer := 10000;
+    head bigint;
+    before record;
+    lower bigint;
+    upper bigint;
+    ceiling bigint;          -- the last position of the partition
+    full_end bigint;         -- where the range is full
+    begun timestamptz;       -- when the range's first event was recorded
+    found record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'on', true);
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 7);
+    head := runfold.safe_head();
+    SELECT s.* INTO before FROM runfold.seals s ORDER BY s.last_position DESC LIMIT 1;
+    lower := coalesce(before.last_position, 0) + 1;
+    IF lower > head THEN
+        RETURN;
+    END IF;
+    SELECT min(b.ends) - 1 INTO ceiling
+      FROM (SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint AS ends
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'runfold.events'::regclass) AS b
+     WHERE b.ends > lower;
+    full_end := least(ceiling, lower + width - 1);
+    upper := least(head, full_end);
+    IF upper < full_end THEN
+        SELECT e.recorded_at INTO begun
+          FROM runfold.events e WHERE e.position BETWEEN lower AND upper ORDER BY e.position LIMIT 1;
+        -- A clock that was set back keeps no range open.
+        IF begun IS NULL OR NOT (everything OR begun NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()) THEN
+            RETURN;
+        END IF;
+    ELSE
+        upper := greatest(upper, (SELECT least(e.append_end, head, ceiling) FROM runfold.events e
+                                   WHERE e.position BETWEEN lower AND upper ORDER BY e.position DESC LIMIT 1));
+    END IF;
+    IF before.seal <> runfold.seal_of((SELECT s.seal FROM runfold.seals s WHERE s.last_position = before.first_position - 1),
+                                      before.first_position, before.last_position, before.events, before.range_digest) THEN
+        PERFORM runfold.refuse('seals_broken', jsonb_build_object(
+            'first_position', before.first_position, 'last_position', before.last_position));
+    END IF;
+    SELECT d.* INTO found FROM runfold.range_digest('runfold.events', lower, upper) AS d;
+    INSERT INTO runfold.seals AS s (first_position, last_position, events, range_digest, seal)
+    VALUES (lower, upper, found.events, found.digest,
+            runfold.seal_of(before.seal, lower, upper, found.events, found.digest))
+    RETURNING s.first_position, s.last_position, s.events, s.seal
+      INTO first_position, last_position, events, seal;
+    IF found.events > 0 THEN
+        INSERT INTO runfold.seal_marks (first_position, marks) VALUES (lower, found.marks);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION runfold.seal_range IS
+    'Seals the next range of the log, if one is due; returns its seal, or no row.';
+REVOKE ALL ON FUNCTION runfold.seal_range FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seal_range TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.sealed_position() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(last_position), 0) FROM runfold.seals
+$$;
+COMMENT ON FUNCTION runfold.sealed_position IS
+    'The position up to which the log is sealed; 0 before the first seal.';
+REVOKE ALL ON FUNCTION runfold.sealed_position FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.sealed_position TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.search_documents_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
@@ -11974,6 +12153,9 @@ CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE O
 
 CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
+
+CREATE TRIGGER seals_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.seals
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 
 CREATE VIEW runfold_stats.slow_queries WITH (security_invoker = true) AS
     SELECT s.source, s.pid, s.calls, s.mean_ms, s.total_ms, s.statement, true AS alarms FROM runfold.slow_statements() AS s;

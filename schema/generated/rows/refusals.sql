@@ -1,4 +1,5 @@
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
+    ('seals_broken', 'RF076', 'seals_broken', 'the seal of the positions {first_position} to {last_position} does not follow from the one before, and nothing was sealed', 'run `runfold log verify`, and compare the seals with an export by `runfold log seal check`'),
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
     ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
