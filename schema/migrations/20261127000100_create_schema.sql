@@ -710,6 +710,57 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
+-- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
+CREATE TABLE runfold.archives (
+    from_position bigint NOT NULL,
+    to_position bigint NOT NULL,
+    file text NOT NULL,
+    sha256 bytea NOT NULL,
+    bytes bigint NOT NULL,
+    events bigint NOT NULL,
+    digest bytea NOT NULL,
+    seal jsonb,
+    schema_version text NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    state text COLLATE "C" NOT NULL DEFAULT 'written',
+    swapped_at timestamptz,
+    left_events bigint NOT NULL DEFAULT 0,
+    left_streams bigint NOT NULL DEFAULT 0,
+    erased jsonb NOT NULL DEFAULT '[]',
+    CONSTRAINT archives_pkey PRIMARY KEY (from_position),
+    CONSTRAINT archives_file_is_of_one_segment UNIQUE (file),
+    CONSTRAINT archives_file_is_a_name CHECK (file <> '' AND strpos(file, '/') = 0),
+    CONSTRAINT archives_end_after_their_start CHECK (from_position > 0 AND to_position >= from_position),
+    CONSTRAINT archives_sha256_has_32_bytes CHECK (octet_length(sha256) = 32),
+    CONSTRAINT archives_digest_has_32_bytes CHECK (octet_length(digest) = 32),
+    CONSTRAINT archives_bytes_are_counted CHECK (bytes > 0),
+    CONSTRAINT archives_events_fit CHECK (events BETWEEN 0 AND to_position - from_position + 1),
+    CONSTRAINT archives_state_is_known CHECK (state IN ('written', 'archived', 'restored')),
+    CONSTRAINT archives_left_events_fit CHECK (left_events BETWEEN 0 AND events),
+    CONSTRAINT archives_left_streams_fit CHECK (left_streams BETWEEN 0 AND left_events),
+    CONSTRAINT archives_say_what_left CHECK ((state = 'archived') = (left_events > 0)),
+    CONSTRAINT archives_erased_is_an_array CHECK (jsonb_typeof(erased) = 'array')
+);
+
+COMMENT ON TABLE runfold.archives IS 'Segments of the log that are written to files, and what of them left the log.';
+COMMENT ON COLUMN runfold.archives.from_position IS 'The first position of the segment.';
+COMMENT ON COLUMN runfold.archives.to_position IS 'The last position of the segment.';
+COMMENT ON COLUMN runfold.archives.file IS 'The name of the Parquet file in the archive''s folder; its manifest is beside it.';
+COMMENT ON COLUMN runfold.archives.bytes IS 'The size of the file.';
+COMMENT ON COLUMN runfold.archives.events IS 'The events in the file: all of the segment, those that stay in the log, too.';
+COMMENT ON COLUMN runfold.archives.digest IS 'The digest of these events: sha256 over the hashes of their records, in order.';
+COMMENT ON COLUMN runfold.archives.seal IS 'The last seal of the segment when the file was written; NULL: it was not sealed.';
+COMMENT ON COLUMN runfold.archives.schema_version IS 'The schema version of the database that wrote the file.';
+COMMENT ON COLUMN runfold.archives.state IS
+    'written: the log still holds everything; archived: some streams left; restored: they are all back.';
+COMMENT ON COLUMN runfold.archives.swapped_at IS 'When streams left last; NULL: none did.';
+COMMENT ON COLUMN runfold.archives.left_events IS 'The events that are in the file only.';
+COMMENT ON COLUMN runfold.archives.left_streams IS 'The streams that have such events.';
+COMMENT ON COLUMN runfold.archives.erased IS 'The tenants whose events the file holds as hashes only.';
+
+GRANT SELECT ON runfold.archives TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE TABLE runfold.blobs (
     user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
     sha256 bytea NOT NULL,
@@ -2508,15 +2559,23 @@ GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_o
 
 -- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
 -- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
+-- Also how long the streams of a category stay in the log after their last event: then they are archived.
 CREATE TABLE runfold.retention (
-    table_name text COLLATE "C" NOT NULL,
+    table_name text COLLATE "C",
     column_name text COLLATE "C" NOT NULL,
     group_name text,
     keep interval,
     cutoff timestamptz,
     ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     blocked_since timestamptz,
-    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
+    kind text COLLATE "C" NOT NULL DEFAULT 'table',
+    category text COLLATE "C",
+    subject text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(table_name, category)) STORED,
+    CONSTRAINT retention_pkey PRIMARY KEY (kind, subject),
+    CONSTRAINT kind_is_known CHECK (kind IN ('table', 'archive')),
+    CONSTRAINT tables_are_named CHECK ((kind = 'table') = (table_name IS NOT NULL)),
+    CONSTRAINT archives_are_of_a_category CHECK ((kind = 'archive') = (category IS NOT NULL)),
+    CONSTRAINT barriers_are_never_archived CHECK (category NOT IN ('deployment', 'definition', 'tenant')),
     CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
     CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
     CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
@@ -2531,11 +2590,19 @@ VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
        ('public.episodic_memory', 'expires_at', NULL, '0'),
        ('public.knowledge_facts', 'expires_at', NULL, '0');
 
-COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
+INSERT INTO runfold.retention (kind, category, column_name)
+VALUES ('archive', 'execution', 'recorded_at'), ('archive', 'log', 'recorded_at'), ('archive', 'interaction', 'recorded_at'),
+       ('archive', 'response', 'recorded_at');
+
+COMMENT ON TABLE runfold.retention IS
+    'How long the rows of a table are kept, and up to where they were removed; and how long streams stay in the log.';
+COMMENT ON COLUMN runfold.retention.kind IS 'table: rows are removed; archive: streams leave the log for the archive.';
+COMMENT ON COLUMN runfold.retention.category IS 'Of an archive policy: the category of the streams.';
+COMMENT ON COLUMN runfold.retention.subject IS 'The table, or the category.';
 COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
 COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
 COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
-COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept, or a stream stays in the log; NULL: for ever.';
 COMMENT ON COLUMN runfold.retention.cutoff IS
     'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
 COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
@@ -2661,7 +2728,7 @@ CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
     SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
            clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
       FROM runfold.retention r
-     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+     WHERE r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
 
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
@@ -2684,13 +2751,22 @@ CREATE TABLE runfold.streams (
     user_id uuid,
     version bigint NOT NULL,
     first_position bigint,
-    last_position bigint
+    last_position bigint,
+    archived_at timestamptz,
+    archived_version bigint,
+    archived_digest bytea,
+    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
+    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
 ) WITH (fillfactor = 70);
 
 -- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
 CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
 
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
+COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
+COMMENT ON COLUMN runfold.streams.archived_digest IS
+    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
 
 ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
@@ -3490,6 +3566,9 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
+    ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
+    ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -3867,6 +3946,21 @@ $$;
 COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
+
+CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
+                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
+      FROM runfold.streams s
+      LEFT JOIN runfold.archives a
+        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
+     WHERE s.stream_id = $1
+     GROUP BY s.stream_id, s.archived_version
+$$;
+COMMENT ON FUNCTION runfold.archive_of_stream IS
+    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
+REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5898,6 +5992,7 @@ DECLARE
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
+    skipping constant boolean := repeats IS NOT NULL;
     tenants uuid[];
     heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append
@@ -5955,15 +6050,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -5971,6 +6066,11 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
+        END IF;
+        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
+        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
+                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -6340,7 +6440,7 @@ BEGIN
         SELECT x.stream_id, x.user_id, 0 FROM unnest(stream_ids, user_ids) AS x (stream_id, user_id) ORDER BY x.stream_id COLLATE "C"
             ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false;
         SELECT array_agg(s.version ORDER BY x.n), array_agg(s.user_id ORDER BY x.n),
-               bool_and(coalesce(x.expected = s.version, x.expected IS NULL)
+               bool_and(s.archived_at IS NULL AND coalesce(x.expected = s.version, x.expected IS NULL)
                         AND (x.user_id IS NULL OR x.user_id IS NOT DISTINCT FROM s.user_id))
           INTO heads, tenants, quick
           FROM unnest(stream_ids, expected, user_ids) WITH ORDINALITY AS x (stream_id, expected, user_id, n)
@@ -7092,6 +7192,7 @@ DECLARE
     stream_ids text[];
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
+    skipping constant boolean := false;  -- see lock_streams
     tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
     heads bigint[];          -- of each stream before this call
     event_versions bigint[];
@@ -7147,15 +7248,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -7163,6 +7264,11 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
+        END IF;
+        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
+        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
+                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -7306,6 +7412,15 @@ COMMENT ON FUNCTION runfold.applied_migrations IS
     'The migrations that were applied, and whether the schema''s stamp is the newest of them: else one has failed half way.';
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
+
+CREATE FUNCTION runfold.archived_head() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(a.to_position), 0) FROM runfold.archives a WHERE a.state = 'archived'
+$$;
+COMMENT ON FUNCTION runfold.archived_head IS
+    'The greatest position at or below which events may have left the log for the archive; 0: none has.';
+REVOKE ALL ON FUNCTION runfold.archived_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_head TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
