@@ -93,13 +93,14 @@ COMMENT ON FUNCTION public.runfold_read_stream IS
 REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
 
-CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL,
+                                        archived text DEFAULT NULL)
 RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
                user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
            replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.read_all(after, max_count, types) AS e
+      FROM runfold.read_all(after, max_count, types, archived => archived) AS e
      ORDER BY e.position
 $$;
 COMMENT ON FUNCTION public.runfold_read_all IS

@@ -81,6 +81,7 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
    AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
    AND e.stream_version BETWEEN 0 AND 9223372036854775807
+   AND runfold.require_in_log(%(stream)s, %(version)s::bigint - 1)
  ORDER BY e.stream_version DESC
  LIMIT 1
 
@@ -342,9 +343,9 @@ SELECT s.position, coalesce(e.position, 0), e.event_id, head.position,
  WHERE s.name = %(name)s
 
 -- name: tail_log
--- The events after a position, never past the safe head. Parameters: after, limit.
+-- The events after a position, never past the safe head. Parameters: after, limit, archived ('skip', or null).
 SELECT position, stream_id, stream_version, event_id, type, user_id, data, metadata, occurred_at, recorded_at
-  FROM runfold.read_all(%(after)s, %(limit)s)
+  FROM runfold.read_all(%(after)s, %(limit)s, archived => %(archived)s)
 
 -- name: tail_stream
 -- A stream's events after a version. Parameters: stream, after, limit.
