@@ -12239,6 +12239,6 @@ BEGIN
 END
 $realtime$;
 
-COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100, compatible from 20261127000100';
 
 -- migrate:down

@@ -291,7 +291,7 @@ class SchemaOutdated(RunfoldError):
 
 
 class SchemaNewer(RunfoldError):
-    """A newer runfold migrated the database: upgrade this one."""
+    """A newer runfold migrated the database: upgrade this one. `engines_go_on`: only folding is refused."""
 
     code = "schema_newer"
 

@@ -31,11 +31,12 @@ def migrate(
     applied = [version for version in state.applied if version not in before.applied]
     if as_json:
         print_json({"current": state.current, "applied": state.applied, "pending": state.pending,
-                    "newer": state.newer, "applied_now": applied,
+                    "newer": state.newer, "engines_go_on": state.engines_go_on, "applied_now": applied,
                     "vectors": {"applied": state.vectors.applied, "pending": state.vectors.pending,
                                 "skipped": state.vectors.skipped}})  # fmt: skip
     elif state.newer:
-        print_text(f"newer than this runfold: at version {state.newer[-1]}; upgrade runfold")
+        what = "its engines go on, its workers stand by" if state.engines_go_on else "upgrade runfold"
+        print_text(f"newer than this runfold: at version {state.newer[-1]}; {what}")
     elif state.pending:
         print_text(f"{len(state.pending)} migrations pending: {', '.join(state.pending)}; run `runfold migrate`")
     else:

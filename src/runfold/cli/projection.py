@@ -87,7 +87,7 @@ def verify(
     if sample is not None and stream is not None:
         raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
     known = catalogue()
-    with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
+    with open_database(exact=True) as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         # It notes that it was done, and folds into temporary tables.
         refuse_read_only(connection, "this command")
         found = verify_projections(

@@ -118,8 +118,8 @@ SELECT pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::in
 SELECT pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, %(number)s)
 
 -- name: watch_leader
--- The pulse of the leader, for who waits to lead.
-SELECT epoch, beat FROM runfold.leader
+-- The pulse of the leader, and the schema's stamp, for who waits to lead.
+SELECT epoch, beat, obj_description(to_regnamespace('runfold'), 'pg_namespace') FROM runfold.leader
 
 -- name: make_api_log_months
 -- Makes the missing partitions of external_api_call_logs; returns how many.
