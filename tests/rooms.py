@@ -51,6 +51,7 @@ FLOORS: list[dict[str, str]] = [
         "worker": "Leads, wakes up, folds all groups, appends timeouts, verifies samples, removes what has expired.",
     },
     {
+        "health": "Says what is wrong: thresholds, metrics, alerts, probes of the worker, and the doctor.",
         "client": "The store and its handles: `aio` is the source, `sync` is generated from it.",
     },
     {
