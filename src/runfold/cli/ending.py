@@ -39,6 +39,7 @@ _SAID = {
     "execution stuck": "executions that were declared lost stay so; run it again for the others",
     "vector index": "indexes that were built stay, an unfinished one is dropped; run it again for the others",
     "doctor": "advice that was applied stays applied; run it again",
+    "backup noted": "it may be noted; see `runfold backup list`, or run it again",
     "workflow restore": "it may be restored; see `runfold workflow history` before you run it again",
     "schema export": "a file may be written in part; run it again",
     "retention set": "it may be set; see `runfold retention show`, or run it again",

@@ -23,7 +23,7 @@ NOUNS: dict[str, Noun] = {
         ("migrate",),
     ),
     "doctor": Noun(
-        "Advise on indexes, statistics and autovacuum, with the statements that would change them.",
+        "Look at the store and its server, and say what is wrong, where, and what to do. Nothing is changed.",
         ("doctor",),
     ),
     "export": Noun(
@@ -49,6 +49,10 @@ NOUNS: dict[str, Noun] = {
     "anomalies": Noun(
         "Anomalies: events that the vocabulary does not allow at their place.",
         ("anomalies",),
+    ),
+    "backup": Noun(
+        "Backups: the operator's marks that they were made.",
+        ("backup",),
     ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",

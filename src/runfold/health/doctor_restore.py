@@ -1,0 +1,116 @@
+"""What a restore to a moment leaves ahead of the log, and what to do with each: checks of `--after-restore`.
+
+What lies outside of the database and was not named cannot be looked at: of that a check gives advice, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runfold.health.doctor_checks import Found, Patient, Severity, check, statement
+from runfold.keys.opening import open_ledger
+
+
+@check("restored-log", Severity.ADVICE, see="how-to/subscribe.md", when=(True,))
+def _restored_log(found: Patient) -> Iterator[Found]:
+    """Bookmarks that consumers keep themselves may lie behind the end of the restored log.
+
+    A reader whose bookmark names an event that this log does not have is refused with `log_differs`; one that keeps a
+    position alone is not.
+    """
+    row = found.row(statement("log_end"))
+    if row is None:
+        return
+    at = (
+        "it is empty"
+        if row["recorded_at"] is None
+        else f"it was recorded at {row['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    yield Found(
+        "log",
+        f"its last event is {row['position']}, {at}: a bookmark that lies behind it is of another log",
+        "let consumers keep position and event id, and begin again from an event that both have",
+        facts={"position": row["position"], "recorded_at": row["recorded_at"]},
+    )
+
+
+@check("restored-identity", Severity.ADVICE, see="how-to/survive-crashes.md", when=(True,))
+def _restored_identity(found: Patient) -> Iterator[Found]:
+    """A restored database has the identity of the log that it was restored from.
+
+    That is right where it replaces that one: spools are sent to it. A copy for tests would take them as well.
+    """
+    row = found.row(statement("identity"))
+    if row is not None:
+        yield Found(
+            "log",
+            f"it is the log {row['id']}, as the one that it was restored from",
+            "if that one still runs, make this a log of its own: `runfold db adopt --new-identity`",
+        )
+
+
+@check("restored-spools", Severity.ADVICE, see="how-to/survive-crashes.md", when=(True,))
+def _restored_spools(found: Patient) -> Iterator[Found]:
+    """Spools of engines are offered to the restored log, and fill a part of the gap.
+
+    What was sent before the restore is in no spool any more.
+    """
+    row = found.row(statement("identity"))
+    for spool in found.spools:
+        other = spool.log is not None and row is not None and str(spool.log) != str(row["id"])
+        yield Found(
+            f"spool {spool.folder}",
+            f"it holds {spool.events} events" + (" of another log" if other else ""),
+            f"`runfold spool send {spool.folder}{' --to-this-log' if other else ''}`, or start its engine",
+            severity=Severity.WARNING if spool.events else None,
+            facts={"events": spool.events, "of_another_log": other},
+        )
+    if not found.spools:
+        yield Found(
+            "spools",
+            "engines may hold events on their machines that this log lacks",
+            "start the engines, or `runfold spool send DIR`; --spool DIR looks into a folder",
+        )
+
+
+@check("restored-tenants", Severity.ERROR, see="how-to/erase-a-tenant.md", when=(True,))
+def _restored_tenants(found: Patient) -> Iterator[Found]:
+    """A tenant that was erased is back: the backup is from before its erasure.
+
+    The erasure ledger, outside of the database, knows it. Without a ledger nobody does.
+    """
+    ledger = open_ledger(found.settings)
+    if ledger is None:
+        yield Found(
+            "erasure ledger",
+            "none is configured: tenants that were erased after the moment that was restored are back",
+            "set RUNFOLD_ERASURE_LEDGER, or erase those tenants again by your own list",
+            severity=Severity.ADVICE,
+        )
+        return
+    try:
+        entries = ledger.entries()
+    finally:
+        ledger.close()
+    erased = {row["user_id"] for row in found.rows(statement("erased_tenants"))}
+    for entry in entries:
+        if entry.user_id not in erased:
+            yield Found(
+                f"tenant {entry.user_id}",
+                f"it was erased at {entry.destroyed_at:%Y-%m-%d %H:%M:%S} UTC, and this database does not know it",
+                f"`runfold tenant erase {entry.user_id}`",
+            )
+
+
+@check("restored-blobs", Severity.ADVICE, see="how-to/keep-large-values.md", when=(True,))
+def _restored_blobs(found: Patient) -> Iterator[Found]:
+    """Blobs in a folder are at another moment than the log.
+
+    Files that no event refers to do no harm; a value whose file was deleted meanwhile is missing.
+    """
+    if found.settings.blob_folder is not None:
+        yield Found(
+            f"folder {found.settings.blob_folder}",
+            "its files are of another moment than the restored log",
+            "restore the folder of the same moment or a later one; a missing file is named where it is read",
+        )

@@ -1,0 +1,68 @@
+-- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/, each check of the
+-- doctor one in sql/doctor/.
+
+-- name: begin_check
+-- Lets the rest of this transaction read only, for no longer than the limit; sets nothing beyond it. Parameters: limit.
+SELECT pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('statement_timeout', %(limit)s, true),
+       pg_catalog.set_config('lock_timeout', '1s', true), pg_catalog.set_config('search_path', 'pg_catalog', true),
+       pg_catalog.set_config('TimeZone', 'UTC', true)
+
+-- name: has_role
+-- Whether the session has a predefined role, and its login. Parameters: role.
+SELECT pg_catalog.pg_has_role(%(role)s, 'USAGE') AS has, current_user AS login
+
+-- name: hidden_tables
+-- Those of these tables whose rows policies may hide from the session. Parameters: tables (text[]).
+SELECT t::text AS table_name FROM runfold.hidden_tables(%(tables)s::text[]::regclass[]) AS t
+
+-- name: is_standby
+-- Whether the server is a standby.
+SELECT pg_catalog.pg_is_in_recovery()
+
+-- name: safe_head
+-- The position up to which the log is settled.
+SELECT runfold.safe_head() AS position
+
+-- name: data_directory
+-- The server's data directory; null for a login that is not shown it.
+SELECT (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory') AS folder
+
+-- name: growth
+-- How many bytes the tables grow a day, by the samples of the last week; null without two of them. What WAL may take.
+WITH sums AS (
+    SELECT day, sum(bytes) AS bytes FROM runfold.table_size_samples
+     WHERE day > (clock_timestamp() AT TIME ZONE 'UTC')::date - 9 GROUP BY day
+), ends AS (
+    SELECT min(day) AS first, max(day) AS last FROM sums
+)
+SELECT ((b.bytes - a.bytes) / (e.last - e.first))::float8 AS bytes_a_day, w.bytes AS max_wal_bytes
+  FROM (SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_size')) AS bytes) AS w
+  LEFT JOIN ends e ON e.last > e.first
+  LEFT JOIN sums a ON a.day = e.first
+  LEFT JOIN sums b ON b.day = e.last
+
+-- name: log_end
+-- The last event of the log; 0 without one.
+SELECT coalesce(max(e.position), 0) AS position, max(e.recorded_at) AS recorded_at
+  FROM (SELECT position, recorded_at FROM runfold.events ORDER BY position DESC LIMIT 1) AS e
+
+-- name: identity
+-- Which log this is.
+SELECT id FROM runfold.log_identity
+
+-- name: erased_tenants
+-- The tenants of which this database knows that they were erased.
+SELECT user_id FROM runfold.erased_tenants
+
+-- name: note_backup
+-- Notes a base backup; no row for a time in the future. Parameters: at (null: now), label.
+INSERT INTO runfold.backups AS b (taken_at, label)
+SELECT t.at, %(label)s
+  FROM (SELECT coalesce(%(at)s::timestamptz, now())) AS t (at)
+ WHERE t.at <= clock_timestamp()
+    ON CONFLICT (taken_at) DO UPDATE SET label = EXCLUDED.label, noted_at = EXCLUDED.noted_at, noted_by = EXCLUDED.noted_by
+RETURNING b.taken_at, b.label, b.noted_at, b.noted_by
+
+-- name: backups
+-- The base backups that were noted, the newest first. Parameters: limit.
+SELECT taken_at, label, noted_at, noted_by FROM runfold.backups ORDER BY taken_at DESC LIMIT %(limit)s
