@@ -1,6 +1,6 @@
 -- migrate:up
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10min';
 
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
@@ -709,6 +709,57 @@ COMMENT ON TABLE runfold.applications IS
     'The applications that write opaque events, one a category.';
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
+-- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
+CREATE TABLE runfold.archives (
+    from_position bigint NOT NULL,
+    to_position bigint NOT NULL,
+    file text NOT NULL,
+    sha256 bytea NOT NULL,
+    bytes bigint NOT NULL,
+    events bigint NOT NULL,
+    digest bytea NOT NULL,
+    seal jsonb,
+    schema_version text NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    state text COLLATE "C" NOT NULL DEFAULT 'written',
+    swapped_at timestamptz,
+    left_events bigint NOT NULL DEFAULT 0,
+    left_streams bigint NOT NULL DEFAULT 0,
+    erased jsonb NOT NULL DEFAULT '[]',
+    CONSTRAINT archives_pkey PRIMARY KEY (from_position),
+    CONSTRAINT archives_file_is_of_one_segment UNIQUE (file),
+    CONSTRAINT archives_file_is_a_name CHECK (file <> '' AND strpos(file, '/') = 0),
+    CONSTRAINT archives_end_after_their_start CHECK (from_position > 0 AND to_position >= from_position),
+    CONSTRAINT archives_sha256_has_32_bytes CHECK (octet_length(sha256) = 32),
+    CONSTRAINT archives_digest_has_32_bytes CHECK (octet_length(digest) = 32),
+    CONSTRAINT archives_bytes_are_counted CHECK (bytes > 0),
+    CONSTRAINT archives_events_fit CHECK (events BETWEEN 0 AND to_position - from_position + 1),
+    CONSTRAINT archives_state_is_known CHECK (state IN ('written', 'archived', 'restored')),
+    CONSTRAINT archives_left_events_fit CHECK (left_events BETWEEN 0 AND events),
+    CONSTRAINT archives_left_streams_fit CHECK (left_streams BETWEEN 0 AND left_events),
+    CONSTRAINT archives_say_what_left CHECK ((state = 'archived') = (left_events > 0)),
+    CONSTRAINT archives_erased_is_an_array CHECK (jsonb_typeof(erased) = 'array')
+);
+
+COMMENT ON TABLE runfold.archives IS 'Segments of the log that are written to files, and what of them left the log.';
+COMMENT ON COLUMN runfold.archives.from_position IS 'The first position of the segment.';
+COMMENT ON COLUMN runfold.archives.to_position IS 'The last position of the segment.';
+COMMENT ON COLUMN runfold.archives.file IS 'The name of the Parquet file in the archive''s folder; its manifest is beside it.';
+COMMENT ON COLUMN runfold.archives.bytes IS 'The size of the file.';
+COMMENT ON COLUMN runfold.archives.events IS 'The events in the file: all of the segment, those that stay in the log, too.';
+COMMENT ON COLUMN runfold.archives.digest IS 'The digest of these events: sha256 over the hashes of their records, in order.';
+COMMENT ON COLUMN runfold.archives.seal IS 'The last seal of the segment when the file was written; NULL: it was not sealed.';
+COMMENT ON COLUMN runfold.archives.schema_version IS 'The schema version of the database that wrote the file.';
+COMMENT ON COLUMN runfold.archives.state IS
+    'written: the log still holds everything; archived: some streams left; restored: they are all back.';
+COMMENT ON COLUMN runfold.archives.swapped_at IS 'When streams left last; NULL: none did.';
+COMMENT ON COLUMN runfold.archives.left_events IS 'The events that are in the file only.';
+COMMENT ON COLUMN runfold.archives.left_streams IS 'The streams that have such events.';
+COMMENT ON COLUMN runfold.archives.erased IS 'The tenants whose events the file holds as hashes only.';
+
+GRANT SELECT ON runfold.archives TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 -- The operator's marks: when base backups were made. Nothing is backed up by runfold.
 CREATE TABLE runfold.backups (
@@ -2526,15 +2577,23 @@ GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_o
 
 -- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
 -- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
+-- Also how long the streams of a category stay in the log after their last event: then they are archived.
 CREATE TABLE runfold.retention (
-    table_name text COLLATE "C" NOT NULL,
+    table_name text COLLATE "C",
     column_name text COLLATE "C" NOT NULL,
     group_name text,
     keep interval,
     cutoff timestamptz,
     ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     blocked_since timestamptz,
-    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
+    kind text COLLATE "C" NOT NULL DEFAULT 'table',
+    category text COLLATE "C",
+    subject text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(table_name, category)) STORED,
+    CONSTRAINT retention_pkey PRIMARY KEY (kind, subject),
+    CONSTRAINT kind_is_known CHECK (kind IN ('table', 'archive')),
+    CONSTRAINT tables_are_named CHECK ((kind = 'table') = (table_name IS NOT NULL)),
+    CONSTRAINT archives_are_of_a_category CHECK ((kind = 'archive') = (category IS NOT NULL)),
+    CONSTRAINT barriers_are_never_archived CHECK (category NOT IN ('deployment', 'definition', 'tenant')),
     CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
     CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
     CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
@@ -2549,11 +2608,19 @@ VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
        ('public.episodic_memory', 'expires_at', NULL, '0'),
        ('public.knowledge_facts', 'expires_at', NULL, '0');
 
-COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
+INSERT INTO runfold.retention (kind, category, column_name)
+VALUES ('archive', 'execution', 'recorded_at'), ('archive', 'log', 'recorded_at'), ('archive', 'interaction', 'recorded_at'),
+       ('archive', 'response', 'recorded_at');
+
+COMMENT ON TABLE runfold.retention IS
+    'How long the rows of a table are kept, and up to where they were removed; and how long streams stay in the log.';
+COMMENT ON COLUMN runfold.retention.kind IS 'table: rows are removed; archive: streams leave the log for the archive.';
+COMMENT ON COLUMN runfold.retention.category IS 'Of an archive policy: the category of the streams.';
+COMMENT ON COLUMN runfold.retention.subject IS 'The table, or the category.';
 COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
 COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
 COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
-COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept, or a stream stays in the log; NULL: for ever.';
 COMMENT ON COLUMN runfold.retention.cutoff IS
     'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
 COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
@@ -2576,6 +2643,52 @@ COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each 
 
 GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
+
+-- The chain of seals: each seals a range of the log, and the seals before it. What a seal is made of is in the functions
+-- event_leaf, range_digest and seal_of; format 1 is theirs.
+CREATE TABLE runfold.seals (
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    events bigint NOT NULL,
+    range_digest bytea NOT NULL,
+    seal bytea NOT NULL,
+    format integer NOT NULL DEFAULT 1,
+    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT seals_pkey PRIMARY KEY (first_position),
+    CONSTRAINT seals_end_once UNIQUE (last_position),
+    CONSTRAINT seals_begin_at_one CHECK (first_position >= 1),
+    CONSTRAINT seals_count_what_fits CHECK (events BETWEEN 0 AND last_position - first_position + 1),
+    CONSTRAINT digests_are_sha256 CHECK (octet_length(range_digest) = 32 AND octet_length(seal) = 32),
+    CONSTRAINT the_format_is_known CHECK (format = 1)
+);
+
+COMMENT ON TABLE runfold.seals IS
+    'The chain of seals over the log: what was settled cannot be changed without a difference. Ranges adjoin, from position 1 on.';
+COMMENT ON COLUMN runfold.seals.last_position IS 'The last position of the range, holes included. The next range begins behind it.';
+COMMENT ON COLUMN runfold.seals.events IS 'How many events the range held when it was sealed.';
+COMMENT ON COLUMN runfold.seals.range_digest IS 'SHA-256 over the leaves of the range''s events in their order: runfold.range_digest.';
+COMMENT ON COLUMN runfold.seals.seal IS 'SHA-256 over the seal before, the range and its digest: runfold.seal_of.';
+COMMENT ON COLUMN runfold.seals.format IS 'Of leaf, digest and seal.';
+
+GRANT SELECT ON runfold.seals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- What tells which event of a range differs. A range is proved by its seal alone; without marks it is the range that is named.
+CREATE TABLE runfold.seal_marks (
+    first_position bigint NOT NULL,
+    marks bytea NOT NULL,
+    CONSTRAINT seal_marks_pkey PRIMARY KEY (first_position),
+    CONSTRAINT marks_belong_to_a_seal FOREIGN KEY (first_position) REFERENCES runfold.seals (first_position),
+    CONSTRAINT marks_have_twelve_bytes CHECK (octet_length(marks) % 12 = 0)
+);
+-- Parts of hashes do not become smaller.
+ALTER TABLE runfold.seal_marks ALTER COLUMN marks SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE runfold.seal_marks IS
+    'Twelve bytes of each event of a sealed range, by which the event that differs is named. They prove nothing and may be deleted.';
+COMMENT ON COLUMN runfold.seal_marks.marks IS
+    'Of each event in order: 4 bytes of its place in the range, from 0; the first 4 of its leaf; the last 4 of its id.';
+
+GRANT SELECT ON runfold.seal_marks TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.settings (
     name text COLLATE "C" PRIMARY KEY,
@@ -2679,7 +2792,7 @@ CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
     SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
            clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
       FROM runfold.retention r
-     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+     WHERE r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
 
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
@@ -2702,13 +2815,22 @@ CREATE TABLE runfold.streams (
     user_id uuid,
     version bigint NOT NULL,
     first_position bigint,
-    last_position bigint
+    last_position bigint,
+    archived_at timestamptz,
+    archived_version bigint,
+    archived_digest bytea,
+    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
+    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
 ) WITH (fillfactor = 70);
 
 -- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
 CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
 
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
+COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
+COMMENT ON COLUMN runfold.streams.archived_digest IS
+    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
 
 ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
@@ -3472,6 +3594,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_a_timestamp', '{at} is not a timestamp with zone: {found}', 'Send RFC 3339 with a zone, microseconds at most, years 0001 to 9999: 2026-01-31T12:00:00Z.');
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
+    ('seals_broken', 'RF076', 'seals_broken', 'the seal of the positions {first_position} to {last_position} does not follow from the one before, and nothing was sealed', 'run `runfold log verify`, and compare the seals with an export by `runfold log seal check`'),
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
     ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
@@ -3508,6 +3631,9 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
+    ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
+    ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -3774,6 +3900,21 @@ COMMENT ON FUNCTION runfold.interaction_target IS
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
+                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
+      FROM runfold.streams s
+      LEFT JOIN runfold.archives a
+        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
+     WHERE s.stream_id = $1
+     GROUP BY s.stream_id, s.archived_version
+$$;
+COMMENT ON FUNCTION runfold.archive_of_stream IS
+    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
+REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT data
@@ -3788,6 +3929,9 @@ RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_vers
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
                occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.refuse('stream_archived', runfold.archive_of_stream(s.stream_id))
+      FROM runfold.streams s
+     WHERE s.stream_id = $1 AND s.archived_version > $2;
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
@@ -5916,6 +6060,7 @@ DECLARE
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
+    skipping constant boolean := repeats IS NOT NULL;
     tenants uuid[];
     heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append
@@ -5973,15 +6118,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -5989,6 +6134,11 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
+        END IF;
+        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
+        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
+                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -6358,7 +6508,7 @@ BEGIN
         SELECT x.stream_id, x.user_id, 0 FROM unnest(stream_ids, user_ids) AS x (stream_id, user_id) ORDER BY x.stream_id COLLATE "C"
             ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false;
         SELECT array_agg(s.version ORDER BY x.n), array_agg(s.user_id ORDER BY x.n),
-               bool_and(coalesce(x.expected = s.version, x.expected IS NULL)
+               bool_and(s.archived_at IS NULL AND coalesce(x.expected = s.version, x.expected IS NULL)
                         AND (x.user_id IS NULL OR x.user_id IS NOT DISTINCT FROM s.user_id))
           INTO heads, tenants, quick
           FROM unnest(stream_ids, expected, user_ids) WITH ORDINALITY AS x (stream_id, expected, user_id, n)
@@ -7110,6 +7260,7 @@ DECLARE
     stream_ids text[];
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
+    skipping constant boolean := false;  -- see lock_streams
     tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
     heads bigint[];          -- of each stream before this call
     event_versions bigint[];
@@ -7165,15 +7316,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -7181,6 +7332,11 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
+        END IF;
+        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
+        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
+                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -7325,6 +7481,28 @@ COMMENT ON FUNCTION runfold.applied_migrations IS
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
 
+CREATE FUNCTION runfold.archived_head() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(a.to_position), 0) FROM runfold.archives a WHERE a.state = 'archived'
+$$;
+COMMENT ON FUNCTION runfold.archived_head IS
+    'The greatest position at or below which events may have left the log for the archive; 0: none has.';
+REVOKE ALL ON FUNCTION runfold.archived_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_head TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.archived_values(categories text[]) RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 100000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT v.value
+      FROM runfold.streams s
+     CROSS JOIN LATERAL (VALUES (s.stream_id::text), (runfold.stream_name(s.stream_id)), (lower(runfold.stream_name(s.stream_id))),
+                                (runfold.row_id(s.stream_id, split_part(s.stream_id, '-', 1), runfold.stream_name(s.stream_id))::text)) AS v (value)
+     WHERE s.archived_at IS NOT NULL AND (categories IS NULL OR split_part(s.stream_id, '-', 1) = ANY (categories))
+$$;
+COMMENT ON FUNCTION runfold.archived_values IS
+    'What columns that name a row''s stream hold for the streams of some categories, or of all (null), that are archived: their ids, their names without the category (a UUID in lower case, too), and the ids of their rows.';
+REVOKE ALL ON FUNCTION runfold.archived_values FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_values TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
+
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7405,6 +7583,43 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.require_log_after(after bigint, streams text[] DEFAULT NULL, categories text[] DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    segment runfold.archives;
+    archived text;
+BEGIN
+    SELECT a.* INTO segment FROM runfold.archives a WHERE a.state = 'archived' AND a.to_position > after ORDER BY a.from_position LIMIT 1;
+    IF segment.file IS NULL THEN
+        RETURN true;
+    END IF;
+    IF streams IS NOT NULL THEN
+        SELECT s.stream_id INTO archived
+          FROM runfold.streams s
+         WHERE s.stream_id = ANY (streams) AND s.archived_at IS NOT NULL
+           AND EXISTS (SELECT FROM runfold.archives a
+                        WHERE a.state = 'archived' AND a.to_position > after
+                          AND a.from_position <= s.last_position AND a.to_position >= s.first_position)
+         ORDER BY s.stream_id LIMIT 1;
+        IF archived IS NOT NULL THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(archived));
+        END IF;
+    ELSIF categories IS NULL OR EXISTS (
+        SELECT FROM unnest(categories) AS c (name)
+         WHERE EXISTS (SELECT FROM runfold.streams s  -- those whose names begin with the category and a hyphen
+                        WHERE s.stream_id >= (c.name || '-') COLLATE "C" AND s.stream_id < (c.name || '.') COLLATE "C"
+                          AND s.archived_at IS NOT NULL)) THEN
+        PERFORM runfold.refuse('log_archived', jsonb_build_object(
+            'position', after, 'archived_head', runfold.archived_head(), 'file', segment.file));
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_log_after IS
+    'True, or refuses: if events after a position are in the archive, and not in the log.';
+REVOKE ALL ON FUNCTION runfold.require_log_after FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_log_after TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.server_identity() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system() AS s
@@ -7415,7 +7630,8 @@ REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.begin_subscription(
-    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL
+    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL,
+    archived text DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7423,6 +7639,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     here constant text := runfold.server_identity();
 BEGIN
+    IF archived IS DISTINCT FROM 'skip' AND NOT EXISTS (SELECT FROM runfold.subscriptions s WHERE s.name = subscription) THEN
+        PERFORM runfold.require_log_after(begin_subscription.after,
+            CASE WHEN begin_subscription.filters ? 'streams'
+                 THEN ARRAY(SELECT jsonb_array_elements_text(begin_subscription.filters -> 'streams')) END,
+            CASE WHEN begin_subscription.filters ? 'category' THEN ARRAY[begin_subscription.filters ->> 'category'] END);
+    END IF;
     INSERT INTO runfold.subscriptions (name, position, event_id, filters, server)
     VALUES (subscription, begin_subscription.after,
             coalesce(after_event_id, (SELECT e.event_id FROM runfold.events e WHERE e.position = begin_subscription.after)),
@@ -9064,6 +9286,21 @@ COMMENT ON FUNCTION runfold.event_id IS
 REVOKE ALL ON FUNCTION runfold.event_id FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_id TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.event_leaf(
+    "position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+    user_id uuid, data jsonb, payload bytea, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz
+) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
+               1, position, append_end, stream_id, stream_version, event_id, type, schema_version, user_id, data,
+               pg_catalog.encode(payload, 'hex'), metadata,
+               (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM recorded_at) * 1000000)::bigint)::text, 'UTF8'))
+$$;
+COMMENT ON FUNCTION runfold.event_leaf IS
+    'The leaf of an event, format 1: SHA-256 over all that the event says, its category but for that (a category is the beginning of a stream''s name).';
+REVOKE ALL ON FUNCTION runfold.event_leaf FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_leaf TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.events_of_command(command_id uuid)
 RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -10390,6 +10627,41 @@ COMMENT ON FUNCTION runfold.put_workflow IS
     'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
 REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
 
+CREATE FUNCTION runfold.range_digest(
+    relation regclass, first_position bigint, last_position bigint, OUT events bigint, OUT digest bytea, OUT marks bytea
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format($query$
+        WITH leaves AS MATERIALIZED (
+            SELECT e.position, e.event_id,
+                   CASE WHEN e.category = split_part(e.stream_id, '-', 1) AND isfinite(e.occurred_at) AND isfinite(e.recorded_at)
+                             AND e.data IS DISTINCT FROM 'null' THEN
+                       runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                          e.schema_version, e.user_id, e.data, e.payload, e.metadata, e.occurred_at, e.recorded_at)
+                   ELSE sha256(convert_to(jsonb_build_array(
+                            e.category, e.data IS NULL, CASE WHEN NOT isfinite(e.occurred_at) THEN e.occurred_at::text END,
+                            CASE WHEN NOT isfinite(e.recorded_at) THEN e.recorded_at::text END)::text, 'UTF8')
+                        || runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                              e.schema_version, e.user_id, e.data, e.payload, e.metadata,
+                                              CASE WHEN isfinite(e.occurred_at) THEN e.occurred_at END,
+                                              CASE WHEN isfinite(e.recorded_at) THEN e.recorded_at END)) END AS leaf
+              FROM %s e
+             WHERE e.position BETWEEN $1 AND $2
+        )
+        SELECT count(*), sha256(coalesce(string_agg(leaf, ''::bytea ORDER BY position), '')),
+               coalesce(string_agg(int4send((position - $1)::integer) || substr(leaf, 1, 4) || substr(uuid_send(event_id), 13, 4),
+                                   ''::bytea ORDER BY position), '')
+          FROM leaves
+        $query$, relation)
+       INTO events, digest, marks USING first_position, last_position;
+END
+$$;
+COMMENT ON FUNCTION runfold.range_digest IS
+    'The number of events, the digest and the marks of a range of positions, in any relation that has the columns of runfold.events: the log itself, or a restored part of an archive.';
+REVOKE ALL ON FUNCTION runfold.range_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.range_digest TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.version_after(stream text, after bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -10405,6 +10677,7 @@ BEGIN
     SELECT e.stream_version INTO low
       FROM runfold.events e
      WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
+       AND e.stream_version > coalesce(s.archived_version, -1)
      ORDER BY e.stream_version
      LIMIT 1;
     high := s.version;
@@ -10428,7 +10701,8 @@ GRANT EXECUTE ON FUNCTION runfold.version_after TO runfold_engine, runfold_proje
 
 CREATE FUNCTION runfold.read_all(
     after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
-    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false,
+    archived text DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
@@ -10457,10 +10731,15 @@ BEGIN
     END IF;
     IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
         SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
-        IF last.event_id IS DISTINCT FROM after_event_id THEN
+        -- In a segment that is archived the log it was read from is the one that was archived.
+        IF last.event_id IS DISTINCT FROM after_event_id AND NOT (last.event_id IS NULL AND EXISTS (
+            SELECT FROM runfold.archives a WHERE a.state = 'archived' AND after BETWEEN a.from_position AND a.to_position)) THEN
             PERFORM runfold.refuse('log_differs', jsonb_build_object(
                 'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
         END IF;
+    END IF;
+    IF archived IS DISTINCT FROM 'skip' THEN
+        PERFORM runfold.require_log_after(after, streams, categories);
     END IF;
 
     bound := head;
@@ -10527,6 +10806,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
+    PERFORM runfold.require_log_after(after, categories => ARRAY[read_opaque_events.category]);
     RETURN QUERY
     SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
@@ -10537,7 +10817,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
-    'An application''s opaque events after a position, in order, never past the safe head.';
+    'An application''s opaque events after a position, in order, never past the safe head. What is archived is refused.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
@@ -10724,6 +11004,20 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.require_in_log(stream text, after bigint DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream AND s.archived_version > coalesce(after, -1)) THEN
+        PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream));
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_in_log IS
+    'True, or refuses with `stream_archived`: if events of a stream after a version are in the archive, and not in the log.';
+REVOKE ALL ON FUNCTION runfold.require_in_log FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_in_log TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -10823,6 +11117,88 @@ COMMENT ON FUNCTION runfold.save_workflow_of IS
     'Saves a definition for a user, as save_workflow does: for services. Without a user, the one whose workflow the definition''s `id` names.';
 REVOKE ALL ON FUNCTION runfold.save_workflow_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.save_workflow_of TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.seal_of(previous bytea, first_position bigint, last_position bigint, events bigint, range_digest bytea)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(coalesce(previous, '') || int8send(first_position) || int8send(last_position) || int8send(events) || range_digest)
+$$;
+COMMENT ON FUNCTION runfold.seal_of IS
+    'The seal of a range, format 1: SHA-256 over the seal before (nothing for the first one), the range''s first and last position, its number of events, and its digest.';
+REVOKE ALL ON FUNCTION runfold.seal_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seal_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.seal_range(everything boolean DEFAULT false)
+RETURNS TABLE (first_position bigint, last_position bigint, events bigint, seal bytea)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    width constant integer := 10000;
+    head bigint;
+    before record;
+    lower bigint;
+    upper bigint;
+    ceiling bigint;          -- the last position of the partition
+    full_end bigint;         -- where the range is full
+    begun timestamptz;       -- when the range's first event was recorded
+    found record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'on', true);
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 7);
+    head := runfold.safe_head();
+    SELECT s.* INTO before FROM runfold.seals s ORDER BY s.last_position DESC LIMIT 1;
+    lower := coalesce(before.last_position, 0) + 1;
+    IF lower > head THEN
+        RETURN;
+    END IF;
+    SELECT min(b.ends) - 1 INTO ceiling
+      FROM (SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint AS ends
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'runfold.events'::regclass) AS b
+     WHERE b.ends > lower;
+    full_end := least(ceiling, lower + width - 1);
+    upper := least(head, full_end);
+    IF upper < full_end THEN
+        SELECT e.recorded_at INTO begun
+          FROM runfold.events e WHERE e.position BETWEEN lower AND upper ORDER BY e.position LIMIT 1;
+        -- A clock that was set back keeps no range open.
+        IF begun IS NULL OR NOT (everything OR begun NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()) THEN
+            RETURN;
+        END IF;
+    ELSE
+        upper := greatest(upper, (SELECT least(e.append_end, head, ceiling) FROM runfold.events e
+                                   WHERE e.position BETWEEN lower AND upper ORDER BY e.position DESC LIMIT 1));
+    END IF;
+    IF before.seal <> runfold.seal_of((SELECT s.seal FROM runfold.seals s WHERE s.last_position = before.first_position - 1),
+                                      before.first_position, before.last_position, before.events, before.range_digest) THEN
+        PERFORM runfold.refuse('seals_broken', jsonb_build_object(
+            'first_position', before.first_position, 'last_position', before.last_position));
+    END IF;
+    SELECT d.* INTO found FROM runfold.range_digest('runfold.events', lower, upper) AS d;
+    INSERT INTO runfold.seals AS s (first_position, last_position, events, range_digest, seal)
+    VALUES (lower, upper, found.events, found.digest,
+            runfold.seal_of(before.seal, lower, upper, found.events, found.digest))
+    RETURNING s.first_position, s.last_position, s.events, s.seal
+      INTO first_position, last_position, events, seal;
+    IF found.events > 0 THEN
+        INSERT INTO runfold.seal_marks (first_position, marks) VALUES (lower, found.marks);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION runfold.seal_range IS
+    'Seals the next range of the log, if one is due; returns its seal, or no row.';
+REVOKE ALL ON FUNCTION runfold.seal_range FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seal_range TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.sealed_position() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(last_position), 0) FROM runfold.seals
+$$;
+COMMENT ON FUNCTION runfold.sealed_position IS
+    'The position up to which the log is sealed; 0 before the first seal.';
+REVOKE ALL ON FUNCTION runfold.sealed_position FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.sealed_position TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.search_documents_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
@@ -11817,13 +12193,14 @@ COMMENT ON FUNCTION public.runfold_read_stream IS
 REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
 
-CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL,
+                                        archived text DEFAULT NULL)
 RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
                user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
            replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.read_all(after, max_count, types) AS e
+      FROM runfold.read_all(after, max_count, types, archived => archived) AS e
      ORDER BY e.position
 $$;
 COMMENT ON FUNCTION public.runfold_read_all IS
@@ -11877,6 +12254,9 @@ CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE O
 
 CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
+
+CREATE TRIGGER seals_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.seals
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 
 CREATE VIEW runfold_stats.slow_queries WITH (security_invoker = true) AS
     SELECT s.source, s.pid, s.calls, s.mean_ms, s.total_ms, s.statement, true AS alarms FROM runfold.slow_statements() AS s;
@@ -11960,6 +12340,6 @@ BEGIN
 END
 $realtime$;
 
-COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100, compatible from 20261127000100';
 
 -- migrate:down
