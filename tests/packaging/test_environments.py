@@ -168,7 +168,7 @@ def test_the_oldest_packages_of_an_extra_do(extra: str, environment: Make) -> No
     there = versions(python)
     for one in needed:
         assert Requirement(oldest(one)).specifier.contains(there[one.name.lower()])
-    assert passed(python, OF_EXTRAS[extra]) > 5
+    assert passed(python, OF_EXTRAS[extra]) >= 5
 
 
 @pytest.mark.parametrize("version", OTHERS)
