@@ -67,12 +67,13 @@ SELECT runfold.ensure_partitions();
 
 -- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
 -- key may: a tenant that could append would write its own history, and user_id is the caller's word.
-CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
-RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL, repeats text DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean,
+               skipped integer, versions bigint[], positions bigint[])
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated, a.skipped, a.versions, a.positions
       FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
-                                 command_id) AS a
+                                 command_id, repeats) AS a
 $$;
 COMMENT ON FUNCTION public.runfold_append IS
     'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
