@@ -2276,6 +2276,21 @@ COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_sta
 GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
 
+-- The streams that leave the log next, with what was true of them when they were chosen. The swap looks again.
+CREATE UNLOGGED TABLE runfold.leaving_streams (
+    stream_id text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT leaving_streams_pkey PRIMARY KEY (stream_id)
+);
+
+COMMENT ON TABLE runfold.leaving_streams IS 'The streams that leave the log in the archive''s next swap.';
+COMMENT ON COLUMN runfold.leaving_streams.digest IS 'SHA-256 over the leaves of its events in their order: runfold.event_leaf.';
+
+GRANT SELECT ON runfold.leaving_streams TO runfold_projector, runfold_operator;
+
 CREATE TABLE runfold.log_identity (
     singleton boolean PRIMARY KEY DEFAULT true,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -2575,6 +2590,29 @@ COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fa
 
 GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- Where events of the archive come in before they are compared with what left, and put back into the log.
+CREATE UNLOGGED TABLE runfold.restored_events (
+    position bigint NOT NULL,
+    append_end bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    stream_version bigint NOT NULL,
+    event_id uuid NOT NULL,
+    category text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    schema_version integer NOT NULL,
+    user_id uuid,
+    data jsonb,
+    payload bytea,
+    metadata jsonb NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT restored_events_pkey PRIMARY KEY (position)
+);
+
+COMMENT ON TABLE runfold.restored_events IS 'Events of the archive on their way back into the log: `runfold archive restore`.';
+
+GRANT INSERT ON runfold.restored_events TO runfold_operator;
+
 -- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
 -- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
 -- Also how long the streams of a category stay in the log after their last event: then they are archived.
@@ -2830,7 +2868,7 @@ COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optim
 COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
 COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
 COMMENT ON COLUMN runfold.streams.archived_digest IS
-    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
+    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
 
 ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
@@ -2875,6 +2913,28 @@ COMMENT ON COLUMN runfold.subscriptions.failed_error IS 'What the handler fails 
 GRANT SELECT ON runfold.subscriptions TO runfold_projector, runfold_reader;
 GRANT SELECT, INSERT, UPDATE ON runfold.subscriptions TO runfold_engine, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.subscriptions TO runfold_operator;
+
+-- Segments whose remainder is built, or has taken the segment's place: what a run that was interrupted has to end.
+CREATE TABLE runfold.swaps (
+    from_position bigint NOT NULL,
+    to_position bigint NOT NULL,
+    state text COLLATE "C" NOT NULL DEFAULT 'built',
+    left_events bigint NOT NULL,
+    left_streams bigint NOT NULL,
+    forgotten bigint NOT NULL,
+    CONSTRAINT swaps_pkey PRIMARY KEY (from_position),
+    CONSTRAINT swaps_end_after_their_start CHECK (to_position >= from_position),
+    CONSTRAINT swaps_state_is_known CHECK (state IN ('built', 'swapped')),
+    CONSTRAINT swaps_streams_have_events CHECK (left_streams BETWEEN 0 AND left_events)
+);
+
+COMMENT ON TABLE runfold.swaps IS 'Segments of the log that are being replaced by what remains of them.';
+COMMENT ON COLUMN runfold.swaps.state IS
+    'built: runfold_partitions.remains_… waits to be swapped in; swapped: runfold_partitions.left_… waits to be dropped.';
+COMMENT ON COLUMN runfold.swaps.left_events IS 'The events that the remainder does not hold.';
+COMMENT ON COLUMN runfold.swaps.forgotten IS 'Up to there the ids of what left are deleted from event_ids.';
+
+GRANT SELECT ON runfold.swaps TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.table_size_samples (
     day date NOT NULL,
@@ -3633,6 +3693,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
     ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
     ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
@@ -7481,6 +7542,15 @@ COMMENT ON FUNCTION runfold.applied_migrations IS
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
 
+CREATE FUNCTION runfold.archivable_head() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT least(coalesce((SELECT min(c.position) FROM runfold.checkpoints c), 0), (SELECT min(s.position) FROM runfold.subscriptions s))
+$$;
+COMMENT ON FUNCTION runfold.archivable_head IS
+    'The position up to which every group of projections and every subscription that is kept has read the log.';
+REVOKE ALL ON FUNCTION runfold.archivable_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archivable_head TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.archived_head() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT coalesce(max(a.to_position), 0) FROM runfold.archives a WHERE a.state = 'archived'
@@ -7663,6 +7733,65 @@ COMMENT ON FUNCTION runfold.begin_subscription IS
 REVOKE ALL ON FUNCTION runfold.begin_subscription FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_subscription TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
+        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_change IS
+    'Trigger: refuses every change of a recorded event.';
+REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
+
+CREATE FUNCTION runfold.segments() RETURNS TABLE (from_position bigint, to_position bigint, partition text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT b.bounds[1]::bigint, b.bounds[2]::bigint - 1, b.partition
+      FROM (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''?(\d+)''?\) TO \(''?(\d+)''?\)') AS bounds,
+                   format('%I.%I', c.relnamespace::regnamespace, c.relname) AS partition
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'runfold.events'::regclass) AS b
+     ORDER BY b.bounds[1]::bigint
+$$;
+COMMENT ON FUNCTION runfold.segments IS
+    'The segments of the log, one a partition, in their order.';
+REVOKE ALL ON FUNCTION runfold.segments FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.segments TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.build_remainder(from_position bigint, OUT left_events bigint, OUT left_streams bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    archive runfold.archives;
+    partition text;
+    remains constant text := 'remains_' || lpad(from_position::text, 12, '0');
+BEGIN
+    SELECT * INTO STRICT archive FROM runfold.archives a WHERE a.from_position = from_position;
+    SELECT s.partition INTO STRICT partition FROM runfold.segments() s
+     WHERE s.from_position = from_position AND s.to_position = archive.to_position;
+    EXECUTE format('SELECT count(*), count(DISTINCT e.stream_id) FROM %s e JOIN runfold.leaving_streams l USING (stream_id)', partition)
+       INTO left_events, left_streams;
+    IF left_events = 0 THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
+                   ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position <= %s))',
+                   remains, from_position, archive.to_position);
+    EXECUTE format('INSERT INTO runfold_partitions.%I SELECT e.* FROM %s e'
+                   ' WHERE NOT EXISTS (SELECT FROM runfold.leaving_streams l WHERE l.stream_id = e.stream_id) ORDER BY e.position',
+                   remains, partition);
+    EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
+                   ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', remains);
+    EXECUTE format('ANALYZE runfold_partitions.%I', remains);
+    INSERT INTO runfold.swaps (from_position, to_position, left_events, left_streams, forgotten)
+    VALUES (from_position, archive.to_position, left_events, left_streams, from_position - 1);
+END
+$$;
+COMMENT ON FUNCTION runfold.build_remainder IS
+    'Builds what remains of a segment once the chosen streams have left it, beside it; returns how many events and streams leave.';
+REVOKE ALL ON FUNCTION runfold.build_remainder FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.build_remainder TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_typeof(value) = 'array'
@@ -7835,6 +7964,128 @@ $$;
 COMMENT ON FUNCTION runfold.check_tool IS
     'Refuses a tool whose schemas are no JSON Schemas or whose version has no order, and sets updated_at.';
 REVOKE ALL ON FUNCTION runfold.check_tool FROM PUBLIC;
+
+CREATE FUNCTION runfold.event_leaf(
+    "position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+    user_id uuid, data jsonb, payload bytea, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz
+) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
+               1, position, append_end, stream_id, stream_version, event_id, type, schema_version, user_id, data,
+               pg_catalog.encode(payload, 'hex'), metadata,
+               (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM recorded_at) * 1000000)::bigint)::text, 'UTF8'))
+$$;
+COMMENT ON FUNCTION runfold.event_leaf IS
+    'The leaf of an event, format 1: SHA-256 over all that the event says, its category but for that (a category is the beginning of a stream''s name).';
+REVOKE ALL ON FUNCTION runfold.event_leaf FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_leaf TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.execution_is_over(execution_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT $1 IS NULL
+        OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = runfold.stream_id('execution', $1) AND s.archived_at IS NOT NULL)
+        OR runfold.end_status($1) IS NOT NULL
+$$;
+COMMENT ON FUNCTION runfold.execution_is_over IS
+    'Whether an execution has ended, is archived, or was never said (NULL).';
+REVOKE ALL ON FUNCTION runfold.execution_is_over FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_is_over TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.response_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ResponseReceived' THEN 'unprocessed'
+           WHEN 'ResponseMatched' THEN 'matched'
+           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
+           WHEN 'ResponseErrored' THEN 'error'
+           WHEN 'ResponseReopened' THEN 'unprocessed' END
+$$;
+COMMENT ON FUNCTION runfold.response_target IS
+    'The status that an event of this type moves a response to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.choose_leaving(
+    from_position bigint, to_position bigint, older_than interval DEFAULT NULL, OUT streams bigint, OUT events bigint
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+    lower constant bigint := from_position;
+    upper constant bigint := to_position;
+    bound bigint := runfold.archivable_head();
+BEGIN
+    DELETE FROM runfold.leaving_streams;
+    WITH policies AS MATERIALIZED (
+        SELECT r.category, now() - CASE WHEN older_than IS NOT NULL AND r.category IN ('execution', 'log', 'interaction', 'response')
+                                        THEN older_than ELSE r.keep END AS cutoff
+          FROM runfold.retention r WHERE r.kind = 'archive'
+    ), old AS MATERIALIZED (
+        SELECT s.stream_id, s.version, s.first_position, s.last_position, p.category
+          FROM runfold.streams s
+          JOIN policies p ON p.category = split_part(s.stream_id, '-', 1)
+          JOIN runfold.events l ON l.position = s.last_position AND l.recorded_at < p.cutoff
+         WHERE s.first_position >= lower AND s.last_position <= least(upper, bound) AND l.position BETWEEN lower AND upper
+           AND s.archived_at IS NULL
+           AND NOT EXISTS (SELECT FROM runfold.parked_streams k WHERE k.stream_id = s.stream_id)
+           AND NOT EXISTS (SELECT FROM runfold.claims c WHERE c.stream_id = s.stream_id)
+           AND NOT EXISTS (SELECT FROM runfold.holds h WHERE runfold.stream_id('execution', h.execution_id) = s.stream_id)
+    ), ends AS MATERIALIZED (
+        -- What each of them has become by its last event that moves it.
+        SELECT DISTINCT ON (e.stream_id) e.stream_id,
+               CASE e.category WHEN 'execution' THEN runfold.ends_execution(e.type)
+                               WHEN 'interaction' THEN runfold.interaction_has_ended(runfold.interaction_target(e.type))
+                               ELSE runfold.response_target(e.type) IN ('matched', 'filtered_out', 'error') END AS ended
+          FROM runfold.events e
+         WHERE e.position BETWEEN lower AND upper AND e.category IN ('execution', 'interaction', 'response')
+           AND CASE e.category WHEN 'execution' THEN runfold.ends_execution(e.type)
+                               WHEN 'interaction' THEN runfold.interaction_target(e.type) IS NOT NULL
+                               ELSE runfold.response_target(e.type) IS NOT NULL END
+         ORDER BY e.stream_id, e.position DESC
+    ), asked AS MATERIALIZED (
+        SELECT e.stream_id, e.data ->> 'execution_id' AS execution_id
+          FROM runfold.events e
+         WHERE e.position BETWEEN lower AND upper AND e.category = 'interaction' AND e.type = 'InteractionRequested'
+    ), chosen AS MATERIALIZED (
+        SELECT o.* FROM old o
+          LEFT JOIN ends n ON n.stream_id = o.stream_id
+         WHERE CASE o.category
+               WHEN 'log' THEN runfold.execution_is_over(substr(o.stream_id, 5))
+               WHEN 'interaction' THEN n.ended AND NOT EXISTS (
+                   SELECT FROM asked a WHERE a.stream_id = o.stream_id AND NOT runfold.execution_is_over(a.execution_id))
+               WHEN 'execution' THEN coalesce(n.ended, false)
+               WHEN 'response' THEN coalesce(n.ended, false)
+               ELSE true END
+    ), digests AS (
+        SELECT d.stream_id, count(*) AS events, sha256(string_agg(d.leaf, '' ORDER BY d.stream_version)) AS digest
+          FROM (SELECT e.stream_id, e.stream_version,
+                       runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                          e.schema_version, e.user_id, e.data, e.payload, e.metadata, e.occurred_at, e.recorded_at) AS leaf
+                  FROM runfold.events e JOIN chosen c ON c.stream_id = e.stream_id
+                 WHERE e.position BETWEEN lower AND upper) AS d
+         GROUP BY d.stream_id
+    ), entered AS (
+        INSERT INTO runfold.leaving_streams (stream_id, version, first_position, last_position, digest)
+        SELECT c.stream_id, c.version, c.first_position, c.last_position, d.digest FROM chosen c JOIN digests d USING (stream_id)
+        RETURNING stream_id
+    )
+    SELECT count(*), coalesce(sum(d.events), 0) INTO streams, events
+      FROM entered JOIN digests d ON d.stream_id = entered.stream_id;
+END
+$$;
+COMMENT ON FUNCTION runfold.choose_leaving IS
+    'Chooses the streams that may leave a range of segments for the archive, in place of those chosen before.';
+REVOKE ALL ON FUNCTION runfold.choose_leaving FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.choose_leaving TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.clear_restored() RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    TRUNCATE runfold.restored_events
+$$;
+COMMENT ON FUNCTION runfold.clear_restored IS
+    'Empties runfold.restored_events: what a restore that was interrupted left there.';
+REVOKE ALL ON FUNCTION runfold.clear_restored FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.clear_restored TO runfold_operator;
 
 CREATE FUNCTION runfold.close_questions(
     after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
@@ -9059,6 +9310,24 @@ COMMENT ON FUNCTION runfold.drop_partition IS
     'Drops a partition of a table, unless somebody reads or writes the table just now; returns whether it did.';
 REVOKE ALL ON FUNCTION runfold.drop_partition FROM PUBLIC;
 
+CREATE FUNCTION runfold.drop_remainders() RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    swap record;
+    dropped integer := 0;
+BEGIN
+    FOR swap IN DELETE FROM runfold.swaps s WHERE s.state = 'built' RETURNING s.from_position LOOP
+        EXECUTE format('DROP TABLE IF EXISTS runfold_partitions.%I', 'remains_' || lpad(swap.from_position::text, 12, '0'));
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION runfold.drop_remainders IS
+    'Drops what was built for a swap that did not take place; returns how many tables.';
+REVOKE ALL ON FUNCTION runfold.drop_remainders FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.drop_remainders TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -9137,17 +9406,6 @@ COMMENT ON FUNCTION runfold.ensure_log_partitions IS
     'Makes the monthly partitions of workflow_execution_logs ahead of time.';
 REVOKE ALL ON FUNCTION runfold.ensure_log_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_log_partitions TO runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.refuse_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
-        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
-END
-$$;
-COMMENT ON FUNCTION runfold.refuse_change IS
-    'Trigger: refuses every change of a recorded event.';
-REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
 
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -9285,21 +9543,6 @@ COMMENT ON FUNCTION runfold.event_id IS
     'The event id that a stream and a name give, always the same; the same in Python.';
 REVOKE ALL ON FUNCTION runfold.event_id FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.event_id TO runfold_engine, runfold_operator, runfold_reader, service_role;
-
-CREATE FUNCTION runfold.event_leaf(
-    "position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
-    user_id uuid, data jsonb, payload bytea, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz
-) RETURNS bytea
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
-               1, position, append_end, stream_id, stream_version, event_id, type, schema_version, user_id, data,
-               pg_catalog.encode(payload, 'hex'), metadata,
-               (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM recorded_at) * 1000000)::bigint)::text, 'UTF8'))
-$$;
-COMMENT ON FUNCTION runfold.event_leaf IS
-    'The leaf of an event, format 1: SHA-256 over all that the event says, its category but for that (a category is the beginning of a stream''s name).';
-REVOKE ALL ON FUNCTION runfold.event_leaf FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.event_leaf TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.events_of_command(command_id uuid)
 RETURNS TABLE (append integer, event integer, data jsonb, payload bytea)
@@ -9644,6 +9887,34 @@ COMMENT ON FUNCTION runfold.forget_counts IS
     'Empties the counts of a table that was emptied, for dashboards.';
 REVOKE ALL ON FUNCTION runfold.forget_counts FROM PUBLIC;
 
+CREATE FUNCTION runfold.forget_left(most integer DEFAULT 10000) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    swap runfold.swaps;
+    gone text;
+BEGIN
+    SELECT * INTO swap FROM runfold.swaps s WHERE s.state = 'swapped' ORDER BY s.from_position LIMIT 1 FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN true;
+    END IF;
+    gone := format('runfold_partitions.%I', 'left_' || lpad(swap.from_position::text, 12, '0'));
+    EXECUTE format('DELETE FROM runfold.event_ids i USING %s e, runfold.streams s'
+                   ' WHERE e.position > $1 AND e.position <= $2 AND i.event_id = e.event_id'
+                   ' AND s.stream_id = e.stream_id AND e.stream_version <= s.archived_version', gone)
+      USING swap.forgotten, swap.forgotten + most;
+    UPDATE runfold.swaps s SET forgotten = swap.forgotten + most WHERE s.from_position = swap.from_position;
+    IF swap.forgotten + most >= swap.to_position THEN
+        EXECUTE format('DROP TABLE %s', gone);
+        DELETE FROM runfold.swaps s WHERE s.from_position = swap.from_position;
+    END IF;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.forget_left IS
+    'Deletes the event ids of a part of what has left the log; when all are deleted, drops the table that left. Returns whether nothing is left to do.';
+REVOKE ALL ON FUNCTION runfold.forget_left FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.forget_left TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN data OPERATOR(pg_catalog.@?) 'strict $.* ? (@ == null)' THEN runfold.drop_nulls(data) ELSE data END
@@ -9951,6 +10222,60 @@ COMMENT ON FUNCTION runfold.land_rebuild IS
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.land_restored(OUT streams bigint, OUT events bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+    differing text;
+    taken record;
+BEGIN
+    ANALYZE runfold.restored_events;
+    PERFORM FROM runfold.streams s WHERE s.stream_id IN (SELECT r.stream_id FROM runfold.restored_events r)
+      ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE;
+    SELECT d.stream_id INTO differing
+      FROM (SELECT x.stream_id, sha256(string_agg(x.leaf, '' ORDER BY x.stream_version)) AS digest
+              FROM (SELECT r.stream_id, r.stream_version,
+                           runfold.event_leaf(r.position, r.append_end, r.stream_id, r.stream_version, r.event_id, r.type,
+                                              r.schema_version, r.user_id, r.data, r.payload, r.metadata, r.occurred_at, r.recorded_at) AS leaf
+                      FROM runfold.restored_events r) AS x
+             GROUP BY x.stream_id) AS d
+      LEFT JOIN runfold.streams s ON s.stream_id = d.stream_id
+     WHERE d.digest IS DISTINCT FROM s.archived_digest
+     LIMIT 1;
+    IF differing IS NOT NULL THEN
+        PERFORM runfold.refuse('archive_differs', jsonb_build_object('stream_id', differing));
+    END IF;
+    SELECT r.event_id, r.stream_id INTO taken FROM runfold.restored_events r
+      JOIN runfold.event_ids i ON i.event_id = r.event_id WHERE i.stream_version <> r.stream_version LIMIT 1;
+    IF taken.event_id IS NOT NULL THEN
+        PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('found', taken.event_id, 'stream_id', taken.stream_id));
+    END IF;
+    INSERT INTO runfold.event_ids (event_id, stream_version) SELECT r.event_id, r.stream_version FROM runfold.restored_events r
+        ON CONFLICT DO NOTHING;
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version, user_id,
+                                data, payload, metadata, occurred_at, recorded_at)
+    SELECT r.position, r.append_end, r.stream_id, r.stream_version, r.event_id, r.category, r.type, r.schema_version, r.user_id,
+           r.data, r.payload, r.metadata, r.occurred_at, r.recorded_at
+      FROM runfold.restored_events r ORDER BY r.position;
+    GET DIAGNOSTICS events = ROW_COUNT;
+    UPDATE runfold.archives a
+       SET left_events = a.left_events - c.events, left_streams = a.left_streams - c.streams,
+           state = CASE WHEN a.left_events = c.events THEN 'restored' ELSE 'archived' END
+      FROM (SELECT a.from_position, count(*) AS events, count(DISTINCT r.stream_id) AS streams
+              FROM runfold.restored_events r JOIN runfold.archives a ON r.position BETWEEN a.from_position AND a.to_position
+             GROUP BY a.from_position) AS c
+     WHERE c.from_position = a.from_position;
+    UPDATE runfold.streams s SET archived_at = NULL, archived_version = NULL, archived_digest = NULL
+     WHERE s.stream_id IN (SELECT r.stream_id FROM runfold.restored_events r);
+    GET DIAGNOSTICS streams = ROW_COUNT;
+    DELETE FROM runfold.restored_events;
+END
+$$;
+COMMENT ON FUNCTION runfold.land_restored IS
+    'Puts the events in runfold.restored_events back into the log, where they were: their streams are archived no longer.';
+REVOKE ALL ON FUNCTION runfold.land_restored FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.land_restored TO runfold_operator;
+
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -10233,6 +10558,32 @@ COMMENT ON FUNCTION runfold.move_subscription IS
     'Moves a subscription''s bookmark forward to an event; returns whether it moved. It does not if it is there already.';
 REVOKE ALL ON FUNCTION runfold.move_subscription FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_subscription TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.note_archive(
+    from_position bigint, to_position bigint, file text, sha256 bytea, bytes bigint, events bigint, digest bytea, seal jsonb,
+    schema_version text
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF runfold.safe_head() <= to_position
+       OR NOT EXISTS (SELECT FROM runfold.segments() s WHERE s.from_position = from_position AND s.to_position = to_position)
+       OR events <> (SELECT count(*) FROM runfold.events e WHERE e.position BETWEEN from_position AND to_position) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO runfold.archives (from_position, to_position, file, sha256, bytes, events, digest, seal, schema_version)
+    VALUES (from_position, to_position, file, sha256, bytes, events, digest, seal, schema_version)
+        ON CONFLICT ON CONSTRAINT archives_pkey DO UPDATE
+       SET file = excluded.file, sha256 = excluded.sha256, bytes = excluded.bytes, events = excluded.events, digest = excluded.digest,
+           seal = excluded.seal, schema_version = excluded.schema_version, written_at = clock_timestamp(), erased = '[]'
+     WHERE archives.state <> 'archived';
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_archive IS
+    'Enters a segment''s file, or returns false: the log holds another number of events there than the file.';
+REVOKE ALL ON FUNCTION runfold.note_archive FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_archive TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -11465,6 +11816,25 @@ COMMENT ON FUNCTION runfold.seed_models IS
 REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
 
+CREATE FUNCTION runfold.set_archive_policy(category text, keep interval) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF category IN ('deployment', 'definition', 'tenant') OR category IS NULL OR category !~ '^[a-z][a-z0-9_]*$' THEN
+        PERFORM runfold.refuse('never_archived', jsonb_build_object('category', category));
+    END IF;
+    IF keep < interval '1 day' THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', category, 'keep', keep));
+    END IF;
+    INSERT INTO runfold.retention (kind, category, column_name, keep) VALUES ('archive', category, 'recorded_at', keep)
+        ON CONFLICT ON CONSTRAINT retention_pkey DO UPDATE SET keep = excluded.keep;
+END
+$$;
+COMMENT ON FUNCTION runfold.set_archive_policy IS
+    'Enters how long the streams of a category stay in the log after their last event; null: for ever.';
+REVOKE ALL ON FUNCTION runfold.set_archive_policy FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.set_archive_policy TO runfold_operator;
+
 CREATE FUNCTION runfold.slow_statements() RETURNS TABLE (
     source text, pid integer, calls bigint, mean_ms double precision, total_ms double precision, statement text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -11513,6 +11883,81 @@ COMMENT ON ROUTINE runfold.sum_durations IS
     'The sum of lists of durations, part by part; NULL without any.';
 REVOKE ALL ON ROUTINE runfold.sum_durations FROM PUBLIC;
 GRANT EXECUTE ON ROUTINE runfold.sum_durations TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.swap_segments(OUT streams bigint, OUT events bigint, OUT stayed bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+#variable_conflict use_column
+DECLARE
+    swap record;
+    staying text[];
+    partition text;
+    name text;
+    kept_events bigint;
+    kept_streams bigint;
+    bound bigint;
+BEGIN
+    PERFORM FROM runfold.streams s JOIN runfold.leaving_streams l ON l.stream_id = s.stream_id
+      ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE OF s;
+    bound := runfold.archivable_head();
+    IF EXISTS (SELECT FROM runfold.rebuilds) THEN
+        bound := 0;  -- a rebuild that is under way reads all of the log
+    END IF;
+    WITH gone AS (
+        DELETE FROM runfold.leaving_streams l
+         WHERE l.last_position > bound
+            OR NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = l.stream_id AND s.version = l.version
+                              AND s.last_position = l.last_position AND s.archived_at IS NULL)
+            OR EXISTS (SELECT FROM runfold.parked_streams k WHERE k.stream_id = l.stream_id)
+            OR EXISTS (SELECT FROM runfold.claims c WHERE c.stream_id = l.stream_id)
+            OR EXISTS (SELECT FROM runfold.holds h WHERE runfold.stream_id('execution', h.execution_id) = l.stream_id)
+        RETURNING l.stream_id)
+    SELECT coalesce(array_agg(g.stream_id), '{}') INTO staying FROM gone g;
+    stayed := cardinality(staying);
+    UPDATE runfold.streams s SET archived_at = clock_timestamp(), archived_version = l.version, archived_digest = l.digest
+      FROM runfold.leaving_streams l WHERE l.stream_id = s.stream_id;
+    GET DIAGNOSTICS streams = ROW_COUNT;
+    events := 0;
+    FOR swap IN SELECT w.* FROM runfold.swaps w WHERE w.state = 'built' ORDER BY w.from_position LOOP
+        name := lpad(swap.from_position::text, 12, '0');
+        SELECT g.partition INTO STRICT partition FROM runfold.segments() g WHERE g.from_position = swap.from_position;
+        kept_events := 0;
+        kept_streams := 0;
+        IF stayed > 0 THEN
+            EXECUTE format('INSERT INTO runfold_partitions.%I SELECT e.* FROM %s e WHERE e.stream_id = ANY ($1)',
+                           'remains_' || name, partition) USING staying;
+            EXECUTE format('SELECT count(*), count(DISTINCT e.stream_id) FROM %s e WHERE e.stream_id = ANY ($1)', partition)
+               INTO kept_events, kept_streams USING staying;
+        END IF;
+        UPDATE runfold.swaps w SET left_events = w.left_events - kept_events, left_streams = w.left_streams - kept_streams,
+                                   state = 'swapped'
+         WHERE w.from_position = swap.from_position;
+        UPDATE runfold.archives a
+           SET left_events = a.left_events + swap.left_events - kept_events,
+               left_streams = a.left_streams + swap.left_streams - kept_streams,
+               state = CASE WHEN a.left_events + swap.left_events > kept_events THEN 'archived' ELSE a.state END,
+               swapped_at = clock_timestamp()
+         WHERE a.from_position = swap.from_position;
+        events := events + swap.left_events - kept_events;
+    END LOOP;
+    -- Appends wait from the first of these on until the commit.
+    FOR swap IN SELECT w.* FROM runfold.swaps w
+                 WHERE w.state = 'swapped' AND to_regclass('runfold_partitions.remains_' || lpad(w.from_position::text, 12, '0')) IS NOT NULL
+                 ORDER BY w.from_position LOOP
+        name := lpad(swap.from_position::text, 12, '0');
+        SELECT g.partition INTO STRICT partition FROM runfold.segments() g WHERE g.from_position = swap.from_position;
+        EXECUTE format('ALTER TABLE runfold.events DETACH PARTITION %s', partition);
+        EXECUTE format('ALTER TABLE %s RENAME TO %I', partition, 'left_' || name);
+        EXECUTE format('ALTER TABLE runfold_partitions.%I RENAME TO %I', 'remains_' || name, 'events_' || name);
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
+                       'events_' || name, swap.from_position, swap.to_position + 1);
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', 'events_' || name);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.swap_segments IS
+    'Puts the remainders that are built in the place of their segments: from its commit on, the chosen streams are archived.';
+REVOKE ALL ON FUNCTION runfold.swap_segments FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.swap_segments TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -11983,20 +12428,6 @@ COMMENT ON FUNCTION runfold.response_move_is_legal IS
     'Whether the vocabulary lets a response move so.';
 REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
-CREATE FUNCTION runfold.response_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'ResponseReceived' THEN 'unprocessed'
-           WHEN 'ResponseMatched' THEN 'matched'
-           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
-           WHEN 'ResponseErrored' THEN 'error'
-           WHEN 'ResponseReopened' THEN 'unprocessed' END
-$$;
-COMMENT ON FUNCTION runfold.response_target IS
-    'The status that an event of this type moves a response to; NULL for one that moves none.';
-REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

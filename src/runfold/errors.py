@@ -1031,6 +1031,12 @@ REFUSALS: Final = {
         "events between {position} and {archived_head} are archived, in {file}",
         'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`',
     ),
+    "never_archived": Refusal(
+        InvalidInput,
+        "streams of the category {category} are never archived",
+        "name a category of executions, of an application, or of your own",
+        code="never_archived",
+    ),
     "archive_differs": Refusal(
         ArchiveDiffers,
         "what was to be restored of {stream_id} is not what left the log",
