@@ -14,8 +14,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from runfold.cli.archived import Archived
 from runfold.cli._store import open_store
+from runfold.cli.archived import Archived
 from runfold.cli.output import Json, print_facts, print_json, print_text, progress_on_stderr
 
 STANDARD_OUTPUT = Path("-")

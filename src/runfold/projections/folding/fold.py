@@ -141,7 +141,9 @@ def _end_of_look(cursor: psycopg.Cursor[Any], after: int, head: int, events: Lit
     upto = after + SPAN
     if upto >= head:
         return head
-    (end,) = cursor.execute(statement("append_end").replace("{events}", events), {"position": upto}).fetchone() or (upto,)
+    (end,) = cursor.execute(statement("append_end").replace("{events}", events), {"position": upto}).fetchone() or (
+        upto,
+    )
     return max(upto, int(end))
 
 

@@ -301,9 +301,7 @@ class ShadowBuild:
                     end, events = upto, THE_LOG
                     if self.archived is not None:
                         end, events = self.archived.behind(cursor, self.position, upto)
-                    bounds = batch_bounds(
-                        cursor, self.group, after=self.position, head=end, size=size, events=events
-                    )
+                    bounds = batch_bounds(cursor, self.group, after=self.position, head=end, size=size, events=events)
                     self._fold_tail(cursor, bounds.upto, events)
             except psycopg.errors.QueryCanceled:
                 if not self.ledger.has_time_limit or size == 1:

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.reconciling.archived_events import ArchivedEvents
 from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, THE_LOG, batch_bounds, bind, unbind
 from runfold.projections.folding.parts import fold_in_parts
+from runfold.projections.reconciling.archived_events import ArchivedEvents
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000

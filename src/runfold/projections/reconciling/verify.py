@@ -17,12 +17,12 @@ import psycopg
 
 from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.definition.contract import Projection, header_query
-from runfold.projections.reconciling.archived import refuse_across, require_streams_in_log
-from runfold.projections.reconciling.archived_events import ArchivedEvents
 from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.folding.sessions import folding_session
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import AffectedRows, affected_rows
+from runfold.projections.reconciling.archived import refuse_across, require_streams_in_log
+from runfold.projections.reconciling.archived_events import ArchivedEvents
 from runfold.projections.reconciling.missing_tables import require_tables
 from runfold.projections.reconciling.pair import Difference, Pair
 from runfold.projections.reconciling.replay import fold_affected
