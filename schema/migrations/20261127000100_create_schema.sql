@@ -710,6 +710,55 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE TABLE runfold.streams (
+    stream_id text COLLATE "C" PRIMARY KEY,
+    user_id uuid,
+    version bigint NOT NULL,
+    first_position bigint,
+    last_position bigint,
+    archived_at timestamptz,
+    archived_version bigint,
+    archived_digest bytea,
+    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
+    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
+) WITH (fillfactor = 70);
+
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
+COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
+COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
+COMMENT ON COLUMN runfold.streams.archived_digest IS
+    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
+
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- The executions that are archived, by the workflows that they were created for. A deletion of a workflow takes their rows
+-- along, and the log, where it looks for the others, has these no more.
+CREATE TABLE runfold.archived_executions (
+    workflow_id text COLLATE "C" NOT NULL,
+    position bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    CONSTRAINT archived_executions_pkey PRIMARY KEY (workflow_id, position),
+    CONSTRAINT archived_executions_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES runfold.streams (stream_id),
+    CONSTRAINT archived_executions_are_executions CHECK (starts_with(stream_id, 'execution-'))
+);
+CREATE INDEX idx_archived_executions_stream_id ON runfold.archived_executions (stream_id);
+
+COMMENT ON TABLE runfold.archived_executions IS 'The executions that are archived, by the workflows that they were created for.';
+COMMENT ON COLUMN runfold.archived_executions.workflow_id IS 'As the log has it, in lower case.';
+COMMENT ON COLUMN runfold.archived_executions.position IS 'Where it was created: a later deletion of the workflow concerns it.';
+
+GRANT SELECT ON runfold.archived_executions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 -- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
 -- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
 CREATE TABLE runfold.archives (
@@ -2745,37 +2794,6 @@ GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_appli
                 runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag,
                 runfold_stats.retention_lag
    TO runfold_operator;
-
-CREATE TABLE runfold.streams (
-    stream_id text COLLATE "C" PRIMARY KEY,
-    user_id uuid,
-    version bigint NOT NULL,
-    first_position bigint,
-    last_position bigint,
-    archived_at timestamptz,
-    archived_version bigint,
-    archived_digest bytea,
-    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
-    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
-) WITH (fillfactor = 70);
-
--- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
-CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
-
-COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
-COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
-COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
-COMMENT ON COLUMN runfold.streams.archived_digest IS
-    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
-
-ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON runfold.streams FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-GRANT SELECT ON runfold.streams
-    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.subscriptions (
     name text COLLATE "C" NOT NULL,
@@ -9320,9 +9338,13 @@ LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
        AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
+     UNION
+    SELECT runfold.stream_name(a.stream_id)
+      FROM runfold.archived_executions a
+     WHERE a.workflow_id = workflow::text AND a.position < before
 $$;
 COMMENT ON FUNCTION runfold.executions_of IS
-    'The execution_ids that were ever created for a workflow before a position.';
+    'The execution_ids that were ever created for a workflow before a position, those that are archived as well.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
@@ -10153,6 +10175,31 @@ COMMENT ON FUNCTION runfold.move_subscription IS
     'Moves a subscription''s bookmark forward to an event; returns whether it moved. It does not if it is there already.';
 REVOKE ALL ON FUNCTION runfold.move_subscription FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_subscription TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.note_archived_execution() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM runfold.archived_executions a WHERE a.stream_id = NEW.stream_id;
+    IF NEW.archived_at IS NULL THEN
+        RETURN NEW;
+    END IF;
+    IF NOT EXISTS (SELECT FROM runfold.events e WHERE e.stream_id = NEW.stream_id
+                                                  AND e.position BETWEEN NEW.first_position AND NEW.last_position) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s has no events in the log: its row is to be marked before they leave', NEW.stream_id);
+    END IF;
+    INSERT INTO runfold.archived_executions (workflow_id, position, stream_id)
+    SELECT DISTINCT lower(e.data ->> 'workflow_id' COLLATE "C"), e.position, e.stream_id
+      FROM runfold.events e
+     WHERE e.stream_id = NEW.stream_id AND e.position BETWEEN NEW.first_position AND NEW.last_position
+       AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
+       AND (e.stream_version = 1 OR runfold.creation_took_effect(e.stream_id, e.position));
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_archived_execution IS
+    'Notes for which workflows an execution was created whose events leave the log now, or forgets it when they are back.';
+REVOKE ALL ON FUNCTION runfold.note_archived_execution FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -11918,6 +11965,10 @@ CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executio
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION runfold.count_removed_executions();
 CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
+
+CREATE TRIGGER archived_executions_are_noted BEFORE UPDATE OF archived_at ON runfold.streams
+    FOR EACH ROW WHEN (starts_with(NEW.stream_id, 'execution-') AND (OLD.archived_at IS NULL) <> (NEW.archived_at IS NULL))
+    EXECUTE FUNCTION runfold.note_archived_execution();
 
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
