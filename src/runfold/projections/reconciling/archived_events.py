@@ -1,7 +1,7 @@
 """The log with what is archived: one segment at a time in a temporary table of the session that folds it.
 
-A temporary table, because a fold in one snapshot sees what its own transaction put there, and nothing of it is left when
-the session is killed.
+A temporary table, because a fold in one snapshot sees what its own transaction put there, and nothing of it is left
+when the session is killed.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ def replay(
 
     A parked stream is folded up to its bad event. The connection is in autocommit and of a role that may write the
     tables; each group is one transaction, which holds its checkpoint. A user's group is folded in a session of `login`.
-    Raises UnknownStream, StreamArchived, CheckpointAhead, FoldFailed where a group cannot be folded, and ProjectionInvalid where its
-    tables wait for a rebuild, or a user's `stream_key` is wrong.
+    Raises UnknownStream, StreamArchived, CheckpointAhead, FoldFailed where a group cannot be folded, and
+    ProjectionInvalid where its tables wait for a rebuild, or a user's `stream_key` is wrong.
     """
     with connection.cursor() as looking:
         require_streams_in_log(looking, [stream_id])

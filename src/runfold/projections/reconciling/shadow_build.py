@@ -314,7 +314,7 @@ class ShadowBuild:
                 if size == 1:
                     if self.archived is not None and self.position < self._archived_head():
                         raise RebuildFailed(
-                            f"group {self.group.name} cannot be folded behind position {self.position}: {one_line(exc)}",
+                            f"group {self.group.name} cannot be folded behind {self.position}: {one_line(exc)}",
                             hint="run `runfold archive restore` for that segment, and rebuild without --archived",
                         ) from exc
                     self._leave_out(upto, exc)

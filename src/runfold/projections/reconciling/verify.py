@@ -93,7 +93,8 @@ def verify(
     `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
     many differences of a table are returned in full; without a limit each is given to `on_difference` when it is found
     and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's
-    tables are folded together, since they read each other. With the folder of the `archive` what is archived is folded as well.
+    tables are folded together, since they read each other. With the folder of the `archive` what is archived is
+    folded as well.
     Without one, rows of archived streams are not compared; a table whose rows depend on several streams is not, where
     something is archived, and refused with LogArchived where it is named. Raises UnknownProjection, CheckpointAhead,
     TableMissing, and with an archive ArchiveMissing.
