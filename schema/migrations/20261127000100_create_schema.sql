@@ -1,6 +1,6 @@
 -- migrate:up
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10min';
 
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
@@ -709,6 +709,42 @@ COMMENT ON TABLE runfold.applications IS
     'The applications that write opaque events, one a category.';
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- Changes of rows that follow a migration, in small steps of their own: a migration holds its locks to its end, so it
+-- changes no table that grows. The migration enters a row here and makes its functions; `runfold backfill run` runs them.
+CREATE TABLE runfold.backfills (
+    name text COLLATE "C" NOT NULL,
+    about text NOT NULL,
+    index_name text COLLATE "C",
+    index_definition text,
+    since text COLLATE "C" NOT NULL,
+    reached text,
+    changed bigint NOT NULL DEFAULT 0,
+    steps bigint NOT NULL DEFAULT 0,
+    started_at timestamptz,
+    stepped_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT backfills_pkey PRIMARY KEY (name),
+    CONSTRAINT name_is_part_of_a_function CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
+    CONSTRAINT index_has_name_and_definition CHECK ((index_name IS NULL) = (index_definition IS NULL)),
+    CONSTRAINT changed_is_not_negative CHECK (changed >= 0),
+    CONSTRAINT steps_are_not_negative CHECK (steps >= 0),
+    CONSTRAINT finished_was_started CHECK (finished_at IS NULL OR started_at IS NOT NULL)
+);
+
+COMMENT ON TABLE runfold.backfills IS
+    'Changes of rows, and indexes, that follow a migration in steps of their own: `runfold backfill list`.';
+COMMENT ON COLUMN runfold.backfills.about IS 'What it changes, for people.';
+COMMENT ON COLUMN runfold.backfills.index_name IS
+    'The index that it builds, with its schema; NULL: it changes rows, by runfold.backfill_<name> and runfold.backfill_<name>_left.';
+COMMENT ON COLUMN runfold.backfills.index_definition IS
+    'Of a table that is not partitioned: what follows CREATE INDEX CONCURRENTLY. Of a partitioned one the migration makes the index ON ONLY the parent.';
+COMMENT ON COLUMN runfold.backfills.since IS 'The version of the migration that entered it.';
+COMMENT ON COLUMN runfold.backfills.reached IS 'How far it is, in its own form; NULL: not begun, or at its end.';
+COMMENT ON COLUMN runfold.backfills.changed IS 'How many rows, or indexes, it has changed.';
+COMMENT ON COLUMN runfold.backfills.finished_at IS 'When it ended; NULL: it is pending.';
+
+GRANT SELECT ON runfold.backfills TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.blobs (
     user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
@@ -3490,6 +3526,9 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
+    ('unknown_backfill', 'RF080', 'unknown_backfill', 'there is no backfill {backfill}', 'see `runfold backfill list` for those that there are'),
+    ('backfill_pending', 'RF081', 'backfill_pending', 'the backfill {backfill} has not ended', 'run `runfold backfill run`, then migrate again'),
+    ('backfill_step_size', 'RF001', 'backfill_step_size', 'a step of a backfill takes 1 to {limit} rows, not {found}', 'give a number in between'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -8843,6 +8882,74 @@ COMMENT ON FUNCTION runfold.end_erasure IS
 REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
 
+CREATE FUNCTION runfold.index_statements(name text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    whole regclass;
+    part record;
+    made text;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
+    whole := to_regclass(entry.index_name);
+    IF entry.index_definition <> '' THEN
+        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = whole AND i.indisvalid) THEN
+            RETURN;
+        END IF;
+        IF whole IS NOT NULL THEN
+            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', whole);
+        END IF;
+        RETURN NEXT format('CREATE INDEX CONCURRENTLY %I %s', (parse_ident(entry.index_name))[2], entry.index_definition);
+        RETURN;
+    END IF;
+    FOR part IN
+        SELECT h.inhrelid::regclass AS leaf, n.nspname AS folder, left(c.relname, 32) || '_' || name AS index
+          FROM pg_index i
+          JOIN pg_inherits h ON h.inhparent = i.indrelid
+          JOIN pg_class c ON c.oid = h.inhrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.indexrelid = whole
+           AND NOT EXISTS (SELECT FROM pg_inherits a JOIN pg_index l ON l.indexrelid = a.inhrelid
+                            WHERE a.inhparent = whole AND l.indrelid = h.inhrelid)
+         ORDER BY c.relname COLLATE "C"
+    LOOP
+        made := format('%I.%I', part.folder, part.index);
+        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND NOT i.indisvalid) THEN
+            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', made);
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND i.indisvalid) THEN
+            RETURN NEXT regexp_replace(pg_get_indexdef(whole), '^CREATE (UNIQUE )?INDEX .*? ON ONLY \S+ ',
+                                       format('CREATE \1INDEX CONCURRENTLY %I ON %s ', part.index, part.leaf));
+        END IF;
+        RETURN NEXT format('ALTER INDEX %s ATTACH PARTITION %s', whole, made);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.index_statements IS
+    'The statements that are left to build the index of a backfill, in order; none: it is built.';
+REVOKE ALL ON FUNCTION runfold.index_statements FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.index_statements TO runfold_operator;
+
+CREATE FUNCTION runfold.end_index_backfill(name text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    ended constant boolean := NOT EXISTS (SELECT FROM runfold.index_statements(name));
+BEGIN
+    UPDATE runfold.backfills b
+       SET changed = b.changed + 1, steps = b.steps + 1, stepped_at = clock_timestamp(),
+           started_at = coalesce(b.started_at, clock_timestamp()),
+           finished_at = CASE WHEN ended THEN clock_timestamp() END
+     WHERE b.name = name AND b.index_name IS NOT NULL AND b.finished_at IS NULL;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION runfold.end_index_backfill IS
+    'Notes the statement that a backfill of an index has run, and its end when none is left; returns whether it has ended.';
+REVOKE ALL ON FUNCTION runfold.end_index_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_index_backfill TO runfold_operator;
+
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
@@ -8940,6 +9047,18 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.enter_backfill(
+    name text, about text, since text, index_name text DEFAULT NULL, index_definition text DEFAULT NULL
+) RETURNS void
+LANGUAGE sql VOLATILE AS $$
+    INSERT INTO runfold.backfills (name, about, since, index_name, index_definition)
+    VALUES (name, about, since, index_name, index_definition)
+    ON CONFLICT ON CONSTRAINT backfills_pkey DO NOTHING
+$$;
+COMMENT ON FUNCTION runfold.enter_backfill IS
+    'Enters a backfill, in the migration that needs it; once.';
+REVOKE ALL ON FUNCTION runfold.enter_backfill FROM PUBLIC;
 
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -9799,6 +9918,32 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
     'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.left_of_backfill(name text) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    rows bigint;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
+    IF entry.name IS NULL THEN
+        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
+    END IF;
+    IF entry.finished_at IS NOT NULL THEN
+        RETURN 0;
+    END IF;
+    IF entry.index_name IS NOT NULL THEN
+        RETURN (SELECT count(*) FROM runfold.index_statements(name));
+    END IF;
+    EXECUTE format('SELECT runfold.%I($1)', 'backfill_' || name || '_left') INTO rows USING entry.reached;
+    RETURN rows;
+END
+$$;
+COMMENT ON FUNCTION runfold.left_of_backfill IS
+    'How many rows a backfill has still to look at, or partitions to index; it may be an estimate.';
+REVOKE ALL ON FUNCTION runfold.left_of_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.left_of_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -10706,6 +10851,19 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.require_backfill(name text) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.backfills b WHERE b.name = name AND b.finished_at IS NOT NULL) THEN
+        PERFORM runfold.refuse('backfill_pending', jsonb_build_object('backfill', name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_backfill IS
+    'Refuses to go on while a backfill is pending: the first statement of a migration that takes away what it reads.';
+REVOKE ALL ON FUNCTION runfold.require_backfill FROM PUBLIC;
+
 CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -11095,6 +11253,41 @@ COMMENT ON FUNCTION runfold.slow_statements IS
     'Statements that take more than a second: those that run now, and by pg_stat_statements, where it is installed, on average.';
 REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
+
+CREATE FUNCTION runfold.step_backfill(name text, most integer DEFAULT 1000, OUT changed bigint, OUT done boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+SET lock_timeout = '1s' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    next text;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name FOR NO KEY UPDATE;
+    IF entry.name IS NULL THEN
+        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
+    END IF;
+    IF most < 1 OR most > 100000 OR most IS NULL THEN
+        PERFORM runfold.refuse('backfill_step_size', jsonb_build_object('found', most, 'limit', 100000));
+    END IF;
+    changed := 0;
+    done := true;
+    IF entry.finished_at IS NOT NULL OR entry.index_name IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT reached, changed FROM runfold.%I($1, $2)', 'backfill_' || name)
+       INTO next, changed USING entry.reached, most;
+    done := next IS NULL;
+    UPDATE runfold.backfills b
+       SET reached = next, changed = b.changed + coalesce(changed, 0), steps = b.steps + 1, stepped_at = clock_timestamp(),
+           started_at = coalesce(b.started_at, clock_timestamp()),
+           finished_at = CASE WHEN done THEN clock_timestamp() END
+     WHERE b.name = name;
+END
+$$;
+COMMENT ON FUNCTION runfold.step_backfill IS
+    'Runs the next step of a backfill of rows; returns how many rows it changed, and whether that was the last one.';
+REVOKE ALL ON FUNCTION runfold.step_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.step_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$

@@ -50,6 +50,10 @@ NOUNS: dict[str, Noun] = {
         "Anomalies: events that the vocabulary does not allow at their place.",
         ("anomalies",),
     ),
+    "backfill": Noun(
+        "Backfills: changes of rows that follow a migration.",
+        ("backfill",),
+    ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",
         ("db",),
