@@ -1,6 +1,6 @@
 -- migrate:up
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10min';
 
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
@@ -710,105 +710,41 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE TABLE runfold.streams (
-    stream_id text COLLATE "C" PRIMARY KEY,
-    user_id uuid,
-    version bigint NOT NULL,
-    first_position bigint,
-    last_position bigint,
-    archived_at timestamptz,
-    archived_version bigint,
-    archived_digest bytea,
-    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
-    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
-) WITH (fillfactor = 70);
-
--- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
-CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
-
-COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
-COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
-COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
-COMMENT ON COLUMN runfold.streams.archived_digest IS
-    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
-
-ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON runfold.streams FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-GRANT SELECT ON runfold.streams
-    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
--- The executions that are archived, by the workflows that they were created for. A deletion of a workflow takes their rows
--- along, and the log, where it looks for the others, has these no more.
-CREATE TABLE runfold.archived_executions (
-    workflow_id text COLLATE "C" NOT NULL,
-    position bigint NOT NULL,
-    stream_id text COLLATE "C" NOT NULL,
-    CONSTRAINT archived_executions_pkey PRIMARY KEY (workflow_id, position),
-    CONSTRAINT archived_executions_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES runfold.streams (stream_id),
-    CONSTRAINT archived_executions_are_executions CHECK (starts_with(stream_id, 'execution-'))
-);
-CREATE INDEX idx_archived_executions_stream_id ON runfold.archived_executions (stream_id);
-
-COMMENT ON TABLE runfold.archived_executions IS 'The executions that are archived, by the workflows that they were created for.';
-COMMENT ON COLUMN runfold.archived_executions.workflow_id IS 'As the log has it, in lower case.';
-COMMENT ON COLUMN runfold.archived_executions.position IS 'Where it was created: a later deletion of the workflow concerns it.';
-
-GRANT SELECT ON runfold.archived_executions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
--- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
--- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
-CREATE TABLE runfold.archives (
-    from_position bigint NOT NULL,
-    to_position bigint NOT NULL,
-    file text NOT NULL,
-    sha256 bytea NOT NULL,
-    bytes bigint NOT NULL,
-    events bigint NOT NULL,
-    digest bytea NOT NULL,
-    seal jsonb,
-    schema_version text NOT NULL,
-    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    state text COLLATE "C" NOT NULL DEFAULT 'written',
-    swapped_at timestamptz,
-    left_events bigint NOT NULL DEFAULT 0,
-    left_streams bigint NOT NULL DEFAULT 0,
-    erased jsonb NOT NULL DEFAULT '[]',
-    CONSTRAINT archives_pkey PRIMARY KEY (from_position),
-    CONSTRAINT archives_file_is_of_one_segment UNIQUE (file),
-    CONSTRAINT archives_file_is_a_name CHECK (file <> '' AND strpos(file, '/') = 0),
-    CONSTRAINT archives_end_after_their_start CHECK (from_position > 0 AND to_position >= from_position),
-    CONSTRAINT archives_sha256_has_32_bytes CHECK (octet_length(sha256) = 32),
-    CONSTRAINT archives_digest_has_32_bytes CHECK (octet_length(digest) = 32),
-    CONSTRAINT archives_bytes_are_counted CHECK (bytes > 0),
-    CONSTRAINT archives_events_fit CHECK (events BETWEEN 0 AND to_position - from_position + 1),
-    CONSTRAINT archives_state_is_known CHECK (state IN ('written', 'archived', 'restored')),
-    CONSTRAINT archives_left_events_fit CHECK (left_events BETWEEN 0 AND events),
-    CONSTRAINT archives_left_streams_fit CHECK (left_streams BETWEEN 0 AND left_events),
-    CONSTRAINT archives_say_what_left CHECK ((state = 'archived') = (left_events > 0)),
-    CONSTRAINT archives_erased_is_an_array CHECK (jsonb_typeof(erased) = 'array')
+-- Changes of rows that follow a migration, in small steps of their own: a migration holds its locks to its end, so it
+-- changes no table that grows. The migration enters a row here and makes its functions; `runfold backfill run` runs them.
+CREATE TABLE runfold.backfills (
+    name text COLLATE "C" NOT NULL,
+    about text NOT NULL,
+    index_name text COLLATE "C",
+    index_definition text,
+    since text COLLATE "C" NOT NULL,
+    reached text,
+    changed bigint NOT NULL DEFAULT 0,
+    steps bigint NOT NULL DEFAULT 0,
+    started_at timestamptz,
+    stepped_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT backfills_pkey PRIMARY KEY (name),
+    CONSTRAINT name_is_part_of_a_function CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
+    CONSTRAINT index_has_name_and_definition CHECK ((index_name IS NULL) = (index_definition IS NULL)),
+    CONSTRAINT changed_is_not_negative CHECK (changed >= 0),
+    CONSTRAINT steps_are_not_negative CHECK (steps >= 0),
+    CONSTRAINT finished_was_started CHECK (finished_at IS NULL OR started_at IS NOT NULL)
 );
 
-COMMENT ON TABLE runfold.archives IS 'Segments of the log that are written to files, and what of them left the log.';
-COMMENT ON COLUMN runfold.archives.from_position IS 'The first position of the segment.';
-COMMENT ON COLUMN runfold.archives.to_position IS 'The last position of the segment.';
-COMMENT ON COLUMN runfold.archives.file IS 'The name of the Parquet file in the archive''s folder; its manifest is beside it.';
-COMMENT ON COLUMN runfold.archives.bytes IS 'The size of the file.';
-COMMENT ON COLUMN runfold.archives.events IS 'The events in the file: all of the segment, those that stay in the log, too.';
-COMMENT ON COLUMN runfold.archives.digest IS 'The digest of these events: sha256 over the hashes of their records, in order.';
-COMMENT ON COLUMN runfold.archives.seal IS 'The last seal of the segment when the file was written; NULL: it was not sealed.';
-COMMENT ON COLUMN runfold.archives.schema_version IS 'The schema version of the database that wrote the file.';
-COMMENT ON COLUMN runfold.archives.state IS
-    'written: the log still holds everything; archived: some streams left; restored: they are all back.';
-COMMENT ON COLUMN runfold.archives.swapped_at IS 'When streams left last; NULL: none did.';
-COMMENT ON COLUMN runfold.archives.left_events IS 'The events that are in the file only.';
-COMMENT ON COLUMN runfold.archives.left_streams IS 'The streams that have such events.';
-COMMENT ON COLUMN runfold.archives.erased IS 'The tenants whose events the file holds as hashes only.';
+COMMENT ON TABLE runfold.backfills IS
+    'Changes of rows, and indexes, that follow a migration in steps of their own: `runfold backfill list`.';
+COMMENT ON COLUMN runfold.backfills.about IS 'What it changes, for people.';
+COMMENT ON COLUMN runfold.backfills.index_name IS
+    'The index that it builds, with its schema; NULL: it changes rows, by runfold.backfill_<name> and runfold.backfill_<name>_left.';
+COMMENT ON COLUMN runfold.backfills.index_definition IS
+    'Of a table that is not partitioned: what follows CREATE INDEX CONCURRENTLY. Of a partitioned one the migration makes the index ON ONLY the parent.';
+COMMENT ON COLUMN runfold.backfills.since IS 'The version of the migration that entered it.';
+COMMENT ON COLUMN runfold.backfills.reached IS 'How far it is, in its own form; NULL: not begun, or at its end.';
+COMMENT ON COLUMN runfold.backfills.changed IS 'How many rows, or indexes, it has changed.';
+COMMENT ON COLUMN runfold.backfills.finished_at IS 'When it ended; NULL: it is pending.';
 
-GRANT SELECT ON runfold.archives TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+GRANT SELECT ON runfold.backfills TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.blobs (
     user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
@@ -2608,23 +2544,15 @@ GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_o
 
 -- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
 -- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
--- Also how long the streams of a category stay in the log after their last event: then they are archived.
 CREATE TABLE runfold.retention (
-    table_name text COLLATE "C",
+    table_name text COLLATE "C" NOT NULL,
     column_name text COLLATE "C" NOT NULL,
     group_name text,
     keep interval,
     cutoff timestamptz,
     ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     blocked_since timestamptz,
-    kind text COLLATE "C" NOT NULL DEFAULT 'table',
-    category text COLLATE "C",
-    subject text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(table_name, category)) STORED,
-    CONSTRAINT retention_pkey PRIMARY KEY (kind, subject),
-    CONSTRAINT kind_is_known CHECK (kind IN ('table', 'archive')),
-    CONSTRAINT tables_are_named CHECK ((kind = 'table') = (table_name IS NOT NULL)),
-    CONSTRAINT archives_are_of_a_category CHECK ((kind = 'archive') = (category IS NOT NULL)),
-    CONSTRAINT barriers_are_never_archived CHECK (category NOT IN ('deployment', 'definition', 'tenant')),
+    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
     CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
     CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
     CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
@@ -2639,19 +2567,11 @@ VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
        ('public.episodic_memory', 'expires_at', NULL, '0'),
        ('public.knowledge_facts', 'expires_at', NULL, '0');
 
-INSERT INTO runfold.retention (kind, category, column_name)
-VALUES ('archive', 'execution', 'recorded_at'), ('archive', 'log', 'recorded_at'), ('archive', 'interaction', 'recorded_at'),
-       ('archive', 'response', 'recorded_at');
-
-COMMENT ON TABLE runfold.retention IS
-    'How long the rows of a table are kept, and up to where they were removed; and how long streams stay in the log.';
-COMMENT ON COLUMN runfold.retention.kind IS 'table: rows are removed; archive: streams leave the log for the archive.';
-COMMENT ON COLUMN runfold.retention.category IS 'Of an archive policy: the category of the streams.';
-COMMENT ON COLUMN runfold.retention.subject IS 'The table, or the category.';
+COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
 COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
 COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
 COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
-COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept, or a stream stays in the log; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
 COMMENT ON COLUMN runfold.retention.cutoff IS
     'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
 COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
@@ -2777,7 +2697,7 @@ CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
     SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
            clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
       FROM runfold.retention r
-     WHERE r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
 
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
@@ -2794,6 +2714,28 @@ GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_appli
                 runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag,
                 runfold_stats.retention_lag
    TO runfold_operator;
+
+CREATE TABLE runfold.streams (
+    stream_id text COLLATE "C" PRIMARY KEY,
+    user_id uuid,
+    version bigint NOT NULL,
+    first_position bigint,
+    last_position bigint
+) WITH (fillfactor = 70);
+
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
+COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.subscriptions (
     name text COLLATE "C" NOT NULL,
@@ -3584,9 +3526,9 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
-    ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
-    ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
-    ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
+    ('unknown_backfill', 'RF080', 'unknown_backfill', 'there is no backfill {backfill}', 'see `runfold backfill list` for those that there are'),
+    ('backfill_pending', 'RF081', 'backfill_pending', 'the backfill {backfill} has not ended', 'run `runfold backfill run`, then migrate again'),
+    ('backfill_step_size', 'RF001', 'backfill_step_size', 'a step of a backfill takes 1 to {limit} rows, not {found}', 'give a number in between'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -3853,21 +3795,6 @@ COMMENT ON FUNCTION runfold.interaction_target IS
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
-                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
-      FROM runfold.streams s
-      LEFT JOIN runfold.archives a
-        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
-     WHERE s.stream_id = $1
-     GROUP BY s.stream_id, s.archived_version
-$$;
-COMMENT ON FUNCTION runfold.archive_of_stream IS
-    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
-REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT data
@@ -3882,9 +3809,6 @@ RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_vers
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
                occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT runfold.refuse('stream_archived', runfold.archive_of_stream(s.stream_id))
-      FROM runfold.streams s
-     WHERE s.stream_id = $1 AND s.archived_version > $2;
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
@@ -6013,7 +5937,6 @@ DECLARE
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
-    skipping constant boolean := repeats IS NOT NULL;
     tenants uuid[];
     heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append
@@ -6071,15 +5994,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -6087,11 +6010,6 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
-        END IF;
-        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
-        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
-            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
-                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -6461,7 +6379,7 @@ BEGIN
         SELECT x.stream_id, x.user_id, 0 FROM unnest(stream_ids, user_ids) AS x (stream_id, user_id) ORDER BY x.stream_id COLLATE "C"
             ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false;
         SELECT array_agg(s.version ORDER BY x.n), array_agg(s.user_id ORDER BY x.n),
-               bool_and(s.archived_at IS NULL AND coalesce(x.expected = s.version, x.expected IS NULL)
+               bool_and(coalesce(x.expected = s.version, x.expected IS NULL)
                         AND (x.user_id IS NULL OR x.user_id IS NOT DISTINCT FROM s.user_id))
           INTO heads, tenants, quick
           FROM unnest(stream_ids, expected, user_ids) WITH ORDINALITY AS x (stream_id, expected, user_id, n)
@@ -7213,7 +7131,6 @@ DECLARE
     stream_ids text[];
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
-    skipping constant boolean := false;  -- see lock_streams
     tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
     heads bigint[];          -- of each stream before this call
     event_versions bigint[];
@@ -7269,15 +7186,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -7285,11 +7202,6 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
-        END IF;
-        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
-        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
-            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
-                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -7434,28 +7346,6 @@ COMMENT ON FUNCTION runfold.applied_migrations IS
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
 
-CREATE FUNCTION runfold.archived_head() RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce(max(a.to_position), 0) FROM runfold.archives a WHERE a.state = 'archived'
-$$;
-COMMENT ON FUNCTION runfold.archived_head IS
-    'The greatest position at or below which events may have left the log for the archive; 0: none has.';
-REVOKE ALL ON FUNCTION runfold.archived_head FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archived_head TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
-CREATE FUNCTION runfold.archived_values(categories text[]) RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 100000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT v.value
-      FROM runfold.streams s
-     CROSS JOIN LATERAL (VALUES (s.stream_id::text), (runfold.stream_name(s.stream_id)), (lower(runfold.stream_name(s.stream_id))),
-                                (runfold.row_id(s.stream_id, split_part(s.stream_id, '-', 1), runfold.stream_name(s.stream_id))::text)) AS v (value)
-     WHERE s.archived_at IS NOT NULL AND (categories IS NULL OR split_part(s.stream_id, '-', 1) = ANY (categories))
-$$;
-COMMENT ON FUNCTION runfold.archived_values IS
-    'What columns that name a row''s stream hold for the streams of some categories, or of all (null), that are archived: their ids, their names without the category (a UUID in lower case, too), and the ids of their rows.';
-REVOKE ALL ON FUNCTION runfold.archived_values FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archived_values TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
-
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7536,43 +7426,6 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.require_log_after(after bigint, streams text[] DEFAULT NULL, categories text[] DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    segment runfold.archives;
-    archived text;
-BEGIN
-    SELECT a.* INTO segment FROM runfold.archives a WHERE a.state = 'archived' AND a.to_position > after ORDER BY a.from_position LIMIT 1;
-    IF segment.file IS NULL THEN
-        RETURN true;
-    END IF;
-    IF streams IS NOT NULL THEN
-        SELECT s.stream_id INTO archived
-          FROM runfold.streams s
-         WHERE s.stream_id = ANY (streams) AND s.archived_at IS NOT NULL
-           AND EXISTS (SELECT FROM runfold.archives a
-                        WHERE a.state = 'archived' AND a.to_position > after
-                          AND a.from_position <= s.last_position AND a.to_position >= s.first_position)
-         ORDER BY s.stream_id LIMIT 1;
-        IF archived IS NOT NULL THEN
-            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(archived));
-        END IF;
-    ELSIF categories IS NULL OR EXISTS (
-        SELECT FROM unnest(categories) AS c (name)
-         WHERE EXISTS (SELECT FROM runfold.streams s  -- those whose names begin with the category and a hyphen
-                        WHERE s.stream_id >= (c.name || '-') COLLATE "C" AND s.stream_id < (c.name || '.') COLLATE "C"
-                          AND s.archived_at IS NOT NULL)) THEN
-        PERFORM runfold.refuse('log_archived', jsonb_build_object(
-            'position', after, 'archived_head', runfold.archived_head(), 'file', segment.file));
-    END IF;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION runfold.require_log_after IS
-    'True, or refuses: if events after a position are in the archive, and not in the log.';
-REVOKE ALL ON FUNCTION runfold.require_log_after FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_log_after TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.server_identity() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system() AS s
@@ -7583,8 +7436,7 @@ REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.begin_subscription(
-    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL,
-    archived text DEFAULT NULL
+    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7592,12 +7444,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     here constant text := runfold.server_identity();
 BEGIN
-    IF archived IS DISTINCT FROM 'skip' AND NOT EXISTS (SELECT FROM runfold.subscriptions s WHERE s.name = subscription) THEN
-        PERFORM runfold.require_log_after(begin_subscription.after,
-            CASE WHEN begin_subscription.filters ? 'streams'
-                 THEN ARRAY(SELECT jsonb_array_elements_text(begin_subscription.filters -> 'streams')) END,
-            CASE WHEN begin_subscription.filters ? 'category' THEN ARRAY[begin_subscription.filters ->> 'category'] END);
-    END IF;
     INSERT INTO runfold.subscriptions (name, position, event_id, filters, server)
     VALUES (subscription, begin_subscription.after,
             coalesce(after_event_id, (SELECT e.event_id FROM runfold.events e WHERE e.position = begin_subscription.after)),
@@ -9036,6 +8882,74 @@ COMMENT ON FUNCTION runfold.end_erasure IS
 REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
 
+CREATE FUNCTION runfold.index_statements(name text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    whole regclass;
+    part record;
+    made text;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
+    whole := to_regclass(entry.index_name);
+    IF entry.index_definition <> '' THEN
+        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = whole AND i.indisvalid) THEN
+            RETURN;
+        END IF;
+        IF whole IS NOT NULL THEN
+            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', whole);
+        END IF;
+        RETURN NEXT format('CREATE INDEX CONCURRENTLY %I %s', (parse_ident(entry.index_name))[2], entry.index_definition);
+        RETURN;
+    END IF;
+    FOR part IN
+        SELECT h.inhrelid::regclass AS leaf, n.nspname AS folder, left(c.relname, 32) || '_' || name AS index
+          FROM pg_index i
+          JOIN pg_inherits h ON h.inhparent = i.indrelid
+          JOIN pg_class c ON c.oid = h.inhrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.indexrelid = whole
+           AND NOT EXISTS (SELECT FROM pg_inherits a JOIN pg_index l ON l.indexrelid = a.inhrelid
+                            WHERE a.inhparent = whole AND l.indrelid = h.inhrelid)
+         ORDER BY c.relname COLLATE "C"
+    LOOP
+        made := format('%I.%I', part.folder, part.index);
+        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND NOT i.indisvalid) THEN
+            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', made);
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND i.indisvalid) THEN
+            RETURN NEXT regexp_replace(pg_get_indexdef(whole), '^CREATE (UNIQUE )?INDEX .*? ON ONLY \S+ ',
+                                       format('CREATE \1INDEX CONCURRENTLY %I ON %s ', part.index, part.leaf));
+        END IF;
+        RETURN NEXT format('ALTER INDEX %s ATTACH PARTITION %s', whole, made);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.index_statements IS
+    'The statements that are left to build the index of a backfill, in order; none: it is built.';
+REVOKE ALL ON FUNCTION runfold.index_statements FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.index_statements TO runfold_operator;
+
+CREATE FUNCTION runfold.end_index_backfill(name text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    ended constant boolean := NOT EXISTS (SELECT FROM runfold.index_statements(name));
+BEGIN
+    UPDATE runfold.backfills b
+       SET changed = b.changed + 1, steps = b.steps + 1, stepped_at = clock_timestamp(),
+           started_at = coalesce(b.started_at, clock_timestamp()),
+           finished_at = CASE WHEN ended THEN clock_timestamp() END
+     WHERE b.name = name AND b.index_name IS NOT NULL AND b.finished_at IS NULL;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION runfold.end_index_backfill IS
+    'Notes the statement that a backfill of an index has run, and its end when none is left; returns whether it has ended.';
+REVOKE ALL ON FUNCTION runfold.end_index_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_index_backfill TO runfold_operator;
+
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
@@ -9133,6 +9047,18 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.enter_backfill(
+    name text, about text, since text, index_name text DEFAULT NULL, index_definition text DEFAULT NULL
+) RETURNS void
+LANGUAGE sql VOLATILE AS $$
+    INSERT INTO runfold.backfills (name, about, since, index_name, index_definition)
+    VALUES (name, about, since, index_name, index_definition)
+    ON CONFLICT ON CONSTRAINT backfills_pkey DO NOTHING
+$$;
+COMMENT ON FUNCTION runfold.enter_backfill IS
+    'Enters a backfill, in the migration that needs it; once.';
+REVOKE ALL ON FUNCTION runfold.enter_backfill FROM PUBLIC;
 
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -9338,13 +9264,9 @@ LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
        AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
-     UNION
-    SELECT runfold.stream_name(a.stream_id)
-      FROM runfold.archived_executions a
-     WHERE a.workflow_id = workflow::text AND a.position < before
 $$;
 COMMENT ON FUNCTION runfold.executions_of IS
-    'The execution_ids that were ever created for a workflow before a position, those that are archived as well.';
+    'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
@@ -9997,6 +9919,32 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.left_of_backfill(name text) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    rows bigint;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
+    IF entry.name IS NULL THEN
+        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
+    END IF;
+    IF entry.finished_at IS NOT NULL THEN
+        RETURN 0;
+    END IF;
+    IF entry.index_name IS NOT NULL THEN
+        RETURN (SELECT count(*) FROM runfold.index_statements(name));
+    END IF;
+    EXECUTE format('SELECT runfold.%I($1)', 'backfill_' || name || '_left') INTO rows USING entry.reached;
+    RETURN rows;
+END
+$$;
+COMMENT ON FUNCTION runfold.left_of_backfill IS
+    'How many rows a backfill has still to look at, or partitions to index; it may be an estimate.';
+REVOKE ALL ON FUNCTION runfold.left_of_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.left_of_backfill TO runfold_operator;
+
 CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -10175,31 +10123,6 @@ COMMENT ON FUNCTION runfold.move_subscription IS
     'Moves a subscription''s bookmark forward to an event; returns whether it moved. It does not if it is there already.';
 REVOKE ALL ON FUNCTION runfold.move_subscription FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_subscription TO runfold_engine, runfold_operator, service_role;
-
-CREATE FUNCTION runfold.note_archived_execution() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    DELETE FROM runfold.archived_executions a WHERE a.stream_id = NEW.stream_id;
-    IF NEW.archived_at IS NULL THEN
-        RETURN NEW;
-    END IF;
-    IF NOT EXISTS (SELECT FROM runfold.events e WHERE e.stream_id = NEW.stream_id
-                                                  AND e.position BETWEEN NEW.first_position AND NEW.last_position) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('%s has no events in the log: its row is to be marked before they leave', NEW.stream_id);
-    END IF;
-    INSERT INTO runfold.archived_executions (workflow_id, position, stream_id)
-    SELECT DISTINCT lower(e.data ->> 'workflow_id' COLLATE "C"), e.position, e.stream_id
-      FROM runfold.events e
-     WHERE e.stream_id = NEW.stream_id AND e.position BETWEEN NEW.first_position AND NEW.last_position
-       AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
-       AND (e.stream_version = 1 OR runfold.creation_took_effect(e.stream_id, e.position));
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION runfold.note_archived_execution IS
-    'Notes for which workflows an execution was created whose events leave the log now, or forgets it when they are back.';
-REVOKE ALL ON FUNCTION runfold.note_archived_execution FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -10609,7 +10532,6 @@ BEGIN
     SELECT e.stream_version INTO low
       FROM runfold.events e
      WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
-       AND e.stream_version > coalesce(s.archived_version, -1)
      ORDER BY e.stream_version
      LIMIT 1;
     high := s.version;
@@ -10633,8 +10555,7 @@ GRANT EXECUTE ON FUNCTION runfold.version_after TO runfold_engine, runfold_proje
 
 CREATE FUNCTION runfold.read_all(
     after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
-    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false,
-    archived text DEFAULT NULL
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
 )
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
@@ -10663,15 +10584,10 @@ BEGIN
     END IF;
     IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
         SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
-        -- In a segment that is archived the log it was read from is the one that was archived.
-        IF last.event_id IS DISTINCT FROM after_event_id AND NOT (last.event_id IS NULL AND EXISTS (
-            SELECT FROM runfold.archives a WHERE a.state = 'archived' AND after BETWEEN a.from_position AND a.to_position)) THEN
+        IF last.event_id IS DISTINCT FROM after_event_id THEN
             PERFORM runfold.refuse('log_differs', jsonb_build_object(
                 'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
         END IF;
-    END IF;
-    IF archived IS DISTINCT FROM 'skip' THEN
-        PERFORM runfold.require_log_after(after, streams, categories);
     END IF;
 
     bound := head;
@@ -10738,7 +10654,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
-    PERFORM runfold.require_log_after(after, categories => ARRAY[read_opaque_events.category]);
     RETURN QUERY
     SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
@@ -10749,7 +10664,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
-    'An application''s opaque events after a position, in order, never past the safe head. What is archived is refused.';
+    'An application''s opaque events after a position, in order, never past the safe head.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
@@ -10936,19 +10851,18 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
-CREATE FUNCTION runfold.require_in_log(stream text, after bigint DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION runfold.require_backfill(name text) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
 BEGIN
-    IF EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream AND s.archived_version > coalesce(after, -1)) THEN
-        PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream));
+    IF NOT EXISTS (SELECT FROM runfold.backfills b WHERE b.name = name AND b.finished_at IS NOT NULL) THEN
+        PERFORM runfold.refuse('backfill_pending', jsonb_build_object('backfill', name));
     END IF;
-    RETURN true;
 END
 $$;
-COMMENT ON FUNCTION runfold.require_in_log IS
-    'True, or refuses with `stream_archived`: if events of a stream after a version are in the archive, and not in the log.';
-REVOKE ALL ON FUNCTION runfold.require_in_log FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_in_log TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+COMMENT ON FUNCTION runfold.require_backfill IS
+    'Refuses to go on while a backfill is pending: the first statement of a migration that takes away what it reads.';
+REVOKE ALL ON FUNCTION runfold.require_backfill FROM PUBLIC;
 
 CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -11339,6 +11253,41 @@ COMMENT ON FUNCTION runfold.slow_statements IS
     'Statements that take more than a second: those that run now, and by pg_stat_statements, where it is installed, on average.';
 REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
+
+CREATE FUNCTION runfold.step_backfill(name text, most integer DEFAULT 1000, OUT changed bigint, OUT done boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+SET lock_timeout = '1s' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    next text;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name FOR NO KEY UPDATE;
+    IF entry.name IS NULL THEN
+        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
+    END IF;
+    IF most < 1 OR most > 100000 OR most IS NULL THEN
+        PERFORM runfold.refuse('backfill_step_size', jsonb_build_object('found', most, 'limit', 100000));
+    END IF;
+    changed := 0;
+    done := true;
+    IF entry.finished_at IS NOT NULL OR entry.index_name IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT reached, changed FROM runfold.%I($1, $2)', 'backfill_' || name)
+       INTO next, changed USING entry.reached, most;
+    done := next IS NULL;
+    UPDATE runfold.backfills b
+       SET reached = next, changed = b.changed + coalesce(changed, 0), steps = b.steps + 1, stepped_at = clock_timestamp(),
+           started_at = coalesce(b.started_at, clock_timestamp()),
+           finished_at = CASE WHEN done THEN clock_timestamp() END
+     WHERE b.name = name;
+END
+$$;
+COMMENT ON FUNCTION runfold.step_backfill IS
+    'Runs the next step of a backfill of rows; returns how many rows it changed, and whether that was the last one.';
+REVOKE ALL ON FUNCTION runfold.step_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.step_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
@@ -11966,10 +11915,6 @@ CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executio
 CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
 
-CREATE TRIGGER archived_executions_are_noted BEFORE UPDATE OF archived_at ON runfold.streams
-    FOR EACH ROW WHEN (starts_with(NEW.stream_id, 'execution-') AND (OLD.archived_at IS NULL) <> (NEW.archived_at IS NULL))
-    EXECUTE FUNCTION runfold.note_archived_execution();
-
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -12047,14 +11992,13 @@ COMMENT ON FUNCTION public.runfold_read_stream IS
 REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
 
-CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL,
-                                        archived text DEFAULT NULL)
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
                user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
            replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.read_all(after, max_count, types, archived => archived) AS e
+      FROM runfold.read_all(after, max_count, types) AS e
      ORDER BY e.position
 $$;
 COMMENT ON FUNCTION public.runfold_read_all IS
@@ -12191,6 +12135,6 @@ BEGIN
 END
 $realtime$;
 
-COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100, compatible from 20261127000100';
 
 -- migrate:down

@@ -705,6 +705,22 @@ class UnknownRetention(RunfoldError):
     table: str
 
 
+class UnknownBackfill(RunfoldError):
+    """No migration has entered a backfill of this name: see `runfold backfill list`."""
+
+    code = "unknown_backfill"
+    sqlstate = "RF080"
+    backfill: str
+
+
+class BackfillPending(RunfoldError):
+    """A migration needs a backfill that has not ended: run `runfold backfill run`, then migrate again."""
+
+    code = "backfill_pending"
+    sqlstate = "RF081"
+    backfill: str
+
+
 class TenantErased(RunfoldError):
     """The tenant was erased, and its streams take no more events: use another tenant."""
 
@@ -1041,6 +1057,22 @@ REFUSALS: Final = {
         ArchiveDiffers,
         "what was to be restored of {stream_id} is not what left the log",
         "take the file from a backup, and check it with `runfold archive verify`",
+    ),
+    "unknown_backfill": Refusal(
+        UnknownBackfill,
+        "there is no backfill {backfill}",
+        "see `runfold backfill list` for those that there are",
+    ),
+    "backfill_pending": Refusal(
+        BackfillPending,
+        "the backfill {backfill} has not ended",
+        "run `runfold backfill run`, then migrate again",
+    ),
+    "backfill_step_size": Refusal(
+        InvalidInput,
+        "a step of a backfill takes 1 to {limit} rows, not {found}",
+        "give a number in between",
+        code="backfill_step_size",
     ),
     "tenant_erased": Refusal(
         TenantErased, "the tenant of {stream_id} was erased", "use another tenant, because this one is erased for good"

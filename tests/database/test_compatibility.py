@@ -111,7 +111,7 @@ def test_migrate_of_this_release_leaves_the_next_ones_schema_as_it_is(
     state = migrate(database_url, folder=schema_copy)
     assert (state.newer, state.engines_go_on, state.pending) == ([NEXT], True, [])
     said = run_console_script("--url", database_url, "migrate")
-    assert (said.code, "its engines go on, its workers stand by" in said.out) == (0, True)
+    assert (said.code, "its engines go on, its workers wait" in said.out) == (0, True)
     assert run_console_script("--url", database_url, "migrate", "--check").code == 1
 
 
@@ -126,7 +126,7 @@ def test_the_next_release_on_this_ones_schema_says_to_migrate(
 def test_a_file_that_is_compatible_from_no_migration_is_refused(additive: Path) -> None:
     newest = migrations(additive)[-1].path
     newest.write_text(newest.read_text().replace("compatible from: 2", "compatible from: 1"))
-    with pytest.raises(MigrationFailed, match="which is no migration up to it"):
+    with pytest.raises(MigrationFailed, match="has no such migration before it"):
         write_checksums(additive)
 
 
@@ -147,19 +147,17 @@ def leader(connection: Connection) -> tuple[Any, ...]:
     return connection.execute("SELECT epoch, beat FROM runfold.leader").fetchone() or ()
 
 
-def test_a_worker_that_leads_stops_with_the_migration_and_stands_by(
-    log: Log, database_url: str, additive: Path
-) -> None:
+def test_a_worker_that_leads_stops_with_the_migration_and_waits(log: Log, database_url: str, additive: Path) -> None:
     with worker(database_url) as former:
         eventually(lambda: folded(log.connection, log.append("execution-1", *run("1"))))
         (epoch, _) = leader(log.connection)
         migrate(database_url, folder=additive)
-        eventually(lambda: "standing by" in former.output)
+        eventually(lambda: "waiting: " in former.output)
         assert leader(log.connection)[0] == epoch + 1, "nobody has led since"
         last = log.append("execution-2", *run("2"))
         assert former.alive
         assert checkpoint(log.connection) < last
-        assert former.output.count("standing by: the database is at version") == 1
+        assert former.output.count("waiting: the database is at version") == 1
 
 
 def test_control_without_the_new_epoch_the_former_worker_would_go_on(
@@ -174,13 +172,13 @@ def test_control_without_the_new_epoch_the_former_worker_would_go_on(
         migrate(database_url, folder=additive)
         last = log.append("execution-2", *run("2"))
         eventually(lambda: folded(log.connection, last))
-        assert "standing by" not in former.output
+        assert "waiting: " not in former.output
 
 
-def test_a_worker_started_on_the_next_releases_schema_stands_by(database_url: str, additive: Path) -> None:
+def test_a_worker_started_on_the_next_releases_schema_waits(database_url: str, additive: Path) -> None:
     migrate(database_url, folder=additive)
     with psycopg.connect(database_url, autocommit=True) as connection, worker(database_url) as former:
-        eventually(lambda: "standing by" in former.output)
+        eventually(lambda: "waiting: " in former.output)
         assert former.alive
         assert leader(connection) == (1, 0)
 

@@ -54,6 +54,10 @@ NOUNS: dict[str, Noun] = {
         "Backups: the operator's marks that they were made.",
         ("backup",),
     ),
+    "backfill": Noun(
+        "Backfills: changes of rows that follow a migration.",
+        ("backfill",),
+    ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",
         ("db",),

@@ -26,7 +26,7 @@ def worker(
     """Fold every event of the log into the read tables exactly once.
 
     You can run any number of workers: one is the leader, the others wait to take over. SIGTERM ends a worker after its
-    current batch. Where a newer runfold migrated the database, a worker stands by and says so. With --once, the exit
+    current batch. Where a newer runfold migrated the database, a worker waits and says so. With --once, the exit
     code is 1 when a group of projections has stopped.
     """
     from runfold.database.connections import resolve_url
@@ -38,7 +38,7 @@ def worker(
     chosen = settings()
 
     def head() -> int:
-        with open_database(folds=True, stands_by=not once) as connection:
+        with open_database(folds=True, may_wait=not once) as connection:
             return safe_head(connection)
 
     # A script is told that the database is away; a worker that runs on waits, as it does later.

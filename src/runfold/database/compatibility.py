@@ -7,7 +7,7 @@ query: `runfold schema 20261201000100, compatible from 20261127000100`.
 
 What folds is stricter: files of an older release know nothing of a new column. So every migration ends the lead of the
 worker that leads, in its own transaction, by a new epoch: what that worker has in hand moves no checkpoint. Then it
-stands by: it does not lead a schema newer than its own.
+waits: it does not lead a schema newer than its own.
 """
 
 from __future__ import annotations

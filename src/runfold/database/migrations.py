@@ -217,7 +217,7 @@ def _last_statements(folder: Path) -> dict[Migration, str]:
         versions.append(migration.version)
         if (since := declared(text) or migration.version) not in versions:
             raise MigrationFailed(
-                f"{migration.path.name} is compatible from {since}, which is no migration up to it",
+                f"{migration.path.name} is compatible from {since}, and {folder} has no such migration before it",
                 hint=f"name one of {', '.join(versions)}",
             )
         written[migration] = (END_LEAD if leads else "") + Stamp(migration.version, since).statement()

@@ -6,7 +6,7 @@ frozen leader's connections and takes over under a new epoch. What the frozen on
 wakes, its checkpoint update finds another epoch and changes nothing.
 
 A worker leads a schema of its own version only. A migration ends the lead by a new epoch; the worker of the release
-before then stands by: it waits, and says why.
+before then waits, and says why.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEADER_LOCK = 2
 BEAT_SECONDS = 0.5
 TRY_SECONDS = 0.2
 FROZEN_AFTER = 3.0
-# Between two lines that say why a worker stands by.
+# Between two lines that say why a worker does not lead.
 SAY_SECONDS = 60.0
 
 
@@ -52,8 +52,8 @@ class Lead:
             raise LeadershipLost("runfold.leader has no row", hint="run `runfold migrate`")
         # In a statement after the epoch was taken: a migration that it did not see takes the epoch away again.
         pulse = connection.execute(statement("watch_leader")).fetchone()
-        if _stands_by(pulse[2] if pulse else None):
-            raise LeadershipLost("the database was migrated meanwhile", hint="this worker stands by")
+        if _reason_to_wait(pulse[2] if pulse else None):
+            raise LeadershipLost("the database was migrated meanwhile", hint="this worker waits")
         self.epoch: int = row[0]
         self.head = 0
         self._lost = threading.Event()
@@ -100,9 +100,9 @@ def acquire_lead(
     try:
         while not stop.is_set():
             watched = connection.execute(statement("watch_leader")).fetchone()
-            if reason := _stands_by(watched[2] if watched else None):
+            if reason := _reason_to_wait(watched[2] if watched else None):
                 if time.monotonic() - said_at > SAY_SECONDS:
-                    log.warning("standing by: %s", reason)
+                    log.warning("waiting: %s", reason)
                     said_at = time.monotonic()
                 if give_up():
                     break
@@ -132,7 +132,7 @@ def acquire_lead(
     return None
 
 
-def _stands_by(comment: str | None) -> str | None:
+def _reason_to_wait(comment: str | None) -> str | None:
     """Return why this worker waits although nobody may lead: a newer runfold migrated the database; or None."""
     try:
         check_stamp(comment, folds=True)
