@@ -5,7 +5,7 @@
 -- Lets the rest of this transaction read only, for no longer than the limit; sets nothing beyond it. Parameters: limit.
 SELECT pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('statement_timeout', %(limit)s, true),
        pg_catalog.set_config('lock_timeout', '1s', true), pg_catalog.set_config('search_path', 'pg_catalog', true),
-       pg_catalog.set_config('TimeZone', 'UTC', true)
+       pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('client_encoding', 'UTF8', true)
 
 -- name: has_role
 -- Whether the session has a predefined role, and its login. Parameters: role.
