@@ -22,8 +22,6 @@ from tests.fixtures.processes import eventually
 from tests.fixtures.servers import PrivateServerFactory
 from tests.health.faults_of_doctor import FAULTS
 
-pytest_plugins = ["tests.fixtures.doctors"]
-
 ALONE = {
     "data-checksums-off": "test_a_server_without_checksums_is_found",
     "encoding-not-utf8": "test_a_database_of_another_encoding_is_found",
