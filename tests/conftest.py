@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.databases",
     "tests.fixtures.owned",
+    "tests.fixtures.doctors",
 ]
 
 

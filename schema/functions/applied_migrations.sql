@@ -1,6 +1,6 @@
 -- The migrations that were applied, and whether the schema's stamp is the newest of them: else one has failed half way.
 --
--- grant: operator
+-- grant: projector, operator
 CREATE FUNCTION runfold.applied_migrations() RETURNS TABLE (version text, is_newest boolean, is_stamped boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -2783,7 +2783,7 @@ CREATE TABLE runfold.table_size_samples (
 COMMENT ON TABLE runfold.table_size_samples IS
     'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
 
-GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
+GRANT SELECT ON runfold.table_size_samples TO runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tenant_keys (
     key_id uuid NOT NULL,
@@ -7344,7 +7344,7 @@ $$;
 COMMENT ON FUNCTION runfold.applied_migrations IS
     'The migrations that were applied, and whether the schema''s stamp is the newest of them: else one has failed half way.';
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
+GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -9,4 +9,4 @@ CREATE TABLE runfold.table_size_samples (
 COMMENT ON TABLE runfold.table_size_samples IS
     'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
 
-GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
+GRANT SELECT ON runfold.table_size_samples TO runfold_projector, runfold_operator, runfold_reader, service_role;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -91,6 +91,22 @@ class Settings(BaseModel):
 
     blob_folder: Path | None = Field(
         default=None, description="the folder of large values that events refer to; by default they are in the database"
+    )
+
+    health_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="the port on which a worker answers /healthz, /readyz and /metrics; 0 takes a free one; by default "
+        "none",
+    )
+    health_host: str = Field(
+        default="127.0.0.1", description="the address on which it answers: who reaches it reads names and numbers"
+    )
+    log: Literal["json", "text"] | None = Field(
+        default=None,
+        description="how a worker logs: `json`, a line of JSON for each; `text`, for people; by default `text` on a "
+        "terminal and `json` elsewhere",
     )
 
     connect_timeout: PositiveInt = Field(default=10, description="seconds until an attempt to connect fails")

@@ -37,7 +37,8 @@ from runfold.cli.ending import interruptible
 from runfold.cli.invocation import Invocation, set_current
 from runfold.cli.nouns import NOUNS
 
-EPILOG = """Exit codes: 0 success; 1 an error (a line on stderr) or a difference found; 2 wrong usage; 130 Ctrl-C.
+EPILOG = """Exit codes: 0 success; 1 an error (a line on stderr) or a difference found; 2 wrong usage;
+3 not all could be checked; 130 Ctrl-C.
 
 Example: runfold up"""
 

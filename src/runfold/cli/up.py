@@ -9,11 +9,16 @@ from pathlib import Path
 import typer
 
 from runfold.cli._connection import Projections, catalogue, check_user_login, when_it_answers
+from runfold.cli._health import HealthHost, HealthPort, health
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_facts, print_text
 
 
-def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the settings
+def up(
+    projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    health_port: HealthPort = None,  # noqa: ARG001 - it is in the settings
+    health_host: HealthHost = None,  # noqa: ARG001 - it is in the settings
+) -> None:
     """Start the database if it does not run, migrate it, and fold until Ctrl-C.
 
     Prints the URL for engines. Ctrl-C ends the worker; the database keeps running until `runfold db stop`.
@@ -48,7 +53,8 @@ def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the 
         }
     )
     sys.stdout.flush()
-    worker.run()
+    with health(worker, url, chosen, found):
+        worker.run()
     home = "" if chosen.home == Path(".runfold") else f" --home {chosen.home}"
     running_on = (
         f"the database keeps running: stop it with `runfold{home} db stop`"

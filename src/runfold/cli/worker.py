@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from runfold.cli._connection import Projections, catalogue, check_user_login, open_database, when_it_answers
+from runfold.cli._health import HealthHost, HealthPort, health
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, console, print_facts, print_json, print_text
 
@@ -21,6 +22,8 @@ def worker(
         typer.Option("--batch-size", min=1, help="About this many events in a transaction.", show_default="20000"),
     ] = None,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
+    health_port: HealthPort = None,  # noqa: ARG001 - it is in the settings
+    health_host: HealthHost = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold every event of the log into the read tables exactly once.
@@ -37,21 +40,28 @@ def worker(
 
     chosen = settings()
 
+    url = resolve_url(chosen, create=False)
+    found = catalogue()
+    running = Worker(url, chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
+
     def head() -> int:
+        running.numbers.moved()
         with open_database(folds=True, may_wait=not once) as connection:
             return safe_head(connection)
 
-    # A script is told that the database is away; a worker that runs on waits, as it does later.
-    before = head() if once else when_it_answers(head)
-    found = catalogue()
-    check_user_login(found)
-    running = Worker(resolve_url(chosen), chosen, found, batch_size=batch_size or DEFAULT_BATCH_SIZE)
-    running.stop_on_signals()
     if not once:
-        logging.getLogger("runfold").setLevel(logging.INFO)
-        print_text("runfold worker: folding; stop with Ctrl-C", err=True)
-        running.run()
+        # A script is told that the database is away; a worker that runs on waits, as it does later.
+        with health(running, url, chosen, found):
+            when_it_answers(head)
+            check_user_login(found)
+            running.stop_on_signals()
+            logging.getLogger("runfold").setLevel(logging.INFO)
+            print_text("runfold worker: folding; stop with Ctrl-C", err=True)
+            running.run()
         return
+    before = head()
+    check_user_login(found)
+    running.stop_on_signals()
     with _progress(shown=not as_json) as progress:
         waiting = running.drain(progress)
     if running.was_stopped:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -68,6 +69,7 @@ def patient(
     *,
     thresholds: Mapping[str, float] | None = None,
     spools: Sequence[Any] = (),
+    migrations: Path | None = None,
 ) -> Patient:
     """Return what checks look at: the connection in autocommit, the settings, and the contents of engines' spools."""
     return Patient(
@@ -80,6 +82,7 @@ def patient(
             **(thresholds or {}),
         },
         spools=tuple(spools),
+        migrations=migrations,
     )
 
 

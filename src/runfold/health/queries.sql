@@ -1,11 +1,23 @@
--- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/, each check of the
--- doctor one in sql/doctor/.
+-- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
+
+-- name: sampling_rights
+-- What a session may ask besides: whether the sizes of WAL's files, and where the data is, if it may know.
+SELECT has_function_privilege('pg_ls_waldir()', 'EXECUTE'),
+       (SELECT setting FROM pg_settings WHERE name = 'data_directory')
+
+-- name: limit_time
+-- Ends each statement of this transaction after so many milliseconds. Parameters: milliseconds.
+SELECT set_config('statement_timeout', %(milliseconds)s::text, true)
+
+-- name: wal_bytes
+-- The bytes of WAL that the server keeps; put into `sample` where the session may ask.
+(SELECT sum(w.size) FROM pg_ls_waldir() AS w)
 
 -- name: begin_check
 -- Lets the rest of this transaction read only, for no longer than the limit; sets nothing beyond it. Parameters: limit.
 SELECT pg_catalog.set_config('transaction_read_only', 'on', true), pg_catalog.set_config('statement_timeout', %(limit)s, true),
        pg_catalog.set_config('lock_timeout', '1s', true), pg_catalog.set_config('search_path', 'pg_catalog', true),
-       pg_catalog.set_config('TimeZone', 'UTC', true)
+       pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('client_encoding', 'UTF8', true)
 
 -- name: has_role
 -- Whether the session has a predefined role, and its login. Parameters: role.

@@ -50,6 +50,7 @@ def values() -> dict[str, float]:
 
 # The worker and its process.
 LOOP_AGE = _threshold("loop_age_seconds", 30, "seconds", "the worker's loop has not moved for so long")
+BATCH_AGE = _threshold("batch_seconds", 10 * MINUTE, "seconds", "one batch takes so long")
 BEAT_AGE = _threshold("beat_age_seconds", 5, "seconds", "no leader has beaten for so long")
 DATABASE_AWAY = _threshold("database_away_seconds", MINUTE, "seconds", "the worker has not reached it for so long")
 STATEMENT = _threshold("statement_seconds", 1, "seconds", "statements take so long on average", lasting=5 * MINUTE)

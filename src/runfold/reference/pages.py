@@ -13,6 +13,7 @@ from runfold.events.shapes import FILES
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.reference.catalog import read_catalog
 from runfold.reference.commands import cli_page
+from runfold.reference.doctor import doctor_page
 from runfold.reference.errors import errors_page
 from runfold.reference.events import events_page
 from runfold.reference.functions import functions_page
@@ -32,6 +33,7 @@ def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
         "sql.md": functions_page(catalog),
         "cli.md": cli_page(),
         "errors.md": errors_page(),
+        "doctor.md": doctor_page(),
         **{file.name: file.text() for file in FILES.values()},
     }
 

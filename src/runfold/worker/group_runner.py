@@ -18,9 +18,10 @@ from runfold.errors import RowsHidden
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.hidden import require_visible
 from runfold.projections.folding.poison import may_pass, one_line, sqlstate_of, why_stopped
-from runfold.projections.folding.projector import BuiltOtherwise, GroupStopped, Projector
+from runfold.projections.folding.projector import Advanced, BuiltOtherwise, GroupStopped, Projector
 from runfold.projections.folding.registry import note_waiting, register_group
 from runfold.runtime_sql import runtime_sql
+from runfold.worker.numbers import Numbers
 
 statement = runtime_sql("runfold.projections")
 
@@ -47,7 +48,7 @@ def _raise(_: Group, exc: psycopg.Error) -> None:
 class GroupRunner:
     """Advances groups by a projector. `notes` is a connection of the worker's role, which registers the groups.
 
-    `lost` is called when the projector's connection was lost; without it the error is raised.
+    `lost` is called when the projector's connection was lost; without it the error is raised. `numbers` counts.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class GroupRunner:
         notes: psycopg.Connection[Any],
         *,
         lost: Callable[[Group, psycopg.Error], None] = _raise,
+        numbers: Numbers | None = None,
     ) -> None:
         self.groups = list(groups)
         self.projector = projector
         self._notes = notes
         self._lost = lost
+        self._numbers = numbers or Numbers()
         self._waiting: dict[str, _Waiting] = {}
 
     def register(self) -> None:
@@ -87,6 +90,7 @@ class GroupRunner:
             return False
         if waiting is not None and waiting.rebuild and not self._register(group, leading=True):
             return False
+        began = time.perf_counter()
         try:
             advanced = self.projector.advance(group, head)
         except BuiltOtherwise:
@@ -106,7 +110,16 @@ class GroupRunner:
             self._back_off(group, str(exc))
             return False
         self._waiting.pop(group.name, None)
+        if advanced is not None:
+            self._note_batch(group, advanced, time.perf_counter() - began)
         return advanced is not None
+
+    def _note_batch(self, group: Group, advanced: Advanced, seconds: float) -> None:
+        self._numbers.folded(group.name, advanced.upto, advanced.events, seconds)
+        if log.isEnabledFor(logging.DEBUG):
+            facts = {"group": group.name, "position": advanced.upto, "events": advanced.events}
+            said = {**facts, "event": "batch", "seconds": round(seconds, 6), "epoch": self.projector.ledger.epoch}
+            log.debug("folded %s events of group %s", advanced.events, group.name, extra=said)
 
     def _register(self, group: Group, *, leading: bool) -> bool:
         """Note the group's projections; False where it has to wait, which is said once.
@@ -126,7 +139,9 @@ class GroupRunner:
                 del self._waiting[group.name]
             return True
         if before is None or not before.rebuild:
-            log.error("projection group %s waits: %s", group.name, reason)
+            log.error(
+                "projection group %s waits: %s", group.name, reason, extra={"event": "waits", "group": group.name}
+            )
         self._waiting[group.name] = _Waiting(until=time.monotonic() + REBUILT_SECONDS, rebuild=True)
         return False
 
@@ -146,8 +161,10 @@ class GroupRunner:
             log.warning("and that could not be noted: %s", failed)
 
     def _back_off(self, group: Group, reason: str) -> None:
+        self._numbers.failed(group.name)
         before = self._waiting.get(group.name)
         failed_before = before is not None and not before.rebuild
         seconds = min(2 * before.seconds, LONGEST_BACK_OFF) if failed_before and before else FIRST_BACK_OFF
-        log.warning("projection group %s is tried again in %.1f s: %s", group.name, seconds, reason)
+        said = {"event": "retried", "group": group.name, "epoch": self.projector.ledger.epoch}
+        log.warning("projection group %s is tried again in %.1f s: %s", group.name, seconds, reason, extra=said)
         self._waiting[group.name] = _Waiting(time.monotonic() + seconds, seconds)

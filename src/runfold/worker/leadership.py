@@ -27,6 +27,7 @@ from runfold.database.migrations import check_stamp
 from runfold.database.sessions import backend_pid
 from runfold.errors import LeadershipLost, SchemaNewer
 from runfold.runtime_sql import runtime_sql
+from runfold.worker.numbers import Numbers, timed
 
 statement = runtime_sql("runfold.worker")
 
@@ -43,8 +44,11 @@ SAY_SECONDS = 60.0
 class Lead:
     """The leadership of one epoch, kept alive by a thread on its own connection until it is released or lost."""
 
-    def __init__(self, connection: psycopg.Connection[Any], pids: Iterable[int]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], pids: Iterable[int], numbers: Numbers | None = None
+    ) -> None:
         self._connection = connection
+        self._numbers = numbers or Numbers()
         row = connection.execute(
             statement("take_lead"), {"worker": worker_name(), "pids": [backend_pid(connection), *pids]}
         ).fetchone()
@@ -56,6 +60,7 @@ class Lead:
             raise LeadershipLost("the database was migrated meanwhile", hint="this worker waits")
         self.epoch: int = row[0]
         self.head = 0
+        self._numbers.leading(self.epoch)
         self._lost = threading.Event()
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="runfold-heartbeat", daemon=True)
@@ -75,9 +80,13 @@ class Lead:
     def _beat(self) -> None:
         while not self._released.wait(BEAT_SECONDS):
             try:
-                row = self._connection.execute(statement("beat"), {"epoch": self.epoch, "head": self.head}).fetchone()
+                with timed(self._numbers.beats):
+                    asked = {"epoch": self.epoch, "head": self.head}
+                    row = self._connection.execute(statement("beat"), asked).fetchone()
             except psycopg.Error as exc:
-                log.warning("the leader's pulse stopped: %s", exc)
+                log.warning(
+                    "the leader's pulse stopped: %s", exc, extra={"event": "pulse_stopped", "epoch": self.epoch}
+                )
                 row = None
             if row is None:
                 self._lost.set()
@@ -85,7 +94,11 @@ class Lead:
 
 
 def acquire_lead(
-    connect: Connect, pids: Iterable[int], stop: threading.Event, give_up: Callable[[], bool] = lambda: False
+    connect: Connect,
+    pids: Iterable[int],
+    stop: threading.Event,
+    give_up: Callable[[], bool] = lambda: False,
+    numbers: Numbers | None = None,
 ) -> Lead | None:
     """Wait until this worker leads; None when it was stopped, or gives up, before.
 
@@ -93,6 +106,7 @@ def acquire_lead(
     nothing of this release.
     """
     connection = connect()
+    numbers = numbers or Numbers()
     seen: tuple[int, int] | None = None
     seen_at = time.monotonic()
     ended: int | None = None
@@ -106,13 +120,15 @@ def acquire_lead(
                     said_at = time.monotonic()
                 if give_up():
                     break
+                numbers.following()
                 stop.wait(TRY_SECONDS)
                 continue
             row = connection.execute(statement("try_lock"), {"number": LEADER_LOCK}).fetchone()
             if row is not None and row[0]:
-                return Lead(connection, pids)
+                return Lead(connection, pids, numbers)
             if give_up():
                 break
+            numbers.following()
             pulse = watched and watched[:2]
             if pulse != seen:
                 seen, seen_at = pulse, time.monotonic()

@@ -24,6 +24,7 @@ from runfold.projections.folding.registry import register_user_group
 from runfold.projections.folding.user_session import UserLedger, UserLogin
 from runfold.runtime_sql import runtime_sql
 from runfold.worker.group_runner import LONGEST_BACK_OFF, GroupRunner
+from runfold.worker.numbers import Numbers
 
 statement = runtime_sql("runfold.projections")
 
@@ -52,12 +53,14 @@ class UserGroups:
         *,
         epoch: int,
         batch_size: int,
+        numbers: Numbers | None = None,
     ) -> None:
         self._groups = list(groups)
         self._login = login
         self._connect = connect
         self._epoch = epoch
         self._batch_size = batch_size
+        self._numbers = numbers
         self._called = threading.Event()
         self._closed = threading.Event()
         self._head = 0
@@ -147,7 +150,7 @@ class UserGroups:
         passing = Projector(Ledger(notes, epoch=self._epoch))
         for group in self._groups:
             register_user_group(notes, group, projector.connection.info.user)
-        runner = GroupRunner(self._groups, projector, notes, lost=self._note_loss)
+        runner = GroupRunner(self._groups, projector, notes, lost=self._note_loss, numbers=self._numbers)
         runner.register()
         self._failures = 0
         while not self._closed.is_set():

@@ -7,6 +7,7 @@ committed by then, or the worker does not get it and looks again soon.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -22,10 +23,14 @@ CHANNEL = "runfold_events"
 
 
 class Bell:
-    """The listening connection of a worker; opened again by the next call when it is lost."""
+    """The listening connection of a worker; opened again by the next call when it is lost.
 
-    def __init__(self, connect: Connect) -> None:
+    `rung` is called when an appender rings.
+    """
+
+    def __init__(self, connect: Connect, rung: Callable[[], object] = lambda: None) -> None:
         self._connect = connect
+        self._rung = rung
         self._connection: psycopg.Connection[Any] | None = None
         self._armed = False
 
@@ -54,7 +59,7 @@ class Bell:
     def wait(self, seconds: float) -> None:
         """Sleep, armed, until an appender rings, for this long at most."""
         for _ in self._open().notifies(timeout=seconds, stop_after=1):
-            pass
+            self._rung()
 
     def close(self) -> None:
         """Stop listening."""

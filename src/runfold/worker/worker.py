@@ -18,7 +18,7 @@ from runfold.database.connections import connect
 from runfold.database.safe_head import safe_head
 from runfold.database.sessions import backend_pid, refuse_read_only
 from runfold.errors import DatabaseReadOnly, DatabaseUnavailable, LeadershipLost
-from runfold.projections.definition.catalogue import Catalogue
+from runfold.projections.definition.catalogue import Catalogue, Group
 from runfold.projections.folding.copies import Copies
 from runfold.projections.folding.fold import FOLD_SESSION
 from runfold.projections.folding.ledger import Ledger, require_folding_role
@@ -30,6 +30,7 @@ from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
 from runfold.worker.maintenance import Maintenance
+from runfold.worker.numbers import MinuteLine, Numbers, State, timed
 from runfold.worker.sampling import Sampling
 from runfold.worker.timeouts import Timeouts
 from runfold.worker.user_groups import UserGroups
@@ -83,6 +84,7 @@ class Worker:
         self._user_groups = [group for group in groups if group.of_user]
         self._stop = threading.Event()
         self._draining = False
+        self.numbers = Numbers()
 
     def stop(self) -> None:
         """Finish the batch at hand and return from `run`."""
@@ -103,6 +105,7 @@ class Worker:
         """Lead, or wait to lead, until stopped. A lost database or leadership is waited for, never given up."""
         while not self._stop.is_set():
             self._retrying()(self._lead, lambda: False, Timeouts(self._settings))
+        self.numbers.state = State.STOPPED
 
     def drain(self, progress: Callable[[int, int], None] = lambda *_: None) -> dict[str, str]:
         """Fold everything up to the safe head of now, or wait while another worker does; returns what could not be.
@@ -135,28 +138,37 @@ class Worker:
             retry_error_callback=lambda _: None,
             wait=wait_random_exponential(multiplier=0.1, max=5),
             sleep=self._pause,
-            before_sleep=lambda state: log.warning("not leading: %s", state.outcome and state.outcome.exception()),
+            before_sleep=lambda state: self._note_loss(state.outcome.exception() if state.outcome else None),
         )
+
+    def _note_loss(self, why: BaseException | None) -> None:
+        self.numbers.lost(str(why))
+        log.warning("not leading: %s", why, extra={"event": "not_leading", "sqlstate": getattr(why, "sqlstate", None)})
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
     def _lead(self, done: Callable[[], bool], timeouts: Timeouts | None = None) -> None:
         """Lead once: fold until stopped or done. Raises when the leadership or the database is lost."""
-        with self._session("fold") as connection, closing(Bell(lambda: self._session("bell"))) as bell:
+        with self._session("fold") as connection, closing(self._bell()) as bell:
             refuse_read_only(connection, "a worker")
             require_folding_role(connection)
             lead = acquire_lead(
-                lambda: self._session("lead"), [backend_pid(connection), bell.pid], self._stop, give_up=done
+                lambda: self._session("lead"),
+                [backend_pid(connection), bell.pid],
+                self._stop,
+                give_up=done,
+                numbers=self.numbers,
             )
             if lead is None:
                 return
+            log.info("leading, epoch %s", lead.epoch, extra={"event": "leading", "epoch": lead.epoch})
             try:
                 connection.execute(FOLD_SESSION)
                 connection.execute(_FOLD_LOCKS)
                 ledger = Ledger(connection, epoch=lead.epoch)
                 projector = Projector(ledger, batch_size=self._batch_size, pipelined=True)
-                runner = GroupRunner(self._groups, projector, connection)
+                runner = GroupRunner(self._groups, projector, connection, numbers=self.numbers)
                 runner.register()
                 with (
                     UserGroups(
@@ -165,6 +177,7 @@ class Worker:
                         lambda: self._session("user projections"),
                         epoch=lead.epoch,
                         batch_size=self._batch_size,
+                        numbers=self.numbers,
                     ) as users,
                     Sampling(
                         lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
@@ -188,17 +201,21 @@ class Worker:
         projector, connection = runner.projector, runner.projector.connection
         maintenance, expiry, copying, copies = Maintenance(), Expiry(), _Every(IDLE_SECONDS), Copies()
         pause = SHORTEST_PAUSE
+        minute = MinuteLine(self.numbers)
         while not self._stop.is_set() and not done():
+            self.numbers.moved()
+            minute.say()
             lead.check()
             maintenance.make_partitions(connection)
             # Not while a drain waits for it: what a person starts to fold the log does nothing else.
             if timeouts is not None:
                 expiry.step(connection)
                 timeouts.append_due(connection)
-            lead.head, passed = projector.look(runner.free, least=lead.head)
-            head = lead.head
+            with timed(self.numbers.looks):
+                lead.head, passed = projector.look(runner.free, least=lead.head)
+            self.numbers.head = head = lead.head
             users.tell(head)
-            moved = [runner.advance(group, head) for group in runner.groups if group.name not in passed]
+            moved = [self._advance(runner, group, head) for group in runner.groups if group.name not in passed]
             sampling.tell(idle=not any(moved))
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if any(moved) or copying.is_due():
@@ -216,6 +233,10 @@ class Worker:
         if self._draining:
             copies.finish(connection)
 
+    def _advance(self, runner: GroupRunner, group: Group, head: int) -> bool:
+        with self.numbers.in_batch():
+            return runner.advance(group, head)
+
     def _ring(self, action: Callable[[], object]) -> object:
         """Do something with the bell.
 
@@ -226,6 +247,9 @@ class Worker:
         except psycopg.OperationalError as exc:
             log.warning("the listening connection was lost: %s", exc)
             return None
+
+    def _bell(self) -> Bell:
+        return Bell(lambda: self._session("bell"), self.numbers.woken)
 
     def _session(self, role: str) -> psycopg.Connection[Any]:
         connection = connect(self._url, self._settings, application=f"runfold worker {role}", autocommit=True)

@@ -146,4 +146,5 @@ def note_stopped(connection: psycopg.Connection[Any], group: str, sqlstate: str,
     stopped = {"group": group, "sqlstate": sqlstate, "error": error, "epoch": epoch}
     with connection.transaction():
         connection.execute(statement("stop_group"), stopped)
-    log.error("projection group %s stopped: %s", group, error)
+    said = {"event": "stopped", "group": group, "sqlstate": sqlstate, "epoch": epoch}
+    log.error("projection group %s stopped: %s", group, error, extra=said)

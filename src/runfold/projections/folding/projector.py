@@ -281,6 +281,14 @@ class Projector:
                     group.name,
                     bad.position,
                     bad.message,
+                    extra={
+                        "event": "parked",
+                        "group": group.name,
+                        "stream": stream_id,
+                        "position": bad.position,
+                        "sqlstate": bad.sqlstate,
+                        "epoch": self.ledger.epoch,
+                    },
                 )
             self.ledger.move(group, after, bounds.upto)
             return Advanced(after, bounds.upto, bounds.events)
