@@ -22,6 +22,10 @@ NOUNS: dict[str, Noun] = {
         "Apply the pending migrations.",
         ("migrate",),
     ),
+    "console": Noun(
+        "Show executions, questions, projections and the log as web pages, until Ctrl-C. It only reads.",
+        ("console",),
+    ),
     "doctor": Noun(
         "Advise on indexes, statistics and autovacuum, with the statements that would change them.",
         ("doctor",),
