@@ -22,6 +22,10 @@ NOUNS: dict[str, Noun] = {
         "Apply the pending migrations.",
         ("migrate",),
     ),
+    "console": Noun(
+        "Show executions, questions, projections and the log as web pages, until Ctrl-C. It only reads.",
+        ("console",),
+    ),
     "doctor": Noun(
         "Look at the store and its server, and say what is wrong, where, and what to do. Nothing is changed.",
         ("doctor",),
