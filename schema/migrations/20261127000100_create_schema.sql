@@ -10631,6 +10631,21 @@ COMMENT ON FUNCTION runfold.note_registry_changed IS
     'Notifies the channel runfold_registries with the name of the table that changed, so that caches read it again.';
 REVOKE ALL ON FUNCTION runfold.note_registry_changed FROM PUBLIC;
 
+CREATE FUNCTION runfold.note_rewritten(from_position bigint, file text, sha256 bytea, bytes bigint, digest bytea, erased jsonb)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.archives a SET file = file, sha256 = sha256, bytes = bytes, erased = erased
+     WHERE a.from_position = from_position AND a.digest = digest;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_rewritten IS
+    'Enters the file that was written in place of a segment''s, without the data of erased tenants; the digest must be the same.';
+REVOKE ALL ON FUNCTION runfold.note_rewritten FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_rewritten TO runfold_operator;
+
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

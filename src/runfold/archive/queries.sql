@@ -112,3 +112,11 @@ COPY runfold.restored_events (position, append_end, stream_id, stream_version, e
 -- name: land_restored
 -- Puts them back into the log; returns how many streams and events.
 SELECT streams, events FROM runfold.land_restored()
+
+-- name: is_erased
+-- Whether a tenant is erased. Parameters: user.
+SELECT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = %(user)s::uuid AND t.position IS NOT NULL)
+
+-- name: note_rewritten
+-- Enters the file that was written in place of a segment's. Parameters: from, file, sha256, bytes, digest, erased (JSON text).
+SELECT runfold.note_rewritten(%(from)s, %(file)s, decode(%(sha256)s, 'hex'), %(bytes)s, decode(%(digest)s, 'hex'), %(erased)s::jsonb)

@@ -102,8 +102,13 @@ def closed_segments(connection: psycopg.Connection[Any]) -> list[Segment]:
 def finish(connection: psycopg.Connection[Any]) -> None:
     """End what an interrupted run had begun: drop what was built for a swap, forget the ids of what has left."""
     connection.execute(statement("drop_remainders"))
-    while not _row(connection, "forget_left")[0]:
+    while not forget(connection):
         pass
+
+
+def forget(connection: psycopg.Connection[Any]) -> bool:
+    """Delete the ids of a part of what has left, and its table when all are deleted; return whether nothing is left."""
+    return bool(_row(connection, "forget_left")[0])
 
 
 def _windows(segments: list[Segment]) -> Iterator[list[Segment]]:
