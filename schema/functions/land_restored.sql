@@ -11,9 +11,11 @@ DECLARE
     differing text;
     taken record;
 BEGIN
-    ANALYZE runfold.restored_events;
     PERFORM FROM runfold.streams s WHERE s.stream_id IN (SELECT r.stream_id FROM runfold.restored_events r)
       ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE;
+    -- A file may also hold what was appended to a stream after it had left: that is in the log.
+    DELETE FROM runfold.restored_events r USING runfold.streams s WHERE s.stream_id = r.stream_id AND r.stream_version > s.archived_version;
+    ANALYZE runfold.restored_events;
     SELECT d.stream_id INTO differing
       FROM (SELECT x.stream_id, sha256(string_agg(x.leaf, '' ORDER BY x.stream_version)) AS digest
               FROM (SELECT r.stream_id, r.stream_version,
@@ -28,12 +30,11 @@ BEGIN
         PERFORM runfold.refuse('archive_differs', jsonb_build_object('stream_id', differing));
     END IF;
     SELECT r.event_id, r.stream_id INTO taken FROM runfold.restored_events r
-      JOIN runfold.event_ids i ON i.event_id = r.event_id WHERE i.stream_version <> r.stream_version LIMIT 1;
+      JOIN runfold.event_ids i ON i.event_id = r.event_id LIMIT 1;
     IF taken.event_id IS NOT NULL THEN
         PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('found', taken.event_id, 'stream_id', taken.stream_id));
     END IF;
-    INSERT INTO runfold.event_ids (event_id, stream_version) SELECT r.event_id, r.stream_version FROM runfold.restored_events r
-        ON CONFLICT DO NOTHING;
+    INSERT INTO runfold.event_ids (event_id, stream_version) SELECT r.event_id, r.stream_version FROM runfold.restored_events r;
     INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version, user_id,
                                 data, payload, metadata, occurred_at, recorded_at)
     SELECT r.position, r.append_end, r.stream_id, r.stream_version, r.event_id, r.category, r.type, r.schema_version, r.user_id,

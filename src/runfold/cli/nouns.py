@@ -62,6 +62,10 @@ NOUNS: dict[str, Noun] = {
         "Backfills: changes of rows that follow a migration.",
         ("backfill",),
     ),
+    "archive": Noun(
+        "The archive: files that old events of the log leave for.",
+        ("archive",),
+    ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",
         ("db",),
