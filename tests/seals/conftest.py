@@ -26,7 +26,8 @@ def fill(connection: Connection, events: int, *, stream: str = "log-1") -> None:
 def roll_back(connection: Connection, positions: int) -> None:
     """Leave holes: positions that were issued and rolled back."""
     connection.execute(
-        "SELECT setval('runfold.events_position', last_value - (NOT is_called)::integer + %s) FROM runfold.events_position",
+        "SELECT setval('runfold.events_position', last_value - (NOT is_called)::integer + %s)"
+        " FROM runfold.events_position",
         (positions,),
     )
 
