@@ -40,7 +40,7 @@ def verify(
     from runfold.seals.verifying import verify_log
 
     with (
-        open_database(role="runfold_operator") as connection,
+        open_database() as connection,
         progress_bar(shown=not as_json) as progress,
     ):
         found = verify_log(
@@ -120,7 +120,7 @@ def export(
     """
     from runfold.seals.exports import export_seals
 
-    with open_database(role="runfold_operator") as connection:
+    with open_database() as connection:
         for row in export_seals(connection, after=after):
             print_json_line(row)
 
@@ -139,7 +139,7 @@ def check(
     """
     from runfold.seals.exports import LONGEST_LINE, check_seals
 
-    with open_database(role="runfold_operator") as connection:
+    with open_database() as connection:
         lines = iter(partial(file.readline, LONGEST_LINE + 1), b"")
         found = check_seals(connection, lines, file="standard input" if file.name == "<stdin>" else file.name)
     if as_json:
