@@ -729,6 +729,55 @@ class UserNotDeleted(RunfoldError):
     user_id: str
 
 
+class StreamArchived(RunfoldError):
+    """The stream's events are in the archive: restore the stream with `runfold archive restore --stream`."""
+
+    code = "stream_archived"
+    sqlstate = "RF070"
+    stream_id: str
+    archived_version: int
+    file: str
+
+
+class LogArchived(RunfoldError):
+    """A part of the log is in the archive: start behind it, or say that what is archived may be left out."""
+
+    code = "log_archived"
+    sqlstate = "RF071"
+    position: int
+    archived_head: int
+    file: str
+
+
+class ArchiveDiffers(RunfoldError):
+    """What was to be restored is not what left the log, and nothing was restored: take the file from a backup."""
+
+    code = "archive_differs"
+    sqlstate = "RF072"
+    stream_id: str
+
+
+class ArchiveMissing(RunfoldError):
+    """A file of the archive is not in its folder: name the folder that has it, or restore it from a backup."""
+
+    code = "archive_missing"
+    file: str
+
+
+class ArchiveDamaged(RunfoldError):
+    """A file of the archive is not as its manifest says: restore it from a backup."""
+
+    code = "archive_damaged"
+    file: str
+
+
+class ArchiveWaits(RunfoldError):
+    """Something holds the log's lock, and nothing left the log: run it again, what is written stays written."""
+
+    code = "archive_waits"
+    retryable = True
+
+
 class VectorsUnavailable(RunfoldError):
     """This database has no vectors: install pgvector on its server, and run `runfold migrate`."""
 
@@ -971,6 +1020,27 @@ REFUSALS: Final = {
         "{table} cannot keep its rows for {keep} only",
         "set a day or more for a read table, and no negative time for another one",
         code="retention_too_short",
+    ),
+    "stream_archived": Refusal(
+        StreamArchived,
+        "{stream_id} is archived up to version {archived_version}, in {file}",
+        "restore it with `runfold archive restore --stream`; an append to it needs the right expected_version",
+    ),
+    "log_archived": Refusal(
+        LogArchived,
+        "events between {position} and {archived_head} are archived, in {file}",
+        'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`',
+    ),
+    "never_archived": Refusal(
+        InvalidInput,
+        "streams of the category {category} are never archived",
+        "name a category of executions, of an application, or of your own",
+        code="never_archived",
+    ),
+    "archive_differs": Refusal(
+        ArchiveDiffers,
+        "what was to be restored of {stream_id} is not what left the log",
+        "take the file from a backup, and check it with `runfold archive verify`",
     ),
     "tenant_erased": Refusal(
         TenantErased, "the tenant of {stream_id} was erased", "use another tenant, because this one is erased for good"
