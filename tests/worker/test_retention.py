@@ -448,7 +448,9 @@ def test_a_state_table_loses_what_its_own_column_says(connection: psycopg.Connec
 
 
 def test_every_table_that_is_entered_is_there_with_its_column_and_group(connection: psycopg.Connection[Any]) -> None:
-    entered = connection.execute("SELECT table_name, column_name, group_name FROM runfold.retention WHERE kind = 'table'").fetchall()
+    entered = connection.execute(
+        "SELECT table_name, column_name, group_name FROM runfold.retention WHERE kind = 'table'"
+    ).fetchall()
     found = connection.execute(
         "SELECT r.table_name, a.attname, r.group_name FROM runfold.retention r JOIN pg_attribute a"
         " ON a.attrelid = to_regclass(r.table_name) AND a.attname = r.column_name"
