@@ -94,6 +94,10 @@ NOUNS: dict[str, Noun] = {
         "Keys of tenants, and which fields are encrypted.",
         ("keys",),
     ),
+    "log": Noun(
+        "The log itself: proof that nobody changed it.",
+        ("log",),
+    ),
     "otlp": Noun(
         "Traces that other processes send by OpenTelemetry's protocol.",
         ("otlp",),

@@ -1,0 +1,179 @@
+"""Verify the log: every sealed range is digested again, and compared with what was sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import psycopg
+
+from runfold.database.safe_head import safe_head
+from runfold.errors import InvalidInput
+from runfold.runtime_sql import runtime_sql
+from runfold.seals.marks import Kind, compare_marks, read_marks
+from runfold.seals.sealing import read_sealed_position
+
+statement = runtime_sql("runfold.seals")
+
+SHOWN = 20
+"""How many ranges, and how many events of a range, are named."""
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentEvent:
+    """An event that is not as it was sealed.
+
+    `moved_from` is the position at which it was sealed. What is missing has a position alone.
+    """
+
+    position: int
+    kind: Kind
+    moved_from: int | None = None
+    stream_id: str | None = None
+    stream_version: int | None = None
+    event_id: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentRange:
+    """A range that is not as it was sealed.
+
+    `kind` is `events` where its events differ, `seal` where its seal does not follow from the one before, and `gap`
+    where the range before is missing. `sealed` and `found` are numbers of events. `events` are the first that differ;
+    it is empty where that cannot be told. `differing` is how many differ, None where that cannot be told.
+    """
+
+    first_position: int
+    last_position: int
+    kind: Literal["events", "seal", "gap"]
+    sealed: int
+    found: int
+    differing: int | None = None
+    events: list[DifferentEvent] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class LogVerification:
+    """What was verified of the log, what differs, and what was not checked.
+
+    `ranges` and `events` were checked. `differing` counts ranges; `differences` holds the first of them. Not checked
+    are `unsealed_events`, behind the last seal, and the `archived_events` of `archived_ranges` that could not be read.
+    """
+
+    from_position: int
+    to_position: int
+    sealed_position: int
+    ranges: int = 0
+    events: int = 0
+    differing: int = 0
+    differences: list[DifferentRange] = field(default_factory=list)
+    unsealed_events: int = 0
+    archived_ranges: int = 0
+    archived_events: int = 0
+
+    @property
+    def unchecked_events(self) -> int:
+        """How many events were not checked."""
+        return self.unsealed_events + self.archived_events
+
+
+class Digest(NamedTuple):
+    """The number of a range's events, their digest, and their marks."""
+
+    events: int
+    digest: bytes
+    marks: bytes
+
+
+class _Range(NamedTuple):
+    first: int
+    last: int
+    events: int
+    digest: bytes
+    adjoins: bool
+    follows: bool
+
+
+def verify_log(
+    connection: psycopg.Connection[Any],
+    *,
+    from_position: int = 1,
+    to_position: int | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> LogVerification:
+    """Return how the log compares with its seals, for the ranges that hold a part of these positions.
+
+    `to_position` None: up to the safe head. `progress` is called with the position reached and the last one. The
+    connection is in autocommit: each range has a snapshot of its own, so nothing is held for long. Raises InvalidInput
+    for positions out of order.
+    """
+    if not 1 <= from_position <= (from_position if to_position is None else to_position):
+        raise InvalidInput(
+            f"the positions {from_position} to {to_position} are no range",
+            hint="begin at 1 or later, and end there or behind it",
+            code="invalid_range",
+            found=from_position,
+        )
+    upto = safe_head(connection)
+    if to_position is not None:
+        upto = min(upto, to_position)
+    found = LogVerification(from_position, upto, read_sealed_position(connection))
+    for sealed in _ranges(connection, from_position - 1, upto):
+        _verify_range(connection, sealed, found)
+        progress(min(sealed.last, upto), upto)
+    (found.unsealed_events,) = connection.execute(
+        statement("unsealed_events"), {"after": max(found.sealed_position, from_position - 1), "upto": upto}
+    ).fetchone() or (0,)
+    return found
+
+
+def _ranges(connection: psycopg.Connection[Any], after: int, upto: int) -> Iterator[_Range]:
+    while True:
+        rows = connection.execute(statement("ranges"), {"after": after, "upto": upto, "most": _AT_ONCE}).fetchall()
+        yield from map(_Range._make, rows)
+        if len(rows) < _AT_ONCE:
+            return
+        after = rows[-1][1]
+
+
+def _verify_range(connection: psycopg.Connection[Any], sealed: _Range, into: LogVerification) -> None:
+    row = connection.execute(statement("range_digest"), {"first": sealed.first, "last": sealed.last}).fetchone()
+    assert row is not None
+    digest = Digest._make(row)
+    into.ranges += 1
+    into.events += digest.events
+    kind: Literal["events", "seal", "gap"] | None = None
+    if digest.digest != sealed.digest or digest.events != sealed.events:
+        kind = "events"
+    elif not sealed.adjoins:
+        kind = "gap"
+    elif not sealed.follows:
+        kind = "seal"
+    if kind is None:
+        return
+    into.differing += 1
+    if len(into.differences) == SHOWN:
+        return
+    differing, events = _different_events(connection, sealed, digest) if kind == "events" else (None, [])
+    into.differences.append(
+        DifferentRange(sealed.first, sealed.last, kind, sealed.events, digest.events, differing, events)
+    )
+
+
+def _different_events(
+    connection: psycopg.Connection[Any], sealed: _Range, digest: Digest
+) -> tuple[int | None, list[DifferentEvent]]:
+    """Return how many events of a range differ, and the first of them; None where its marks do not tell."""
+    row = connection.execute(statement("marks"), {"first": sealed.first}).fetchone()
+    if row is None and sealed.events:
+        return None, []
+    marks = b"" if row is None else row[0]
+    found = list(compare_marks(read_marks(marks, sealed.first), read_marks(digest.marks, sealed.first)))
+    if not found:
+        return None, []
+    rows = connection.execute(statement("events_at"), {"positions": [one.position for one in found[:SHOWN]]})
+    about = {position: facts for position, *facts in rows.fetchall()}
+    return len(found), [DifferentEvent(*one, *about.get(one.position, ())) for one in found[:SHOWN]]
