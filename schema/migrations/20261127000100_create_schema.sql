@@ -9883,13 +9883,13 @@ BEGIN
         ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
        SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error;
     UPDATE runfold.checkpoints c
-       SET epoch = -1, position = least(c.position, built),
-           moved_at = CASE WHEN c.position > built THEN clock_timestamp() ELSE c.moved_at END
+       SET epoch = -1, position = CASE WHEN c.position < runfold.archived_head() THEN built ELSE least(c.position, built) END,
+           moved_at = CASE WHEN c.position > built OR c.position < runfold.archived_head() THEN clock_timestamp() ELSE c.moved_at END
      WHERE c.group_name = group_name AND built IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.land_rebuild IS
-    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
+    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them, or one that lies below what is archived on to them.';
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
 
