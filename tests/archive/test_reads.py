@@ -52,6 +52,11 @@ def store(part: Archived) -> Iterator[Any]:
         yield opened
 
 
+def past(store: Any, **what: Any) -> list[Any]:
+    with store.as_of(position=6, **what) as then:
+        return then.execute("SELECT execution_id FROM workflow_executions").fetchall()
+
+
 READS: dict[str, tuple[type[RunfoldError], Callable[[Any], object]]] = {
     "a stream": (StreamArchived, lambda store: store.read_stream(OLD)),
     "the end of a stream": (StreamArchived, lambda store: store.read_stream(OLD, 3, limit=1)),
@@ -68,11 +73,6 @@ READS: dict[str, tuple[type[RunfoldError], Callable[[Any], object]]] = {
     "the past of its stream": (StreamArchived, lambda store: past(store, streams=[OLD])),
     "the past of everything": (LogArchived, past),
 }
-
-
-def past(store: Any, **what: Any) -> list[Any]:
-    with store.as_of(position=6, **what) as then:
-        return then.execute("SELECT execution_id FROM workflow_executions").fetchall()
 
 
 @pytest.mark.parametrize("read", READS)
