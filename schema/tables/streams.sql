@@ -18,7 +18,7 @@ COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optim
 COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
 COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
 COMMENT ON COLUMN runfold.streams.archived_digest IS
-    'runfold.digest_of_records over the events that left: nothing else is ever restored in their place.';
+    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
 
 ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated

@@ -824,6 +824,24 @@ class SpoolDamaged(RunfoldError):
     offset: int
 
 
+class SealsBroken(RunfoldError):
+    """A seal does not follow from the one before, and nothing was sealed: run `runfold log verify`."""
+
+    code = "seals_broken"
+    sqlstate = "RF076"
+    first_position: int
+    last_position: int
+
+
+class SealExportBelongsElsewhere(RunfoldError):
+    """The export is of another log: connect to the log that it was made of."""
+
+    code = "seal_export_belongs_elsewhere"
+    file: str
+    log: str
+    found: str
+
+
 class Refusal(NamedTuple):
     """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
@@ -835,6 +853,12 @@ class Refusal(NamedTuple):
 
 # By name, which is also the code of most.
 REFUSALS: Final = {
+    "seals_broken": Refusal(
+        SealsBroken,
+        "the seal of the positions {first_position} to {last_position} does not follow from the one before,"
+        " and nothing was sealed",
+        "run `runfold log verify`, and compare the seals with an export by `runfold log seal check`",
+    ),
     "version_conflict": Refusal(
         VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
     ),
@@ -1006,6 +1030,12 @@ REFUSALS: Final = {
         LogArchived,
         "events between {position} and {archived_head} are archived, in {file}",
         'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`',
+    ),
+    "never_archived": Refusal(
+        InvalidInput,
+        "streams of the category {category} are never archived",
+        "name a category of executions, of an application, or of your own",
+        code="never_archived",
     ),
     "archive_differs": Refusal(
         ArchiveDiffers,

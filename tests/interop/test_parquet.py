@@ -1,4 +1,4 @@
-"""The Parquet file of an export opens in DuckDB as it is, and one that is no such file is refused with what is wrong."""
+"""The Parquet file of an export opens in DuckDB as it is, and what is wrong with another is named."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def test_duckdb_opens_it_as_it_is(database_url: str, tmp_path: Path, monkeypatch
     ).fetchall()  # fmt: skip
     assert found == expected
     assert len(found) > 80
-    modes = "SELECT count(*) FROM read_parquet(?) WHERE type = 'ExecutionCreated' AND json_extract_string(data, '$.mode') > ''"
+    mode = "json_extract_string(data, '$.mode')"
+    modes = f"SELECT count(*) FROM read_parquet(?) WHERE type = 'ExecutionCreated' AND {mode} > ''"
     assert duckdb.execute(modes, [str(path)]).fetchone() == (2,)
     assert parquet.ParquetFile(path).num_row_groups > 10
 

@@ -50,6 +50,10 @@ NOUNS: dict[str, Noun] = {
         "Anomalies: events that the vocabulary does not allow at their place.",
         ("anomalies",),
     ),
+    "archive": Noun(
+        "The archive: files that old events of the log leave for.",
+        ("archive",),
+    ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",
         ("db",),

@@ -149,9 +149,7 @@ def _portable(row: dict[str, Any], place: str) -> Portable:
             try:
                 line[name] = orjson.loads(line[name])
             except orjson.JSONDecodeError:
-                raise ImportFailed(
-                    f"{place}: {name} is not JSON", hint="give a file that `runfold export` wrote"
-                ) from None
+                raise ImportFailed(f"{place}: {name} is not JSON", hint="correct it, or leave it out") from None
     if "payload" in line:
         line["payload"] = b64encode(line["payload"]).decode()
     if "occurred_at" in line:
