@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.factories import append, call, line
 
