@@ -1,5 +1,5 @@
 -- Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint
--- that lies beyond the shadows back to them.
+-- that lies beyond the shadows back to them, or one that lies below what is archived on to them.
 --
 -- A session that waited for the checkpoint meanwhile finds the epoch -1, and looks at everything again.
 --
@@ -20,8 +20,8 @@ BEGIN
         ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
        SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error;
     UPDATE runfold.checkpoints c
-       SET epoch = -1, position = least(c.position, built),
-           moved_at = CASE WHEN c.position > built THEN clock_timestamp() ELSE c.moved_at END
+       SET epoch = -1, position = CASE WHEN c.position < runfold.archived_head() THEN built ELSE least(c.position, built) END,
+           moved_at = CASE WHEN c.position > built OR c.position < runfold.archived_head() THEN clock_timestamp() ELSE c.moved_at END
      WHERE c.group_name = group_name AND built IS NOT NULL;
 END
 $$;

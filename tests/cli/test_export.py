@@ -64,7 +64,7 @@ def test_a_log_of_another_system_needs_its_case(database_url: str, tmp_path: Pat
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("form", ["jsonl", "cloudevents", "ocel"])
+@pytest.mark.parametrize("form", ["jsonl", "cloudevents", "ocel", "parquet"])
 def test_a_file_that_is_not_there_is_named(database_url: str, form: str) -> None:
     done = run(database_url, "import", form, "/nowhere/log")
     assert done.returncode == 1

@@ -46,6 +46,51 @@ def test_it_is_set_and_run(runfold: Runfold, aged: Log) -> None:
     assert entry(runfold)["keep_days"] is None
 
 
+def test_a_dry_run_counts_what_would_go_and_sets_nothing(runfold: Runfold, aged: Log) -> None:
+    said = runfold("retention", "set", "workflow_execution_logs", "--days", "1", "--dry-run", "--json").json()
+    assert (said["table"], said["keep_days"], said["rows"]) == (LOGS, 1, 3)
+    aged.connection.execute("ANALYZE public.workflow_execution_logs")
+    assert ", about 0." in runfold("retention", "set", LOGS, "--days", "1", "--dry-run").out
+    assert "0 rows would go" in runfold("retention", "set", LOGS, "--forever", "--dry-run").out
+    assert runfold("retention", "set", LOGS, "--days", "0", "--dry-run").code == 1
+    assert entry(runfold)["keep_days"] == 30
+    assert len(ages(aged.connection)) == 3
+
+
+def test_policies_of_the_archive_are_shown_and_set(runfold: Runfold, aged: Log) -> None:
+    def policies() -> dict[str, object]:
+        rows = runfold("retention", "show", "--json").json()
+        return {row["category"]: row["keep_days"] for row in rows if row["kind"] == "archive"}
+
+    assert policies()["execution"] is None
+    said = runfold("retention", "set", "archive", "execution", "--days", "365").out
+    assert said == "streams of execution stay in the log 365 days after their last event\n"
+    assert policies()["execution"] == 365
+    assert "365 days" in runfold("retention", "show").out
+    runfold("retention", "set", "archive", "execution", "--forever")
+    assert policies()["execution"] is None
+    counted = runfold("retention", "set", "archive", "execution", "--days", "1", "--dry-run", "--json").json()
+    assert (counted["streams"], counted["events"], policies()["execution"]) == (0, 0, None)
+
+
+REFUSED = {
+    "no category": (["archive", "--days", "9"], 2),
+    "a table with a category": ([LOGS, "execution", "--days", "9"], 2),
+    "a category that no stream has": (["archive", "nothing", "--days", "9"], 1),
+    "a category that never leaves": (["archive", "deployment", "--days", "9"], 1),
+    "less than a day": (["archive", "execution", "--days", "0"], 1),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_policy_that_cannot_be_is_refused(runfold: Runfold, aged: Log, what: str) -> None:
+    words, code = REFUSED[what]
+    for more in ([], ["--dry-run"]):
+        refused = runfold("retention", "set", *words, *more)
+        assert refused.code == code, (refused.out, refused.err)
+        assert "error" in refused.err.lower()
+
+
 def test_a_partition_in_use_is_said(runfold: Runfold, aged: Log) -> None:
     aged.connection.execute("UPDATE runfold.retention SET blocked_since = now() WHERE table_name = %s", (LOGS,))
     assert f"{LOGS}: a partition cannot be dropped since" in runfold("retention", "show").out

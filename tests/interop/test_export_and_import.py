@@ -19,6 +19,7 @@ from runfold.interop.documents import read_documents
 from runfold.interop.exporting import export_events
 from runfold.interop.importing import EventsSummary, import_events
 from runfold.interop.ocel import OcelLog
+from runfold.interop.parquet import read_parquet
 from runfold.interop.portable import FORMATS, Portable
 from tests.interop.files import another, content, fill
 
@@ -26,6 +27,7 @@ READERS: dict[str, Callable[[Path], Iterator[Portable]]] = {
     "jsonl": lambda path: (jsonl.decode(*one) for one in read_documents(path)),
     "cloudevents": lambda path: (cloud_events.decode(*one) for one in read_documents(path)),
     "ocel": lambda path: OcelLog(path).events(),
+    "parquet": read_parquet,
 }
 
 

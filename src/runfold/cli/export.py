@@ -28,11 +28,13 @@ class Format(StrEnum):
     CLOUDEVENTS = "cloudevents"
     OCEL = "ocel"
     XES = "xes"
+    PARQUET = "parquet"
 
 
 def export(
     format: Annotated[  # noqa: A002  the option's name
-        Format, typer.Option("--format", help="jsonl; cloudevents, one a line; ocel, OCEL 2.0 in JSON; xes, XES 1.0.")
+        Format,
+        typer.Option("--format", help="jsonl; cloudevents, one a line; ocel (2.0, JSON); xes (1.0); parquet."),
     ] = Format.JSONL,
     out: Annotated[
         Path, typer.Option("--out", help="The file, gzipped if its name ends with .gz; - for standard output.")
@@ -50,6 +52,8 @@ def export(
     A summary is printed, to standard error where the events go to standard output. Values of encrypted fields are
     opened where their keys are.
     """
+    if format is Format.PARQUET and out.name.endswith(".gz"):
+        raise typer.BadParameter("Parquet is compressed already: leave out .gz", param_hint="--out")
     from runfold.interop.cloud_events import SOURCE
     from runfold.interop.exporting import export_events
     from runfold.interop.xes_writing import LOG_NAME

@@ -1,4 +1,4 @@
-"""`runfold import jsonl`, `cloudevents` and `ocel`: import events that were exported, or that other systems wrote."""
+"""`runfold import jsonl`, `cloudevents`, `ocel` and `parquet`: import events of files."""
 
 from __future__ import annotations
 
@@ -120,6 +120,26 @@ def ocel(
         print_summary(summary)
     if summary.traces_changed:
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: runfold import parquet log.parquet")
+def parquet(
+    file: Annotated[Path, typer.Argument(help="Events in Parquet, of an export or of the archive.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Import events that `runfold export --format parquet` or the archive wrote: same streams, versions, ids and data.
+
+    You can run it again, after an interruption: no event is imported twice.
+    """
+    from runfold.interop.importing import import_events
+    from runfold.interop.parquet import read_parquet
+    from runfold.interop.xes_source import check_readable
+
+    check_readable(file)
+    with open_store(dry_run=dry_run, role="runfold_engine") as store:
+        summary = import_events(store, read_parquet(file), dry_run=dry_run)
+    _report(summary, as_json=as_json)
 
 
 def _import(file: Path, read: Callable[[Document], Portable], *, dry_run: bool, as_json: bool) -> None:

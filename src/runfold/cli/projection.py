@@ -176,6 +176,9 @@ def rebuild(
     ] = False,
     archived: WithArchived = False,
     folder: ArchiveFolder = None,
+    skip_archived: Annotated[
+        bool, typer.Option("--skip-archived", help="Let a new projection begin without what is archived.")
+    ] = False,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
@@ -201,6 +204,7 @@ def rebuild(
             progress=progress,
             login=user_login(known),
             archive=archive_folder(folder) if archived else None,
+            skip_archived=skip_archived,
         )
     _report(found, dry_run=dry_run, as_json=as_json)
 

@@ -183,12 +183,16 @@ SELECT e.stream_id, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS 
 
 -- name: read_own_stream
 -- A stream's events after a version, in order, as they were recorded, for a tenant: by the policies of the log.
--- Parameters: stream, after, limit.
+-- What is archived is refused; in which file it is, no tenant may know. Parameters: stream, after, limit.
 SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data, e.payload, e.metadata,
        e.occurred_at, e.recorded_at
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = %(stream)s AND e.stream_version > %(after)s
+   AND (SELECT runfold.refuse('stream_archived', jsonb_build_object('stream_id', x.stream_id, 'file', 'the archive',
+                                                                    'archived_version', x.archived_version))::text
+          FROM runfold.streams x
+         WHERE x.stream_id = %(stream)s AND x.archived_version > %(after)s) IS NULL
  ORDER BY e.stream_version
  LIMIT %(limit)s
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from runfold.events.streams import stream_id
 from runfold.interop import cloud_events, jsonl
 from runfold.interop.ocel_writing import OcelWriter
+from runfold.interop.parquet import ParquetWriter
 from runfold.interop.xes_writing import LOG_NAME, XesWriter
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def export_events(
         return _export_traces(store, output, after, name, archived, on_events)
     events = 0
     last: int | None = None
-    writer = OcelWriter(output.write) if format == "ocel" else None
+    makers: dict[str, type[OcelWriter] | type[ParquetWriter]] = {"ocel": OcelWriter, "parquet": ParquetWriter}
+    writer = makers[format](output.write) if format in makers else None
     for event in _read(store, after, archived=archived):
         if writer is not None:
             writer.add(event)

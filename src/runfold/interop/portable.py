@@ -14,7 +14,7 @@ from runfold.errors import ImportFailed
 from runfold.events.envelope import NewEvent
 from runfold.events.rules import UUID_SHAPE, format_timestamp, parse_timestamp
 
-FORMATS = ("jsonl", "cloudevents", "ocel")
+FORMATS = ("jsonl", "cloudevents", "ocel", "parquet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,18 @@ SELECT d.group_name, d.stream_id, d.position, d.stream_version, d.type, d.reason
 -- Forgets a subscription's bookmark. Parameters: name.
 DELETE FROM runfold.subscriptions s WHERE s.name = %(name)s
 
+-- name: archived_latest
+-- The executions of some workflows that are archived, and may be the latest one up to a position: none that is in the log began
+-- later. Parameters: workflows (text[], lower case), upto.
+SELECT DISTINCT a.stream_id
+  FROM runfold.archived_executions a
+  JOIN public.workflow_executions x ON x.execution_id = substr(a.stream_id, 11)
+ WHERE a.workflow_id = ANY (%(workflows)s) AND a.position <= %(upto)s
+   AND NOT EXISTS (SELECT FROM public.workflow_executions y
+                     JOIN runfold.streams s ON s.stream_id = 'execution-' || y.execution_id
+                    WHERE y.workflow_id = x.workflow_id AND y.order_time > x.order_time AND s.archived_at IS NULL
+                      AND s.first_position <= %(upto)s)
+
 -- name: event_at
 -- The event at a position, upcast, with its actor. Parameters: position.
 SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.occurred_at, e.recorded_at,

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
 
+from runfold.archive.writing import write_archives
 from runfold.errors import InvalidInput, UnknownRetention
 from runfold.runtime_sql import runtime_sql
 
@@ -44,6 +46,26 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivePolicy:
+    """How long the streams of a category stay in the log after their last event; `keep` is None for ever."""
+
+    category: str
+    keep: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a retention would do at once: how many rows or streams would go, and about how many bytes (None: unknown).
+
+    Of streams, `events` is how many events these have.
+    """
+
+    count: int
+    bytes: int | None
+    events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """How many rows of a table were removed, or would be, and since when a partition could not be locked."""
 
@@ -65,6 +87,61 @@ def set_retention(connection: psycopg.Connection[Any], table: str, keep: timedel
     InvalidInput for less than a day for a read table.
     """
     entry = _entry(connection, table)
+    _check_keep(entry, keep)
+    connection.execute(statement("set_retention"), {"table": entry.table, "keep": keep})
+    return entry.table
+
+
+def effect_of_retention(connection: psycopg.Connection[Any], table: str, keep: timedelta | None) -> tuple[str, Effect]:
+    """Return a table's full name, and what would go if its rows were kept so long; raises as set_retention."""
+    entry = _entry(connection, table)
+    _check_keep(entry, keep)
+    rows = 0
+    if keep is not None:
+        (rows,) = connection.execute(statement("expired_rows_of"), {"table": entry.table, "keep": keep}).fetchone() or (
+            0,
+        )
+    return entry.table, Effect(rows, _bytes(connection, entry.table, rows))
+
+
+def read_archive_policies(connection: psycopg.Connection[Any]) -> list[ArchivePolicy]:
+    """Return how long streams stay in the log, by category."""
+    with connection.cursor(row_factory=class_row(ArchivePolicy)) as cursor:
+        return cursor.execute(statement("archive_policies")).fetchall()
+
+
+def set_archive_policy(connection: psycopg.Connection[Any], category: str, keep: timedelta | None) -> None:
+    """Enter how long the streams of a category stay in the log, None for ever; nothing that left comes back by it.
+
+    Raises UnknownRetention for a category that no stream may have, InvalidInput for one whose streams never leave and
+    for less than a day.
+    """
+    known = [name for (name,) in connection.execute(statement("categories")).fetchall()]
+    if category not in known:
+        raise UnknownRetention(
+            f"there is no category {category}", hint=f"choose one of {', '.join(known)}", table=category
+        )
+    connection.execute(statement("set_archive_policy"), {"category": category, "keep": keep})
+
+
+def effect_of_archive_policy(connection: psycopg.Connection[Any], category: str, keep: timedelta | None) -> Effect:
+    """Return what would leave the log if the streams of a category stayed so long; raises as set_archive_policy."""
+    with connection.transaction(force_rollback=True):
+        set_archive_policy(connection, category, keep)
+        for other in read_archive_policies(connection):
+            if other.category != category:
+                connection.execute(statement("set_archive_policy"), {"category": other.category, "keep": None})
+        found = write_archives(connection, Path(), dry_run=True)
+    return Effect(found.streams, _bytes(connection, "runfold.events", found.events), found.events)
+
+
+def _bytes(connection: psycopg.Connection[Any], table: str, rows: int) -> int | None:
+    """Return about how many bytes some rows of a table take with their indexes; None where nobody has counted yet."""
+    (a_row,) = connection.execute(statement("bytes_a_row"), {"table": table}).fetchone() or (None,)
+    return 0 if not rows else None if a_row is None else round(a_row * rows)
+
+
+def _check_keep(entry: Retention, keep: timedelta | None) -> None:
     if keep is not None and keep < (timedelta(0) if entry.group is None else timedelta(days=1)):
         raise InvalidInput(
             f"{entry.table} cannot keep its rows for {keep} only",
@@ -72,8 +149,6 @@ def set_retention(connection: psycopg.Connection[Any], table: str, keep: timedel
             code="retention_too_short",
             table=entry.table,
         )
-    connection.execute(statement("set_retention"), {"table": entry.table, "keep": keep})
-    return entry.table
 
 
 def _entry(connection: psycopg.Connection[Any], table: str) -> Retention:

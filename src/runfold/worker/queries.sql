@@ -1,5 +1,28 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has a file of its own in sql/.
 
+-- name: archive_policies
+-- How long the streams of each category stay in the log.
+SELECT r.category, r.keep FROM runfold.retention r WHERE r.kind = 'archive' ORDER BY r.category
+
+-- name: bytes_a_row
+-- About how many bytes a row of a table takes, with its partitions and indexes; null where it was never analyzed. Parameters: table.
+SELECT sum(pg_total_relation_size(t.relid)) / nullif(sum(greatest(c.reltuples, 0)), 0)
+  FROM pg_partition_tree(to_regclass(%(table)s)) AS t
+  JOIN pg_class c ON c.oid = t.relid
+ WHERE t.isleaf
+
+-- name: categories
+-- The categories that streams may have.
+SELECT DISTINCT t.category FROM runfold.event_types t ORDER BY t.category
+
+-- name: expired_rows_of
+-- How many rows of a table would have expired if they were kept so long. Parameters: table, keep.
+SELECT runfold.expired_rows(%(table)s, %(keep)s)
+
+-- name: set_archive_policy
+-- Enters how long the streams of a category stay in the log. Parameters: category, keep (null: for ever).
+SELECT runfold.set_archive_policy(%(category)s, %(keep)s)
+
 -- name: append_due_timeouts
 -- Appends the timeouts and warnings that are due by the database's clock, once each; returns them.
 -- Parameters: limit, remind_before (seconds).

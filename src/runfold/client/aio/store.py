@@ -206,14 +206,16 @@ class AsyncStore(AsyncLog):
         tables: Iterable[str] | None = None,
         streams: Iterable[str] | None = None,
         execution: str | None = None,
+        archived: Literal["skip"] | None = None,
     ) -> AsyncAsOf:
         """Return the read tables as they were at a position or a time (when the server recorded), to query in `with`.
 
         Read-only, on a connection of its own, and nothing is left behind. What a query names is folded from the log
         then; `tables` folds those at once and reads no others; `streams`, or an `execution`, shows the rows of those
         alone, by index: an execution's with its log, interactions, the responses to them, child executions, and the
-        status and deployments of its workflow. Raises PositionUnavailable beyond the safe head or before the log's
-        start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
+        status and deployments of its workflow. Raises StreamArchived where these are archived, and LogArchived for all
+        rows where something is, unless `archived="skip"` leaves it out; PositionUnavailable beyond the safe head or
+        before the log's start, UnknownExecution, UnknownStream, UnknownTable, PastReadOnly, FoldFailed.
         """
         from runfold.reading.past.as_of import AsyncAsOf  # and with it the projections, which a writer does without
 
@@ -225,6 +227,7 @@ class AsyncStore(AsyncLog):
             tables=tables,
             streams=streams,
             execution=execution,
+            archived=archived,
         )
 
     def subscribe(

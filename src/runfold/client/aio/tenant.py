@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
 import psycopg
@@ -181,6 +181,7 @@ class AsyncTenant:
         tables: Iterable[str] | None = None,
         streams: Iterable[str] | None = None,
         execution: str | None = None,
+        archived: Literal["skip"] | None = None,
     ) -> AsyncAsOf:
         """Return the tenant's rows as they were at a position or a time, to query in `with`; as `store.as_of`.
 
@@ -198,6 +199,7 @@ class AsyncTenant:
             streams=streams,
             execution=execution,
             tenant=self.user_id,
+            archived=archived,
         )
 
     async def get_blob(self, reference: Mapping[str, Any]) -> bytes:

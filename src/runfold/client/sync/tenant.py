@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
 import psycopg
@@ -182,6 +182,7 @@ class Tenant:
         tables: Iterable[str] | None = None,
         streams: Iterable[str] | None = None,
         execution: str | None = None,
+        archived: Literal["skip"] | None = None,
     ) -> AsOf:
         """Return the tenant's rows as they were at a position or a time, to query in `with`; as `store.as_of`.
 
@@ -199,6 +200,7 @@ class Tenant:
             streams=streams,
             execution=execution,
             tenant=self.user_id,
+            archived=archived,
         )
 
     def get_blob(self, reference: Mapping[str, Any]) -> bytes:

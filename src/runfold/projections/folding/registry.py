@@ -20,10 +20,11 @@ log = logging.getLogger(__name__)
 def register_group(connection: psycopg.Connection[Any], group: Group, *, leading: bool = False) -> str | None:
     """Make the group's checkpoint and note its projections; returns why it has to wait for a rebuild, or None.
 
-    A table that is new in a group that has folded already, and a file of another version than its table was built with,
-    wait, and the checkpoint says so. So does a group whose checkpoint lies ahead of the log. A changed text under the
-    same version is only warned of. A projection whose file is gone is forgotten: should it come back, it is new. But
-    who is `leading` already waits: the table was built meanwhile, and its file is elsewhere.
+    A table that is new in a group that has folded already, a file of another version than its table was built with, and
+    a group that begins below what is archived wait, and the checkpoint says so. So does a group whose checkpoint lies
+    ahead of the log. A changed text under the same version is only warned of. A projection whose file is gone is
+    forgotten: should it come back, it is new. But who is `leading` already waits: the table was built meanwhile, and
+    its file is elsewhere.
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(statement("register_group"), {"group": group.name})
@@ -33,7 +34,11 @@ def register_group(connection: psycopg.Connection[Any], group: Group, *, leading
         except CheckpointAhead as exc:
             reason: str | None = str(exc)
         else:
-            reason = _without_file(cursor, group, leading=leading) or _register_projections(cursor, group, position)
+            reason = (
+                _without_file(cursor, group, leading=leading)
+                or _below_archived(cursor, group, position)
+                or _register_projections(cursor, group, position)
+            )
         cursor.execute(statement("note_waiting"), {"group": group.name, "reason": reason})
     return reason
 
@@ -84,6 +89,17 @@ def _without_file(cursor: psycopg.Cursor[Any], group: Group, *, leading: bool) -
         log.warning("%s has no file any more: its table stays as it is, and is not folded", name)
         cursor.execute(statement("forget_projection"), {"name": name})
     return None
+
+
+def _below_archived(cursor: psycopg.Cursor[Any], group: Group, position: int) -> str | None:
+    """Why a group that has not folded what is archived waits: its tables would lack that without a word."""
+    (head,) = cursor.execute(statement("archived_head")).fetchone() or (0,)
+    if position >= head:
+        return None
+    return (
+        f"the group {group.name} begins at position {position}, and events up to {head} are archived: rebuild it,"
+        " with --archived to fold them, or with --skip-archived to leave them out"
+    )
 
 
 def _register_projections(cursor: psycopg.Cursor[Any], group: Group, position: int) -> str | None:

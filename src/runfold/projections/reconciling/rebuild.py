@@ -43,6 +43,7 @@ def rebuild(
     progress: RebuildProgress = lambda *_: None,
     login: UserLogin | None = None,
     archive: Path | None = None,
+    skip_archived: bool = False,
 ) -> list[Rebuilt]:
     """Make the named projections' tables, or all, what the log says, and the tables that foreign keys tie to them.
 
@@ -52,13 +53,14 @@ def rebuild(
     refused. `restored` takes a log that ends before the checkpoint for the truth. With the folder of the `archive` what
     is archived is folded as well, on one connection. Without it rows of archived streams stay as they are; tables whose
     rows depend on several streams are left out, where something is archived, and refused with LogArchived where they
-    are named or were built from another version of their file. Raises UnknownProjection, RebuildFailed,
+    are named or were built from another version of their file. A group that begins below what is archived is folded up
+    to the safe head, and with `skip_archived` without what is archived. Raises UnknownProjection, RebuildFailed,
     RebuildRunning, CheckpointAhead, and with an archive ArchiveMissing and ArchiveDamaged.
     """
     named = frozenset(names)
     wanted = {catalogue.projection(name).name for name in named} or {item.name for item in catalogue.projections}
     found: list[Rebuilt] = []
-    extent, options = Extent(), Options(jobs, park, restored, limit, progress, named, archive)
+    extent, options = Extent(), Options(jobs, park, restored, limit, progress, named, archive, skip_archived)
     for group in catalogue.groups.values():
         if not any(projection.name in wanted for projection in group.projections):
             continue

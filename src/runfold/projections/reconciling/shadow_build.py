@@ -14,6 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from runfold.database.safe_head import safe_head
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
@@ -65,6 +66,8 @@ class Options:
     """The projections that were asked for by name; none: all."""
     archive: Path | None = None
     """The folder of the archive, where what is archived is folded as well."""
+    skip_archived: bool = False
+    """Whether a group that has not folded what is archived begins without it."""
 
 
 class Extent:
@@ -127,16 +130,30 @@ class ShadowBuild:
             self.archive_state = self._archive_state()
             self.targets = tied_together(cursor, group, wanted)
             self.left_out: list[Projection] = []
-            if self.archived is None and archived_head(cursor):
+            self.begins = self._begins_below_archived(cursor)
+            if self.archived is None and not self.begins and archived_head(cursor):
                 self._leave_out_archived(cursor)
             self.group = reads_of(group, [projection.name for projection in self.targets])
             self.pairs = {
-                item.name: Pair(cursor, item, self.schema, archived=self.archived is not None)
+                item.name: Pair(cursor, item, self.schema, archived=self.archived is not None or self.begins)
                 for item in self.group.projections
             }
         self.is_sliced = can_be_sliced(self.group) and self.archived is None
         self.digest = self._digest()
         self.position = 0
+
+    def _begins_below_archived(self, cursor: psycopg.Cursor[Any]) -> bool:
+        """Whether the group has not folded what is archived; raises LogArchived unless the options say what to do."""
+        (position,) = cursor.execute(statement("checkpoint"), self._named).fetchone() or (0,)
+        if position >= archived_head(cursor):
+            return False
+        if self.archived is None and not self.options.skip_archived:
+            require_whole_log(
+                cursor,
+                f"the group {self.whole_group.name} begins at position {position}",
+                "fold what is archived with --archived, or leave it out with --skip-archived",
+            )
+        return True
 
     def _leave_out_archived(self, cursor: psycopg.Cursor[Any]) -> None:
         """Leave out the tables that cannot be had from what is in the log; raises LogArchived for those that are named.
@@ -254,6 +271,9 @@ class ShadowBuild:
                 (head,) = cursor.execute(statement("log_head")).fetchone() or (0,)
                 return min(checkpoint, int(head))
             check_checkpoint(cursor, self.group, checkpoint)
+            if self.begins and checkpoint < archived_head(cursor):
+                # It has not folded yet, and goes on from where this ends.
+                return safe_head(self.connection)
         return checkpoint
 
     def _fold(self, plan: Plan) -> None:

@@ -20,6 +20,7 @@ from runfold.projections.folding.barriers import barrier_streams
 from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, events_of_tenant, unbind
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.reconciling.affected import ask
+from runfold.projections.reconciling.archived import require_streams_in_log
 from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
@@ -136,6 +137,7 @@ class Scope:
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
             folded |= _depended_on(cursor, group, query, rows_of, upto)
+        require_latest_in_log(cursor, group, wanted, rows_of, upto)
         reach = replace(reach_of(cursor, group, folded, upto), tenant=self.tenant)
         fold(reach)
         values = _values(rows_of)
@@ -149,6 +151,18 @@ class Scope:
                 beside = sql.SQL("DELETE FROM {} AS t WHERE t.{}::text <> ALL (%s)")
                 cursor.execute(beside.format(table, sql.Identifier(column)), (values,))
         return reach, tables
+
+
+def require_latest_in_log(
+    cursor: psycopg.Cursor[Any], group: Group, wanted: Iterable[str], streams: Iterable[str], upto: int
+) -> None:
+    """Raise StreamArchived where the latest execution of a workflow, or what a wanted row depends on, is archived."""
+    queries = {query for item in group.projections if item.table in wanted for query in item.depends_on}
+    if LATEST_EXECUTIONS not in queries:
+        return
+    workflows = [stream.partition("-")[2] for stream in streams if stream.startswith("deployment-")]
+    found = cursor.execute(statement("archived_latest"), {"workflows": workflows, "upto": upto}).fetchall()
+    require_streams_in_log(cursor, [stream for (stream,) in found])
 
 
 def scope_of(cursor: psycopg.Cursor[Any], streams: Iterable[str], upto: int) -> Scope:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import orjson
@@ -45,12 +45,13 @@ class AsOf:
         streams: Iterable[str] | None = None,
         execution: str | None = None,
         tenant: UUID | None = None,
+        archived: Literal["skip"] | None = None,
     ) -> None:
         self._url = url
         self._settings = settings
         self._wanted: dict[str, Any] = {
             "position": position, "time": time, "tables": tables, "streams": streams, "execution": execution,
-            "tenant": tenant,
+            "tenant": tenant, "archived": archived,
         }  # fmt: skip
         self._open = ExitStack()
         self.connection: psycopg.Connection[Any] | None = None
@@ -120,6 +121,7 @@ class AsyncAsOf:
         streams: Iterable[str] | None = None,
         execution: str | None = None,
         tenant: UUID | None = None,
+        archived: Literal["skip"] | None = None,
     ) -> None:
         self._as_of = AsOf(
             url,
@@ -130,6 +132,7 @@ class AsyncAsOf:
             streams=streams,
             execution=execution,
             tenant=tenant,
+            archived=archived,
         )
 
     async def __aenter__(self) -> AsyncPast:

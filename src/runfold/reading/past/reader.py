@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -36,6 +36,7 @@ from runfold.projections.folding.fold import FOLD_SESSION, HandlerFailed
 from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.poison import is_poison, one_line
 from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.archived import require_streams_in_log, require_whole_log
 from runfold.projections.reconciling.shadows import FoldProgress, make_shadows
 from runfold.reading.past.affected import Reach, Scope, scope_of, scope_of_execution
 from runfold.reading.past.positions import position_of
@@ -322,6 +323,7 @@ def open_past(
     progress: FoldProgress = lambda *_: None,
     login: UserLogin | None = None,
     tenant: UUID | None = None,
+    archived: Literal["skip"] | None = None,
 ) -> Iterator[Past]:
     """Open the past at a position, or at a time: with all events before the first one that was recorded later.
 
@@ -330,9 +332,10 @@ def open_past(
     its log, its interactions and their responses, its children, and its workflow's status and deployments. The
     connection must be in autocommit; its session is changed for folding. `login` folds users' tables in another
     session. `tenant` has the events of that tenant alone folded, as runfold_reader, and queries run as the tenant: all
-    of it in transactions, for a pooler may be in between. Raises PositionUnavailable, UnknownTable, FoldFailed, and
-    UnknownExecution or UnknownStream for those that the log never had, RowsHidden where events may be hidden from the
-    session. A standby has no past: DatabaseReadOnly.
+    of it in transactions, for a pooler may be in between. Rows of archived streams cannot be folded: raises
+    StreamArchived, and LogArchived for all rows, unless `archived="skip"` leaves them out. Raises PositionUnavailable,
+    UnknownTable, FoldFailed, and UnknownExecution or UnknownStream for those that the log never had, RowsHidden where
+    events may be hidden from the session. A standby has no past: DatabaseReadOnly.
     """
     refuse_standby(connection, "a look at the past needs temporary tables")
     if streams is not None and execution is not None:
@@ -357,11 +360,22 @@ def open_past(
                 scope = scope_of_execution(cursor, execution, found)
             elif named is not None:
                 scope = scope_of(cursor, named, found)
+            if archived is None:
+                _require_in_log(cursor, scope)
         scope = replace(scope, tenant=tenant)
         yield Past(connection, catalogue, found, scope, tables=tables, progress=progress, login=login)
     finally:
         if not connection.closed:
             connection.rollback()
+
+
+def _require_in_log(cursor: psycopg.Cursor[Any], scope: Scope) -> None:
+    """Raise StreamArchived or LogArchived where rows of the scope cannot be folded from what is in the log."""
+    if scope.streams is not None:
+        require_streams_in_log(cursor, scope.streams)
+        return
+    hint = 'name streams, or an execution, say archived="skip" to leave it out, or run `runfold archive restore`'
+    require_whole_log(cursor, "the past of all rows needs all of the log", hint)
 
 
 def _require_execution(connection: psycopg.Connection[Any], execution_id: str, tenant: UUID | None) -> None:

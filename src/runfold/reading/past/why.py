@@ -23,8 +23,9 @@ from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
 from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.archived import require_streams_in_log, require_whole_log
 from runfold.projections.reconciling.shadows import make_shadows
-from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of
+from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of, require_latest_in_log
 from runfold.reading.past.reader import closure, require_login
 from runfold.reading.past.search import LastChangeSearch, SearchProgress
 from runfold.reading.past.user_tables import users_session
@@ -79,6 +80,12 @@ def why(
         streams = _streams(connection, projection, cell, head, of_user=catalogue.groups[projection.group].of_user)
         group = closure(catalogue.groups[projection.group], [projection.table])
         with connection.cursor() as asking:
+            if streams is None:
+                hint = "run `runfold archive restore`, or ask for a row of one stream"
+                require_whole_log(asking, f"rows of {projection.table} depend on all of the log", hint)
+            else:
+                require_streams_in_log(asking, streams)
+                require_latest_in_log(asking, group, [projection.table], streams, head)
             reach = Reach() if streams is None else reach_of(asking, group, streams, head)
         with _empty_tables(connection, group, login) as cursor:
             bind(cursor, ["pg_temp"])
@@ -263,8 +270,9 @@ def _streams(
         return None
     row = cell.row or {}
     touched = row.get("last_event_position", row.get("position"))
-    if touched is not None and not of_user:
-        return ask("stream_at", {"position": touched})
+    # Where there is no event it is archived: its stream is found by its name.
+    if touched is not None and not of_user and (streams := ask("stream_at", {"position": touched})):
+        return streams
     names = {value, str(row.get(projection.stream_key or "", value))}
     candidates = [*names, *(stream_id(category, name) for category in CATEGORIES for name in sorted(names))]
     if streams := ask("known_streams", {"streams": candidates, "tenant": None}):
