@@ -76,10 +76,11 @@ def require_folder(connection: psycopg.Connection[Any]) -> None:
     require_folding_role(connection)
 
 
-def when_it_answers(action: Callable[[], _T]) -> _T:
+def when_it_answers(action: Callable[[], _T], say: Callable[[str], object] | None = None) -> _T:
     """Return the action's result; while no server answers at the URL, say so and wait, as a running worker does.
 
-    A server that answers and refuses is not waited for: neither a wrong password nor a missing database passes.
+    A server that answers and refuses is not waited for: neither a wrong password nor a missing database passes. `say`
+    takes what is said; without it, a line on stderr does.
     """
     from runfold.database.connections import is_away
     from runfold.database.urls import checked_url
@@ -93,7 +94,8 @@ def when_it_answers(action: Callable[[], _T]) -> _T:
         except DatabaseUnavailable as exc:
             if url is None or not is_away(checked_url(url)):
                 raise
-            print_text(f"waiting for the database: {exc.message}; stop with Ctrl-C", err=True)
+            said = f"waiting for the database: {exc.message}; stop with Ctrl-C"
+            print_text(said, err=True) if say is None else say(said)
         time.sleep(pause)
         pause = min(2 * pause, 5.0)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runfold.cli.invocation import override
+from runfold.cli.invocation import current, override
 from runfold.cli.output import print_text
+from runfold.logs import JsonFormatter, fold_repeats
 
 if TYPE_CHECKING:
     from runfold.projections.definition.catalogue import Catalogue
     from runfold.settings import Settings
     from runfold.worker.worker import Worker
+
+
+log = logging.getLogger(__name__)
 
 
 def _take_port(port: int | None) -> int | None:
@@ -52,6 +58,29 @@ HealthHost = Annotated[
 """The type of the parameter `health_host`; its callback puts the value into the settings."""
 
 
+_REPEATED = ("psycopg.pool", "runfold.worker.worker", "runfold.worker.leadership", "runfold.worker.user_groups")
+
+
+def say(text: str) -> None:
+    """Say what a person at a terminal wants to know, as the log is written; `log_as` was called."""
+    if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers):
+        log.info("%s", text, extra={"event": "said"})
+    else:
+        print_text(text, err=True)
+
+
+def log_as(chosen: Settings) -> None:
+    """Write the log as the settings say, for people on a terminal and as JSON elsewhere without any; repeats folded."""
+    logger = logging.getLogger("runfold")
+    if not current().debug:
+        logger.setLevel(logging.INFO)
+    for name in _REPEATED:
+        fold_repeats(name)
+    if chosen.log == "json" or (chosen.log is None and not sys.stderr.isatty()):
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
+
+
 @contextmanager
 def health(worker: Worker, url: str, chosen: Settings, found: Catalogue) -> Iterator[None]:
     """Answer for the worker's health during the block, where the settings have a port."""
@@ -61,11 +90,11 @@ def health(worker: Worker, url: str, chosen: Settings, found: Catalogue) -> Iter
     from runfold.health.server import LOOPBACK, Health
 
     with Health(worker, url, chosen, found, host=chosen.health_host, port=chosen.health_port) as answering:
-        print_text(f"health: {answering.url}/metrics, /healthz, /readyz", err=True)
+        say(f"health: {answering.url}/metrics, /healthz, /readyz")
         if chosen.health_host not in LOOPBACK:
-            print_text(
-                f"warning: whoever reaches {chosen.health_host}:{answering.port} reads the names of projections,"
+            log.warning(
+                "%s",
+                f"whoever reaches {chosen.health_host}:{answering.port} reads the names of projections,"
                 " subscriptions and tables, and their numbers: there is neither a password nor TLS",
-                err=True,
             )
         yield

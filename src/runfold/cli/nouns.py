@@ -82,6 +82,10 @@ NOUNS: dict[str, Noun] = {
         "Executions of workflows.",
         ("execution", "stuck"),
     ),
+    "health": Noun(
+        "Health: alert rules for Prometheus, and a dashboard for Grafana.",
+        ("health",),
+    ),
     "import": Noun(
         "Import recorded processes, and events of other logs.",
         ("import_", "import_events"),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runfold.cli.printable import printable
+from runfold.logs import without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +57,7 @@ class PrintableFormatter(logging.Formatter):
     """Formats messages of the log, and tracebacks in them, without characters that control a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return printable(without_secrets(super().format(record)))
 
 
 _COPIED = frozenset({"id", "activation", "status", "started", "deadline", "took"})

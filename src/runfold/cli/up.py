@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
 import typer
 
 from runfold.cli._connection import Projections, catalogue, check_user_login, when_it_answers
-from runfold.cli._health import HealthHost, HealthPort, health
+from runfold.cli._health import HealthHost, HealthPort, health, log_as, say
 from runfold.cli.invocation import settings
 from runfold.cli.output import print_facts, print_text
 
@@ -29,20 +28,20 @@ def up(
     from runfold.worker.worker import Worker
 
     chosen = settings()
+    log_as(chosen)
     embedded = chosen.database_url is None
     if embedded:
-        print_text("1/3 starting the database", err=True)
+        say("1/3 starting the database")
     url = resolve_url(chosen)
     if not embedded:
-        print_text("1/3 connecting to the database", err=True)
-    print_text("2/3 migrating it", err=True)
-    state = when_it_answers(lambda: migrations.migrate(url, chosen))
-    print_text("3/3 loading the projections", err=True)
+        say("1/3 connecting to the database")
+    say("2/3 migrating it")
+    state = when_it_answers(lambda: migrations.migrate(url, chosen), say)
+    say("3/3 loading the projections")
     found = catalogue()
     check_user_login(found)
     worker = Worker(url, chosen, found)
     worker.stop_on_signals()
-    logging.getLogger("runfold").setLevel(logging.INFO)
     print_facts(
         {
             "database": f"the embedded one in {chosen.home}" if embedded else shown_url(url),

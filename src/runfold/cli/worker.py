@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -10,9 +9,9 @@ from typing import Annotated
 import typer
 
 from runfold.cli._connection import Projections, catalogue, check_user_login, open_database, when_it_answers
-from runfold.cli._health import HealthHost, HealthPort, health
+from runfold.cli._health import HealthHost, HealthPort, health, log_as, say
 from runfold.cli.invocation import settings
-from runfold.cli.output import Json, console, print_facts, print_json, print_text
+from runfold.cli.output import Json, console, print_facts, print_json
 
 
 def worker(
@@ -50,13 +49,13 @@ def worker(
             return safe_head(connection)
 
     if not once:
+        log_as(chosen)
         # A script is told that the database is away; a worker that runs on waits, as it does later.
         with health(running, url, chosen, found):
-            when_it_answers(head)
+            when_it_answers(head, say)
             check_user_login(found)
             running.stop_on_signals()
-            logging.getLogger("runfold").setLevel(logging.INFO)
-            print_text("runfold worker: folding; stop with Ctrl-C", err=True)
+            say("runfold worker: folding; stop with Ctrl-C")
             running.run()
         return
     before = head()

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from runfold.logs import fold_repeats
+
+# While a server fails over, each attempt of each connection warns.
+fold_repeats("psycopg.pool")
 
 
 class Pool(ConnectionPool[psycopg.Connection[Any]]):
@@ -30,6 +36,32 @@ class AsyncPool(AsyncConnectionPool[psycopg.AsyncConnection[Any]]):
     async def worker(cls, q: Any) -> None:
         """Run tasks of the pool until it is closed, or until this task is cancelled, as by the end of the loop."""
         await super().worker(cast(Any, _Tasks(q)))
+
+
+@dataclass(frozen=True, slots=True)
+class PoolNumbers:
+    """How much of a pool is in use."""
+
+    size: int
+    limit: int
+    in_use: int
+    waiting: int
+    """Calls that wait for a connection."""
+    errors: int
+    """Connections that could not be opened, since the pool was made."""
+
+
+def numbers_of(pool: Pool | AsyncPool) -> PoolNumbers:
+    """Return how much of a pool is in use; it waits for nothing and may be asked from any thread."""
+    stats = pool.get_stats()
+    size = stats.get("pool_size", 0)
+    return PoolNumbers(
+        size=size,
+        limit=pool.max_size,
+        in_use=size - stats.get("pool_available", 0),
+        waiting=stats.get("requests_waiting", 0),
+        errors=stats.get("connections_errors", 0),
+    )
 
 
 class _Tasks:

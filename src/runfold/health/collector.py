@@ -27,7 +27,7 @@ except ImportError as missing:
         "metrics need prometheus-client", hint="pip install 'runfold[health]'", extra="health"
     ) from missing
 
-__all__ = ["WorkerCollector", "choose_encoder", "family", "histogram", "registry_of"]
+__all__ = ["Metric", "WorkerCollector", "choose_encoder", "family", "histogram", "registry_of"]
 
 Values = Mapping[str | None, float]
 

@@ -50,6 +50,7 @@ def values() -> dict[str, float]:
 
 # The worker and its process.
 LOOP_AGE = _threshold("loop_age_seconds", 30, "seconds", "the worker's loop has not moved for so long")
+WORKER_GONE = _threshold("worker_gone_seconds", 2 * MINUTE, "seconds", "no worker is scraped for so long")
 BATCH_AGE = _threshold("batch_seconds", 10 * MINUTE, "seconds", "one batch takes so long")
 BEAT_AGE = _threshold("beat_age_seconds", 5, "seconds", "no leader has beaten for so long")
 DATABASE_AWAY = _threshold("database_away_seconds", MINUTE, "seconds", "the worker has not reached it for so long")
@@ -64,6 +65,7 @@ SAFE_HEAD_AGE = _threshold("safe_head_age_seconds", 30, "seconds", "an open appe
 HEAD_HOLDER_AGE = _threshold("head_holder_seconds", MINUTE, "seconds", "one append is open for so long")
 SPARE_PARTITIONS = _threshold("spare_partitions", 2, "partitions", "fewer lie ahead of the head", lasting=2 * MINUTE)
 GROUP_LAG = _threshold("group_lag_seconds", MINUTE, "seconds", "a group's next event was recorded so long ago")
+GROUPS_STOPPED = _threshold("groups_stopped", 0, "groups", "more wait for an operator")
 PARKED_STREAMS = _threshold("parked_streams", 0, "streams", "more are parked")
 DISCARDED_EVENTS = _threshold("discarded_events", 0, "events", "more were discarded within the last hour")
 VERIFIED_AGE = _threshold("verified_age_seconds", 30 * DAY, "seconds", "a table was not verified for so long")
@@ -82,6 +84,7 @@ BOOKMARK_AGE = _threshold("bookmark_age_seconds", 30 * DAY, "seconds", "a bookma
 
 # The server.
 REPLICATION_LAG = _threshold("replication_lag_seconds", 10, "seconds", "a standby is so far behind", lasting=MINUTE)
+SLOTS_INACTIVE = _threshold("slots_inactive", 0, "slots", "more have no reader", lasting=5 * MINUTE)
 TRANSACTION_AGE = _threshold(
     "transaction_seconds", 5 * MINUTE, "seconds", "a transaction is prepared, or idle, for so long"
 )
@@ -90,11 +93,15 @@ TRANSACTION_IDS_AGE = _threshold(
 )
 DEAD_ROWS = _threshold("dead_rows", 100_000, "rows", "a table has more dead rows, and more of them than live ones")
 DAYS_LEFT = _threshold("days_left", 14, "days", "the disk is full in fewer, at the growth of the last week")
+WAL_ARCHIVE_FAILING = _threshold(
+    "wal_archive_failing", 0, "segments", "the newest segment of WAL could not be archived", lasting=5 * MINUTE
+)
 WAL_ARCHIVE_AGE = _threshold("wal_archive_age_seconds", HOUR, "seconds", "WAL waits to be archived for so long")
 BACKUP_AGE = _threshold("backup_age_seconds", 7 * DAY, "seconds", "the last backup that was noted is so old")
 
 # What is to be done by operators.
 MIGRATIONS_FAILED = _threshold("migrations_failed", 0, "migrations", "more have failed")
+MIGRATIONS_PENDING = _threshold("migrations_pending", 0, "migrations", "more are pending", lasting=HOUR)
 BACKFILL_AGE = _threshold("backfill_seconds", DAY, "seconds", "a step of `runfold backfill` is pending for so long")
 RETENTION_AGE = _threshold("retention_age_seconds", 2 * DAY, "seconds", "what expired was not removed for so long")
 PARTITION_BLOCKED = _threshold(

@@ -20,7 +20,7 @@ from runfold.client.aio.retries import retried
 from runfold.client.batches import answers_to
 from runfold.client.encrypting import SentCall
 from runfold.client.pages import page_of, page_parameters
-from runfold.client.pools import AsyncPool
+from runfold.client.pools import AsyncPool, PoolNumbers, numbers_of
 from runfold.database import sessions
 from runfold.database.connections import checked_values, connection_options, mapped_errors, resolve_url
 from runfold.database.forks import is_inherited, renew, watch
@@ -153,6 +153,10 @@ class AsyncLog:
         self._opens_at_use = False
         await self._pool.close()
         await self.encryption.close()
+
+    def pool_numbers(self) -> PoolNumbers:
+        """Return how much of the store's pool is in use; nothing is waited for."""
+        return numbers_of(self._pool)
 
     @property
     def retry_seconds(self) -> float:

@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout
 from runfold.client.batches import answers_to
 from runfold.client.encrypting import SentCall
 from runfold.client.pages import page_of, page_parameters
-from runfold.client.pools import Pool
+from runfold.client.pools import Pool, PoolNumbers, numbers_of
 from runfold.client.sync.encryption import Encryption
 from runfold.client.sync.retries import retried
 from runfold.database import sessions
@@ -153,6 +153,10 @@ class Log:
         self._opens_at_use = False
         self._pool.close()
         self.encryption.close()
+
+    def pool_numbers(self) -> PoolNumbers:
+        """Return how much of the store's pool is in use; nothing is waited for."""
+        return numbers_of(self._pool)
 
     @property
     def retry_seconds(self) -> float:

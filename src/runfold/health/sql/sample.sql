@@ -90,8 +90,7 @@ UNION ALL SELECT 'connections', NULL, sum(b.numbackends) FROM pg_stat_database b
 UNION ALL SELECT 'connections_limit', NULL, current_setting('max_connections')::integer
 UNION ALL SELECT 'longest_statement_seconds', NULL, coalesce(max(extract(epoch FROM clock_timestamp() - a.query_start)), 0)
             FROM pg_stat_activity a
-           WHERE a.datname = current_database() AND a.state = 'active' AND a.application_name LIKE 'runfold%%'
-             AND a.application_name NOT LIKE 'runfold worker%%'
+           WHERE a.datname = current_database() AND a.state = 'active' AND a.application_name = 'runfold'
 UNION ALL (SELECT 'replication_lag_seconds', r.application_name, coalesce(extract(epoch FROM max(r.replay_lag)), 0)
              FROM pg_stat_replication r GROUP BY r.application_name ORDER BY r.application_name LIMIT %(limit)s)
 UNION ALL SELECT 'replication_slots_inactive', NULL, count(*) FROM pg_replication_slots s WHERE NOT s.active
