@@ -1,37 +1,48 @@
-"""What a look at the log costs as the log grows: in buffers, and in CPU of the backend.
+"""What appends, folds and looks cost as the log grows: in buffers, and in CPU of the backend.
 
 The log holds executions of 20 events, one in thirty with a question, copied by SQL under other names until it has
-1,000,000 events. The looks are measured there and at half of that, which is more than the span of a look; with --large
-at 1,000,000 and 10,000,000 events, for which a quiet machine needs half an hour and 20 GB. Nothing is folded: all
-groups are behind by all of the log, as in a backlog. Figures at both sizes are medians; each may grow by a fifth.
+1,000,000 events. It is measured there and at half of that, which is more than the span of a look; with --large at
+1,000,000 and 10,000,000 events, for which a quiet machine needs half an hour and 15 GB. At each size the worker folds
+all of it first. Then the looks into the log are measured as in a backlog, with all groups behind by a span. Figures are
+medians of 200 runs, or of as many as two seconds hold; each may grow by a fifth, and those that do are named.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
-import psutil
 import psycopg
 from psycopg.types.json import Jsonb
 
 from bench.rounds import Ratio, report
-from bench.servers import REPOSITORY, number, options, server
+from bench.servers import REPOSITORY, number, options, run, server
 from runfold.projections.definition.catalogue import load_catalogue
-from runfold.projections.folding.fold import SPAN
-from runfold.reading.status import LAG_COUNTED_TO, LAG_LOOKED_AT
+from runfold.projections.folding.fold import SPAN, batch_bounds, bind, events_of_some, fold_batch, live_schemas
+from runfold.reading.executions import Filter, list_executions, read_execution, read_execution_at
+from runfold.reading.lists import list_deployments, list_interactions
+from runfold.reading.past.why import why
+from runfold.reading.status import LAG_COUNTED_TO, LAG_LOOKED_AT, read_status
 from runfold.runtime_sql import runtime_sql
 
 SQL = REPOSITORY / "bench" / "sql"
-SEED_EXECUTIONS = 500
+SEED_EXECUTIONS = 1_000
 MOST = 1.2
 CPU_REPEATS = 200
-ROUNDS = 5
-WORKFLOW = UUID(int=7)
+# What takes long is run fewer times: as often as it can in so many seconds, and eleven times at least.
+LONGEST_SECONDS = 2.0
+WORKFLOWS = 1_000
+FOLDED = 100
+"""How many executions the fold that is measured holds."""
+
+CATALOGUE = load_catalogue()
+Look = Callable[[psycopg.Connection[Any]], object]
 
 projections, reading, client = (runtime_sql(f"runfold.{room}") for room in ("projections", "reading", "client"))
 
@@ -56,7 +67,12 @@ def seed(connection: psycopg.Connection[Any], executions: int) -> None:
             {
                 "stream_id": f"execution-{execution}",
                 "events": [
-                    event("ExecutionCreated", execution_id=execution, workflow_id=str(WORKFLOW), mode="MANUAL"),
+                    event(
+                        "ExecutionCreated",
+                        execution_id=execution,
+                        workflow_id=str(UUID(int=n % WORKFLOWS + 1)),
+                        mode="MANUAL",
+                    ),
                     event("ExecutionStarted", start_time=1),
                     *nodes,
                     event("ExecutionSucceeded", end_time=3),
@@ -69,7 +85,7 @@ def seed(connection: psycopg.Connection[Any], executions: int) -> None:
         ]
         if n % 30 == 0:
             question = {
-                "workflow_id": str(WORKFLOW),
+                "workflow_id": str(UUID(int=n % WORKFLOWS + 1)),
                 "execution_id": execution,
                 "node_id": "n1",
                 "interaction_type": "approval",
@@ -99,7 +115,7 @@ def grow(connection: psycopg.Connection[Any], events: int) -> None:
 
 def looks(connection: psycopg.Connection[Any]) -> dict[str, tuple[LiteralString, dict[str, Any]]]:
     """Return the looks, with parameters for the log as it is."""
-    groups = load_catalogue().groups
+    groups = CATALOGUE.groups
     head = number(connection, "SELECT max(position) FROM runfold.events")
     stream, last = connection.execute(
         "SELECT stream_id, last_position FROM runfold.streams WHERE stream_id LIKE 'execution-%%'"
@@ -137,13 +153,70 @@ def looks(connection: psycopg.Connection[Any]) -> dict[str, tuple[LiteralString,
             reading("events_behind"),
             {"stream": stream, "position": last - 5, "types": None, "limit": 20},
         ),
-        "the types of a stream": (reading("types_of_streams"), {"streams": [stream], "upto": head}),
+        "the types of a stream": (
+            reading("types_of_streams").replace("{events}", events_of_some(groups["execution"])),
+            {"some": [stream], "upto": head},
+        ),
         "the positions of a stream": (
             projections("positions_of"),
             {"stream": stream, "upto": head, "types": groups["execution"].events},
         ),
         "the position at a time": (reading("position_at"), {"time": "2026-03-01T12:00:00+00:00"}),
     }
+
+
+def rows(connection: psycopg.Connection[Any]) -> dict[str, Look]:
+    """Return what is asked of the read tables and of the past, on a log that is folded."""
+    head = number(connection, "SELECT max(position) FROM runfold.events")
+    execution, row, workflow = connection.execute(
+        "SELECT x.execution_id, x.id, x.workflow_id FROM public.workflow_executions x"
+        " WHERE x.first_event_position >= %s ORDER BY x.first_event_position LIMIT 1",
+        (head // 2,),
+    ).fetchone() or ("", UUID(int=0), UUID(int=0))
+    (node,) = connection.execute(
+        "SELECT id FROM public.node_executions WHERE execution_id = %s LIMIT 1", (execution,)
+    ).fetchone() or (UUID(int=0),)
+    return {
+        "list of executions": lambda on: list_executions(on),
+        "list of executions by status": lambda on: list_executions(on, Filter(status="SUCCESS")),
+        "list of executions of a workflow": lambda on: list_executions(on, Filter(workflow_id=workflow)),
+        "list of interactions": lambda on: list_interactions(on),
+        "list of deployments": lambda on: list_deployments(on),
+        "show": lambda on: read_execution(on, execution),
+        "at": lambda on: read_execution_at(on, CATALOGUE, execution, event=4),
+        "why of a node": lambda on: why(on, CATALOGUE, "node_executions", str(node), "status"),
+        "why of a workflow's status": lambda on: why(
+            on, CATALOGUE, "workflow_status", str(workflow), "latest_execution_id"
+        ),
+        "status": lambda on: read_status(on, CATALOGUE),
+    }
+
+
+def sparse_status(connection: psycopg.Connection[Any]) -> object:
+    """Return the status, with a sparse group behind by all of the log."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("UPDATE runfold.checkpoints SET position = 0 WHERE group_name = 'deployment'")
+        return read_status(connection, CATALOGUE)
+
+
+def one_append(connection: psycopg.Connection[Any]) -> object:
+    """Append one event to a new stream."""
+    execution = str(uuid4())
+    created = event("ExecutionCreated", execution_id=execution, workflow_id=str(UUID(int=1)), mode="MANUAL")
+    call = [{"stream_id": f"execution-{execution}", "events": [created]}]
+    return connection.execute("SELECT runfold.append_events(%s)", (json.dumps(call),)).fetchall()
+
+
+def one_fold(connection: psycopg.Connection[Any]) -> object:
+    """Fold what was appended after the checkpoint of the execution group, and undo it."""
+    group = CATALOGUE.groups["execution"]
+    with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+        after = number(connection, "SELECT position FROM runfold.checkpoints WHERE group_name = 'execution'")
+        head = number(connection, "SELECT max(position) FROM runfold.events")
+        bounds = batch_bounds(cursor, group, after=after, head=head, size=20_000)
+        bind(cursor, live_schemas(group))
+        fold_batch(cursor, group, after=after, upto=bounds.upto, types=bounds.types, expected=bounds.events)
+        return bounds
 
 
 def buffers(connection: psycopg.Connection[Any], query: LiteralString, parameters: Mapping[str, Any]) -> float:
@@ -155,58 +228,119 @@ def buffers(connection: psycopg.Connection[Any], query: LiteralString, parameter
     return float(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
-def cpu_ms(
-    connection: psycopg.Connection[Any], query: LiteralString, parameters: Mapping[str, Any], repeats: int
-) -> float:
-    """Return the CPU of the backend for one call, the mean of many; each is rolled back."""
-    backend = psutil.Process(connection.info.backend_pid)
-    with connection.transaction(force_rollback=True):
-        connection.execute(query, parameters).fetchall()
-        before = backend.cpu_times()
-        for _ in range(repeats):
-            connection.execute(query, parameters).fetchall()
-        after = backend.cpu_times()
-    return (after.user + after.system - before.user - before.system) / repeats * 1000
+def touched_by(watching: psycopg.Connection[Any], connection: psycopg.Connection[Any], look: Look) -> float:
+    """Return how many buffers a look of several statements touches, those of catalogues and planning among them."""
+    counted = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT 1")
+    before = number(watching, counted)
+    look(connection)
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT 1")
+    return float(number(watching, counted) - before)
 
 
-def measured(connection: psycopg.Connection[Any], *, quick: bool) -> dict[str, tuple[float, list[float]]]:
-    """Return the buffers of each look, and its CPU in some rounds."""
-    connection.execute("SET jit = off")
-    found = {}
-    for name, (query, parameters) in looks(connection).items():
-        touched = median(buffers(connection, query, parameters) for _ in range(3))
-        # A look that reads thousands of buffers is slow enough to be measured by a few.
-        repeats = 5 if quick or touched > 2_000 else CPU_REPEATS
-        spent = [cpu_ms(connection, query, parameters, repeats) for _ in range(1 if quick else ROUNDS)]
-        found[name] = (touched, spent)
+def cpu_of(connection: psycopg.Connection[Any], look: Look, *, quick: bool) -> list[float]:
+    """Return the milliseconds of CPU of the backend for each run of a look, in the precision of its scheduler."""
+    clock = Path(f"/proc/{connection.info.backend_pid}/schedstat")
+    spent: list[float] = []
+    look(connection)
+    ends = time.monotonic() + LONGEST_SECONDS
+    while len(spent) < (5 if quick else CPU_REPEATS) and (len(spent) < 11 or time.monotonic() < ends):
+        before = int(clock.read_text().split()[0])
+        look(connection)
+        spent.append((int(clock.read_text().split()[0]) - before) / 1e6)
+    return spent
+
+
+def of_statement(query: LiteralString, parameters: Mapping[str, Any]) -> Look:
+    """Return a look that runs one statement and undoes it."""
+
+    def look(connection: psycopg.Connection[Any]) -> object:
+        with connection.transaction(force_rollback=True):
+            return connection.execute(query, parameters).fetchall()
+
+    return look
+
+
+Figures = dict[str, tuple[float, list[float]]]
+"""Of each name the buffers, and the milliseconds of CPU of each run."""
+
+
+def measured(url: str, *, quick: bool) -> Figures:
+    """Return the figures of all that is measured, on a log that is folded."""
+    found: Figures = {}
+
+    def measure(connection: psycopg.Connection[Any], watching: psycopg.Connection[Any], name: str, look: Look) -> None:
+        spent = cpu_of(connection, look, quick=quick)
+        found[name] = (median(touched_by(watching, connection, look) for _ in range(3 if quick else 11)), spent)
+
+    def connect() -> psycopg.Connection[Any]:
+        connection = psycopg.connect(url, autocommit=True)
+        connection.execute("SET jit = off; SET synchronous_commit = off")
+        return connection
+
+    with connect() as connection, connect() as watching:
+        for name, look in rows(connection).items():
+            measure(connection, watching, name, look)
+        measure(connection, watching, "status, a sparse group far behind", sparse_status)
+        seed(connection, FOLDED)
+        measure(connection, watching, f"fold of {FOLDED} executions", one_fold)
+        measure(connection, watching, "append of one event", one_append)
+    run(url, "worker", "--once")
+    with connect() as connection:
+        kept = connection.execute("SELECT group_name, position FROM runfold.checkpoints").fetchall()
+        for name, (query, parameters) in looks(connection).items():
+            spent = cpu_of(connection, of_statement(query, parameters), quick=quick)
+            found[name] = (median(buffers(connection, query, parameters) for _ in range(3)), spent)
+        for group, position in kept:
+            connection.execute("UPDATE runfold.checkpoints SET position = %s WHERE group_name = %s", (position, group))
     return found
 
 
 def main() -> None:
-    parser = options(__doc__, rounds=ROUNDS)
+    parser = options(__doc__, rounds=1)
     parser.add_argument("--large", action="store_true", help="1,000,000 and 10,000,000 events")
+    parser.add_argument("--keep", action="store_true", help="with --url: leave the database there, and print its URL")
     arguments = parser.parse_args()
     small, large = (10_000, 20_000) if arguments.quick else (500_000, 1_000_000)
     if arguments.large:
         small, large = 1_000_000, 10_000_000
-    ratios: list[Ratio] = []
-    facts: dict[str, Any] = {"events": f"{small:,} and {large:,}", "cores": os.cpu_count() or 0}
+    figures: list[Figures] = []
     with server(arguments.url) as on:
         url = on.create(migrated=True)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(b"SELECT set_config('synchronous_commit', 'off', false)")
             seed(connection, 50 if arguments.quick else SEED_EXECUTIONS)
-            grow(connection, small)
-            before = measured(connection, quick=arguments.quick)
-            grow(connection, large)
-            after = measured(connection, quick=arguments.quick)
+            for events in (small, large):
+                grow(connection, events)
+                run(url, "worker", "--once")
+                connection.execute("VACUUM (ANALYZE)")
+                figures.append(measured(url, quick=arguments.quick))
+        if arguments.keep:
+            on.keep(url)
+            print(url)
+    tell(figures, f"{small:,} and {large:,}")
+
+
+def tell(figures: list[Figures], events: str) -> None:
+    """Print the ratios at two sizes, the figures, and which of them grow by more than a fifth."""
+    ratios: list[Ratio] = []
+    facts: dict[str, Any] = {"events": events, "cores": os.cpu_count() or 0}
+    before, after = figures
     for name, (touched, spent) in after.items():
         earlier, spent_earlier = before[name]
         grown = touched / max(earlier, 1.0)
+        cpu, cpu_earlier = median(spent), median(spent_earlier)
         ratios.append(Ratio(f"{name}: buffers", grown, grown, grown, MOST, at_most=True))
-        facts[f"{name}"] = (
-            f"{earlier:,.0f} and {touched:,.0f} buffers, {median(spent_earlier):.3f} and {median(spent):.3f} ms of CPU"
+        ratios.append(
+            Ratio(f"{name}: CPU", cpu / cpu_earlier, cpu / cpu_earlier, cpu / cpu_earlier, MOST, at_most=True)
         )
+        facts[f"{name}"] = (
+            f"{earlier:,.0f} and {touched:,.0f} buffers, {cpu_earlier:.3f} and {cpu:.3f} ms of CPU"
+            f" (medians of {len(spent_earlier)} and {len(spent)})"
+        )
+    facts["grow by more than a fifth"] = ", ".join(ratio.name for ratio in ratios if not ratio.met) or "none"
     report("growth", ratios, facts)
 
 

@@ -61,6 +61,10 @@ class Server:
             connection.execute(statement)
         self._made.remove(url)
 
+    def keep(self, url: str) -> None:
+        """Leave a database when the bench ends."""
+        self._made.remove(url)
+
     def drop_all(self) -> None:
         for url in list(self._made):
             self.drop(url)

@@ -37,6 +37,7 @@ FLOORS: list[dict[str, str]] = [
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
+        "archive": "Segments of the log as files: writes them, takes them out of the log, brings them back.",
         "vectors": "Indexes of large collections of vectors, and the projection of failures by similarity.",
         "projections/folding": "Folds batches: the projector, the ledger of what is folded, the session of users'"
         " projections, poison.",
@@ -69,6 +70,7 @@ FLOORS: list[dict[str, str]] = [
         "cli": "The command `runfold <noun> <verb>`.",
     },
     {
+        "console": "Web pages over what `reading` reads, and the same as JSON. An ASGI application.",
         "demo": "A small engine at work, shown while it runs.",
         "reference": "Generates `docs/reference/`, `models` and `rows` from the code and a migrated database.",
     },

@@ -9,13 +9,15 @@
 --                   type, with the position and event_id of the last event of any type that was looked past (those given where
 --                   there was none), unless max_count events came before it. Its metadata has `at_end`, whether the look reached
 --                   the safe head, and `settled`, whether that was the last position that had been handed out
+--   archived        'skip': leave out what is archived behind `after`; else that is refused
 --
 -- Without `bookmark`, a rare type is looked for in all of the log behind `after`, at each call.
 --
 -- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.read_all(
     after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
-    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false,
+    archived text DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
@@ -44,10 +46,15 @@ BEGIN
     END IF;
     IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
         SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
-        IF last.event_id IS DISTINCT FROM after_event_id THEN
+        -- In a segment that is archived the log it was read from is the one that was archived.
+        IF last.event_id IS DISTINCT FROM after_event_id AND NOT (last.event_id IS NULL AND EXISTS (
+            SELECT FROM runfold.archives a WHERE a.state = 'archived' AND after BETWEEN a.from_position AND a.to_position)) THEN
             PERFORM runfold.refuse('log_differs', jsonb_build_object(
                 'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
         END IF;
+    END IF;
+    IF archived IS DISTINCT FROM 'skip' THEN
+        PERFORM runfold.require_log_after(after, streams, categories);
     END IF;
 
     bound := head;

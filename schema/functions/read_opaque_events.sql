@@ -1,4 +1,4 @@
--- An application's opaque events after a position, in order, never past the safe head.
+-- An application's opaque events after a position, in order, never past the safe head. What is archived is refused.
 --
 -- grant: engine, operator, reader, service_role
 CREATE FUNCTION runfold.read_opaque_events(
@@ -8,6 +8,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
+    PERFORM runfold.require_log_after(after, categories => ARRAY[read_opaque_events.category]);
     RETURN QUERY
     SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e

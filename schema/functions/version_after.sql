@@ -1,7 +1,7 @@
 -- The version of a stream's first event after a position; null if none of its events is.
 --
 -- Versions of a stream are dense and grow with positions, so halving finds it in a few looks at an
--- index, however long the stream is.
+-- index, however long the stream is. Of an archived stream those that came later are dense.
 --
 -- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.version_after(stream text, after bigint) RETURNS bigint
@@ -19,6 +19,7 @@ BEGIN
     SELECT e.stream_version INTO low
       FROM runfold.events e
      WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
+       AND e.stream_version > coalesce(s.archived_version, -1)
      ORDER BY e.stream_version
      LIMIT 1;
     high := s.version;

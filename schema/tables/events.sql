@@ -67,12 +67,13 @@ SELECT runfold.ensure_partitions();
 
 -- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
 -- key may: a tenant that could append would write its own history, and user_id is the caller's word.
-CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
-RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL, repeats text DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean,
+               skipped integer, versions bigint[], positions bigint[])
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated, a.skipped, a.versions, a.positions
       FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
-                                 command_id) AS a
+                                 command_id, repeats) AS a
 $$;
 COMMENT ON FUNCTION public.runfold_append IS
     'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
@@ -93,13 +94,14 @@ COMMENT ON FUNCTION public.runfold_read_stream IS
 REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
 
-CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL,
+                                        archived text DEFAULT NULL)
 RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
                user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
            replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.read_all(after, max_count, types) AS e
+      FROM runfold.read_all(after, max_count, types, archived => archived) AS e
      ORDER BY e.position
 $$;
 COMMENT ON FUNCTION public.runfold_read_all IS

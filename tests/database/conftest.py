@@ -13,6 +13,9 @@ import pytest
 from runfold.database.migrations import Migration, migrate, migrations, write_checksums
 from tests.database.catalogs import catalogs
 from tests.fixtures.databases import create_database, drop_database
+from tests.fixtures.evidence import evidence
+
+__all__ = ["evidence"]
 
 
 def statements(migration: Migration) -> list[str]:

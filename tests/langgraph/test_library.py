@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tarfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -71,8 +70,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if done.returncode != 0:
         pytest.skip(f"the library's source cannot be downloaded: {done.stderr.strip().splitlines()[-1:]}")
     (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    subprocess.run(["tar", "-xzf", archive, "-C", folder], check=True)  # Python 3.11.2's tarfile has no filters
     (tests,) = folder.glob("*/tests")
     return tests
 

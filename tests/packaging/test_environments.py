@@ -13,7 +13,9 @@ import sys
 import tomllib
 from collections.abc import Callable
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -48,10 +50,38 @@ CHOSEN = [
 FEW = ["tests/client/log/test_unclosed.py", "tests/client/log/test_async_store.py", "tests/cli/test_lists.py"]
 
 
+# Where each extra meets its packages.
+OF_EXTRAS = {
+    "encryption": ["tests/keys/test_encryption.py"],
+    "langchain": ["tests/adapters/test_langchain.py"],
+    "langgraph": ["tests/langgraph/test_saver.py", "tests/langgraph/test_store.py"],
+    "openai-agents": ["tests/adapters/test_openai_agents.py"],
+    "opentelemetry": ["tests/adapters/test_opentelemetry.py"],
+    "otlp": ["tests/adapters/test_otlp.py"],
+    "sqlalchemy": ["tests/docs/test_modules.py"],
+}
+# What their tests need beside them.
+BESIDE = {
+    "langchain": ["langgraph>=1.1,<2"],
+    "langgraph": ["cryptography"],
+    "otlp": ["opentelemetry-exporter-otlp-proto-http"],
+}
+
+
+def project() -> dict[str, Any]:
+    """Return the table `project` of pyproject.toml."""
+    return dict(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"])
+
+
 def declared() -> list[Requirement]:
     """Return the packages that runfold needs, with their ranges."""
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    return [Requirement(text) for text in project["dependencies"]]
+    return [Requirement(text) for text in project()["dependencies"]]
+
+
+def extras() -> dict[str, list[Requirement]]:
+    """Return the packages that each extra needs, with their ranges."""
+    needed = project()["optional-dependencies"].items()
+    return {extra: [Requirement(text) for text in texts] for extra, texts in needed if extra != "dev"}
 
 
 def oldest(needed: Requirement) -> str:
@@ -62,11 +92,12 @@ def oldest(needed: Requirement) -> str:
 
 
 def interpreters() -> dict[str, Path]:
-    """Return the Pythons on the PATH and those of pyenv, by their versions."""
+    """Return the Pythons on the PATH, and those behind pyenv's shims (which may choose another), by their versions."""
     found = {}
     for version in OTHERS:
-        pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
         path = shutil.which(f"python{version}")
+        root = Path(path).parents[1] if path else Path.home() / ".pyenv"
+        pyenv = sorted(root.glob(f"versions/{version}.*/bin/python"))
         if pyenv or path:
             found[version] = pyenv[-1] if pyenv else Path(str(path))
     return found
@@ -108,11 +139,11 @@ def passed(python: Path, tests: list[str]) -> int:
 
 def versions(python: Path) -> dict[str, str]:
     said = run([python, "-m", "pip", "list", "--format", "freeze"])
-    return dict(line.split("==") for line in said.splitlines() if "==" in line)
+    return dict(line.lower().split("==") for line in said.splitlines() if "==" in line)
 
 
 def test_every_package_has_a_range() -> None:
-    for needed in declared():
+    for needed in [*declared(), *chain.from_iterable(extras().values())]:
         operators = {one.operator for one in needed.specifier}
         assert operators == {">=", "<"}, f"{needed}: another package of the user's environment may need another version"
 
@@ -122,12 +153,22 @@ def test_the_oldest_packages_of_the_ranges_do(environment: Make) -> None:
     there = versions(python)
     for needed in declared():
         (lower,) = [one.version for one in needed.specifier if one.operator == ">="]
-        assert Requirement(f"x=={lower}").specifier.contains(there[needed.name])
+        assert Requirement(f"x=={lower}").specifier.contains(there[needed.name.lower()])
     assert passed(python, CHOSEN) > 500
 
 
 def test_the_newest_packages_of_the_ranges_do(environment: Make) -> None:
     assert passed(environment(Path(sys.executable)), CHOSEN) > 500
+
+
+@pytest.mark.parametrize("extra", sorted(extras()))
+def test_the_oldest_packages_of_an_extra_do(extra: str, environment: Make) -> None:
+    needed = extras()[extra]
+    python = environment(Path(sys.executable), *map(oldest, needed), *BESIDE.get(extra, []))
+    there = versions(python)
+    for one in needed:
+        assert Requirement(oldest(one)).specifier.contains(there[one.name.lower()])
+    assert passed(python, OF_EXTRAS[extra]) >= 5
 
 
 @pytest.mark.parametrize("version", OTHERS)

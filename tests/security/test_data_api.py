@@ -71,6 +71,19 @@ def test_a_text_of_the_array_does_the_same(connection: Connection) -> None:
     assert (appended["version"], appended["repeated"]) == (1, False)
 
 
+def test_events_that_are_stored_are_skipped_where_the_caller_says_so(connection: Connection) -> None:
+    (append,) = call = appends("s", expected_version=None)
+    rpc(connection, "runfold_append", {"appends": call})
+    canceled = {**append["events"][0], "event_id": str(uuid4()), "type": "ExecutionCanceled"}
+    canceled["data"] = {"end_time": 1772366400000}
+    more = [{**append, "events": [*append["events"], canceled]}]
+    with pytest.raises(psycopg.Error) as refused:
+        rpc(connection, "runfold_append", {"appends": more})
+    assert refused.value.sqlstate == "RF004"
+    (appended,) = rpc(connection, "runfold_append", {"appends": more, "repeats": "skip"})
+    assert (appended["skipped"], appended["versions"]) == (1, [1, 2])
+
+
 def test_bytes_come_as_base64_in_one_line(connection: Connection) -> None:
     connection.execute("SELECT runfold.register_event_types('blobs', '{*}')")
     event = {"event_id": str(uuid4()), "type": "Taken", "occurred_at": "2026-03-01T12:00:00Z", "payload": "A" * 400}

@@ -1,6 +1,6 @@
 -- migrate:up
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10min';
 
 -- pgvector's extension, in the schema `extensions` where there is one, as on Supabase, else in public. One that is installed

@@ -25,12 +25,19 @@ _T = TypeVar("_T")
 
 @contextmanager
 def open_database(
-    *, shared: bool = False, folds: bool = False, role: str = "runfold_engine"
+    *,
+    shared: bool = False,
+    folds: bool = False,
+    exact: bool = False,
+    may_wait: bool = False,
+    role: str = "runfold_engine",
 ) -> Iterator[psycopg.Connection[Any]]:
     """Open an autocommit connection to the chosen database; refuse one that is not migrated; map psycopg's errors.
 
     `shared` is for commands that only read the present: they work through a pooler, too. `folds` is for commands that
-    write the read tables, which the worker's role may. `role` is the one that a login without a permission needs.
+    write the read tables, which the worker's role may: not where a newer runfold migrated the database, unless the
+    command `may_wait` for the newer one. What compares rows with its own folds needs that version too: `exact`.
+    `role` is the one that a login without a permission needs.
     """
     from runfold.database.connections import connect, mapped_errors, resolve_url
     from runfold.database.migrations import ensure_migrated
@@ -41,7 +48,7 @@ def open_database(
         mapped_errors("runfold_projector" if folds else role, url=url),
         connect(url, chosen, application="runfold cli", autocommit=True, shared=shared) as connection,
     ):
-        ensure_migrated(connection)
+        ensure_migrated(connection, folds=(folds or exact) and not may_wait)
         if folds:
             require_folder(connection)
         yield connection

@@ -15,6 +15,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from runfold.cli._store import open_store
+from runfold.cli.archived import Archived
 from runfold.cli.output import Json, print_facts, print_json, print_text, progress_on_stderr
 
 STANDARD_OUTPUT = Path("-")
@@ -26,11 +27,12 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CLOUDEVENTS = "cloudevents"
     OCEL = "ocel"
+    XES = "xes"
 
 
 def export(
     format: Annotated[  # noqa: A002  the option's name
-        Format, typer.Option("--format", help="jsonl; cloudevents, one a line; ocel, OCEL 2.0 in JSON.")
+        Format, typer.Option("--format", help="jsonl; cloudevents, one a line; ocel, OCEL 2.0 in JSON; xes, XES 1.0.")
     ] = Format.JSONL,
     out: Annotated[
         Path, typer.Option("--out", help="The file, gzipped if its name ends with .gz; - for standard output.")
@@ -39,6 +41,8 @@ def export(
     source: Annotated[
         str | None, typer.Option("--source", help="The source of CloudEvents, a URI.", metavar="URI")
     ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The name of a log of XES.", metavar="TEXT")] = None,
+    archived: Archived = None,
     as_json: Json = False,
 ) -> None:
     """Export the events of the log, in their order, up to the safe head.
@@ -48,9 +52,19 @@ def export(
     """
     from runfold.interop.cloud_events import SOURCE
     from runfold.interop.exporting import export_events
+    from runfold.interop.xes_writing import LOG_NAME
 
     with open_store() as store, _progress(shown=not as_json) as on_events, _opened(out) as output:
-        summary = export_events(store, output, format.value, after=after, source=source or SOURCE, on_events=on_events)
+        summary = export_events(
+            store,
+            output,
+            format.value,
+            after=after,
+            source=source or SOURCE,
+            name=name or LOG_NAME,
+            archived=None if archived is None else "skip",
+            on_events=on_events,
+        )
     if out == STANDARD_OUTPUT:
         print_text(f"{summary.events:,} events, the last at position {summary.last_position}", err=True)
     elif as_json:

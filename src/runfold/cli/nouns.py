@@ -22,6 +22,10 @@ NOUNS: dict[str, Noun] = {
         "Apply the pending migrations.",
         ("migrate",),
     ),
+    "console": Noun(
+        "Show executions, questions, projections and the log as web pages, until Ctrl-C. It only reads.",
+        ("console",),
+    ),
     "doctor": Noun(
         "Look at the store and its server, and say what is wrong, where, and what to do. Nothing is changed.",
         ("doctor",),
@@ -53,6 +57,10 @@ NOUNS: dict[str, Noun] = {
     "backup": Noun(
         "Backups: the operator's marks that they were made.",
         ("backup",),
+    ),
+    "backfill": Noun(
+        "Backfills: changes of rows that follow a migration.",
+        ("backfill",),
     ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",

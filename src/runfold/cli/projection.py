@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runfold.cli._connection import Projections, catalogue, open_database, opener, user_login
+from runfold.cli.archived import ArchiveFolder, WithArchived, archive_folder
 from runfold.cli.differences import SHOWN, print_differences, progress_bar
 from runfold.cli.output import Json, print_json, print_json_line, print_table, print_text
 
@@ -70,6 +71,8 @@ def verify(
             "--limit", min=1, help="Show at most this many differences of a table.", show_default="20; 100 with --json"
         ),
     ] = None,
+    archived: WithArchived = False,
+    folder: ArchiveFolder = None,
     all_differences: Annotated[
         bool, typer.Option("--all-differences", help="Print each difference when it is found; with --json, one a line.")
     ] = False,
@@ -87,7 +90,7 @@ def verify(
     if sample is not None and stream is not None:
         raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
     known = catalogue()
-    with open_database() as connection, progress_bar(shown=not as_json and not all_differences) as progress:
+    with open_database(exact=True) as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         # It notes that it was done, and folds into temporary tables.
         refuse_read_only(connection, "this command")
         found = verify_projections(
@@ -101,6 +104,7 @@ def verify(
             on_difference=_tell(as_json=as_json) if all_differences else None,
             progress=lambda group, position, upto: progress(group, "fold", position, upto),
             login=user_login(known),
+            archive=archive_folder(folder) if archived else None,
         )
     if all_differences and as_json:
         for verification in found:
@@ -139,14 +143,24 @@ def _print_verified(found: list[Verification], *, shown: int) -> None:
                 "parked": len(verification.parked_streams),
             }
             for verification in found
-            if not verification.left_out
+            if not verification.left_out and not verification.archived
         ],
         columns=["projection", "position", "rows", "differing", "parked"],
     )
     for verification in found:
-        if verification.left_out:
+        if verification.archived:
+            print_text(
+                f"{verification.projection}: not compared, because events that its rows depend on are archived:"
+                " use --archived"
+            )
+        elif verification.left_out:
             print_text(f"{verification.projection}: its rows do not belong to one stream, verify the whole table")
-        elif shown:
+            continue
+        if verification.archived_rows:
+            print_text(
+                f"{verification.projection}: {verification.archived_rows:,} rows of archived streams were not compared"
+            )
+        if shown:
             print_differences(verification.projection, verification.differing, verification.differences, limit=shown)
 
 
@@ -160,6 +174,8 @@ def rebuild(
     restored: Annotated[
         bool, typer.Option("--restored", help="Accept a restored log that ends before the checkpoint.")
     ] = False,
+    archived: WithArchived = False,
+    folder: ArchiveFolder = None,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
@@ -184,6 +200,7 @@ def rebuild(
             restored=restored,
             progress=progress,
             login=user_login(known),
+            archive=archive_folder(folder) if archived else None,
         )
     _report(found, dry_run=dry_run, as_json=as_json)
 
@@ -205,10 +222,19 @@ def _report(found: list[Rebuilt], *, dry_run: bool, as_json: bool) -> None:
                     "parked": len(rebuilt.parked_streams),
                 }
                 for rebuilt in found
+                if not rebuilt.archived
             ],
             columns=columns if dry_run else [*columns[:3], "inserted", "updated", "deleted", "parked"],
         )
         for rebuilt in found:
+            if rebuilt.archived:
+                print_text(
+                    f"{rebuilt.projection}: left as it is, because events that its rows depend on are archived:"
+                    " use --archived"
+                )
+                continue
+            if rebuilt.archived_rows:
+                print_text(f"{rebuilt.projection}: {rebuilt.archived_rows:,} rows of archived streams stay as they are")
             if dry_run:
                 print_differences(rebuilt.projection, rebuilt.differing, rebuilt.differences, limit=SHOWN)
             if rebuilt.newly_parked:
@@ -240,11 +266,13 @@ def replay(
     else:
         columns = ["projection", "position", "differing"]
         print_table(
-            [asdict(item) for item in found if not item.left_out],
+            [asdict(item) for item in found if not item.left_out and not item.archived],
             columns=columns if dry_run else [*columns, "inserted", "updated", "deleted"],
         )
         for item in found:
             print_differences(item.projection, item.differing, item.differences, limit=SHOWN)
+            if item.archived:
+                print_text(f"{item.projection}: left as it is, because events that its rows depend on are archived")
             if item.left_out:
                 print_text(
                     f"{item.projection}: rows of its group do not belong to one stream, rebuild the projection instead"

@@ -16,10 +16,12 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show the log's head and safe head, what holds it back, the lag of each group, parked streams and the leader."""
+    from runfold.database.backfills import read_backfills
     from runfold.reading.status import read_status
 
     with open_database(shared=True) as connection:
         found = read_status(connection, catalogue())
+        found["backfills"] = [each.name for each in read_backfills(connection) if each.pending]
     if as_json:
         print_json(found)
         return
@@ -38,6 +40,7 @@ def status(
             else "never: run `runfold projection verify`",
             **_sample(found["sample_verified"]),
             **_vectors(found["vectors"]),
+            **_backfills(found["backfills"]),
         }
     )
     print_text()
@@ -75,6 +78,11 @@ def _sample(sample: dict[str, Any]) -> dict[str, str]:
         return {}
     said = f"{sample['streams']:,} streams up to {sample['position']:,}, {sample['differences']:,} differences"
     return {"verified sample": said}
+
+
+def _backfills(pending: list[str]) -> dict[str, str]:
+    """Return the line on what a migration left to be done, or nothing."""
+    return {"backfills": f"{', '.join(pending)}: run `runfold backfill run`"} if pending else {}
 
 
 def _vectors(vectors: dict[str, Any]) -> dict[str, str]:

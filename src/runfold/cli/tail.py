@@ -10,6 +10,7 @@ import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli._opened import opening
+from runfold.cli.archived import Archived
 from runfold.cli.output import print_json_line, print_text
 from runfold.cli.printable import printable
 from runfold.errors import InvalidInput
@@ -38,6 +39,7 @@ def tail(
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Wait for new events, or end after the present ones.")
     ] = True,
+    archived: Archived = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, for scripts.")] = False,
 ) -> None:
     """Print events as they are recorded, one a line; Ctrl-C ends it.
@@ -55,7 +57,7 @@ def tail(
         )
     with open_database(shared=True) as connection, contextlib.suppress(KeyboardInterrupt), opening() as opened:
         if execution_id is None:
-            found = tail_log(connection, after=since, follow=follow)
+            found = tail_log(connection, after=since, follow=follow, archived=archived)
         else:
             found = tail_execution(connection, execution_id, follow=follow)
         for event in map(opened, found):

@@ -29,7 +29,8 @@ def worker(
     """Fold every event of the log into the read tables exactly once.
 
     You can run any number of workers: one is the leader, the others wait to take over. SIGTERM ends a worker after its
-    current batch. With --once, the exit code is 1 when a group of projections has stopped.
+    current batch. Where a newer runfold migrated the database, a worker waits and says so. With --once, the exit
+    code is 1 when a group of projections has stopped.
     """
     from runfold.database.connections import resolve_url
     from runfold.database.safe_head import safe_head
@@ -45,7 +46,7 @@ def worker(
 
     def head() -> int:
         running.numbers.moved()
-        with open_database(folds=True) as connection:
+        with open_database(folds=True, may_wait=not once) as connection:
             return safe_head(connection)
 
     if not once:

@@ -26,8 +26,19 @@ def page_parameters(
     types: Sequence[str] | None,
     streams: Sequence[str] | None,
     category: str | None,
+    archived: str | None = None,
 ) -> dict[str, Any]:
-    """Return the parameters of the statement `read_all`. Raises InvalidInput for a text in place of a list."""
+    """Return the parameters of the statement `read_all`. Raises InvalidInput for a text in place of a list.
+
+    `archived` is "skip" or None.
+    """
+    if archived not in (None, "skip"):
+        raise InvalidInput(
+            f"archived is {archived!r}",
+            hint='give "skip" to leave out what is archived, or nothing',
+            pointer="/archived",
+            found=archived,
+        )
     begins = after if isinstance(after, Bookmark) else Bookmark(after)
     return {
         "after": begins.position,
@@ -36,6 +47,7 @@ def page_parameters(
         "types": names("types", types),
         "streams": names("streams", streams),
         "categories": None if category is None else [category],
+        "archived": archived,
     }
 
 

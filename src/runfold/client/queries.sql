@@ -24,8 +24,9 @@ SELECT stream_id, version, first_position, last_position, repeated, skipped, ver
 SELECT pg_try_advisory_lock_shared('runfold.events'::regclass::oid::bigint::bit(32)::integer, 6)
 
 -- name: begin_subscription
--- Begins a subscription, or begins it again; returns its bookmark. Parameters: name, filters (JSON text), after, event_id.
-SELECT position, event_id FROM runfold.begin_subscription(%(name)s, %(filters)s::jsonb, %(after)s, %(event_id)s)
+-- Begins a subscription, or begins it again; returns its bookmark. Parameters: name, filters (JSON text), after, event_id,
+-- archived ('skip', or null).
+SELECT position, event_id FROM runfold.begin_subscription(%(name)s, %(filters)s::jsonb, %(after)s, %(event_id)s, %(archived)s)
 
 -- name: bodies_of_events
 -- What the log has of some events. Parameters: streams (text[]), event_ids (uuid[]).
@@ -168,9 +169,10 @@ SELECT s.id, s.node_type, s.node_subtype, s.specification_version, s.specificati
 
 -- name: read_all
 -- Events after a position, in order, never past the safe head; behind them a row without a stream, the bookmark.
--- Parameters: after, event_id (null: not checked), limit, types, streams, categories (text[], each may be null).
+-- Parameters: after, event_id (null: not checked), limit, types, streams, categories (text[], each may be null), archived
+-- ('skip', or null).
 SELECT position, stream_id, stream_version, event_id, type, schema_version, user_id, data, payload, metadata, occurred_at, recorded_at
-  FROM runfold.read_all(%(after)s, %(limit)s, %(types)s, %(streams)s, %(categories)s, %(event_id)s, true)
+  FROM runfold.read_all(%(after)s, %(limit)s, %(types)s, %(streams)s, %(categories)s, %(event_id)s, true, %(archived)s)
 
 -- name: read_interactions
 -- The events of the streams of some interactions, each stream's in order. Parameters: streams (text[]).

@@ -6,7 +6,10 @@ creates the whole schema of 0.1.0; each later one contains the changes.
 A file is named `YYYYMMDDHHMMSS_verb_object.sql`, begins with `-- migrate:up`, ends with an empty `-- migrate:down` and
 contains no BEGIN or COMMIT. Its last statement writes its version into the comment of schema runfold, the stamp. So
 any role sees in one query how far a database is migrated, also after `supabase db push` applied the files, and also if
-the table of applied migrations contains those of a project that uses runfold.
+the table of applied migrations contains those of a project that uses runfold. `compatibility.py` says what a runfold
+of another version may do with it.
+
+A migration that waits for a lock too long ends by its lock_timeout and is rolled back; `migrate` tries it again.
 
 No tool notices when an applied file is edited. Therefore `checksums.sha256` (in the format of `sha256sum -c`) lists
 every file, and a file that differs from it is refused. `python -m runfold.database.migrations --write-checksums` writes
@@ -20,11 +23,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
+import logging
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,12 +36,13 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from runfold.database.compatibility import END_LEAD, Stamp, check_fit, declared, newer, without_stamp
 from runfold.database.connections import connect, mapped_errors
 from runfold.database.dbmate_url import dbmate_url
 from runfold.database.sessions import startup_options
 from runfold.database.urls import checked_url
 from runfold.database.vector_migrations import VECTORS, VectorState, stamp_statement, vector_state
-from runfold.errors import MigrationFailed, SchemaNewer, SchemaOutdated
+from runfold.errors import MigrationFailed
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings, migrations_dir
 
@@ -45,11 +50,15 @@ HISTORY_TABLE = "supabase_migrations.schema_migrations"
 MANIFEST = "checksums.sha256"
 OLDEST_POSTGRES = 150000
 
+_logger = logging.getLogger(__name__)
 _sql = runtime_sql("runfold.database")
 _FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
-_VERSION = re.compile(r"\d{14}")
 _UP = "-- migrate:up"
 _DOWN = "-- migrate:down"
+# dbmate says PostgreSQL's SQLSTATE behind its message, in whatever language that is.
+_LOCK_TIMEOUT = "(55P03)"
+# Between tries for a lock: a minute and a half in all.
+_PAUSES = (0.2, 0.5, 1, 2, 4, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8)
 # Any fixed number. The lock keeps two first migrations from creating the history at the same time.
 _LOCK = 5_706_231_190_217_541
 
@@ -71,6 +80,12 @@ class MigrationState:
     pending: list[str]
     newer: list[str]
     vectors: VectorState
+    stamp: Stamp | None = None
+
+    @property
+    def engines_go_on(self) -> bool:
+        """Whether the database is newer than ours, and engines of ours may still append and read."""
+        return bool(self.newer) and self.stamp is not None and self.stamp.takes(migrations()[-1].version)
 
     @property
     def current(self) -> bool:
@@ -101,6 +116,7 @@ def migrate(
     The files for vectors are left out where the server has no pgvector or the role may not create it: the state says
     why. Without `vectors` they are left out everywhere.
     It may run again after a kill at any moment, and several may run at once: one applies the files, all succeed.
+    A newer database that engines of ours may still use is left as it is.
     Raises MigrationFailed (a file was edited and nothing was applied, or a statement failed and its file was rolled
     back), SchemaNewer, DatabaseUnavailable, DatabaseReadOnly and PermissionDenied.
     """
@@ -110,9 +126,9 @@ def migrate(
     with connect(url, settings, application="runfold migrate", autocommit=True) as connection, mapped_errors():
         _refuse_old_postgres(connection)
         state = _state(connection, folder)
-        if state.newer:
-            raise _newer(state.newer)
-        if state.current:
+        if state.newer and not state.engines_go_on:
+            raise newer(state.stamp or Stamp(state.newer[-1], state.newer[-1]), migrations(folder)[-1].version)
+        if state.current or state.newer:
             return state
         _create_history(connection)
         environment = _dbmate_environment(connection, url)
@@ -130,28 +146,22 @@ def check(url: str, settings: Settings | None = None, *, folder: Path | None = N
         return _state(connection, folder or migrations_dir())
 
 
-def ensure_migrated(connection: psycopg.Connection[Any]) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the database is at our version; one query that any role may run."""
+def ensure_migrated(connection: psycopg.Connection[Any], *, folds: bool = False) -> None:
+    """Raise SchemaOutdated or SchemaNewer unless we may use the database; one query that any role may run.
+
+    Who `folds` needs exactly our version.
+    """
     with mapped_errors():
         row = connection.execute(_sql("migrations_state")).fetchone()
-    check_stamp(row[0] if row else None)
+    check_stamp(row[0] if row else None, folds=folds)
 
 
-def check_stamp(stamp: str | None) -> None:
-    """Raise SchemaOutdated or SchemaNewer unless the stamp of the query `migrations_state` is our version."""
-    ours = migrations()[-1].version
-    theirs = _stamped(stamp)
-    if theirs is None:
-        raise SchemaOutdated("the database is not migrated", hint="run `runfold migrate`", found=None, expected=ours)
-    if theirs < ours:
-        raise SchemaOutdated(
-            f"the database is at version {theirs}, and this runfold needs {ours}",
-            hint="run `runfold migrate`",
-            found=theirs,
-            expected=ours,
-        )
-    if theirs > ours:
-        raise _newer([theirs])
+def check_stamp(comment: str | None, *, folds: bool = False) -> None:
+    """Raise SchemaOutdated or SchemaNewer unless the stamp of the query `migrations_state` lets us use the database."""
+    stamp, ours = Stamp.of(comment), migrations()[-1].version
+    check_fit(stamp, ours, folds=folds)
+    if stamp is not None and stamp.version > ours:
+        _logger.info("the database is at version %s, newer than this runfold's %s: it goes on", stamp.version, ours)
 
 
 def verify_checksums(folder: Path) -> None:
@@ -182,9 +192,8 @@ def verify_checksums(folder: Path) -> None:
 
 
 def write_checksums(folder: Path) -> None:
-    """Write the manifest and add missing stamps, for developers who write migrations."""
-    stamps = {each: f"COMMENT ON SCHEMA runfold IS 'runfold schema {each.version}';\n" for each in migrations(folder)}
-    stamps |= {each: stamp_statement(each.version) for each in _vector_migrations(folder)}
+    """Write the manifest and the last statements of each file, for developers who write migrations."""
+    stamps = _last_statements(folder) | {each: stamp_statement(each.version) for each in _vector_migrations(folder)}
     for migration, stamp in stamps.items():
         text = migration.path.read_text()
         up, down, rest = text.partition(_DOWN)
@@ -192,10 +201,28 @@ def write_checksums(folder: Path) -> None:
             raise MigrationFailed(
                 f"{migration.path.name} does not begin with `{_UP}` and end with an empty `{_DOWN}`", hint="add them"
             )
-        if stamp not in up:
+        if not up.endswith(f"\n\n{stamp}\n"):
+            up = without_stamp(up).replace(stamp, "")
             migration.path.write_text(f"{up.rstrip()}\n\n{stamp}\n{_DOWN}\n")
     manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(_checksums(folder).items()))
     (folder / MANIFEST).write_text(manifest)
+
+
+def _last_statements(folder: Path) -> dict[Migration, str]:
+    """Return the end of each file: the lead ends, if there is one to end, and the stamp."""
+    written: dict[Migration, str] = {}
+    leads, versions = False, list[str]()
+    for migration in migrations(folder):
+        text = migration.path.read_text()
+        versions.append(migration.version)
+        if (since := declared(text) or migration.version) not in versions:
+            raise MigrationFailed(
+                f"{migration.path.name} is compatible from {since}, and {folder} has no such migration before it",
+                hint=f"name one of {', '.join(versions)}",
+            )
+        written[migration] = (END_LEAD if leads else "") + Stamp(migration.version, since).statement()
+        leads = leads or "CREATE TABLE runfold.leader " in text
+    return written
 
 
 def _vector_migrations(folder: Path) -> list[Migration]:
@@ -212,7 +239,8 @@ def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
     ours = [migration.version for migration in migrations(folder)]
     row = connection.execute(_sql("migrations_state")).fetchone()
     stamp, history, readable = row if row else (None, False, False)
-    stamped = _stamped(stamp)
+    found = Stamp.of(stamp)
+    stamped = None if found is None else found.version
     known: set[str] = set()
     if readable:
         known = {str(version) for (version,) in connection.execute(_sql("migrations_versions"))}
@@ -225,22 +253,7 @@ def _state(connection: psycopg.Connection[Any], folder: Path) -> MigrationState:
         # Other versions in the table may belong to a Supabase project: only the stamp shows a newer runfold.
         newer=[stamped] if stamped is not None and stamped > ours[-1] else [],
         vectors=vector_state(connection, [each.version for each in _vector_migrations(folder)], known),
-    )
-
-
-def _stamped(stamp: str | None) -> str | None:
-    match = _VERSION.search(stamp or "")
-    return match[0] if match else None
-
-
-def _newer(versions: Iterable[str]) -> SchemaNewer:
-    ours = migrations()[-1].version
-    theirs = max(versions)
-    return SchemaNewer(
-        f"the database is at version {theirs}, and this runfold knows only {ours} and older",
-        hint="upgrade runfold",
-        found=theirs,
-        expected=ours,
+        stamp=found,
     )
 
 
@@ -262,27 +275,38 @@ def _create_history(connection: psycopg.Connection[Any]) -> None:
 
 
 def _run_dbmate(folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [
-            *(_dbmate(), "--env", "RUNFOLD_DBMATE_URL", "--env-file", os.devnull),
-            *("--migrations-dir", str(folder), "--migrations-table", HISTORY_TABLE, "--no-dump-schema"),
-            *("--migration-lock", "--migration-lock-timeout", "1h", "--wait", "--wait-timeout", "60s"),
-            *("migrate", "--strict"),
-        ],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
+    """Apply the folder's files; one that could not have a lock in time lets everybody pass, and is tried again."""
+    for pause in (*_PAUSES, None):
+        done = subprocess.run(
+            [
+                *(_dbmate(), "--env", "RUNFOLD_DBMATE_URL", "--env-file", os.devnull),
+                *("--migrations-dir", str(folder), "--migrations-table", HISTORY_TABLE, "--no-dump-schema"),
+                *("--migration-lock", "--migration-lock-timeout", "1h", "--wait", "--wait-timeout", "60s"),
+                *("migrate", "--strict"),
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode == 0:
+            return
         applying = [line.removeprefix("Applying: ") for line in done.stdout.splitlines() if line.startswith("Applying")]
         said = done.stderr.strip().removeprefix("Error: ")
         where = f"{applying[-1]} failed" if applying else "the migration did not begin"
-        raise MigrationFailed(
-            f"{where}: {said}", hint="it was rolled back; fix the cause and run `runfold migrate` again"
-        )
+        if _LOCK_TIMEOUT not in said:
+            hint = "it was rolled back; fix the cause and run `runfold migrate` again"
+            raise MigrationFailed(f"{where}: {said}", hint=hint)
+        if pause is not None:
+            _logger.warning("%s: %s; it is tried again in %.1f s", where, said, pause)
+            time.sleep(pause)
+    raise MigrationFailed(
+        f"{where}, after {len(_PAUSES) + 1} tries: {said}",
+        hint="it was rolled back; end the transaction that holds the table, and run `runfold migrate` again",
+        sqlstate="55P03",
+    )
 
 
 def _dbmate_environment(connection: psycopg.Connection[Any], url: str) -> dict[str, str]:

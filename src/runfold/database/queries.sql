@@ -99,3 +99,26 @@ SELECT pg_advisory_xact_lock(5706231190217542)
 -- name: vectors_create_extension
 -- Creates pgvector's extension, to see whether this role may. Parameters: none.
 CREATE EXTENSION vector
+
+-- name: backfills
+-- The backfills that migrations have entered, those that are pending first. Parameters: none.
+SELECT b.name, b.about, b.since, b.index_name, b.changed, b.steps, b.started_at, b.stepped_at, b.finished_at
+  FROM runfold.backfills b
+ ORDER BY b.finished_at IS NOT NULL, b.since, b.name
+
+-- name: step_backfill
+-- Runs the next step of a backfill of rows, which is committed by itself; returns how many rows it changed, and whether
+-- it was the last one. Parameters: name, most.
+SELECT changed, done FROM runfold.step_backfill(%(name)s, %(most)s)
+
+-- name: left_of_backfill
+-- How many rows a backfill has still to look at, or statements to run; it may be an estimate. Parameters: name.
+SELECT runfold.left_of_backfill(%(name)s)
+
+-- name: index_statements
+-- The statements that are left to build the index of a backfill. Parameters: name.
+SELECT s FROM runfold.index_statements(%(name)s) AS s
+
+-- name: end_index_backfill
+-- Notes a statement of an index that has run; returns whether it was the last one. Parameters: name.
+SELECT runfold.end_index_backfill(%(name)s)

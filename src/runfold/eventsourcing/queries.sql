@@ -62,7 +62,7 @@ SELECT e.stream_version, e.type, e.payload
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = %(stream_id)s AND e.stream_version > coalesce(%(gt)s, -1) AND e.stream_version <= coalesce(%(lte)s, s.version)
-   AND e.payload IS NOT NULL
+   AND e.payload IS NOT NULL AND runfold.require_in_log(%(stream_id)s, coalesce(%(gt)s, -1))
  ORDER BY e.stream_version
  LIMIT %(limit)s
 
@@ -72,7 +72,7 @@ SELECT e.stream_version, e.type, e.payload
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = %(stream_id)s AND e.stream_version > coalesce(%(gt)s, -1) AND e.stream_version <= coalesce(%(lte)s, s.version)
-   AND e.payload IS NOT NULL
+   AND e.payload IS NOT NULL AND runfold.require_in_log(%(stream_id)s, coalesce(%(gt)s, -1))
  ORDER BY e.stream_version DESC
  LIMIT %(limit)s
 

@@ -44,7 +44,7 @@ SELECT e.stream_version, e.type, e.payload
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = %(stream)s AND s.user_id = %(user)s AND e.stream_version > %(after)s AND e.stream_version <= s.version
-   AND e.type <> %(values)s
+   AND e.type <> %(values)s AND runfold.require_in_log(%(stream)s, %(after)s)
  ORDER BY e.stream_version
 
 -- name: read_events_of_thread
@@ -55,6 +55,7 @@ SELECT e.stream_version, e.payload
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.stream_version = v.version
                        AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = %(stream)s AND s.user_id = %(user)s
+   AND runfold.require_in_log(%(stream)s, (SELECT min(x) - 1 FROM unnest(%(versions)s::bigint[]) AS x))
 
 -- name: record_snapshot
 -- Records the state of a thread at a version. Parameters: name, version, state, call_id.

@@ -2,6 +2,31 @@
 -- The bounds of stream_version leave nothing out. Without statistics the planner expects few events between them, and so finds
 -- a stream's events by the index of streams; without them it would read the index of all positions as well.
 
+-- name: archive_state
+-- What changes when events leave the log for the archive, or come back.
+SELECT coalesce(sum(a.left_events), 0) || ' ' || coalesce(max(a.swapped_at)::text, '') FROM runfold.archives a
+
+-- name: archived_after
+-- The position up to which events are archived, and the first file with such behind a position; no row: none is.
+-- Parameters: position.
+SELECT runfold.archived_head(), a.file
+  FROM runfold.archives a
+ WHERE a.state = 'archived' AND a.to_position > %(position)s
+ ORDER BY a.from_position
+ LIMIT 1
+
+-- name: archived_head
+-- The position up to which events may be archived; 0: none is.
+SELECT runfold.archived_head()
+
+-- name: archived_streams
+-- The first of some streams that is archived, and where. Parameters: streams (text[]).
+SELECT s.stream_id, runfold.archive_of_stream(s.stream_id)
+  FROM runfold.streams s
+ WHERE s.stream_id = ANY (%(streams)s) AND s.archived_at IS NOT NULL
+ ORDER BY s.stream_id
+ LIMIT 1
+
 -- name: allow_discard
 -- Allows one session to discard one event of one stream. What was allowed to sessions that have ended is forgotten.
 -- Parameters: group, pid, stream, reason, by.
@@ -14,8 +39,9 @@ VALUES (%(group)s, %(pid)s, %(stream)s, %(reason)s, %(by)s)
    SET stream_id = excluded.stream_id, reason = excluded.reason, discarded_by = excluded.discarded_by
 
 -- name: append_end
--- The end of the append that holds the last event at or before a position. Parameters: position.
-SELECT e.append_end FROM runfold.events e WHERE e.position <= %(position)s ORDER BY e.position DESC LIMIT 1
+-- The end of the append that holds the last event at or before a position. Parameters: position. The runner puts in the relation
+-- of events.
+SELECT e.append_end FROM {events} e WHERE e.position <= %(position)s ORDER BY e.position DESC LIMIT 1
 
 -- name: barrier_cuts
 -- Cuts a batch before and after its barriers; barriers that follow each other directly stay together.
@@ -53,12 +79,12 @@ WITH batch AS NOT MATERIALIZED (
 -- name: batch_bounds
 -- Where the next batch of a group ends, and what is in it. A batch ends where an append ends.
 -- Parameters: after, head (how far is looked), types (text[]), size (events at most, but for the rest of the last append).
--- Returns one row: events, seen (the last position looked at), last (the last position of the last append), types that occur.
+-- The runner puts in the relation of events. Returns one row: events, seen (the last position looked at), last (the last position of the last append), types that occur.
 SELECT coalesce(sum(n), 0)::bigint AS events, max(seen) AS seen, max(last) AS last, array_agg(type) AS types
   -- By type first: a DISTINCT over all of them would sort the batch.
   FROM (SELECT type, count(*) AS n, max(position) AS seen, max(append_end) AS last
           FROM (SELECT position, append_end, type
-                  FROM runfold.events
+                  FROM {events} AS events
                  -- One row, which the planner takes for a million: so it expects more events than it is to read, and reads them
                  -- in order up to the limit. Without statistics it expects a few, and would sort all that is left of the log.
                  CROSS JOIN (SELECT FROM string_to_table('one', ',') AS a, string_to_table('row', ',') AS b OFFSET 0) AS many
@@ -103,6 +129,46 @@ SELECT position, parked, built FROM runfold.begin_batch(%(group)s)
 -- Notes a slice of a rebuild in the transaction that folds it; false: it is done, or it is another rebuild's.
 -- Parameters: group, digest, slice.
 SELECT runfold.begin_slice(%(group)s, %(digest)s, %(slice)s)
+
+-- name: copy_archived_events
+-- Takes the events of a segment.
+COPY pg_temp.archived_events FROM STDIN (FORMAT binary)
+
+-- name: drop_archived_events
+-- Drops the segment that is loaded.
+DROP TABLE IF EXISTS pg_temp.archived_events
+
+-- name: forget_events_in_log
+-- Of the segment that is loaded, forgets the events that are in the log. Parameters: first, last (positions).
+DELETE FROM pg_temp.archived_events a
+ USING runfold.events e
+ WHERE e.position BETWEEN %(first)s AND %(last)s AND a.position = e.position
+
+-- name: index_archived_events
+-- Indexes the segment that is loaded as the log is, for folds.
+CREATE UNIQUE INDEX ON pg_temp.archived_events (position);
+CREATE INDEX ON pg_temp.archived_events (stream_id, stream_version);
+ANALYZE pg_temp.archived_events
+
+-- name: loaded_segment
+-- The segment that is loaded, as note_loaded_segment notes it.
+SELECT current_setting('runfold.loaded_segment', true)
+
+-- name: make_archived_events
+-- Makes an empty table for a segment of the archive.
+CREATE TEMPORARY TABLE archived_events (LIKE runfold.events)
+
+-- name: next_segment
+-- The first segment with archived events behind a position, up to another. Parameters: after, upto.
+SELECT a.from_position, a.to_position, a.file, a.left_events || ' ' || coalesce(a.swapped_at::text, '')
+  FROM runfold.archives a
+ WHERE a.state = 'archived' AND a.to_position > %(after)s AND a.from_position <= %(upto)s
+ ORDER BY a.from_position
+ LIMIT 1
+
+-- name: note_loaded_segment
+-- Notes which segment is loaded. Parameters: segment (a text).
+SELECT set_config('runfold.loaded_segment', %(segment)s, false)
 
 -- name: built_versions
 -- The version that each table of a group was built with. Parameters: group.
@@ -232,6 +298,10 @@ SELECT format('%%I.%%I', n.nspname, c.relname),
   JOIN pg_class c ON c.oid = t.name
   JOIN pg_namespace n ON n.oid = c.relnamespace
  ORDER BY 1
+
+-- name: hold_log
+-- Keeps events from leaving the log for the archive, or from coming back, to the end of the transaction.
+LOCK TABLE runfold.events IN ACCESS SHARE MODE
 
 -- name: insert_missing
 -- Inserts the rows that the table lacks. The runner puts in the names.
@@ -577,8 +647,8 @@ SELECT ARRAY(SELECT a.attname::text
  WHERE i.indrelid = %(table)s::regclass AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
 
 -- name: types_between
--- Which of these types occur between two positions. Parameters: after, upto, types (text[]).
-SELECT DISTINCT type FROM runfold.events WHERE position > %(after)s AND position <= %(upto)s AND type = ANY (%(types)s)
+-- Which of these types occur between two positions. Parameters: after, upto, types (text[]). The runner puts in the relation of events.
+SELECT DISTINCT type FROM {events} AS e WHERE position > %(after)s AND position <= %(upto)s AND type = ANY (%(types)s)
 
 -- name: unpark_stream
 -- Forgets that a stream is parked. Parameters: group, stream.

@@ -81,6 +81,7 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
    AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
    AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
    AND e.stream_version BETWEEN 0 AND 9223372036854775807
+   AND runfold.require_in_log(%(stream)s, %(version)s::bigint - 1)
  ORDER BY e.stream_version DESC
  LIMIT 1
 
@@ -342,9 +343,9 @@ SELECT s.position, coalesce(e.position, 0), e.event_id, head.position,
  WHERE s.name = %(name)s
 
 -- name: tail_log
--- The events after a position, never past the safe head. Parameters: after, limit.
+-- The events after a position, never past the safe head. Parameters: after, limit, archived ('skip', or null).
 SELECT position, stream_id, stream_version, event_id, type, user_id, data, metadata, occurred_at, recorded_at
-  FROM runfold.read_all(%(after)s, %(limit)s)
+  FROM runfold.read_all(%(after)s, %(limit)s, archived => %(archived)s)
 
 -- name: tail_stream
 -- A stream's events after a version. Parameters: stream, after, limit.
@@ -381,3 +382,29 @@ SELECT 'unmoved bookmark', s.name, format('it has not moved since %s, and events
   FROM runfold.subscriptions s
  WHERE s.moved_at < clock_timestamp() - interval '30 days' AND EXISTS (SELECT FROM runfold.events e WHERE e.position > s.position)
  ORDER BY s.name
+
+-- name: outline_execution
+-- One execution without what may be large. Parameters: execution_id.
+-- The caller replaces {tables} by the schema of the live tables, or of those of the past.
+SELECT x.id, x.execution_id, x.workflow_id, w.name AS workflow, x.user_id, x.status, x.mode, x.triggered_by, x.trigger_subtype,
+       x.parent_execution_id, x.retry_of, x.workflow_version, x.deployment_version, x.start_time, x.end_time, x.duration_ms,
+       CASE WHEN octet_length(x.metadata::text) <= 4096 THEN x.metadata ELSE '{}' END AS metadata,
+       x.error_message, x.open_pauses, x.first_event_position, x.end_position, x.last_event_position, x.created_at, x.updated_at,
+       (SELECT count(*) FROM {tables}.node_executions n WHERE n.execution_id = x.execution_id) AS node_count
+  FROM {tables}.workflow_executions x
+  LEFT JOIN public.workflows w ON w.id = x.workflow_id
+ WHERE x.execution_id = %(execution_id)s
+
+-- name: outline_attempts
+-- The attempts of some activations of an execution, oldest first; as execution_attempts.
+-- Parameters: execution_id, activations (text[]), limit.
+SELECT e.data ->> 'activation' AS activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
+       coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
+       e.data -> 'error_data' AS error_data
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
+  JOIN {tables}.node_executions n
+    ON n.execution_id = %(execution_id)s AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
+ WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed') AND e.data ->> 'activation' = ANY (%(activations)s::text[])
+   AND NOT EXISTS (SELECT FROM runfold.discarded_events d WHERE d.group_name = 'execution' AND d.position = e.position)
+ ORDER BY e.stream_version
+ LIMIT %(limit)s

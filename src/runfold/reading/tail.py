@@ -22,15 +22,19 @@ _PAGE = 1000
 _ENDS = frozenset(types_that_end(EXECUTION))
 
 
-def tail_log(connection: psycopg.Connection[Any], *, after: int | None = None, follow: bool = True) -> Iterator[Row]:
+def tail_log(
+    connection: psycopg.Connection[Any], *, after: int | None = None, follow: bool = True, archived: str | None = None
+) -> Iterator[Row]:
     """Yield the log's events after a position, or from now on; without end, unless `follow` is false.
+
+    Raises LogArchived where some of them are archived, unless `archived` is "skip".
 
     The connection must be in autocommit, because every read needs its own snapshot.
     """
     if after is None:
         after = _safe_head(connection)
     while True:
-        found = _read(connection, "tail_log", {"after": after, "limit": _PAGE})
+        found = _read(connection, "tail_log", {"after": after, "limit": _PAGE, "archived": archived})
         yield from found
         if found:
             after = found[-1]["position"]

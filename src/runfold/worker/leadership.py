@@ -4,11 +4,15 @@ A leader that was killed frees the lock with its connection. One that is frozen 
 waits sees the same beat for FROZEN_AFTER seconds of its own monotonic clock (no two clocks are compared), ends the
 frozen leader's connections and takes over under a new epoch. What the frozen one had open is rolled back, and when it
 wakes, its checkpoint update finds another epoch and changes nothing.
+
+A worker leads a schema of its own version only. A migration ends the lead by a new epoch; the worker of the release
+before then waits, and says why.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -19,8 +23,9 @@ from typing import Any
 import psycopg
 
 from runfold.database.connections import Connect
+from runfold.database.migrations import check_stamp
 from runfold.database.sessions import backend_pid
-from runfold.errors import LeadershipLost
+from runfold.errors import LeadershipLost, SchemaNewer
 from runfold.runtime_sql import runtime_sql
 from runfold.worker.numbers import Numbers, timed
 
@@ -32,6 +37,8 @@ LEADER_LOCK = 2
 BEAT_SECONDS = 0.5
 TRY_SECONDS = 0.2
 FROZEN_AFTER = 3.0
+# Between two lines that say why a worker does not lead.
+SAY_SECONDS = 60.0
 
 
 class Lead:
@@ -47,6 +54,10 @@ class Lead:
         ).fetchone()
         if row is None:
             raise LeadershipLost("runfold.leader has no row", hint="run `runfold migrate`")
+        # In a statement after the epoch was taken: a migration that it did not see takes the epoch away again.
+        pulse = connection.execute(statement("watch_leader")).fetchone()
+        if _reason_to_wait(pulse[2] if pulse else None):
+            raise LeadershipLost("the database was migrated meanwhile", hint="this worker waits")
         self.epoch: int = row[0]
         self.head = 0
         self._numbers.leading(self.epoch)
@@ -89,21 +100,36 @@ def acquire_lead(
     give_up: Callable[[], bool] = lambda: False,
     numbers: Numbers | None = None,
 ) -> Lead | None:
-    """Wait until this worker leads; None when it was stopped, or gives up, before."""
+    """Wait until this worker leads; None when it was stopped, or gives up, before.
+
+    Raises SchemaOutdated where the database is older than this worker, and SchemaNewer where it is newer and takes
+    nothing of this release.
+    """
     connection = connect()
     numbers = numbers or Numbers()
     seen: tuple[int, int] | None = None
     seen_at = time.monotonic()
     ended: int | None = None
+    said_at = -math.inf
     try:
         while not stop.is_set():
+            watched = connection.execute(statement("watch_leader")).fetchone()
+            if reason := _reason_to_wait(watched[2] if watched else None):
+                if time.monotonic() - said_at > SAY_SECONDS:
+                    log.warning("waiting: %s", reason)
+                    said_at = time.monotonic()
+                if give_up():
+                    break
+                numbers.following()
+                stop.wait(TRY_SECONDS)
+                continue
             row = connection.execute(statement("try_lock"), {"number": LEADER_LOCK}).fetchone()
             if row is not None and row[0]:
                 return Lead(connection, pids, numbers)
             if give_up():
                 break
             numbers.following()
-            pulse = connection.execute(statement("watch_leader")).fetchone()
+            pulse = watched and watched[:2]
             if pulse != seen:
                 seen, seen_at = pulse, time.monotonic()
             elif pulse is not None and time.monotonic() - seen_at > FROZEN_AFTER:
@@ -119,6 +145,17 @@ def acquire_lead(
         connection.close()
         raise
     connection.close()
+    return None
+
+
+def _reason_to_wait(comment: str | None) -> str | None:
+    """Return why this worker waits although nobody may lead: a newer runfold migrated the database; or None."""
+    try:
+        check_stamp(comment, folds=True)
+    except SchemaNewer as refused:
+        if not refused.facts["engines_go_on"]:
+            raise
+        return refused.message
     return None
 
 

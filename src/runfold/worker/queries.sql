@@ -26,7 +26,7 @@ SELECT closed, reached FROM runfold.close_questions(%(after)s)
 SELECT r.table_name
   FROM runfold.retention r
  WHERE (r.ran_at < clock_timestamp() - interval '1 day' OR r.blocked_since IS NOT NULL)
-   AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL
+   AND r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL
  ORDER BY r.blocked_since IS NOT NULL, r.ran_at, r.table_name
  LIMIT 1
 
@@ -74,6 +74,7 @@ SELECT month FROM runfold.missing_log_months() AS month
 SELECT r.table_name AS table, r.column_name AS column, r.group_name AS "group", to_regclass(r.table_name) IS NOT NULL AS exists,
        r.keep, r.cutoff, r.ran_at, r.blocked_since, CASE WHEN %(count)s THEN runfold.expired_rows(r.table_name) END AS expired
   FROM runfold.retention r
+ WHERE r.kind = 'table'
  ORDER BY r.table_name
 
 -- name: set_retention
@@ -117,8 +118,8 @@ SELECT pg_try_advisory_lock('runfold.events'::regclass::oid::bigint::bit(32)::in
 SELECT pg_advisory_unlock('runfold.events'::regclass::oid::bigint::bit(32)::integer, %(number)s)
 
 -- name: watch_leader
--- The pulse of the leader, for who waits to lead.
-SELECT epoch, beat FROM runfold.leader
+-- The pulse of the leader, and the schema's stamp, for who waits to lead.
+SELECT epoch, beat, obj_description(to_regnamespace('runfold'), 'pg_namespace') FROM runfold.leader
 
 -- name: make_api_log_months
 -- Makes the missing partitions of external_api_call_logs; returns how many.

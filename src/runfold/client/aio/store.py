@@ -236,13 +236,15 @@ class AsyncStore(AsyncLog):
         category: str | None = None,
         subscription: str | None = None,
         if_taken: Literal["wait", "raise"] = "wait",
+        archived: Literal["skip"] | None = None,
     ) -> AsyncSubscription:
         """Return the log's events behind a bookmark, present and future, to iterate over: each at least once, in order.
 
         Each item has `event` and `bookmark`. `types`, `streams` and `category` limit the events. `after`: a position, a
         bookmark that you kept, or "now"; by default the beginning. With `subscription`, a name, the database keeps the
         bookmark, moved by `done`; `after` is then where a new one begins. A name has one consumer at a time: another
-        one waits, or raises SubscriptionTaken with `if_taken="raise"`.
+        one waits, or raises SubscriptionTaken with `if_taken="raise"`. `archived="skip"` leaves out what is archived
+        behind `after`; else iterating raises LogArchived or StreamArchived.
 
         Iterating raises CheckpointAhead where the log is another one than the bookmark's, as after a restore,
         BehindPooler for a name where a pooler has no session of its own to give, and DatabaseUnavailable at the
@@ -256,6 +258,7 @@ class AsyncStore(AsyncLog):
             category=category,
             subscription=subscription,
             if_taken=if_taken,
+            archived=archived,
         )
 
     async def append_encoded(

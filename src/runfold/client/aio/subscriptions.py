@@ -50,9 +50,12 @@ class AsyncSubscription:
         category: str | None = None,
         subscription: str | None = None,
         if_taken: Literal["wait", "raise"] = "wait",
+        archived: Literal["skip"] | None = None,
     ) -> None:
         begins = Bookmark() if after is None or isinstance(after, str) else after
-        self._asked = page_parameters(begins, limit=_PAGE, types=types, streams=streams, category=category)
+        self._asked = page_parameters(
+            begins, limit=_PAGE, types=types, streams=streams, category=category, archived=archived
+        )
         if after is not None and isinstance(after, str) and after != "now":
             raise InvalidInput(
                 f"after is {after!r}", hint='give a position, a Bookmark, or "now"', pointer="/after", found=after
@@ -245,6 +248,7 @@ class AsyncSubscription:
             "filters": orjson.dumps({key: value for key, value in filters.items() if value is not None}).decode(),
             "after": begins.position,
             "event_id": begins.event_id,
+            "archived": self._asked["archived"],
         }
         kept = Bookmark(*(await self._bell.ask(statement("begin_subscription"), given))[0])
         if self._kept is None:

@@ -5,7 +5,7 @@ WITH happened AS (
     SELECT s.version, e.stream_version, e.type, runfold.upcast(e.type, e.schema_version, e.data) AS data
       FROM runfold.streams s
       JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-     WHERE s.stream_id = %(stream)s
+     WHERE s.stream_id = %(stream)s AND runfold.require_in_log(%(stream)s)
 ), waited AS (
     SELECT DISTINCT h.data ->> 'activation' AS activation FROM happened h WHERE h.type = 'NodeWaiting'
 )

@@ -234,7 +234,10 @@ class Log:
         return [Appended.of(*row) for row in rows]
 
     def read_stream(self, stream_id: str, after: int = 0, *, limit: int | None = None) -> list[RecordedEvent]:
-        """Return a stream's events after a version, in order, upcast; none for a stream that does not exist."""
+        """Return a stream's events after a version, in order, upcast; none for a stream that does not exist.
+
+        Raises StreamArchived where some of them are archived.
+        """
         parameters = {"stream": stream_id, "after": after, "limit": limit}
 
         def fits(rows: _Rows) -> bool:
@@ -250,15 +253,19 @@ class Log:
         types: Sequence[str] | None = None,
         streams: Sequence[str] | None = None,
         category: str | None = None,
+        archived: Literal["skip"] | None = None,
     ) -> LogPage:
         """Return events after a position or bookmark, in order, upcast: at most `limit`, never past the safe head.
 
         The page's `bookmark` is where to read on: behind the last event of any type that was looked past, so a rare
         type is looked for once in each part of the log. An empty page: there is no more of them yet. Raises
         CheckpointAhead for a position that the log never issued, and for a bookmark whose event it does not have, as
-        after an older dump was restored.
+        after an older dump was restored; LogArchived or StreamArchived where some of them are archived, unless
+        `archived="skip"` leaves these out.
         """
-        parameters = page_parameters(after, limit=limit, types=types, streams=streams, category=category)
+        parameters = page_parameters(
+            after, limit=limit, types=types, streams=streams, category=category, archived=archived
+        )
         while True:
             rows, page = page_of(self._retried(statement("read_all"), parameters), parameters)
             if rows or page.at_end:

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runfold.database.compatibility import declared
 from runfold.database.migrations import migrations, write_checksums
 from runfold.database.sources.compare import (
     catalogue_of_migrations,
@@ -43,8 +44,10 @@ def write_migration(name: str, server_url: str, folder: Path) -> str:
 def _write(written: Migration, name: str, folder: Path, part: str = "") -> list[str]:
     if not written:
         return []
-    path = folder / part / f"{_next_version(folder / part)}_{name}.sql"
-    path.write_text(written.text(), encoding="utf-8")
+    version, before = _next_version(folder / part), migrations(folder / part)[-1]
+    path = folder / part / f"{version}_{name}.sql"
+    since = declared(before.path.read_text(encoding="utf-8")) or before.version
+    path.write_text(written.text(version, since), encoding="utf-8")
     write_checksums(folder)
     said = [f"wrote {path.relative_to(folder)}"]
     if written.by_hand:

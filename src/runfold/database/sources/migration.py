@@ -13,14 +13,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from runfold.database.compatibility import declaration
 from runfold.database.sources.catalogue import Catalogue, DatabaseObject, Key, SeededTable
 from runfold.database.sources.files import Sources, literal
 
 _FUNCTIONS = ("function", "aggregate")
 # The kinds of objects that PostgreSQL can create again without changing a row.
 _RECREATED = ("index", "trigger", "policy")
-# A migration that waits for a lock holds up everybody behind it: it fails instead, and is run again.
-LIMITS = "SET LOCAL lock_timeout = '5s';\nSET LOCAL statement_timeout = '10min';"
+# A migration that waits for a lock holds up everybody behind it: it fails instead, and is tried again.
+LIMITS = "SET LOCAL lock_timeout = '2s';\nSET LOCAL statement_timeout = '10min';"
+_TAKES_AWAY = re.compile(r"DROP (FUNCTION|ROUTINE|AGGREGATE|TABLE|VIEW|TYPE)\b|REVOKE|DELETE")
+_SAY_SINCE = (
+    "-- by hand: it takes away or changes something; if engines of the release before do without it, name its version\n"
+    "-- in the line `compatible from`"
+)
 _GRANTED = ("table", "view", "column", "sequence", "schema", "type")
 
 
@@ -31,10 +37,21 @@ class Migration:
     statements: tuple[str, ...]
     by_hand: tuple[str, ...]
 
-    def text(self) -> str:
-        """Return the text of the file, without its stamp."""
+    @property
+    def only_adds(self) -> bool:
+        """Whether processes of the release before find everything that they call and write as they know it."""
+        return not self.by_hand and not any(_TAKES_AWAY.match(each) for each in self.statements)
+
+    def text(self, version: str, compatible_from: str) -> str:
+        """Return the text of the file with this version, without its stamp.
+
+        `compatible_from` is that of the migration before: one that only adds hands it on.
+        """
+        since = declaration(compatible_from if self.only_adds else version)
         notes = [f"-- by hand: {note}" for note in self.by_hand]
-        return "\n\n".join(["-- migrate:up", LIMITS, *notes, *self.statements, "-- migrate:down"]) + "\n"
+        if not self.only_adds:
+            notes.insert(0, _SAY_SINCE)
+        return "\n\n".join(["-- migrate:up", since, LIMITS, *notes, *self.statements, "-- migrate:down"]) + "\n"
 
     def __bool__(self) -> bool:
         return bool(self.statements or self.by_hand)

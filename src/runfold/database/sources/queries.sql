@@ -7,7 +7,9 @@ SELECT format('runfold.%s', c.relname),
        (SELECT array_agg(a.attname::text ORDER BY a.attname)
           FROM pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid <> 'timestamptz'::regtype
-           AND (c.oid, a.attname) <> (to_regclass('runfold.log_identity'), 'id'))
+           AND (c.oid, a.attname) <> (to_regclass('runfold.log_identity'), 'id')
+           -- Each migration begins another one.
+           AND (c.oid, a.attname) <> (to_regclass('runfold.leader'), 'epoch'))
   FROM pg_class c
   JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
  WHERE c.relnamespace = 'runfold'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition

@@ -115,42 +115,52 @@ class Bounds:
     types: frozenset[str]
 
 
-def batch_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> Bounds:
+def batch_bounds(
+    cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int, events: LiteralString = THE_LOG
+) -> Bounds:
     """Where the next batch ends: where an append ends, after about `size` events of the group, SPAN positions, or both.
 
-    Never beyond the head.
+    Never beyond the head. `events` names the relation that holds the events.
     """
-    upto = ask_bounds(cursor, group, after=after, head=head, size=size)
-    return read_bounds(cursor, group, upto=upto, size=size)
+    upto = ask_bounds(cursor, group, after=after, head=head, size=size, events=events)
+    return read_bounds(cursor, group, upto=upto, size=size, events=events)
 
 
-def ask_bounds(cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int) -> int:
+def ask_bounds(
+    cursor: psycopg.Cursor[Any], group: Group, *, after: int, head: int, size: int, events: LiteralString = THE_LOG
+) -> int:
     """Ask for the bounds of a batch, to be read later from the same cursor; returns how far is looked."""
-    upto = _end_of_look(cursor, after, head)
-    cursor.execute(statement("batch_bounds"), {"after": after, "head": upto, "types": group.events, "size": size})
+    upto = _end_of_look(cursor, after, head, events)
+    asked = {"after": after, "head": upto, "types": group.events, "size": size}
+    cursor.execute(statement("batch_bounds").replace("{events}", events), asked)
     return upto
 
 
-def _end_of_look(cursor: psycopg.Cursor[Any], after: int, head: int) -> int:
+def _end_of_look(cursor: psycopg.Cursor[Any], after: int, head: int, events: LiteralString) -> int:
     """The position up to which the next batch is looked for: an append's end, beyond SPAN or at the head."""
     upto = after + SPAN
     if upto >= head:
         return head
-    (end,) = cursor.execute(statement("append_end"), {"position": upto}).fetchone() or (upto,)
+    (end,) = cursor.execute(statement("append_end").replace("{events}", events), {"position": upto}).fetchone() or (
+        upto,
+    )
     return max(upto, int(end))
 
 
-def read_bounds(cursor: psycopg.Cursor[Any], group: Group, *, upto: int, size: int) -> Bounds:
+def read_bounds(
+    cursor: psycopg.Cursor[Any], group: Group, *, upto: int, size: int, events: LiteralString = THE_LOG
+) -> Bounds:
     """Return the bounds that `ask_bounds` asked for with this size; it returned `upto`."""
-    events, seen, last, types = cursor.fetchone() or (0, None, None, None)
+    count, seen, last, types = cursor.fetchone() or (0, None, None, None)
     found = frozenset(types or ())
-    if events < size or last is None:
-        return Bounds(upto, events, found)
+    if count < size or last is None:
+        return Bounds(upto, count, found)
     if seen < last:
         # The rest of the last append was not looked at: it may hold any type.
-        cursor.execute(statement("types_between"), {"after": seen, "upto": last, "types": group.events})
+        query = statement("types_between").replace("{events}", events)
+        cursor.execute(query, {"after": seen, "upto": last, "types": group.events})
         found |= {type_ for (type_,) in cursor.fetchall()}
-    return Bounds(last, events, found)
+    return Bounds(last, count, found)
 
 
 def bind(cursor: psycopg.Cursor[Any], schemas: Sequence[str], *, small: bool = False, whole: bool = False) -> None:

@@ -54,6 +54,10 @@ class Rebuilt(Reconciled):
 
     parked_streams: list[str] = field(default_factory=list)
     newly_parked: list[str] = field(default_factory=list)
+    archived: bool = False
+    """It was left as it is, because its rows depend on events that are archived."""
+    archived_rows: int = 0
+    """How many rows of archived streams were left as they are."""
     locked_seconds: float = 0.0
     """How long the group's checkpoint was held at a time, at most, for all of its tables together."""
 
@@ -191,7 +195,7 @@ class GroupRebuild(ShadowBuild):
                 yield None
                 self.ledger.end(self.group)
                 return
-            if self._parked_differ(self.position):
+            if self._parked_differ(self.position) or self._archive_state() != self.archive_state:
                 raise BeginAgain
             if upto > self.position:
                 self._fold_tail(cursor, upto)
@@ -244,6 +248,7 @@ class GroupRebuild(ShadowBuild):
         for projection in self.targets:
             rebuilt = Rebuilt(projection.name, projection.group, upto, differing=found[projection.name])
             rebuilt.parked_streams = [row[0] for row in left_out]
+            rebuilt.archived_rows = self.pairs[projection.name].count_archived(cursor)
             rebuilt.newly_parked = [row[0] for row in left_out if row[1]]
             if dry_run:
                 differences = self.pairs[projection.name].differences(cursor, limit=self.options.limit, found=True)
@@ -255,4 +260,5 @@ class GroupRebuild(ShadowBuild):
                 done = written[rebuilt.projection]
                 rebuilt.inserted, rebuilt.updated, rebuilt.deleted = done.inserted, done.updated, done.deleted
             repair_copies(cursor, self.targets)
+        result += [Rebuilt(item.name, item.group, upto, archived=True) for item in self.left_out]
         return result

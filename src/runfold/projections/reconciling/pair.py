@@ -13,6 +13,7 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection, header_query
+from runfold.projections.reconciling.archived import archived_head, rows_in_log
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.projections")
@@ -63,11 +64,16 @@ class Written:
 class Pair:
     """A live table and its shadow, the table of the same name in another schema.
 
-    `suspects` are keys of rows that may differ, in a temporary table of the session, made by `make_suspects`.
+    `suspects` are keys of rows that may differ, in a temporary table of the session, made by `make_suspects`. Rows of
+    archived streams are on neither side, unless `archived` says that the shadow is folded with what is archived.
     """
 
-    def __init__(self, cursor: psycopg.Cursor[Any], projection: Projection, shadow_schema: str) -> None:
+    def __init__(
+        self, cursor: psycopg.Cursor[Any], projection: Projection, shadow_schema: str, *, archived: bool = False
+    ) -> None:
         self.projection = projection
+        self.leaves_out_archived = not archived and archived_head(cursor) > 0
+        within = rows_in_log(projection) if self.leaves_out_archived else None
         live = sql.Identifier(projection.schema, projection.table)
         name = {"table": live.as_string(cursor)}
         described = cursor.execute(statement("table_columns"), name).fetchall()
@@ -83,9 +89,9 @@ class Pair:
         self._names: dict[str, sql.Composable] = {
             "live": live,
             "shadow": (shadow := sql.Identifier(shadow_schema, projection.table)),
-            "live_seen": _seen(projection, live),
-            "shadow_seen": _seen(projection, shadow),
-            "shadow_in_order": _seen(projection, shadow, "ctid, *"),
+            "live_seen": _seen(projection, live, within),
+            "shadow_seen": _seen(projection, shadow, within),
+            "shadow_in_order": _seen(projection, shadow, within, "ctid, t.*"),
             "suspects": sql.Identifier("pg_temp", self.suspects),
             "found": sql.Identifier("pg_temp", f"found {projection.name}"[:63]),
             "renamed": sql.Identifier("pg_temp", f"renamed {projection.name}"[:63]),
@@ -283,6 +289,16 @@ class Pair:
         (count,) = cursor.fetchone() or (0,)
         return int(count)
 
+    def count_archived(self, cursor: psycopg.Cursor[Any]) -> int:
+        """How many rows of the live table belong to archived streams, and are left out."""
+        if not self.leaves_out_archived or self.projection.stream_column is None:
+            return 0
+        query = sql.SQL("SELECT count(*) FROM {} AS t WHERE NOT ({})").format(
+            self._names["live"], rows_in_log(self.projection)
+        )
+        (count,) = cursor.execute(query).fetchone() or (0,)
+        return int(count)
+
     def _query(self, name: str, **more: sql.Composable) -> sql.Composed:
         return sql.SQL(statement(name)).format(**{**self._names, **more})
 
@@ -384,17 +400,24 @@ def _is_uuid(value: str) -> bool:
     return True
 
 
-def _seen(projection: Projection, table: sql.Identifier, columns: LiteralString = "*") -> sql.Composable:
-    """The rows of a table that have not expired, by the cutoff at the moment of the statement.
+def _seen(
+    projection: Projection, table: sql.Identifier, within: sql.Composable | None, columns: LiteralString = "t.*"
+) -> sql.Composable:
+    """The rows of a table that are `within` the log and have not expired, by the cutoff at the moment of the statement.
 
     A landing executes its statements under the lock of the checkpoint, which whoever moves the cutoff takes: it sees
     the last one. What lies below is neither missing nor surplus, on either side, and nothing writes it again.
     """
-    if projection.expires is None:
+    conditions = [within] if within is not None else []
+    if projection.expires is not None:
+        conditions.append(
+            sql.SQL("t.{} >= (SELECT runfold.cutoff_of({}))").format(
+                _id(projection.expires), sql.Literal(f"{projection.schema}.{projection.table}")
+            )
+        )
+    if not conditions:
         return table
-    return sql.SQL("(SELECT {} FROM {} WHERE {} >= (SELECT runfold.cutoff_of({})))").format(
-        sql.SQL(columns), table, _id(projection.expires), sql.Literal(f"{projection.schema}.{projection.table}")
-    )
+    return sql.SQL("(SELECT {} FROM {} AS t WHERE {})").format(sql.SQL(columns), table, _and(conditions))
 
 
 def _id(name: str) -> sql.Identifier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from runfold.database.connections import Connect
 from runfold.errors import ProjectionEscaped, RebuildFailed
@@ -41,18 +42,23 @@ def rebuild(
     limit: int | None = _SHOWN,
     progress: RebuildProgress = lambda *_: None,
     login: UserLogin | None = None,
+    archive: Path | None = None,
 ) -> list[Rebuilt]:
     """Make the named projections' tables, or all, what the log says, and the tables that foreign keys tie to them.
 
     `connect` opens connections in autocommit, of a role that may write the tables; `jobs` of them fold at a time.
     A user's group is folded, compared and written in sessions of `login`; `connect` makes its shadows. `dry_run`
     changes nothing and returns the differences. `park` parks the streams that cannot be folded; without it they are
-    refused. `restored` takes a log that ends before the checkpoint for the truth. Raises UnknownProjection,
-    RebuildFailed, RebuildRunning and CheckpointAhead.
+    refused. `restored` takes a log that ends before the checkpoint for the truth. With the folder of the `archive` what
+    is archived is folded as well, on one connection. Without it rows of archived streams stay as they are; tables whose
+    rows depend on several streams are left out, where something is archived, and refused with LogArchived where they
+    are named or were built from another version of their file. Raises UnknownProjection, RebuildFailed,
+    RebuildRunning, CheckpointAhead, and with an archive ArchiveMissing and ArchiveDamaged.
     """
-    wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
+    named = frozenset(names)
+    wanted = {catalogue.projection(name).name for name in named} or {item.name for item in catalogue.projections}
     found: list[Rebuilt] = []
-    extent, options = Extent(), Options(jobs, park, restored, limit, progress)
+    extent, options = Extent(), Options(jobs, park, restored, limit, progress, named, archive)
     for group in catalogue.groups.values():
         if not any(projection.name in wanted for projection in group.projections):
             continue

@@ -24,6 +24,7 @@ from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import AffectedRows, affected_rows
+from runfold.projections.reconciling.archived import archived_among, require_streams_in_log
 from runfold.projections.reconciling.pair import Pair, Reconciled, parents_first, repair_copies, write_differences
 from runfold.projections.reconciling.shadows import make_shadows
 from runfold.runtime_sql import runtime_sql
@@ -40,6 +41,8 @@ class Replayed(Reconciled):
 
     left_out: bool = False
     """Rows of its group, a user's, belong to no one stream: only a rebuild makes them right."""
+    archived: bool = False
+    """Its rows were left as they are, because they depend on streams that are archived, too."""
 
 
 def replay(
@@ -54,9 +57,11 @@ def replay(
 
     A parked stream is folded up to its bad event. The connection is in autocommit and of a role that may write the
     tables; each group is one transaction, which holds its checkpoint. A user's group is folded in a session of `login`.
-    Raises UnknownStream, CheckpointAhead, FoldFailed where a group cannot be folded, and ProjectionInvalid where its
-    tables wait for a rebuild, or a user's `stream_key` is wrong.
+    Raises UnknownStream, StreamArchived, CheckpointAhead, FoldFailed where a group cannot be folded, and
+    ProjectionInvalid where its tables wait for a rebuild, or a user's `stream_key` is wrong.
     """
+    with connection.cursor() as looking:
+        require_streams_in_log(looking, [stream_id])
     types = {kind for (kind,) in connection.execute(statement("stream_types"), {"stream": stream_id}).fetchall()}
     if not types:
         raise UnknownStream(
@@ -109,13 +114,24 @@ def replay_group(
     The transaction holds the group's checkpoint, which is at that position.
     """
     affected = affected_rows(cursor, group, [stream_id])
-    members = [projection for projection in group.projections if projection.stream_column is not None]
+    across = archived_among(cursor, affected.folded)
+    members = [
+        projection
+        for projection in group.projections
+        if projection.stream_column is not None and not (across and projection.cross_stream)
+    ]
     fold_affected(cursor, group, affected, position)
     if group.of_user:
         _require_named(cursor, members, stream_id, affected)
     pairs = {projection.name: Pair(cursor, projection, "pg_temp") for projection in members}
     result = [
-        Replayed(projection.name, group.name, position, left_out=projection.name not in pairs)
+        Replayed(
+            projection.name,
+            group.name,
+            position,
+            left_out=projection.stream_column is None,
+            archived=projection.stream_column is not None and projection.name not in pairs,
+        )
         for projection in group.projections
     ]
     for projection in members:
@@ -124,7 +140,7 @@ def replay_group(
         pair.suspect_streams(cursor, projection.stream_column or "", affected.values)
     found = {name: pair.find(cursor) for name, pair in pairs.items()}
     for each in result:
-        if not each.left_out:
+        if each.projection in pairs:
             each.differing = found[each.projection]
             differences = pairs[each.projection].differences(cursor, limit=None, found=True)
             each.differences = [difference for difference, _ in differences]
@@ -132,7 +148,7 @@ def replay_group(
         ordered = parents_first(cursor, members)
         written = write_differences(cursor, [pairs[projection.name] for projection in ordered])
         for each in result:
-            if not each.left_out:
+            if each.projection in pairs:
                 done = written[each.projection]
                 each.inserted, each.updated, each.deleted = done.inserted, done.updated, done.deleted
         repair_copies(cursor, members)

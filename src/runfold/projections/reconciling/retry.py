@@ -12,6 +12,7 @@ from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.poison import Bad, Failure, fold_to_the_bad_one, is_poison
 from runfold.projections.folding.sessions import operators_ledger
 from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.archived import require_streams_in_log
 from runfold.projections.reconciling.replay import can_replay, replay_group
 from runfold.projections.reconciling.shadows import make_shadows
 
@@ -25,7 +26,7 @@ def retry(
     it is folded, and the stream is parked at it; else only the new error is noted. Where rows of the group belong to no
     stream, only the parked events are folded, over the present rows. Safe beside a worker: it holds the group's
     checkpoint. The connection is in autocommit; `login` folds a user's group. Raises ProjectionInvalid where the tables
-    were built from another version of a file.
+    were built from another version of a file, and StreamArchived where the stream has to be folded from its beginning.
     """
     with operators_ledger(connection, group, login) as ledger, ledger.transaction():
         checkpoint = ledger.hold(group)
@@ -34,6 +35,7 @@ def retry(
             return None
         with ledger.connection.cursor() as cursor:
             if can_replay(group):
+                require_streams_in_log(cursor, [stream_id])
                 return _replay(ledger, cursor, group, stream_id, first, checkpoint)
             return _fold_over_live_rows(ledger, cursor, group, stream_id, first, checkpoint)
 

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -16,11 +17,13 @@ from psycopg import sql
 from runfold.errors import RebuildFailed, RebuildRunning
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import HandlerFailed, batch_bounds, bind, unbind
+from runfold.projections.folding.fold import THE_LOG, HandlerFailed, batch_bounds, bind, unbind
 from runfold.projections.folding.ledger import Ledger
 from runfold.projections.folding.parts import fold_in_parts
 from runfold.projections.folding.poison import Bad, Failure, fold_to_the_bad_one, is_poison, one_line
 from runfold.projections.folding.registry import check_checkpoint
+from runfold.projections.reconciling.archived import archived_head, refuse_across, require_whole_log
+from runfold.projections.reconciling.archived_events import ArchivedEvents
 from runfold.projections.reconciling.pair import Pair, tied_together
 from runfold.projections.reconciling.poisoned_slice import leave_out, require_sound_statements
 from runfold.projections.reconciling.shadows import NOT_LEFT_OUT, make_shadow, shadow_schema
@@ -58,6 +61,10 @@ class Options:
     restored: bool
     limit: int | None
     progress: RebuildProgress
+    named: frozenset[str] = frozenset()
+    """The projections that were asked for by name; none: all."""
+    archive: Path | None = None
+    """The folder of the archive, where what is archived is folded as well."""
 
 
 class Extent:
@@ -115,13 +122,43 @@ class ShadowBuild:
         self.options = options
         self.extent = extent
         self.schema = shadow_schema(group)
+        self.archived = None if options.archive is None else ArchivedEvents(options.archive)
         with connection.cursor() as cursor:
+            self.archive_state = self._archive_state()
             self.targets = tied_together(cursor, group, wanted)
+            self.left_out: list[Projection] = []
+            if self.archived is None and archived_head(cursor):
+                self._leave_out_archived(cursor)
             self.group = reads_of(group, [projection.name for projection in self.targets])
-            self.pairs = {item.name: Pair(cursor, item, self.schema) for item in self.group.projections}
-        self.is_sliced = can_be_sliced(self.group)
+            self.pairs = {
+                item.name: Pair(cursor, item, self.schema, archived=self.archived is not None)
+                for item in self.group.projections
+            }
+        self.is_sliced = can_be_sliced(self.group) and self.archived is None
         self.digest = self._digest()
         self.position = 0
+
+    def _leave_out_archived(self, cursor: psycopg.Cursor[Any]) -> None:
+        """Leave out the tables that cannot be had from what is in the log; raises LogArchived for those that are named.
+
+        Also where a table was built from another version of its file: rows of archived streams would stay as that
+        version made them.
+        """
+        refuse_across(cursor, (item for item in self.targets if item.name in self.options.named), "rebuild")
+        self.left_out = [item for item in self.targets if item.cross_stream]
+        self.targets = [item for item in self.targets if not item.cross_stream]
+        built = dict(cursor.execute(statement("built_versions"), self._named).fetchall())
+        for item in self.targets:
+            if built.get(item.name, item.version) != item.version:
+                require_whole_log(
+                    cursor,
+                    f"{item.name} was built with version {built[item.name]} of its file, and this is {item.version}",
+                    f"run `runfold projection rebuild {item.name} --archived`",
+                )
+
+    def _archive_state(self) -> str:
+        (state,) = self.connection.execute(statement("archive_state")).fetchone() or ("",)
+        return str(state)
 
     def forget(self) -> None:
         """Drop the shadows and everything that is noted of the rebuild."""
@@ -140,6 +177,7 @@ class ShadowBuild:
     def _digest(self) -> str:
         """What is built, from which files, into tables of which shape: another rebuild begins again."""
         what = [item.name for item in self.targets]
+        what.append(f"archived {self.archive_state} {self.archived is not None}")
         if self.group.of_user:
             # The shadows are granted to this login.
             what.append(self.ledger.connection.info.user)
@@ -260,8 +298,11 @@ class ShadowBuild:
                 return
             try:
                 with self.ledger.transaction(), self.ledger.connection.cursor() as cursor:
-                    bounds = batch_bounds(cursor, self.group, after=self.position, head=upto, size=size)
-                    self._fold_tail(cursor, bounds.upto)
+                    end, events = upto, THE_LOG
+                    if self.archived is not None:
+                        end, events = self.archived.behind(cursor, self.position, upto)
+                    bounds = batch_bounds(cursor, self.group, after=self.position, head=end, size=size, events=events)
+                    self._fold_tail(cursor, bounds.upto, events)
             except psycopg.errors.QueryCanceled:
                 if not self.ledger.has_time_limit or size == 1:
                     raise
@@ -271,6 +312,11 @@ class ShadowBuild:
                 if not is_poison(exc):
                     raise
                 if size == 1:
+                    if self.archived is not None and self.position < self._archived_head():
+                        raise RebuildFailed(
+                            f"group {self.group.name} cannot be folded behind {self.position}: {one_line(exc)}",
+                            hint="run `runfold archive restore` for that segment, and rebuild without --archived",
+                        ) from exc
                     self._leave_out(upto, exc)
                 size = max(1, size // 16)
                 continue
@@ -308,7 +354,11 @@ class ShadowBuild:
                 ) from bad.error
             leave_out(self.ledger, self.group, stream, bad)
 
-    def _fold_tail(self, cursor: psycopg.Cursor[Any], upto: int) -> None:
+    def _archived_head(self) -> int:
+        with self.connection.cursor() as cursor:
+            return archived_head(cursor)
+
+    def _fold_tail(self, cursor: psycopg.Cursor[Any], upto: int, events: LiteralString = THE_LOG) -> None:
         """Fold the log into the shadows from where they are, and note that in the same transaction."""
         if not self._note(cursor, self.position):
             raise FoldedElsewhere
@@ -320,6 +370,7 @@ class ShadowBuild:
             upto=upto,
             types=frozenset(self.group.events),
             streams=NOT_LEFT_OUT,
+            events=events,
         )
         unbind(cursor)
         if not self._note(cursor, upto):

@@ -10,8 +10,9 @@ from psycopg import sql
 
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
-from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, batch_bounds, bind, unbind
+from runfold.projections.folding.fold import NOT_DISCARDED, NOT_PARKED, THE_LOG, batch_bounds, bind, unbind
 from runfold.projections.folding.parts import fold_in_parts
+from runfold.projections.reconciling.archived_events import ArchivedEvents
 
 # Large batches: nobody waits for these rows, and each pays for its statements once.
 _BATCH_SIZE = 50_000
@@ -75,16 +76,20 @@ def fold_shadows(
     barriers: LiteralString | None = None,
     given: Mapping[str, Any] | None = None,
     progress: FoldProgress = lambda *_: None,
+    archived: ArchivedEvents | None = None,
 ) -> None:
     """Fold the log up to a position into the group's shadows, in a transaction whose snapshot holds all of it.
 
-    `streams`, `stream`, `barriers` and `given` as `fold_batch` takes them. The bare table names stay bound to the
-    shadows.
+    `streams`, `stream`, `barriers` and `given` as `fold_batch` takes them. With `archived` what is archived is folded
+    as well. The bare table names stay bound to the shadows.
     """
-    bind(cursor, ["pg_temp"])
     after = 0
     while after < position:
-        bounds = batch_bounds(cursor, group, after=after, head=position, size=_BATCH_SIZE)
+        end, events = position, THE_LOG
+        if archived is not None:
+            end, events = archived.behind(cursor, after, position)
+        bind(cursor, ["pg_temp"])
+        bounds = batch_bounds(cursor, group, after=after, head=end, size=_BATCH_SIZE, events=events)
         if bounds.events:
             fold_in_parts(
                 cursor,
@@ -97,6 +102,7 @@ def fold_shadows(
                 barriers=barriers,
                 given=given or {},
                 expected=bounds.events if stream is None else None,
+                events=events,
             )
         if after == 0:
             for projection in group.projections:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,6 +21,8 @@ from runfold.projections.folding.registry import check_checkpoint
 from runfold.projections.folding.sessions import folding_session
 from runfold.projections.folding.user_session import UserLogin
 from runfold.projections.reconciling.affected import AffectedRows, affected_rows
+from runfold.projections.reconciling.archived import refuse_across, require_streams_in_log
+from runfold.projections.reconciling.archived_events import ArchivedEvents
 from runfold.projections.reconciling.missing_tables import require_tables
 from runfold.projections.reconciling.pair import Difference, Pair
 from runfold.projections.reconciling.replay import fold_affected
@@ -54,6 +57,10 @@ class Verification:
     """How many streams were looked at; None: all."""
     left_out: bool = False
     """Its rows belong to no stream, so a sample says nothing of them."""
+    archived: bool = False
+    """It was not compared, because its rows depend on events that are archived."""
+    archived_rows: int = 0
+    """How many rows of archived streams were left as they are, and not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class _Look:
     on_difference: OnDifference | None
     streams: Sequence[str] | None = None
     scope: AffectedRows | None = None
+    archived: bool = False
 
 
 def verify(
@@ -78,15 +86,21 @@ def verify(
     on_difference: OnDifference | None = None,
     progress: FoldProgress = lambda *_: None,
     login: UserLogin | None = None,
+    archive: Path | None = None,
 ) -> list[Verification]:
     """Compare the named projections' tables, or all, with the log; writes nothing but the note that it was done.
 
     `streams` compares the rows of these streams only, `sample` those of so many, which the seed chooses. `limit` is how
     many differences of a table are returned in full; without a limit each is given to `on_difference` when it is found
     and none is kept. The connection is in autocommit and of a role that may read the log and the tables. A group's
-    tables are folded together, since they read each other. Raises UnknownProjection, CheckpointAhead and TableMissing.
+    tables are folded together, since they read each other. With the folder of the `archive` what is archived is
+    folded as well.
+    Without one, rows of archived streams are not compared; a table whose rows depend on several streams is not, where
+    something is archived, and refused with LogArchived where it is named. Raises UnknownProjection, CheckpointAhead,
+    TableMissing, and with an archive ArchiveMissing.
     """
-    wanted = {catalogue.projection(name).name for name in names} or {item.name for item in catalogue.projections}
+    named = set(names)
+    wanted = {catalogue.projection(name).name for name in named} or {item.name for item in catalogue.projections}
     found: list[Verification] = []
     for group in catalogue.groups.values():
         members = [projection for projection in group.projections if projection.name in wanted]
@@ -95,6 +109,8 @@ def verify(
         with folding_session(connection, group, login) as session, session.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
             try:
+                # Before the snapshot is taken: nothing leaves the log for the archive while this lasts.
+                cursor.execute(statement("hold_log"))
                 require_tables(cursor, group)
                 row = cursor.execute(statement("checkpoint"), {"group": group.name}).fetchone()
                 position = row[0] if row is not None else 0
@@ -105,9 +121,14 @@ def verify(
                         asked = {"seed": seed, "streams": sample, "upto": position}
                         looking.execute(statement("sample_streams"), asked)
                         streams = [name for (name,) in looking.fetchall()]
+                    if archive is None:
+                        refuse_across(looking, (item for item in members if item.name in named), "verify")
+                        if sample is None:
+                            require_streams_in_log(looking, streams or ())
                     scope = None if streams is None else affected_rows(looking, group, streams)
-                look = _Look(limit, on_difference, streams, scope)
-                found += _verify_group(cursor, group, members, position, look, progress)
+                look = _Look(limit, on_difference, streams, scope, archive is not None)
+                events = None if archive is None else ArchivedEvents(archive)
+                found += _verify_group(cursor, group, members, position, look, progress, events)
             finally:
                 # The temporary tables go with the transaction, and nothing else was written.
                 cursor.execute("ROLLBACK")
@@ -140,11 +161,12 @@ def _verify_group(
     position: int,
     look: _Look,
     progress: FoldProgress,
+    events: ArchivedEvents | None,
 ) -> list[Verification]:
     scope = look.scope
     if scope is None:
         make_shadows(cursor, group)
-        fold_shadows(cursor, group, position, progress=progress)
+        fold_shadows(cursor, group, position, progress=progress, archived=events)
     else:
         fold_affected(cursor, group, scope, position)
     cursor.execute(statement("parked_in_group"), {"group": group.name})
@@ -171,7 +193,10 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
         found.left_out = True
         return found
     values = scope.values if scope is not None else ()
-    pair = Pair(cursor, projection, "pg_temp")
+    pair = Pair(cursor, projection, "pg_temp", archived=look.archived)
+    if pair.leaves_out_archived and projection.cross_stream:
+        found.archived = True
+        return found
     differences = pair.differences(cursor, limit=look.limit, column=column, values=values)
     for counted, (difference, count) in enumerate(differences, start=1):
         found.differing = max(count, counted)
@@ -191,6 +216,7 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
         if look.limit is not None and len(found.differences) < look.limit:
             found.differences.append(difference)
     found.rows = pair.count(cursor, column, values)
+    found.archived_rows = pair.count_archived(cursor) if scope is None else 0
     return found
 
 

@@ -14,7 +14,8 @@ SELECT a.position, a.projection, a.code, a.stream_id, a.user_id, a.detail, e.str
                                   AND d.type = 'WorkflowDeleted' AND d.position > r.position AND d.position < a.position)) END
            AS had_row
   FROM runfold.anomalies a
-  JOIN runfold.events e ON e.position = a.position
+  -- No event: it is archived.
+  LEFT JOIN runfold.events e ON e.position = a.position
  WHERE (%(stream)s::text IS NULL OR a.stream_id = %(stream)s)
    AND (%(projection)s::text IS NULL OR a.projection = %(projection)s)
    AND (%(code)s::text IS NULL OR a.code = %(code)s)

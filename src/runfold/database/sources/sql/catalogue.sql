@@ -13,7 +13,7 @@ WITH schemas AS (
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'c', 'f')
 ), objects (kind, name, definition, comment, acl, owner, relation, copied) AS (
     SELECT 'schema', quote_ident(s.nspname), '',
-           CASE WHEN obj_description(s.oid, 'pg_namespace') !~ '^runfold schema \d{14}$' THEN obj_description(s.oid, 'pg_namespace') END,
+           CASE WHEN obj_description(s.oid, 'pg_namespace') !~ '^runfold schema \d{14}' THEN obj_description(s.oid, 'pg_namespace') END,
            n.nspacl, n.nspowner, NULL, false
       FROM schemas s JOIN pg_namespace n ON n.oid = s.oid
     UNION ALL

@@ -1,0 +1,1 @@
+"""`runfold console`: web pages over what `runfold.reading` reads. It needs the extra `console`."""
