@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from runfold.emitter.spool import Spool
-from runfold.health.doctor_checks import checks
+from runfold.health.doctor_list import checks
 from tests.cli.running import ask, run
 from tests.factories import append, call
 from tests.fixtures.logs import Log
@@ -153,7 +153,7 @@ def test_a_backup_is_noted_listed_and_looked_at(connection: psycopg.Connection[A
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--at", "yesterday"], 2, "is no time"),
+        (["--at", "yesterday"], 2, "is not a time"),
         (["--at", "2026-01-01T00:00:00"], 2, "has no time zone"),
         (["--at", "2999-01-01T00:00:00Z"], 1, "is in the future"),
         (["--label", "x" * 201], 1, "at most 200 characters"),

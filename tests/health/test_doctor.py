@@ -13,8 +13,10 @@ import pytest
 import runfold.health
 from runfold.health import doctor, doctor_checks
 from runfold.health.doctor import Report, examine, patient
-from runfold.health.doctor_checks import Check, Found, Patient, Severity, checks, of_file
+from runfold.health.doctor_checks import Check, Found, Patient, Severity, of_file
+from runfold.health.doctor_list import checks
 from runfold.settings import load_settings
+from tests.cli.test_messages import _IDIOM
 from tests.fixtures.databases import create_database, drop_database
 from tests.fixtures.doctors import Ill
 from tests.fixtures.logs import run
@@ -224,6 +226,13 @@ def test_every_check_says_what_is_wrong_and_names_a_page_that_exists() -> None:
         assert each.title.endswith("."), each.name
         assert (root / each.see.partition("#")[0]).is_file(), (each.name, each.see)
         assert isinstance(each.severity, Severity)
+        assert not _IDIOM.search(f"{each.title} {each.why} {_remedies(each.name)}"), each.name
+
+
+def _remedies(name: str) -> str:
+    """The texts in a check's statement."""
+    file = Path(runfold.health.__file__).parent / "sql" / "doctor" / f"{name}.sql"
+    return " ".join(re.findall(r"'([^']*)'", file.read_text())) if file.is_file() else ""
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from runfold.database.migrations import migrate
 from runfold.emitter.spool import Spool
 from runfold.health.doctor import examine, patient
-from runfold.health.doctor_checks import checks
+from runfold.health.doctor_list import checks
 from runfold.settings import load_settings
 from tests.factories import append, call
 from tests.fixtures.databases import create_database

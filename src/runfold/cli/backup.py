@@ -57,7 +57,7 @@ def _time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time: write 2026-11-28T03:00:00Z", param_hint="--at") from None
+        raise typer.BadParameter(f"{text!r} is not a time: write 2026-11-28T03:00:00Z", param_hint="--at") from None
     if at.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no time zone: write 2026-11-28T03:00:00Z", param_hint="--at")
     return at

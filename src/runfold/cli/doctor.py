@@ -65,7 +65,7 @@ def _examine(only: list[str], skip: list[str], spools: list[Path], *, after_rest
     from runfold.database.connections import connect, mapped_errors, resolve_url
     from runfold.emitter.contents import is_spool, read_contents
     from runfold.health.doctor import examine, patient
-    from runfold.health.doctor_checks import checks
+    from runfold.health.doctor_list import checks
 
     known = {each.name for each in checks()}
     for name in (*only, *skip):

@@ -17,7 +17,8 @@ from psycopg import errors as sqlstates
 
 from runfold.database.migrations import OLDEST_POSTGRES
 from runfold.errors import RunfoldError
-from runfold.health.doctor_checks import Check, Found, NotApplicable, NotChecked, Patient, Severity, checks
+from runfold.health.doctor_checks import Check, Found, NotApplicable, NotChecked, Patient, Severity
+from runfold.health.doctor_list import checks
 from runfold.health.thresholds import values
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings

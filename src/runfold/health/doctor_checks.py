@@ -20,8 +20,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from importlib import import_module, resources
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -33,7 +31,6 @@ from runfold.settings import Settings
 
 statement = runtime_sql("runfold.health")
 
-_FOLDER = "sql/doctor"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _KEYS = frozenset({"severity", "see", "where", "needs", "reads", "also", "only"})
 
@@ -109,7 +106,8 @@ class Check:
     thresholds: tuple[str, ...] = ()
 
 
-_WRITTEN: dict[str, Check] = {}
+WRITTEN: dict[str, Check] = {}
+"""The checks that are functions; their modules are imported by `doctor_list`."""
 
 
 def check(
@@ -122,28 +120,12 @@ def check(
         one = Check(
             name, severity, _joined(title), _joined(why), see, run, frozenset(when), thresholds=tuple(thresholds)
         )
-        if not _NAME.fullmatch(name) or name in _WRITTEN:
+        if not _NAME.fullmatch(name) or name in WRITTEN:
             raise ValueError(f"{name} is no name for a check, or is taken")
-        _WRITTEN[name] = one
+        WRITTEN[name] = one
         return run
 
     return registered
-
-
-@cache
-def checks() -> tuple[Check, ...]:
-    """Return every check, by name."""
-    for module in ("doctor_code", "doctor_restore"):
-        import_module(f"runfold.health.{module}")
-    found = {**_WRITTEN}
-    for file in resources.files("runfold.health").joinpath(_FOLDER).iterdir():
-        if not file.name.endswith(".sql"):
-            continue
-        name = file.name.removesuffix(".sql")
-        if name in found:
-            raise ValueError(f"two checks have the name {name}")
-        found[name] = of_file(name, file.read_text(encoding="utf-8"))
-    return tuple(found[name] for name in sorted(found))
 
 
 def of_file(name: str, text: str) -> Check:

@@ -198,7 +198,7 @@ def _spool_refused(found: Patient) -> Iterator[Found]:
             yield Found(
                 f"spool {spool.folder}",
                 f"{spool.refused} events were refused for good",
-                f"`runfold spool refused {spool.folder}`; mend the cause, then --resend",
+                f"`runfold spool refused {spool.folder}`; fix the cause, then --resend",
                 facts={"refused": spool.refused},
             )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runfold.health.doctor import SECONDS_A_CHECK
-from runfold.health.doctor_checks import Check, Severity, checks
+from runfold.health.doctor_checks import Check, Severity
+from runfold.health.doctor_list import checks
 from runfold.health.thresholds import thresholds
 from runfold.reference.markdown import code, page, table
 

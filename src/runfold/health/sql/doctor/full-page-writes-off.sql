@@ -1,6 +1,6 @@
 -- The server does not protect its pages from being written in part.
 --
--- A power cut in the middle of a write leaves a page that no recovery mends.
+-- A power cut in the middle of a write leaves a page that no recovery repairs.
 --
 -- severity: error
 -- see: how-to/use-your-own-postgresql.md

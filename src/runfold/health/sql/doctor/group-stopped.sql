@@ -3,6 +3,6 @@
 -- severity: error
 -- see: how-to/run-the-worker.md
 SELECT 'group ' || c.group_name AS object, format('it is stopped at %%s: %%s', c.position, c.stopped_error) AS problem,
-       'mend the cause; a worker that starts tries again' AS remedy
+       'fix the cause; a worker that starts tries again' AS remedy
   FROM runfold.checkpoints c
  WHERE c.stopped_error IS NOT NULL

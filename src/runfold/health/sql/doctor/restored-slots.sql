@@ -1,4 +1,4 @@
--- Replicas and followers have what this log may lack: they are made anew.
+-- Replicas and followers have what this log may lack: they are made again.
 --
 -- A base backup brings no replication slots; a standby that follows the former server stays on its timeline.
 --
@@ -6,10 +6,10 @@
 -- only: after-restore
 -- see: how-to/use-your-own-postgresql.md
 SELECT 'slot ' || s.slot_name AS object, 'its reader may be ahead of the restored log' AS problem,
-       'make its reader anew, or pg_rewind a standby' AS remedy
+       'make its reader again, or pg_rewind a standby' AS remedy
   FROM pg_replication_slots s
 UNION ALL
 SELECT 'subscription ' || s.subname, 'this database follows another one, which may be at another moment',
-       format('make it anew: DROP SUBSCRIPTION %%I, copy, CREATE SUBSCRIPTION', s.subname)
+       format('make it again: DROP SUBSCRIPTION %%I, copy, CREATE SUBSCRIPTION', s.subname)
   FROM pg_subscription s
  WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
