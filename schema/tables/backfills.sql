@@ -6,6 +6,7 @@ CREATE TABLE runfold.backfills (
     index_name text COLLATE "C",
     index_definition text,
     since text COLLATE "C" NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     reached text,
     changed bigint NOT NULL DEFAULT 0,
     steps bigint NOT NULL DEFAULT 0,
@@ -28,6 +29,7 @@ COMMENT ON COLUMN runfold.backfills.index_name IS
 COMMENT ON COLUMN runfold.backfills.index_definition IS
     'Of a table that is not partitioned: what follows CREATE INDEX CONCURRENTLY. Of a partitioned one the migration makes the index ON ONLY the parent.';
 COMMENT ON COLUMN runfold.backfills.since IS 'The version of the migration that entered it.';
+COMMENT ON COLUMN runfold.backfills.entered_at IS 'When the migration was applied: since then it is pending.';
 COMMENT ON COLUMN runfold.backfills.reached IS 'How far it is, in its own form; NULL: not begun, or at its end.';
 COMMENT ON COLUMN runfold.backfills.changed IS 'How many rows, or indexes, it has changed.';
 COMMENT ON COLUMN runfold.backfills.finished_at IS 'When it ended; NULL: it is pending.';

@@ -22,6 +22,8 @@ LANGUAGES = ("python", "sql", "console")
 # The commands of the comparison fetch three other libraries into an environment of their own: see test_comparison. The
 # schema's page shows the form of a function's file.
 NOT_RUN = {DOCS / "comparison.md", ROOT / "schema" / "README.md"}
+# What operators type on machines with servers of their own is typed by tests/recovery.
+NOT_RUN |= {DOCS / "how-to" / f"{name}.md" for name in ("back-up-and-restore", "upgrade-postgresql", "after-a-restore")}
 PAGES_WITH_CODE = [page for page in pages() if blocks(page, *LANGUAGES) and page not in NOT_RUN]
 SAID = [said for page in pages() for said in said_commands(page)]
 

@@ -42,6 +42,7 @@ class Backfill:
     about: str
     since: str
     """The version of the migration that entered it."""
+    entered_at: datetime
     index_name: str | None
     changed: int
     steps: int

@@ -102,7 +102,7 @@ CREATE EXTENSION vector
 
 -- name: backfills
 -- The backfills that migrations have entered, those that are pending first. Parameters: none.
-SELECT b.name, b.about, b.since, b.index_name, b.changed, b.steps, b.started_at, b.stepped_at, b.finished_at
+SELECT b.name, b.about, b.since, b.entered_at, b.index_name, b.changed, b.steps, b.started_at, b.stepped_at, b.finished_at
   FROM runfold.backfills b
  ORDER BY b.finished_at IS NOT NULL, b.since, b.name
 
