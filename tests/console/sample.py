@@ -82,7 +82,14 @@ def claim(
     w.add(stream, "ExecutionCreated", 0, execution_id=name, workflow_id=str(workflow), mode="WEBHOOK",
           trigger_subtype="WEBHOOK", deployment_version=14, metadata={"customer": "Ana Ferreira", "priority": "high"})  # fmt: skip
     w.add(stream, "ExecutionStarted", 0, start_time=w.ms(0))
-    w.add(log, "LogAppended", 0, level="INFO", event_type="workflow_progress", message=f"Claim {name} received from the portal with 12 documents")
+    w.add(
+        log,
+        "LogAppended",
+        0,
+        level="INFO",
+        event_type="workflow_progress",
+        message=f"Claim {name} received from the portal with 12 documents",
+    )
     _node(w, stream, "classify", 0.1, 2.7, name="Classify claim", kind="AI_AGENT", sub="LLM")
     if ends == "running":
         w.write()
@@ -92,7 +99,15 @@ def claim(
         _node(w, stream, f"extract/{file}", 2.9 + at, took, name=file, kind="TOOL", sub="TOOL", node_id="extract-one",
               parent="extract", failures=failures)  # fmt: skip
         if failures:
-            w.add(log, "LogAppended", 4 + at, level="WARNING", event_type="workflow_progress", message=f"{file}: 429 from ocr.internal: retry after 2 s", node_id="extract-one")
+            w.add(
+                log,
+                "LogAppended",
+                4 + at,
+                level="WARNING",
+                event_type="workflow_progress",
+                message=f"{file}: 429 from ocr.internal: retry after 2 s",
+                node_id="extract-one",
+            )
     w.add(stream, "NodeSucceeded", 18.2, activation="extract", node_id="extract", attempt=1, end_time=w.ms(18.2),
           output_data={"fields": 171})  # fmt: skip
     _node(w, stream, "enrich", 3, 16.3, name="Enrich from CRM", kind="ACTION", sub="HTTP", failures=2)
@@ -130,15 +145,47 @@ def _end_claim(w: Writer, stream: str, log: str, asked: str, ends: str) -> None:
         if number < 3:
             w.add(stream, "NodeAttemptFailed", at + took, activation="payout", node_id="payout", attempt=number,
                   error_data={"message": "bank: gateway timeout"}, will_retry=True)  # fmt: skip
-    w.add(log, "LogAppended", 6785, level="ERROR", event_type="workflow_progress", message=error["message"], node_id="payout")
-    w.add(stream, "NodeFailed", 6785.2, activation="payout", node_id="payout", attempt=3, end_time=w.ms(6785.2), error_data=error)
+    w.add(
+        log,
+        "LogAppended",
+        6785,
+        level="ERROR",
+        event_type="workflow_progress",
+        message=error["message"],
+        node_id="payout",
+    )
+    w.add(
+        stream,
+        "NodeFailed",
+        6785.2,
+        activation="payout",
+        node_id="payout",
+        attempt=3,
+        end_time=w.ms(6785.2),
+        error_data=error,
+    )
     w.add(stream, "NodeSkipped", 6785.2, activation="notify", node_id="notify", node_type="ACTION",
           end_time=w.ms(6785.2))  # fmt: skip
-    w.add(stream, "ExecutionFailed", 6785.3, end_time=w.ms(6785.3), error_message=f"payout: {error['message']}", node_id="payout")
+    w.add(
+        stream,
+        "ExecutionFailed",
+        6785.3,
+        end_time=w.ms(6785.3),
+        error_message=f"payout: {error['message']}",
+        node_id="payout",
+    )
 
 
 def _node(
-    w: Writer, stream: str, activation: str, at: float, took: float, *, failures: int = 0, node_id: str | None = None, **about: Any
+    w: Writer,
+    stream: str,
+    activation: str,
+    at: float,
+    took: float,
+    *,
+    failures: int = 0,
+    node_id: str | None = None,
+    **about: Any,
 ) -> None:
     one = took / (2 * failures + 1)
     node = node_id or activation
@@ -167,7 +214,15 @@ def fan_out(connection: psycopg.Connection[Any], name: str, items: int, *, faili
     """Write an execution whose one node has so many below it, of which some fail."""
     w = Writer(connection, time.time() * 1000 - 3_000_000)
     stream = f"execution-{name}"
-    w.add(stream, "ExecutionCreated", 0, execution_id=name, workflow_id=str(WORKFLOW), mode="TRIGGER", trigger_subtype="CRON")
+    w.add(
+        stream,
+        "ExecutionCreated",
+        0,
+        execution_id=name,
+        workflow_id=str(WORKFLOW),
+        mode="TRIGGER",
+        trigger_subtype="CRON",
+    )
     w.add(stream, "ExecutionStarted", 0, start_time=w.ms(0))
     w.add(stream, "NodeStarted", 0.4, **_started(w, "embed", "embed", 0.4, kind="FLOW"))
     bad = {items * (k + 1) // failing for k in range(failing)} if failing else set()
@@ -175,7 +230,12 @@ def fan_out(connection: psycopg.Connection[Any], name: str, items: int, *, faili
         at = 0.5 + number * 400 / items
         took = 30.0 if number in bad else 1 + (number * 7919 % 1000) / 100
         activation = f"embed #{number}"
-        w.add(stream, "NodeStarted", at, **_started(w, activation, "embed-one", at, kind="TOOL", sub="TOOL", parent="embed"))
+        w.add(
+            stream,
+            "NodeStarted",
+            at,
+            **_started(w, activation, "embed-one", at, kind="TOOL", sub="TOOL", parent="embed"),
+        )
         end = {"activation": activation, "node_id": "embed-one", "attempt": 1, "end_time": w.ms(at + took)}
         if number in bad:
             w.add(stream, "NodeFailed", at + took, **end, error_data={"message": "timeout after 30 s"})
@@ -184,7 +244,13 @@ def fan_out(connection: psycopg.Connection[Any], name: str, items: int, *, faili
     last = 440.0
     w.add(stream, "NodeFailed", last, activation="embed", node_id="embed", attempt=1, end_time=w.ms(last),
           error_data={"message": f"{len(bad)} of {items:,} chunks failed"})  # fmt: skip
-    w.add(stream, "ExecutionFailed", last, end_time=w.ms(last), error_message=f"embed: {len(bad)} of {items:,} chunks failed")
+    w.add(
+        stream,
+        "ExecutionFailed",
+        last,
+        end_time=w.ms(last),
+        error_message=f"embed: {len(bad)} of {items:,} chunks failed",
+    )
     w.write()
 
 
@@ -192,7 +258,10 @@ def workflows(connection: psycopg.Connection[Any]) -> None:
     """Make the tenants and their workflows."""
     for user, workflow, name in ((TENANT, WORKFLOW, "claim-intake"), (OTHER, OTHER_WORKFLOW, "other-tenant-workflow")):
         connection.execute("INSERT INTO auth.users (id) VALUES (%s) ON CONFLICT DO NOTHING", (user,))
-        connection.execute("INSERT INTO public.workflows (id, user_id, name, workflow_data, created_at, updated_at) VALUES (%s, %s, %s, '{}', 1, 1)", (workflow, user, name))
+        connection.execute(
+            "INSERT INTO public.workflows (id, user_id, name, workflow_data, created_at, updated_at) VALUES (%s, %s, %s, '{}', 1, 1)",
+            (workflow, user, name),
+        )
 
 
 def fold(url: str) -> None:

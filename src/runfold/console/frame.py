@@ -74,7 +74,9 @@ class Frame:
             raise NoSuchPage
         return viewer
 
-    def page(self, request: Request, template: str, *, active: str, status_code: int = 200, **facts: Any) -> HTMLResponse:
+    def page(
+        self, request: Request, template: str, *, active: str, status_code: int = 200, **facts: Any
+    ) -> HTMLResponse:
         """Return a whole page."""
         viewer: Viewer | None
         try:
