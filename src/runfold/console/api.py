@@ -95,7 +95,7 @@ def _of_executions(app: FastAPI, frame: Frame) -> None:
         return answer(_page(rows, limit))
 
     @app.get(
-        "/api/v1/executions/{execution_id}",
+        "/api/v1/executions/{execution_id:name}",
         response_model=Execution,
         responses=_PROBLEMS,
         summary="One execution, in a bounded number of rows",

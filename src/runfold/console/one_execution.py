@@ -56,7 +56,7 @@ def register(app: FastAPI, frame: Frame) -> None:
     """Add the page to the application."""
     looks = Looks()
 
-    @app.get("/executions/{execution_id}", include_in_schema=False)
+    @app.get("/executions/{execution_id:name}", include_in_schema=False)
     def page(request: Request, execution_id: str) -> Response:
         viewer = frame.viewer(request)
         query = request.query_params
@@ -65,7 +65,7 @@ def register(app: FastAPI, frame: Frame) -> None:
         template = "execution_body.html" if request.headers.get("hx-request") == "true" else "execution.html"
         return frame.page(request, template, active="executions", **facts)
 
-    @app.get("/executions/{execution_id}/nodes/{activation}/{name}", include_in_schema=False)
+    @app.get("/executions/{execution_id:name}/nodes/{activation:name}/{name}", include_in_schema=False)
     def payload(request: Request, execution_id: str, activation: str, name: str) -> Response:
         viewer = frame.viewer(request)
         asked = {"execution_id": execution_id, "activation": activation, "name": name}

@@ -69,7 +69,7 @@ def _projections(app: FastAPI, frame: Frame) -> None:
             anomalies=anomalies,
         )
 
-    @app.get("/parked/{stream:path}", include_in_schema=False)
+    @app.get("/parked/{stream:name}", include_in_schema=False)
     def parked(request: Request, stream: str) -> Response:
         with frame.database.reading(frame.operator(request)) as reader:
             rows = read_parking(reader.connection, frame.database.catalogue, stream)
@@ -148,7 +148,7 @@ def _growth(app: FastAPI, frame: Frame) -> None:
 
 
 def _questions_of_the_past(app: FastAPI, frame: Frame) -> None:
-    @app.get("/why/{table}/{key}/{column}", include_in_schema=False)
+    @app.get("/why/{table}/{key:name}/{column}", include_in_schema=False)
     def why_page(request: Request, table: str, key: str, column: str) -> Response:
         frame.operator(request)
         with frame.database.past() as connection:
@@ -163,7 +163,7 @@ def _questions_of_the_past(app: FastAPI, frame: Frame) -> None:
             data=json_value(found.event.get("data")),
         )
 
-    @app.get("/executions/{first}/diff/{second}", include_in_schema=False)
+    @app.get("/executions/{first:name}/diff/{second:name}", include_in_schema=False)
     def diff_page(request: Request, first: str, second: str) -> Response:
         with frame.database.reading(frame.operator(request)) as reader:
             found = diff_executions(
