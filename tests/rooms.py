@@ -67,12 +67,12 @@ FLOORS: list[dict[str, str]] = [
     },
     {
         "adapters": "Records what other libraries trace and log: OpenTelemetry, OTLP, agents, logging.",
+        "console": "Web pages over what `reading` reads, and the same as JSON: an ASGI application.",
     },
     {
         "cli": "The command `runfold <noun> <verb>`.",
     },
     {
-        "console": "Web pages over what `reading` reads, and the same as JSON. An ASGI application.",
         "demo": "A small engine at work, shown while it runs.",
         "reference": "Generates `docs/reference/`, `models` and `rows` from the code and a migrated database.",
     },

@@ -22,11 +22,19 @@ WORKFLOW = UUID("019a1111-0000-7000-8000-000000000001")
 OTHER_WORKFLOW = UUID("019a1111-0000-7000-8000-000000000002")
 
 _FILES = (
-    ("police-report.pdf", 0.1, 2.7, 0), ("photo-front.jpg", 0.1, 3.2, 0), ("photo-left.jpg", 0.1, 3.0, 0),
-    ("invoice-garage.pdf", 0.1, 6.1, 1), ("policy.pdf", 2.8, 3.8, 0), ("statement.docx", 3.1, 2.6, 0),
-    ("medical-1.pdf", 3.2, 1.4, 0), ("medical-2.pdf", 4.6, 6.4, 1), ("id-card.jpg", 5.7, 1.3, 0),
-    ("estimate.xlsx", 6.1, 9.1, 2), ("call-transcript.txt", 6.4, 3.7, 0), ("email-thread.eml", 7.0, 4.5, 0),
-)  # fmt: skip
+    ("police-report.pdf", 0.1, 2.7, 0),
+    ("photo-front.jpg", 0.1, 3.2, 0),
+    ("photo-left.jpg", 0.1, 3.0, 0),
+    ("invoice-garage.pdf", 0.1, 6.1, 1),
+    ("policy.pdf", 2.8, 3.8, 0),
+    ("statement.docx", 3.1, 2.6, 0),
+    ("medical-1.pdf", 3.2, 1.4, 0),
+    ("medical-2.pdf", 4.6, 6.4, 1),
+    ("id-card.jpg", 5.7, 1.3, 0),
+    ("estimate.xlsx", 6.1, 9.1, 2),
+    ("call-transcript.txt", 6.4, 3.7, 0),
+    ("email-thread.eml", 7.0, 4.5, 0),
+)
 
 
 class Writer:
@@ -79,8 +87,17 @@ def claim(
     """Write a claim of twenty nodes that ends in `success`, `error`, or waits in `waiting` or `running`."""
     w = Writer(connection, time.time() * 1000 - 9_000_000 if begin is None else begin, user_id=user_id)
     stream, log = f"execution-{name}", f"log-{name}"
-    w.add(stream, "ExecutionCreated", 0, execution_id=name, workflow_id=str(workflow), mode="WEBHOOK",
-          trigger_subtype="WEBHOOK", deployment_version=14, metadata={"customer": "Ana Ferreira", "priority": "high"})  # fmt: skip
+    w.add(
+        stream,
+        "ExecutionCreated",
+        0,
+        execution_id=name,
+        workflow_id=str(workflow),
+        mode="WEBHOOK",
+        trigger_subtype="WEBHOOK",
+        deployment_version=14,
+        metadata={"customer": "Ana Ferreira", "priority": "high"},
+    )
     w.add(stream, "ExecutionStarted", 0, start_time=w.ms(0))
     w.add(
         log,
@@ -96,8 +113,19 @@ def claim(
         return
     w.add(stream, "NodeStarted", 2.8, **_started(w, "extract", "extract", 2.8, kind="FLOW", sub="MAP"))
     for file, at, took, failures in _FILES:
-        _node(w, stream, f"extract/{file}", 2.9 + at, took, name=file, kind="TOOL", sub="TOOL", node_id="extract-one",
-              parent="extract", failures=failures)  # fmt: skip
+        _node(
+            w,
+            stream,
+            f"extract/{file}",
+            2.9 + at,
+            took,
+            name=file,
+            kind="TOOL",
+            sub="TOOL",
+            node_id="extract-one",
+            parent="extract",
+            failures=failures,
+        )
         if failures:
             w.add(
                 log,
@@ -108,43 +136,110 @@ def claim(
                 message=f"{file}: 429 from ocr.internal: retry after 2 s",
                 node_id="extract-one",
             )
-    w.add(stream, "NodeSucceeded", 18.2, activation="extract", node_id="extract", attempt=1, end_time=w.ms(18.2),
-          output_data={"fields": 171})  # fmt: skip
+    w.add(
+        stream,
+        "NodeSucceeded",
+        18.2,
+        activation="extract",
+        node_id="extract",
+        attempt=1,
+        end_time=w.ms(18.2),
+        output_data={"fields": 171},
+    )
     _node(w, stream, "enrich", 3, 16.3, name="Enrich from CRM", kind="ACTION", sub="HTTP", failures=2)
     _node(w, stream, "summarise", 25.4, 6.2, name="Summarise for the adjuster", kind="AI_AGENT", sub="LLM")
     asked = str(uuid5(WORKFLOW, name))
     w.add(stream, "NodeStarted", 32, **_started(w, "approve", "approve", 32, kind="HUMAN_IN_THE_LOOP"))
     w.add(stream, "NodeWaiting", 32, activation="approve", node_id="approve", attempt=1, pause="approval")
-    w.add(stream, "PauseOpened", 32, pause="approval", paused_node_id="approve", activation="approve",
-          pause_reason="human_interaction", paused_at=w.iso(32), resume_conditions={}, interaction_id=asked)  # fmt: skip
-    w.add(f"interaction-{asked}", "InteractionRequested", 32, workflow_id=str(workflow), execution_id=name,
-          node_id="approve", interaction_type="approval", channel_type="slack", priority="high",
-          request_data={"question": f"Pay 4,520 EUR for {name}?", "summary": "Parked car damaged on the left side.",
-                        "options": ["Approve", "Reject", "Ask more"]},
-          timeout_at=datetime.fromtimestamp(time.time() + 2600, UTC).isoformat(), pause="approval")  # fmt: skip
+    w.add(
+        stream,
+        "PauseOpened",
+        32,
+        pause="approval",
+        paused_node_id="approve",
+        activation="approve",
+        pause_reason="human_interaction",
+        paused_at=w.iso(32),
+        resume_conditions={},
+        interaction_id=asked,
+    )
+    w.add(
+        f"interaction-{asked}",
+        "InteractionRequested",
+        32,
+        workflow_id=str(workflow),
+        execution_id=name,
+        node_id="approve",
+        interaction_type="approval",
+        channel_type="slack",
+        priority="high",
+        request_data={
+            "question": f"Pay 4,520 EUR for {name}?",
+            "summary": "Parked car damaged on the left side.",
+            "options": ["Approve", "Reject", "Ask more"],
+        },
+        timeout_at=datetime.fromtimestamp(time.time() + 2600, UTC).isoformat(),
+        pause="approval",
+    )
     if ends != "waiting":
         _end_claim(w, stream, log, asked, ends)
     w.write()
 
 
 def _end_claim(w: Writer, stream: str, log: str, asked: str, ends: str) -> None:
-    w.add(f"interaction-{asked}", "InteractionResponded", 6765, response_data={"decision": "Approve"},
-          responded_at=w.iso(6765), responder="m.costa")  # fmt: skip
+    w.add(
+        f"interaction-{asked}",
+        "InteractionResponded",
+        6765,
+        response_data={"decision": "Approve"},
+        responded_at=w.iso(6765),
+        responder="m.costa",
+    )
     w.add(stream, "PauseResumed", 6765, pause="approval", resumed_at=w.iso(6765), resume_trigger="answered on slack")
     w.add(stream, "NodeContinued", 6765, activation="approve", node_id="approve", attempt=1, pause="approval")
-    w.add(stream, "NodeSucceeded", 6765, activation="approve", node_id="approve", attempt=1, end_time=w.ms(6765),
-          output_data={"decision": "Approve"})  # fmt: skip
+    w.add(
+        stream,
+        "NodeSucceeded",
+        6765,
+        activation="approve",
+        node_id="approve",
+        attempt=1,
+        end_time=w.ms(6765),
+        output_data={"decision": "Approve"},
+    )
     if ends == "success":
         _node(w, stream, "payout", 6766, 2.2, name="Pay out", kind="EXTERNAL_ACTION", sub="BANK")
         w.add(stream, "ExecutionSucceeded", 6769, end_time=w.ms(6769))
         return
     error = {"code": "IBAN_REJECTED", "status": 422, "message": "bank: account PT50 0002 … 154 is closed"}
     for number, (at, took) in enumerate(((6765.9, 2.1), (6773, 1.9), (6784, 1.2)), 1):
-        w.add(stream, "NodeStarted", at, **_started(w, "payout", "payout", at, kind="EXTERNAL_ACTION", sub="BANK", name="Pay out",
-              attempt=number, input_data={"iban": "PT50 0002 … 154", "amount": 4520, "currency": "EUR"}))  # fmt: skip
+        w.add(
+            stream,
+            "NodeStarted",
+            at,
+            **_started(
+                w,
+                "payout",
+                "payout",
+                at,
+                kind="EXTERNAL_ACTION",
+                sub="BANK",
+                name="Pay out",
+                attempt=number,
+                input_data={"iban": "PT50 0002 … 154", "amount": 4520, "currency": "EUR"},
+            ),
+        )
         if number < 3:
-            w.add(stream, "NodeAttemptFailed", at + took, activation="payout", node_id="payout", attempt=number,
-                  error_data={"message": "bank: gateway timeout"}, will_retry=True)  # fmt: skip
+            w.add(
+                stream,
+                "NodeAttemptFailed",
+                at + took,
+                activation="payout",
+                node_id="payout",
+                attempt=number,
+                error_data={"message": "bank: gateway timeout"},
+                will_retry=True,
+            )
     w.add(
         log,
         "LogAppended",
@@ -164,8 +259,9 @@ def _end_claim(w: Writer, stream: str, log: str, asked: str, ends: str) -> None:
         end_time=w.ms(6785.2),
         error_data=error,
     )
-    w.add(stream, "NodeSkipped", 6785.2, activation="notify", node_id="notify", node_type="ACTION",
-          end_time=w.ms(6785.2))  # fmt: skip
+    w.add(
+        stream, "NodeSkipped", 6785.2, activation="notify", node_id="notify", node_type="ACTION", end_time=w.ms(6785.2)
+    )
     w.add(
         stream,
         "ExecutionFailed",
@@ -193,20 +289,52 @@ def _node(
         begin = at + 2 * one * (number - 1)
         w.add(stream, "NodeStarted", begin, **_started(w, activation, node, begin, attempt=number, **about))
         if number <= failures:
-            w.add(stream, "NodeAttemptFailed", begin + one, activation=activation, node_id=node, attempt=number,
-                  error_data={"message": "429: retry after 2 s"}, will_retry=True)  # fmt: skip
-    w.add(stream, "NodeSucceeded", at + took, activation=activation, node_id=node, attempt=failures + 1,
-          end_time=w.ms(at + took), output_data={"of": activation})  # fmt: skip
+            w.add(
+                stream,
+                "NodeAttemptFailed",
+                begin + one,
+                activation=activation,
+                node_id=node,
+                attempt=number,
+                error_data={"message": "429: retry after 2 s"},
+                will_retry=True,
+            )
+    w.add(
+        stream,
+        "NodeSucceeded",
+        at + took,
+        activation=activation,
+        node_id=node,
+        attempt=failures + 1,
+        end_time=w.ms(at + took),
+        output_data={"of": activation},
+    )
 
 
 def _started(
-    w: Writer, activation: str, node_id: str, at: float, *, kind: str, sub: str | None = None, name: str | None = None,
-    attempt: int = 1, parent: str | None = None, input_data: Any = None,
-) -> dict[str, Any]:  # fmt: skip
+    w: Writer,
+    activation: str,
+    node_id: str,
+    at: float,
+    *,
+    kind: str,
+    sub: str | None = None,
+    name: str | None = None,
+    attempt: int = 1,
+    parent: str | None = None,
+    input_data: Any = None,
+) -> dict[str, Any]:
     data = {
-        "activation": activation, "node_id": node_id, "node_type": kind, "node_subtype": sub, "node_name": name,
-        "attempt": attempt, "start_time": w.ms(at), "parent_activation": parent, "input_data": input_data,
-    }  # fmt: skip
+        "activation": activation,
+        "node_id": node_id,
+        "node_type": kind,
+        "node_subtype": sub,
+        "node_name": name,
+        "attempt": attempt,
+        "start_time": w.ms(at),
+        "parent_activation": parent,
+        "input_data": input_data,
+    }
     return {key: value for key, value in data.items() if value is not None}
 
 
@@ -242,8 +370,16 @@ def fan_out(connection: psycopg.Connection[Any], name: str, items: int, *, faili
         else:
             w.add(stream, "NodeSucceeded", at + took, **end)
     last = 440.0
-    w.add(stream, "NodeFailed", last, activation="embed", node_id="embed", attempt=1, end_time=w.ms(last),
-          error_data={"message": f"{len(bad)} of {items:,} chunks failed"})  # fmt: skip
+    w.add(
+        stream,
+        "NodeFailed",
+        last,
+        activation="embed",
+        node_id="embed",
+        attempt=1,
+        end_time=w.ms(last),
+        error_data={"message": f"{len(bad)} of {items:,} chunks failed"},
+    )
     w.add(
         stream,
         "ExecutionFailed",
@@ -259,7 +395,8 @@ def workflows(connection: psycopg.Connection[Any]) -> None:
     for user, workflow, name in ((TENANT, WORKFLOW, "claim-intake"), (OTHER, OTHER_WORKFLOW, "other-tenant-workflow")):
         connection.execute("INSERT INTO auth.users (id) VALUES (%s) ON CONFLICT DO NOTHING", (user,))
         connection.execute(
-            "INSERT INTO public.workflows (id, user_id, name, workflow_data, created_at, updated_at) VALUES (%s, %s, %s, '{}', 1, 1)",
+            "INSERT INTO public.workflows (id, user_id, name, workflow_data, created_at, updated_at)"
+            " VALUES (%s, %s, %s, '{}', 1, 1)",
             (workflow, user, name),
         )
 

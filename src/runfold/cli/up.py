@@ -20,8 +20,9 @@ def up(
 ) -> None:
     """Start the database if it does not run, migrate it, and fold until Ctrl-C.
 
-    Prints the URL for engines. Ctrl-C ends the worker; the database keeps running until `runfold db stop`.
+    Prints the URL for engines, and the console's address where its extra is installed. Ctrl-C ends the worker; the database keeps running until `runfold db stop`.
     """
+    from runfold.console.server import beside
     from runfold.database import migrations
     from runfold.database.connections import resolve_url
     from runfold.database.urls import shown_url
@@ -42,17 +43,18 @@ def up(
     check_user_login(found)
     worker = Worker(url, chosen, found)
     worker.stop_on_signals()
-    print_facts(
-        {
-            "database": f"the embedded one in {chosen.home}" if embedded else shown_url(url),
-            # The embedded server's password belongs to this machine; never show the password of another server.
-            **({"url": url} if embedded else {}),
-            "schema": f"version {state.applied[-1]}",
-            "worker": "folds; stop it with Ctrl-C",
-        }
-    )
-    sys.stdout.flush()
-    with health(worker, url, chosen, found):
+    with beside(chosen, found) as console, health(worker, url, chosen, found):
+        print_facts(
+            {
+                "database": f"the embedded one in {chosen.home}" if embedded else shown_url(url),
+                # The embedded server's password belongs to this machine; never show the password of another server.
+                **({"url": url} if embedded else {}),
+                "schema": f"version {state.applied[-1]}",
+                **({} if console is None else {"console": console}),
+                "worker": "folds; stop it with Ctrl-C",
+            }
+        )
+        sys.stdout.flush()
         worker.run()
     home = "" if chosen.home == Path(".runfold") else f" --home {chosen.home}"
     running_on = (

@@ -76,9 +76,7 @@ def _of_executions(app: FastAPI, frame: Frame) -> None:
     def executions(
         request: Request,
         status: Annotated[str | None, Query(max_length=50)] = None,
-        workflow: Annotated[
-            str | None, Query(max_length=255, description="its id, the beginning of it, or its name")
-        ] = None,
+        workflow: Annotated[str | None, Query(max_length=255, description="its id or its name")] = None,
         trigger: Annotated[str | None, Query(max_length=100)] = None,
         mode: Annotated[str | None, Query(max_length=50)] = None,
         parent: Annotated[str | None, Query(max_length=255)] = None,
@@ -97,7 +95,7 @@ def _of_executions(app: FastAPI, frame: Frame) -> None:
         return answer(_page(rows, limit))
 
     @app.get(
-        "/api/v1/executions/{execution_id}",
+        "/api/v1/executions/{execution_id:name}",
         response_model=Execution,
         responses=_PROBLEMS,
         summary="One execution, in a bounded number of rows",
@@ -111,16 +109,12 @@ def _of_executions(app: FastAPI, frame: Frame) -> None:
         with frame.database.reading(frame.viewer(request)) as reader:
             return answer(_page(read_questions(reader, after, limit), limit))
 
-    @app.get(
-        "/api/v1/unmatched", response_model=Page, responses=_PROBLEMS, summary="Answers that match no question yet"
-    )
+    @app.get("/api/v1/unmatched", response_model=Page, responses=_PROBLEMS, summary="Answers that match no question")
     def unmatched(request: Request) -> Response:
         with frame.database.reading(frame.viewer(request)) as reader:
             return answer({"rows": read_unmatched(reader), "after": None})
 
-    @app.get(
-        "/api/v1/workflows", response_model=Page, responses=_PROBLEMS, summary="Workflows by their latest execution"
-    )
+    @app.get("/api/v1/workflows", response_model=Page, responses=_PROBLEMS, summary="Workflows, the latest first")
     def workflows(request: Request) -> Response:
         with frame.database.reading(frame.viewer(request)) as reader:
             rows = [{k: v for k, v in row.items() if k not in ("sign", "named")} for row in read_workflows(reader)]
@@ -146,7 +140,7 @@ def _of_the_store(app: FastAPI, frame: Frame) -> None:
         "/api/v1/projections",
         response_model=Page,
         responses=_PROBLEMS,
-        summary="Read tables and their last verification",
+        summary="Read tables, and when they were verified",
     )
     def projections(request: Request) -> Response:
         with frame.database.reading(frame.operator(request)) as reader:

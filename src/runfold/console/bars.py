@@ -42,7 +42,7 @@ def attempts_of(node: Row, events: Sequence[Row]) -> list[Attempt]:
         began = node["start_time"]
     if began is not None:
         end = node["end_time"] if node["status"] in ENDED else None
-        failed = message_of(node.get("error_data")) if node["status"] == "ERROR" else None
+        failed = message_of(node.get("error_data")) or node.get("error_message") if node["status"] == "ERROR" else None
         if node["status"] == "ERROR" and failed is None:
             failed = "failed"
         found.append(Attempt(began, None if end is None else max(end, began), failed))
@@ -92,11 +92,19 @@ def child_bar(child: Row, scale: Scale, *, now: float) -> Markup:
     end = child["end_time"] if child["status"] in ENDED and child["end_time"] else now
     left, right = scale.x(begin), scale.x(max(end, begin))
     tone = sign(child["status"]).tone
-    place = {"x": svg.percent(left), "width": svg.percent(max(right - left, 0.18)), "y": 7, "height": 14, "rx": 7}
+    place: dict[str, svg.Value] = {
+        "x": svg.percent(left),
+        "width": svg.percent(max(right - left, 0.18)),
+        "y": 7,
+        "height": 14,
+        "rx": 7,
+    }
     return svg.joined(
         [
-            svg.element("rect", **place, class_=f"f-{tone}"),
-            svg.element("rect", **place, fill="none", class_=f"s-{tone}", stroke_width=1.2, stroke_dasharray="4 2"),
+            svg.element("rect", None, **place, class_=f"f-{tone}"),
+            svg.element(
+                "rect", None, **place, fill="none", class_=f"s-{tone}", stroke_width=1.2, stroke_dasharray="4 2"
+            ),
             svg.text(left if right > 80 else right, "child run", before=right > 80),
         ]
     )

@@ -9,11 +9,12 @@ from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from runfold.console.signing_in import Viewer
-from runfold.database.connections import connection_options, mapped_errors
+from runfold.database.connections import connection_options, is_away, mapped_errors
 from runfold.database.tenants import becoming, not_a_gateway
+from runfold.errors import DatabaseUnavailable
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.executions import read_execution_at
 from runfold.runtime_sql import runtime_sql
@@ -54,6 +55,7 @@ class Database:
 
     def __init__(self, url: str, settings: Settings, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self._url = url
         self._present = _pool(url, settings, "runfold console", CONNECTIONS, read_only=True)
         self._past = _pool(url, settings, "runfold console (past)", PAST_CONNECTIONS, read_only=False)
         self._opened = threading.Event()
@@ -73,7 +75,7 @@ class Database:
     @contextmanager
     def reading(self, viewer: Viewer) -> Iterator[Reader]:
         """Read as a viewer in one read-only transaction; raises runfold's errors."""
-        with mapped_errors("runfold_operator"), self._present.connection(timeout=PATIENCE_SECONDS) as connection:
+        with self._connection(self._present) as connection:
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
             try:
                 if viewer.user_id is not None:
@@ -86,8 +88,22 @@ class Database:
     @contextmanager
     def past(self) -> Iterator[psycopg.Connection[Any]]:
         """Return a connection for looks at the past, which roll back what they make."""
-        with mapped_errors("runfold_operator"), self._past.connection(timeout=PATIENCE_SECONDS) as connection:
+        with self._connection(self._past) as connection:
             yield connection
+
+    @contextmanager
+    def _connection(self, pool: ConnectionPool[psycopg.Connection[Any]]) -> Iterator[psycopg.Connection[Any]]:
+        with mapped_errors("runfold_operator"):
+            try:
+                connection = pool.getconn(PATIENCE_SECONDS)
+            except PoolTimeout as exc:
+                if is_away(self._url):
+                    raise DatabaseUnavailable("no server answers at the database's URL") from exc
+                raise
+            try:
+                yield connection
+            finally:
+                pool.putconn(connection)
 
     def execution_at(self, execution_id: str, event: int, *, logs: int) -> Row:
         """Return an execution as it was after one of its events; as `read_execution_at`."""

@@ -81,8 +81,9 @@ def axis(scale: Scale) -> Markup:
     free = 0.0
     for place, ms in [(0.0, 0.0), *scale.ticks()]:
         parts.append(svg.element("line", x1=svg.percent(place), x2=svg.percent(place), y1=20, y2=30, class_="grid"))
-        if place >= free and place < 94:
-            label = clock(scale.start) if not ms else f"+{took(ms)}"
+        beside = any(fold.left - 7 < place < fold.right for fold in scale.folds)
+        if place >= free and place < 94 and not (ms and beside):
+            label = clock(scale.start) if not ms else f"+{took(ms).replace('.0 s', ' s')}"
             parts.append(svg.element("text", label, x=svg.percent(place), y=27, dx=4))
             free = place + 11
     return svg.joined(parts)

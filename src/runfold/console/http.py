@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from urllib.parse import quote, unquote
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +24,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_SLASH = "\ufffe"  # no text of Unicode has it
+_SLASH_QUOTED = quote(_SLASH)
 _READING = frozenset({"GET", "HEAD"})
 
 
@@ -66,11 +70,28 @@ class Doorkeeper:
         return None
 
     def _below_base(self, scope: Scope) -> Any:
-        """Return the scope without the base path, which a proxy may have removed already."""
+        """Return the scope without the base path, which a proxy may have removed already.
+
+        A slash that is quoted is a part of a name, as of an execution's id, and not of the path.
+        """
         path = scope["path"]
-        if not self._base_path or not (path == self._base_path or path.startswith(self._base_path + "/")):
-            return scope
-        return {**scope, "path": path[len(self._base_path) :] or "/", "raw_path": None}
+        if (raw := scope.get("raw_path")) and b"%2f" in raw.lower():
+            quoted = raw.decode("ascii", "replace").replace("%2F", _SLASH_QUOTED).replace("%2f", _SLASH_QUOTED)
+            path = unquote(quoted)
+        if self._base_path and (path == self._base_path or path.startswith(self._base_path + "/")):
+            path = path[len(self._base_path) :] or "/"
+        return scope if path == scope["path"] else {**scope, "path": path, "raw_path": None}
+
+
+class NameConvertor(StringConvertor):
+    """A part of a path that is a name: `{execution_id:name}`; its quoted slashes are slashes again."""
+
+    def convert(self, value: str) -> str:
+        """Return the name."""
+        return value.replace(_SLASH, "/")
+
+
+register_url_convertor("name", NameConvertor())
 
 
 def host_name(host: str) -> str:

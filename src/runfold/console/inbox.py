@@ -18,6 +18,8 @@ from runfold.reading.responses import responses
 PAGE = 30
 UNMATCHED = 20
 _SOON_MS = 3_600_000
+_SUMMARIES = ("summary", "description", "context")
+_LABELS = ("label", "text", "value")
 
 
 def register(app: FastAPI, frame: Frame) -> None:
@@ -56,9 +58,7 @@ def read_unmatched(reader: Reader) -> list[Row]:
 def _question(row: Row) -> Row:
     data = row["request_data"] if isinstance(row["request_data"], dict) else {}
     left = None if row["timeout_at"] is None else epoch_ms(row["timeout_at"]) - time.time() * 1000
-    summary = next(
-        (data[name] for name in ("summary", "description", "context") if isinstance(data.get(name), str)), ""
-    )
+    summary = next((data[name] for name in _SUMMARIES if isinstance(data.get(name), str)), "")
     asked = next((data[name] for name in ("question", "title", "prompt", "message") if data.get(name)), None)
     return {
         **row,
@@ -79,9 +79,7 @@ def _options(data: Row) -> list[str]:
         if isinstance(data.get(name), list):
             found = data[name]
             break
-    texts = [
-        each.get("label") or each.get("text") or each.get("value") if isinstance(each, dict) else each for each in found
-    ]
+    texts = [next(filter(None, map(each.get, _LABELS)), None) if isinstance(each, dict) else each for each in found]
     return [visible(text, 40) for text in texts if text not in (None, "")][:9]
 
 

@@ -17,7 +17,7 @@ from runfold.console.frame import Frame, NoSuchPage
 from runfold.console.pane import pane_of
 from runfold.console.signing_in import Viewer
 from runfold.console.timeline import scale_of, timeline
-from runfold.console.words import ENDED, count, date_clock, epoch_ms, sign, took, visible
+from runfold.console.words import ENDED, clock, count, date_clock, epoch_ms, sign, took, visible
 from runfold.errors import InvalidInput, PositionUnavailable
 from runfold.events.streams import stream_id
 from runfold.reading.outline import MOST_NODES, outline, outline_of
@@ -56,7 +56,7 @@ def register(app: FastAPI, frame: Frame) -> None:
     """Add the page to the application."""
     looks = Looks()
 
-    @app.get("/executions/{execution_id}", include_in_schema=False)
+    @app.get("/executions/{execution_id:name}", include_in_schema=False)
     def page(request: Request, execution_id: str) -> Response:
         viewer = frame.viewer(request)
         query = request.query_params
@@ -65,7 +65,7 @@ def register(app: FastAPI, frame: Frame) -> None:
         template = "execution_body.html" if request.headers.get("hx-request") == "true" else "execution.html"
         return frame.page(request, template, active="executions", **facts)
 
-    @app.get("/executions/{execution_id}/nodes/{activation}/{name}", include_in_schema=False)
+    @app.get("/executions/{execution_id:name}/nodes/{activation:name}/{name}", include_in_schema=False)
     def payload(request: Request, execution_id: str, activation: str, name: str) -> Response:
         viewer = frame.viewer(request)
         asked = {"execution_id": execution_id, "activation": activation, "name": name}
@@ -107,9 +107,17 @@ def read_page(
         selected = query.get("node") or (failed["activation"] if failed and past is None else None)
         pane = pane_of(reader, frame, present, past, selected=selected, tab=tab, stream=stream, query=query)
     linear = query.get("axis") == "linear"
-    return _facts(
-        present, shown, past, moment, last, bins, failed, question, pane, linear=linear, looks=looks, frame=frame
-    )
+    changes: list[Row] = []
+    if moment is not None and past is not None:
+        changes = _changes(frame, looks, present, past, int(moment["stream_version"]))
+    facts = _facts(present, shown, moment, last, bins, linear=linear)
+    return {
+        **facts,
+        "cause": _cause(present, failed) if past is None else None,
+        "question": _question(question) if past is None and present["status"] == "WAITING_FOR_HUMAN" else None,
+        "changes": changes,
+        **pane,
+    }
 
 
 def read_outline(reader: Reader, execution_id: str) -> Row:
@@ -124,19 +132,7 @@ def read_outline(reader: Reader, execution_id: str) -> Row:
 
 
 def _facts(
-    present: Row,
-    shown: Row,
-    past: Row | None,
-    moment: Row | None,
-    last: Row,
-    bins: list[tuple[int, int, str]],
-    failed: Row | None,
-    question: Row | None,
-    pane: dict[str, Any],
-    *,
-    linear: bool,
-    looks: Looks,
-    frame: Frame,
+    present: Row, shown: Row, moment: Row | None, last: Row, bins: list[tuple[int, int, str]], *, linear: bool
 ) -> dict[str, Any]:
     real_now = time.time() * 1000
     scale = scale_of(present, real_now, linear=linear)
@@ -149,10 +145,7 @@ def _facts(
         "title": visible(present["execution_id"], 255),
         "sign_now": sign(shown["status"]),
         "facts": _about(present, shown, last, now),
-        "cause": _cause(present, failed) if past is None else None,
-        "question": _question(question) if past is None and present["status"] == "WAITING_FOR_HUMAN" else None,
         "moment": moment,
-        "changes": [] if moment is None else _changes(frame, looks, present, past or {}, chosen or 1),
         "event": chosen,
         "last": int(last["version"]),
         "ticks": drawings.ticks(bins, int(last["version"]), chosen),
@@ -163,7 +156,6 @@ def _facts(
         "linear": linear,
         "folds": bool(scale.folds),
         "open": present["status"] not in ENDED,
-        **pane,
     }
 
 
@@ -249,15 +241,19 @@ def _changed(prefix: str, before: Row, after: Row) -> list[Row]:
         was, is_ = before.get(name), after.get(name)
         if was == is_ or name not in after:
             continue
-        whole = name not in _PAYLOADS
-        found.append(
-            {
-                "cell": visible(f"{prefix}{name}", 80),
-                "before": visible(was, 40) if whole and was is not None else None,
-                "after": visible(is_, 40) if whole and is_ is not None else None if is_ is None else "set",
-            }
-        )
+        found.append({"cell": visible(f"{prefix}{name}", 80), "before": _said(name, was), "after": _said(name, is_)})
     return found
+
+
+def _said(name: str, value: Any) -> str | None:
+    """Return a cell in a few words; of a payload only that there is one."""
+    if value is None:
+        return None
+    if name in _PAYLOADS:
+        return "set"
+    if name.endswith("_time"):
+        return clock(value, fine=True)
+    return took(value) if name == "duration_ms" else visible(value, 40)
 
 
 def _number(text: str | None, name: str) -> int | None:

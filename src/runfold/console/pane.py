@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
-
-from markupsafe import Markup
 
 from runfold.console.bars import attempts_of
 from runfold.console.database import Reader, Row, statement
@@ -16,15 +15,18 @@ EVENTS_SHOWN = 100
 _LOG_SHOWN = 120
 _PAYLOADS = {"error_data": "Error", "input_data": "Input", "output_data": "Output"}
 _RUN = {"error_details": "Error", "trigger_data": "Trigger data", "run_data": "Run data", "metadata": "Metadata"}
-_SETS_STATUS = (
-    "NodeStarted",
-    "NodeSucceeded",
-    "NodeFailed",
-    "NodeSkipped",
-    "NodeCanceled",
-    "NodeWaiting",
-    "NodeScheduled",
-)
+_ENDS = ("NodeSucceeded", "NodeFailed", "NodeSkipped", "NodeCanceled")
+_STATUS_AFTER = {
+    "NodeScheduled": "PENDING",
+    "NodeStarted": "RUNNING",
+    "NodeAttemptFailed": "RETRYING",
+    "NodeWaiting": "WAITING_INPUT",
+    "NodeContinued": "RUNNING",
+    "NodeSucceeded": "SUCCESS",
+    "NodeFailed": "ERROR",
+    "NodeSkipped": "SKIPPED",
+    "NodeCanceled": "CANCELED",
+}
 
 
 def pane_of(
@@ -83,7 +85,7 @@ def _payloads(reader: Reader, frame: Frame, past: Row | None, execution_id: str,
     """Return the values of a node, the error first, each as text of the page."""
     if past is not None:
         return [
-            {"name": name, "label": label, "shown": json_value(node[name]), "whole": None}
+            {"name": name, "label": label, "shown": json_value(node[name]), "whole": None, "value": node[name]}
             for name, label in _PAYLOADS.items()
             if node[name] is not None
         ]
@@ -99,8 +101,8 @@ def _payloads(reader: Reader, frame: Frame, past: Row | None, execution_id: str,
 
 def _shown(row: Row) -> Row:
     if row["value"] is None:
-        return {"shown": cut(row["beginning"]), "bytes": size(row["bytes"])}
-    return {"shown": json_value(row["value"]), "bytes": None}
+        return {"shown": cut(row["beginning"], row["bytes"]), "bytes": size(row["bytes"]), "value": None}
+    return {"shown": json_value(row["value"]), "bytes": None, "value": row["value"]}
 
 
 def _of_node(node: Row, source: Row, events: list[Row], payloads: list[Row]) -> dict[str, Any]:
@@ -138,27 +140,32 @@ def _of_node(node: Row, source: Row, events: list[Row], payloads: list[Row]) -> 
 def set_by(events: list[Row], name: str, node: Row) -> int | None:
     """Return the number of the event that set a value of a node, as far as the events' types and fields say.
 
-    No fold runs: the last event of the activation with the field sets it, and of the status the last that moves it.
+    No fold runs: it is the last event of the activation after which the value is another one than before.
     """
     if name == "status":
         if node["closed_by"] is not None:
             return None  # the execution's end set it, which is no event of the activation
-        moving = [event for event in events if event["type"].startswith(_SETS_STATUS) or "Attempt" in event["type"]]
-        return moving[-1]["stream_version"] if moving else None
+        return _last_change((event, _STATUS_AFTER.get(event["type"])) for event in events)
     if name == "end_time":
-        ends = [
-            event for event in events if event["type"] in ("NodeSucceeded", "NodeFailed", "NodeSkipped", "NodeCanceled")
-        ]
+        ends = [event for event in events if event["type"] in _ENDS]
         return ends[-1]["stream_version"] if ends else None
     if name == "start_time":
         starts = [event for event in events if event["type"] == "NodeStarted"]
         return starts[0]["stream_version"] if starts else None
-    having = [event for event in events if name in event["fields"]]
-    return having[-1]["stream_version"] if having else None
+    return _last_change((event, event["fields"].get(name)) for event in events)
+
+
+def _last_change(values: Iterable[tuple[Row, Any]]) -> int | None:
+    """Return the number of the last event that gives another value than the one before; None gives none."""
+    found, last = None, None
+    for event, value in values:
+        if value is not None and value != last:
+            found, last = int(event["stream_version"]), value
+    return found
 
 
 def _error_of(payloads: list[Row]) -> Any:
-    return next((str(Markup(row["shown"]).striptags()) for row in payloads if row["name"] == "error_data"), None)
+    return next((row["value"] for row in payloads if row["name"] == "error_data"), None)
 
 
 def _line(line: Row) -> Row:

@@ -75,9 +75,9 @@ SELECT e.stream_version, e.type, e.position, e.occurred_at, e.metadata ->> 'acto
  LIMIT %(limit)s
 
 -- name: events_of_activation
--- The events of one activation of an execution, in order, with the names of their fields. Parameters: stream, activation, upto.
+-- The events of one activation of an execution, in order, with a digest of each field. Parameters: stream, activation, upto.
 SELECT e.stream_version, e.type, e.position, e.occurred_at,
-       ARRAY(SELECT f.key FROM jsonb_each(e.data) AS f WHERE f.value <> 'null') AS fields
+       (SELECT jsonb_object_agg(f.key, md5(f.value::text)) FROM jsonb_each(e.data) AS f WHERE f.value <> 'null') AS fields
   FROM runfold.streams s
   JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
  WHERE s.stream_id = %(stream)s AND e.data ->> 'activation' = %(activation)s AND e.position <= %(upto)s

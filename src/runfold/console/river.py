@@ -23,8 +23,8 @@ def river(groups: Sequence[Row], *, verified: int | None, safe_head: int, head: 
     """
     reached = [safe_head if not group["lag_events"] else group["checkpoint"] for group in groups]
     least = min([*reached, safe_head, *([verified] if verified is not None else [])], default=0)
-    span = max(head - least, 1)
-    begin = max(least - span * 0.25, 0.0)
+    span = max(head - least, 4)
+    begin = least - span * 0.25
 
     def x(position: float) -> float:
         return _LEFT + (_RIGHT - _LEFT) * min(max((position - begin) / max(head - begin, 1), 0.0), 1.0)
@@ -34,7 +34,7 @@ def river(groups: Sequence[Row], *, verified: int | None, safe_head: int, head: 
     parts += _marks(x, verified=verified, safe_head=safe_head, head=head)
     for number, (group, position) in enumerate(zip(groups, reached, strict=True)):
         parts += _group(group, x(position), x(safe_head), 40 + _LINE * number)
-    return {"drawing": svg.joined(parts), "height": height, "span": head - int(begin)}
+    return {"drawing": svg.joined(parts), "height": height, "span": head - least}
 
 
 def _marks(x: Any, *, verified: int | None, safe_head: int, head: int) -> list[Markup]:

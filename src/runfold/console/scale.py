@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 MOST_FOLDS = 8
 FOLD_PERCENT = 4.2
@@ -112,7 +113,7 @@ def _folds(start: float, end: float, busy: list[tuple[float, float]]) -> list[tu
     total = sum(b - a for a, b in busy)
     margin = max(total * 0.02, 1.0)
     edges = [(start, start), *busy, (end, end)]
-    gaps = [(a[1] + margin, b[0] - margin) for a, b in zip(edges, edges[1:], strict=False)]
+    gaps = [(a[1] + margin, b[0] - margin) for a, b in pairwise(edges)]
     long = [gap for gap in gaps if gap[1] - gap[0] > max(total, _LEAST_FOLD_MS)]
     long.sort(key=lambda gap: gap[0] - gap[1])
     return sorted(long[:MOST_FOLDS])

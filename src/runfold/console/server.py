@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from runfold.console.options import Options
@@ -14,6 +16,7 @@ from runfold.projections.definition.catalogue import Catalogue
 from runfold.settings import Settings
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.types import ASGIApp
 
 
@@ -51,15 +54,47 @@ def serve(
         say(f"runfold console: {options.address(listener.getsockname()[1])}; stop with Ctrl-C")
         import uvicorn
 
-        configured = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=2,
-        )
-        uvicorn.Server(configured).run(sockets=[listener])
+        uvicorn.Server(_configured(app)).run(sockets=[listener])
+
+
+@contextmanager
+def beside(settings: Settings, catalogue: Catalogue) -> Iterator[str | None]:
+    """Serve in a thread during the block, and give the address; None where the extra `console` is not installed.
+
+    Another program may have the port: then it is a free one.
+    """
+    try:
+        app = application(settings, catalogue, Options())
+        import uvicorn
+    except (ExtraMissing, ImportError):
+        yield None
+        return
+    try:
+        listener = listening(Options())
+    except InvalidInput:
+        listener = listening(Options(port=0))
+    server = uvicorn.Server(_configured(app))
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="runfold console", daemon=True)
+    thread.start()
+    try:
+        yield Options().address(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(3)
+        listener.close()
+
+
+def _configured(app: ASGIApp) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=2,
+    )
 
 
 def application(settings: Settings, catalogue: Catalogue, options: Options) -> ASGIApp:

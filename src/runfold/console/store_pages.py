@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
@@ -45,12 +46,10 @@ def _projections(app: FastAPI, frame: Frame) -> None:
         with frame.database.reading(frame.operator(request)) as reader:
             status = read_status(reader.connection, frame.database.catalogue)
             tables = read_projections(reader.connection, frame.database.catalogue)
-            sizes = {
-                row["name"]: row["n"]
-                for row in reader.rows(statement("sizes"), {"names": [t["table"] for t in tables]})
-            }
+            sizes = reader.rows(statement("sizes"), {"names": [row["table"] for row in tables]})
             rebuilds = reader.rows(statement("rebuilds"))
             anomalies = list_anomalies(reader.connection, limit=ANOMALIES_SHOWN)
+        rows_of = {row["name"]: row["n"] for row in sizes}
         tables.sort(key=lambda row: not row["verified_differences"])
         drawn = river(
             status["groups"],
@@ -65,18 +64,18 @@ def _projections(app: FastAPI, frame: Frame) -> None:
             status=status,
             river=drawn,
             states=[(group["group"], state_of(group)) for group in status["groups"]],
-            tables=[{**row, "rows": sizes.get(row["table"])} for row in tables],
+            tables=[{**row, "rows": rows_of.get(row["table"])} for row in tables],
             rebuilds=rebuilds,
             anomalies=anomalies,
         )
 
-    @app.get("/parked/{stream:path}", include_in_schema=False)
+    @app.get("/parked/{stream:name}", include_in_schema=False)
     def parked(request: Request, stream: str) -> Response:
         with frame.database.reading(frame.operator(request)) as reader:
             rows = read_parking(reader.connection, frame.database.catalogue, stream)
         if not rows:
             raise StreamNotParked(
-                f"{visible(stream, 200)} is not parked", hint="see /projections for the streams that are"
+                f"{visible(stream, 200)} is not parked", hint="the page of projections has those that are"
             )
         for row in rows:
             row["data"] = None if row["event"] is None else json_value(row["event"]["data"])
@@ -129,7 +128,7 @@ def _log(app: FastAPI, frame: Frame) -> None:
 
 
 def read_log(reader: Reader, before: int | None, *, stream: str | None = None, type_: str | None = None) -> list[Row]:
-    """Return the newest events before a position, up to the safe head, and one more; of a stream or a type, if given."""
+    """Return the newest events before a position, of a stream or a type if given, and one more behind the page."""
     name = "log_of_stream" if stream else "log_page"
     asked = {"before": before, "stream": stream or None, "type": type_ or None, "limit": LOG_PAGE + 1}
     rows = reader.rows(statement(name), asked, prepare=False)
@@ -149,7 +148,7 @@ def _growth(app: FastAPI, frame: Frame) -> None:
 
 
 def _questions_of_the_past(app: FastAPI, frame: Frame) -> None:
-    @app.get("/why/{table}/{key}/{column}", include_in_schema=False)
+    @app.get("/why/{table}/{key:name}/{column}", include_in_schema=False)
     def why_page(request: Request, table: str, key: str, column: str) -> Response:
         frame.operator(request)
         with frame.database.past() as connection:
@@ -164,7 +163,7 @@ def _questions_of_the_past(app: FastAPI, frame: Frame) -> None:
             data=json_value(found.event.get("data")),
         )
 
-    @app.get("/executions/{first}/diff/{second}", include_in_schema=False)
+    @app.get("/executions/{first:name}/diff/{second:name}", include_in_schema=False)
     def diff_page(request: Request, first: str, second: str) -> Response:
         with frame.database.reading(frame.operator(request)) as reader:
             found = diff_executions(
@@ -198,7 +197,8 @@ def _change(change: Row) -> Row:
     def said(side: str) -> str | None:
         if change.get("only_in") not in (None, side):
             return None
-        return visible(change.get(side), 300)
+        value = change.get(side)
+        return visible(value if isinstance(value, str) else orjson.dumps(value, default=str).decode(), 300)
 
     return {"path": visible(change["path"], 200), "first": said("first"), "second": said("second")}
 

@@ -37,9 +37,15 @@ def percent(place: float) -> str:
 
 def box(left: float, right: float, tone: str, *, title: str, fill: str | None = None, round_: float = 2.5) -> Markup:
     """Return a bar of a timeline's row with its outline and its tooltip; it is at least a hair wide."""
-    place = {"x": percent(left), "width": percent(max(right - left, 0.18)), "y": 7, "height": 14, "rx": round_}
-    filled = element("rect", **place, class_=None if fill else f"f-{tone}", fill=fill)
-    outline = element("rect", **place, fill="none", class_=f"s-{tone}", stroke_width=1.2)
+    place: dict[str, Value] = {
+        "x": percent(left),
+        "width": percent(max(right - left, 0.18)),
+        "y": 7,
+        "height": 14,
+        "rx": round_,
+    }
+    filled = element("rect", None, **place, class_=None if fill else f"f-{tone}", fill=fill)
+    outline = element("rect", None, **place, fill="none", class_=f"s-{tone}", stroke_width=1.2)
     return element("g", joined([element("title", title), filled, outline]))
 
 
@@ -74,8 +80,7 @@ def text(place: float, content: str, *, before: bool, class_: str | None = None)
 def diamond(place: float, tone: str, *, title: str) -> Markup:
     """Return the mark of an instant."""
     mark = element("path", d="M0 8.5L5.5 14 0 19.5-5.5 14z", class_=f"f-{tone} s-{tone}", stroke_width=1.2)
-    inner = element("svg", joined([element("title", title), mark]), x=percent(place), width=1, height=28)
-    return inner
+    return element("svg", joined([element("title", title), mark]), x=percent(place), width=1, height=28)
 
 
 def _text(value: str | float | int) -> str:

@@ -25,6 +25,7 @@ from runfold.reading.outline import COLUMNS, WHOLE, Family, family_of
 Row = dict[str, Any]
 
 MOST_ROWS = 150
+_NOTHING = Markup("")
 _DENSE_FROM = 5
 """A node with so many below it shows how many of them ran, in place of its own bar."""
 
@@ -40,7 +41,7 @@ class TimelineRow:
     about: str = ""
     tries: int = 0
     took: str = ""
-    drawing: Markup = Markup("")
+    drawing: Markup = _NOTHING
     activation: str | None = None
     execution: str | None = None
     has_children: bool = False
@@ -143,8 +144,8 @@ class _Drawer:
                 continue
             seen.add(item["id"])
             yield self._node(item, depth)
-            for child in reversed(self._children.get(item["id"], [])):
-                waiting.append((depth + 1, self._child(child, depth + 1)))
+            children = reversed(self._children.get(item["id"], []))
+            waiting.extend((depth + 1, self._child(child, depth + 1)) for child in children)
             self._push(waiting, self._below.get(item["id"], []), item["id"], depth + 1)
         for child in self._children.get(None, []):
             yield self._child(child, 0)
@@ -288,7 +289,9 @@ def _open_status(statuses: dict[str, int]) -> str:
 
 def _is_at(pause: Row, node: Row) -> bool:
     activation = pause.get("activation")
-    return activation == node["activation"] if activation is not None else pause["paused_node_id"] == node["node_id"]
+    return bool(
+        activation == node["activation"] if activation is not None else pause["paused_node_id"] == node["node_id"]
+    )
 
 
 def _by_activation(attempts: Iterable[Row]) -> dict[str, list[Row]]:

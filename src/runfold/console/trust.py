@@ -108,8 +108,7 @@ class Trust:
         if self.lag_seconds > LATE_SECONDS and (held := self.held) is not None:
             return (
                 "The safe head is held.",
-                f"pid {held['pid']}, “{held['application_name'] or 'unnamed'}”, has an open append: events behind it"
-                " are not folded until it ends.",
+                f"{_holder(held)} has an open append: events behind it are not folded until it ends.",
                 "runfold status",
             )
         if self.lag_seconds > LATE_SECONDS:
@@ -122,6 +121,10 @@ class Trust:
     @property
     def _exact(self) -> bool:
         return all(group["lag_is_exact"] for group in self.groups)
+
+
+def _holder(held: Row) -> str:
+    return f"pid {held['pid']}, “{held['application_name'] or 'unnamed'}”,"
 
 
 def _first_line(text: Any) -> str:

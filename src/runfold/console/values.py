@@ -26,11 +26,11 @@ def json_value(value: Any) -> Markup:
     return _coloured(value, 0)
 
 
-def cut(text: str) -> Markup:
-    """Return the beginning of a long text, with what is missing."""
+def cut(text: str, octets: int | None = None) -> Markup:
+    """Return the beginning of a long text, and how long all of it is."""
     head = text.encode()[:SHOWN_BYTES].decode("utf-8", "ignore")
     return escape(visible(head)) + Markup('\n<span class="faint">… cut here: {} in all</span>').format(
-        size(len(text.encode()))
+        size(len(text.encode()) if octets is None else octets)
     )
 
 

@@ -36,10 +36,11 @@ def read_execution_outline(
     """Return an execution like `read_execution`, in a bounded number of rows; raises UnknownExecution.
 
     A family is the nodes below one parent, or the nodes of one `node_id` below none. `nodes` are at most `most` without
-    payloads: those of families of at most 40, and of a larger family its 40 longest failed and 5 slowest others. A
-    larger family is in `families`: its `parent_id` and `node_id`, `nodes`, `statuses` (status -> number), `retried`,
-    `p50` and `longest` (ms), `began` and `ended` (epoch ms), and `density`: for each of 160 equal parts of that time
-    in which something happened, `[part, begun, ended, failed]`. `attempts` are those of shown nodes that were retried.
+    payloads, with an `error_message`: those of families of at most 40, and of a larger family its 40 longest failed and
+    5 slowest others. A larger family is in `families`: its `parent_id` and `node_id`, `nodes`, `statuses` (status ->
+    number), `retried`, `p50` and `longest` (ms), `began` and `ended` (epoch ms), and `density`: for each of 160 equal
+    parts of that time in which something happened, `[part, begun, ended, failed]`. `attempts` are those of shown nodes
+    that were retried.
     """
 
     def ask(name: str, parameters: Row) -> list[Row]:
@@ -89,7 +90,11 @@ def outline_of(found: Row) -> Row:
     kept = {id(node) for node in shown}
     ids = {node["id"] for node in shown}
     nodes = [
-        {**{name: value for name, value in node.items() if name not in _PAYLOADS}, "siblings": siblings}
+        {
+            **{name: value for name, value in node.items() if name not in _PAYLOADS},
+            "siblings": siblings,
+            "error_message": _message(node),
+        }
         for node in found["nodes"]
         if id(node) in kept and (node["parent_id"] is None or node["parent_id"] in ids)
         for siblings in [len(families[family_of(node)])]
@@ -111,6 +116,12 @@ def _chosen(nodes: Sequence[Row]) -> list[Row]:
     failed = [node for node in longest if node["status"] == _ENDED_BADLY]
     others = [node for node in longest if node["status"] != _ENDED_BADLY]
     return [*failed[:FAILED], *others[:SLOWEST]]
+
+
+def _message(node: Row) -> str | None:
+    error = node["error_data"] if node["status"] == _ENDED_BADLY else None
+    message = error.get("message") if isinstance(error, dict) else None
+    return message[:200] if isinstance(message, str) else None
 
 
 def _figures(nodes: Sequence[Row]) -> Row:

@@ -16,7 +16,9 @@ WITH n AS MATERIALIZED (
 )
 SELECT s.id, s.execution_id, s.activation, s.node_id, s.node_type, s.node_subtype, s.node_name, s.status, s.start_time, s.end_time,
        s.duration_ms, s.attempt, s.retry_count, s.max_retries, s.iteration, s.parent_id, s.closed_by, s.last_event_position,
-       s.created_at, s.siblings
+       s.created_at, s.siblings,
+       (SELECT left(e.error_data ->> 'message', 200) FROM {tables}.node_executions e
+         WHERE e.id = s.id AND s.status = 'ERROR' AND jsonb_typeof(e.error_data -> 'message') = 'string') AS error_message
   FROM shown s
  WHERE s.parent_id IS NULL OR EXISTS (SELECT FROM shown p WHERE p.id = s.parent_id)
  ORDER BY s.created_at, s.start_time NULLS LAST, s.activation COLLATE "C"
