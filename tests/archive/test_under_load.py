@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
 from bench.archive import beside_writers, fill
+
 from runfold.archive.listing import read_archives, verify_archives
 from runfold.archive.restoring import restore_range
 from runfold.archive.writing import write_archives
