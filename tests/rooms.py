@@ -35,7 +35,6 @@ FLOORS: list[dict[str, str]] = [
     {
         "blobs": "Large values of tenants: their references, and their homes beside the database.",
         "keys": "Tenants' keys in their homes, the cipher of values, and which fields are encrypted.",
-        "seals": "Seals the log in a chain of ranges, verifies it, and compares it with exported seals.",
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
@@ -45,6 +44,7 @@ FLOORS: list[dict[str, str]] = [
         " projections, poison.",
     },
     {
+        "seals": "Seals the log in a chain of ranges, verifies it, and compares it with exported seals.",
         "projections/reconciling": "Folds the log again: verify, rebuild, replay, retry and discard.",
     },
     {
