@@ -23,6 +23,7 @@ BENCHES = (
     "tenants",
     "growth",
     "past",
+    "archive",
     "user_projections",
     "vectors",
     "start",

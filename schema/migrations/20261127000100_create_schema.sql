@@ -10610,6 +10610,15 @@ COMMENT ON FUNCTION runfold.note_archive IS
 REVOKE ALL ON FUNCTION runfold.note_archive FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_archive TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.note_archive_run() RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.retention SET ran_at = clock_timestamp() WHERE kind = 'archive'
+$$;
+COMMENT ON FUNCTION runfold.note_archive_run IS
+    'Notes that the daily run of the archive has ended.';
+REVOKE ALL ON FUNCTION runfold.note_archive_run FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_archive_run TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.note_archived_execution() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

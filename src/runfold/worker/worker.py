@@ -26,6 +26,7 @@ from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
 from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
+from runfold.worker.archiving import Archiving
 from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
@@ -170,6 +171,8 @@ class Worker:
                         lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
                     ) as sampling,
                     VectorIndexes(lambda: self._session("vectors"), self._settings.vector_index_interval),
+                    # As with what expires: not while a drain waits.
+                    Archiving(lambda: self._session("archive"), self._settings.archive if timeouts else None),
                 ):
                     self._fold_until(done, lead, runner, bell, users, sampling, timeouts)
             finally:
