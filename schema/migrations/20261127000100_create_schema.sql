@@ -7632,6 +7632,15 @@ COMMENT ON FUNCTION runfold.archived_values IS
 REVOKE ALL ON FUNCTION runfold.archived_values FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.archived_values TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
 
+CREATE FUNCTION runfold.archived_version(stream text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT s.archived_version FROM runfold.streams s WHERE s.stream_id = $1), 0)
+$$;
+COMMENT ON FUNCTION runfold.archived_version IS
+    'The version up to which a stream is archived; 0: its events are in the log.';
+REVOKE ALL ON FUNCTION runfold.archived_version FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -9728,7 +9737,7 @@ SELECT n.* FROM public.node_executions n
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream(runfold.stream_id('execution', $1)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', $1), runfold.archived_version(runfold.stream_id('execution', $1))) AS e
   JOIN public.node_executions n
     ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -10211,20 +10220,31 @@ GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_proje
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH n AS (
+        SELECT lower(w.name)::uuid AS id, w.name
+          FROM unnest($1) AS w (name)
+         WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        UNION
+        SELECT h.id, h.correlation_id
+          FROM public.human_interactions h
+         WHERE h.correlation_id = ANY ($1)
+    )
     SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
            CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
                 ELSE s.status END, n.name
-      FROM (SELECT lower(w.name)::uuid AS id, w.name
-              FROM unnest($1) AS w (name)
-             WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-            UNION
-            SELECT h.id, h.correlation_id
-              FROM public.human_interactions h
-             WHERE h.correlation_id = ANY ($1)) AS n
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
+      FROM n
+      LEFT JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text)
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text), coalesce(a.archived_version, 0)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
-     CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
-     WHERE $2 IS NULL OR e.user_id = $2
+     CROSS JOIN LATERAL (SELECT i.* FROM runfold.interaction_state(CASE WHEN a.archived_at IS NULL THEN n.id END) AS i) AS s
+     WHERE a.archived_at IS NULL AND ($2 IS NULL OR e.user_id = $2)
+    UNION ALL
+    -- Of those that are archived, which have ended, the row says it.
+    SELECT n.id, h.workflow_id, h.user_id, h.status, n.name
+      FROM n
+      JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text) AND a.archived_at IS NOT NULL
+      JOIN public.human_interactions h ON h.id = n.id
+     WHERE $2 IS NULL OR h.user_id = $2
 $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';

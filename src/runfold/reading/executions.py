@@ -157,6 +157,12 @@ def read_reasons(connection: psycopg.Connection[Any], execution_id: str, *, upto
         return cursor.execute(statement("execution_reasons"), parameters).fetchall()
 
 
+def archived_in(connection: psycopg.Connection[Any], execution_id: str) -> str | None:
+    """Return the files in which an execution's events are archived, None where they are in the log."""
+    row = connection.execute(statement("archive_of_stream"), {"stream": f"execution-{execution_id}"}).fetchone()
+    return None if row is None else str(row[0])
+
+
 def _bound(name: str, schema: LiteralString) -> LiteralString:
     return statement(name).replace("{tables}", schema)
 

@@ -65,6 +65,10 @@ SELECT d.group_name, d.stream_id, d.position, d.stream_version, d.type, d.reason
 -- Forgets a subscription's bookmark. Parameters: name.
 DELETE FROM runfold.subscriptions s WHERE s.name = %(name)s
 
+-- name: archive_of_stream
+-- Where a stream is archived; no row: it is in the log. Parameters: stream.
+SELECT runfold.archive_of_stream(s.stream_id) ->> 'file' FROM runfold.streams s WHERE s.stream_id = %(stream)s AND s.archived_at IS NOT NULL
+
 -- name: archived_latest
 -- The executions of some workflows that are archived, and may be the latest one up to a position: none that is in the log began
 -- later. Parameters: workflows (text[], lower case), upto.
@@ -125,12 +129,12 @@ SELECT x.*, w.name AS workflow
 
 -- name: execution_attempts
 -- The attempts of an execution's nodes, oldest first. They come from the log, because a row keeps only the last attempt,
--- and end at the last event that was folded into the row. Parameters: execution_id, limit.
+-- and end at the last event that was folded into the row. None of an execution that is archived. Parameters: execution_id, limit.
 -- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text), runfold.archived_version(runfold.stream_id('execution', %(execution_id)s::text))) AS e
   JOIN {tables}.node_executions n
     ON n.execution_id = %(execution_id)s AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -180,7 +184,7 @@ SELECT p.* FROM {tables}.workflow_execution_pauses p
 SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data ->> 'activation' AS activation, e.data ->> 'pause' AS pause,
        e.data ->> 'by' AS by, coalesce(e.data ->> 'reason', e.data ->> 'resume_trigger', e.data ->> 'action') AS reason,
        e.data -> 'data' AS data
-  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text), runfold.archived_version(runfold.stream_id('execution', %(execution_id)s::text))) AS e
  WHERE e.data ?| '{reason,by,resume_trigger,action}' AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
  ORDER BY e.stream_version
  LIMIT %(limit)s
@@ -212,9 +216,9 @@ SELECT g.name AS "group", coalesce(c.position, 0) AS checkpoint, c.moved_at, c.s
 SELECT bound, pid, prepared_gid, application_name, state, since FROM runfold.head_holders() LIMIT 10
 
 -- name: history
--- The events of a stream, oldest first. Parameters: stream, limit.
+-- The events of a stream that are in the log, oldest first. Parameters: stream, limit.
 SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data
-  FROM runfold.read_stream(%(stream)s::text) AS e
+  FROM runfold.read_stream(%(stream)s::text, runfold.archived_version(%(stream)s::text)) AS e
  ORDER BY e.stream_version
  LIMIT %(limit)s
 
