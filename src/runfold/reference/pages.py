@@ -16,6 +16,7 @@ from runfold.reference.commands import cli_page
 from runfold.reference.errors import errors_page
 from runfold.reference.events import events_page
 from runfold.reference.functions import functions_page
+from runfold.reference.metrics import metrics_page
 from runfold.reference.tables import tables_page
 
 FOLDER = Path(runfold.__file__).parents[2] / "docs" / "reference"
@@ -32,6 +33,7 @@ def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
         "sql.md": functions_page(catalog),
         "cli.md": cli_page(),
         "errors.md": errors_page(),
+        "metrics.md": metrics_page(),
         **{file.name: file.text() for file in FILES.values()},
     }
 
