@@ -646,6 +646,14 @@ SELECT ARRAY(SELECT a.attname::text
   FROM pg_index i
  WHERE i.indrelid = %(table)s::regclass AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
 
+-- name: traceparents
+-- The spans of OpenTelemetry that the events of a batch name, a few of them. Parameters: after, upto, types (text[]), most.
+SELECT DISTINCT e.metadata ->> 'traceparent'
+  FROM (SELECT x.metadata FROM runfold.events x
+         WHERE x.position > %(after)s AND x.position <= %(upto)s AND x.type = ANY (%(types)s) AND x.metadata ? 'traceparent'
+         ORDER BY x.position LIMIT 1000) AS e
+ LIMIT %(most)s
+
 -- name: types_between
 -- Which of these types occur between two positions. Parameters: after, upto, types (text[]). The runner puts in the relation of events.
 SELECT DISTINCT type FROM {events} AS e WHERE position > %(after)s AND position <= %(upto)s AND type = ANY (%(types)s)
