@@ -1,4 +1,4 @@
-"""Random logs, archived in segments by the product: tables before are the tables after a rebuild with what is archived."""
+"""Random logs, archived in segments by the product: a rebuild with what is archived makes the same tables."""
 
 from __future__ import annotations
 

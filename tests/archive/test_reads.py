@@ -1,4 +1,4 @@
-"""Who asks the log for what is archived is refused with the file, and gets nothing less, or leaves it out on purpose."""
+"""Who asks the log for what is archived is refused with the file, or leaves it out on purpose."""
 
 from __future__ import annotations
 
