@@ -23,6 +23,7 @@ from runfold.health.backups import note_backup
 from runfold.keys import cipher
 from runfold.settings import migrations_dir
 from tests.factories import append, call, lines
+from tests.fixtures.archiving import archive_streams
 from tests.fixtures.doctors import Ill
 from tests.fixtures.logs import run
 from tests.fixtures.processes import drain, eventually, leader, worker
@@ -523,3 +524,73 @@ def _(ill: Ill) -> Iterator[str | None]:
 
 def _line() -> dict[str, object]:
     return {"level": "INFO", "event_type": "workflow_progress", "message": "m"}
+
+
+def _sealed(ill: Ill) -> None:
+    ill.log.append("execution-e", *run("e"))
+    assert ill.connection.execute("SELECT last_position FROM runfold.seal_range(true)").fetchone() is not None
+
+
+@fault("seals-behind")
+def _(ill: Ill) -> Iterator[str | None]:
+    ill.thresholds["seal_age_seconds"] = 0
+    _sealed(ill)
+    yield None
+    ill.log.append("execution-f", *run("f"))
+    yield "runfold.seals"
+
+
+@fault("log-differs")
+def _(ill: Ill) -> Iterator[str | None]:
+    _sealed(ill)
+    yield None
+    ill.run(
+        "ALTER TABLE runfold.events DISABLE TRIGGER USER",
+        'UPDATE runfold.events SET metadata = \'{{"by": "nobody"}}\' WHERE position = 3',
+    )
+    yield "positions 1 to 7"
+
+
+@fault("restored-seals")
+def _(ill: Ill) -> Iterator[str | None]:
+    yield None
+    _sealed(ill)
+    yield "seals"
+
+
+@fault("backfill-pending")
+def _(ill: Ill) -> Iterator[str | None]:
+    ill.run(
+        "INSERT INTO runfold.backfills (name, about, since, started_at, stepped_at)"
+        " VALUES ('amounts', 'fills amounts', '20260101000000', now(), now())"
+    )
+    yield None
+    ill.run("UPDATE runfold.backfills SET stepped_at = now() - interval '2 days'")
+    yield "backfill amounts"
+
+
+def _archived(ill: Ill) -> Path:
+    """Archive a stream, and return the file of its segment."""
+    folder = ill.folder / "archive"
+    folder.mkdir()
+    ill.log.append("execution-e", *run("e"))
+    drain(ill.url)
+    (made,) = archive_streams(ill.url, folder, ["execution-e"])
+    ill.settings["archive"] = folder
+    return folder / made.file
+
+
+@fault("archive-file")
+def _(ill: Ill) -> Iterator[str | None]:
+    file = _archived(ill)
+    yield None
+    file.unlink()
+    yield f"archive file {file.name}"
+
+
+@fault("restored-archives")
+def _(ill: Ill) -> Iterator[str | None]:
+    file = _archived(ill)
+    yield None
+    ill.run("DELETE FROM runfold.archives")
+    yield f"archive file {file.name}"

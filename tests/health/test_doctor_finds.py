@@ -11,7 +11,7 @@ import pytest
 
 from runfold.database.migrations import migrate
 from runfold.emitter.spool import Spool
-from runfold.health.doctor import examine, patient
+from runfold.health.doctor import Severity, examine, patient
 from runfold.health.doctor_list import checks
 from runfold.settings import load_settings
 from tests.factories import append, call
@@ -159,3 +159,24 @@ def test_spools_of_this_log_and_of_another_are_named_after_a_restore(ill: Ill) -
     assert (ours.facts["of_another_log"], theirs.facts["of_another_log"]) == (False, True)
     assert "--to-this-log" in theirs.remedy
     assert "--to-this-log" not in ours.remedy
+
+
+def test_an_archive_whose_folder_is_not_known_is_not_checked(ill: Ill) -> None:
+    """And a new version of a table of which a part is archived is rebuilt with that part."""
+    planting = FAULTS["archive-file"](ill)
+    next(planting)
+    ill.settings["archive"] = None
+    assert "set RUNFOLD_ARCHIVE" in ill.report("archive-file").not_checked["archive-file"]
+    ill.run("UPDATE runfold.projections SET version = 999 WHERE name = 'workflow_executions'")
+    (found,) = ill.report("projection-version").findings
+    assert found.remedy == "`runfold projection rebuild workflow_executions --archived`"
+
+
+def test_a_newer_schema_that_lets_engines_go_on_is_a_warning(ill: Ill) -> None:
+    (stamp,) = ill.connection.execute("SELECT obj_description('runfold'::regnamespace, 'pg_namespace')").fetchone() or (
+        "",
+    )
+    version = stamp.split()[2]
+    ill.run(f"COMMENT ON SCHEMA runfold IS 'runfold schema 29990101000000, compatible from {version}'")
+    (found,) = ill.report("schema-newer").findings
+    assert found.severity is Severity.WARNING

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runfold.archive.listing import list_archives, read_archives
 from runfold.database.connections import embedded_server
 from runfold.database.migrations import ensure_migrated, verify_checksums
 from runfold.database.sessions import backend_pid
@@ -47,14 +48,16 @@ def _schema_outdated(found: Patient) -> Iterator[Found]:
 def _schema_newer(found: Patient) -> Iterator[Found]:
     """A newer runfold has migrated the database.
 
-    This version refuses to work with it.
+    This version refuses to work with it, or its workers do: a worker of an older release waits, and engines go on.
     """
-    try:
-        ensure_migrated(found.connection)
-    except SchemaNewer as error:
-        yield Found("database", error.message, error.hint or "", facts=error.facts)
-    except SchemaOutdated:
-        return
+    for folds, severity in ((False, Severity.ERROR), (True, Severity.WARNING)):
+        try:
+            ensure_migrated(found.connection, folds=folds)
+        except SchemaNewer as error:
+            yield Found("database", error.message, error.hint or "", severity, error.facts)
+            return
+        except SchemaOutdated:
+            return
 
 
 @check("migrations-edited", Severity.ERROR, see="how-to/use-your-own-postgresql.md")
@@ -91,10 +94,12 @@ def _projection_version(found: Patient) -> Iterator[Found]:
     """
     for row in read_projections(found.connection, _catalogue(found)):
         if row["built_version"] not in (None, row["version"]):
+            archived = found.row(statement("archived_events")) or {"events": 0}
             yield Found(
                 f"projection {row['name']}",
                 f"its table was built by version {row['built_version']}, and its file is version {row['version']}",
-                f"`runfold projection rebuild {row['name']}`",
+                f"`runfold projection rebuild {row['name']}{' --archived' if archived['events'] else ''}`",
+                facts={"archived_events": archived["events"]},
             )
 
 
@@ -139,6 +144,28 @@ def _group_behind(found: Patient) -> Iterator[Found]:
                 f"its next event was recorded {round(lag['lag_seconds'])} s ago, and it is at {after}",
                 "run a worker; if one leads, its log says what it waits for",
                 facts={"lag_seconds": lag["lag_seconds"], "checkpoint": after},
+            )
+
+
+@check("archive-file", Severity.ERROR, see="how-to/rebuild-and-verify.md")
+def _archive_file(found: Patient) -> Iterator[Found]:
+    """A file of the archive is missing, or is not the one that was entered.
+
+    Its events are nowhere else. The size and the manifest are looked at; `runfold archive verify` reads the files.
+    """
+    segments = read_archives(found.connection)
+    if not segments:
+        raise NotApplicable("nothing is archived")
+    folder = found.settings.archive
+    if folder is None:
+        raise NotChecked(f"{len(segments)} files are archived, and their folder is not known: set RUNFOLD_ARCHIVE")
+    for each in list_archives(found.connection, folder):
+        if each.found in ("missing", "changed", "damaged"):
+            yield Found(
+                f"archive file {each.file}",
+                each.text or f"it is {each.found}",
+                "restore it and its manifest from a backup, or name the folder that has it in RUNFOLD_ARCHIVE",
+                facts={"found": each.found, "folder": str(folder)},
             )
 
 

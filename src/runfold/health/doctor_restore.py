@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runfold.health.doctor_checks import Found, Patient, Severity, check, statement
+from runfold.archive.listing import list_archives
+from runfold.health.doctor_checks import Found, NotApplicable, Patient, Severity, check, statement
 from runfold.keys.opening import open_ledger
 
 
-@check("restored-log", Severity.ADVICE, see="how-to/subscribe.md", when=(True,))
+@check("restored-log", Severity.ADVICE, see="how-to/after-a-restore.md", when=(True,))
 def _restored_log(found: Patient) -> Iterator[Found]:
     """Bookmarks that consumers keep themselves may lie behind the end of the restored log.
 
@@ -34,7 +35,7 @@ def _restored_log(found: Patient) -> Iterator[Found]:
     )
 
 
-@check("restored-identity", Severity.ADVICE, see="how-to/survive-crashes.md", when=(True,))
+@check("restored-identity", Severity.ADVICE, see="how-to/after-a-restore.md", when=(True,))
 def _restored_identity(found: Patient) -> Iterator[Found]:
     """A restored database has the identity of the log that it was restored from.
 
@@ -49,7 +50,7 @@ def _restored_identity(found: Patient) -> Iterator[Found]:
         )
 
 
-@check("restored-spools", Severity.ADVICE, see="how-to/survive-crashes.md", when=(True,))
+@check("restored-spools", Severity.ADVICE, see="how-to/after-a-restore.md", when=(True,))
 def _restored_spools(found: Patient) -> Iterator[Found]:
     """Spools of engines are offered to the restored log, and fill a part of the gap.
 
@@ -73,7 +74,7 @@ def _restored_spools(found: Patient) -> Iterator[Found]:
         )
 
 
-@check("restored-tenants", Severity.ERROR, see="how-to/erase-a-tenant.md", when=(True,))
+@check("restored-tenants", Severity.ERROR, see="how-to/after-a-restore.md", when=(True,))
 def _restored_tenants(found: Patient) -> Iterator[Found]:
     """A tenant that was erased is back: the backup is from before its erasure.
 
@@ -102,7 +103,42 @@ def _restored_tenants(found: Patient) -> Iterator[Found]:
             )
 
 
-@check("restored-blobs", Severity.ADVICE, see="how-to/keep-large-values.md", when=(True,))
+@check("restored-archives", Severity.WARNING, see="how-to/after-a-restore.md", when=(True,))
+def _restored_archives(found: Patient) -> Iterator[Found]:
+    """A file of the archive was written after the moment that was restored: its segment is in the log again.
+
+    The file does no harm. It is not overwritten, and the segment is written again when its time comes.
+    """
+    folder = found.settings.archive
+    if folder is None:
+        raise NotApplicable("no archive is configured: set RUNFOLD_ARCHIVE")
+    for each in list_archives(found.connection, folder):
+        if each.archive is None:
+            yield Found(
+                f"archive file {each.file}",
+                "this log does not know it: its events are in the log again, or are gone",
+                "keep it until the segment is archived again; `runfold archive list` shows it",
+            )
+
+
+@check("restored-seals", Severity.ADVICE, see="how-to/after-a-restore.md", when=(True,))
+def _restored_seals(found: Patient) -> Iterator[Found]:
+    """Exports of seals may be longer than the restored chain.
+
+    That is a restore and no tampering, and `runfold log seal check` tells the two apart.
+    """
+    row = found.row(statement("sealed"))
+    if row is None or row["position"] is None:
+        raise NotApplicable("this log has no seals")
+    yield Found(
+        "seals",
+        f"the chain ends at {row['position']}: an export of later has seals that this log lacks",
+        "`runfold log seal check FILE` says whether the export and the log agree up to there",
+        facts={"position": row["position"]},
+    )
+
+
+@check("restored-blobs", Severity.ADVICE, see="how-to/after-a-restore.md", when=(True,))
 def _restored_blobs(found: Patient) -> Iterator[Found]:
     """Blobs in a folder are at another moment than the log.
 

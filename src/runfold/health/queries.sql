@@ -107,3 +107,11 @@ RETURNING b.taken_at, b.label, b.noted_at, b.noted_by
 -- name: backups
 -- The base backups that were noted, the newest first. Parameters: limit.
 SELECT taken_at, label, noted_at, noted_by FROM runfold.backups ORDER BY taken_at DESC LIMIT %(limit)s
+
+-- name: archived_events
+-- How many events are in the archive only.
+SELECT coalesce(sum(left_events), 0)::bigint AS events FROM runfold.archives
+
+-- name: sealed
+-- Up to where the log is sealed; null: it is not.
+SELECT max(last_position) AS position FROM runfold.seals

@@ -2,7 +2,7 @@
 --
 -- severity: warning
 -- where: primary
--- see: how-to/use-your-own-postgresql.md
+-- see: how-to/back-up-and-restore.md
 SELECT 'server' AS object,
        format('%%s files of WAL wait to be archived; the last one was at %%s UTC', w.waiting, coalesce(to_char(a.last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'no time')) AS problem,
        'look at the log of the server, at archive_command and at the place that it writes to' AS remedy

@@ -4,7 +4,7 @@
 --
 -- severity: warning
 -- reads: runfold.events
--- see: how-to/use-your-own-postgresql.md
+-- see: how-to/back-up-and-restore.md
 SELECT 'backup' AS object,
        CASE WHEN b.taken_at IS NULL THEN 'no base backup was ever noted'
             ELSE format('the last base backup that was noted is of %%s UTC', to_char(b.taken_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) END AS problem,

@@ -1,7 +1,7 @@
 -- The server is an older PostgreSQL than runfold supports.
 --
 -- severity: error
--- see: how-to/use-your-own-postgresql.md
+-- see: how-to/upgrade-postgresql.md
 SELECT 'server' AS object,
        format('it is PostgreSQL %%s, and runfold needs %%s or newer', current_setting('server_version'),
               %(oldest_postgres)s::integer / 10000) AS problem,

@@ -2,7 +2,7 @@
 --
 -- severity: advice
 -- only: after-restore
--- see: how-to/emit-events.md
+-- see: how-to/after-a-restore.md
 SELECT 'claims of ' || c.kind AS object, format('%%s claims are held, the newest of %%s UTC', count(*), to_char(max(c.claimed_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')) AS problem,
        'what has them in the world outside may have let go, or another one may think that it has them: compare' AS remedy
   FROM runfold.claims c

@@ -5,7 +5,7 @@
 --
 -- severity: warning
 -- only: after-restore
--- see: how-to/resume-after-a-crash.md
+-- see: how-to/after-a-restore.md
 SELECT 'engine ' || e.name AS object,
        format('it held %%s executions at the moment that was restored', (SELECT count(*) FROM runfold.holds h WHERE h.engine_id = e.engine_id)) AS problem,
        'start it again, or let another engine take its executions over: `runfold engine list`' AS remedy

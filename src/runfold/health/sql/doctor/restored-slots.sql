@@ -4,7 +4,7 @@
 --
 -- severity: warning
 -- only: after-restore
--- see: how-to/use-your-own-postgresql.md
+-- see: how-to/after-a-restore.md
 SELECT 'slot ' || s.slot_name AS object, 'its reader may be ahead of the restored log' AS problem,
        'make its reader again, or pg_rewind a standby' AS remedy
   FROM pg_replication_slots s

@@ -5,7 +5,7 @@
 -- severity: warning
 -- where: primary
 -- only: after-restore
--- see: how-to/subscribe.md
+-- see: how-to/after-a-restore.md
 SELECT 'subscription ' || s.name AS object,
        format('its bookmark is at %%s, and what its consumer did behind it before the restore is not in this database', coalesce(s.restored_position, s.position)) AS problem,
        format('let its consumer recognize by event id what it has done; `runfold subscription move %%s` forgets the mark', s.name) AS remedy
