@@ -16,7 +16,8 @@ from runfold.cli.output import print_facts, print_text
 def up(projections: Projections = None) -> None:  # noqa: ARG001 - it is in the settings
     """Start the database if it does not run, migrate it, and fold until Ctrl-C.
 
-    Prints the URL for engines, and the console's address where its extra is installed. Ctrl-C ends the worker; the database keeps running until `runfold db stop`.
+    Prints the URL for engines, and the console's address where its extra is installed. Ctrl-C ends the worker; the
+    database keeps running until `runfold db stop`.
     """
     from runfold.console.server import beside
     from runfold.database import migrations
