@@ -124,8 +124,7 @@ def test_no_page_violates_anything(browser: Any, axe: str, address: str, path: s
 def test_an_inline_script_would_be_noticed(browser: Any, address: str) -> None:
     with Seen(browser, address, "/executions", size=SIZES[0], theme="dark") as seen:
         seen.page.evaluate(
-            "() => document.body.append("
-            "Object.assign(document.createElement('script'), {textContent: 'window.x = 1'}))"
+            "() => document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.x = 1'}))"
         )
         assert any("Content Security Policy" in text for text in seen.said)
 
