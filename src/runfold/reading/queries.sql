@@ -220,16 +220,6 @@ SELECT s.stream_id
  WHERE s.stream_id = ANY (%(streams)s) AND (%(tenant)s::uuid IS NULL OR s.user_id = %(tenant)s)
  ORDER BY s.stream_id
 
--- name: latest_of_workflows
--- The executions that may be the latest of some workflows at a position: mostly one of each workflow, and several if only
--- a fold can decide. Parameters: those of executions_of_workflows, which the caller puts in.
-SELECT x.stream_id
-  FROM (SELECT e.stream_id, e.latest,
-               max(e.earliest) FILTER (WHERE e.plain AND e.created > e.deleted) OVER (PARTITION BY e.workflow) AS reached
-          FROM ({executions}) AS e
-         WHERE e.last_created > e.surely_deleted) AS x
- WHERE x.reached IS NULL OR x.latest >= x.reached
-
 -- name: parked_streams
 -- Parked streams, newest first, with the error and the number of events behind the poison event.
 -- Parameters: groups (jsonb: name -> event types; for a group that is not in it, every event counts), stream (null: any).

@@ -26,6 +26,7 @@ from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
 from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings
+from runfold.worker.closing import Closing
 from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
@@ -170,8 +171,9 @@ class Worker:
                         lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
                     ) as sampling,
                     VectorIndexes(lambda: self._session("vectors"), self._settings.vector_index_interval),
+                    Closing(lambda: self._session("freeze")) as closer,
                 ):
-                    self._fold_until(done, lead, runner, bell, users, sampling, timeouts)
+                    self._fold_until(done, lead, runner, bell, users, sampling, closer, timeouts)
             finally:
                 lead.release()
 
@@ -183,6 +185,7 @@ class Worker:
         bell: Bell,
         users: UserGroups,
         sampling: Sampling,
+        closer: Closing,
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
@@ -200,6 +203,7 @@ class Worker:
             users.tell(head)
             moved = [runner.advance(group, head) for group in runner.groups if group.name not in passed]
             sampling.tell(idle=not any(moved))
+            closer.tell(idle=not any(moved), head=head)
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if any(moved) or copying.is_due():
                 copies.make(connection)

@@ -16,7 +16,8 @@ from psycopg import sql
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.parts import fold_in_parts
-from runfold.reading.past.affected import Reach, executions_of_workflows
+from runfold.projections.reconciling.affected import executions_of_workflows
+from runfold.reading.past.affected import Reach
 from runfold.reading.status import statement
 
 SearchProgress = Callable[[int, int], None]

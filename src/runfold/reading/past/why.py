@@ -23,8 +23,9 @@ from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
 from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.affected import LATEST_EXECUTIONS
 from runfold.projections.reconciling.shadows import make_shadows
-from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of
+from runfold.reading.past.affected import Reach, reach_of
 from runfold.reading.past.reader import closure, require_login
 from runfold.reading.past.search import LastChangeSearch, SearchProgress
 from runfold.reading.past.user_tables import users_session
