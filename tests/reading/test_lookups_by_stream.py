@@ -26,13 +26,8 @@ LOOKS: dict[str, tuple[LiteralString, dict[str, Any]]] = {
         {"some": ["execution-a"], "upto": 1_000},
     ),
     "stream_types": (projections("stream_types"), STREAM),
-    "read_stream": (client("read_stream"), {"stream": "execution-a", "after": 0, "limit": None}),
     "definition_of_version": (client("definition_of_version"), DEFINITION),
     "definition_versions": (client("definition_versions"), DEFINITION),
-    "execution_attempts": (
-        reading("execution_attempts").replace("{tables}", "public"),
-        {"execution_id": "a", "limit": 10},
-    ),
 }
 
 BY_STREAM_ALONE: LiteralString = "SELECT FROM runfold.events e WHERE e.stream_id = %(stream)s"
@@ -53,12 +48,20 @@ def touched(connection: psycopg.Connection[Any], query: LiteralString, parameter
     return int(min(found))
 
 
+def body_of_read_stream(connection: psycopg.Connection[Any]) -> LiteralString:
+    """Return the statement of runfold.read_stream: EXPLAIN of a call counts what is read to plan it, too."""
+    (body,) = connection.execute("SELECT prosrc FROM pg_proc WHERE proname = 'read_stream'").fetchone() or ("",)
+    text: LiteralString = body
+    return text.replace("$1", "%(stream)s").replace("$2", "0").replace("$3", "NULL")
+
+
 def test_fifty_partitions_more_are_not_looked_into(log: Log) -> None:
     log.append("execution-a", *run("a", nodes=3))
     log.append("log-a", event("LogAppended"))
-    before = {name: touched(log.connection, *look) for name, look in LOOKS.items()}
+    looks = {**LOOKS, "read_stream": (body_of_read_stream(log.connection), STREAM)}
+    before = {name: touched(log.connection, *look) for name, look in looks.items()}
     control = touched(log.connection, BY_STREAM_ALONE, STREAM)
     log.connection.execute("SELECT runfold.ensure_partitions(54)")
-    after = {name: touched(log.connection, *look) for name, look in LOOKS.items()}
-    assert {name: after[name] - before[name] for name in LOOKS if after[name] > before[name] + 2} == {}
+    after = {name: touched(log.connection, *look) for name, look in looks.items()}
+    assert {name: after[name] - before[name] for name in looks if after[name] > before[name] + 2} == {}
     assert touched(log.connection, BY_STREAM_ALONE, STREAM) >= control + 50, "the control looks into each"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -83,24 +85,28 @@ def test_it_says_what_a_search_of_all_executions_says(
             assert found(database_url, column)[0] == whole, (column, count)
 
 
-def plain(log: Log, first: int, count: int) -> None:
+def plain(connection: psycopg.Connection[Any], first: int, count: int) -> None:
+    """Append executions that each begin and end a second after the one before."""
     for n in range(first, first + count):
         start = 1_772_366_400_000 + n * 1_000
-        log.append(
-            f"execution-p{n}",
-            event("ExecutionCreated", execution_id=f"p{n}", workflow_id=WORKFLOW),
-            event("ExecutionStarted", start_time=start),
-            event("ExecutionSucceeded", end_time=start + 1),
-        )
+        at = datetime.fromtimestamp(start / 1_000, UTC).isoformat()
+        told = [
+            ("ExecutionCreated", {"execution_id": f"p{n}", "workflow_id": WORKFLOW, "mode": "MANUAL"}),
+            ("ExecutionStarted", {"start_time": start}),
+            ("ExecutionSucceeded", {"end_time": start + 1}),
+        ]
+        events = [{"event_id": str(uuid4()), "type": kind, "occurred_at": at, "data": data} for kind, data in told]
+        call = [{"stream_id": f"execution-p{n}", "events": events}]
+        connection.execute("SELECT runfold.append_events(%s)", (json.dumps(call),))
 
 
 def test_a_workflow_with_many_executions_costs_as_much_as_one_with_few(
     log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain(log, 0, 40)
+    plain(log.connection, 0, 40)
     drain(database_url)
     few, searched = found(database_url, "latest_execution_id")
-    plain(log, 40, 80)
+    plain(log.connection, 40, 80)
     drain(database_url)
     many, searched_of_many = found(database_url, "latest_execution_id")
     assert few is not None
@@ -113,7 +119,7 @@ def test_a_workflow_with_many_executions_costs_as_much_as_one_with_few(
 
 def test_the_last_change_of_an_old_execution_is_found(log: Log, database_url: str) -> None:
     log.append("execution-first", event("ExecutionCreated", execution_id="first", workflow_id=WORKFLOW))
-    plain(log, 0, 40)
+    plain(log.connection, 0, 40)
     # It starts last, and so becomes the latest.
     log.append("execution-first", event("ExecutionStarted", start_time=1_772_366_400_000 + 10_000_000))
     drain(database_url)

@@ -601,8 +601,12 @@ SELECT e.position
 -- The types of a stream's events. Parameters: stream.
 SELECT DISTINCT e.type
   FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = %(stream)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+ CROSS JOIN LATERAL (SELECT x.type
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND x.stream_version BETWEEN 0 AND 9223372036854775807
+                     OFFSET 0) AS e
+ WHERE s.stream_id = %(stream)s
 
 -- name: streams_between
 -- The streams with an event of some types between two positions. Parameters: after, upto, types (text[]).

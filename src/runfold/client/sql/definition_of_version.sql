@@ -5,6 +5,9 @@ SELECT (SELECT d.body FROM runfold.definitions d
            AND d.user_id IN (e.user_id, (SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s))
          LIMIT 1) AS body
   FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = %(stream)s AND e.stream_version = %(version)s
-   AND (%(tenant)s::uuid IS NULL OR e.user_id = %(tenant)s)
+ CROSS JOIN LATERAL (SELECT x.*
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND x.stream_version = %(version)s
+                     OFFSET 0) AS e
+ WHERE s.stream_id = %(stream)s AND (%(tenant)s::uuid IS NULL OR e.user_id = %(tenant)s)
