@@ -70,7 +70,7 @@ def main() -> None:
             Ratio("WAL of vacuums, ours over PostgreSQL's own factor", ratio, ratio, ratio),
             Ratio("WAL of another vacuum over that of both", once_more, once_more, once_more, 0.01, at_most=True),
         ],
-        {"events": events, **{f"factor {USUAL}": usual, f"factor {OURS}": ours}},
+        {"events": events, f"factor {USUAL}": usual, f"factor {OURS}": ours},
     )
 
 

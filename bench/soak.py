@@ -29,7 +29,7 @@ from bench.growth import event
 from bench.rounds import Ratio, report
 from bench.servers import REPOSITORY, command, number, options, server
 
-PARTITIONS, PARTITION_SIZE = 100, 20_000
+PARTITIONS, PARTITION_SIZE = 200, 5_000
 # The worker's memory may grow by a quarter, and by so much whatever it is: caches fill.
 MOST_GROWTH, SLACK_MB = 1.25, 16.0
 

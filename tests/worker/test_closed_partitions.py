@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg
@@ -17,7 +18,6 @@ FROZEN = "SELECT name, frozen_at FROM runfold.frozen_partitions ORDER BY name"
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of these tests look at once, and again."""
-    monkeypatch.setattr(closing, "IDLE_FOR_SECONDS", 0.0)
     monkeypatch.setattr(closing, "EVERY_SECONDS", 0.1)
 
 
@@ -76,6 +76,23 @@ def test_an_open_partition_is_left_alone(log: Log, database_url: str) -> None:
         assert log.connection.execute(FROZEN).fetchall() == []
         assert vacuums(log.connection, name) == 0
         log.append("log-3", event("LogAppended"))
+        eventually(lambda: log.connection.execute(FROZEN).fetchall())
+
+
+def test_it_waits_while_there_is_something_to_fold(log: Log, database_url: str) -> None:
+    _, end = first_partition(log.connection)
+    done: list[str] = []
+
+    def connect() -> psycopg.Connection[Any]:
+        done.append("asked")
+        return psycopg.connect(database_url, autocommit=True)
+
+    with closing.Closing(connect) as closer:
+        for _ in range(5):
+            closer.tell(idle=False, head=end)
+            time.sleep(0.3)
+        assert done == []
+        closer.tell(idle=True, head=end)
         eventually(lambda: log.connection.execute(FROZEN).fetchall())
 
 

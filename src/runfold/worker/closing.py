@@ -1,6 +1,6 @@
 """Closing: a partition of the log that is full is frozen once, so that no vacuum has anything to do there later.
 
-It begins while the leader is idle, on a connection of its own, with vacuum's pauses, so that folds go on beside it. A
+It begins when no fold waits, on a connection of its own, with vacuum's pauses, so that folds go on beside it. A
 login that does not own the log cannot vacuum it: there autovacuum does it, in its own time.
 """
 
@@ -23,7 +23,8 @@ statement = runtime_sql("runfold.worker")
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
-IDLE_FOR_SECONDS = 2.0
+# A leader that had nothing to fold within this time has no backlog, however much is appended.
+IDLE_WITHIN_SECONDS = 2.0
 # Where an old snapshot kept rows from being frozen.
 AGAIN_SECONDS = 3600.0
 
@@ -37,7 +38,7 @@ class Closing:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._head = 0
-        self._idle_since: float | None = None
+        self._idle_at = -IDLE_WITHIN_SECONDS
         self._running: psycopg.Connection[Any] | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -59,13 +60,14 @@ class Closing:
     def tell(self, *, idle: bool, head: int) -> None:
         """The log is settled up to the head; the worker is idle, or has something to fold."""
         self._head = head
-        self._idle_since = (self._idle_since or time.monotonic()) if idle else None
+        if idle:
+            self._idle_at = time.monotonic()
 
     def _run(self) -> None:
         due = 0.0
         while not self._stop.wait(0.2):
-            since, now = self._idle_since, time.monotonic()
-            if since is None or now - since < IDLE_FOR_SECONDS or now < due:
+            now = time.monotonic()
+            if now - self._idle_at > IDLE_WITHIN_SECONDS or now < due:
                 continue
             try:
                 due = now + (EVERY_SECONDS if self._freeze() else AGAIN_SECONDS)
