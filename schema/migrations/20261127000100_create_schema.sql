@@ -2044,6 +2044,20 @@ COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refus
 
 GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- By oid: a partition that was swapped for another table, or came out of a dump, is another one.
+CREATE TABLE runfold.frozen_partitions (
+    partition oid NOT NULL,
+    name text NOT NULL,
+    frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT frozen_partitions_pkey PRIMARY KEY (partition)
+);
+
+COMMENT ON TABLE runfold.frozen_partitions IS
+    'The closed partitions of the log that the leader has frozen: no vacuum has anything to do there any more.';
+
+GRANT SELECT ON runfold.frozen_partitions TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, DELETE ON runfold.frozen_partitions TO runfold_projector, runfold_operator;
+
 CREATE TABLE public.graph_nodes (
     id varchar(255) NOT NULL,
     label varchar(500) NOT NULL,
@@ -3145,6 +3159,46 @@ COMMENT ON TABLE runfold.verifications IS 'The last verification of each project
 GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.verify_differences (
+    group_name text NOT NULL,
+    projection text NOT NULL,
+    derived boolean NOT NULL DEFAULT false,
+    key jsonb NOT NULL,
+    kind text NOT NULL,
+    columns jsonb NOT NULL DEFAULT '{}',
+    CONSTRAINT verify_differences_pkey PRIMARY KEY (group_name, projection, derived, key)
+);
+
+COMMENT ON TABLE runfold.verify_differences IS 'The rows that differ, as the slices of the last verification in slices found them.';
+COMMENT ON COLUMN runfold.verify_differences.derived IS 'Of a copy or a count of the table''s rows, in another table.';
+
+GRANT SELECT ON runfold.verify_differences TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_differences TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.verify_slices (
+    group_name text NOT NULL,
+    part text NOT NULL,
+    slice integer NOT NULL,
+    digest text NOT NULL,
+    upto text NOT NULL,
+    position bigint NOT NULL,
+    events bigint NOT NULL,
+    rows bigint NOT NULL,
+    seconds double precision NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT verify_slices_pkey PRIMARY KEY (group_name, part, slice)
+);
+
+COMMENT ON TABLE runfold.verify_slices IS
+    'The slices of each group''s last verification in slices: a verification that was interrupted goes on after them.';
+COMMENT ON COLUMN runfold.verify_slices.part IS 'A category of streams, or the rows of a table: what is cut into slices.';
+COMMENT ON COLUMN runfold.verify_slices.digest IS 'What is verified, and by which files: another one begins again.';
+COMMENT ON COLUMN runfold.verify_slices.upto IS 'Its last stream, or its last value of the column that names the stream.';
+COMMENT ON COLUMN runfold.verify_slices.position IS 'The checkpoint in the slice''s snapshot: the rows were compared as of there.';
+
+GRANT SELECT ON runfold.verify_slices TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_slices TO runfold_projector, runfold_operator;
+
 CREATE TABLE public.workflow_deployment_history (
     id uuid NOT NULL,
     workflow_id uuid NOT NULL,
@@ -4055,11 +4109,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
-      JOIN runfold.events e
-        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-     WHERE s.stream_id = $1 AND e.stream_version > $2
+     CROSS JOIN LATERAL (SELECT x.*
+                           FROM runfold.events x
+                          WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                            AND x.stream_version > $2
+                          ORDER BY x.stream_version
+                          LIMIT $3) AS e
+     WHERE s.stream_id = $1
      ORDER BY e.stream_version
-     LIMIT $3
 $$;
 COMMENT ON FUNCTION runfold.read_stream IS
     'Events of a stream after a version, in order.';
@@ -9557,7 +9614,8 @@ BEGIN
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
         EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))'
+                       ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
                        partition, next_from, next_from + size);
         EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);

@@ -1,6 +1,7 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 -- The bounds of stream_version leave nothing out. Without statistics the planner expects few events between them, and so finds
 -- a stream's events by the index of streams; without them it would read the index of all positions as well.
+-- A subquery that is LATERAL looks only into the partitions between the stream's positions; a join of the two looks into each.
 
 -- name: columns_of_table
 -- A table's columns with their types, and whether one alone is unique. Parameters: table (schema.table).
@@ -105,11 +106,15 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
 -- The first events of a stream after a position. Parameters: stream, position, types (text[], null: any), limit.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = %(stream)s AND e.position > %(position)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
-   AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
+ CROSS JOIN LATERAL (SELECT x.*
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND x.position > %(position)s AND x.stream_version BETWEEN 0 AND 9223372036854775807
+                        AND (%(types)s::text[] IS NULL OR x.type = ANY (%(types)s))
+                      ORDER BY x.position
+                      LIMIT %(limit)s) AS e
+ WHERE s.stream_id = %(stream)s
  ORDER BY e.position
- LIMIT %(limit)s
 
 -- name: events_in_scope
 -- The events of a group up to a position, in order, with their types, streams and tenants. Parameters: types (text[]),
@@ -236,16 +241,6 @@ SELECT s.stream_id
   FROM runfold.streams s
  WHERE s.stream_id = ANY (%(streams)s) AND (%(tenant)s::uuid IS NULL OR s.user_id = %(tenant)s)
  ORDER BY s.stream_id
-
--- name: latest_of_workflows
--- The executions that may be the latest of some workflows at a position: mostly one of each workflow, and several if only
--- a fold can decide. Parameters: those of executions_of_workflows, which the caller puts in.
-SELECT x.stream_id
-  FROM (SELECT e.stream_id, e.latest,
-               max(e.earliest) FILTER (WHERE e.plain AND e.created > e.deleted) OVER (PARTITION BY e.workflow) AS reached
-          FROM ({executions}) AS e
-         WHERE e.last_created > e.surely_deleted) AS x
- WHERE x.reached IS NULL OR x.latest >= x.reached
 
 -- name: parked_streams
 -- Parked streams, newest first, with the error and the number of events behind the poison event.
