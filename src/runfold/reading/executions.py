@@ -163,6 +163,14 @@ def archived_in(connection: psycopg.Connection[Any], execution_id: str) -> str |
     return None if row is None else str(row[0])
 
 
+def require_history(connection: psycopg.Connection[Any], execution_ids: list[str]) -> None:
+    """Return if the events of these executions are in the log; raises StreamArchived."""
+    from runfold.projections.reconciling.archived import require_streams_in_log
+
+    with connection.cursor() as cursor:
+        require_streams_in_log(cursor, [f"execution-{execution_id}" for execution_id in execution_ids])
+
+
 def _bound(name: str, schema: LiteralString) -> LiteralString:
     return statement(name).replace("{tables}", schema)
 
