@@ -10508,6 +10508,15 @@ COMMENT ON FUNCTION runfold.note_archive IS
 REVOKE ALL ON FUNCTION runfold.note_archive FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_archive TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.note_archive_run() RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runfold.retention SET ran_at = clock_timestamp() WHERE kind = 'archive'
+$$;
+COMMENT ON FUNCTION runfold.note_archive_run IS
+    'Notes that the daily run of the archive has ended.';
+REVOKE ALL ON FUNCTION runfold.note_archive_run FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_archive_run TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable

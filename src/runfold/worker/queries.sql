@@ -128,3 +128,12 @@ SELECT runfold.make_api_log_months()
 -- name: sample_table_sizes
 -- Notes the size of each table, once a day; returns how many were noted.
 SELECT runfold.sample_table_sizes()
+
+-- name: archive_is_due
+-- Whether an archive policy is on whose last run was a day ago.
+SELECT EXISTS (SELECT FROM runfold.retention r
+                WHERE r.kind = 'archive' AND r.keep IS NOT NULL AND r.ran_at < clock_timestamp() - interval '1 day')
+
+-- name: note_archive_run
+-- Notes that the daily run of the archive has ended.
+SELECT runfold.note_archive_run()

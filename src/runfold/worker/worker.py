@@ -27,6 +27,7 @@ from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
 from runfold.seals.sealing import Sealing
 from runfold.settings import Settings
+from runfold.worker.archiving import Archiving
 from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
@@ -173,6 +174,8 @@ class Worker:
                     ) as sampling,
                     Sealing(lambda: self._session("seal")) as sealing,
                     VectorIndexes(lambda: self._session("vectors"), self._settings.vector_index_interval),
+                    # As with what expires: not while a drain waits.
+                    Archiving(lambda: self._session("archive"), self._settings.archive if timeouts else None),
                 ):
                     self._fold_until(done, lead, runner, bell, users, (sampling, sealing), timeouts)
             finally:
