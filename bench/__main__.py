@@ -22,6 +22,7 @@ BENCHES = (
     "listing",
     "tenants",
     "growth",
+    "seals",
     "past",
     "user_projections",
     "vectors",

@@ -39,11 +39,13 @@ FLOORS: list[dict[str, str]] = [
         "projections/definition": "What a projection is: the contract of its file, its group, the rules for users'.",
     },
     {
+        "archive": "Segments of the log as files: writes them, takes them out of the log, brings them back.",
         "vectors": "Indexes of large collections of vectors, and the projection of failures by similarity.",
         "projections/folding": "Folds batches: the projector, the ledger of what is folded, the session of users'"
         " projections, poison.",
     },
     {
+        "seals": "Seals the log in a chain of ranges, verifies it, and compares it with exported seals.",
         "projections/reconciling": "Folds the log again: verify, rebuild, replay, retry and discard.",
     },
     {

@@ -99,7 +99,7 @@ BEGIN
         SELECT x.stream_id, x.user_id, 0 FROM unnest(stream_ids, user_ids) AS x (stream_id, user_id) ORDER BY x.stream_id COLLATE "C"
             ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false;
         SELECT array_agg(s.version ORDER BY x.n), array_agg(s.user_id ORDER BY x.n),
-               bool_and(coalesce(x.expected = s.version, x.expected IS NULL)
+               bool_and(s.archived_at IS NULL AND coalesce(x.expected = s.version, x.expected IS NULL)
                         AND (x.user_id IS NULL OR x.user_id IS NOT DISTINCT FROM s.user_id))
           INTO heads, tenants, quick
           FROM unnest(stream_ids, expected, user_ids) WITH ORDINALITY AS x (stream_id, expected, user_id, n)

@@ -28,6 +28,7 @@ DECLARE
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
+    skipping constant boolean := repeats IS NOT NULL;
     tenants uuid[];
     heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append

@@ -710,6 +710,57 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
+-- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
+CREATE TABLE runfold.archives (
+    from_position bigint NOT NULL,
+    to_position bigint NOT NULL,
+    file text NOT NULL,
+    sha256 bytea NOT NULL,
+    bytes bigint NOT NULL,
+    events bigint NOT NULL,
+    digest bytea NOT NULL,
+    seal jsonb,
+    schema_version text NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    state text COLLATE "C" NOT NULL DEFAULT 'written',
+    swapped_at timestamptz,
+    left_events bigint NOT NULL DEFAULT 0,
+    left_streams bigint NOT NULL DEFAULT 0,
+    erased jsonb NOT NULL DEFAULT '[]',
+    CONSTRAINT archives_pkey PRIMARY KEY (from_position),
+    CONSTRAINT archives_file_is_of_one_segment UNIQUE (file),
+    CONSTRAINT archives_file_is_a_name CHECK (file <> '' AND strpos(file, '/') = 0),
+    CONSTRAINT archives_end_after_their_start CHECK (from_position > 0 AND to_position >= from_position),
+    CONSTRAINT archives_sha256_has_32_bytes CHECK (octet_length(sha256) = 32),
+    CONSTRAINT archives_digest_has_32_bytes CHECK (octet_length(digest) = 32),
+    CONSTRAINT archives_bytes_are_counted CHECK (bytes > 0),
+    CONSTRAINT archives_events_fit CHECK (events BETWEEN 0 AND to_position - from_position + 1),
+    CONSTRAINT archives_state_is_known CHECK (state IN ('written', 'archived', 'restored')),
+    CONSTRAINT archives_left_events_fit CHECK (left_events BETWEEN 0 AND events),
+    CONSTRAINT archives_left_streams_fit CHECK (left_streams BETWEEN 0 AND left_events),
+    CONSTRAINT archives_say_what_left CHECK ((state = 'archived') = (left_events > 0)),
+    CONSTRAINT archives_erased_is_an_array CHECK (jsonb_typeof(erased) = 'array')
+);
+
+COMMENT ON TABLE runfold.archives IS 'Segments of the log that are written to files, and what of them left the log.';
+COMMENT ON COLUMN runfold.archives.from_position IS 'The first position of the segment.';
+COMMENT ON COLUMN runfold.archives.to_position IS 'The last position of the segment.';
+COMMENT ON COLUMN runfold.archives.file IS 'The name of the Parquet file in the archive''s folder; its manifest is beside it.';
+COMMENT ON COLUMN runfold.archives.bytes IS 'The size of the file.';
+COMMENT ON COLUMN runfold.archives.events IS 'The events in the file: all of the segment, those that stay in the log, too.';
+COMMENT ON COLUMN runfold.archives.digest IS 'The digest of these events: sha256 over the hashes of their records, in order.';
+COMMENT ON COLUMN runfold.archives.seal IS 'The last seal of the segment when the file was written; NULL: it was not sealed.';
+COMMENT ON COLUMN runfold.archives.schema_version IS 'The schema version of the database that wrote the file.';
+COMMENT ON COLUMN runfold.archives.state IS
+    'written: the log still holds everything; archived: some streams left; restored: they are all back.';
+COMMENT ON COLUMN runfold.archives.swapped_at IS 'When streams left last; NULL: none did.';
+COMMENT ON COLUMN runfold.archives.left_events IS 'The events that are in the file only.';
+COMMENT ON COLUMN runfold.archives.left_streams IS 'The streams that have such events.';
+COMMENT ON COLUMN runfold.archives.erased IS 'The tenants whose events the file holds as hashes only.';
+
+GRANT SELECT ON runfold.archives TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE TABLE runfold.blobs (
     user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
     sha256 bytea NOT NULL,
@@ -2207,6 +2258,21 @@ COMMENT ON COLUMN runfold.leader.backends IS 'Its connections, [pid, backend_sta
 GRANT SELECT ON runfold.leader TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE ON runfold.leader TO runfold_projector, runfold_operator;
 
+-- The streams that leave the log next, with what was true of them when they were chosen. The swap looks again.
+CREATE UNLOGGED TABLE runfold.leaving_streams (
+    stream_id text COLLATE "C" NOT NULL,
+    version bigint NOT NULL,
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT leaving_streams_pkey PRIMARY KEY (stream_id)
+);
+
+COMMENT ON TABLE runfold.leaving_streams IS 'The streams that leave the log in the archive''s next swap.';
+COMMENT ON COLUMN runfold.leaving_streams.digest IS 'SHA-256 over the leaves of its events in their order: runfold.event_leaf.';
+
+GRANT SELECT ON runfold.leaving_streams TO runfold_projector, runfold_operator;
+
 CREATE TABLE runfold.log_identity (
     singleton boolean PRIMARY KEY DEFAULT true,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -2506,17 +2572,48 @@ COMMENT ON COLUMN runfold.refusals.message IS 'With {name} for the value of a fa
 
 GRANT SELECT ON runfold.refusals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- Where events of the archive come in before they are compared with what left, and put back into the log.
+CREATE UNLOGGED TABLE runfold.restored_events (
+    position bigint NOT NULL,
+    append_end bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    stream_version bigint NOT NULL,
+    event_id uuid NOT NULL,
+    category text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    schema_version integer NOT NULL,
+    user_id uuid,
+    data jsonb,
+    payload bytea,
+    metadata jsonb NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CONSTRAINT restored_events_pkey PRIMARY KEY (position)
+);
+
+COMMENT ON TABLE runfold.restored_events IS 'Events of the archive on their way back into the log: `runfold archive restore`.';
+
+GRANT INSERT ON runfold.restored_events TO runfold_operator;
+
 -- How long the rows of a table are kept. Of a read table the log keeps the events, so the cutoff is what keeps its rows
 -- from coming back: no rebuild, verify, replay or retry looks below it, and it only grows.
+-- Also how long the streams of a category stay in the log after their last event: then they are archived.
 CREATE TABLE runfold.retention (
-    table_name text COLLATE "C" NOT NULL,
+    table_name text COLLATE "C",
     column_name text COLLATE "C" NOT NULL,
     group_name text,
     keep interval,
     cutoff timestamptz,
     ran_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     blocked_since timestamptz,
-    CONSTRAINT retention_pkey PRIMARY KEY (table_name),
+    kind text COLLATE "C" NOT NULL DEFAULT 'table',
+    category text COLLATE "C",
+    subject text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(table_name, category)) STORED,
+    CONSTRAINT retention_pkey PRIMARY KEY (kind, subject),
+    CONSTRAINT kind_is_known CHECK (kind IN ('table', 'archive')),
+    CONSTRAINT tables_are_named CHECK ((kind = 'table') = (table_name IS NOT NULL)),
+    CONSTRAINT archives_are_of_a_category CHECK ((kind = 'archive') = (category IS NOT NULL)),
+    CONSTRAINT barriers_are_never_archived CHECK (category NOT IN ('deployment', 'definition', 'tenant')),
     CONSTRAINT keep_is_not_negative CHECK (keep >= interval '0'),
     CONSTRAINT read_tables_are_kept_a_day CHECK (group_name IS NULL OR keep >= interval '1 day'),
     CONSTRAINT cutoff_is_a_days_start CHECK ((cutoff AT TIME ZONE 'UTC')::time = '00:00'),
@@ -2531,11 +2628,19 @@ VALUES ('public.workflow_execution_logs', 'created_at', 'log', '30 days'),
        ('public.episodic_memory', 'expires_at', NULL, '0'),
        ('public.knowledge_facts', 'expires_at', NULL, '0');
 
-COMMENT ON TABLE runfold.retention IS 'How long the rows of a table are kept, and up to where they were removed.';
+INSERT INTO runfold.retention (kind, category, column_name)
+VALUES ('archive', 'execution', 'recorded_at'), ('archive', 'log', 'recorded_at'), ('archive', 'interaction', 'recorded_at'),
+       ('archive', 'response', 'recorded_at');
+
+COMMENT ON TABLE runfold.retention IS
+    'How long the rows of a table are kept, and up to where they were removed; and how long streams stay in the log.';
+COMMENT ON COLUMN runfold.retention.kind IS 'table: rows are removed; archive: streams leave the log for the archive.';
+COMMENT ON COLUMN runfold.retention.category IS 'Of an archive policy: the category of the streams.';
+COMMENT ON COLUMN runfold.retention.subject IS 'The table, or the category.';
 COMMENT ON COLUMN runfold.retention.table_name IS 'With its schema. A table that does not exist is passed over.';
 COMMENT ON COLUMN runfold.retention.column_name IS 'The time by which a row expires: of its creation, or of its end.';
 COMMENT ON COLUMN runfold.retention.group_name IS 'The group of projections that folds the table; NULL: it is no read table.';
-COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept; NULL: for ever.';
+COMMENT ON COLUMN runfold.retention.keep IS 'How long after that time a row is kept, or a stream stays in the log; NULL: for ever.';
 COMMENT ON COLUMN runfold.retention.cutoff IS
     'Rows of a read table before it have expired: they are removed or will be, and nothing brings them back. It only grows.';
 COMMENT ON COLUMN runfold.retention.ran_at IS 'When the last daily run over the table ended; at first, when the table was entered.';
@@ -2558,6 +2663,52 @@ COMMENT ON TABLE runfold.sample_verifications IS 'The last verification of each 
 
 GRANT SELECT ON runfold.sample_verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.sample_verifications TO runfold_projector, runfold_operator;
+
+-- The chain of seals: each seals a range of the log, and the seals before it. What a seal is made of is in the functions
+-- event_leaf, range_digest and seal_of; format 1 is theirs.
+CREATE TABLE runfold.seals (
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    events bigint NOT NULL,
+    range_digest bytea NOT NULL,
+    seal bytea NOT NULL,
+    format integer NOT NULL DEFAULT 1,
+    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT seals_pkey PRIMARY KEY (first_position),
+    CONSTRAINT seals_end_once UNIQUE (last_position),
+    CONSTRAINT seals_begin_at_one CHECK (first_position >= 1),
+    CONSTRAINT seals_count_what_fits CHECK (events BETWEEN 0 AND last_position - first_position + 1),
+    CONSTRAINT digests_are_sha256 CHECK (octet_length(range_digest) = 32 AND octet_length(seal) = 32),
+    CONSTRAINT the_format_is_known CHECK (format = 1)
+);
+
+COMMENT ON TABLE runfold.seals IS
+    'The chain of seals over the log: what was settled cannot be changed without a difference. Ranges adjoin, from position 1 on.';
+COMMENT ON COLUMN runfold.seals.last_position IS 'The last position of the range, holes included. The next range begins behind it.';
+COMMENT ON COLUMN runfold.seals.events IS 'How many events the range held when it was sealed.';
+COMMENT ON COLUMN runfold.seals.range_digest IS 'SHA-256 over the leaves of the range''s events in their order: runfold.range_digest.';
+COMMENT ON COLUMN runfold.seals.seal IS 'SHA-256 over the seal before, the range and its digest: runfold.seal_of.';
+COMMENT ON COLUMN runfold.seals.format IS 'Of leaf, digest and seal.';
+
+GRANT SELECT ON runfold.seals TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- What tells which event of a range differs. A range is proved by its seal alone; without marks it is the range that is named.
+CREATE TABLE runfold.seal_marks (
+    first_position bigint NOT NULL,
+    marks bytea NOT NULL,
+    CONSTRAINT seal_marks_pkey PRIMARY KEY (first_position),
+    CONSTRAINT marks_belong_to_a_seal FOREIGN KEY (first_position) REFERENCES runfold.seals (first_position),
+    CONSTRAINT marks_have_twelve_bytes CHECK (octet_length(marks) % 12 = 0)
+);
+-- Parts of hashes do not become smaller.
+ALTER TABLE runfold.seal_marks ALTER COLUMN marks SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE runfold.seal_marks IS
+    'Twelve bytes of each event of a sealed range, by which the event that differs is named. They prove nothing and may be deleted.';
+COMMENT ON COLUMN runfold.seal_marks.marks IS
+    'Of each event in order: 4 bytes of its place in the range, from 0; the first 4 of its leaf; the last 4 of its id.';
+
+GRANT SELECT ON runfold.seal_marks TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.settings (
     name text COLLATE "C" PRIMARY KEY,
@@ -2661,7 +2812,7 @@ CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
     SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
            clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
       FROM runfold.retention r
-     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+     WHERE r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
 
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';
@@ -2684,13 +2835,22 @@ CREATE TABLE runfold.streams (
     user_id uuid,
     version bigint NOT NULL,
     first_position bigint,
-    last_position bigint
+    last_position bigint,
+    archived_at timestamptz,
+    archived_version bigint,
+    archived_digest bytea,
+    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
+    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
 ) WITH (fillfactor = 70);
 
 -- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
 CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
 
 COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
+COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
+COMMENT ON COLUMN runfold.streams.archived_digest IS
+    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
 
 ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
 CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
@@ -2735,6 +2895,28 @@ COMMENT ON COLUMN runfold.subscriptions.failed_error IS 'What the handler fails 
 GRANT SELECT ON runfold.subscriptions TO runfold_projector, runfold_reader;
 GRANT SELECT, INSERT, UPDATE ON runfold.subscriptions TO runfold_engine, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.subscriptions TO runfold_operator;
+
+-- Segments whose remainder is built, or has taken the segment's place: what a run that was interrupted has to end.
+CREATE TABLE runfold.swaps (
+    from_position bigint NOT NULL,
+    to_position bigint NOT NULL,
+    state text COLLATE "C" NOT NULL DEFAULT 'built',
+    left_events bigint NOT NULL,
+    left_streams bigint NOT NULL,
+    forgotten bigint NOT NULL,
+    CONSTRAINT swaps_pkey PRIMARY KEY (from_position),
+    CONSTRAINT swaps_end_after_their_start CHECK (to_position >= from_position),
+    CONSTRAINT swaps_state_is_known CHECK (state IN ('built', 'swapped')),
+    CONSTRAINT swaps_streams_have_events CHECK (left_streams BETWEEN 0 AND left_events)
+);
+
+COMMENT ON TABLE runfold.swaps IS 'Segments of the log that are being replaced by what remains of them.';
+COMMENT ON COLUMN runfold.swaps.state IS
+    'built: runfold_partitions.remains_… waits to be swapped in; swapped: runfold_partitions.left_… waits to be dropped.';
+COMMENT ON COLUMN runfold.swaps.left_events IS 'The events that the remainder does not hold.';
+COMMENT ON COLUMN runfold.swaps.forgotten IS 'Up to there the ids of what left are deleted from event_ids.';
+
+GRANT SELECT ON runfold.swaps TO runfold_projector, runfold_operator;
 
 CREATE TABLE runfold.table_size_samples (
     day date NOT NULL,
@@ -3454,6 +3636,7 @@ INSERT INTO runfold.faults (code, message, hint) VALUES
     ('not_a_timestamp', '{at} is not a timestamp with zone: {found}', 'Send RFC 3339 with a zone, microseconds at most, years 0001 to 9999: 2026-01-31T12:00:00Z.');
 
 INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
+    ('seals_broken', 'RF076', 'seals_broken', 'the seal of the positions {first_position} to {last_position} does not follow from the one before, and nothing was sealed', 'run `runfold log verify`, and compare the seals with an export by `runfold log seal check`'),
     ('version_conflict', 'RF002', 'version_conflict', '{stream_id} is at version {version}, expected {expected_version}', 'reload and retry'),
     ('definition_invalid', 'RF040', 'definition_invalid', 'the definition is not valid; faults: {count}, the first: {first}', 'correct what `faults` lists'),
     ('definition_changed', 'RF002', 'version_conflict', 'the definition is at version {version}, expected {expected_version}', 'reload it, and make your change again'),
@@ -3490,6 +3673,10 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('unknown_subscription', 'RF054', 'unknown_subscription', 'there is no subscription {subscription}', 'see `runfold subscription list`'),
     ('unknown_retention', 'RF034', 'unknown_retention', 'there is no retention for {table}', 'see `runfold retention show` for the tables that have one'),
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
+    ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
+    ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
+    ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -3867,6 +4054,21 @@ $$;
 COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
+
+CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
+                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
+      FROM runfold.streams s
+      LEFT JOIN runfold.archives a
+        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
+     WHERE s.stream_id = $1
+     GROUP BY s.stream_id, s.archived_version
+$$;
+COMMENT ON FUNCTION runfold.archive_of_stream IS
+    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
+REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -5898,6 +6100,7 @@ DECLARE
     stream_ids text[];       -- as given, then those that are only locked
     expected_versions bigint[];
     begins_at constant bigint[] := NULL;  -- 0: see lock_streams
+    skipping constant boolean := repeats IS NOT NULL;
     tenants uuid[];
     heads bigint[];          -- the version of each stream before this call
     ends integer[];          -- events up to and including each append
@@ -5955,15 +6158,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -5971,6 +6174,11 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
+        END IF;
+        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
+        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
+                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -6340,7 +6548,7 @@ BEGIN
         SELECT x.stream_id, x.user_id, 0 FROM unnest(stream_ids, user_ids) AS x (stream_id, user_id) ORDER BY x.stream_id COLLATE "C"
             ON CONFLICT ON CONSTRAINT streams_pkey DO UPDATE SET version = s.version WHERE false;
         SELECT array_agg(s.version ORDER BY x.n), array_agg(s.user_id ORDER BY x.n),
-               bool_and(coalesce(x.expected = s.version, x.expected IS NULL)
+               bool_and(s.archived_at IS NULL AND coalesce(x.expected = s.version, x.expected IS NULL)
                         AND (x.user_id IS NULL OR x.user_id IS NOT DISTINCT FROM s.user_id))
           INTO heads, tenants, quick
           FROM unnest(stream_ids, expected, user_ids) WITH ORDINALITY AS x (stream_id, expected, user_id, n)
@@ -7092,6 +7300,7 @@ DECLARE
     stream_ids text[];
     expected_versions bigint[];
     begins_at bigint[];      -- the versions of streams before their first event
+    skipping constant boolean := false;  -- see lock_streams
     tenants uuid[] := array_fill(user_id, ARRAY[coalesce(count, 0)]);  -- of the call, then of each stream
     heads bigint[];          -- of each stream before this call
     event_versions bigint[];
@@ -7147,15 +7356,15 @@ BEGIN
         expected := expected_versions[i];
         locked := NULL;
         IF expected IS NULL OR expected > 0 THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF locked IS NULL THEN
             INSERT INTO runfold.streams AS s (stream_id, user_id, version)
             VALUES (stream_ids[i], tenants[i], coalesce(begins_at[i], 0))
-                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id INTO locked;
+                ON CONFLICT ON CONSTRAINT streams_pkey DO NOTHING RETURNING s.version, s.user_id, s.archived_at INTO locked;
         END IF;
         IF locked IS NULL THEN
-            SELECT s.version, s.user_id INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
+            SELECT s.version, s.user_id, s.archived_at INTO locked FROM runfold.streams s WHERE s.stream_id = stream_ids[i] FOR NO KEY UPDATE;
         END IF;
         IF tenants[i] IS DISTINCT FROM locked.user_id THEN
             IF tenants[i] IS NOT NULL THEN
@@ -7163,6 +7372,11 @@ BEGIN
                     'pointer', format('/%s/user_id', i - 1), 'stream_id', stream_ids[i]));
             END IF;
             tenants[i] := locked.user_id;
+        END IF;
+        -- Its event ids are gone: what comes without the right version, or again, may be stored already.
+        IF locked.archived_at IS NOT NULL AND i <= count AND (expected IS NULL OR skipping) THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream_ids[i])
+                                   || jsonb_build_object('pointer', format('/%s/stream_id', i - 1)));
         END IF;
         heads[i] := locked.version;
         IF expected <> locked.version AND (conflict IS NULL OR i < conflict) THEN
@@ -7307,6 +7521,24 @@ COMMENT ON FUNCTION runfold.applied_migrations IS
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.archivable_head() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT least(coalesce((SELECT min(c.position) FROM runfold.checkpoints c), 0), (SELECT min(s.position) FROM runfold.subscriptions s))
+$$;
+COMMENT ON FUNCTION runfold.archivable_head IS
+    'The position up to which every group of projections and every subscription that is kept has read the log.';
+REVOKE ALL ON FUNCTION runfold.archivable_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archivable_head TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.archived_head() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(a.to_position), 0) FROM runfold.archives a WHERE a.state = 'archived'
+$$;
+COMMENT ON FUNCTION runfold.archived_head IS
+    'The greatest position at or below which events may have left the log for the archive; 0: none has.';
+REVOKE ALL ON FUNCTION runfold.archived_head FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_head TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7422,6 +7654,65 @@ COMMENT ON FUNCTION runfold.begin_subscription IS
     'Begins, or begins again, a subscription that has a name, and returns its bookmark. A new one begins behind the event given.';
 REVOKE ALL ON FUNCTION runfold.begin_subscription FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_subscription TO runfold_engine, runfold_operator, service_role;
+
+CREATE FUNCTION runfold.refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
+        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
+END
+$$;
+COMMENT ON FUNCTION runfold.refuse_change IS
+    'Trigger: refuses every change of a recorded event.';
+REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
+
+CREATE FUNCTION runfold.segments() RETURNS TABLE (from_position bigint, to_position bigint, partition text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT b.bounds[1]::bigint, b.bounds[2]::bigint - 1, b.partition
+      FROM (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''?(\d+)''?\) TO \(''?(\d+)''?\)') AS bounds,
+                   format('%I.%I', c.relnamespace::regnamespace, c.relname) AS partition
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'runfold.events'::regclass) AS b
+     ORDER BY b.bounds[1]::bigint
+$$;
+COMMENT ON FUNCTION runfold.segments IS
+    'The segments of the log, one a partition, in their order.';
+REVOKE ALL ON FUNCTION runfold.segments FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.segments TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.build_remainder(from_position bigint, OUT left_events bigint, OUT left_streams bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    archive runfold.archives;
+    partition text;
+    remains constant text := 'remains_' || lpad(from_position::text, 12, '0');
+BEGIN
+    SELECT * INTO STRICT archive FROM runfold.archives a WHERE a.from_position = from_position;
+    SELECT s.partition INTO STRICT partition FROM runfold.segments() s
+     WHERE s.from_position = from_position AND s.to_position = archive.to_position;
+    EXECUTE format('SELECT count(*), count(DISTINCT e.stream_id) FROM %s e JOIN runfold.leaving_streams l USING (stream_id)', partition)
+       INTO left_events, left_streams;
+    IF left_events = 0 THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
+                   ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position <= %s))',
+                   remains, from_position, archive.to_position);
+    EXECUTE format('INSERT INTO runfold_partitions.%I SELECT e.* FROM %s e'
+                   ' WHERE NOT EXISTS (SELECT FROM runfold.leaving_streams l WHERE l.stream_id = e.stream_id) ORDER BY e.position',
+                   remains, partition);
+    EXECUTE format('CREATE TRIGGER events_are_never_truncated BEFORE TRUNCATE ON runfold_partitions.%I'
+                   ' FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change()', remains);
+    EXECUTE format('ANALYZE runfold_partitions.%I', remains);
+    INSERT INTO runfold.swaps (from_position, to_position, left_events, left_streams, forgotten)
+    VALUES (from_position, archive.to_position, left_events, left_streams, from_position - 1);
+END
+$$;
+COMMENT ON FUNCTION runfold.build_remainder IS
+    'Builds what remains of a segment once the chosen streams have left it, beside it; returns how many events and streams leave.';
+REVOKE ALL ON FUNCTION runfold.build_remainder FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.build_remainder TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.is_list_of_names(value jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7595,6 +7886,128 @@ $$;
 COMMENT ON FUNCTION runfold.check_tool IS
     'Refuses a tool whose schemas are no JSON Schemas or whose version has no order, and sets updated_at.';
 REVOKE ALL ON FUNCTION runfold.check_tool FROM PUBLIC;
+
+CREATE FUNCTION runfold.event_leaf(
+    "position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
+    user_id uuid, data jsonb, payload bytea, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz
+) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.jsonb_build_array(
+               1, position, append_end, stream_id, stream_version, event_id, type, schema_version, user_id, data,
+               pg_catalog.encode(payload, 'hex'), metadata,
+               (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM recorded_at) * 1000000)::bigint)::text, 'UTF8'))
+$$;
+COMMENT ON FUNCTION runfold.event_leaf IS
+    'The leaf of an event, format 1: SHA-256 over all that the event says, its category but for that (a category is the beginning of a stream''s name).';
+REVOKE ALL ON FUNCTION runfold.event_leaf FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.event_leaf TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.execution_is_over(execution_id text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT $1 IS NULL
+        OR EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = runfold.stream_id('execution', $1) AND s.archived_at IS NOT NULL)
+        OR runfold.end_status($1) IS NOT NULL
+$$;
+COMMENT ON FUNCTION runfold.execution_is_over IS
+    'Whether an execution has ended, is archived, or was never said (NULL).';
+REVOKE ALL ON FUNCTION runfold.execution_is_over FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.execution_is_over TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.response_target(type text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE type
+           WHEN 'ResponseReceived' THEN 'unprocessed'
+           WHEN 'ResponseMatched' THEN 'matched'
+           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
+           WHEN 'ResponseErrored' THEN 'error'
+           WHEN 'ResponseReopened' THEN 'unprocessed' END
+$$;
+COMMENT ON FUNCTION runfold.response_target IS
+    'The status that an event of this type moves a response to; NULL for one that moves none.';
+REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.choose_leaving(
+    from_position bigint, to_position bigint, older_than interval DEFAULT NULL, OUT streams bigint, OUT events bigint
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+    lower constant bigint := from_position;
+    upper constant bigint := to_position;
+    bound bigint := runfold.archivable_head();
+BEGIN
+    DELETE FROM runfold.leaving_streams;
+    WITH policies AS MATERIALIZED (
+        SELECT r.category, now() - CASE WHEN older_than IS NOT NULL AND r.category IN ('execution', 'log', 'interaction', 'response')
+                                        THEN older_than ELSE r.keep END AS cutoff
+          FROM runfold.retention r WHERE r.kind = 'archive'
+    ), old AS MATERIALIZED (
+        SELECT s.stream_id, s.version, s.first_position, s.last_position, p.category
+          FROM runfold.streams s
+          JOIN policies p ON p.category = split_part(s.stream_id, '-', 1)
+          JOIN runfold.events l ON l.position = s.last_position AND l.recorded_at < p.cutoff
+         WHERE s.first_position >= lower AND s.last_position <= least(upper, bound) AND l.position BETWEEN lower AND upper
+           AND s.archived_at IS NULL
+           AND NOT EXISTS (SELECT FROM runfold.parked_streams k WHERE k.stream_id = s.stream_id)
+           AND NOT EXISTS (SELECT FROM runfold.claims c WHERE c.stream_id = s.stream_id)
+           AND NOT EXISTS (SELECT FROM runfold.holds h WHERE runfold.stream_id('execution', h.execution_id) = s.stream_id)
+    ), ends AS MATERIALIZED (
+        -- What each of them has become by its last event that moves it.
+        SELECT DISTINCT ON (e.stream_id) e.stream_id,
+               CASE e.category WHEN 'execution' THEN runfold.ends_execution(e.type)
+                               WHEN 'interaction' THEN runfold.interaction_has_ended(runfold.interaction_target(e.type))
+                               ELSE runfold.response_target(e.type) IN ('matched', 'filtered_out', 'error') END AS ended
+          FROM runfold.events e
+         WHERE e.position BETWEEN lower AND upper AND e.category IN ('execution', 'interaction', 'response')
+           AND CASE e.category WHEN 'execution' THEN runfold.ends_execution(e.type)
+                               WHEN 'interaction' THEN runfold.interaction_target(e.type) IS NOT NULL
+                               ELSE runfold.response_target(e.type) IS NOT NULL END
+         ORDER BY e.stream_id, e.position DESC
+    ), asked AS MATERIALIZED (
+        SELECT e.stream_id, e.data ->> 'execution_id' AS execution_id
+          FROM runfold.events e
+         WHERE e.position BETWEEN lower AND upper AND e.category = 'interaction' AND e.type = 'InteractionRequested'
+    ), chosen AS MATERIALIZED (
+        SELECT o.* FROM old o
+          LEFT JOIN ends n ON n.stream_id = o.stream_id
+         WHERE CASE o.category
+               WHEN 'log' THEN runfold.execution_is_over(substr(o.stream_id, 5))
+               WHEN 'interaction' THEN n.ended AND NOT EXISTS (
+                   SELECT FROM asked a WHERE a.stream_id = o.stream_id AND NOT runfold.execution_is_over(a.execution_id))
+               WHEN 'execution' THEN coalesce(n.ended, false)
+               WHEN 'response' THEN coalesce(n.ended, false)
+               ELSE true END
+    ), digests AS (
+        SELECT d.stream_id, count(*) AS events, sha256(string_agg(d.leaf, '' ORDER BY d.stream_version)) AS digest
+          FROM (SELECT e.stream_id, e.stream_version,
+                       runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                          e.schema_version, e.user_id, e.data, e.payload, e.metadata, e.occurred_at, e.recorded_at) AS leaf
+                  FROM runfold.events e JOIN chosen c ON c.stream_id = e.stream_id
+                 WHERE e.position BETWEEN lower AND upper) AS d
+         GROUP BY d.stream_id
+    ), entered AS (
+        INSERT INTO runfold.leaving_streams (stream_id, version, first_position, last_position, digest)
+        SELECT c.stream_id, c.version, c.first_position, c.last_position, d.digest FROM chosen c JOIN digests d USING (stream_id)
+        RETURNING stream_id
+    )
+    SELECT count(*), coalesce(sum(d.events), 0) INTO streams, events
+      FROM entered JOIN digests d ON d.stream_id = entered.stream_id;
+END
+$$;
+COMMENT ON FUNCTION runfold.choose_leaving IS
+    'Chooses the streams that may leave a range of segments for the archive, in place of those chosen before.';
+REVOKE ALL ON FUNCTION runfold.choose_leaving FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.choose_leaving TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.clear_restored() RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    TRUNCATE runfold.restored_events
+$$;
+COMMENT ON FUNCTION runfold.clear_restored IS
+    'Empties runfold.restored_events: what a restore that was interrupted left there.';
+REVOKE ALL ON FUNCTION runfold.clear_restored FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.clear_restored TO runfold_operator;
 
 CREATE FUNCTION runfold.close_questions(
     after uuid DEFAULT NULL, looks integer DEFAULT 1000, max_count integer DEFAULT 100, OUT closed integer, OUT reached uuid
@@ -8819,6 +9232,24 @@ COMMENT ON FUNCTION runfold.drop_partition IS
     'Drops a partition of a table, unless somebody reads or writes the table just now; returns whether it did.';
 REVOKE ALL ON FUNCTION runfold.drop_partition FROM PUBLIC;
 
+CREATE FUNCTION runfold.drop_remainders() RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    swap record;
+    dropped integer := 0;
+BEGIN
+    FOR swap IN DELETE FROM runfold.swaps s WHERE s.state = 'built' RETURNING s.from_position LOOP
+        EXECUTE format('DROP TABLE IF EXISTS runfold_partitions.%I', 'remains_' || lpad(swap.from_position::text, 12, '0'));
+        dropped := dropped + 1;
+    END LOOP;
+    RETURN dropped;
+END
+$$;
+COMMENT ON FUNCTION runfold.drop_remainders IS
+    'Drops what was built for a swap that did not take place; returns how many tables.';
+REVOKE ALL ON FUNCTION runfold.drop_remainders FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.drop_remainders TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.end_batch(group_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -8897,17 +9328,6 @@ COMMENT ON FUNCTION runfold.ensure_log_partitions IS
     'Makes the monthly partitions of workflow_execution_logs ahead of time.';
 REVOKE ALL ON FUNCTION runfold.ensure_log_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_log_partitions TO runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.refuse_change() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM runfold.refuse('log_immutable', words => jsonb_build_object(
-        'operation', TG_OP, 'table', format('%I.%I', TG_TABLE_SCHEMA, TG_TABLE_NAME)));
-END
-$$;
-COMMENT ON FUNCTION runfold.refuse_change IS
-    'Trigger: refuses every change of a recorded event.';
-REVOKE ALL ON FUNCTION runfold.refuse_change FROM PUBLIC;
 
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -9389,6 +9809,34 @@ COMMENT ON FUNCTION runfold.forget_counts IS
     'Empties the counts of a table that was emptied, for dashboards.';
 REVOKE ALL ON FUNCTION runfold.forget_counts FROM PUBLIC;
 
+CREATE FUNCTION runfold.forget_left(most integer DEFAULT 10000) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    swap runfold.swaps;
+    gone text;
+BEGIN
+    SELECT * INTO swap FROM runfold.swaps s WHERE s.state = 'swapped' ORDER BY s.from_position LIMIT 1 FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN true;
+    END IF;
+    gone := format('runfold_partitions.%I', 'left_' || lpad(swap.from_position::text, 12, '0'));
+    EXECUTE format('DELETE FROM runfold.event_ids i USING %s e, runfold.streams s'
+                   ' WHERE e.position > $1 AND e.position <= $2 AND i.event_id = e.event_id'
+                   ' AND s.stream_id = e.stream_id AND e.stream_version <= s.archived_version', gone)
+      USING swap.forgotten, swap.forgotten + most;
+    UPDATE runfold.swaps s SET forgotten = swap.forgotten + most WHERE s.from_position = swap.from_position;
+    IF swap.forgotten + most >= swap.to_position THEN
+        EXECUTE format('DROP TABLE %s', gone);
+        DELETE FROM runfold.swaps s WHERE s.from_position = swap.from_position;
+    END IF;
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION runfold.forget_left IS
+    'Deletes the event ids of a part of what has left the log; when all are deleted, drops the table that left. Returns whether nothing is left to do.';
+REVOKE ALL ON FUNCTION runfold.forget_left FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.forget_left TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.given(data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN data OPERATOR(pg_catalog.@?) 'strict $.* ? (@ == null)' THEN runfold.drop_nulls(data) ELSE data END
@@ -9696,6 +10144,61 @@ COMMENT ON FUNCTION runfold.land_rebuild IS
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.land_restored(OUT streams bigint, OUT events bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET work_mem = '64MB' AS $$
+#variable_conflict use_column
+DECLARE
+    differing text;
+    taken record;
+BEGIN
+    PERFORM FROM runfold.streams s WHERE s.stream_id IN (SELECT r.stream_id FROM runfold.restored_events r)
+      ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE;
+    -- A file may also hold what was appended to a stream after it had left: that is in the log.
+    DELETE FROM runfold.restored_events r USING runfold.streams s WHERE s.stream_id = r.stream_id AND r.stream_version > s.archived_version;
+    ANALYZE runfold.restored_events;
+    SELECT d.stream_id INTO differing
+      FROM (SELECT x.stream_id, sha256(string_agg(x.leaf, '' ORDER BY x.stream_version)) AS digest
+              FROM (SELECT r.stream_id, r.stream_version,
+                           runfold.event_leaf(r.position, r.append_end, r.stream_id, r.stream_version, r.event_id, r.type,
+                                              r.schema_version, r.user_id, r.data, r.payload, r.metadata, r.occurred_at, r.recorded_at) AS leaf
+                      FROM runfold.restored_events r) AS x
+             GROUP BY x.stream_id) AS d
+      LEFT JOIN runfold.streams s ON s.stream_id = d.stream_id
+     WHERE d.digest IS DISTINCT FROM s.archived_digest
+     LIMIT 1;
+    IF differing IS NOT NULL THEN
+        PERFORM runfold.refuse('archive_differs', jsonb_build_object('stream_id', differing));
+    END IF;
+    SELECT r.event_id, r.stream_id INTO taken FROM runfold.restored_events r
+      JOIN runfold.event_ids i ON i.event_id = r.event_id LIMIT 1;
+    IF taken.event_id IS NOT NULL THEN
+        PERFORM runfold.refuse('event_id_conflict', jsonb_build_object('found', taken.event_id, 'stream_id', taken.stream_id));
+    END IF;
+    INSERT INTO runfold.event_ids (event_id, stream_version) SELECT r.event_id, r.stream_version FROM runfold.restored_events r;
+    INSERT INTO runfold.events (position, append_end, stream_id, stream_version, event_id, category, type, schema_version, user_id,
+                                data, payload, metadata, occurred_at, recorded_at)
+    SELECT r.position, r.append_end, r.stream_id, r.stream_version, r.event_id, r.category, r.type, r.schema_version, r.user_id,
+           r.data, r.payload, r.metadata, r.occurred_at, r.recorded_at
+      FROM runfold.restored_events r ORDER BY r.position;
+    GET DIAGNOSTICS events = ROW_COUNT;
+    UPDATE runfold.archives a
+       SET left_events = a.left_events - c.events, left_streams = a.left_streams - c.streams,
+           state = CASE WHEN a.left_events = c.events THEN 'restored' ELSE 'archived' END
+      FROM (SELECT a.from_position, count(*) AS events, count(DISTINCT r.stream_id) AS streams
+              FROM runfold.restored_events r JOIN runfold.archives a ON r.position BETWEEN a.from_position AND a.to_position
+             GROUP BY a.from_position) AS c
+     WHERE c.from_position = a.from_position;
+    UPDATE runfold.streams s SET archived_at = NULL, archived_version = NULL, archived_digest = NULL
+     WHERE s.stream_id IN (SELECT r.stream_id FROM runfold.restored_events r);
+    GET DIAGNOSTICS streams = ROW_COUNT;
+    DELETE FROM runfold.restored_events;
+END
+$$;
+COMMENT ON FUNCTION runfold.land_restored IS
+    'Puts the events in runfold.restored_events back into the log, where they were: their streams are archived no longer.';
+REVOKE ALL ON FUNCTION runfold.land_restored FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.land_restored TO runfold_operator;
+
 CREATE FUNCTION runfold.last_opaque_position(category text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -9979,6 +10482,32 @@ COMMENT ON FUNCTION runfold.move_subscription IS
 REVOKE ALL ON FUNCTION runfold.move_subscription FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.move_subscription TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.note_archive(
+    from_position bigint, to_position bigint, file text, sha256 bytea, bytes bigint, events bigint, digest bytea, seal jsonb,
+    schema_version text
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF runfold.safe_head() <= to_position
+       OR NOT EXISTS (SELECT FROM runfold.segments() s WHERE s.from_position = from_position AND s.to_position = to_position)
+       OR events <> (SELECT count(*) FROM runfold.events e WHERE e.position BETWEEN from_position AND to_position) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO runfold.archives (from_position, to_position, file, sha256, bytes, events, digest, seal, schema_version)
+    VALUES (from_position, to_position, file, sha256, bytes, events, digest, seal, schema_version)
+        ON CONFLICT ON CONSTRAINT archives_pkey DO UPDATE
+       SET file = excluded.file, sha256 = excluded.sha256, bytes = excluded.bytes, events = excluded.events, digest = excluded.digest,
+           seal = excluded.seal, schema_version = excluded.schema_version, written_at = clock_timestamp(), erased = '[]'
+     WHERE archives.state <> 'archived';
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_archive IS
+    'Enters a segment''s file, or returns false: the log holds another number of events there than the file.';
+REVOKE ALL ON FUNCTION runfold.note_archive FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_archive TO runfold_projector, runfold_operator;
+
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
@@ -10101,6 +10630,21 @@ $$;
 COMMENT ON FUNCTION runfold.note_registry_changed IS
     'Notifies the channel runfold_registries with the name of the table that changed, so that caches read it again.';
 REVOKE ALL ON FUNCTION runfold.note_registry_changed FROM PUBLIC;
+
+CREATE FUNCTION runfold.note_rewritten(from_position bigint, file text, sha256 bytea, bytes bigint, digest bytea, erased jsonb)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE runfold.archives a SET file = file, sha256 = sha256, bytes = bytes, erased = erased
+     WHERE a.from_position = from_position AND a.digest = digest;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_rewritten IS
+    'Enters the file that was written in place of a segment''s, without the data of erased tenants; the digest must be the same.';
+REVOKE ALL ON FUNCTION runfold.note_rewritten FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.note_rewritten TO runfold_operator;
 
 CREATE FUNCTION runfold.note_touched() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -10371,6 +10915,41 @@ $$;
 COMMENT ON FUNCTION runfold.put_workflow IS
     'Makes a workflow of a user''s equal to a definition: its row, its nodes and its connections, by difference. Rows that stay keep their ids, and rows that are equal are not written.';
 REVOKE ALL ON FUNCTION runfold.put_workflow FROM PUBLIC;
+
+CREATE FUNCTION runfold.range_digest(
+    relation regclass, first_position bigint, last_position bigint, OUT events bigint, OUT digest bytea, OUT marks bytea
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format($query$
+        WITH leaves AS MATERIALIZED (
+            SELECT e.position, e.event_id,
+                   CASE WHEN e.category = split_part(e.stream_id, '-', 1) AND isfinite(e.occurred_at) AND isfinite(e.recorded_at)
+                             AND e.data IS DISTINCT FROM 'null' THEN
+                       runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                          e.schema_version, e.user_id, e.data, e.payload, e.metadata, e.occurred_at, e.recorded_at)
+                   ELSE sha256(convert_to(jsonb_build_array(
+                            e.category, e.data IS NULL, CASE WHEN NOT isfinite(e.occurred_at) THEN e.occurred_at::text END,
+                            CASE WHEN NOT isfinite(e.recorded_at) THEN e.recorded_at::text END)::text, 'UTF8')
+                        || runfold.event_leaf(e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.type,
+                                              e.schema_version, e.user_id, e.data, e.payload, e.metadata,
+                                              CASE WHEN isfinite(e.occurred_at) THEN e.occurred_at END,
+                                              CASE WHEN isfinite(e.recorded_at) THEN e.recorded_at END)) END AS leaf
+              FROM %s e
+             WHERE e.position BETWEEN $1 AND $2
+        )
+        SELECT count(*), sha256(coalesce(string_agg(leaf, ''::bytea ORDER BY position), '')),
+               coalesce(string_agg(int4send((position - $1)::integer) || substr(leaf, 1, 4) || substr(uuid_send(event_id), 13, 4),
+                                   ''::bytea ORDER BY position), '')
+          FROM leaves
+        $query$, relation)
+       INTO events, digest, marks USING first_position, last_position;
+END
+$$;
+COMMENT ON FUNCTION runfold.range_digest IS
+    'The number of events, the digest and the marks of a range of positions, in any relation that has the columns of runfold.events: the log itself, or a restored part of an archive.';
+REVOKE ALL ON FUNCTION runfold.range_digest FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.range_digest TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.version_after(stream text, after bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -10806,6 +11385,88 @@ COMMENT ON FUNCTION runfold.save_workflow_of IS
 REVOKE ALL ON FUNCTION runfold.save_workflow_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.save_workflow_of TO runfold_engine, runfold_operator, service_role;
 
+CREATE FUNCTION runfold.seal_of(previous bytea, first_position bigint, last_position bigint, events bigint, range_digest bytea)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT sha256(coalesce(previous, '') || int8send(first_position) || int8send(last_position) || int8send(events) || range_digest)
+$$;
+COMMENT ON FUNCTION runfold.seal_of IS
+    'The seal of a range, format 1: SHA-256 over the seal before (nothing for the first one), the range''s first and last position, its number of events, and its digest.';
+REVOKE ALL ON FUNCTION runfold.seal_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seal_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+CREATE FUNCTION runfold.seal_range(everything boolean DEFAULT false)
+RETURNS TABLE (first_position bigint, last_position bigint, events bigint, seal bytea)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    width constant integer := 10000;
+    head bigint;
+    before record;
+    lower bigint;
+    upper bigint;
+    ceiling bigint;          -- the last position of the partition
+    full_end bigint;         -- where the range is full
+    begun timestamptz;       -- when the range's first event was recorded
+    found record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'on', true);
+    PERFORM pg_advisory_xact_lock('runfold.events'::regclass::oid::bigint::bit(32)::integer, 7);
+    head := runfold.safe_head();
+    SELECT s.* INTO before FROM runfold.seals s ORDER BY s.last_position DESC LIMIT 1;
+    lower := coalesce(before.last_position, 0) + 1;
+    IF lower > head THEN
+        RETURN;
+    END IF;
+    SELECT min(b.ends) - 1 INTO ceiling
+      FROM (SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint AS ends
+              FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'runfold.events'::regclass) AS b
+     WHERE b.ends > lower;
+    full_end := least(ceiling, lower + width - 1);
+    upper := least(head, full_end);
+    IF upper < full_end THEN
+        SELECT e.recorded_at INTO begun
+          FROM runfold.events e WHERE e.position BETWEEN lower AND upper ORDER BY e.position LIMIT 1;
+        -- A clock that was set back keeps no range open.
+        IF begun IS NULL OR NOT (everything OR begun NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp()) THEN
+            RETURN;
+        END IF;
+    ELSE
+        upper := greatest(upper, (SELECT least(e.append_end, head, ceiling) FROM runfold.events e
+                                   WHERE e.position BETWEEN lower AND upper ORDER BY e.position DESC LIMIT 1));
+    END IF;
+    IF before.seal <> runfold.seal_of((SELECT s.seal FROM runfold.seals s WHERE s.last_position = before.first_position - 1),
+                                      before.first_position, before.last_position, before.events, before.range_digest) THEN
+        PERFORM runfold.refuse('seals_broken', jsonb_build_object(
+            'first_position', before.first_position, 'last_position', before.last_position));
+    END IF;
+    SELECT d.* INTO found FROM runfold.range_digest('runfold.events', lower, upper) AS d;
+    INSERT INTO runfold.seals AS s (first_position, last_position, events, range_digest, seal)
+    VALUES (lower, upper, found.events, found.digest,
+            runfold.seal_of(before.seal, lower, upper, found.events, found.digest))
+    RETURNING s.first_position, s.last_position, s.events, s.seal
+      INTO first_position, last_position, events, seal;
+    IF found.events > 0 THEN
+        INSERT INTO runfold.seal_marks (first_position, marks) VALUES (lower, found.marks);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION runfold.seal_range IS
+    'Seals the next range of the log, if one is due; returns its seal, or no row.';
+REVOKE ALL ON FUNCTION runfold.seal_range FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.seal_range TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.sealed_position() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(last_position), 0) FROM runfold.seals
+$$;
+COMMENT ON FUNCTION runfold.sealed_position IS
+    'The position up to which the log is sealed; 0 before the first seal.';
+REVOKE ALL ON FUNCTION runfold.sealed_position FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.sealed_position TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.search_documents_of(
     tenant uuid, typed text DEFAULT NULL, collection text DEFAULT NULL, all_tags text[] DEFAULT NULL,
     of_category text DEFAULT NULL, having_metadata jsonb DEFAULT NULL, max_results integer DEFAULT 10, skipped integer DEFAULT 0
@@ -11071,6 +11732,25 @@ COMMENT ON FUNCTION runfold.seed_models IS
 REVOKE ALL ON FUNCTION runfold.seed_models FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.seed_models TO runfold_operator;
 
+CREATE FUNCTION runfold.set_archive_policy(category text, keep interval) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+    IF category IN ('deployment', 'definition', 'tenant') OR category IS NULL OR category !~ '^[a-z][a-z0-9_]*$' THEN
+        PERFORM runfold.refuse('never_archived', jsonb_build_object('category', category));
+    END IF;
+    IF keep < interval '1 day' THEN
+        PERFORM runfold.refuse('retention_too_short', jsonb_build_object('table', category, 'keep', keep));
+    END IF;
+    INSERT INTO runfold.retention (kind, category, column_name, keep) VALUES ('archive', category, 'recorded_at', keep)
+        ON CONFLICT ON CONSTRAINT retention_pkey DO UPDATE SET keep = excluded.keep;
+END
+$$;
+COMMENT ON FUNCTION runfold.set_archive_policy IS
+    'Enters how long the streams of a category stay in the log after their last event; null: for ever.';
+REVOKE ALL ON FUNCTION runfold.set_archive_policy FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.set_archive_policy TO runfold_operator;
+
 CREATE FUNCTION runfold.slow_statements() RETURNS TABLE (
     source text, pid integer, calls bigint, mean_ms double precision, total_ms double precision, statement text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -11119,6 +11799,81 @@ COMMENT ON ROUTINE runfold.sum_durations IS
     'The sum of lists of durations, part by part; NULL without any.';
 REVOKE ALL ON ROUTINE runfold.sum_durations FROM PUBLIC;
 GRANT EXECUTE ON ROUTINE runfold.sum_durations TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, authenticated, service_role;
+
+CREATE FUNCTION runfold.swap_segments(OUT streams bigint, OUT events bigint, OUT stayed bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+#variable_conflict use_column
+DECLARE
+    swap record;
+    staying text[];
+    partition text;
+    name text;
+    kept_events bigint;
+    kept_streams bigint;
+    bound bigint;
+BEGIN
+    PERFORM FROM runfold.streams s JOIN runfold.leaving_streams l ON l.stream_id = s.stream_id
+      ORDER BY s.stream_id COLLATE "C" FOR NO KEY UPDATE OF s;
+    bound := runfold.archivable_head();
+    IF EXISTS (SELECT FROM runfold.rebuilds) THEN
+        bound := 0;  -- a rebuild that is under way reads all of the log
+    END IF;
+    WITH gone AS (
+        DELETE FROM runfold.leaving_streams l
+         WHERE l.last_position > bound
+            OR NOT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = l.stream_id AND s.version = l.version
+                              AND s.last_position = l.last_position AND s.archived_at IS NULL)
+            OR EXISTS (SELECT FROM runfold.parked_streams k WHERE k.stream_id = l.stream_id)
+            OR EXISTS (SELECT FROM runfold.claims c WHERE c.stream_id = l.stream_id)
+            OR EXISTS (SELECT FROM runfold.holds h WHERE runfold.stream_id('execution', h.execution_id) = l.stream_id)
+        RETURNING l.stream_id)
+    SELECT coalesce(array_agg(g.stream_id), '{}') INTO staying FROM gone g;
+    stayed := cardinality(staying);
+    UPDATE runfold.streams s SET archived_at = clock_timestamp(), archived_version = l.version, archived_digest = l.digest
+      FROM runfold.leaving_streams l WHERE l.stream_id = s.stream_id;
+    GET DIAGNOSTICS streams = ROW_COUNT;
+    events := 0;
+    FOR swap IN SELECT w.* FROM runfold.swaps w WHERE w.state = 'built' ORDER BY w.from_position LOOP
+        name := lpad(swap.from_position::text, 12, '0');
+        SELECT g.partition INTO STRICT partition FROM runfold.segments() g WHERE g.from_position = swap.from_position;
+        kept_events := 0;
+        kept_streams := 0;
+        IF stayed > 0 THEN
+            EXECUTE format('INSERT INTO runfold_partitions.%I SELECT e.* FROM %s e WHERE e.stream_id = ANY ($1)',
+                           'remains_' || name, partition) USING staying;
+            EXECUTE format('SELECT count(*), count(DISTINCT e.stream_id) FROM %s e WHERE e.stream_id = ANY ($1)', partition)
+               INTO kept_events, kept_streams USING staying;
+        END IF;
+        UPDATE runfold.swaps w SET left_events = w.left_events - kept_events, left_streams = w.left_streams - kept_streams,
+                                   state = 'swapped'
+         WHERE w.from_position = swap.from_position;
+        UPDATE runfold.archives a
+           SET left_events = a.left_events + swap.left_events - kept_events,
+               left_streams = a.left_streams + swap.left_streams - kept_streams,
+               state = CASE WHEN a.left_events + swap.left_events > kept_events THEN 'archived' ELSE a.state END,
+               swapped_at = clock_timestamp()
+         WHERE a.from_position = swap.from_position;
+        events := events + swap.left_events - kept_events;
+    END LOOP;
+    -- Appends wait from the first of these on until the commit.
+    FOR swap IN SELECT w.* FROM runfold.swaps w
+                 WHERE w.state = 'swapped' AND to_regclass('runfold_partitions.remains_' || lpad(w.from_position::text, 12, '0')) IS NOT NULL
+                 ORDER BY w.from_position LOOP
+        name := lpad(swap.from_position::text, 12, '0');
+        SELECT g.partition INTO STRICT partition FROM runfold.segments() g WHERE g.from_position = swap.from_position;
+        EXECUTE format('ALTER TABLE runfold.events DETACH PARTITION %s', partition);
+        EXECUTE format('ALTER TABLE %s RENAME TO %I', partition, 'left_' || name);
+        EXECUTE format('ALTER TABLE runfold_partitions.%I RENAME TO %I', 'remains_' || name, 'events_' || name);
+        EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
+                       'events_' || name, swap.from_position, swap.to_position + 1);
+        EXECUTE format('ALTER TABLE runfold_partitions.%I DROP CONSTRAINT position_is_in_range', 'events_' || name);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.swap_segments IS
+    'Puts the remainders that are built in the place of their segments: from its commit on, the chosen streams are archived.';
+REVOKE ALL ON FUNCTION runfold.swap_segments FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.swap_segments TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.sync_workflows(most integer DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -11590,20 +12345,6 @@ COMMENT ON FUNCTION runfold.response_move_is_legal IS
 REVOKE ALL ON FUNCTION runfold.response_move_is_legal FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.response_move_is_legal TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.response_target(type text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE type
-           WHEN 'ResponseReceived' THEN 'unprocessed'
-           WHEN 'ResponseMatched' THEN 'matched'
-           WHEN 'ResponseFilteredOut' THEN 'filtered_out'
-           WHEN 'ResponseErrored' THEN 'error'
-           WHEN 'ResponseReopened' THEN 'unprocessed' END
-$$;
-COMMENT ON FUNCTION runfold.response_target IS
-    'The status that an event of this type moves a response to; NULL for one that moves none.';
-REVOKE ALL ON FUNCTION runfold.response_target FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.response_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.trigger_move_is_legal(status text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE coalesce(status, 'none')
@@ -11859,6 +12600,9 @@ CREATE TRIGGER change_is_notified AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE O
 
 CREATE TRIGGER cutoffs_only_grow BEFORE UPDATE OF cutoff ON runfold.retention
     FOR EACH ROW EXECUTE FUNCTION runfold.keep_cutoff();
+
+CREATE TRIGGER seals_are_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON runfold.seals
+    FOR EACH STATEMENT EXECUTE FUNCTION runfold.refuse_change();
 
 CREATE VIEW runfold_stats.slow_queries WITH (security_invoker = true) AS
     SELECT s.source, s.pid, s.calls, s.mean_ms, s.total_ms, s.statement, true AS alarms FROM runfold.slow_statements() AS s;

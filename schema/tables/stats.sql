@@ -52,7 +52,7 @@ CREATE VIEW runfold_stats.retention_lag WITH (security_invoker = true) AS
     SELECT r.table_name, r.keep, r.cutoff, r.ran_at, clock_timestamp() - r.ran_at AS since, r.blocked_since,
            clock_timestamp() - r.ran_at > interval '2 days' OR clock_timestamp() - r.blocked_since > interval '1 day' AS alarms
       FROM runfold.retention r
-     WHERE r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
+     WHERE r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL;
 
 COMMENT ON VIEW runfold_stats.connection_use IS 'How many of the server''s connections are used; it alarms above 80 percent.';
 COMMENT ON VIEW runfold_stats.connections_by_application IS 'Who uses the server''s connections.';

@@ -729,6 +729,55 @@ class UserNotDeleted(RunfoldError):
     user_id: str
 
 
+class StreamArchived(RunfoldError):
+    """The stream's events are in the archive: restore the stream with `runfold archive restore --stream`."""
+
+    code = "stream_archived"
+    sqlstate = "RF070"
+    stream_id: str
+    archived_version: int
+    file: str
+
+
+class LogArchived(RunfoldError):
+    """A part of the log is in the archive: start behind it, or say that what is archived may be left out."""
+
+    code = "log_archived"
+    sqlstate = "RF071"
+    position: int
+    archived_head: int
+    file: str
+
+
+class ArchiveDiffers(RunfoldError):
+    """What was to be restored is not what left the log, and nothing was restored: take the file from a backup."""
+
+    code = "archive_differs"
+    sqlstate = "RF072"
+    stream_id: str
+
+
+class ArchiveMissing(RunfoldError):
+    """A file of the archive is not in its folder: name the folder that has it, or restore it from a backup."""
+
+    code = "archive_missing"
+    file: str
+
+
+class ArchiveDamaged(RunfoldError):
+    """A file of the archive is not as its manifest says: restore it from a backup."""
+
+    code = "archive_damaged"
+    file: str
+
+
+class ArchiveWaits(RunfoldError):
+    """Something holds the log's lock, and nothing left the log: run it again, what is written stays written."""
+
+    code = "archive_waits"
+    retryable = True
+
+
 class VectorsUnavailable(RunfoldError):
     """This database has no vectors: install pgvector on its server, and run `runfold migrate`."""
 
@@ -775,6 +824,24 @@ class SpoolDamaged(RunfoldError):
     offset: int
 
 
+class SealsBroken(RunfoldError):
+    """A seal does not follow from the one before, and nothing was sealed: run `runfold log verify`."""
+
+    code = "seals_broken"
+    sqlstate = "RF076"
+    first_position: int
+    last_position: int
+
+
+class SealExportBelongsElsewhere(RunfoldError):
+    """The export is of another log: connect to the log that it was made of."""
+
+    code = "seal_export_belongs_elsewhere"
+    file: str
+    log: str
+    found: str
+
+
 class Refusal(NamedTuple):
     """A refusal of `runfold.refuse`: an error with its SQLSTATE, and a message in which `{name}` is a fact's value."""
 
@@ -786,6 +853,12 @@ class Refusal(NamedTuple):
 
 # By name, which is also the code of most.
 REFUSALS: Final = {
+    "seals_broken": Refusal(
+        SealsBroken,
+        "the seal of the positions {first_position} to {last_position} does not follow from the one before,"
+        " and nothing was sealed",
+        "run `runfold log verify`, and compare the seals with an export by `runfold log seal check`",
+    ),
     "version_conflict": Refusal(
         VersionConflict, "{stream_id} is at version {version}, expected {expected_version}", "reload and retry"
     ),
@@ -947,6 +1020,27 @@ REFUSALS: Final = {
         "{table} cannot keep its rows for {keep} only",
         "set a day or more for a read table, and no negative time for another one",
         code="retention_too_short",
+    ),
+    "stream_archived": Refusal(
+        StreamArchived,
+        "{stream_id} is archived up to version {archived_version}, in {file}",
+        "restore it with `runfold archive restore --stream`; an append to it needs the right expected_version",
+    ),
+    "log_archived": Refusal(
+        LogArchived,
+        "events between {position} and {archived_head} are archived, in {file}",
+        'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`',
+    ),
+    "never_archived": Refusal(
+        InvalidInput,
+        "streams of the category {category} are never archived",
+        "name a category of executions, of an application, or of your own",
+        code="never_archived",
+    ),
+    "archive_differs": Refusal(
+        ArchiveDiffers,
+        "what was to be restored of {stream_id} is not what left the log",
+        "take the file from a backup, and check it with `runfold archive verify`",
     ),
     "tenant_erased": Refusal(
         TenantErased, "the tenant of {stream_id} was erased", "use another tenant, because this one is erased for good"

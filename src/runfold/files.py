@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 OWNER_ONLY = 0o600
 
@@ -21,21 +23,26 @@ def write_all(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def write_file(path: Path, data: bytes, *, by: Path | None = None) -> None:
-    """Put a file in the place of another one, whole or not at all; it is written under the name `by` first."""
+@contextmanager
+def placed_file(path: Path, *, by: Path | None = None) -> Iterator[BinaryIO]:
+    """Write a file in the place of another one, whole or not at all; it is written under the name `by` first."""
     made = path.with_name(f"{path.name}.new") if by is None else by
-    file = opened(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        try:
-            write_all(file, data)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        with os.fdopen(opened(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         made.replace(path)
     except BaseException:
         made.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_file(path: Path, data: bytes, *, by: Path | None = None) -> None:
+    """Put a file in the place of another one, whole or not at all; it is written under the name `by` first."""
+    with placed_file(path, by=by) as file:
+        write_all(file.fileno(), data)
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -108,6 +108,10 @@ class Settings(BaseModel):
         description="how a worker logs: `json`, a line of JSON for each; `text`, for people; by default `text` on a "
         "terminal and `json` elsewhere",
     )
+    archive: Path | None = Field(
+        default=None,
+        description="the folder of the archive, which the leader writes to once a day where a policy is on",
+    )
 
     connect_timeout: PositiveInt = Field(default=10, description="seconds until an attempt to connect fails")
     pool_min_size: NonNegativeInt = Field(default=1, description="connections that a pool keeps open")
@@ -128,7 +132,7 @@ class Settings(BaseModel):
         # Not pydantic-settings: its import costs each command 20 ms.
         super().__init__(**(_environment() | given))
 
-    @field_validator("home", "postgres_bin", "projections", "master_keys_file", "blob_folder")
+    @field_validator("home", "postgres_bin", "projections", "master_keys_file", "blob_folder", "archive")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

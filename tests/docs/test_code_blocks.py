@@ -81,7 +81,7 @@ def faults_of(line: str) -> list[str]:
     known = commands()
     if not words or words[0].startswith("-"):
         return [word for word in words if word.startswith("-") and word not in options | {"--help"}]
-    length = 1 if f"runfold {words[0]}" in known else 2
+    length = next((n for n in (1, 2, 3) if " ".join(["runfold", *words[:n]]) in known), 2)
     name = " ".join(["runfold", *words[:length]])
     if name not in known:
         return [f"there is no command {name!r}"]

@@ -50,6 +50,10 @@ NOUNS: dict[str, Noun] = {
         "Anomalies: events that the vocabulary does not allow at their place.",
         ("anomalies",),
     ),
+    "archive": Noun(
+        "The archive: files that old events of the log leave for.",
+        ("archive",),
+    ),
     "db": Noun(
         "The embedded PostgreSQL, and connections to the database.",
         ("db",),
@@ -81,6 +85,10 @@ NOUNS: dict[str, Noun] = {
     "keys": Noun(
         "Keys of tenants, and which fields are encrypted.",
         ("keys",),
+    ),
+    "log": Noun(
+        "The log itself: proof that nobody changed it.",
+        ("log",),
     ),
     "otlp": Noun(
         "Traces that other processes send by OpenTelemetry's protocol.",

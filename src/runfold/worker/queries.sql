@@ -26,7 +26,7 @@ SELECT closed, reached FROM runfold.close_questions(%(after)s)
 SELECT r.table_name
   FROM runfold.retention r
  WHERE (r.ran_at < clock_timestamp() - interval '1 day' OR r.blocked_since IS NOT NULL)
-   AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL
+   AND r.kind = 'table' AND r.keep IS NOT NULL AND to_regclass(r.table_name) IS NOT NULL
  ORDER BY r.blocked_since IS NOT NULL, r.ran_at, r.table_name
  LIMIT 1
 
@@ -74,6 +74,7 @@ SELECT month FROM runfold.missing_log_months() AS month
 SELECT r.table_name AS table, r.column_name AS column, r.group_name AS "group", to_regclass(r.table_name) IS NOT NULL AS exists,
        r.keep, r.cutoff, r.ran_at, r.blocked_since, CASE WHEN %(count)s THEN runfold.expired_rows(r.table_name) END AS expired
   FROM runfold.retention r
+ WHERE r.kind = 'table'
  ORDER BY r.table_name
 
 -- name: set_retention

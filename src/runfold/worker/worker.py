@@ -25,6 +25,7 @@ from runfold.projections.folding.ledger import Ledger, require_folding_role
 from runfold.projections.folding.projector import DEFAULT_BATCH_SIZE, Projector
 from runfold.projections.folding.user_session import UserLogin
 from runfold.runtime_sql import runtime_sql
+from runfold.seals.sealing import Sealing
 from runfold.settings import Settings
 from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
@@ -128,6 +129,7 @@ class Worker:
 
             while not self._stop.is_set() and not self._retrying()(fold_all):
                 pass
+            Sealing(lambda: self._session("seal")).finish(self._stop)
             return looking.stopped()
 
     def _retrying(self) -> Retrying:
@@ -182,9 +184,10 @@ class Worker:
                     Sampling(
                         lambda: self._session("verify"), self._catalogue, self._settings.verify_streams
                     ) as sampling,
+                    Sealing(lambda: self._session("seal")) as sealing,
                     VectorIndexes(lambda: self._session("vectors"), self._settings.vector_index_interval),
                 ):
-                    self._fold_until(done, lead, runner, bell, users, sampling, timeouts)
+                    self._fold_until(done, lead, runner, bell, users, (sampling, sealing), timeouts)
             finally:
                 lead.release()
 
@@ -195,7 +198,7 @@ class Worker:
         runner: GroupRunner,
         bell: Bell,
         users: UserGroups,
-        sampling: Sampling,
+        idling: tuple[Sampling | Sealing, ...],
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
@@ -216,7 +219,8 @@ class Worker:
             self.numbers.head = head = lead.head
             users.tell(head)
             moved = [self._advance(runner, group, head) for group in runner.groups if group.name not in passed]
-            sampling.tell(idle=not any(moved))
+            for one in idling:
+                one.tell(idle=not any(moved))
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if any(moved) or copying.is_due():
                 copies.make(connection)
